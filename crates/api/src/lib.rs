@@ -1,0 +1,1 @@
+//! The people listener and the agent listener: HTTP and its JSON.

@@ -1,0 +1,1 @@
+//! The statement, signature verification, counting people, separation of duties; pure.

@@ -1,0 +1,3 @@
+//! The one binary: commands and wiring, nothing else.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The AWS API front: receive, ask, forward.

@@ -1,0 +1,110 @@
+//! One normalized operation on named resources, with its effects and its digest. An action owns the request it was
+//! parsed from; nothing is parsed twice, and what is forwarded is this request.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Account, Digest, EffectSet, Partition, Region, Request, Resource, Value};
+
+/// `service:Operation`, as the protocol's own documentation writes it: `cloudformation:DeleteStack`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Operation {
+    pub service: String,
+    pub name: String,
+}
+
+impl Operation {
+    pub fn new(service: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { service: service.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.service, self.name)
+    }
+}
+
+/// What an answer to this action would show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exposure {
+    /// Content of customers' data: objects, items, messages, log events.
+    pub data: bool,
+    /// Credentials, secrets, or a URL that acts as one.
+    pub credentials: bool,
+}
+
+/// What undoing an action takes, as far as the tables know before anything is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undo {
+    /// A read: there is nothing to undo.
+    NotNeeded,
+    /// Purely additive and listed as such.
+    Additive,
+    /// The inverse table has an entry; the inverse must still be captured.
+    Capturable,
+    /// No entry: in production this counts as `destroy`.
+    Unlisted,
+}
+
+/// What a classifier says of an action; everything but the request itself, so it can be stored and shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionParts {
+    pub operation: Operation,
+    pub partition: Partition,
+    pub account: Account,
+    pub region: Region,
+    pub effects: EffectSet,
+    pub exposure: Exposure,
+    pub resources: Vec<Resource>,
+    pub undo: Undo,
+    /// One derived sentence of what it does, in plain words; never text of the agent's.
+    pub summary: String,
+    /// The parameters for people's eyes: names and values, secrets redacted.
+    pub shown: Vec<(String, String)>,
+    /// What the classifier could not establish, one plain phrase each.
+    pub unknowns: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Action {
+    parts: ActionParts,
+    digest: Digest,
+    request: Request,
+}
+
+impl Action {
+    /// `content` is the canonical parse of everything that changes the meaning of the action (parameters, body
+    /// digest) and nothing that does not (idempotency tokens, dates, signatures).
+    pub fn new(parts: ActionParts, content: &Value, request: Request) -> Self {
+        let digest = Value::map([
+            ("partition", Value::text(&parts.partition.0)),
+            ("account", Value::text(&parts.account.0)),
+            ("region", Value::text(&parts.region.0)),
+            ("service", Value::text(&parts.operation.service)),
+            ("operation", Value::text(&parts.operation.name)),
+            ("content", content.clone()),
+        ])
+        .digest("countersign/action/v1");
+        Self { parts, digest, request }
+    }
+
+    pub const fn parts(&self) -> &ActionParts {
+        &self.parts
+    }
+
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The request as received; a gateway forwards the one that a permit yields, not this view.
+    pub const fn request(&self) -> &Request {
+        &self.request
+    }
+
+    pub fn into_request(self) -> Request {
+        self.request
+    }
+}

@@ -1,0 +1,276 @@
+//! One or more actions asked for together, and the life of that request. A lone call is a change of one action.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ActionParts, Chain, ChangeId, Digest, Environment, Observation, PersonId, Scope, SessionId, Timestamp, Value,
+    Verdict,
+    evidence::{CapturedUndo, Evidence},
+};
+
+/// Where a change stands. Every transition is in [`ChangeState::may_become`]; there are no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeState {
+    Held,
+    Approved,
+    Executing,
+    Executed,
+    Undone,
+    Rejected,
+    Expired,
+    Withdrawn,
+    Denied,
+    Failed,
+    Unknown,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a change that is {from} cannot become {to}")]
+pub struct IllegalTransition {
+    pub from: ChangeState,
+    pub to: ChangeState,
+}
+
+impl ChangeState {
+    pub const ALL: [Self; 11] = [
+        Self::Held,
+        Self::Approved,
+        Self::Executing,
+        Self::Executed,
+        Self::Undone,
+        Self::Rejected,
+        Self::Expired,
+        Self::Withdrawn,
+        Self::Denied,
+        Self::Failed,
+        Self::Unknown,
+    ];
+
+    pub const fn may_become(self, next: Self) -> bool {
+        match self {
+            // `Approved` back to `Held`: what was approved no longer suffices (bundle, target or roster changed).
+            Self::Held | Self::Approved => matches!(
+                next,
+                Self::Held
+                    | Self::Approved
+                    | Self::Executing
+                    | Self::Rejected
+                    | Self::Expired
+                    | Self::Withdrawn
+                    | Self::Denied
+            ),
+            // Back to `Approved`: one step of several is done and the rest wait for the agent.
+            Self::Executing => {
+                matches!(next, Self::Executing | Self::Approved | Self::Executed | Self::Failed | Self::Unknown)
+            }
+            Self::Unknown => matches!(next, Self::Executed | Self::Failed),
+            Self::Executed => matches!(next, Self::Undone),
+            // A vetoed change comes back only through the operator's newly signed intent, as a new change.
+            Self::Undone | Self::Rejected | Self::Expired | Self::Withdrawn | Self::Denied | Self::Failed => false,
+        }
+    }
+
+    /// Waiting for people or for the agent.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Held | Self::Approved)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Approved => "approved",
+            Self::Executing => "executing",
+            Self::Executed => "executed",
+            Self::Undone => "undone",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for ChangeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How a step stands; a change of many steps runs each once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    Pending,
+    Executing,
+    Executed,
+    Failed,
+    Unknown,
+    Undone,
+}
+
+/// One action of a change, without its request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub action: ActionParts,
+    pub digest: Digest,
+    pub environment: Environment,
+    pub state: StepState,
+    pub observation: Option<Observation>,
+    pub undo: Option<CapturedUndo>,
+    pub execution: Option<Execution>,
+}
+
+/// When a step ran and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    pub started_at: Timestamp,
+    /// Of the received request's signature: a byte-identical one is a replay.
+    pub signature: Digest,
+    pub outcome: Option<Outcome>,
+}
+
+/// The upstream's answer, as the agent got it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub at: Timestamp,
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    /// At most [`Outcome::MAX_BODY`] bytes, as text; a longer or binary body is kept as its digest alone.
+    pub body: Option<String>,
+    pub body_digest: Digest,
+}
+
+impl Outcome {
+    pub const MAX_BODY: usize = 256 * 1024;
+
+    pub const fn succeeded(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub id: ChangeId,
+    pub digest: Digest,
+    pub state: ChangeState,
+    /// Counts the transitions; a transition names the version it starts from.
+    pub version: u64,
+    pub session: SessionId,
+    pub chain: Chain,
+    pub scope: Scope,
+    /// The session's task, or what a proposal said it was for: the agent's or operator's words, never ours.
+    pub intent: String,
+    pub steps: Vec<Step>,
+    /// The strictest environment of the steps.
+    pub environment: Environment,
+    /// As last judged.
+    pub verdict: Verdict,
+    pub evidence: Vec<Evidence>,
+    /// The bundle under which it was last judged.
+    pub bundle: Digest,
+    /// Drawn when it was held; part of what approvers sign.
+    pub nonce: String,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub links: Vec<Link>,
+    /// The veto that closed it.
+    pub rejection: Option<Rejection>,
+    /// Filled where this change was reopened after a veto: the operator's signed new intent.
+    pub reopened: Option<Approval>,
+}
+
+/// What an approval covers: the agent and every action in order. The agent's wording is not part of it.
+pub fn change_digest(chain: &Chain, actions: impl IntoIterator<Item = Digest>) -> Digest {
+    Value::map([
+        ("agent", Value::text(chain.agent.as_str())),
+        ("operator", Value::text(chain.operator.as_str())),
+        ("actions", Value::List(actions.into_iter().map(Value::from).collect())),
+    ])
+    .digest("countersign/change/v1")
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkKind {
+    /// This change would create again what that one deletes.
+    Recreates,
+    /// This change undoes that one.
+    Undoes,
+    /// This change was reopened from that vetoed one.
+    Reopens,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    pub kind: LinkKind,
+    pub change: ChangeId,
+}
+
+/// How a signer's presence was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// A key file: whoever can read it can sign.
+    File,
+    /// A security key that was touched for this signature.
+    Touched,
+}
+
+impl fmt::Display for Presence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "file",
+            Self::Touched => "touched",
+        })
+    }
+}
+
+/// A person's signature over one statement, kept whole so that anyone can check it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub change: ChangeId,
+    pub person: PersonId,
+    pub presence: Presence,
+    pub at: Timestamp,
+    /// The canonical text that was signed.
+    pub statement: String,
+    /// SSHSIG, armored.
+    pub signature: String,
+}
+
+/// A veto: signed like an approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejection {
+    pub approval: Approval,
+    pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_states_stay_closed() {
+        for from in [
+            ChangeState::Rejected,
+            ChangeState::Expired,
+            ChangeState::Withdrawn,
+            ChangeState::Denied,
+            ChangeState::Failed,
+            ChangeState::Undone,
+        ] {
+            for to in ChangeState::ALL {
+                assert!(!from.may_become(to), "{from} -> {to}");
+            }
+        }
+        for from in ChangeState::ALL {
+            let may_run = matches!(from, ChangeState::Held | ChangeState::Approved | ChangeState::Executing);
+            assert_eq!(from.may_become(ChangeState::Executing), may_run, "{from}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! One canonical envelope per event. The bytes of [`Entry::to_bytes`] are the leaf of the ledger's tree.
+//!
+//! An entry says *why*, not only what, and binds the row that the event leaves behind in the store: `subject.state`
+//! is the SHA-256 of that row's document, so an edited row contradicts the log.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentId, ChangeId, Digest, EntryId, PersonId, SessionId, Timestamp};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// Always entry 0: what this installation is.
+    Genesis,
+    BundleAdopted,
+    SessionIssued,
+    SessionStopped,
+    /// Plain reads, many to an entry.
+    ReadsAdmitted,
+    ActionAllowed,
+    ActionDenied,
+    ChangeHeld,
+    /// Judged again: the verdict, the state or the evidence differs from before.
+    ChangeJudged,
+    ApprovalGiven,
+    ApprovalRefused,
+    ChangeRejected,
+    ChangeReopened,
+    ChangeWithdrawn,
+    ChangeExpired,
+    PermitIssued,
+    OutcomeRecorded,
+    OutcomeUnknown,
+    /// Requests that no session signed, counted per source and minute.
+    AuthenticationFailed,
+    Alarm,
+}
+
+/// The row an event leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// `session`, `change` or `approval`.
+    pub table: String,
+    pub id: String,
+    /// SHA-256 of the row's document as stored after this event.
+    pub state: Digest,
+}
+
+/// Who: the whole chain, as far as the event has one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actors {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agent: Option<AgentId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operator: Option<PersonId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session: Option<SessionId>,
+    /// Who signed, where a person did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub person: Option<PersonId>,
+}
+
+/// One event. Field order is the order of the bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// `countersign.entry/v1`.
+    pub schema: String,
+    pub id: EntryId,
+    pub at: Timestamp,
+    pub kind: EntryKind,
+    pub actors: Actors,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub change: Option<ChangeId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub change_digest: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bundle: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<Subject>,
+    /// What the kind of event adds: statement and signature, rules and reasons, outcome digest…
+    pub detail: std::collections::BTreeMap<String, String>,
+}
+
+impl Entry {
+    pub const SCHEMA: &str = "countersign.entry/v1";
+    /// C2SP tlog-tiles: entries are length-prefixed with a uint16.
+    pub const MAX_BYTES: usize = 65_535;
+
+    pub fn new(id: EntryId, at: Timestamp, kind: EntryKind) -> Self {
+        Self {
+            schema: Self::SCHEMA.to_owned(),
+            id,
+            at,
+            kind,
+            actors: Actors::default(),
+            change: None,
+            change_digest: None,
+            bundle: None,
+            subject: None,
+            detail: std::collections::BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The vocabulary of Countersign as types (design: "Words"). Floor 0: depends on nothing of ours, does no I/O,
+//! reads no clock and draws no randomness; identifiers and times are handed in.
+//!
+//! What is *absent*: no policy, no protocol, no storage, no HTTP. A type belongs here only if two floors speak of it.
+
+mod action;
+mod canonical;
+mod change;
+mod digest;
+mod effect;
+mod entry;
+mod environment;
+mod evidence;
+mod history;
+mod id;
+mod name;
+mod people;
+mod request;
+mod resource;
+mod scope;
+mod session;
+mod text;
+mod time;
+mod verdict;
+
+pub use action::{Action, ActionParts, Exposure, Operation, Undo};
+pub use canonical::{Value, encode};
+pub use change::{
+    Approval, Change, ChangeState, Execution, IllegalTransition, Link, LinkKind, Outcome, Presence, Rejection, Step,
+    StepState, change_digest,
+};
+pub use digest::{Digest, DigestError};
+pub use effect::{Effect, EffectSet, UnknownEffect};
+pub use entry::{Actors, Entry, EntryKind, Subject};
+pub use environment::{Account, Environment, Partition, Region};
+pub use evidence::{CapturedUndo, Evidence, EvidenceKind, EvidenceStatus, InnerAction, Observation};
+pub use history::History;
+pub use id::{ChangeId, EntryId, IdError, SessionId};
+pub use name::{AgentId, EnvironmentName, Kind, NameError, PersonId, Role, RuleId};
+pub use people::{Agent, Chain, EnrolledKey, Person, Roster, RosterError, Tally};
+pub use request::Request;
+pub use resource::Resource;
+pub use scope::{Scope, ScopeError};
+pub use session::{Autonomy, Session, UnknownAutonomy};
+pub use text::sanitize;
+pub use time::Timestamp;
+pub use verdict::{Alternative, Denial, Fault, Hold, Requirement, RuleRef, Verdict};

@@ -1,0 +1,102 @@
+//! Who may sign, and who stands in the delegation chain. Persons are counted, not keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentId, PersonId, Role};
+
+/// A public key as OpenSSH writes it on one line, without its comment: `ssh-ed25519 AAAA…`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EnrolledKey(pub String);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub keys: BTreeSet<EnrolledKey>,
+    /// May launch sessions.
+    pub operator: bool,
+    /// May approve.
+    pub approver: bool,
+    pub roles: BTreeSet<Role>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Who answers for the agent as software; counts as part of every chain of it.
+    pub owner: Option<PersonId>,
+}
+
+/// Everyone a bundle knows. One key belongs to one person ([`Roster::check`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roster {
+    pub people: BTreeMap<PersonId, Person>,
+    pub agents: BTreeMap<AgentId, Agent>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RosterError {
+    #[error("{first} and {second} have the same key: one key is one person; give both flags the same name")]
+    SharedKey { first: PersonId, second: PersonId },
+    #[error("{0} has no key, so could never sign")]
+    NoKey(PersonId),
+    #[error("agent {agent}'s owner {owner} is not in the roster")]
+    UnknownOwner { agent: AgentId, owner: PersonId },
+}
+
+impl Roster {
+    /// The rules that make counting people sound.
+    pub fn check(&self) -> Result<(), RosterError> {
+        let mut owner_of = BTreeMap::new();
+        for (name, person) in &self.people {
+            if person.keys.is_empty() {
+                return Err(RosterError::NoKey(name.clone()));
+            }
+            for key in &person.keys {
+                if let Some(first) = owner_of.insert(key, name) {
+                    return Err(RosterError::SharedKey { first: first.clone(), second: name.clone() });
+                }
+            }
+        }
+        for (agent, Agent { owner }) in &self.agents {
+            if let Some(owner) = owner.as_ref().filter(|owner| !self.people.contains_key(*owner)) {
+                return Err(RosterError::UnknownOwner { agent: agent.clone(), owner: owner.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The person whose key this is.
+    pub fn person_of(&self, key: &EnrolledKey) -> Option<&PersonId> {
+        self.people.iter().find(|(_, person)| person.keys.contains(key)).map(|(name, _)| name)
+    }
+}
+
+/// The delegation chain of a session: nobody in it counts towards an approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chain {
+    pub agent: AgentId,
+    pub operator: PersonId,
+    /// Who started the session, where that is not the operator.
+    pub launcher: Option<PersonId>,
+    pub owner: Option<PersonId>,
+}
+
+impl Chain {
+    pub fn contains(&self, person: &PersonId) -> bool {
+        self.operator == *person || self.launcher.as_ref() == Some(person) || self.owner.as_ref() == Some(person)
+    }
+}
+
+/// How many people stand behind something; what rules read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Distinct persons outside the delegation chain.
+    pub people: u32,
+    /// Of these, how many proved their presence at the key.
+    pub touched: u32,
+    /// Of these, how many hold the role `owner`.
+    pub owners: u32,
+    /// The roles held by at least one of them.
+    pub roles: BTreeSet<Role>,
+}

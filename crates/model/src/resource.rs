@@ -1,0 +1,41 @@
+//! One thing that an action names.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Kind, sanitize};
+
+/// `service` is the protocol's own name of the service (`rds`), `kind` is ours (`database`), `name` identifies the
+/// thing within account, region and kind: an ARN where the request gave one, otherwise its identifier.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Resource {
+    pub service: String,
+    pub kind: Kind,
+    pub name: String,
+}
+
+impl Resource {
+    /// A target that the request does not identify.
+    pub fn unknown(service: &str) -> Self {
+        Self { service: service.to_owned(), kind: Kind::unknown(), name: "*".to_owned() }
+    }
+
+    /// What history and links compare: the last segment of an ARN equals the bare identifier.
+    pub fn key(&self) -> String {
+        let bare = if self.name.starts_with("arn:") {
+            self.name.splitn(6, ':').last().map_or(self.name.as_str(), |rest| {
+                rest.split_once(['/', ':']).map_or(rest, |(_, id)| id)
+            })
+        } else {
+            &self.name
+        };
+        format!("{}/{}/{}", self.service, self.kind, bare)
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", sanitize(&self.service, 64), self.kind, sanitize(&self.name, 512))
+    }
+}

@@ -1,0 +1,1 @@
+//! Cedar: schema, constitution, grants, the decision and the least requirement that would allow it; pure.

@@ -1,0 +1,1 @@
+//! What must survive, at the level of domain operations; in-memory and SQLite.

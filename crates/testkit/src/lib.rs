@@ -1,0 +1,1 @@
+//! Test rigs: moto, the real aws CLI, keys, temporary installations.

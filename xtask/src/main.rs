@@ -1,0 +1,3 @@
+//! Developer entry points: demo, test, bench, gen.
+
+fn main() {}
