@@ -1,1 +1,24 @@
-//! Test rigs: moto, the real aws CLI, keys, temporary installations.
+//! Test rigs: a mock AWS, the real `aws` CLI and boto3, keys as `ssh-keygen` makes them, installations of the
+//! real `countersign` binary, and the harness of the benches.
+//!
+//! Knows the product only from outside: its command line, its ready file, its sockets. It links none of our crates,
+//! so a rig cannot reach around a gateway, and `xtask` builds it before anything else. Nothing that ships uses it.
+
+pub mod bench;
+mod http;
+mod installation;
+mod key;
+mod moto;
+mod place;
+mod process;
+mod venv;
+mod wait;
+
+pub use http::{Response, send};
+pub use installation::{Cli, Installation, Serve, Session};
+pub use key::Key;
+pub use moto::Moto;
+pub use place::{binary, python_home, root};
+pub use process::{Output, run};
+pub use venv::Venv;
+pub use wait::until;
