@@ -1,1 +1,24 @@
-//! The statement, signature verification, counting people, separation of duties; pure.
+//! Promises 3 and 4: what a person signs, whether that signature holds, and how many people it makes.
+//!
+//! The [`Statement`] is one text, read by a person in a terminal and signed byte for byte. [`verify`] turns a text and
+//! an OpenSSH signature into who signed it and how their presence was shown. [`counts`] turns signers into people.
+//! [`request`] authenticates people's HTTP requests, [`sign`] is the client's side of both.
+//!
+//! What is *absent*: whether a statement fits the change in force (the engine rebuilds it and asks
+//! [`Statement::differences`]), vetoes, expiry and used nonces (the engine's and the store's), files, clocks, sockets.
+
+mod armor;
+mod key;
+mod people;
+pub mod request;
+pub mod sign;
+mod sshsig;
+mod statement;
+mod text;
+mod verify;
+
+pub use key::{KeyError, parse_public_key};
+pub use people::{FileRule, Ineligible, Part, counts, eligible, may_approve};
+pub use sshsig::SignatureError;
+pub use statement::{Act, Observed, Statement, StatementError};
+pub use verify::{ApprovalError, NAMESPACE, Verified, verify};

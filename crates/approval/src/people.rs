@@ -1,0 +1,140 @@
+//! Promise 3: persons are counted, not keys, accounts, groups or roles, and nobody in the delegation chain counts.
+//! A veto is not counted here: one is enough, and the engine closes the change.
+
+use std::{collections::BTreeMap, fmt};
+
+use model::{Chain, PersonId, Presence, Roster, Tally};
+
+use crate::key::Enrolment;
+
+/// Whether a `file` signature counts towards people here; the profile decides, and every statement says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileRule {
+    Counts,
+    DoesNotCount,
+}
+
+/// A person's part in the delegation chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Operator,
+    Launcher,
+    Owner,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Operator => "answers for this session as its operator",
+            Self::Launcher => "started this session",
+            Self::Owner => "owns the agent",
+        })
+    }
+}
+
+/// Why a person may not approve.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ineligible {
+    #[error("{person} {part}, and nobody in the delegation chain counts: ask approvers outside it")]
+    InChain { person: PersonId, part: Part },
+    #[error("{0} is not enrolled here, so cannot approve; a roster is changed through the bundle")]
+    NotEnrolled(PersonId),
+    #[error("{0} is enrolled, but not as an approver; a roster is changed through the bundle")]
+    NotApprover(PersonId),
+    #[error("{person} and {other} have one key in common, so neither is known to be a person of their own")]
+    SharedKey { person: PersonId, other: PersonId },
+}
+
+/// How many people `given` makes: each once, by the best presence they showed, and only those who may approve.
+pub fn counts<'p>(
+    chain: &Chain,
+    roster: &Roster,
+    given: impl Iterator<Item = (&'p PersonId, Presence)>,
+    rule: FileRule,
+) -> Tally {
+    let enrolment = Enrolment::of(roster);
+    let mut best: BTreeMap<&PersonId, Presence> = BTreeMap::new();
+    for (person, presence) in given {
+        if !presence_counts(presence, rule) || check(chain, roster, &enrolment, person).is_err() {
+            continue;
+        }
+        best.entry(person).and_modify(|known| *known = presence.max(*known)).or_insert(presence);
+    }
+    tally(roster, &best)
+}
+
+/// The most that the roster could ever give: every approver outside the chain, each with the best key they have.
+pub fn eligible(chain: &Chain, roster: &Roster, rule: FileRule) -> Tally {
+    let enrolment = Enrolment::of(roster);
+    let everyone = roster
+        .people
+        .keys()
+        .map(|person| (person, if enrolment.can_touch(person) { Presence::Touched } else { Presence::File }));
+    counts(chain, roster, everyone, rule)
+}
+
+/// Whether this person's approval would count towards a change of this chain, presence aside.
+pub fn may_approve(chain: &Chain, roster: &Roster, person: &PersonId) -> Result<(), Ineligible> {
+    check(chain, roster, &Enrolment::of(roster), person)
+}
+
+fn check(
+    chain: &Chain,
+    roster: &Roster,
+    enrolment: &Enrolment<'_>,
+    person: &PersonId,
+) -> Result<(), Ineligible> {
+    if let Some(part) = part_of(chain, roster, person) {
+        return Err(Ineligible::InChain { person: person.clone(), part });
+    }
+    let Some(entry) = roster.people.get(person) else {
+        return Err(Ineligible::NotEnrolled(person.clone()));
+    };
+    if !entry.approver {
+        return Err(Ineligible::NotApprover(person.clone()));
+    }
+    if let Some(other) = enrolment.shares_with(person) {
+        return Err(Ineligible::SharedKey { person: person.clone(), other: other.clone() });
+    }
+    Ok(())
+}
+
+/// The session's own chain, and the agent's owner as the roster in force has it: either one disqualifies.
+fn part_of(chain: &Chain, roster: &Roster, person: &PersonId) -> Option<Part> {
+    let Chain { agent, operator, launcher, owner } = chain;
+    let owner_now = roster.agents.get(agent).and_then(|agent| agent.owner.as_ref());
+    if operator == person {
+        Some(Part::Operator)
+    } else if launcher.as_ref() == Some(person) {
+        Some(Part::Launcher)
+    } else if owner.as_ref() == Some(person) || owner_now == Some(person) {
+        Some(Part::Owner)
+    } else {
+        None
+    }
+}
+
+const fn presence_counts(presence: Presence, rule: FileRule) -> bool {
+    match (presence, rule) {
+        (Presence::Touched, FileRule::Counts | FileRule::DoesNotCount)
+        | (Presence::File, FileRule::Counts) => true,
+        (Presence::File, FileRule::DoesNotCount) => false,
+    }
+}
+
+fn tally(roster: &Roster, best: &BTreeMap<&PersonId, Presence>) -> Tally {
+    let mut tally = Tally::default();
+    for (person, presence) in best {
+        tally.people += 1;
+        match presence {
+            Presence::Touched => tally.touched += 1,
+            Presence::File => {}
+        }
+        let roles = roster.people.get(*person).map(|entry| &entry.roles);
+        if roles.is_some_and(|roles| roles.contains("owner")) {
+            tally.owners += 1;
+        }
+        tally.roles.extend(roles.into_iter().flatten().cloned());
+    }
+    tally
+}
