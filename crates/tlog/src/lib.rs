@@ -1,1 +1,24 @@
-//! Merkle log, checkpoints, proofs, offline verifier; pure.
+//! The transparency log as mathematics and formats: Merkle trees (RFC 6962, RFC 9162), signed notes and checkpoints
+//! (C2SP `signed-note`, `tlog-checkpoint`), entry bundles (C2SP `tlog-tiles`). Floor 1, pure: no files, no clock, no
+//! randomness; a signing key is made from 32 bytes that the caller drew.
+//!
+//! What is *absent*: what an entry means (`audit`), where it lies on disk (`ledger`), tiles over HTTP and witnesses.
+//! Nothing here panics or allocates without a bound, whatever the input.
+
+pub mod bundle;
+mod checkpoint;
+mod frontier;
+mod hash;
+mod key;
+mod note;
+mod proof;
+
+pub use checkpoint::{Checkpoint, CheckpointError, open_checkpoint, sign_checkpoint, verify_growth};
+pub use frontier::Frontier;
+pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash, root_of};
+pub use key::{KeyError, SigningKey, VerifierKey};
+pub use note::{NoteError, open_note, sign_note};
+pub use proof::{
+    ProofError, consistency_proof, consistency_ranges, inclusion_proof, inclusion_ranges, verify_consistency,
+    verify_inclusion,
+};

@@ -1,0 +1,62 @@
+//! What an installation is, for good: the document whose fingerprint people compare, statements carry and the
+//! offline verifier starts from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Timestamp, Value};
+
+/// `log/genesis.json`. Written once, at the first `serve`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    /// The log's name; the first line of every checkpoint.
+    pub origin: String,
+    /// The log's public key, as `name+id+key`.
+    pub vkey: String,
+    /// 16 random bytes in hexadecimal: no two installations have one fingerprint.
+    pub installation: String,
+    pub created_at: Timestamp,
+}
+
+impl Genesis {
+    /// The digest over the document's four members as text, under the domain `countersign/genesis/v1`.
+    pub fn fingerprint(&self) -> Digest {
+        Value::map([
+            ("origin", Value::text(&self.origin)),
+            ("vkey", Value::text(&self.vkey)),
+            ("installation", Value::text(&self.installation)),
+            ("created_at", Value::text(self.created_at.to_string())),
+        ])
+        .digest("countersign/genesis/v1")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn genesis() -> Genesis {
+        Genesis {
+            origin: "log.example/1".into(),
+            vkey: "log.example/1+00000000+AA==".into(),
+            installation: "00112233445566778899aabbccddeeff".into(),
+            created_at: Timestamp::from_seconds(1_795_228_800),
+        }
+    }
+
+    #[test]
+    fn fingerprint_is_golden_and_covers_every_member() {
+        let fingerprint = genesis().fingerprint();
+        expect!["db434b9a019572d55a8b6f9c2117388861af67b1e86f121fa808bfe2b47e4ba0"].assert_eq(&fingerprint.to_string());
+        for other in [
+            Genesis { origin: "log.example/2".into(), ..genesis() },
+            Genesis { vkey: "log.example/1+00000001+AA==".into(), ..genesis() },
+            Genesis { installation: "00112233445566778899aabbccddeefe".into(), ..genesis() },
+            Genesis { created_at: Timestamp::from_seconds(1_795_228_801), ..genesis() },
+        ] {
+            assert_ne!(other.fingerprint(), fingerprint, "{other:?}");
+        }
+    }
+}
