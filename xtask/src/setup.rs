@@ -1,0 +1,74 @@
+//! What the suites need beside cargo: installed by name where we may, named exactly where we may not.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::run::{answers, succeed, tool};
+
+/// A program or file that a suite uses, and the Debian package that has it.
+struct Need {
+    package: &'static str,
+    there: fn() -> bool,
+    /// Without it some tests are skipped, loudly; without the others nothing runs.
+    optional: bool,
+}
+
+const BUILD: [Need; 3] = [
+    Need { package: "gcc", there: || answers("cc", &["--version"]), optional: false },
+    Need { package: "openssh-client", there: || on_path("ssh-keygen"), optional: false },
+    Need {
+        package: "openssh-tests",
+        there: || Path::new("/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so").exists(),
+        optional: true,
+    },
+];
+
+const PYTHON: Need = Need {
+    package: "python3-venv",
+    there: || answers("python3", &["-c", "import venv, ensurepip"]),
+    optional: false,
+};
+
+/// For building and for keys.
+pub(crate) fn base() -> Result<()> {
+    provide(&BUILD)
+}
+
+/// For the mock AWS and the real clients as well.
+pub(crate) fn clients() -> Result<testkit::Venv> {
+    base()?;
+    provide(&[PYTHON])?;
+    testkit::Venv::of_checkout()
+}
+
+fn provide(needs: &[Need]) -> Result<()> {
+    let missing = || needs.iter().filter(|need| !(need.there)());
+    let packages: Vec<_> = missing().map(|need| need.package).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if may_install() {
+        succeed(&mut tool("apt-get", &["-qq", "update"]))?;
+        let mut install = tool("apt-get", &["-qq", "-y", "--no-install-recommends", "install"]);
+        succeed(install.args(&packages).env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    for need in missing() {
+        let advice = format!("not installed: {0}; on Debian: apt-get install {0}", need.package);
+        if need.optional {
+            eprintln!("SKIPPED: the tests that need it, as it is {advice}");
+        } else {
+            bail!(advice);
+        }
+    }
+    Ok(())
+}
+
+/// Root on a Debian: nobody else is asked for a password.
+fn may_install() -> bool {
+    on_path("apt-get") && answers("sh", &["-c", "test \"$(id -u)\" = 0"])
+}
+
+fn on_path(program: &str) -> bool {
+    answers("sh", &["-c", "command -v \"$0\"", program])
+}

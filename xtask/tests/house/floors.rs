@@ -1,0 +1,67 @@
+//! A crate may depend only on floors below its own.
+
+use std::collections::BTreeMap;
+
+use cargo_metadata::DependencyKind;
+
+use crate::tree::{metadata, none};
+
+/// As in ARCHITECTURE.md. A new crate gets its floor here before it gets a dependency.
+const FLOORS: [(&str, u8); 12] = [
+    ("model", 0),
+    ("policy", 1),
+    ("approval", 1),
+    ("tlog", 1),
+    ("classify-aws", 1),
+    ("store", 2),
+    ("ledger", 2),
+    ("audit", 2),
+    ("engine", 3),
+    ("gateway-aws", 4),
+    ("api", 4),
+    ("countersign", 5),
+];
+
+/// For developers only: they may use anything, and nothing that ships may use them.
+const WORKBENCH: [&str; 2] = ["testkit", "xtask"];
+
+#[test]
+fn arrows_point_down() {
+    let floors = BTreeMap::from(FLOORS);
+    let mut findings = Vec::new();
+    for package in metadata().workspace_packages() {
+        let name = package.name.as_str();
+        if WORKBENCH.contains(&name) {
+            continue;
+        }
+        let Some(floor) = floors.get(name) else {
+            findings.push(format!("{name} has no floor"));
+            continue;
+        };
+        for dependency in package.dependencies.iter().filter(|it| it.kind != DependencyKind::Development) {
+            let used = dependency.name.as_str();
+            if WORKBENCH.contains(&used) {
+                findings.push(format!("{name} would ship {used}"));
+            } else if floors.get(used).is_some_and(|below| below >= floor) {
+                findings.push(format!("{name} (floor {floor}) uses {used} of the same floor or one above"));
+            }
+        }
+    }
+    none("a crate uses only floors below its own", findings);
+}
+
+#[test]
+fn folders_are_named_like_their_crates_and_share_the_lints() {
+    let mut findings = Vec::new();
+    for package in metadata().workspace_packages() {
+        let folder = package.manifest_path.parent().and_then(|folder| folder.file_name());
+        if folder != Some(package.name.as_str()) {
+            findings.push(format!("{} stands in {folder:?}", package.name));
+        }
+        let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
+        if !manifest.contains("[lints]\nworkspace = true") {
+            findings.push(format!("{} does not take the lints of the workspace", package.name));
+        }
+    }
+    none("a crate is where its name says and under the common lints", findings);
+}

@@ -1,0 +1,11 @@
+//! The rules of the house, checked over `cargo metadata` and the tracked files: which crate may use which, what pure
+//! means, how a file begins, what the specification may claim, what comes in from outside.
+
+#![cfg(test)]
+
+mod files;
+mod floors;
+mod promises;
+mod pure;
+mod supply;
+mod tree;
