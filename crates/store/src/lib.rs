@@ -1,1 +1,35 @@
-//! What must survive, at the level of domain operations; in-memory and SQLite.
+//! What must survive, at the level of domain operations: sessions, changes, approvals, and for every event its ledger
+//! entry in the same operation. Two backends, one behaviour: SQLite for use, memory for simulation and as its oracle.
+//!
+//! Rows are documents: the bytes of a model type as JSON, of which the ledger keeps the digest. Columns and the index
+//! of what changes did are derived from the document and only find it; where the two disagree nothing is returned.
+//!
+//! What is *absent*: no judgement (who may approve, what a verdict needs), no clock, no randomness, no knowledge of
+//! the ledger's files. No query language: what is not a domain operation here cannot be asked.
+//!
+//! Invariant: one writer. Every change of state passes through [`Store::write`], whose operation happens whole or not
+//! at all and is acknowledged only once it would survive a power cut.
+//! Invariant: no row without its entry. Every write of [`Tx`] takes the entry of its event.
+
+mod document;
+mod error;
+mod listed;
+mod memory;
+mod query;
+mod readers;
+mod rows;
+mod sqlite;
+mod store;
+mod trace;
+mod tx;
+mod view;
+mod writer;
+
+pub use document::Document;
+pub use error::{Conflict, OpenError, StorageError, WriteError};
+pub use query::{Filter, HistoryQuery, Pending, Target};
+#[doc(hidden)]
+pub use sqlite::Probe;
+pub use store::Store;
+pub use tx::Tx;
+pub use view::View;

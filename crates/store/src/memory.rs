@@ -1,0 +1,308 @@
+//! The store without a disk: as simple as can be, because it is the oracle that SQLite is compared with. Lookups by
+//! anything but an id walk through everything.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use crate::{
+    Filter, Pending, StorageError, Tx, listed,
+    readers::Source,
+    rows::{
+        Appended, ApprovalRow, ChangeRow, Deeds, EntryRow, Found, OPEN, Rows, RowsMut, SessionRow, Standing,
+    },
+    trace::{Mark, Trace, Who},
+    writer::{Backend, Job, Keep},
+};
+
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// Held for a whole batch by the writer and for a whole operation by a reader: what makes a snapshot one.
+    gate: RwLock<()>,
+    state: RwLock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sessions: BTreeMap<String, SessionRow>,
+    changes: BTreeMap<String, ChangeRow>,
+    approvals: BTreeMap<(String, String), ApprovalRow>,
+    traces: BTreeMap<String, Trace>,
+    outbox: BTreeMap<i64, (EntryRow, Option<i64>)>,
+    /// Rows of the outbox by the entry's id.
+    entries: BTreeMap<String, i64>,
+    /// What to put back if the operation under way is discarded, latest last.
+    undo: Vec<Undo>,
+}
+
+#[derive(Debug)]
+enum Undo {
+    Session(String, Option<SessionRow>),
+    Change(String, Option<ChangeRow>),
+    Approval((String, String), Option<ApprovalRow>),
+    Trace(String, Option<Trace>),
+    Appended(i64),
+    Sequenced(i64),
+}
+
+impl Backend for Arc<Memory> {
+    fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Vec<Result<(), StorageError>> {
+        let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let run = |job: &mut Box<dyn Job>| {
+            match job.run(&mut Tx::new(&**self)) {
+                Keep::Keep => self.state_mut().undo.clear(),
+                Keep::Discard => self.state_mut().roll_back(),
+            }
+            Ok(())
+        };
+        jobs.iter_mut().map(run).collect()
+    }
+}
+
+impl Source for Arc<Memory> {
+    fn snapshot(&mut self, read: &mut dyn FnMut(Result<&dyn Rows, StorageError>)) {
+        let _still = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        read(Ok(&**self));
+    }
+}
+
+impl Memory {
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn roll_back(&mut self) {
+        while let Some(undo) = self.undo.pop() {
+            match undo {
+                Undo::Session(id, old) => restore(&mut self.sessions, id, old),
+                Undo::Change(id, old) => restore(&mut self.changes, id, old),
+                Undo::Approval(id, old) => restore(&mut self.approvals, id, old),
+                Undo::Trace(id, old) => restore(&mut self.traces, id, old),
+                Undo::Appended(row) => {
+                    if let Some((entry, _)) = self.outbox.remove(&row) {
+                        self.entries.remove(&entry.id);
+                    }
+                }
+                Undo::Sequenced(row) => {
+                    if let Some((_, index)) = self.outbox.get_mut(&row) {
+                        *index = None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn owned<'a>(&'a self, who: Who<'a>) -> impl Iterator<Item = &'a Trace> {
+        let own = move |row: &&ChangeRow| match who {
+            Who::Session(session) => row.session == session,
+            Who::Agent(agent) => row.agent == agent,
+        };
+        self.changes.values().filter(own).filter_map(|row| self.traces.get(&row.id))
+    }
+}
+
+fn restore<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, old: Option<V>) {
+    match old {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
+}
+
+impl Rows for Memory {
+    fn session(&self, id: &str) -> Found<Option<SessionRow>> {
+        Ok(self.state().sessions.get(id).cloned())
+    }
+
+    fn session_by_access_key(&self, key: &str) -> Found<Option<SessionRow>> {
+        Ok(self.state().sessions.values().find(|row| row.access_key == key).cloned())
+    }
+
+    fn sessions(&self) -> Found<Vec<SessionRow>> {
+        Ok(self.state().sessions.values().cloned().collect())
+    }
+
+    fn change(&self, id: &str) -> Found<Option<ChangeRow>> {
+        Ok(self.state().changes.get(id).cloned())
+    }
+
+    fn open_change(&self, digest: &str) -> Found<Option<ChangeRow>> {
+        let open =
+            |row: &&ChangeRow| row.digest == digest && OPEN.iter().any(|state| state.name() == row.state);
+        Ok(self.state().changes.values().find(open).cloned())
+    }
+
+    fn latest_change(&self, digest: &str) -> Found<Option<ChangeRow>> {
+        let state = self.state();
+        let same = state.changes.values().filter(|row| row.digest == digest);
+        Ok(same.max_by_key(|row| (row.created_at, &row.id)).cloned())
+    }
+
+    fn changes(&self, filter: &Filter) -> Found<Vec<ChangeRow>> {
+        let agent = filter.agent.as_ref().map(ToString::to_string);
+        let session = filter.session.map(|it| it.to_string());
+        let state = self.state();
+        let wanted = |row: &&ChangeRow| {
+            (filter.states.is_empty() || filter.states.iter().any(|state| state.name() == row.state))
+                && agent.as_ref().is_none_or(|agent| *agent == row.agent)
+                && session.as_ref().is_none_or(|session| *session == row.session)
+        };
+        let mut rows: Vec<_> = state.changes.values().filter(wanted).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, &row.id)));
+        Ok(rows.into_iter().take(filter.limit).cloned().collect())
+    }
+
+    fn approvals(&self, change: &str) -> Found<Vec<ApprovalRow>> {
+        let state = self.state();
+        let after = state.approvals.range((change.to_owned(), String::new())..);
+        Ok(after.map(|(_, row)| row).take_while(|row| row.change == change).cloned().collect())
+    }
+
+    fn approval(&self, change: &str, person: &str) -> Found<Option<ApprovalRow>> {
+        Ok(self.state().approvals.get(&(change.to_owned(), person.to_owned())).cloned())
+    }
+
+    fn all_approvals(&self) -> Found<Vec<ApprovalRow>> {
+        Ok(self.state().approvals.values().cloned().collect())
+    }
+
+    fn waiting(&self, session: &str) -> Found<u32> {
+        let state = self.state();
+        let waiting =
+            |row: &&ChangeRow| row.session == session && matches!(row.state.as_str(), "held" | "approved");
+        Ok(u32::try_from(state.changes.values().filter(waiting).count()).unwrap_or(u32::MAX))
+    }
+
+    fn deeds(&self, who: Who<'_>, since: i64) -> Found<Deeds> {
+        let state = self.state();
+        let recent = state.owned(who).flat_map(|trace| trace.deeds.values()).filter(|deed| deed.at >= since);
+        Ok(recent.fold(Deeds::default(), |sum, deed| Deeds {
+            destroys: sum.destroys.saturating_add(u32::from(deed.destroys)),
+            protections: sum.protections.saturating_add(u32::from(deed.lowers_protection)),
+            backups: sum.backups.saturating_add(u32::from(deed.touches_backup)),
+            data: sum.data.saturating_add(u32::from(deed.destroys_data)),
+        }))
+    }
+
+    fn created(&self, session: &str, target: &str) -> Found<bool> {
+        let state = self.state();
+        let at = |trace: &Trace, mark: Mark| trace.marks.get(&(mark, target.to_owned())).copied();
+        let created = state.owned(Who::Session(session)).filter_map(|trace| at(trace, Mark::Created)).max();
+        let destroyed = state.traces.values().filter_map(|trace| at(trace, Mark::Destroyed)).max();
+        Ok(created.is_some_and(|created| destroyed.is_none_or(|destroyed| destroyed < created)))
+    }
+
+    fn signature(&self, signature: &str, since: i64) -> Found<Option<String>> {
+        let state = self.state();
+        let seen =
+            state.traces.iter().filter_map(|(id, trace)| Some((*trace.signatures.get(signature)?, id)));
+        Ok(seen.filter(|(at, _)| *at >= since).max().map(|(_, id)| id.clone()))
+    }
+
+    fn waiting_destroys(&self, agent: &str, key: &str) -> Found<Vec<String>> {
+        let state = self.state();
+        let mark = (Mark::WaitsToDestroy, key.to_owned());
+        let waits = |row: &&ChangeRow| {
+            row.agent == agent
+                && state.traces.get(&row.id).is_some_and(|trace| trace.marks.contains_key(&mark))
+        };
+        Ok(state.changes.values().filter(waits).map(|row| row.id.clone()).collect())
+    }
+
+    fn trace(&self, change: &str) -> Found<Trace> {
+        Ok(self.state().traces.get(change).cloned().unwrap_or_default())
+    }
+
+    fn derived_by(&self) -> Found<Option<String>> {
+        Ok(Some(listed::fingerprint()))
+    }
+
+    fn last_recorded_at(&self) -> Found<Option<i64>> {
+        Ok(self.state().outbox.values().map(|(entry, _)| entry.at).max())
+    }
+
+    fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>> {
+        let state = self.state();
+        let pending = state.outbox.iter().filter(|(_, (_, index))| index.is_none()).take(limit);
+        Ok(pending.map(|(row, (entry, _))| Pending { row: *row, bytes: entry.bytes.clone() }).collect())
+    }
+
+    fn highest_index(&self) -> Found<Option<i64>> {
+        Ok(self.state().outbox.values().filter_map(|(_, index)| *index).max())
+    }
+
+    fn standing(&self, row: i64) -> Found<Standing> {
+        Ok(standing(self.state().outbox.get(&row)))
+    }
+
+    fn standing_of_entry(&self, id: &str) -> Found<Standing> {
+        let state = self.state();
+        Ok(standing(state.entries.get(id).and_then(|row| state.outbox.get(row))))
+    }
+}
+
+fn standing(row: Option<&(EntryRow, Option<i64>)>) -> Standing {
+    match row {
+        None => Standing::Unknown,
+        Some((_, None)) => Standing::Pending,
+        Some((_, Some(index))) => Standing::Sequenced(*index),
+    }
+}
+
+impl RowsMut for Memory {
+    fn append(&self, entry: &EntryRow) -> Found<Appended> {
+        let mut state = self.state_mut();
+        if state.entries.contains_key(&entry.id) {
+            return Ok(Appended::Known);
+        }
+        let row = state.outbox.last_key_value().map_or(1, |(last, _)| last + 1);
+        state.outbox.insert(row, (entry.clone(), None));
+        state.entries.insert(entry.id.clone(), row);
+        state.undo.push(Undo::Appended(row));
+        Ok(Appended::Added)
+    }
+
+    fn put_session(&self, row: &SessionRow) -> Found<()> {
+        let mut state = self.state_mut();
+        let old = state.sessions.insert(row.id.clone(), row.clone());
+        state.undo.push(Undo::Session(row.id.clone(), old));
+        Ok(())
+    }
+
+    fn put_change(&self, row: &ChangeRow) -> Found<()> {
+        let mut state = self.state_mut();
+        let old = state.changes.insert(row.id.clone(), row.clone());
+        state.undo.push(Undo::Change(row.id.clone(), old));
+        Ok(())
+    }
+
+    fn put_approval(&self, row: &ApprovalRow) -> Found<()> {
+        let mut state = self.state_mut();
+        let key = (row.change.clone(), row.person.clone());
+        let old = state.approvals.insert(key.clone(), row.clone());
+        state.undo.push(Undo::Approval(key, old));
+        Ok(())
+    }
+
+    fn put_trace(&self, row: &ChangeRow, trace: &Trace) -> Found<()> {
+        let mut state = self.state_mut();
+        let old = state.traces.insert(row.id.clone(), trace.clone());
+        state.undo.push(Undo::Trace(row.id.clone(), old));
+        Ok(())
+    }
+
+    fn sequence(&self, row: i64, index: i64) -> Found<()> {
+        let mut state = self.state_mut();
+        if let Some((_, slot)) = state.outbox.get_mut(&row) {
+            *slot = Some(index);
+            state.undo.push(Undo::Sequenced(row));
+        }
+        Ok(())
+    }
+}

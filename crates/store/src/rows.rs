@@ -1,0 +1,135 @@
+//! What a backend must be able to do: find and keep rows. It knows columns and bytes, nothing of what they mean;
+//! everything that has a meaning is done once, in [`View`](crate::View) and [`Tx`](crate::Tx).
+
+use model::ChangeState;
+
+use crate::{
+    Filter, Pending, StorageError,
+    trace::{Trace, Who},
+};
+
+pub(crate) type Found<T> = Result<T, StorageError>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SessionRow {
+    pub(crate) id: String,
+    pub(crate) access_key: String,
+    pub(crate) document: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ChangeRow {
+    pub(crate) id: String,
+    pub(crate) digest: String,
+    pub(crate) state: String,
+    pub(crate) version: i64,
+    pub(crate) session: String,
+    pub(crate) agent: String,
+    pub(crate) created_at: i64,
+    pub(crate) document: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApprovalRow {
+    pub(crate) change: String,
+    pub(crate) person: String,
+    pub(crate) document: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EntryRow {
+    pub(crate) id: String,
+    pub(crate) at: i64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The states in which a change still stands in the way of another one that asks for the same.
+pub(crate) const OPEN: [ChangeState; 4] =
+    [ChangeState::Held, ChangeState::Approved, ChangeState::Executing, ChangeState::Unknown];
+
+pub(crate) const fn is_open(state: ChangeState) -> bool {
+    match state {
+        ChangeState::Held | ChangeState::Approved | ChangeState::Executing | ChangeState::Unknown => true,
+        ChangeState::Executed
+        | ChangeState::Undone
+        | ChangeState::Rejected
+        | ChangeState::Expired
+        | ChangeState::Withdrawn
+        | ChangeState::Denied
+        | ChangeState::Failed => false,
+    }
+}
+
+/// Counts of what was done, over all sessions of the agent or over one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Deeds {
+    pub(crate) destroys: u32,
+    pub(crate) protections: u32,
+    pub(crate) backups: u32,
+    pub(crate) data: u32,
+}
+
+/// Whether an entry was added to the outbox or stood in it already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    Added,
+    Known,
+}
+
+/// Where an outbox row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Unknown,
+    Pending,
+    Sequenced(i64),
+}
+
+pub(crate) trait Rows {
+    fn session(&self, id: &str) -> Found<Option<SessionRow>>;
+    fn session_by_access_key(&self, key: &str) -> Found<Option<SessionRow>>;
+    /// Oldest first.
+    fn sessions(&self) -> Found<Vec<SessionRow>>;
+    fn change(&self, id: &str) -> Found<Option<ChangeRow>>;
+    fn open_change(&self, digest: &str) -> Found<Option<ChangeRow>>;
+    fn latest_change(&self, digest: &str) -> Found<Option<ChangeRow>>;
+    /// Newest first.
+    fn changes(&self, filter: &Filter) -> Found<Vec<ChangeRow>>;
+    /// In the order of the persons' names.
+    fn approvals(&self, change: &str) -> Found<Vec<ApprovalRow>>;
+    fn approval(&self, change: &str, person: &str) -> Found<Option<ApprovalRow>>;
+    /// In the order of changes and persons.
+    fn all_approvals(&self) -> Found<Vec<ApprovalRow>>;
+    /// Held or approved changes.
+    fn waiting(&self, session: &str) -> Found<u32>;
+
+    fn deeds(&self, who: Who<'_>, since: i64) -> Found<Deeds>;
+    /// Whether the session created the target and nobody has destroyed it since.
+    fn created(&self, session: &str, target: &str) -> Found<bool>;
+    /// The newest change that ran a request with this signature.
+    fn signature(&self, signature: &str, since: i64) -> Found<Option<String>>;
+    /// Open changes of the agent that wait to destroy what has this key.
+    fn waiting_destroys(&self, agent: &str, key: &str) -> Found<Vec<String>>;
+    /// What the index says of a change.
+    fn trace(&self, change: &str) -> Found<Trace>;
+    /// The fingerprint of the rules by which the index was derived.
+    fn derived_by(&self) -> Found<Option<String>>;
+
+    fn last_recorded_at(&self) -> Found<Option<i64>>;
+    /// Oldest first.
+    fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>>;
+    /// The highest index that a row stands at.
+    fn highest_index(&self) -> Found<Option<i64>>;
+    fn standing(&self, row: i64) -> Found<Standing>;
+    fn standing_of_entry(&self, entry: &str) -> Found<Standing>;
+}
+
+/// An error from any of these spoils the operation it came from, even where the operation swallows it.
+pub(crate) trait RowsMut: Rows {
+    fn append(&self, entry: &EntryRow) -> Found<Appended>;
+    fn put_session(&self, row: &SessionRow) -> Found<()>;
+    fn put_change(&self, row: &ChangeRow) -> Found<()>;
+    fn put_approval(&self, row: &ApprovalRow) -> Found<()>;
+    /// Replaces what the index says of a change.
+    fn put_trace(&self, row: &ChangeRow, trace: &Trace) -> Found<()>;
+    fn sequence(&self, row: i64, index: i64) -> Found<()>;
+}

@@ -1,0 +1,159 @@
+//! Many operations, one flush: each runs inside a savepoint of its own, all of them inside one transaction.
+
+use std::{fs::File, sync::atomic::Ordering};
+
+use rusqlite::Connection;
+
+use super::{
+    Probe,
+    fault::{classify, is_lasting},
+    rows::SqliteRows,
+};
+use crate::{
+    StorageError, Tx,
+    readers::Source,
+    rows::Rows,
+    writer::{Backend, Job, Keep},
+};
+
+/// Changed rows after which the write-ahead log is moved into the database: often enough to keep it small.
+const CHECKPOINT_ROWS: u64 = 4000;
+
+type Stored = Result<(), StorageError>;
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    conn: Connection,
+    probe: Probe,
+    /// Why nothing is written any more.
+    poison: Option<StorageError>,
+    checkpointed: u64,
+    /// After the connection: it is let go of last.
+    _lock: File,
+}
+
+impl Writer {
+    pub(crate) const fn new(conn: Connection, probe: Probe, lock: File) -> Self {
+        Self { conn, probe, poison: None, checkpointed: 0, _lock: lock }
+    }
+
+    fn try_batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Stored>, StorageError> {
+        if let Some(poison) = &self.poison {
+            return Err(poison.clone());
+        }
+        if let Some(pages) = &self.probe.max_pages {
+            let pages = pages.load(Ordering::SeqCst);
+            let set = self.conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+            set.map_err(|err| classify(&err))?;
+        }
+        self.run("BEGIN IMMEDIATE")?;
+        let results = jobs.iter_mut().map(|job| self.apply(&mut **job)).collect::<Result<_, _>>()?;
+        self.run("COMMIT")?;
+        self.probe.step("after COMMIT");
+        Ok(results)
+    }
+
+    /// The outer error is of the whole batch, the inner one of this operation alone.
+    fn apply(&self, job: &mut dyn Job) -> Result<Stored, StorageError> {
+        self.run("SAVEPOINT operation")?;
+        let rows = SqliteRows::new(&self.conn, &self.probe);
+        let keep = job.run(&mut Tx::new(&rows));
+        let fault = rows.fault();
+        if self.conn.is_autocommit() {
+            // SQLite gave up the transaction, and with it all that came before in the batch.
+            return Err(fault.unwrap_or_else(|| StorageError::Io("the transaction was lost".to_owned())));
+        }
+        match fault {
+            Some(fault) if is_lasting(&fault) => return Err(fault),
+            Some(fault) => {
+                self.run("ROLLBACK TO operation")?;
+                self.run("RELEASE operation")?;
+                return Ok(Err(fault));
+            }
+            None => {}
+        }
+        if keep == Keep::Discard {
+            self.run("ROLLBACK TO operation")?;
+        }
+        self.run("RELEASE operation")?;
+        Ok(Ok(()))
+    }
+
+    fn run(&self, sql: &'static str) -> Result<(), StorageError> {
+        self.probe.step(sql);
+        let done = self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        done.map(|_| ()).map_err(|err| classify(&err))
+    }
+
+    fn roll_back(&mut self) {
+        if !self.conn.is_autocommit()
+            && let Err(err) = self.conn.execute_batch("ROLLBACK")
+        {
+            self.poison(StorageError::Poisoned(err.to_string()));
+        }
+    }
+
+    fn poison(&mut self, cause: StorageError) {
+        self.poison.get_or_insert(cause);
+    }
+
+    /// Nobody's operation fails by this: what it moves is durable already. A failed flush is still the end.
+    fn checkpoint_if_due(&mut self) {
+        let changed = self.conn.total_changes();
+        if changed.saturating_sub(self.checkpointed) < CHECKPOINT_ROWS {
+            return;
+        }
+        self.checkpointed = changed;
+        self.probe.step("checkpoint");
+        if let Err(err) = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            let fault = classify(&err);
+            if is_lasting(&fault) {
+                self.poison(fault);
+            }
+        }
+    }
+}
+
+impl Backend for Writer {
+    fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Vec<Stored> {
+        match self.try_batch(jobs) {
+            Ok(results) => {
+                self.checkpoint_if_due();
+                results
+            }
+            Err(fault) => {
+                if is_lasting(&fault) {
+                    self.poison(fault.clone());
+                }
+                self.roll_back();
+                vec![Err(fault); jobs.len()]
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Reader {
+    conn: Connection,
+    probe: Probe,
+}
+
+impl Reader {
+    pub(crate) fn new(conn: Connection) -> Self {
+        Self { conn, probe: Probe::default() }
+    }
+}
+
+impl Source for Reader {
+    fn snapshot(&mut self, read: &mut dyn FnMut(Result<&dyn Rows, StorageError>)) {
+        // The first question fixes the state that all of them see.
+        match self.conn.execute_batch("BEGIN DEFERRED") {
+            Ok(()) => read(Ok(&SqliteRows::new(&self.conn, &self.probe))),
+            Err(err) => read(Err(classify(&err))),
+        }
+        if !self.conn.is_autocommit() {
+            // A transaction that only read leaves nothing to lose; if it cannot end, the next BEGIN says so.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The store on one SQLite file: write-ahead log, a flush to the disk for every commit, one process at a time.
+
+mod batch;
+mod fault;
+mod open;
+mod probe;
+mod rows;
+mod schema;
+
+pub(crate) use open::{open, reader};
+pub use probe::Probe;

@@ -1,0 +1,30 @@
+//! Where tests look in: a crash between any two statements, and a disk of a known size.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU32},
+};
+
+/// Does nothing by default, which is how the product runs.
+#[doc(hidden)]
+#[derive(Clone, Default)]
+pub struct Probe {
+    /// Called with a name before every statement of the writer, and after each commit before anybody is answered.
+    pub step: Option<Arc<dyn Fn(&'static str) + Send + Sync>>,
+    /// The most pages that the database may have, read at every batch.
+    pub max_pages: Option<Arc<AtomicU32>>,
+}
+
+impl Probe {
+    pub(crate) fn step(&self, name: &'static str) {
+        if let Some(step) = &self.step {
+            step(name);
+        }
+    }
+}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Probe")
+    }
+}

@@ -1,0 +1,372 @@
+//! Rows in SQLite. Every statement is a constant; values are always bound.
+
+use std::cell::RefCell;
+
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params, params_from_iter, types::Value};
+
+use super::{Probe, fault::classify};
+use crate::{
+    Filter, Pending, StorageError,
+    rows::{Appended, ApprovalRow, ChangeRow, Deeds, EntryRow, Found, Rows, RowsMut, SessionRow, Standing},
+    trace::{Deed, Mark, Trace, Who},
+};
+
+pub(crate) struct SqliteRows<'a> {
+    conn: &'a Connection,
+    probe: &'a Probe,
+    /// The first failure: it spoils the operation, whatever the operation makes of it.
+    fault: RefCell<Option<StorageError>>,
+}
+
+impl<'a> SqliteRows<'a> {
+    pub(crate) const fn new(conn: &'a Connection, probe: &'a Probe) -> Self {
+        Self { conn, probe, fault: RefCell::new(None) }
+    }
+
+    pub(crate) fn fault(&self) -> Option<StorageError> {
+        self.fault.borrow().clone()
+    }
+
+    fn fail(&self, err: &rusqlite::Error) -> StorageError {
+        let fault = classify(err);
+        self.fault.borrow_mut().get_or_insert(fault).clone()
+    }
+
+    fn one<T>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Found<Option<T>> {
+        let found = self.conn.prepare_cached(sql).and_then(|mut it| it.query_row(values, read).optional());
+        found.map_err(|err| self.fail(&err))
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Found<Vec<T>> {
+        let found = self.conn.prepare_cached(sql).and_then(|mut it| it.query_map(values, read)?.collect());
+        found.map_err(|err| self.fail(&err))
+    }
+
+    fn put(&self, name: &'static str, sql: &str, values: impl Params) -> Found<usize> {
+        self.probe.step(name);
+        let done = self.conn.prepare_cached(sql).and_then(|mut it| it.execute(values));
+        done.map_err(|err| self.fail(&err))
+    }
+}
+
+macro_rules! select_session {
+    ($rest:literal) => {
+        concat!("SELECT id, access_key, document FROM sessions ", $rest)
+    };
+}
+
+macro_rules! select_change {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, digest, state, version, session, agent, created_at, document FROM changes ",
+            $rest
+        )
+    };
+}
+
+macro_rules! select_approval {
+    ($rest:literal) => {
+        concat!("SELECT change, person, document FROM approvals ", $rest)
+    };
+}
+
+fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
+    Ok(SessionRow { id: row.get(0)?, access_key: row.get(1)?, document: row.get(2)? })
+}
+
+fn change(row: &Row<'_>) -> rusqlite::Result<ChangeRow> {
+    Ok(ChangeRow {
+        id: row.get(0)?,
+        digest: row.get(1)?,
+        state: row.get(2)?,
+        version: row.get(3)?,
+        session: row.get(4)?,
+        agent: row.get(5)?,
+        created_at: row.get(6)?,
+        document: row.get(7)?,
+    })
+}
+
+fn approval(row: &Row<'_>) -> rusqlite::Result<ApprovalRow> {
+    Ok(ApprovalRow { change: row.get(0)?, person: row.get(1)?, document: row.get(2)? })
+}
+
+fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
+    Ok(row.get::<_, Option<i64>>(0)?.map_or(Standing::Pending, Standing::Sequenced))
+}
+
+impl Rows for SqliteRows<'_> {
+    fn session(&self, id: &str) -> Found<Option<SessionRow>> {
+        self.one(select_session!("WHERE id = ?1"), [id], session)
+    }
+
+    fn session_by_access_key(&self, key: &str) -> Found<Option<SessionRow>> {
+        self.one(select_session!("WHERE access_key = ?1"), [key], session)
+    }
+
+    fn sessions(&self) -> Found<Vec<SessionRow>> {
+        self.all(select_session!("ORDER BY id"), [], session)
+    }
+
+    fn change(&self, id: &str) -> Found<Option<ChangeRow>> {
+        self.one(select_change!("WHERE id = ?1"), [id], change)
+    }
+
+    fn open_change(&self, digest: &str) -> Found<Option<ChangeRow>> {
+        let sql =
+            select_change!("WHERE digest = ?1 AND state IN ('held', 'approved', 'executing', 'unknown')");
+        self.one(sql, [digest], change)
+    }
+
+    fn latest_change(&self, digest: &str) -> Found<Option<ChangeRow>> {
+        self.one(
+            select_change!("WHERE digest = ?1 ORDER BY created_at DESC, id DESC LIMIT 1"),
+            [digest],
+            change,
+        )
+    }
+
+    fn changes(&self, filter: &Filter) -> Found<Vec<ChangeRow>> {
+        let mut sql = select_change!("WHERE true").to_owned();
+        let mut values: Vec<Value> = Vec::new();
+        if !filter.states.is_empty() {
+            sql.push_str(" AND state IN (");
+            sql.push_str(&vec!["?"; filter.states.len()].join(", "));
+            sql.push(')');
+            values.extend(filter.states.iter().map(|state| Value::from(state.name().to_owned())));
+        }
+        if let Some(agent) = &filter.agent {
+            sql.push_str(" AND agent = ?");
+            values.push(agent.to_string().into());
+        }
+        if let Some(session) = filter.session {
+            sql.push_str(" AND session = ?");
+            values.push(session.to_string().into());
+        }
+        sql.push_str(" ORDER BY created_at DESC, id DESC LIMIT ?");
+        values.push(count(filter.limit).into());
+        self.all(&sql, params_from_iter(values), change)
+    }
+
+    fn approvals(&self, change: &str) -> Found<Vec<ApprovalRow>> {
+        self.all(select_approval!("WHERE change = ?1 ORDER BY person"), [change], approval)
+    }
+
+    fn approval(&self, change: &str, person: &str) -> Found<Option<ApprovalRow>> {
+        self.one(select_approval!("WHERE change = ?1 AND person = ?2"), [change, person], approval)
+    }
+
+    fn all_approvals(&self) -> Found<Vec<ApprovalRow>> {
+        self.all(select_approval!("ORDER BY change, person"), [], approval)
+    }
+
+    fn waiting(&self, session: &str) -> Found<u32> {
+        let sql = "SELECT count(*) FROM changes WHERE session = ?1 AND state IN ('held', 'approved')";
+        Ok(self.one(sql, [session], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    fn deeds(&self, who: Who<'_>, since: i64) -> Found<Deeds> {
+        macro_rules! sums {
+            ($column:literal) => {
+                concat!(
+                    "SELECT coalesce(sum(destroys), 0), coalesce(sum(lowers_protection), 0), \
+                     coalesce(sum(touches_backup), 0), coalesce(sum(destroys_data), 0) FROM deeds WHERE ",
+                    $column,
+                    " = ?1 AND at >= ?2"
+                )
+            };
+        }
+        let (sql, name) = match who {
+            Who::Session(session) => (sums!("session"), session),
+            Who::Agent(agent) => (sums!("agent"), agent),
+        };
+        let found = self.one(sql, params![name, since], |row| {
+            Ok(Deeds {
+                destroys: row.get(0)?,
+                protections: row.get(1)?,
+                backups: row.get(2)?,
+                data: row.get(3)?,
+            })
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
+    fn created(&self, session: &str, target: &str) -> Found<bool> {
+        let sql = "SELECT EXISTS (
+            SELECT 1 FROM marks AS own WHERE own.target = ?2 AND own.mark = 'created' AND own.session = ?1
+                AND NOT EXISTS (SELECT 1 FROM marks AS any
+                    WHERE any.target = ?2 AND any.mark = 'destroyed' AND any.at >= own.at))";
+        Ok(self.one(sql, [session, target], |row| row.get(0))?.unwrap_or(false))
+    }
+
+    fn signature(&self, signature: &str, since: i64) -> Found<Option<String>> {
+        let sql = "SELECT change FROM signatures WHERE signature = ?1 AND at >= ?2 ORDER BY at DESC, change DESC LIMIT 1";
+        self.one(sql, params![signature, since], |row| row.get(0))
+    }
+
+    fn waiting_destroys(&self, agent: &str, key: &str) -> Found<Vec<String>> {
+        let sql = "SELECT change FROM marks WHERE target = ?2 AND mark = 'waits_to_destroy' AND agent = ?1 ORDER BY change";
+        self.all(sql, [agent, key], |row| row.get(0))
+    }
+
+    fn trace(&self, change: &str) -> Found<Trace> {
+        let deeds = "SELECT step, at, destroys, lowers_protection, touches_backup, destroys_data FROM deeds
+            WHERE change = ?1";
+        let deeds = self.all(deeds, [change], |row| {
+            let deed = Deed {
+                at: row.get(1)?,
+                destroys: row.get(2)?,
+                lowers_protection: row.get(3)?,
+                touches_backup: row.get(4)?,
+                destroys_data: row.get(5)?,
+            };
+            Ok((row.get(0)?, deed))
+        })?;
+        let mut marks = std::collections::BTreeMap::new();
+        for mark in Mark::ALL {
+            let sql = "SELECT target, at FROM marks WHERE change = ?1 AND mark = ?2";
+            let found =
+                self.all(sql, [change, mark.name()], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+            marks.extend(found.into_iter().map(|(target, at)| ((mark, target), at)));
+        }
+        let signatures = "SELECT signature, at FROM signatures WHERE change = ?1";
+        let signatures = self.all(signatures, [change], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Trace { deeds: deeds.into_iter().collect(), marks, signatures: signatures.into_iter().collect() })
+    }
+
+    fn derived_by(&self) -> Found<Option<String>> {
+        self.one("SELECT rules FROM derived_by", [], |row| row.get(0))
+    }
+
+    fn last_recorded_at(&self) -> Found<Option<i64>> {
+        Ok(self.one("SELECT max(at) FROM outbox", [], |row| row.get::<_, Option<i64>>(0))?.flatten())
+    }
+
+    fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>> {
+        let sql = "SELECT number, bytes FROM outbox WHERE place IS NULL ORDER BY number LIMIT ?1";
+        self.all(sql, [count(limit)], |row| Ok(Pending { row: row.get(0)?, bytes: row.get(1)? }))
+    }
+
+    fn highest_index(&self) -> Found<Option<i64>> {
+        Ok(self.one("SELECT max(place) FROM outbox", [], |row| row.get::<_, Option<i64>>(0))?.flatten())
+    }
+
+    fn standing(&self, row: i64) -> Found<Standing> {
+        let found = self.one("SELECT place FROM outbox WHERE number = ?1", [row], standing)?;
+        Ok(found.unwrap_or(Standing::Unknown))
+    }
+
+    fn standing_of_entry(&self, entry: &str) -> Found<Standing> {
+        let found = self.one("SELECT place FROM outbox WHERE entry = ?1", [entry], standing)?;
+        Ok(found.unwrap_or(Standing::Unknown))
+    }
+}
+
+impl RowsMut for SqliteRows<'_> {
+    fn append(&self, entry: &EntryRow) -> Found<Appended> {
+        let sql = "INSERT INTO outbox (entry, at, bytes) VALUES (?1, ?2, ?3) ON CONFLICT (entry) DO NOTHING";
+        let added = self.put("append", sql, params![entry.id, entry.at, entry.bytes])?;
+        Ok(if added == 0 { Appended::Known } else { Appended::Added })
+    }
+
+    fn put_session(&self, row: &SessionRow) -> Found<()> {
+        let sql = "INSERT INTO sessions (id, access_key, document) VALUES (?1, ?2, ?3)
+            ON CONFLICT (id) DO UPDATE SET access_key = excluded.access_key, document = excluded.document";
+        self.put("put session", sql, params![row.id, row.access_key, row.document]).map(|_| ())
+    }
+
+    fn put_change(&self, row: &ChangeRow) -> Found<()> {
+        let sql = "INSERT INTO changes (id, digest, state, version, session, agent, created_at, document)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, state = excluded.state,
+                version = excluded.version, session = excluded.session, agent = excluded.agent,
+                created_at = excluded.created_at, document = excluded.document";
+        let values = params![
+            row.id,
+            row.digest,
+            row.state,
+            row.version,
+            row.session,
+            row.agent,
+            row.created_at,
+            row.document
+        ];
+        self.put("put change", sql, values).map(|_| ())
+    }
+
+    fn put_approval(&self, row: &ApprovalRow) -> Found<()> {
+        let sql = "INSERT INTO approvals (change, person, document) VALUES (?1, ?2, ?3)
+            ON CONFLICT (change, person) DO UPDATE SET document = excluded.document";
+        self.put("put approval", sql, params![row.change, row.person, row.document]).map(|_| ())
+    }
+
+    fn put_trace(&self, row: &ChangeRow, trace: &Trace) -> Found<()> {
+        self.put("clear deeds", "DELETE FROM deeds WHERE change = ?1", [&row.id])?;
+        self.put("clear marks", "DELETE FROM marks WHERE change = ?1", [&row.id])?;
+        self.put("clear signatures", "DELETE FROM signatures WHERE change = ?1", [&row.id])?;
+        for (step, deed) in &trace.deeds {
+            let sql = "INSERT INTO deeds (change, step, session, agent, at, destroys, lowers_protection,
+                    touches_backup, destroys_data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+            let Deed { at, destroys, lowers_protection, touches_backup, destroys_data } = deed;
+            let (id, session, agent) = (&row.id, &row.session, &row.agent);
+            let values = params![
+                id,
+                step,
+                session,
+                agent,
+                at,
+                destroys,
+                lowers_protection,
+                touches_backup,
+                destroys_data
+            ];
+            self.put("put deed", sql, values)?;
+        }
+        for ((mark, target), at) in &trace.marks {
+            let sql = "INSERT INTO marks (change, mark, target, session, agent, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            self.put("put mark", sql, params![row.id, mark.name(), target, row.session, row.agent, at])?;
+        }
+        for (signature, at) in &trace.signatures {
+            let sql = "INSERT INTO signatures (change, signature, at) VALUES (?1, ?2, ?3)";
+            self.put("put signature", sql, params![row.id, signature, at])?;
+        }
+        Ok(())
+    }
+
+    fn sequence(&self, row: i64, index: i64) -> Found<()> {
+        let sql = "UPDATE outbox SET place = ?2 WHERE number = ?1 AND place IS NULL";
+        self.put("sequence", sql, params![row, index]).map(|_| ())
+    }
+}
+
+/// Derives the index of all deeds anew where other rules made it.
+pub(crate) fn derive_again(conn: &Connection) -> Result<(), StorageError> {
+    let probe = Probe::default();
+    let rows = SqliteRows::new(conn, &probe);
+    let rules = crate::listed::fingerprint();
+    if rows.derived_by()?.as_ref() == Some(&rules) {
+        return Ok(());
+    }
+    let ids = rows.all("SELECT id FROM changes", [], |row| row.get::<_, String>(0))?;
+    for id in ids {
+        let Some(row) = rows.change(&id)? else { continue };
+        rows.put_trace(&row, &Trace::of(&crate::document::decode(&row)?))?;
+    }
+    let sql = "INSERT INTO derived_by (only, rules) VALUES (1, ?1)
+        ON CONFLICT (only) DO UPDATE SET rules = excluded.rules";
+    rows.put("derive", sql, [&rules]).map(|_| ())
+}
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,89 @@
+//! Tables. A document stands last in its row, so that looking at columns does not read it.
+
+/// In `PRAGMA user_version`; a file of another layout is not opened.
+pub(crate) const LAYOUT: i64 = 1;
+/// In `PRAGMA application_id`: "CSgn".
+pub(crate) const APPLICATION: i64 = 0x4353_676e;
+
+/// `one_open_change` repeats what [`Tx`](crate::Tx) checks: two open changes with one digest cannot lie in a file.
+pub(crate) const CREATE: &str = "
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY NOT NULL,
+    access_key TEXT NOT NULL UNIQUE,
+    document BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE changes (
+    id TEXT PRIMARY KEY NOT NULL,
+    digest TEXT NOT NULL,
+    state TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    session TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    document BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX one_open_change ON changes (digest)
+    WHERE state IN ('held', 'approved', 'executing', 'unknown');
+CREATE INDEX changes_by_digest ON changes (digest, created_at, id);
+CREATE INDEX changes_by_time ON changes (created_at, id);
+CREATE INDEX changes_by_state ON changes (state, created_at, id);
+CREATE INDEX changes_by_session ON changes (session, created_at, id);
+CREATE INDEX changes_by_agent ON changes (agent, created_at, id);
+
+CREATE TABLE approvals (
+    change TEXT NOT NULL,
+    person TEXT NOT NULL,
+    document BLOB NOT NULL,
+    PRIMARY KEY (change, person)
+) STRICT;
+
+CREATE TABLE deeds (
+    change TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    session TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    destroys INTEGER NOT NULL,
+    lowers_protection INTEGER NOT NULL,
+    touches_backup INTEGER NOT NULL,
+    destroys_data INTEGER NOT NULL,
+    PRIMARY KEY (change, step)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deeds_by_session ON deeds (session, at);
+CREATE INDEX deeds_by_agent ON deeds (agent, at);
+
+CREATE TABLE marks (
+    change TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    target TEXT NOT NULL,
+    session TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (change, mark, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX marks_by_target ON marks (target, mark, at);
+
+CREATE TABLE signatures (
+    change TEXT NOT NULL,
+    signature TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (change, signature)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX signatures_by_value ON signatures (signature, at, change);
+
+CREATE TABLE derived_by (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    rules TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE outbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    entry TEXT NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    place INTEGER UNIQUE,
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE INDEX outbox_by_time ON outbox (at);
+CREATE INDEX outbox_pending ON outbox (number) WHERE place IS NULL;
+";

@@ -1,0 +1,142 @@
+//! The handle that the engine holds, and the threads behind it.
+
+use std::{
+    fmt, io,
+    path::Path,
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+};
+
+use tokio::sync::mpsc;
+
+use crate::{
+    Document, OpenError, StorageError, Tx, View, WriteError,
+    memory::Memory,
+    readers::{self, Source},
+    sqlite::{self, Probe},
+    writer::{self, Backend},
+};
+
+/// Cheap to clone; the last handle to go waits for the operations that are queued.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Absent only while dropping.
+    writes: Option<mpsc::Sender<Box<dyn writer::Job>>>,
+    reads: Option<mpsc::Sender<Box<dyn readers::Job>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Store {
+    /// Forgets everything when its last handle goes. Where the system gives no threads it is closed from the start.
+    pub fn memory() -> Self {
+        let memory = Arc::new(Memory::default());
+        let sources = (0..readers::THREADS).map(|_| Arc::clone(&memory)).collect();
+        Self::start(memory, sources).unwrap_or_else(|_| Self {
+            inner: Arc::new(Inner { writes: None, reads: None, threads: Vec::new() }),
+        })
+    }
+
+    /// Opens or creates the database at `path`, alone: a second process is refused by a lock on `PATH.lock`.
+    ///
+    /// # Errors
+    /// Where it is in use, readable by others, not ours, of another version, or cannot promise durability.
+    pub fn sqlite(path: &Path) -> Result<Self, OpenError> {
+        Self::sqlite_probed(path, Probe::default())
+    }
+
+    /// For tests: `probe` sees every statement before it runs, and may bound the file.
+    #[doc(hidden)]
+    pub fn sqlite_probed(path: &Path, probe: Probe) -> Result<Self, OpenError> {
+        let backend = sqlite::open(path, probe)?;
+        let sources = (0..readers::THREADS).map(|_| sqlite::reader(path)).collect::<Result<_, _>>()?;
+        Self::start(backend, sources)
+    }
+
+    /// Every session, change and approval as it lies in the database at `path`, for the auditor: read-only, and beside
+    /// a process that has the store open.
+    ///
+    /// # Errors
+    /// Where the database cannot be read or is not ours. A row that was altered is no error: it is listed as it is.
+    pub fn documents_of(path: &Path) -> Result<Vec<Document>, OpenError> {
+        let mut documents = Err(StorageError::Closed);
+        sqlite::reader(path)?
+            .snapshot(&mut |rows| documents = rows.and_then(|rows| View::new(rows).documents()));
+        documents.map_err(|source| OpenError::Storage { path: path.to_owned(), source })
+    }
+
+    /// Runs `op` on the writer's thread, whole or not at all, and resolves once that is durable. An `Err` of `op`
+    /// rolls back what it wrote. It must not block on anything else: everyone waits for it.
+    ///
+    /// # Errors
+    /// `Op` with what `op` refused; `Storage` where nothing could be recorded. If the process dies just after a
+    /// `Storage` error, the operation can still turn out to be there: whole, and with its entry.
+    pub async fn write<T, E, F>(&self, op: F) -> Result<T, WriteError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (job, answer) = writer::job(op);
+        let closed = || WriteError::Storage(StorageError::Closed);
+        self.inner.writes.as_ref().ok_or_else(closed)?.send(job).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Runs `op` on one consistent state that includes every write acknowledged so far, beside the writer.
+    ///
+    /// # Errors
+    /// What `op` returns, or that the state could not be read.
+    pub async fn read<T, F>(&self, op: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> Result<T, StorageError> + Send + 'static,
+    {
+        let (job, answer) = readers::job(op);
+        let reads = self.inner.reads.as_ref().ok_or(StorageError::Closed)?;
+        reads.send(job).await.map_err(|_| StorageError::Closed)?;
+        answer.await.map_err(|_| StorageError::Closed)?
+    }
+
+    fn start<S: Source>(backend: impl Backend, sources: Vec<S>) -> Result<Self, OpenError> {
+        let (writes, queue) = mpsc::channel(writer::QUEUE);
+        let (reads, shared) = mpsc::channel(writer::QUEUE);
+        let shared = Arc::new(Mutex::new(shared));
+        let mut threads = Vec::with_capacity(sources.len() + 1);
+        for source in sources {
+            let queue = Arc::clone(&shared);
+            threads.push(spawn("store-reader", move || readers::run(source, &queue))?);
+        }
+        // Joined last: it owns the lock, which may go only when nobody reads any more.
+        threads.push(spawn("store-writer", move || writer::run(backend, queue))?);
+        Ok(Self { inner: Arc::new(Inner { writes: Some(writes), reads: Some(reads), threads }) })
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.writes = None;
+        self.reads = None;
+        for thread in self.threads.drain(..) {
+            // An operation may own the last handle; its thread cannot wait for itself.
+            if thread.thread().id() != thread::current().id() {
+                // The threads catch what operations throw; there is nobody left to tell.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    let spawned: io::Result<_> = thread::Builder::new().name(name.to_owned()).spawn(body);
+    spawned.map_err(OpenError::Threads)
+}

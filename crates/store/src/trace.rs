@@ -1,0 +1,172 @@
+//! What a change did or waits to do, derived from its document: the index behind history, replays and links. In-flight
+//! steps count as done, because agents act in parallel; that a step created something counts only once it succeeded.
+
+use std::collections::BTreeMap;
+
+use model::{Change, Step, StepState, Undo};
+
+use crate::{Target, listed};
+
+/// Whose deeds are counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Who<'a> {
+    Session(&'a str),
+    Agent(&'a str),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trace {
+    /// One for each step that counts, by its place in the change.
+    pub(crate) deeds: BTreeMap<i64, Deed>,
+    /// What it created, destroyed or waits to destroy, and when last.
+    pub(crate) marks: BTreeMap<(Mark, String), i64>,
+    /// Signatures of the requests that ran, and when last.
+    pub(crate) signatures: BTreeMap<String, i64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Deed {
+    pub(crate) at: i64,
+    pub(crate) destroys: bool,
+    pub(crate) lowers_protection: bool,
+    pub(crate) touches_backup: bool,
+    pub(crate) destroys_data: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mark {
+    /// On a [`Target`].
+    Created,
+    /// On a [`Target`].
+    Destroyed,
+    /// On a resource's key wherever it lies: links are drawn rather too often than too seldom.
+    WaitsToDestroy,
+}
+
+impl Mark {
+    pub(crate) const ALL: [Self; 3] = [Self::Created, Self::Destroyed, Self::WaitsToDestroy];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Destroyed => "destroyed",
+            Self::WaitsToDestroy => "waits_to_destroy",
+        }
+    }
+}
+
+impl Trace {
+    pub(crate) fn of(change: &Change) -> Self {
+        let mut trace = Self::default();
+        for (nth, step) in (0i64..).zip(&change.steps) {
+            let at = step.execution.as_ref().map_or(change.created_at, |it| it.started_at).millis();
+            if let Some(execution) = &step.execution {
+                raise(&mut trace.signatures, execution.signature.to_string(), at);
+            }
+            if has_run(step.state) {
+                let deed = Deed::of(step, at);
+                if deed != (Deed { at, ..Deed::default() }) {
+                    trace.deeds.insert(nth, deed);
+                }
+                if listed::destroys(effects(step)) {
+                    for target in targets(step) {
+                        raise(&mut trace.marks, (Mark::Destroyed, target.as_str().to_owned()), at);
+                    }
+                }
+                for target in created(step) {
+                    raise(&mut trace.marks, (Mark::Created, target.as_str().to_owned()), at);
+                }
+            }
+            if change.state.is_open() && step.state == StepState::Pending && listed::destroys(effects(step)) {
+                for key in resources(step).map(model::Resource::key) {
+                    raise(&mut trace.marks, (Mark::WaitsToDestroy, key), at);
+                }
+            }
+        }
+        trace
+    }
+}
+
+impl Deed {
+    fn of(step: &Step, at: i64) -> Self {
+        let action = &step.action;
+        let destroys = listed::destroys(effects(step));
+        let inner = step.observation.as_ref().map_or(&[][..], |it| it.inner.as_slice());
+        let inner_data = inner.iter().any(|it| {
+            listed::destroys(it.effects)
+                && it.resources.iter().any(|resource| listed::holds_data(&resource.kind))
+        });
+        let own_data = action.resources.iter().any(|resource| {
+            listed::holds_data(&resource.kind) || (inner.is_empty() && listed::is_container(&resource.kind))
+        });
+        let own_backup = !action.effects.is_plain_read()
+            && action.undo != Undo::Additive
+            && action.resources.iter().any(|resource| listed::is_backup(&resource.kind))
+            && created(step).next().is_none();
+        let inner_backup = inner.iter().any(|it| {
+            !it.effects.is_plain_read()
+                && it.resources.iter().any(|resource| listed::is_backup(&resource.kind))
+        });
+        Self {
+            at,
+            destroys,
+            lowers_protection: listed::lowers_protection(action),
+            touches_backup: own_backup || inner_backup,
+            destroys_data: inner_data
+                || (listed::destroys(action.effects) && (own_data || action.resources.is_empty())),
+        }
+    }
+}
+
+const fn has_run(state: StepState) -> bool {
+    match state {
+        StepState::Executing | StepState::Executed | StepState::Unknown => true,
+        StepState::Pending | StepState::Failed | StepState::Undone => false,
+    }
+}
+
+/// Its own effects and those of the actions it runs.
+fn effects(step: &Step) -> model::EffectSet {
+    let inner = step.observation.iter().flat_map(|it| &it.inner);
+    inner.fold(step.action.effects, |effects, it| effects.union(it.effects))
+}
+
+fn resources(step: &Step) -> impl Iterator<Item = &model::Resource> {
+    step.action
+        .resources
+        .iter()
+        .chain(step.observation.iter().flat_map(|it| &it.inner).flat_map(|it| &it.resources))
+}
+
+fn targets(step: &Step) -> impl Iterator<Item = Target> {
+    resources(step).map(|resource| Target::of(&step.action, resource))
+}
+
+/// What the step created for certain. A name that was taken before would let a session call a stranger's thing its own,
+/// so it takes either a captured undo that removes it (whose capture saw that it was not there) or an operation listed
+/// as failing where the thing exists.
+fn created(step: &Step) -> impl Iterator<Item = Target> {
+    let succeeded = step.state == StepState::Executed
+        && step.execution.as_ref().and_then(|it| it.outcome.as_ref()).is_some_and(model::Outcome::succeeded);
+    let captured = step.undo.as_ref().is_some_and(|undo| undo.removes_created);
+    let action = &step.action;
+    action
+        .resources
+        .iter()
+        .filter(move |resource| {
+            succeeded
+                && resource.name != "*"
+                && !listed::destroys(action.effects)
+                && if captured {
+                    listed::creates_kind(action, resource)
+                } else {
+                    action.undo == Undo::Additive && listed::creates_anew(action, resource)
+                }
+        })
+        .map(move |resource| Target::of(action, resource))
+}
+
+fn raise<K: Ord>(map: &mut BTreeMap<K, i64>, key: K, at: i64) {
+    let slot = map.entry(key).or_insert(at);
+    *slot = at.max(*slot);
+}

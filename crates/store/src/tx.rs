@@ -1,0 +1,217 @@
+//! What can be done. Each write takes the ledger entry of its event, fills in the row it leaves behind, and puts it
+//! into the outbox in the same operation. A call that returns a [`Conflict`] other than of storage has written nothing.
+
+use std::{collections::BTreeMap, fmt, ops::Deref};
+
+use model::{Approval, Change, Entry, Session, Subject};
+
+use crate::{
+    Conflict, StorageError, View,
+    document::{Stored, encode},
+    rows::{Appended, EntryRow, Found, RowsMut, Standing, is_open},
+    trace::Trace,
+};
+
+/// An operation under way: reads as [`View`] does, its own writes included.
+pub struct Tx<'a> {
+    view: View<'a>,
+    rows: &'a dyn RowsMut,
+}
+
+impl<'a> Deref for Tx<'a> {
+    type Target = View<'a>;
+
+    fn deref(&self) -> &View<'a> {
+        &self.view
+    }
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(rows: &'a dyn RowsMut) -> Self {
+        Self { view: View::new(rows), rows }
+    }
+
+    pub fn issue_session(&mut self, session: &Session, entry: Entry) -> Result<(), Conflict> {
+        let exists = Conflict::Exists { table: Session::TABLE, id: session.id.to_string() };
+        if self.session(session.id)?.is_some() || self.session_by_access_key(&session.access_key)?.is_some() {
+            return Err(exists);
+        }
+        let (row, subject) = encode(session)?;
+        self.append(entry, Some(subject))?;
+        Ok(self.rows.put_session(&row)?)
+    }
+
+    /// Stops a session or brings its expiry forward; nothing else of a session ever changes.
+    pub fn update_session(&mut self, session: &Session, entry: Entry) -> Result<(), Conflict> {
+        let id = session.id.to_string();
+        let stored = self.session(session.id)?;
+        let stored = stored.ok_or(Conflict::Missing { table: Session::TABLE, id: id.clone() })?;
+        if stored.stopped_at.is_some() {
+            return Err(Conflict::Stopped);
+        }
+        let allowed =
+            Session { stopped_at: session.stopped_at, expires_at: session.expires_at, ..stored.clone() };
+        if allowed != *session || session.expires_at > stored.expires_at {
+            return Err(Conflict::Fixed {
+                table: Session::TABLE,
+                id,
+                what: "all but stop and an earlier expiry",
+            });
+        }
+        let (row, subject) = encode(session)?;
+        self.append(entry, Some(subject))?;
+        Ok(self.rows.put_session(&row)?)
+    }
+
+    /// Refuses a second open change that asks for the same.
+    pub fn create_change(&mut self, change: &Change, entry: Entry) -> Result<(), Conflict> {
+        if self.change(change.id)?.is_some() {
+            return Err(Conflict::Exists { table: Change::TABLE, id: change.id.to_string() });
+        }
+        if is_open(change.state)
+            && let Some(open) = self.open_change(change.digest)?
+        {
+            return Err(Conflict::Open(open.id));
+        }
+        let (row, subject) = encode(change)?;
+        self.append(entry, Some(subject))?;
+        self.rows.put_change(&row)?;
+        let trace = Trace::of(change);
+        if trace != Trace::default() {
+            self.rows.put_trace(&row, &trace)?;
+        }
+        Ok(())
+    }
+
+    /// Moves a change from `from_version` to the next one, as its life allows. `change.version` is not read.
+    pub fn advance_change(
+        &mut self,
+        change: &Change,
+        from_version: u64,
+        entry: Entry,
+    ) -> Result<(), Conflict> {
+        let id = change.id.to_string();
+        let stored =
+            self.change(change.id)?.ok_or(Conflict::Missing { table: Change::TABLE, id: id.clone() })?;
+        if stored.version != from_version {
+            return Err(Conflict::Version { expected: from_version, found: stored.version });
+        }
+        if !stored.state.may_become(change.state) {
+            return Err(Conflict::Illegal(model::IllegalTransition { from: stored.state, to: change.state }));
+        }
+        if let Some(what) = moved(&stored, change) {
+            return Err(Conflict::Fixed { table: Change::TABLE, id, what });
+        }
+        let next = Change { version: from_version.saturating_add(1), ..change.clone() };
+        let (row, subject) = encode(&next)?;
+        self.append(entry, Some(subject))?;
+        self.rows.put_change(&row)?;
+        let trace = Trace::of(&next);
+        if trace != Trace::of(&stored) {
+            self.rows.put_trace(&row, &trace)?;
+        }
+        Ok(())
+    }
+
+    /// A person signs a change once.
+    pub fn record_approval(&mut self, approval: &Approval, entry: Entry) -> Result<(), Conflict> {
+        let signed = Conflict::Signed { change: approval.change, person: approval.person.clone() };
+        self.check_change_of(approval)?;
+        if self.approval_row(&approval.change.to_string(), approval.person.as_str())?.is_some() {
+            return Err(signed);
+        }
+        self.put_approval(approval, entry)
+    }
+
+    /// Puts a person's new signature in the place of the same person's earlier one, which a changed target, bundle or
+    /// roster has voided. The earlier one stays in the ledger.
+    pub fn replace_approval(&mut self, approval: &Approval, entry: Entry) -> Result<(), Conflict> {
+        self.check_change_of(approval)?;
+        if self.approval_row(&approval.change.to_string(), approval.person.as_str())?.is_none() {
+            return Err(Conflict::Missing { table: Approval::TABLE, id: approval.id() });
+        }
+        self.put_approval(approval, entry)
+    }
+
+    /// An event that leaves no row behind.
+    pub fn record(&mut self, entry: Entry) -> Result<(), StorageError> {
+        self.append(entry, None)
+    }
+
+    /// Notes at which index of the ledger outbox rows stand. Indices only grow; noting the same again changes nothing.
+    pub fn mark_sequenced(&mut self, marks: &[(i64, u64)]) -> Result<(), StorageError> {
+        let mut next = self.sequenced_through()?;
+        let mut fresh = BTreeMap::new();
+        for &(row, index) in marks {
+            let refuse = |why| Err(StorageError::Sequence { row, index, why });
+            let Ok(wanted) = i64::try_from(index) else { return refuse("it is beyond counting") };
+            match self.row_standing(row)? {
+                Standing::Unknown => return refuse("there is no such row"),
+                Standing::Sequenced(known) if known == wanted => {}
+                Standing::Sequenced(_) => return refuse("it stands at another one"),
+                Standing::Pending if index < next => return refuse("that index is taken or passed"),
+                Standing::Pending if fresh.insert(row, wanted).is_some() => {
+                    return refuse("it is named twice");
+                }
+                Standing::Pending => next = index.saturating_add(1),
+            }
+        }
+        fresh.into_iter().try_for_each(|(row, index)| self.rows.sequence(row, index))
+    }
+
+    fn check_change_of(&self, approval: &Approval) -> Result<(), Conflict> {
+        match self.change(approval.change)? {
+            Some(_) => Ok(()),
+            None => Err(Conflict::Missing { table: Change::TABLE, id: approval.change.to_string() }),
+        }
+    }
+
+    fn put_approval(&mut self, approval: &Approval, entry: Entry) -> Result<(), Conflict> {
+        let (row, subject) = encode(approval)?;
+        self.append(entry, Some(subject))?;
+        Ok(self.rows.put_approval(&row)?)
+    }
+
+    /// Always the first write of an operation's call: whatever can be refused is refused before or here.
+    fn append(&mut self, mut entry: Entry, subject: Option<Subject>) -> Found<()> {
+        entry.subject = subject;
+        let id = entry.id;
+        let bytes = serde_json::to_vec(&entry).map_err(|err| StorageError::Encoding {
+            table: "entry",
+            id: id.to_string(),
+            cause: err.to_string(),
+        })?;
+        if bytes.len() > Entry::MAX_BYTES {
+            return Err(StorageError::EntryTooLarge { id, bytes: bytes.len(), max: Entry::MAX_BYTES });
+        }
+        match self.rows.append(&EntryRow { id: id.to_string(), at: entry.at.millis(), bytes })? {
+            Appended::Added => Ok(()),
+            Appended::Known => Err(StorageError::EntryKnown(id)),
+        }
+    }
+}
+
+impl fmt::Debug for Tx<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tx")
+    }
+}
+
+/// What of a change must not move: it is what people sign and what it is found by.
+fn moved(stored: &Change, change: &Change) -> Option<&'static str> {
+    let steps = stored.steps.len() == change.steps.len()
+        && stored.steps.iter().zip(&change.steps).all(|(one, two)| one.digest == two.digest);
+    if stored.digest != change.digest {
+        Some("the digest")
+    } else if stored.session != change.session {
+        Some("the session")
+    } else if stored.chain != change.chain {
+        Some("the chain")
+    } else if stored.created_at != change.created_at {
+        Some("the time of creation")
+    } else if !steps {
+        Some("the list of actions")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,193 @@
+//! What can be asked. A view is one consistent state of the store, inside an operation or beside it.
+
+use std::{collections::BTreeSet, fmt};
+
+use model::{
+    AgentId, Approval, Change, ChangeId, Digest, EntryId, History, PersonId, Session, SessionId, Timestamp,
+};
+
+use crate::{
+    Document, Filter, HistoryQuery, Pending, StorageError,
+    document::{Stored, decode},
+    listed,
+    rows::{ApprovalRow, Found, Rows, Standing},
+    trace::{Trace, Who},
+};
+
+/// Whatever is returned agreed with its row's columns; a row that does not is [`StorageError::Tampered`].
+pub struct View<'a> {
+    rows: &'a dyn Rows,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(rows: &'a dyn Rows) -> Self {
+        Self { rows }
+    }
+
+    pub fn session(&self, id: SessionId) -> Result<Option<Session>, StorageError> {
+        load(self.rows.session(&id.to_string())?)
+    }
+
+    pub fn session_by_access_key(&self, access_key: &str) -> Result<Option<Session>, StorageError> {
+        load(self.rows.session_by_access_key(access_key)?)
+    }
+
+    /// Oldest first.
+    pub fn sessions(&self) -> Result<Vec<Session>, StorageError> {
+        self.rows.sessions()?.iter().map(decode).collect()
+    }
+
+    pub fn change(&self, id: ChangeId) -> Result<Option<Change>, StorageError> {
+        load(self.rows.change(&id.to_string())?)
+    }
+
+    /// The one change with this digest that is held, approved, executing or of unknown outcome.
+    pub fn open_change(&self, digest: Digest) -> Result<Option<Change>, StorageError> {
+        load(self.rows.open_change(&digest.to_string())?)
+    }
+
+    /// The newest change with this digest, whatever became of it.
+    pub fn latest_by_digest(&self, digest: Digest) -> Result<Option<Change>, StorageError> {
+        load(self.rows.latest_change(&digest.to_string())?)
+    }
+
+    /// Newest first.
+    pub fn changes(&self, filter: &Filter) -> Result<Vec<Change>, StorageError> {
+        self.rows.changes(filter)?.iter().map(decode).collect()
+    }
+
+    /// At most one per person, in the order of their names.
+    pub fn approvals(&self, change: ChangeId) -> Result<Vec<Approval>, StorageError> {
+        self.rows.approvals(&change.to_string())?.iter().map(decode).collect()
+    }
+
+    pub fn approval(&self, change: ChangeId, person: &PersonId) -> Result<Option<Approval>, StorageError> {
+        load::<Approval>(self.rows.approval(&change.to_string(), person.as_str())?)
+    }
+
+    /// What went before, as rules read it. `created_by_session` looks at the whole session, the counts at the window.
+    pub fn history(&self, query: &HistoryQuery) -> Result<History, StorageError> {
+        let (session, since) = (query.session.to_string(), query.since.millis());
+        let own = self.rows.deeds(Who::Session(&session), since)?;
+        let agent = self.rows.deeds(Who::Agent(query.agent.as_str()), since)?;
+        let mut created_by_session = !query.targets.is_empty();
+        for target in query.targets.iter().collect::<BTreeSet<_>>() {
+            created_by_session = created_by_session && self.rows.created(&session, target.as_str())?;
+        }
+        Ok(History {
+            destroys: own.destroys,
+            agent_destroys: agent.destroys,
+            protections_lowered: own.protections,
+            backups_touched: own.backups,
+            data_destroyed: own.data,
+            created_by_session,
+        })
+    }
+
+    /// Changes of the session that are held or approved.
+    pub fn open_holds(&self, session: SessionId) -> Result<u32, StorageError> {
+        self.rows.waiting(&session.to_string())
+    }
+
+    /// The newest change that ran, since then, a request with this very signature.
+    pub fn seen_signature(
+        &self,
+        signature: Digest,
+        since: Timestamp,
+    ) -> Result<Option<ChangeId>, StorageError> {
+        let found = self.rows.signature(&signature.to_string(), since.millis())?;
+        found.map(|id| change_id(&id)).transpose()
+    }
+
+    /// Held or approved changes of the agent that would destroy something with one of these keys
+    /// ([`Resource::key`](model::Resource::key)), oldest first.
+    pub fn held_destroys_of(&self, agent: &AgentId, keys: &[String]) -> Result<Vec<ChangeId>, StorageError> {
+        let mut found = BTreeSet::new();
+        for key in keys.iter().collect::<BTreeSet<_>>() {
+            found.extend(self.rows.waiting_destroys(agent.as_str(), key)?);
+        }
+        found.iter().map(|id| change_id(id)).collect()
+    }
+
+    /// The latest time of any recorded entry: a clock behind it is no clock.
+    pub fn last_recorded_at(&self) -> Result<Option<Timestamp>, StorageError> {
+        Ok(self.rows.last_recorded_at()?.map(Timestamp::from_millis))
+    }
+
+    /// Entries that the ledger does not hold yet, in the order in which they were recorded.
+    pub fn unsequenced(&self, limit: usize) -> Result<Vec<Pending>, StorageError> {
+        self.rows.unsequenced(limit)
+    }
+
+    /// One past the highest index of the ledger that an entry of the store is known to stand at; 0 while there is none.
+    pub fn sequenced_through(&self) -> Result<u64, StorageError> {
+        Ok(self
+            .rows
+            .highest_index()?
+            .and_then(|index| u64::try_from(index).ok())
+            .map_or(0, |index| index + 1))
+    }
+
+    /// Where in the ledger an entry stands, once it is known.
+    pub fn index_of(&self, entry: EntryId) -> Result<Option<u64>, StorageError> {
+        match self.rows.standing_of_entry(&entry.to_string())? {
+            Standing::Unknown | Standing::Pending => Ok(None),
+            Standing::Sequenced(index) => Ok(u64::try_from(index).ok()),
+        }
+    }
+
+    /// Every session, change and approval as it lies there, altered or not, for comparison with the ledger.
+    pub fn documents(&self) -> Result<Vec<Document>, StorageError> {
+        let mut documents = Vec::new();
+        for row in self.rows.sessions()? {
+            documents.push(document::<Session>(&row, |_| Ok(None))?);
+        }
+        // Another version's index is made again when that version opens the store; it convicts nobody.
+        let comparable = self.rows.derived_by()? == Some(listed::fingerprint());
+        for row in self.rows.changes(&Filter { limit: usize::MAX, ..Filter::default() })? {
+            documents.push(document::<Change>(&row, |change| {
+                let altered = comparable && self.rows.trace(&row.id)? != Trace::of(change);
+                Ok(altered.then(|| "the index of its deeds contradicts its document".to_owned()))
+            })?);
+        }
+        for row in self.rows.all_approvals()? {
+            documents.push(document::<Approval>(&row, |_: &Approval| Ok(None))?);
+        }
+        Ok(documents)
+    }
+
+    pub(crate) fn approval_row(&self, change: &str, person: &str) -> Found<Option<ApprovalRow>> {
+        self.rows.approval(change, person)
+    }
+
+    pub(crate) fn row_standing(&self, row: i64) -> Found<Standing> {
+        self.rows.standing(row)
+    }
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("View")
+    }
+}
+
+fn load<T: Stored>(row: Option<T::Row>) -> Found<Option<T>> {
+    row.as_ref().map(decode).transpose()
+}
+
+fn document<T: Stored>(row: &T::Row, further: impl FnOnce(&T) -> Found<Option<String>>) -> Found<Document> {
+    let altered = match decode::<T>(row) {
+        Ok(value) => further(&value)?,
+        Err(StorageError::Tampered { what, .. }) => Some(what),
+        Err(other) => return Err(other),
+    };
+    Ok(Document { table: T::TABLE.to_owned(), id: T::id_of(row), bytes: T::bytes_of(row).to_vec(), altered })
+}
+
+fn change_id(text: &str) -> Found<ChangeId> {
+    text.parse().map_err(|_| StorageError::Tampered {
+        table: "change",
+        id: model::sanitize(text, 64),
+        what: "the index names a change that cannot be".to_owned(),
+    })
+}
