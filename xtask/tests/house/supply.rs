@@ -77,9 +77,13 @@ fn foreign() -> impl Iterator<Item = &'static Package> {
     metadata().packages.iter().filter(move |package| !ours.contains(&package.id))
 }
 
-/// Name and version of everything that is compiled; the lock file also knows what no feature of ours turns on.
+/// Name and version of everything that is compiled for some target of deny.toml; the lock file also knows what no
+/// feature of ours turns on, and systems that we do not build for.
 fn built() -> BTreeSet<(String, String)> {
-    let listed = stdout_of("cargo", &["tree", "--workspace", "--target", "all", "--prefix", "none"]);
+    let targets = words(&table("deny.toml")["graph"]["targets"]);
+    let mut args = vec!["tree", "--workspace", "--prefix", "none"];
+    args.extend(targets.iter().flat_map(|target| ["--target", target.as_str()]));
+    let listed = stdout_of("cargo", &args);
     let words = listed.lines().map(|line| line.split(' ').map(str::to_owned));
     words.filter_map(|mut words| Some((words.next()?, words.next()?))).collect()
 }
