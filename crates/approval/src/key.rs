@@ -39,16 +39,16 @@ pub fn parse_public_key(line: &str) -> Result<EnrolledKey, KeyError> {
     spell(&data)
 }
 
+/// `SHA256:…`, as `ssh-keygen -l` and `ssh-add -l` show a key.
+pub fn fingerprint(key: &EnrolledKey) -> Result<String, KeyError> {
+    Ok(decode(&key.0)?.fingerprint(HashAlg::Sha256).to_string())
+}
+
 /// As [`parse_public_key`], for a key that came inside a signature.
 pub(crate) fn enrolled(data: &KeyData) -> Result<EnrolledKey, KeyError> {
     let key = spell(data)?;
     check_point(data)?;
     Ok(key)
-}
-
-/// `SHA256:…`, as OpenSSH shows it.
-pub(crate) fn fingerprint(data: &KeyData) -> String {
-    data.fingerprint(HashAlg::Sha256).to_string()
 }
 
 pub(crate) fn is_security_key(key: &EnrolledKey) -> bool {
@@ -77,7 +77,7 @@ pub(crate) fn decode(line: &str) -> Result<KeyData, KeyError> {
 
 fn spell(data: &KeyData) -> Result<EnrolledKey, KeyError> {
     if material(data).is_none() {
-        return Err(KeyError::Unsupported(sanitize(data.algorithm().as_str(), 64)));
+        return Err(not_accepted(data));
     }
     let application = match data {
         KeyData::SkEd25519(key) => key.application(),
@@ -99,9 +99,19 @@ fn check_point(data: &KeyData) -> Result<(), KeyError> {
             ed25519_dalek::VerifyingKey::from_bytes(&point).is_ok_and(|key| !key.is_weak())
         }
         Some(Material::P256(point)) => p256::PublicKey::from_sec1_bytes(&point).is_ok(),
-        None => return Err(KeyError::Unsupported(sanitize(data.algorithm().as_str(), 64))),
+        None => return Err(not_accepted(data)),
     };
     if sound { Ok(()) } else { Err(KeyError::Weak) }
+}
+
+fn not_accepted(data: &KeyData) -> KeyError {
+    match data {
+        KeyData::Ecdsa(EcdsaPublicKey::NistP256(_)) | KeyData::SkEcdsaSha2NistP256(_) => {
+            KeyError::Malformed("its point is not written in full".into())
+        }
+        // `KeyData` is not ours and may grow: every other kind is refused by its name.
+        other => KeyError::Unsupported(sanitize(other.algorithm().as_str(), 64)),
+    }
 }
 
 /// What a private key belongs to, whatever the public key calls itself.

@@ -17,8 +17,8 @@ mod statement;
 mod text;
 mod verify;
 
-pub use key::{KeyError, parse_public_key};
+pub use key::{KeyError, fingerprint, parse_public_key};
 pub use people::{FileRule, Ineligible, Part, counts, eligible, may_approve};
 pub use sshsig::SignatureError;
-pub use statement::{Act, Observed, Statement, StatementError};
+pub use statement::{Act, Observed, Statement, StatementError, UnknownAct};
 pub use verify::{ApprovalError, NAMESPACE, Verified, verify};

@@ -100,5 +100,8 @@ fn read(openssh_private: &str) -> Result<PrivateKey, SignError> {
     if openssh_private.len() > MAX_KEY_FILE {
         return Err(SignError::NotAKey("it is too long".into()));
     }
+    if !openssh_private.contains("BEGIN OPENSSH PRIVATE KEY") {
+        return Err(SignError::NotAKey("there is no such block in it".into()));
+    }
     PrivateKey::from_openssh(openssh_private.trim()).map_err(|err| SignError::NotAKey(err.to_string()))
 }

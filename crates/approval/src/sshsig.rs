@@ -1,16 +1,17 @@
 //! OpenSSH's signature format (PROTOCOL.sshsig), verified. `ssh-key` decodes and does the arithmetic; the version, the
-//! namespace, the reserved field and a security key's flags are checked here, because it does not.
+//! namespace, the reserved field, a security key's flags and the spelling are checked here, because it does not.
 
 use model::{EnrolledKey, Presence, sanitize};
 use ssh_key::{Algorithm, PublicKey, SshSig};
 
-use crate::key::{self, KeyError};
+use crate::{
+    armor::{self, TRAILER},
+    key::{self, KeyError},
+};
 
 const MAX_ARMORED: usize = 4096;
 /// `user present` in a security key's flags (PROTOCOL.u2f).
 const USER_PRESENT: u8 = 0x01;
-/// One byte of flags and four of counter stand at the end of a security key's signature.
-const TRAILER: usize = 5;
 
 /// Why something is no signature that counts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +32,8 @@ pub enum SignatureError {
     Key(#[from] KeyError),
     #[error("the signature's kind is not its key's kind")]
     Kind,
+    #[error("the signature is not written as OpenSSH writes it")]
+    Spelling,
     #[error("the signature does not match the text: the text or the signature was altered")]
     Mismatch,
     #[error(
@@ -67,12 +70,8 @@ impl Opened {
             return Err(SignatureError::Kind);
         }
         let key = key::enrolled(signature.public_key())?;
+        check_spelling(&signature, armored)?;
         Ok(Self { signature, namespace, key })
-    }
-
-    /// `SHA256:…` of the key, for people.
-    pub(crate) fn fingerprint(&self) -> String {
-        key::fingerprint(self.signature.public_key())
     }
 
     /// How presence is shown by this signature, if it is one over `message`.
@@ -92,4 +91,14 @@ impl Opened {
             _ => Ok(Presence::File),
         }
     }
+}
+
+/// A signature has one spelling, line breaks aside: `ssh-key` also takes lengths that do not fit what they announce.
+fn check_spelling(signature: &SshSig, armored: &str) -> Result<(), SignatureError> {
+    let key =
+        PublicKey::from(signature.public_key().clone()).to_bytes().map_err(|_| SignatureError::Spelling)?;
+    let inner = armor::wire_form(signature.signature());
+    let written = armor::armored(&key, signature.namespace(), signature.hash_alg().as_str(), &inner);
+    let solid = |text: &str| text.split_ascii_whitespace().collect::<String>();
+    if solid(&written) == solid(armored) { Ok(()) } else { Err(SignatureError::Spelling) }
 }

@@ -33,11 +33,15 @@ impl fmt::Display for Act {
     }
 }
 
-impl FromStr for Act {
-    type Err = ();
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is nothing to sign for; use approve, reject or reopen")]
+pub struct UnknownAct(String);
 
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|act| act.name() == text).ok_or(())
+impl FromStr for Act {
+    type Err = UnknownAct;
+
+    fn from_str(text: &str) -> Result<Self, UnknownAct> {
+        Self::ALL.into_iter().find(|act| act.name() == text).ok_or_else(|| UnknownAct(sanitize(text, 40)))
     }
 }
 
@@ -159,7 +163,7 @@ fields!(
 
 impl Statement {
     /// In bytes of its text. With its signature it fits into one entry of the ledger, JSON escapes included.
-    pub const MAX_BYTES: usize = 30_000;
+    pub const MAX_BYTES: usize = 28_000;
     /// A change of more steps cannot be judged by reading it.
     pub const MAX_STEPS: usize = 100;
     pub const MAX_UNKNOWNS: usize = 100;

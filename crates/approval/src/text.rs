@@ -47,13 +47,6 @@ impl Statement {
         out.line(&sentence(&it));
         out.heading(WILL_HAPPEN);
         write_steps(&it, &mut out);
-        out.heading(NOT_KNOWN);
-        if it.unknowns.is_empty() {
-            out.line(NOTHING);
-        }
-        for unknown in &it.unknowns {
-            out.value("  -", unknown);
-        }
         out.heading(WHERE);
         out.value("  environment:", &it.environment);
         out.value("  account:", &it.account);
@@ -64,6 +57,13 @@ impl Statement {
         out.value("  scope:", &it.scope);
         out.heading(CLAIM);
         out.value("  >", &it.intent);
+        out.heading(NOT_KNOWN);
+        if it.unknowns.is_empty() {
+            out.line(NOTHING);
+        }
+        for unknown in &it.unknowns {
+            out.value("  -", unknown);
+        }
         out.heading(NEEDS);
         out.value("  requirement:", &it.requirement);
         write_evidence(&it, &mut out);
@@ -97,8 +97,6 @@ impl Statement {
         lines.skip();
         lines.heading(WILL_HAPPEN)?;
         let (actions, undo, observed) = read_steps(&mut lines)?;
-        lines.heading(NOT_KNOWN)?;
-        let unknowns = read_unknowns(&mut lines)?;
         lines.heading(WHERE)?;
         let environment = lines.value("  environment:")?;
         let account = lines.value("  account:")?;
@@ -109,6 +107,8 @@ impl Statement {
         let scope = lines.value("  scope:")?;
         lines.heading(CLAIM)?;
         let intent = lines.value("  >")?;
+        lines.heading(NOT_KNOWN)?;
+        let unknowns = read_unknowns(&mut lines)?;
         lines.heading(NEEDS)?;
         let requirement = lines.value("  requirement:")?;
         let evidence = read_evidence(&mut lines)?;
@@ -166,20 +166,25 @@ fn sentence(it: &Statement) -> String {
 }
 
 fn write_steps(it: &Statement, out: &mut Writer) {
-    let mut undo = it.undo.iter();
+    let (mut undo, mut observed) = (it.undo.iter(), it.observed.iter().peekable());
     for (number, action) in (1u32..).zip(&it.actions) {
         out.value(&format!("  {number}."), action);
         if let Some(undo) = undo.next() {
             out.value("    undo:", undo);
         }
-        match it.observed.iter().find(|seen| seen.step == number) {
-            Some(seen) => {
-                out.token("    state:", &seen.fingerprint);
-                out.token("    read at:", &seen.at);
-            }
+        match observed.next_if(|seen| seen.step == number) {
+            Some(seen) => write_observed(seen, out),
             None => out.token("    state:", &NOT_OBSERVED),
         }
     }
+    // What fits no step fails `check`; it is shown all the same, where no line of it is accepted.
+    undo.for_each(|undo| out.value("    undo:", undo));
+    observed.for_each(|seen| write_observed(seen, out));
+}
+
+fn write_observed(seen: &Observed, out: &mut Writer) {
+    out.token("    state:", &seen.fingerprint);
+    out.token("    read at:", &seen.at);
 }
 
 type Steps = (Vec<String>, Vec<String>, Vec<Observed>);

@@ -4,7 +4,7 @@
 use model::{EnrolledKey, PersonId, Presence, Roster};
 
 use crate::{
-    key::Enrolment,
+    key::{self, Enrolment},
     sshsig::{Opened, SignatureError},
     statement::{Statement, StatementError},
 };
@@ -19,7 +19,9 @@ pub enum ApprovalError {
     Signature(#[from] SignatureError),
     #[error(transparent)]
     Statement(#[from] StatementError),
-    #[error("the key {fingerprint} is not enrolled here; `countersign change show` lists who may sign")]
+    #[error(
+        "the key {fingerprint} is not enrolled here: sign with a key that the roster has under your name"
+    )]
     NotEnrolled { fingerprint: String },
     #[error("{first} and {second} have one key in common, so neither is known to be a person of their own")]
     SharedKey { first: PersonId, second: PersonId },
@@ -72,7 +74,8 @@ pub(crate) fn signer(
     let opened = Opened::open(armored, namespace)?;
     let enrolment = Enrolment::of(roster);
     let Some(person) = enrolment.person_of(&opened.key) else {
-        return Err(ApprovalError::NotEnrolled { fingerprint: opened.fingerprint() });
+        let fingerprint = key::fingerprint(&opened.key).map_err(SignatureError::Key)?;
+        return Err(ApprovalError::NotEnrolled { fingerprint });
     };
     if let Some(other) = enrolment.shares_with(person) {
         return Err(ApprovalError::SharedKey { first: person.clone(), second: other.clone() });
