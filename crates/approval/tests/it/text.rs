@@ -214,7 +214,7 @@ fn what_no_person_could_judge_is_refused() {
     check_refused(
         |it| it.unknowns = vec!["unknown ".repeat(99); 50],
         &expect![
-            "a statement is at most 30000 bytes, this is 46959: too much for a person to judge; split the change"
+            "a statement is at most 28000 bytes, this is 46559: too much for a person to judge; split the change"
         ],
     );
 }
@@ -271,7 +271,7 @@ fn a_text_that_is_no_statement_says_where_and_why() {
     check(
         &"x".repeat(40_000),
         expect![
-            "a statement is at most 30000 bytes, this is 40000: too much for a person to judge; split the change"
+            "a statement is at most 28000 bytes, this is 40000: too much for a person to judge; split the change"
         ],
     );
 }
