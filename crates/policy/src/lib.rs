@@ -1,1 +1,35 @@
 //! Cedar: schema, constitution, grants, the decision and the least requirement that would allow it; pure.
+//!
+//! A [`Bundle`] is everything that can change a verdict. [`Bundle::load`] takes its files and refuses them whole or
+//! compiles them; [`Bundle::decide`] turns an [`Ask`], facts established by the engine, into a verdict. [`starter`]
+//! writes the bundle that `init` puts down.
+//!
+//! What is *absent*: no files, clock, network or randomness; no classification (effects are given), no counting of
+//! people (tallies are given), no risk. Allowed means: {permit all} ∪ constitution, the agent's grant and the
+//! operator's grant each allow, and nothing erred. Every other outcome of any step is a denial or a hold.
+
+mod ask;
+mod bundle;
+mod calendar;
+mod examples;
+mod kinds;
+mod law;
+mod naming;
+mod problem;
+mod reader;
+mod registry;
+mod rules;
+mod schema;
+mod search;
+mod settings;
+mod starter;
+
+pub use ask::{Ask, ChangeFacts};
+pub use bundle::{Bundle, Files};
+pub use calendar::TimeFacts;
+pub use examples::ExampleResult;
+pub use problem::{LoadError, Problem};
+pub use registry::Override;
+pub use schema::schema_text;
+pub use settings::{FileSignatures, Limits, Profile};
+pub use starter::{StarterError, StarterOptions, starter};

@@ -1,0 +1,153 @@
+//! What is asked of a bundle, and its form as Cedar's context. Everything in [`Ask`] is a fact that the engine has
+//! established; nothing in it is the agent's word.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::{Context, RestrictedExpression};
+use model::{
+    Autonomy, Chain, EffectSet, Environment, EvidenceKind, Exposure, History, Operation, Resource, Tally,
+    Timestamp,
+};
+
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    pub chain: &'a Chain,
+    pub autonomy: Autonomy,
+    /// Whether the session's scope covers the action.
+    pub in_scope: bool,
+    pub operation: &'a Operation,
+    /// As they count: a `write` whose undo is not captured is a `destroy` by now.
+    pub effects: EffectSet,
+    pub exposure: Exposure,
+    /// Empty: one target that nobody knows.
+    pub resources: &'a [Resource],
+    pub environment: &'a Environment,
+    pub change: ChangeFacts,
+    /// People outside the chain who have signed what is asked.
+    pub approvals: &'a Tally,
+    /// People outside the chain who could.
+    pub eligible: &'a Tally,
+    pub evidence: &'a BTreeSet<EvidenceKind>,
+    /// What could still be gathered.
+    pub gatherable: &'a BTreeSet<EvidenceKind>,
+    pub now: Timestamp,
+    /// What went before, the other actions of the same change included.
+    pub history: History,
+}
+
+/// The change that the action is part of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeFacts {
+    /// How many of its actions destroy.
+    pub destroys: u32,
+    /// It would create again what a held change deletes.
+    pub replaces: bool,
+    pub staged: bool,
+    /// The engine's own mark; no agent can set it.
+    pub undo: bool,
+    pub steps: u32,
+}
+
+/// What may still change while everything else of an ask stays: this is what a requirement is searched over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) tally: Tally,
+    pub(crate) evidence: BTreeSet<EvidenceKind>,
+    pub(crate) peak: bool,
+    pub(crate) frozen: bool,
+}
+
+/// Cedar's context; the members are those of `schema.cedarschema`, which a test holds against this.
+pub(crate) fn context_of(ask: &Ask<'_>, standing: &Standing) -> Result<Context, String> {
+    let Standing { tally, evidence, peak, frozen } = standing;
+    let autonomy = match ask.autonomy {
+        Autonomy::Suggest => 0,
+        Autonomy::Supervised => 1,
+        Autonomy::Autonomous => 2,
+    };
+    let roles = tally.roles.iter().map(|role| text(role.as_str()));
+    let ChangeFacts { destroys, replaces, staged, undo, steps } = ask.change;
+    let History {
+        destroys: session_destroys,
+        agent_destroys,
+        protections_lowered,
+        backups_touched,
+        data_destroyed,
+        created_by_session,
+    } = ask.history;
+    let members = [
+        ("operation", text(&ask.operation.to_string())),
+        ("operator", text(ask.chain.operator.as_str())),
+        ("session", record([("in_scope", flag(ask.in_scope)), ("autonomy", long(autonomy))])?),
+        (
+            "approvals",
+            record([
+                ("people", count(tally.people)),
+                ("touched", count(tally.touched)),
+                ("owners", count(tally.owners)),
+                ("roles", RestrictedExpression::new_set(roles)),
+            ])?,
+        ),
+        ("evidence", record(EvidenceKind::ALL.map(|kind| (kind.name(), flag(evidence.contains(&kind)))))?),
+        (
+            "exposes",
+            record([("data", flag(ask.exposure.data)), ("credentials", flag(ask.exposure.credentials))])?,
+        ),
+        (
+            "risk",
+            // Not computed yet: losses count as the largest.
+            record([
+                ("known", flag(false)),
+                ("expected_loss", long(i64::MAX)),
+                ("tail_loss", long(i64::MAX)),
+                ("benefit", long(0)),
+            ])?,
+        ),
+        ("time", record([("peak", flag(*peak)), ("frozen", flag(*frozen))])?),
+        (
+            "change",
+            record([
+                ("destroys", count(destroys)),
+                ("replaces", flag(replaces)),
+                ("staged", flag(staged)),
+                ("undo", flag(undo)),
+                ("steps", count(steps)),
+            ])?,
+        ),
+        (
+            "history",
+            record([
+                ("destroys", count(session_destroys)),
+                ("agent_destroys", count(agent_destroys)),
+                ("protections_lowered", count(protections_lowered)),
+                ("backups_touched", count(backups_touched)),
+                ("data_destroyed", count(data_destroyed)),
+                ("created_by_session", flag(created_by_session)),
+            ])?,
+        ),
+    ];
+    Context::from_pairs(members.map(|(name, value)| (name.to_owned(), value))).map_err(|err| err.to_string())
+}
+
+fn record<const N: usize>(
+    members: [(&str, RestrictedExpression); N],
+) -> Result<RestrictedExpression, String> {
+    RestrictedExpression::new_record(members.map(|(name, value)| (name.to_owned(), value)))
+        .map_err(|err| err.to_string())
+}
+
+fn flag(value: bool) -> RestrictedExpression {
+    RestrictedExpression::new_bool(value)
+}
+
+fn long(value: i64) -> RestrictedExpression {
+    RestrictedExpression::new_long(value)
+}
+
+fn count(value: u32) -> RestrictedExpression {
+    long(i64::from(value))
+}
+
+fn text(value: &str) -> RestrictedExpression {
+    RestrictedExpression::new_string(value.to_owned())
+}

@@ -1,0 +1,411 @@
+//! `calendar.toml`: when it is peak, when nothing may change, and when maintenance lifts a peak. Evaluated here, outside
+//! Cedar, which knows neither time zones nor "now"; rules read only the two facts. No calendar, or one that cannot be
+//! evaluated, means peak and frozen.
+
+use std::{fmt, str::FromStr};
+
+use jiff::{
+    Zoned,
+    civil::{Date, DateTime, Time},
+    tz::{TimeZone, TimeZoneDatabase},
+};
+use model::{Environment, EnvironmentName, Timestamp};
+
+use crate::reader::Section;
+
+/// What rules may know of the hour, and what people are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeFacts {
+    pub peak: bool,
+    pub frozen: bool,
+    /// In words; empty where it is neither.
+    pub why: String,
+    /// When it is next neither; `None` where that is now, or not within the calendar's sight.
+    pub next_open: Option<Timestamp>,
+}
+
+impl TimeFacts {
+    /// What holds while nothing is known of the time.
+    pub(crate) fn closed(why: &str) -> Self {
+        Self { peak: true, frozen: true, why: why.to_owned(), next_open: None }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Calendar {
+    zone: TimeZone,
+    zone_name: String,
+    peak: Vec<Weekly>,
+    maintenance: Vec<Weekly>,
+    freeze: Vec<Freeze>,
+}
+
+/// Hours of certain days of the week, in the calendar's zone.
+#[derive(Clone, Debug)]
+struct Weekly {
+    days: Days,
+    from: Minute,
+    to: Minute,
+    environments: Vec<EnvironmentName>,
+}
+
+#[derive(Clone, Debug)]
+struct Freeze {
+    start: Timestamp,
+    end: Timestamp,
+    reason: String,
+    environments: Vec<EnvironmentName>,
+}
+
+/// How many boundaries ahead an opening is looked for: some months of ordinary weeks.
+const SIGHT: usize = 1_000;
+/// More windows than this are a mistake, and each is looked at on every decision.
+const MAX_WINDOWS: usize = 64;
+
+impl Calendar {
+    pub(crate) fn read(root: &Section<'_>, environments: &[EnvironmentName]) -> Option<Self> {
+        let zone = read_zone(root);
+        if zone.is_none() && !root.has("timezone") {
+            root.missing("timezone", "for example timezone = \"Europe/Berlin\" or \"UTC\"");
+        }
+        for (key, hint) in [
+            ("peak", "hours in which the rules are stricter, as [[peak]] tables; `peak = []` for none"),
+            ("freeze", "days on which nothing may change, as [[freeze]] tables; `freeze = []` for none"),
+        ] {
+            if !root.has(key) {
+                root.missing(key, hint);
+            }
+        }
+        let peak = read_windows(root, "peak", environments);
+        let maintenance = read_windows(root, "maintenance", environments);
+        let sections = root.sections("freeze");
+        let expected = sections.len();
+        let (zone, zone_name) = zone?;
+        let freeze: Vec<_> =
+            sections.iter().filter_map(|section| read_freeze(section, &zone, environments)).collect();
+        for windows in [peak.len(), maintenance.len(), freeze.len()] {
+            if windows > MAX_WINDOWS {
+                root.wrong("peak", format!("{windows} windows of one sort; at most {MAX_WINDOWS}"), None);
+            }
+        }
+        (freeze.len() == expected).then_some(Self { zone, zone_name, peak, maintenance, freeze })
+    }
+
+    pub(crate) fn facts(&self, now: Timestamp, environment: &Environment) -> TimeFacts {
+        let Some(local) = self.local(now) else {
+            return TimeFacts::closed("the calendar cannot be evaluated at this time");
+        };
+        let mut facts = self.facts_at(now, &local, environment);
+        if facts.peak || facts.frozen {
+            facts.next_open = self.next_open(now, environment);
+        }
+        facts
+    }
+
+    fn facts_at(&self, now: Timestamp, local: &Zoned, environment: &Environment) -> TimeFacts {
+        let within = |windows: &[Weekly]| {
+            windows
+                .iter()
+                .find(|window| window.contains(local) && applies(&window.environments, environment))
+                .cloned()
+        };
+        let peak = within(&self.peak).filter(|_| within(&self.maintenance).is_none());
+        let frozen = self.frozen_by(now, environment);
+        let why: Vec<_> = frozen
+            .iter()
+            .map(|freeze| format!("frozen until {}: {}", short(freeze.end), freeze.reason))
+            .chain(peak.iter().map(|window| format!("peak hours, {window} {}", self.zone_name)))
+            .collect();
+        TimeFacts { peak: peak.is_some(), frozen: frozen.is_some(), why: why.join("; "), next_open: None }
+    }
+
+    fn frozen_by(&self, now: Timestamp, environment: &Environment) -> Option<&Freeze> {
+        self.freeze
+            .iter()
+            .filter(|freeze| {
+                freeze.start <= now && now < freeze.end && applies(&freeze.environments, environment)
+            })
+            .max_by_key(|freeze| freeze.end)
+    }
+
+    /// Walks from boundary to boundary until neither peak nor freeze holds.
+    fn next_open(&self, now: Timestamp, environment: &Environment) -> Option<Timestamp> {
+        let mut at = now;
+        for _ in 0..SIGHT {
+            at = match self.frozen_by(at, environment) {
+                Some(freeze) => freeze.end,
+                None => self.next_boundary(at)?,
+            };
+            let facts = self.facts_at(at, &self.local(at)?, environment);
+            if !facts.peak && !facts.frozen {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    fn next_boundary(&self, after: Timestamp) -> Option<Timestamp> {
+        let today = self.local(after)?.date();
+        let mut minutes: Vec<Minute> =
+            self.peak.iter().chain(&self.maintenance).flat_map(|window| [window.from, window.to]).collect();
+        minutes.push(Minute(0));
+        [Some(today), today.tomorrow().ok(), today.tomorrow().ok().and_then(|day| day.tomorrow().ok())]
+            .into_iter()
+            .flatten()
+            .flat_map(|day| minutes.iter().filter_map(move |minute| minute.on(day)))
+            .filter_map(|moment| moment.to_zoned(self.zone.clone()).ok())
+            .map(|moment| Timestamp::from_millis(moment.timestamp().as_millisecond()))
+            .filter(|moment| *moment > after)
+            .min()
+    }
+
+    fn local(&self, now: Timestamp) -> Option<Zoned> {
+        let now = jiff::Timestamp::from_millisecond(now.millis()).ok()?;
+        Some(now.to_zoned(self.zone.clone()))
+    }
+}
+
+/// To the minute, for people.
+pub(crate) fn short(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.get(..16).map_or_else(|| text.clone(), |minute| format!("{} UTC", minute.replace('T', " ")))
+}
+
+/// A window that names no environments is for production.
+fn applies(named: &[EnvironmentName], environment: &Environment) -> bool {
+    if named.is_empty() { environment.production } else { named.contains(&environment.name) }
+}
+
+impl Weekly {
+    fn contains(&self, local: &Zoned) -> bool {
+        let minute = i32::from(local.hour()) * 60 + i32::from(local.minute());
+        let today = usize::from(local.weekday().to_monday_zero_offset().unsigned_abs());
+        let (from, to) = (i32::from(self.from.0), i32::from(self.to.0));
+        if from < to {
+            self.days.contains(today) && (from..to).contains(&minute)
+        } else {
+            // Over midnight: the evening of its day, and the morning after.
+            (self.days.contains(today) && minute >= from) || (self.days.contains(today + 6) && minute < to)
+        }
+    }
+}
+
+impl fmt::Display for Weekly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}–{}", self.days, self.from, self.to)
+    }
+}
+
+fn read_zone(root: &Section<'_>) -> Option<(TimeZone, String)> {
+    let name: String = root.parsed("timezone")?;
+    // The database compiled in, so that no file of the machine changes a verdict.
+    match TimeZoneDatabase::bundled().get(&name) {
+        Ok(zone) => Some((zone, name)),
+        Err(_) => {
+            let known: Vec<String> =
+                TimeZoneDatabase::bundled().available().map(|name| name.to_string()).collect();
+            let hint = crate::problem::did_you_mean(&name, known.iter().map(String::as_str))
+                .unwrap_or_else(|| "an IANA name such as \"Europe/Berlin\" or \"UTC\"".to_owned());
+            root.wrong("timezone", format!("`{name}` is no time zone"), Some(hint));
+            None
+        }
+    }
+}
+
+fn read_windows(root: &Section<'_>, key: &'static str, environments: &[EnvironmentName]) -> Vec<Weekly> {
+    root.sections(key).iter().filter_map(|section| read_window(section, environments)).collect()
+}
+
+fn read_window(section: &Section<'_>, known: &[EnvironmentName]) -> Option<Weekly> {
+    let days = section.list::<Days>("days").into_iter().fold(Days(0), |all, some| Days(all.0 | some.0));
+    let (from, to) = (section.parsed::<Minute>("from"), section.parsed::<Minute>("to"));
+    let environments = read_environments(section, known);
+    section.finish();
+    if days.0 == 0 {
+        section.missing("days", "for example days = [\"mon-fri\"]");
+    }
+    for (key, value) in [("from", from), ("to", to)] {
+        if value.is_none() && !section.has(key) {
+            section.missing(key, "a time of day, for example \"08:00\"");
+        }
+    }
+    let (from, to) = (from?, to?);
+    if from.0 == to.0 {
+        section.wrong(
+            "to",
+            format!("a window from {from} to {to} is empty"),
+            Some("\"00:00\" to \"24:00\" is a whole day".into()),
+        );
+        return None;
+    }
+    (days.0 != 0).then_some(Weekly { days, from, to, environments })
+}
+
+fn read_freeze(section: &Section<'_>, zone: &TimeZone, known: &[EnvironmentName]) -> Option<Freeze> {
+    let (from, to) = (section.parsed::<Moment>("from"), section.parsed::<Moment>("to"));
+    let reason = section.parsed::<String>("reason");
+    let environments = read_environments(section, known);
+    section.finish();
+    for (key, there) in [("from", from.is_some()), ("to", to.is_some())] {
+        if !there && !section.has(key) {
+            section.missing(key, "a date, for example 2026-12-18");
+        }
+    }
+    let Some(reason) = reason else {
+        section.missing("reason", "a sentence that agents and people are shown");
+        return None;
+    };
+    let (from, to) = (from?, to?);
+    let (start, end) = (from.start(zone)?, to.end(zone)?);
+    if end <= start {
+        section.wrong(
+            "to",
+            "the freeze ends before it starts".to_owned(),
+            Some("`to` is the last day of it".into()),
+        );
+        return None;
+    }
+    Some(Freeze { start, end, reason, environments })
+}
+
+fn read_environments(section: &Section<'_>, known: &[EnvironmentName]) -> Vec<EnvironmentName> {
+    let named = section.list::<EnvironmentName>("environments");
+    for name in &named {
+        if !name.is_production() && !known.contains(name) {
+            let hint = crate::problem::did_you_mean(name.as_str(), known.iter().map(EnvironmentName::as_str));
+            section.wrong("environments", format!("no environment is called `{name}`"), hint);
+        }
+    }
+    named
+}
+
+/// Bit 0 is Monday.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Days(u8);
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+impl Days {
+    /// `day` counts from Monday and may run past Sunday.
+    const fn contains(self, day: usize) -> bool {
+        self.0 & (1 << (day % 7)) != 0
+    }
+}
+
+impl FromStr for Days {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let index = |name: &str| DAYS.iter().position(|day| *day == name);
+        let fail =
+            || format!("`{text}` is no day: mon, tue, wed, thu, fri, sat, sun, or a range like mon-fri");
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let (first, last) = (index(first).ok_or_else(fail)?, index(last).ok_or_else(fail)?);
+        let last = if last < first { last + 7 } else { last };
+        Ok(Self((first..=last).fold(0, |days, day| days | 1 << (day % 7))))
+    }
+}
+
+impl fmt::Display for Days {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: Vec<_> = (0..7).filter(|day| self.contains(*day)).collect();
+        let run = all.windows(2).all(|pair| matches!(pair, [one, two] if one + 1 == *two));
+        match all.as_slice() {
+            [first, .., last] if run && all.len() > 2 => {
+                write!(f, "{}–{}", DAYS.get(*first).unwrap_or(&""), DAYS.get(*last).unwrap_or(&""))
+            }
+            days => f.write_str(
+                &days.iter().filter_map(|day| DAYS.get(*day).copied()).collect::<Vec<_>>().join(", "),
+            ),
+        }
+    }
+}
+
+/// Minutes since midnight, 24:00 included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Minute(u16);
+
+impl Minute {
+    fn on(self, day: Date) -> Option<DateTime> {
+        if self.0 >= 1440 {
+            return Some(day.tomorrow().ok()?.to_datetime(Time::midnight()));
+        }
+        let (hour, minute) = (i8::try_from(self.0 / 60).ok()?, i8::try_from(self.0 % 60).ok()?);
+        Some(day.to_datetime(Time::new(hour, minute, 0, 0).ok()?))
+    }
+}
+
+impl FromStr for Minute {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fail = || format!("`{text}` is no time of day from \"00:00\" to \"24:00\"");
+        let (hour, rest) = text.split_once(':').ok_or_else(fail)?;
+        let minute = rest.strip_suffix(":00").unwrap_or(rest);
+        let part = |text: &str| {
+            (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| text.parse::<u16>().ok())?
+        };
+        let (hour, minute) = (part(hour).ok_or_else(fail)?, part(minute).ok_or_else(fail)?);
+        let total = hour * 60 + minute;
+        if minute < 60 && total <= 1440 { Ok(Self(total)) } else { Err(fail()) }
+    }
+}
+
+impl fmt::Display for Minute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}:{:02}", self.0 / 60, self.0 % 60)
+    }
+}
+
+/// A day, or a day and a time, in the calendar's zone.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    Day(Date),
+    Minute(DateTime),
+}
+
+impl Moment {
+    fn start(self, zone: &TimeZone) -> Option<Timestamp> {
+        instant(
+            match self {
+                Self::Day(day) => day.to_datetime(Time::midnight()),
+                Self::Minute(moment) => moment,
+            },
+            zone,
+        )
+    }
+
+    /// The whole of a last day.
+    fn end(self, zone: &TimeZone) -> Option<Timestamp> {
+        instant(
+            match self {
+                Self::Day(day) => day.tomorrow().ok()?.to_datetime(Time::midnight()),
+                Self::Minute(moment) => moment,
+            },
+            zone,
+        )
+    }
+}
+
+fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    let zoned = local.to_zoned(zone.clone()).ok()?;
+    Some(Timestamp::from_millis(zoned.timestamp().as_millisecond()))
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bare = text.len() == 10;
+        let fail = |_| format!("`{text}` is neither a day like 2026-12-18 nor a time like 2026-12-18T18:00");
+        if text.ends_with('Z') || text.contains('+') {
+            return Err("times are in the calendar's own zone; leave the offset out".to_owned());
+        }
+        if bare {
+            text.parse().map(Self::Day).map_err(fail)
+        } else {
+            text.parse().map(Self::Minute).map_err(fail)
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Examples: a request, and the verdict it must get. They stand beside the rules (`RULE.examples.toml`), are run whenever
+//! a bundle is loaded, and say what a rule means to whoever reads it. Those of the constitution are judged by the
+//! constitution alone; those beside a grant, with that agent's and that operator's grants.
+
+use std::collections::BTreeSet;
+
+use model::{
+    AgentId, Autonomy, Chain, Effect, EffectSet, Environment, EnvironmentName, EvidenceKind, Exposure,
+    History, Kind, Operation, PersonId, Resource, Role, RuleId, Tally, Timestamp, Verdict,
+};
+
+use crate::{
+    ask::{Ask, ChangeFacts},
+    bundle::Bundle,
+    calendar::TimeFacts,
+    law::Grants,
+    reader::Section,
+};
+
+/// How one example came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExampleResult {
+    pub file: String,
+    pub line: u32,
+    pub name: String,
+    pub passed: bool,
+    /// Empty where it passed.
+    pub detail: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Example {
+    pub(crate) file: String,
+    line: u32,
+    name: String,
+    given: Given,
+    expected: Expected,
+}
+
+#[derive(Clone, Debug)]
+struct Given {
+    agent: AgentId,
+    operator: PersonId,
+    enforce_grants: GrantsIn,
+    operation: Operation,
+    effects: EffectSet,
+    exposure: Exposure,
+    resource: Resource,
+    environment: Environment,
+    autonomy: Autonomy,
+    approvals: Tally,
+    eligible: Tally,
+    evidence: BTreeSet<EvidenceKind>,
+    gatherable: BTreeSet<EvidenceKind>,
+    time: TimeFacts,
+    change: ChangeFacts,
+    history: History,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GrantsIn {
+    Force,
+    Abeyance,
+}
+
+#[derive(Clone, Debug)]
+struct Expected {
+    verdict: &'static str,
+    people: Option<u32>,
+    rules: Option<BTreeSet<RuleId>>,
+}
+
+impl Example {
+    /// Whether it says that the rule decides.
+    pub(crate) fn names(&self, id: &RuleId) -> bool {
+        self.expected.rules.as_ref().is_some_and(|rules| rules.contains(id))
+    }
+}
+
+/// When examples happen; no verdict of theirs depends on it.
+const THEN: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+pub(crate) fn run(bundle: &Bundle, example: &Example) -> ExampleResult {
+    let given = &example.given;
+    let chain =
+        Chain { agent: given.agent.clone(), operator: given.operator.clone(), launcher: None, owner: None };
+    let ask = Ask {
+        chain: &chain,
+        autonomy: given.autonomy,
+        in_scope: true,
+        operation: &given.operation,
+        effects: given.effects,
+        exposure: given.exposure,
+        resources: std::slice::from_ref(&given.resource),
+        environment: &given.environment,
+        change: given.change,
+        approvals: &given.approvals,
+        eligible: &given.eligible,
+        evidence: &given.evidence,
+        gatherable: &given.gatherable,
+        now: THEN,
+        history: given.history,
+    };
+    let grants = match given.enforce_grants {
+        GrantsIn::Force => Grants::Enforced { agent: &given.agent, operator: &given.operator },
+        GrantsIn::Abeyance => Grants::Assumed,
+    };
+    let verdict = bundle.judge(&ask, &given.time, grants);
+    let unknown =
+        example.expected.rules.iter().flatten().find(|id| !bundle.has_rule(id) && id.as_str() != "no-grant");
+    let detail = match unknown {
+        Some(id) => format!("there is no rule {id}"),
+        None => difference(&example.expected, &verdict),
+    };
+    ExampleResult {
+        file: example.file.clone(),
+        line: example.line,
+        name: example.name.clone(),
+        passed: detail.is_empty(),
+        detail,
+    }
+}
+
+fn difference(expected: &Expected, verdict: &Verdict) -> String {
+    let rules: BTreeSet<RuleId> = verdict.rules().iter().map(|rule| rule.id.clone()).collect();
+    let people = match verdict {
+        Verdict::Hold(hold) => hold.requirement.people,
+        Verdict::Allow | Verdict::Deny(_) => 0,
+    };
+    let fault = match verdict {
+        Verdict::Deny(denial) => denial.fault.as_ref().map(|fault| format!(" ({fault})")).unwrap_or_default(),
+        Verdict::Allow | Verdict::Hold(_) => String::new(),
+    };
+    let same = expected.verdict == verdict.name()
+        && expected.people.is_none_or(|wanted| wanted == people)
+        && expected.rules.as_ref().is_none_or(|wanted| *wanted == rules);
+    if same {
+        return String::new();
+    }
+    let list = |rules: &BTreeSet<RuleId>| rules.iter().map(RuleId::as_str).collect::<Vec<_>>().join(", ");
+    let wanted_people = expected.people.map(|count| format!(", people = {count}")).unwrap_or_default();
+    let wanted_rules =
+        expected.rules.as_ref().map(|rules| format!(", rules = [{}]", list(rules))).unwrap_or_default();
+    format!(
+        "expected {}{wanted_people}{wanted_rules}; got {}{fault}, people = {people}, rules = [{}]",
+        expected.verdict,
+        verdict.name(),
+        list(&rules)
+    )
+}
+
+pub(crate) fn read_examples(root: &Section<'_>) -> Vec<Example> {
+    let examples: Vec<_> = root.sections("example").iter().filter_map(read_example).collect();
+    if examples.is_empty() {
+        root.missing("example", "tables, each starting with [[example]]");
+    }
+    examples
+}
+
+fn read_example(section: &Section<'_>) -> Option<Example> {
+    let name = section.parsed::<String>("name");
+    let given = read_given(section);
+    let verdict = section.choice("expect", &[("allow", "allow"), ("hold", "hold"), ("deny", "deny")]);
+    let people = section.count("people", 0..65).and_then(|count| u32::try_from(count).ok());
+    let rules = section.has("rules").then(|| section.list::<RuleId>("rules").into_iter().collect());
+    section.finish();
+    for key in ["name", "effects", "kind", "environment", "expect"] {
+        if !section.has(key) {
+            section.missing(key, "an example says name, effects, kind, environment and expect");
+        }
+    }
+    Some(Example {
+        file: section.file().to_owned(),
+        line: section.line(),
+        name: name?,
+        given: given?,
+        expected: Expected { verdict: verdict?, people, rules },
+    })
+}
+
+fn read_given(section: &Section<'_>) -> Option<Given> {
+    let mut effects = section.list::<Effect>("effects").into_iter();
+    let kind = section.parsed::<Kind>("kind");
+    let environment = section.parsed::<EnvironmentName>("environment");
+    let operation = section.parsed::<String>("operation").unwrap_or_else(|| "example:Operation".to_owned());
+    let (service, operation) = operation.split_once(':').unwrap_or(("example", &operation));
+    let resource = section.parsed::<String>("resource").unwrap_or_else(|| "shop".to_owned());
+    let production = section.flag("production");
+    let autonomy = section.parsed::<Autonomy>("autonomy").unwrap_or_default();
+    let agent = section.parsed::<AgentId>("agent");
+    let operator = section.parsed::<PersonId>("operator");
+    let exposes = section.list::<String>("exposes");
+    let time = section.list::<String>("time");
+    check_words(section, "exposes", &exposes, &["data", "credentials"]);
+    check_words(section, "time", &time, &["peak", "frozen"]);
+    let given = Given {
+        enforce_grants: if section.file().starts_with("grants/") {
+            GrantsIn::Force
+        } else {
+            GrantsIn::Abeyance
+        },
+        agent: agent.or_else(|| "some-agent".parse().ok())?,
+        operator: operator.or_else(|| "some-operator".parse().ok())?,
+        operation: Operation::new(service, operation),
+        exposure: Exposure { data: has(&exposes, "data"), credentials: has(&exposes, "credentials") },
+        autonomy,
+        approvals: section.section("approvals").map(|tally| read_tally(&tally)).unwrap_or_default(),
+        eligible: section.section("eligible").map_or_else(many, |tally| read_tally(&tally)),
+        evidence: section.list::<EvidenceKind>("evidence").into_iter().collect(),
+        gatherable: section.list::<EvidenceKind>("gatherable").into_iter().collect(),
+        time: TimeFacts {
+            peak: has(&time, "peak"),
+            frozen: has(&time, "frozen"),
+            why: time.join(" and "),
+            next_open: (!time.is_empty()).then(|| THEN.plus_seconds(3600)),
+        },
+        change: section.section("change").map(|change| read_change(&change)).unwrap_or_default(),
+        history: section.section("history").map(|history| read_history(&history)).unwrap_or_default(),
+        effects: EffectSet::of(effects.next()?),
+        resource: Resource { service: service.to_owned(), kind: kind?, name: resource },
+        environment: environment.map(|name| Environment {
+            production: production.unwrap_or_else(|| name.is_production()),
+            name,
+        })?,
+    };
+    Some(Given { effects: effects.fold(given.effects, EffectSet::with), ..given })
+}
+
+fn has(words: &[String], word: &str) -> bool {
+    words.iter().any(|it| it == word)
+}
+
+fn check_words(section: &Section<'_>, key: &'static str, words: &[String], known: &[&str]) {
+    for word in words.iter().filter(|word| !known.contains(&word.as_str())) {
+        let hint = crate::problem::did_you_mean(word, known.iter().copied());
+        section.wrong(key, format!("`{key}` cannot contain `{word}`"), hint);
+    }
+}
+
+/// A roster that could give anything, where an example does not say otherwise.
+fn many() -> Tally {
+    let roles = ["owner", "sre", "dba", "security"].into_iter().filter_map(|role| role.parse::<Role>().ok());
+    Tally { people: 9, touched: 9, owners: 9, roles: roles.collect() }
+}
+
+fn read_tally(section: &Section<'_>) -> Tally {
+    let tally = Tally {
+        people: small(section, "people"),
+        touched: small(section, "touched"),
+        owners: small(section, "owners"),
+        roles: section.list::<Role>("roles").into_iter().collect(),
+    };
+    section.finish();
+    tally
+}
+
+fn read_change(section: &Section<'_>) -> ChangeFacts {
+    let change = ChangeFacts {
+        destroys: small(section, "destroys"),
+        replaces: section.flag("replaces").unwrap_or(false),
+        staged: section.flag("staged").unwrap_or(false),
+        undo: section.flag("undo").unwrap_or(false),
+        steps: small(section, "steps"),
+    };
+    section.finish();
+    change
+}
+
+fn read_history(section: &Section<'_>) -> History {
+    let history = History {
+        destroys: small(section, "destroys"),
+        agent_destroys: small(section, "agent_destroys"),
+        protections_lowered: small(section, "protections_lowered"),
+        backups_touched: small(section, "backups_touched"),
+        data_destroyed: small(section, "data_destroyed"),
+        created_by_session: section.flag("created_by_session").unwrap_or(false),
+    };
+    section.finish();
+    history
+}
+
+fn small(section: &Section<'_>, key: &'static str) -> u32 {
+    section.count(key, 0..1_000_001).and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
+}

@@ -1,0 +1,197 @@
+//! The three hand-written maps of a bundle: who there is (`roster.toml`), which account is which environment
+//! (`environments.toml`), and what an operation is called instead of what the tables say (`overrides.toml`).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
+
+use model::{
+    Account, Agent, AgentId, Effect, EffectSet, EnrolledKey, Environment, EnvironmentName, Kind, Operation,
+    Person, PersonId, Resource, Role, Roster,
+};
+
+use crate::{kinds, problem::did_you_mean, reader::Section};
+
+/// What a bundle says of an operation; wins over the classifier's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    pub effects: EffectSet,
+    pub kind: Option<Kind>,
+    /// Purely additive: a `write` that needs no captured inverse.
+    pub undo_additive: bool,
+    pub reason: String,
+}
+
+pub(crate) fn read_roster(root: &Section<'_>) -> Roster {
+    let mut roster = Roster::default();
+    for (name, section) in root.named::<PersonId>("people") {
+        let keys: BTreeSet<_> =
+            section.list::<Key>("keys").into_iter().map(|key| EnrolledKey(key.0)).collect();
+        let person = Person {
+            keys,
+            operator: section.flag("operator").unwrap_or(false),
+            approver: section.flag("approver").unwrap_or(false),
+            roles: section.list::<Role>("roles").into_iter().collect(),
+        };
+        if person.keys.is_empty() {
+            section.missing("keys", "keys = [\"ssh-ed25519 AAAA…\"], as in the person's public key file");
+        }
+        section.finish();
+        roster.people.insert(name, person);
+    }
+    for (name, section) in root.named::<AgentId>("agents") {
+        let owner = section.parsed::<PersonId>("owner");
+        if let Some(owner) = owner.as_ref().filter(|owner| !roster.people.contains_key(*owner)) {
+            let hint = did_you_mean(owner.as_str(), roster.people.keys().map(PersonId::as_str));
+            section.wrong("owner", format!("the owner `{owner}` is not among the people"), hint);
+        }
+        section.finish();
+        roster.agents.insert(name, Agent { owner });
+    }
+    roster
+}
+
+/// A key as on one line of a `.pub` file; the comment is left out, since it says nothing of who signs.
+struct Key(String);
+
+impl FromStr for Key {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut words = text.split_ascii_whitespace();
+        match (words.next(), words.next()) {
+            (Some(algorithm), Some(blob))
+                if text.len() <= 2048
+                    && algorithm.bytes().all(|byte| byte.is_ascii_graphic())
+                    && blob.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)) =>
+            {
+                Ok(Self(format!("{algorithm} {blob}")))
+            }
+            _ => Err("not a public key as OpenSSH writes it on one line: `ssh-ed25519 AAAA…`".to_owned()),
+        }
+    }
+}
+
+/// Where accounts belong. An account that is not here is production.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    by_account: BTreeMap<Account, Environment>,
+    pub(crate) names: BTreeMap<EnvironmentName, bool>,
+    /// Bare identifiers of the roles that Countersign itself acts with.
+    own: BTreeSet<String>,
+}
+
+impl Places {
+    pub(crate) fn environment_of(&self, account: &Account) -> Environment {
+        self.by_account.get(account).cloned().unwrap_or_else(Environment::unknown)
+    }
+
+    /// Whether `resource` is a right of our own: what the agent acts with.
+    pub(crate) fn is_own(&self, resource: &Resource) -> bool {
+        !self.own.is_empty() && self.own.contains(&bare(resource))
+    }
+}
+
+/// The identifier of a resource, equal whether the request gave an ARN or not.
+pub(crate) fn bare(resource: &Resource) -> String {
+    let key = resource.key();
+    let prefix = resource.service.len() + resource.kind.as_str().len() + 2;
+    key.get(prefix..).unwrap_or(&key).to_owned()
+}
+
+pub(crate) fn read_places(root: &Section<'_>) -> Places {
+    let mut places = Places::default();
+    for (name, section) in root.named::<EnvironmentName>("environments") {
+        // Where it is not said, it is production.
+        let production = section.flag("production").unwrap_or(true);
+        if name.is_production() && !production {
+            section.wrong(
+                "production",
+                "the environment `production` is production".to_owned(),
+                Some("give an environment in which the rules are laxer another name".to_owned()),
+            );
+        }
+        for account in section.list::<AccountText>("accounts") {
+            let environment = Environment { name: name.clone(), production };
+            if let Some(other) = places.by_account.insert(Account(account.0.clone()), environment) {
+                section.wrong("accounts", format!("account {} is also in {}", account.0, other.name), None);
+            }
+        }
+        for role in section.list::<String>("own_roles") {
+            let resource = Resource { service: String::new(), kind: Kind::known("role"), name: role };
+            places.own.insert(bare(&resource));
+        }
+        section.finish();
+        places.names.insert(name, production);
+    }
+    places
+}
+
+struct AccountText(String);
+
+impl FromStr for AccountText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        plain
+            .then(|| Self(text.to_owned()))
+            .ok_or_else(|| format!("`{text}` is no account, such as \"111122223333\""))
+    }
+}
+
+pub(crate) fn read_overrides(root: &Section<'_>) -> BTreeMap<Operation, Override> {
+    let mut overrides = BTreeMap::new();
+    for section in root.sections("override") {
+        let operation = section.parsed::<OperationText>("operation");
+        let mut effects = section.list::<Effect>("effects").into_iter();
+        let kind = section.parsed::<Kind>("kind");
+        let undo = section.choice("undo", &[("additive", true), ("captured", false)]);
+        let reason = section.parsed::<String>("reason");
+        section.finish();
+        let Some(OperationText(operation)) = operation else {
+            if !section.has("operation") {
+                section.missing("operation", "for example operation = \"rds:StartExportTask\"");
+            }
+            continue;
+        };
+        let (Some(first), Some(reason)) = (effects.next(), reason) else {
+            let key = if section.has("reason") { "effects" } else { "reason" };
+            section.missing(
+                key,
+                "an override says what the operation does (effects) and why we may say so (reason)",
+            );
+            continue;
+        };
+        let effects = effects.fold(EffectSet::of(first), EffectSet::with);
+        if let Some(kind) = kind.as_ref().filter(|kind| !kinds::names().any(|known| known == kind.as_str())) {
+            section.wrong(
+                "kind",
+                format!("no kind is called `{kind}`"),
+                did_you_mean(kind.as_str(), kinds::names()),
+            );
+        }
+        let found = Override { effects, kind, undo_additive: undo.unwrap_or(false), reason };
+        if found.undo_additive && effects.contains(Effect::Destroy) {
+            section.wrong("undo", "what destroys is not additive".to_owned(), None);
+        }
+        if overrides.insert(operation.clone(), found).is_some() {
+            section.wrong("operation", format!("`{operation}` is overridden twice"), None);
+        }
+    }
+    overrides
+}
+
+struct OperationText(Operation);
+
+impl FromStr for OperationText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split_once(':')
+            .filter(|(service, name)| !service.is_empty() && !name.is_empty() && text.len() <= 200)
+            .map(|(service, name)| Self(Operation::new(service, name)))
+            .ok_or_else(|| format!("`{text}` is no operation such as \"rds:StartExportTask\""))
+    }
+}

@@ -1,0 +1,322 @@
+//! One policy file of a bundle: parsed, checked against the schema in strict mode, and against what the host relies on
+//! (an id and a reason, no templates, no arithmetic, only names that exist). Not here: evaluation.
+
+use cedar_policy::{
+    Effect as Stance, Policy, PolicyId, PolicySet, PrincipalConstraint, ValidationMode, Validator,
+};
+use miette::Diagnostic;
+use model::{AgentId, Effect, PersonId, Role, RuleId, RuleRef};
+use serde_json::Value as Json;
+
+use crate::{
+    kinds,
+    naming::{Naming, naming_of},
+    problem::{Problems, did_you_mean, line_of},
+    schema::Vocabulary,
+};
+
+/// A policy and what its author says of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) reference: RuleRef,
+    pub(crate) instead: Option<String>,
+    /// Names nothing that would satisfy it: where it is tripped, the answer is no, whatever people say.
+    pub(crate) absolute: bool,
+    pub(crate) policy: Policy,
+    /// What a permit names; of no meaning for a forbid.
+    pub(crate) naming: Naming,
+    /// Every text in its conditions that could be a role.
+    pub(crate) words: Vec<Role>,
+}
+
+impl Rule {
+    pub(crate) fn permits(&self) -> bool {
+        match self.policy.effect() {
+            Stance::Permit => true,
+            Stance::Forbid => false,
+        }
+    }
+}
+
+/// Where a file stands, and so what it may contain.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Constitution,
+    Agent(AgentId),
+    Operator(PersonId),
+}
+
+/// The names that rules may use.
+#[derive(Debug)]
+pub(crate) struct Names<'a> {
+    pub(crate) vocabulary: &'a Vocabulary,
+    pub(crate) environments: Vec<&'a str>,
+    pub(crate) agents: Vec<&'a str>,
+    pub(crate) people: Vec<&'a str>,
+}
+
+const MAX_FILE: usize = 32 * 1024;
+const MAX_NESTING: usize = 40;
+const ANNOTATIONS: [&str; 5] = ["id", "reason", "instead", "absolute", "breakglass"];
+/// Operators whose overflow would make a rule err, and an erring forbid forbids nothing.
+const ARITHMETIC: [&str; 4] = ["+", "-", "*", "neg"];
+
+pub(crate) fn read_rules(
+    file: &str,
+    text: &str,
+    place: &Place,
+    names: &Names<'_>,
+    problems: &Problems,
+) -> Vec<Rule> {
+    if text.len() > MAX_FILE || nesting(text) > MAX_NESTING {
+        let message = format!("longer than {MAX_FILE} bytes, or nested deeper than {MAX_NESTING}");
+        problems.add(file, None, message, Some("split it into rules that a person can read".to_owned()));
+        return Vec::new();
+    }
+    let set: PolicySet = match text.parse() {
+        Ok(set) => set,
+        Err(err) => {
+            let line = offset_of(&err).map(|offset| line_of(text, offset));
+            let hint = err.help().map(|help| help.to_string());
+            problems.add(file, line, format!("not Cedar: {}", first_line(&err.to_string())), hint);
+            return Vec::new();
+        }
+    };
+    if set.num_of_templates() > 0 {
+        let message = "a template (`?principal`, `?resource`) is no rule";
+        problems.add(file, None, message, Some("write the names out".to_owned()));
+    }
+    validate(file, text, &set, names, problems);
+    let mut policies: Vec<_> = set.policies().collect();
+    policies.sort_by_key(|policy| start_of(policy));
+    check_place(file, place, &policies, problems);
+    policies.into_iter().filter_map(|policy| read_rule(file, text, place, policy, names, problems)).collect()
+}
+
+fn validate(file: &str, text: &str, set: &PolicySet, names: &Names<'_>, problems: &Problems) {
+    let result = Validator::new(names.vocabulary.schema.clone()).validate(set, ValidationMode::Strict);
+    let at = |id: &PolicyId, offset: Option<usize>| {
+        let offset = offset.or_else(|| set.policy(id).map(start_of));
+        offset.map(|offset| line_of(text, offset))
+    };
+    for error in result.validation_errors() {
+        let line = at(error.policy_id(), offset_of(error));
+        problems.add(file, line, in_own_words(&error.to_string()), error.help().map(|help| help.to_string()));
+    }
+    for warning in result.validation_warnings() {
+        let line = at(warning.policy_id(), offset_of(warning));
+        problems.add(file, line, in_own_words(&warning.to_string()), None);
+    }
+}
+
+/// What a file of this place must look like as a whole.
+fn check_place(file: &str, place: &Place, policies: &[&Policy], problems: &Problems) {
+    match (place, policies) {
+        (_, []) => {
+            problems.add(file, None, "no rule in here", Some("delete the file, or write one".to_owned()))
+        }
+        (Place::Constitution, [_, second, ..]) => {
+            let message =
+                format!("{} rules in one file; the constitution has one rule a file", policies.len());
+            let id = second.annotation("id").unwrap_or("RULE");
+            problems.add(file, None, message, Some(format!("move the second to constitution/{id}.cedar")));
+        }
+        (Place::Constitution, [_]) | (Place::Agent(_) | Place::Operator(_), [..]) => {}
+    }
+}
+
+fn read_rule(
+    file: &str,
+    text: &str,
+    place: &Place,
+    policy: &Policy,
+    names: &Names<'_>,
+    problems: &Problems,
+) -> Option<Rule> {
+    let line = line_of(text, start_of(policy));
+    let note = |message: String, hint: Option<String>| problems.add(file, Some(line), message, hint);
+    check_annotations(policy, &note);
+    check_scope(file, place, policy, names, &note);
+    check_entities(policy, names, &note);
+    let json = match policy.to_json() {
+        Ok(json) => json,
+        Err(err) => {
+            note(format!("the rule cannot be examined: {err}"), None);
+            return None;
+        }
+    };
+    let mut words = Vec::new();
+    if !examine(&json, 0, &mut words) {
+        let hint =
+            "arithmetic can overflow, and a rule that errs forbids nothing: compare with a number instead";
+        note("arithmetic (+, -, *) or too deep an expression in a rule".to_owned(), Some(hint.to_owned()));
+        return None;
+    }
+    let id = match policy.annotation("id").map(str::parse::<RuleId>) {
+        Some(Ok(id)) => id,
+        Some(Err(err)) => {
+            note(err.to_string(), None);
+            return None;
+        }
+        None => {
+            note(
+                "a rule has no @id".to_owned(),
+                Some("@id(\"two-people-to-destroy\") before `forbid`".to_owned()),
+            );
+            return None;
+        }
+    };
+    let Some(reason) = policy.annotation("reason").map(str::trim).filter(|reason| !reason.is_empty()) else {
+        note(
+            format!("the rule {id} has no @reason"),
+            Some("@reason(\"…\"): the sentence that whoever is stopped by it will read".to_owned()),
+        );
+        return None;
+    };
+    Some(Rule {
+        reference: RuleRef { id: id.clone(), reason: reason.to_owned(), file: file.to_owned(), line },
+        instead: policy
+            .annotation("instead")
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
+        absolute: policy.annotation("absolute").is_some(),
+        policy: policy.new_id(PolicyId::new(id.as_str())),
+        naming: naming_of(&json),
+        words,
+    })
+}
+
+fn check_annotations(policy: &Policy, note: &impl Fn(String, Option<String>)) {
+    for (name, value) in policy.annotations() {
+        if !ANNOTATIONS.contains(&name) {
+            note(format!("nothing reads the annotation @{name}"), did_you_mean(name, ANNOTATIONS));
+        }
+        if value.len() > 400 || model::sanitize(value, 400) != value {
+            note(
+                format!(
+                    "@{name} is longer than 400 characters, or has characters that a terminal would obey"
+                ),
+                None,
+            );
+        }
+    }
+}
+
+fn check_scope(
+    file: &str,
+    place: &Place,
+    policy: &Policy,
+    names: &Names<'_>,
+    note: &impl Fn(String, Option<String>),
+) {
+    if !Effect::ALL.iter().any(|effect| names.vocabulary.concerns(&policy.action_constraint(), *effect)) {
+        note("the rule is about no effect".to_owned(), None);
+    }
+    let expected = match place {
+        Place::Constitution => {
+            if policy.effect() == Stance::Permit {
+                let hint = "a constitution only forbids; what an agent may do stands in grants/".to_owned();
+                note("a permit in the constitution".to_owned(), Some(hint));
+            }
+            let stem = file.rsplit('/').next().and_then(|name| name.strip_suffix(".cedar"));
+            if policy.annotation("id").is_some_and(|id| Some(id) != stem) {
+                note("a rule of the constitution has the name of its file as its @id".to_owned(), None);
+            }
+            return;
+        }
+        Place::Agent(agent) => names.vocabulary.agent(agent.as_str()),
+        Place::Operator(person) => names.vocabulary.person(person.as_str()),
+    };
+    if policy.principal_constraint() != PrincipalConstraint::Eq(expected.clone()) {
+        let hint = format!("principal == {expected}");
+        note("a rule of a grant is about the one it is named after, and nobody else".to_owned(), Some(hint));
+    }
+}
+
+/// A misspelt name would make a rule that never applies.
+fn check_entities(policy: &Policy, names: &Names<'_>, note: &impl Fn(String, Option<String>)) {
+    for uid in policy.entity_literals() {
+        let (kind, id) = (uid.type_name().to_string(), uid.id().unescaped().to_owned());
+        let known: Vec<&str> = match kind.as_str() {
+            "Kind" => kinds::names().collect(),
+            "Environment" => names.environments.iter().copied().chain(["production"]).collect(),
+            "Agent" => names.agents.clone(),
+            "Person" => names.people.clone(),
+            // Services and resources are the protocols' own; actions are checked by the validator.
+            _ => continue,
+        };
+        if !known.contains(&id.as_str()) {
+            note(format!("there is no {kind}::\"{id}\""), did_you_mean(&id, known));
+        }
+    }
+}
+
+/// Gathers what could be roles; false where there is arithmetic, or no end.
+fn examine(json: &Json, depth: usize, words: &mut Vec<Role>) -> bool {
+    if depth > 400 {
+        return false;
+    }
+    match json {
+        Json::Null | Json::Bool(_) | Json::Number(_) => true,
+        Json::String(text) => {
+            words.extend(text.parse::<Role>().ok().filter(|role| !words.contains(role)));
+            true
+        }
+        Json::Array(items) => items.iter().all(|item| examine(item, depth + 1, words)),
+        Json::Object(members) => members
+            .iter()
+            .filter(|(key, _)| {
+                *key != "annotations" && *key != "principal" && *key != "resource" && *key != "action"
+            })
+            .all(|(key, item)| !ARITHMETIC.contains(&key.as_str()) && examine(item, depth + 1, words)),
+    }
+}
+
+/// How deep brackets nest, those within texts included.
+fn nesting(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+fn start_of(policy: &Policy) -> usize {
+    policy.as_ref().loc().map_or(0, |loc| loc.start())
+}
+
+fn offset_of(diagnostic: &impl Diagnostic) -> Option<usize> {
+    diagnostic.labels()?.map(|label| label.offset()).next()
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or(text)
+}
+
+/// Cedar's messages start with the policy's number, which says nothing to a person.
+fn in_own_words(message: &str) -> String {
+    let line = first_line(message);
+    match line.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
+        Some((_, rest)) => rest.to_owned(),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_counts_the_deepest() {
+        assert_eq!(nesting("a(b[c]{d})()"), 2);
+        assert_eq!(nesting(")))("), 1);
+    }
+}

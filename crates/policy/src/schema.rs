@@ -1,0 +1,151 @@
+//! The compiled-in Cedar schema and what is built from it once: type names, the seven actions, and the certainty that
+//! every action is among the entities (Cedar says nothing where the action hierarchy is missing, and allows).
+
+use std::{collections::HashSet, str::FromStr};
+
+use cedar_policy::{
+    ActionConstraint, Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema,
+};
+use model::{Digest, Effect, Environment, Resource};
+
+use crate::{kinds, registry::bare};
+
+/// The schema as Cedar reads it.
+pub const fn schema_text() -> &'static str {
+    include_str!("schema.cedarschema")
+}
+
+pub(crate) fn schema_digest() -> Digest {
+    Digest::of(schema_text().as_bytes())
+}
+
+/// Everything built from the schema.
+#[derive(Debug)]
+pub(crate) struct Vocabulary {
+    pub(crate) schema: Schema,
+    agent: EntityTypeName,
+    person: EntityTypeName,
+    environment: EntityTypeName,
+    service: EntityTypeName,
+    kind: EntityTypeName,
+    resource: EntityTypeName,
+    actions: [(Effect, EntityUid); Effect::ALL.len()],
+    hierarchy: Entities,
+}
+
+impl Vocabulary {
+    pub(crate) fn new() -> Result<Self, String> {
+        let (schema, _) = Schema::from_cedarschema_str(schema_text()).map_err(|err| err.to_string())?;
+        let hierarchy = schema.action_entities().map_err(|err| err.to_string())?;
+        let name = |text: &str| EntityTypeName::from_str(text).map_err(|err| err.to_string());
+        let action = name("Action")?;
+        let actions = Effect::ALL
+            .map(|it| (it, EntityUid::from_type_name_and_id(action.clone(), EntityId::new(it.name()))));
+        Ok(Self {
+            agent: name("Agent")?,
+            person: name("Person")?,
+            environment: name("Environment")?,
+            service: name("Service")?,
+            kind: name("Kind")?,
+            resource: name("Resource")?,
+            schema,
+            actions,
+            hierarchy,
+        })
+    }
+
+    pub(crate) fn agent(&self, name: &str) -> EntityUid {
+        EntityUid::from_type_name_and_id(self.agent.clone(), EntityId::new(name))
+    }
+
+    pub(crate) fn person(&self, name: &str) -> EntityUid {
+        EntityUid::from_type_name_and_id(self.person.clone(), EntityId::new(name))
+    }
+
+    pub(crate) fn action(&self, effect: Effect) -> Option<&EntityUid> {
+        self.actions.iter().find(|(known, _)| *known == effect).map(|(_, uid)| uid)
+    }
+
+    /// Whether a policy with this constraint could be about `effect`: its scope is a necessary condition.
+    pub(crate) fn concerns(&self, constraint: &ActionConstraint, effect: Effect) -> bool {
+        let Some(action) = self.action(effect) else { return true };
+        let lies_in = |uid: &EntityUid| uid == action || self.hierarchy.is_ancestor_of(uid, action);
+        match constraint {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(uid) => uid == action,
+            ActionConstraint::In(uids) => uids.iter().any(lies_in),
+        }
+    }
+
+    /// The entities of one decision: the resource under its parents, and every action. Built with the schema.
+    pub(crate) fn entities(
+        &self,
+        resource: &Resource,
+        environment: &Environment,
+        ours: Ours,
+    ) -> Result<(EntityUid, Entities), String> {
+        let uid = EntityUid::from_type_name_and_id(self.resource.clone(), EntityId::new(&resource.name));
+        let under = |kind: &EntityTypeName, name: &str| {
+            EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(name))
+        };
+        let mut parents: HashSet<EntityUid> =
+            kinds::lineage(resource.kind.as_str()).into_iter().map(|name| under(&self.kind, name)).collect();
+        parents.insert(under(&self.service, &resource.service));
+        parents.insert(under(&self.environment, environment.name.as_str()));
+        if environment.production {
+            parents.insert(under(&self.environment, "production"));
+        }
+        match ours {
+            Ours::No => {}
+            Ours::Yes => parents.extend(["own-identity", "identity"].map(|name| under(&self.kind, name))),
+        }
+        let attributes = [
+            ("name".to_owned(), RestrictedExpression::new_string(resource.name.clone())),
+            ("id".to_owned(), RestrictedExpression::new_string(bare(resource))),
+        ];
+        let entity = Entity::new(uid.clone(), attributes.into_iter().collect(), parents)
+            .map_err(|err| err.to_string())?;
+        let entities =
+            Entities::from_entities([entity], Some(&self.schema)).map_err(|err| err.to_string())?;
+        Ok((uid, entities))
+    }
+
+    /// Refuses to go on where a decision's entities would lack an action or its place in the hierarchy.
+    pub(crate) fn assert_actions(&self) -> Result<(), String> {
+        let (_, entities) = self.entities(&Resource::unknown("any"), &Environment::unknown(), Ours::No)?;
+        for (effect, uid) in &self.actions {
+            if entities.get(uid).is_none() {
+                return Err(format!("the action `{effect}` is not among the entities"));
+            }
+            let parents = entities.ancestors(uid).map_or(0, Iterator::count);
+            let expected = match effect {
+                Effect::Read => 0,
+                Effect::Emit | Effect::Spend | Effect::Write => 1,
+                Effect::Execute | Effect::Privilege | Effect::Destroy => 2,
+            };
+            if parents != expected {
+                return Err(format!(
+                    "the action `{effect}` lies in {parents} groups and should lie in {expected}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a resource is what we act with ourselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ours {
+    Yes,
+    No,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_among_the_entities() {
+        Vocabulary::new().unwrap().assert_actions().unwrap();
+    }
+}

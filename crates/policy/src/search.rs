@@ -1,0 +1,319 @@
+//! One effect on one resource: the verdict, and for a hold the least that would allow it, found by evaluating the very
+//! text that is enforced. Annotations decide nothing here but one thing, and that in the strict direction: a rule
+//! marked `@absolute` that is tripped is never searched around.
+
+use std::collections::BTreeSet;
+
+use model::{
+    Alternative, Denial, EvidenceKind, Fault, Hold, Requirement, Role, RuleId, RuleRef, Tally, Timestamp,
+    Verdict,
+};
+
+use crate::{
+    ask::{Ask, Standing, context_of},
+    calendar::{TimeFacts, short},
+    law::{Answer, Law, Question, Ungranted},
+};
+
+/// More people than any rule will ask for.
+const CROWD: u32 = 64;
+
+/// Everything one search needs.
+#[derive(Debug)]
+pub(crate) struct Search<'a> {
+    pub(crate) law: &'a Law,
+    pub(crate) ask: &'a Ask<'a>,
+    pub(crate) question: Question<'a>,
+    pub(crate) time: &'a TimeFacts,
+    pub(crate) hold_expiry_s: i64,
+}
+
+impl Search<'_> {
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.decide().unwrap_or_else(|err| Verdict::fault(Fault::Evaluation(err)))
+    }
+
+    fn decide(&self) -> Result<Verdict, String> {
+        let actual = self.actual();
+        let now = self.answer(&actual)?;
+        if now.allows() {
+            return Ok(Verdict::Allow);
+        }
+        let absolute: BTreeSet<usize> =
+            now.tripped.iter().copied().filter(|rule| self.is_absolute(*rule)).collect();
+        if !absolute.is_empty() {
+            return self.refuse_absolutely(&actual, Answer { tripped: absolute, ..now });
+        }
+        let best = self.best(&actual);
+        for standing in [Some(best.clone()), self.in_the_open(&best)].into_iter().flatten() {
+            if self.answer(&standing)?.allows() {
+                return self.hold(&now, &standing);
+            }
+        }
+        self.refuse(&now, &best)
+    }
+
+    /// Things as they are.
+    fn actual(&self) -> Standing {
+        Standing {
+            tally: self.ask.approvals.clone(),
+            evidence: self.ask.evidence.clone(),
+            peak: self.time.peak,
+            frozen: self.time.frozen,
+        }
+    }
+
+    /// Everyone who could sign has signed, everything that can be gathered is.
+    fn best(&self, actual: &Standing) -> Standing {
+        let (have, could) = (&actual.tally, self.ask.eligible);
+        Standing {
+            tally: Tally {
+                people: have.people.max(could.people).min(CROWD),
+                touched: have.touched.max(could.touched).min(CROWD),
+                owners: have.owners.max(could.owners).min(CROWD),
+                roles: have.roles.union(&could.roles).cloned().collect(),
+            },
+            evidence: actual.evidence.union(self.ask.gatherable).copied().collect(),
+            ..*actual
+        }
+    }
+
+    /// The same in the next open window, where that comes before a hold would expire.
+    fn in_the_open(&self, standing: &Standing) -> Option<Standing> {
+        let reachable = self.opening()?.since(self.ask.now) <= self.hold_expiry_s.saturating_mul(1000);
+        reachable.then(|| Standing { peak: false, frozen: false, ..standing.clone() })
+    }
+
+    fn opening(&self) -> Option<Timestamp> {
+        if self.time.peak || self.time.frozen { self.time.next_open } else { None }
+    }
+
+    fn hold(&self, now: &Answer, suffices: &Standing) -> Result<Verdict, String> {
+        let requirement = self.least(suffices)?;
+        Ok(Verdict::Hold(Hold {
+            requirement,
+            rules: self.references(&now.tripped),
+            alternatives: self.insteads(&now.tripped),
+        }))
+    }
+
+    /// The least of `suffices`, which is known to suffice: each part lowered on its own while it still does, and the
+    /// whole confirmed once more. It names all that is needed, what is there already included, so that the first and
+    /// the last to sign read the same.
+    fn least(&self, suffices: &Standing) -> Result<Requirement, String> {
+        let mut least = suffices.clone();
+        self.lower(&mut least, suffices.tally.touched, |standing, to| standing.tally.touched = to)?;
+        self.lower(&mut least, suffices.tally.owners, |standing, to| standing.tally.owners = to)?;
+        self.drop_roles(&mut least)?;
+        self.lower(&mut least, suffices.tally.people, |standing, to| standing.tally.people = to)?;
+        self.drop_evidence(&mut least)?;
+        if !self.answer(&least)?.allows() {
+            return Err("the least requirement found does not suffice".to_owned());
+        }
+        let window = (self.time.peak && !least.peak) || (self.time.frozen && !least.frozen);
+        let Standing { tally, evidence, .. } = least;
+        let owner = (tally.owners > 0).then(|| "owner".parse::<Role>().ok()).flatten();
+        Ok(Requirement {
+            people: tally.people.max(tally.touched).max(tally.owners),
+            touched: tally.touched,
+            roles: tally.roles.into_iter().chain(owner).collect(),
+            evidence,
+            window: window.then(|| self.window()),
+        })
+    }
+
+    fn window(&self) -> String {
+        match self.opening() {
+            Some(from) => format!("from {} ({})", short(from), self.time.why),
+            None => self.time.why.clone(),
+        }
+    }
+
+    fn lower(&self, standing: &mut Standing, from: u32, set: fn(&mut Standing, u32)) -> Result<(), String> {
+        for value in 0..from {
+            set(standing, value);
+            if self.answer(standing)?.allows() {
+                return Ok(());
+            }
+        }
+        set(standing, from);
+        Ok(())
+    }
+
+    fn drop_roles(&self, standing: &mut Standing) -> Result<(), String> {
+        let roles = std::mem::take(&mut standing.tally.roles);
+        if self.answer(standing)?.allows() {
+            return Ok(());
+        }
+        standing.tally.roles.clone_from(&roles);
+        for role in &roles {
+            standing.tally.roles.remove(role);
+            if !self.answer(standing)?.allows() {
+                standing.tally.roles.insert(role.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_evidence(&self, standing: &mut Standing) -> Result<(), String> {
+        let evidence = std::mem::take(&mut standing.evidence);
+        if self.answer(standing)?.allows() {
+            return Ok(());
+        }
+        standing.evidence.clone_from(&evidence);
+        for kind in evidence {
+            standing.evidence.remove(&kind);
+            if !self.answer(standing)?.allows() {
+                standing.evidence.insert(kind);
+            }
+        }
+        Ok(())
+    }
+
+    /// An absolute rule is tripped. If only the hour trips it, the answer says when to come back.
+    fn refuse_absolutely(&self, actual: &Standing, why: Answer) -> Result<Verdict, String> {
+        let mut alternatives = self.insteads(&why.tripped);
+        if let Some(from) = self.opening() {
+            let open = Standing { peak: false, frozen: false, ..self.best(actual) };
+            if self.answer(&open)?.allows() {
+                alternatives.push(self.come_back(from, &open)?);
+            }
+        }
+        Ok(self.denial(why, alternatives))
+    }
+
+    /// Nothing that can be had suffices.
+    fn refuse(&self, now: &Answer, best: &Standing) -> Result<Verdict, String> {
+        let ideal = self.ideal(best);
+        if self.answer(&ideal)?.allows() {
+            let mut alternatives = self.insteads(&now.tripped);
+            // Some of it is missing for good, or further off than a hold lasts.
+            let wanted = self.least(&ideal)?;
+            alternatives.extend(self.shortfall(&wanted, best).map(Alternative));
+            if let Some(from) = self.opening().filter(|_| wanted.window.is_some()) {
+                alternatives.push(self.come_back(from, &ideal)?);
+            }
+            return Ok(self.denial(now.clone(), alternatives));
+        }
+        let why = self.answer(&ideal)?;
+        let alternatives = self.insteads(&why.tripped);
+        Ok(self.denial(why, alternatives))
+    }
+
+    /// More people than there are, every role and all evidence, and the window if it ever opens.
+    fn ideal(&self, best: &Standing) -> Standing {
+        let opens = self.opening().is_some();
+        Standing {
+            tally: Tally {
+                people: CROWD,
+                touched: CROWD,
+                owners: CROWD,
+                roles: best.tally.roles.union(self.law.roles()).cloned().collect(),
+            },
+            evidence: EvidenceKind::ALL.into_iter().collect(),
+            peak: best.peak && !opens,
+            frozen: best.frozen && !opens,
+        }
+    }
+
+    /// What `wanted` asks for and nobody can give, and what to do about it.
+    fn shortfall(&self, wanted: &Requirement, best: &Standing) -> Option<String> {
+        let mut parts = Vec::new();
+        if wanted.people > best.tally.people {
+            parts.push(format!(
+                "it needs {} besides whoever launched the agent, and the roster has {}: enrol {} as approver",
+                people(wanted.people),
+                people(best.tally.people),
+                people(wanted.people.saturating_sub(best.tally.people)),
+            ));
+        }
+        if wanted.touched > best.tally.touched {
+            parts.push(format!(
+                "it needs {} with a key that proves presence, and the roster has {}: enrol a security key (sk-ssh-…)",
+                people(wanted.touched),
+                people(best.tally.touched),
+            ));
+        }
+        let roles: Vec<_> =
+            wanted.roles.iter().filter(|role| !self.can_be(role, best)).map(Role::as_str).collect();
+        if !roles.is_empty() {
+            parts.push(format!("nobody who may sign is {}: give an approver the role", roles.join(" or ")));
+        }
+        let evidence: Vec<_> = wanted.evidence.difference(&best.evidence).map(|kind| kind.name()).collect();
+        if !evidence.is_empty() {
+            parts.push(format!("the evidence {} cannot be gathered for it", evidence.join(", ")));
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    fn can_be(&self, role: &Role, best: &Standing) -> bool {
+        best.tally.roles.contains(role) || (role.as_str() == "owner" && best.tally.owners > 0)
+    }
+
+    fn come_back(&self, from: Timestamp, open: &Standing) -> Result<Alternative, String> {
+        let needs = self.least(open)?;
+        let needs = Requirement { window: None, ..needs };
+        let then =
+            if needs == Requirement::default() { "is allowed".to_owned() } else { format!("needs {needs}") };
+        Ok(Alternative(format!("ask again from {} on, when it {then}", short(from))))
+    }
+
+    fn denial(&self, why: Answer, mut alternatives: Vec<Alternative>) -> Verdict {
+        let mut rules = self.references(&why.tripped);
+        for ungranted in &why.ungranted {
+            let (rule, alternative) = no_grant(ungranted, self.question.effect.name());
+            rules.extend(rule);
+            alternatives.push(alternative);
+        }
+        alternatives.sort();
+        alternatives.dedup();
+        Verdict::Deny(Denial { fault: None, rules, alternatives })
+    }
+
+    fn answer(&self, standing: &Standing) -> Result<Answer, String> {
+        self.law.ask(&self.question, &context_of(self.ask, standing)?)
+    }
+
+    fn is_absolute(&self, rule: usize) -> bool {
+        self.law.rule(rule).is_none_or(|rule| rule.absolute)
+    }
+
+    fn references(&self, rules: &BTreeSet<usize>) -> Vec<RuleRef> {
+        let mut found: Vec<_> =
+            rules.iter().filter_map(|rule| self.law.rule(*rule)).map(|rule| rule.reference.clone()).collect();
+        found.sort();
+        found
+    }
+
+    fn insteads(&self, rules: &BTreeSet<usize>) -> Vec<Alternative> {
+        let found: BTreeSet<_> =
+            rules.iter().filter_map(|rule| self.law.rule(*rule)?.instead.clone()).map(Alternative).collect();
+        found.into_iter().collect()
+    }
+}
+
+fn people(count: u32) -> String {
+    match count {
+        0 => "nobody".to_owned(),
+        1 => "1 person".to_owned(),
+        more => format!("{more} people"),
+    }
+}
+
+/// The rule that nobody wrote: what no grant permits is denied.
+fn no_grant(ungranted: &Ungranted, effect: &str) -> (Option<RuleRef>, Alternative) {
+    let Ungranted { who, file, allows } = ungranted;
+    let rule = "no-grant".parse::<RuleId>().ok().map(|id| RuleRef {
+        id,
+        reason: format!("no grant of {who} permits `{effect}` on this"),
+        file: file.clone().unwrap_or_else(|| "grants/".to_owned()),
+        line: 1,
+    });
+    let sentence = match file {
+        Some(_) if !allows.is_empty() => format!("the grant of {who} allows: {}", allows.join("; ")),
+        Some(_) | None => {
+            format!("{who} has no grant that allows anything; one is added by a change of the bundle")
+        }
+    };
+    (rule, Alternative(sentence))
+}

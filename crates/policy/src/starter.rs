@@ -1,0 +1,359 @@
+//! What `init` puts down: an explicit constitution, one grant file per agent and operator, the maps and a calendar. A
+//! bundle like any other: everything in it can be read and edited, and it is loaded once before it is handed out.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use model::{Account, AgentId, Digest, EnrolledKey, EnvironmentName, PersonId, Role, RosterError};
+
+use crate::{
+    bundle::{Bundle, Files},
+    problem::LoadError,
+    settings::{Limits, Profile, SCHEMA},
+};
+
+#[derive(Clone, Debug)]
+pub struct StarterOptions {
+    pub profile: Profile,
+    /// One name here and among the approvers is one person.
+    pub operators: Vec<(PersonId, Vec<EnrolledKey>)>,
+    pub approvers: Vec<(PersonId, Vec<Role>, Vec<EnrolledKey>)>,
+    pub agents: Vec<AgentId>,
+    pub environments: Vec<(EnvironmentName, Account)>,
+    /// A `calendar.toml` of one's own.
+    pub calendar: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StarterError {
+    #[error("the roster: {0}")]
+    Roster(#[source] RosterError),
+    #[error("the starter bundle does not load:\n{0}")]
+    Load(#[source] LoadError),
+}
+
+impl From<LoadError> for StarterError {
+    fn from(err: LoadError) -> Self {
+        Self::Load(err)
+    }
+}
+
+macro_rules! constitution {
+    ($($rule:literal),* $(,)?) => {
+        &[$(
+            (concat!("constitution/", $rule, ".cedar"), include_str!(concat!("starter/constitution/", $rule, ".cedar"))),
+            (
+                concat!("constitution/", $rule, ".examples.toml"),
+                include_str!(concat!("starter/constitution/", $rule, ".examples.toml")),
+            ),
+        )*]
+    };
+}
+
+const CONSTITUTION: &[(&str, &str)] = constitution![
+    "no-backup-loss-after-data",
+    "no-data-loss-after-backup",
+    "no-database-loss-in-peak",
+    "no-minting-credentials",
+    "no-widening-own-rights",
+    "nothing-in-a-freeze",
+    "one-person-for-privilege",
+    "one-person-to-destroy-data",
+    "one-person-to-emit-or-spend",
+    "suggest-only-looks",
+    "supervised-in-production",
+    "supervised-outside-production",
+    "two-people-for-privilege",
+    "two-people-to-destroy",
+    "two-people-to-execute",
+    "two-people-to-recreate",
+];
+
+/// The files of a first bundle.
+pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
+    let people = people_of(options);
+    let environments = environments_of(options);
+    let mut files = Files::new();
+    let mut put = |path: String, text: String| {
+        files.insert(path, text.into_bytes());
+    };
+    put("bundle.toml".to_owned(), settings_text(options.profile));
+    put("roster.toml".to_owned(), roster_text(&people, &options.agents));
+    put("environments.toml".to_owned(), environments_text(&environments));
+    put("overrides.toml".to_owned(), OVERRIDES.to_owned());
+    let calendar = options.calendar.clone().unwrap_or_else(|| calendar_text(options.profile).to_owned());
+    put("calendar.toml".to_owned(), calendar);
+    for (path, text) in CONSTITUTION {
+        put((*path).to_owned(), (*text).to_owned());
+    }
+    for agent in options.agents.iter().collect::<BTreeSet<_>>() {
+        put(format!("grants/agent-{agent}.cedar"), agent_grant(agent, options.profile, &environments));
+    }
+    for (name, _) in people.iter().filter(|(_, person)| person.operator) {
+        put(format!("grants/operator-{name}.cedar"), operator_grant(name, &environments));
+    }
+    let bundle = Bundle::load(&files)?;
+    bundle.roster().check().map_err(StarterError::Roster)?;
+    Ok(files)
+}
+
+fn people_of(options: &StarterOptions) -> BTreeMap<PersonId, model::Person> {
+    let mut people: BTreeMap<PersonId, model::Person> = BTreeMap::new();
+    for (name, keys) in &options.operators {
+        let person = people.entry(name.clone()).or_default();
+        person.operator = true;
+        person.keys.extend(keys.iter().cloned());
+    }
+    for (name, roles, keys) in &options.approvers {
+        let person = people.entry(name.clone()).or_default();
+        person.approver = true;
+        person.roles.extend(roles.iter().cloned());
+        person.keys.extend(keys.iter().cloned());
+    }
+    people
+}
+
+/// `production` is always among them: it is where every unknown account belongs.
+fn environments_of(options: &StarterOptions) -> BTreeMap<EnvironmentName, Vec<Account>> {
+    let mut environments = BTreeMap::from([(EnvironmentName::production(), Vec::new())]);
+    for (name, account) in &options.environments {
+        environments.entry(name.clone()).or_insert_with(Vec::new).push(account.clone());
+    }
+    environments
+}
+
+/// A name can raise an environment: what sounds like production is production until somebody writes otherwise.
+fn sounds_like_production(name: &EnvironmentName) -> bool {
+    let words: Vec<&str> = name.as_str().split(['-', '.', '_']).collect();
+    let harmless = words.iter().any(|word| matches!(*word, "non" | "not" | "pre"));
+    name.is_production()
+        || (!harmless && words.iter().any(|word| matches!(*word, "prod" | "production" | "prd" | "live")))
+}
+
+fn settings_text(profile: Profile) -> String {
+    let Limits {
+        session_ttl_max_s,
+        hold_expiry_s,
+        max_body_bytes,
+        open_holds_per_session,
+        history_window_s,
+        retry_window_s,
+        clock_skew_s,
+    } = Limits::default();
+    let file_signatures = match profile {
+        Profile::Lab => "everywhere",
+        Profile::Standard => "outside-production",
+        Profile::Strict => "nowhere",
+    };
+    format!(
+        "# What can change a verdict and is not a rule. A change of any file here takes two people.\n\
+         schema = \"{SCHEMA}\"\n\
+         # lab, standard or strict\n\
+         profile = \"{profile}\"\n\n\
+         [keys]\n\
+         # Where a signature by a key file (nobody had to touch anything) counts: everywhere, outside-production or\n\
+         # nowhere. May be stricter than the profile, never laxer.\n\
+         file_signatures = \"{file_signatures}\"\n\n\
+         [limits]\n\
+         session_ttl_max_s = {session_ttl_max_s}\n\
+         hold_expiry_s = {hold_expiry_s}\n\
+         max_body_bytes = {max_body_bytes}\n\
+         open_holds_per_session = {open_holds_per_session}\n\
+         history_window_s = {history_window_s}\n\
+         # An identical call within this time after a held change has run gets the recorded outcome.\n\
+         retry_window_s = {retry_window_s}\n\
+         clock_skew_s = {clock_skew_s}\n"
+    )
+}
+
+fn roster_text(people: &BTreeMap<PersonId, model::Person>, agents: &[AgentId]) -> String {
+    let mut text = String::from(
+        "# Who there is. One key is one person; nobody who launched an agent, or owns it, counts for its changes.\n",
+    );
+    for (name, person) in people {
+        let keys: Vec<_> = person.keys.iter().map(|key| format!("    {},\n", quoted(&key.0))).collect();
+        let roles: Vec<_> = person.roles.iter().map(|role| format!("\"{role}\"")).collect();
+        let _ = write!(
+            text,
+            "\n[people.{}]\nkeys = [\n{}]\noperator = {}\napprover = {}\nroles = [{}]\n",
+            table_key(name.as_str()),
+            keys.concat(),
+            person.operator,
+            person.approver,
+            roles.join(", ")
+        );
+    }
+    for agent in agents.iter().collect::<BTreeSet<_>>() {
+        let _ = write!(
+            text,
+            "\n[agents.{}]\n# owner = \"NAME\": the person who answers for it as software\n",
+            table_key(agent.as_str())
+        );
+    }
+    text
+}
+
+fn environments_text(environments: &BTreeMap<EnvironmentName, Vec<Account>>) -> String {
+    let mut text = String::from(
+        "# Which account is which environment. An account that is not here is production.\n\
+         # own_roles: what Countersign itself acts with; no agent can change it, whoever agrees.\n",
+    );
+    for (name, accounts) in environments {
+        let accounts: Vec<_> = accounts.iter().map(|account| quoted(&account.0)).collect();
+        let _ = write!(
+            text,
+            "\n[environments.{}]\nproduction = {}\naccounts = [{}]\nown_roles = []\n",
+            table_key(name.as_str()),
+            sounds_like_production(name),
+            accounts.join(", ")
+        );
+    }
+    text
+}
+
+const OVERRIDES: &str = "\
+# What an operation is, where the tables are wrong or silent. Wins over them.
+#
+# [[override]]
+# operation = \"rds:StartExportTask\"
+# effects = [\"write\"]
+# kind = \"snapshot\"
+# undo = \"additive\"        # or \"captured\"
+# reason = \"copies a snapshot to our own bucket\"
+override = []
+";
+
+const fn calendar_text(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Lab => {
+            "# No peak and no freeze: no verdict in a lab depends on the hour.\n\
+             timezone = \"UTC\"\n\
+             peak = []\n\
+             freeze = []\n\
+             maintenance = []\n"
+        }
+        Profile::Standard | Profile::Strict => {
+            "# When the rules are stricter. Without `environments`, a window is for production.\n\
+             timezone = \"UTC\"\n\
+             # Days on which nothing may change:\n\
+             # [[freeze]]\n\
+             # from = 2026-12-18\n\
+             # to = 2027-01-04          # the last day of it\n\
+             # reason = \"year's end\"\n\
+             freeze = []\n\
+             # Hours within a peak that are not peak, written as [[maintenance]] tables of the same form.\n\
+             maintenance = []\n\n\
+             [[peak]]\n\
+             days = [\"mon-fri\"]\n\
+             from = \"08:00\"\n\
+             to = \"20:00\"\n"
+        }
+    }
+}
+
+fn agent_grant(
+    agent: &AgentId,
+    profile: Profile,
+    environments: &BTreeMap<EnvironmentName, Vec<Account>>,
+) -> String {
+    let id = rule_stem("agent", agent.as_str());
+    let (place, places) = places(environments);
+    let (actions, words) = match profile {
+        Profile::Lab | Profile::Standard => ("action in Action::\"change\"", "ask for any change"),
+        Profile::Strict => (
+            "action in [Action::\"write\", Action::\"destroy\", Action::\"execute\", Action::\"emit\", Action::\"spend\"]",
+            "ask for any change but of permissions",
+        ),
+    };
+    format!(
+        r#"// What the agent {agent} may do, at most: a session is narrower still where its scope or its operator's own grant is.
+// What a grant permits, the constitution may yet hold for people, or forbid.
+
+@id("{id}-reads")
+@reason("look at anything, anywhere, that shows neither data nor credentials")
+permit (
+    principal == Agent::"{agent}",
+    action == Action::"read",
+    resource
+)
+when {{ !context.exposes.data && !context.exposes.credentials }};
+
+@id("{id}-changes")
+@reason("{words} in {places}; what cannot be undone then waits for people")
+permit (
+    principal == Agent::"{agent}",
+    {actions},
+    resource
+)
+when {{ !context.exposes.data && !context.exposes.credentials }}
+when {{ {place} }};
+
+// To let it read data, name where. A permit that names no service does not count for data, and one that names no
+// resource does not count for credentials:
+//
+// @id("{id}-reads-reports")
+// @reason("read the reports in the bucket shop-reports")
+// permit (
+//     principal == Agent::"{agent}",
+//     action == Action::"read",
+//     resource in Service::"s3"
+// )
+// when {{ resource.name like "arn:aws:s3:::shop-reports/*" }};
+"#
+    )
+}
+
+fn operator_grant(person: &PersonId, environments: &BTreeMap<EnvironmentName, Vec<Account>>) -> String {
+    let id = rule_stem("operator", person.as_str());
+    let (place, places) = places(environments);
+    format!(
+        r#"// What {person} may do, and so what an agent launched by {person} may do at most.
+
+@id("{id}-reads")
+@reason("look at anything, anywhere")
+permit (
+    principal == Person::"{person}",
+    action == Action::"read",
+    resource
+);
+
+@id("{id}-changes")
+@reason("change anything in {places}")
+permit (
+    principal == Person::"{person}",
+    action in Action::"change",
+    resource
+)
+when {{ {place} }};
+"#
+    )
+}
+
+/// As a condition, and in words.
+fn places(environments: &BTreeMap<EnvironmentName, Vec<Account>>) -> (String, String) {
+    let condition: Vec<_> =
+        environments.keys().map(|name| format!("resource in Environment::\"{name}\"")).collect();
+    let words: Vec<_> = environments.keys().map(EnvironmentName::as_str).collect();
+    (condition.join(" || "), words.join(", "))
+}
+
+/// Short enough that an id made of it is one, and different for different names.
+fn rule_stem(what: &str, name: &str) -> String {
+    if name.len() <= 40 {
+        return format!("{what}-{name}");
+    }
+    let digest = Digest::of(name.as_bytes()).short();
+    format!("{what}-{}-{digest}", name.get(..24).unwrap_or_default())
+}
+
+/// A name as a TOML key: one with a dot must be quoted.
+fn table_key(name: &str) -> String {
+    if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
+}
+
+fn quoted(text: &str) -> String {
+    let plain: String = text.chars().filter(|character| !character.is_control()).collect();
+    format!("\"{}\"", plain.replace('\\', "\\\\").replace('"', "\\\""))
+}

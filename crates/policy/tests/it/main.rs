@@ -1,0 +1,8 @@
+//! The crate from outside: bundles as files, asks as the engine makes them, verdicts as people read them.
+
+#[cfg(test)]
+mod decisions;
+#[cfg(test)]
+mod loading;
+#[cfg(test)]
+mod world;
