@@ -1,1 +1,31 @@
-//! The ledger on disk: entry bundles, append, the checkpoint's compare-and-swap file.
+//! The ledger on disk: entry bundles that are only ever appended to, and the signed checkpoint that says how far they
+//! count. Floor 2: does file I/O, knows no tokio, no database and no clock; what an entry means is `audit`'s to ask.
+//!
+//! ```text
+//! log/genesis.json            what this installation is, written once
+//! log/checkpoint              the newest signed checkpoint, for readers
+//! log/tile/entries/000 …      256 entries each, the last one growing
+//! LOCK FILE                   the same checkpoint, outside the log and outside every backup of the database
+//! ```
+//!
+//! The lock file decides. An entry counts once a checkpoint that covers it has replaced the one in the lock file;
+//! what lies beyond it on disk is a torn append and is cut off at the next start. A disk that has less than the lock
+//! file signed for is a restored backup, and nothing is signed on top of it.
+//!
+//! **Invariant:** nothing is signed that has not been written, synced, read back and hashed again. After any failed
+//! file operation the ledger takes no more entries until it is opened anew: a failed fsync is never retried.
+//!
+//! Memory: 32 bytes an entry (its leaf hash), and 32 more for every 256.
+
+mod append;
+pub mod disk;
+mod files;
+mod open;
+mod read;
+mod tree;
+
+pub use append::{AppendError, Appended};
+pub use files::Failed;
+pub use model::Genesis;
+pub use open::{CreateError, Cut, Ledger, OpenError, Published, Recovery};
+pub use read::{EntryError, FileProblem, LogFiles, read_log};

@@ -1,0 +1,184 @@
+//! Reading: one entry of the open ledger, checked against its hash; and a whole log from its folder alone, for the
+//! auditor, who wants to hear of all damage rather than fail at the first.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use tlog::{bundle, leaf_hash};
+
+use crate::{
+    Ledger,
+    disk::{Disk as _, RealDisk},
+    files::{Failed, Files, MAX_BUNDLE, MAX_GENESIS, MAX_NOTE, at},
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    #[error("the log has {size} entries, so no entry {index}")]
+    NoSuchEntry { index: u64, size: u64 },
+    #[error("entry {0} on disk is not the one that was signed for; run `countersign audit verify`")]
+    Changed(u64),
+    #[error(transparent)]
+    Io(#[from] Failed),
+}
+
+impl Ledger {
+    /// The bytes of one entry, read from disk and checked against the signed tree.
+    pub fn entry(&self, index: u64) -> Result<Vec<u8>, EntryError> {
+        let Some(leaf) = self.tree.leaf(index) else {
+            return Err(EntryError::NoSuchEntry { index, size: self.size() });
+        };
+        let path = self.files.bundle(index / bundle::WIDTH);
+        let bytes = self.disk.read(&path, MAX_BUNDLE).map_err(at("read", &path))?;
+        let nth = index % bundle::WIDTH;
+        match bundle::whole_entries(&bytes, nth + 1).entries.last() {
+            Some(entry) if leaf_hash(entry) == leaf => Ok(entry.to_vec()),
+            Some(_) | None => Err(EntryError::Changed(index)),
+        }
+    }
+}
+
+/// A log as its files have it, unjudged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogFiles {
+    /// Empty where it could not be read.
+    pub genesis_bytes: Vec<u8>,
+    /// Empty where it could not be read.
+    pub checkpoint_note: Vec<u8>,
+    /// Every entry that could be read, in order. Behind damage they stand at an earlier index than they had.
+    pub entries: Vec<Vec<u8>>,
+    pub problems: Vec<FileProblem>,
+}
+
+/// Damage to one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileProblem {
+    /// Below the log's folder.
+    pub file: String,
+    pub message: String,
+}
+
+/// Retries while a running server moves the log on.
+const ATTEMPTS: usize = 8;
+/// `x018/x446/…/615`: what a `u64` can name.
+const MAX_DEPTH: usize = 7;
+
+/// Reads the log in `log_dir`; fails only where that is no folder. On a running server the newest entries may be read
+/// before their checkpoint: the auditor then sees entries beyond it, and reading again settles it.
+pub fn read_log(log_dir: &Path) -> io::Result<LogFiles> {
+    fs::read_dir(log_dir)?;
+    let files = Files::new(log_dir, Path::new(""));
+    let mut log = read_once(&files);
+    for _ in 1..ATTEMPTS {
+        let again = read_checkpoint(&files);
+        if again == (log.checkpoint_note.clone(), None) || log.checkpoint_note.is_empty() {
+            break;
+        }
+        log = read_once(&files);
+    }
+    Ok(log)
+}
+
+fn read_once(files: &Files) -> LogFiles {
+    let mut log = LogFiles::default();
+    let (note, problem) = read_checkpoint(files);
+    log.checkpoint_note = note;
+    log.problems.extend(problem);
+    match RealDisk.read(&files.genesis(), MAX_GENESIS) {
+        Ok(bytes) => log.genesis_bytes = bytes,
+        Err(err) => log.problems.push(problem_at("genesis.json", err.to_string())),
+    }
+    let numbers = bundle_numbers(files, &mut log.problems);
+    let mut expected = 0;
+    for number in &numbers {
+        if *number > expected {
+            let missing = if *number - expected == 1 {
+                format!("bundle {expected} is missing: 256 entries")
+            } else {
+                format!("bundles {expected} to {} are missing", *number - 1)
+            };
+            log.problems.push(problem_at(&bundle::entry_path(expected), missing));
+        }
+        expected = *number + 1;
+        read_bundle(files, *number, numbers.last() == Some(number), &mut log);
+    }
+    log
+}
+
+fn read_bundle(files: &Files, number: u64, last: bool, log: &mut LogFiles) {
+    let name = bundle::entry_path(number);
+    let bytes = match RealDisk.read(&files.bundle(number), MAX_BUNDLE) {
+        Ok(bytes) => bytes,
+        Err(err) => return log.problems.push(problem_at(&name, err.to_string())),
+    };
+    let whole = bundle::whole_entries(&bytes, bundle::WIDTH);
+    log.entries.extend(whole.entries.iter().map(|entry| entry.to_vec()));
+    if let Err(err) = bundle::decode(&bytes) {
+        log.problems.push(problem_at(&name, err.to_string()));
+    } else if !last && (whole.entries.len() as u64) < bundle::WIDTH {
+        let message = format!("has {} entries, but is not the last bundle", whole.entries.len());
+        log.problems.push(problem_at(&name, message));
+    }
+}
+
+fn read_checkpoint(files: &Files) -> (Vec<u8>, Option<FileProblem>) {
+    match RealDisk.read(&files.published(), MAX_NOTE) {
+        Ok(bytes) => (bytes, None),
+        Err(err) => (Vec::new(), Some(problem_at("checkpoint", err.to_string()))),
+    }
+}
+
+/// The numbers of all bundles there are, ascending; files that are no bundle are problems.
+fn bundle_numbers(files: &Files, problems: &mut Vec<FileProblem>) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    let mut folders = vec![(files.entries(), String::new(), 0)];
+    while let Some((folder, prefix, depth)) = folders.pop() {
+        let listed = match list(&folder) {
+            Ok(listed) => listed,
+            Err(err) => {
+                problems.push(problem_at(&format!("tile/entries{prefix}"), err.to_string()));
+                continue;
+            }
+        };
+        for (name, path) in listed {
+            let below = format!("{prefix}/{name}");
+            match number_of(&below) {
+                Some(number) if path.is_file() => numbers.push(number),
+                Some(_) | None if path.is_dir() && name.starts_with('x') && depth < MAX_DEPTH => {
+                    folders.push((path, below, depth + 1));
+                }
+                Some(_) | None => {
+                    problems
+                        .push(problem_at(&format!("tile/entries{below}"), "is no entry bundle".to_owned()));
+                }
+            }
+        }
+    }
+    numbers.sort_unstable();
+    numbers
+}
+
+fn list(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut listed = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        listed.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    }
+    listed.sort();
+    Ok(listed)
+}
+
+/// The number a path below `tile/entries` names, if it is the one spelling of it.
+fn number_of(below: &str) -> Option<u64> {
+    let number = below.split('/').skip(1).try_fold(0u64, |number, part| {
+        let digits = part.strip_prefix('x').unwrap_or(part);
+        number.checked_mul(1000)?.checked_add(digits.parse().ok()?)
+    })?;
+    (bundle::entry_path(number) == format!("tile/entries{below}")).then_some(number)
+}
+
+fn problem_at(file: &str, message: String) -> FileProblem {
+    FileProblem { file: model::sanitize(file, 200), message }
+}

@@ -1,0 +1,177 @@
+//! Every file operation of a ledger's life is made to fail, and to be the last before a power cut. Afterwards a batch
+//! is in whole or not at all, none that was acknowledged is missing, and nothing was signed that was not durable.
+
+use std::path::Path;
+
+use ledger::{AppendError, Ledger};
+use tlog::open_checkpoint;
+
+use crate::{
+    rig::{batch, genesis, key},
+    sim::{Cut, FAULTS, Fault, SimDisk},
+};
+
+const LOG: &str = "/data/log";
+const LOCK: &str = "/state/checkpoint.lock";
+
+fn create(disk: &SimDisk) -> Result<Ledger, ledger::CreateError> {
+    Ledger::create_on(Box::new(disk.clone()), Path::new(LOG), Path::new(LOCK), key(), genesis())
+}
+
+fn open(disk: &SimDisk) -> Result<(Ledger, ledger::Recovery), ledger::OpenError> {
+    Ledger::open_on(Box::new(disk.clone()), Path::new(LOG), Path::new(LOCK), key())
+}
+
+/// Batches that start a bundle, continue one, fill one exactly and run over into the third.
+fn batches() -> Vec<Vec<Vec<u8>>> {
+    [("a", 1), ("b", 3), ("c", 252), ("d", 260), ("e", 2)].map(|(tag, count)| batch(tag, count)).to_vec()
+}
+
+/// What is certain to be in the log, and what was under way when it ended.
+#[derive(Default)]
+struct Expected {
+    acknowledged: Vec<Vec<u8>>,
+    in_doubt: Vec<Vec<u8>>,
+}
+
+impl Expected {
+    fn check(&self, ledger: &Ledger, at: &str) {
+        let both = [self.acknowledged.as_slice(), &self.in_doubt].concat();
+        let size = ledger.size() as usize;
+        assert!(size == self.acknowledged.len() || size == both.len(), "{at}: {size} of {}", both.len());
+        for (index, entry) in both[..size].iter().enumerate().rev().take(20) {
+            assert_eq!(ledger.entry(index as u64).unwrap(), *entry, "{at}: entry {index}");
+        }
+        let checkpoint = open_checkpoint(ledger.checkpoint(), &key().verifier()).unwrap();
+        assert_eq!(checkpoint.size, ledger.size(), "{at}");
+        assert_eq!(Some(checkpoint.root), ledger.root_at(ledger.size()), "{at}");
+    }
+}
+
+/// One life with one fault at one operation; `false` once the fault lies behind the life's end.
+fn live(nth: usize, fault: Fault, cut: Cut) -> bool {
+    let at = format!("operation {nth}, {fault:?}, {cut:?}");
+    let disk = SimDisk::default();
+    disk.arm(nth, fault);
+    let mut expected = Expected::default();
+
+    let mut ledger = match create(&disk) {
+        Ok(ledger) => ledger,
+        Err(_) => {
+            disk.restart(cut);
+            // Cut short: either creating it again with the same genesis goes through, or it was far enough to open.
+            match create(&disk) {
+                Ok(ledger) => ledger,
+                Err(err) => open(&disk).unwrap_or_else(|open| panic!("{at}: neither {err} nor {open}")).0,
+            }
+        }
+    };
+    let mut seen = Vec::new();
+    let mut batches = batches().into_iter();
+    for batch in batches.by_ref() {
+        match ledger.append(&batch) {
+            Ok(appended) => {
+                assert_eq!(appended.first_index, expected.acknowledged.len() as u64, "{at}");
+                expected.acknowledged.extend(batch);
+                seen.push(appended.checkpoint_note);
+            }
+            Err(_) => {
+                expected.in_doubt = batch;
+                assert!(matches!(ledger.append(&[b"x".to_vec()]), Err(AppendError::Poisoned { .. })), "{at}");
+                break;
+            }
+        }
+    }
+    let met = !disk.disarm();
+    drop(ledger);
+    disk.restart(cut);
+
+    let (mut ledger, recovery) = open(&disk).unwrap_or_else(|err| panic!("{at}: {err}"));
+    assert_eq!(recovery.size, ledger.size(), "{at}");
+    expected.check(&ledger, &at);
+    // What the opening found is there to stay, though the power fails at once.
+    let found = ledger.size();
+    drop(ledger);
+    disk.restart(Cut::Loses);
+    (ledger, _) = open(&disk).unwrap_or_else(|err| panic!("{at}, again: {err}"));
+    assert_eq!(ledger.size(), found, "{at}");
+
+    let mut rest: Vec<Vec<u8>> = batches.flatten().collect();
+    rest.push(b"last".to_vec());
+    seen.push(ledger.append(&rest).unwrap_or_else(|err| panic!("{at}: {err}")).checkpoint_note);
+    drop(ledger);
+    disk.restart(Cut::Loses);
+    let (ledger, recovery) = open(&disk).unwrap_or_else(|err| panic!("{at}, last: {err}"));
+    assert_eq!((ledger.size(), recovery.cut), (found + rest.len() as u64, None), "{at}");
+    for note in seen {
+        let checkpoint = open_checkpoint(&note, &key().verifier()).unwrap();
+        assert_eq!(ledger.root_at(checkpoint.size), Some(checkpoint.root), "{at}: a fork");
+    }
+    assert_eq!(disk.premature(), Vec::<String>::new(), "{at}: signed what was not durable");
+    met
+}
+
+fn cuts(seed: usize) -> [Cut; 3] {
+    [Cut::Loses, Cut::Keeps, Cut::Mixed(seed as u64)]
+}
+
+#[test]
+fn no_fault_at_any_operation_loses_or_halves_a_batch() {
+    for fault in FAULTS {
+        let mut operations = 0;
+        while cuts(operations)
+            .map(|cut| live(operations, fault, cut))
+            .into_iter()
+            .fold(false, |any, met| any | met)
+        {
+            operations += 1;
+        }
+        assert!(
+            operations > 80,
+            "only {operations} operations: the rig no longer reaches the ledger's files"
+        );
+    }
+}
+
+/// Recovery itself may be cut short, at any operation, and is then simply done again.
+#[test]
+fn a_fault_during_recovery_is_recovered_from() {
+    for fault in FAULTS {
+        for nth in 0.. {
+            let disk = SimDisk::default();
+            let mut ledger = create(&disk).unwrap();
+            ledger.append(&batch("a", 250)).unwrap();
+            // Dies between the last bundle's sync and the signature.
+            let torn = batch("torn", 400);
+            let before = (0..)
+                .find(|before| {
+                    let disk = SimDisk::default();
+                    let mut ledger = create(&disk).unwrap();
+                    ledger.append(&batch("a", 250)).unwrap();
+                    disk.arm(*before, Fault::Crash);
+                    ledger.append(&torn).unwrap_err();
+                    drop(ledger);
+                    disk.restart(Cut::Keeps);
+                    open(&disk).unwrap().1.cut.is_some_and(|cut| cut.entries == 400)
+                })
+                .unwrap();
+            disk.arm(before, Fault::Crash);
+            ledger.append(&torn).unwrap_err();
+            drop(ledger);
+            disk.restart(Cut::Keeps);
+
+            disk.arm(nth, fault);
+            let opened = open(&disk).map(drop);
+            let met = !disk.disarm();
+            disk.restart(Cut::Loses);
+            let (mut ledger, _) = open(&disk).unwrap_or_else(|err| panic!("{nth} {fault:?}: {err}"));
+            assert_eq!(ledger.size(), 250);
+            ledger.append(&batch("b", 400)).unwrap();
+            assert_eq!(disk.premature(), Vec::<String>::new());
+            if !met {
+                opened.unwrap();
+                break;
+            }
+        }
+    }
+}

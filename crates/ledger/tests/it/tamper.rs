@@ -1,0 +1,179 @@
+//! A log folder or lock file that is not the one that was signed for: nothing is signed on top of it, and the error
+//! says what to do.
+
+use std::fs;
+
+use expect_test::{Expect, expect};
+use ledger::{Published, read_log};
+
+use crate::rig::{Place, batch, copy_all};
+
+/// Two full bundles and a third that is not, in three batches.
+fn place() -> Place {
+    let place = Place::new();
+    let mut ledger = place.create();
+    for (tag, count) in [("a", 200), ("b", 200), ("c", 200)] {
+        ledger.append(&batch(tag, count)).unwrap();
+    }
+    place
+}
+
+fn check(tamper: impl FnOnce(&Place), expected: &Expect) {
+    let place = place();
+    tamper(&place);
+    let text = match place.open() {
+        Ok((ledger, recovery)) => format!("{} entries, {recovery:?}", ledger.size()),
+        Err(err) => {
+            let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("{err}{cause}")
+        }
+    };
+    expected.assert_eq(&text.replace(&place.dir.path().display().to_string(), "DIR"));
+}
+
+#[test]
+fn what_was_signed_for_must_be_there() {
+    check(|_| {}, &expect!["600 entries, Recovery { size: 600, cut: None, published: Current }"]);
+    check(
+        |place| {
+            let mut bytes = fs::read(place.bundle("001")).unwrap();
+            bytes[100] ^= 1;
+            fs::write(place.bundle("001"), bytes).unwrap();
+        },
+        &expect![
+            "the first 600 entries on disk are not the ones that were signed for: an entry was changed, removed or moved; run `countersign audit verify` and bring back the log folder from a good copy"
+        ],
+    );
+    check(
+        |place| fs::remove_file(place.bundle("002")).unwrap(),
+        &expect![
+            "the disk has 512 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one"
+        ],
+    );
+    check(
+        |place| fs::remove_file(place.bundle("000")).unwrap(),
+        &expect![
+            "the disk has 0 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one"
+        ],
+    );
+    check(
+        |place| {
+            let bytes = fs::read(place.bundle("000")).unwrap();
+            fs::write(place.bundle("000"), &bytes[..bytes.len() - 1]).unwrap();
+        },
+        &expect![
+            "the first 600 entries on disk are not the ones that were signed for: an entry was changed, removed or moved; run `countersign audit verify` and bring back the log folder from a good copy"
+        ],
+    );
+    check(
+        |place| {
+            let bytes = fs::read(place.bundle("000")).unwrap();
+            fs::write(place.bundle("000"), [&bytes[..], b"\0\0"].concat()).unwrap();
+        },
+        &expect![
+            "the first 600 entries on disk are not the ones that were signed for: an entry was changed, removed or moved; run `countersign audit verify` and bring back the log folder from a good copy"
+        ],
+    );
+    check(
+        |place| {
+            let bytes = fs::read(place.bundle("002")).unwrap();
+            fs::write(place.bundle("002"), [&bytes[..], b"\0\x01x\0\x09torn"].concat()).unwrap();
+            fs::write(place.bundle("003"), b"\0\x01y").unwrap();
+        },
+        &expect![
+            "600 entries, Recovery { size: 600, cut: Some(Cut { entries: 2, bytes: 12 }), published: Current }"
+        ],
+    );
+}
+
+#[test]
+fn the_lock_file_decides() {
+    check(
+        |place| fs::remove_file(place.lock()).unwrap(),
+        &expect![
+            "the checkpoint lock file DIR/state/checkpoint.lock is missing, so nothing says how far the log was signed; bring the file back (it is not part of the database's backup), or start a new installation: a new one cannot continue this log"
+        ],
+    );
+    check(
+        |place| fs::write(place.lock(), b"").unwrap(),
+        &expect![
+            "the checkpoint lock file DIR/state/checkpoint.lock holds no checkpoint of this log; bring the right file back: the note has no empty line with signatures below it"
+        ],
+    );
+    check(
+        |place| {
+            let note = fs::read_to_string(place.lock()).unwrap();
+            fs::write(place.lock(), note.replace("\n600\n", "\n601\n")).unwrap();
+        },
+        &expect![
+            "the checkpoint lock file DIR/state/checkpoint.lock holds no checkpoint of this log; bring the right file back: the signature by log.example/test does not belong to this text"
+        ],
+    );
+    check(
+        |place| fs::write(place.log().join("checkpoint"), b"nothing").unwrap(),
+        &expect![[
+            r#"600 entries, Recovery { size: 600, cut: None, published: Replaced("the note has no empty line with signatures below it") }"#
+        ]],
+    );
+    check(
+        |place| fs::remove_file(place.log().join("genesis.json")).unwrap(),
+        &expect![
+            "there is no genesis at DIR/data/log/genesis.json: this is no ledger, or its folder was moved"
+        ],
+    );
+    check(
+        |place| fs::write(place.log().join("genesis.json"), b"{}").unwrap(),
+        &expect![
+            "the genesis at DIR/data/log/genesis.json cannot be read as one: missing field `origin` at line 1 column 2; restore the file from a backup"
+        ],
+    );
+}
+
+#[test]
+fn an_old_copy_of_either_half_is_refused() {
+    let place = Place::new();
+    let mut ledger = place.create();
+    ledger.append(&batch("a", 10)).unwrap();
+    let old_log = place.dir.path().join("old-log");
+    copy_all(&place.log(), &old_log);
+    let old_lock = fs::read(place.lock()).unwrap();
+    ledger.append(&batch("b", 10)).unwrap();
+    drop(ledger);
+
+    let new_lock = fs::read(place.lock()).unwrap();
+    fs::write(place.lock(), &old_lock).unwrap();
+    expect!["the published checkpoint covers 20 entries, the lock file 10: the lock file is an old copy; bring the newer one back, or entries that were acknowledged would be cut off"]
+        .assert_eq(&place.open().unwrap_err().to_string());
+    fs::write(place.lock(), new_lock).unwrap();
+    let (ledger, recovery) = place.open().unwrap();
+    assert_eq!((ledger.size(), recovery.published), (20, Published::Current));
+    drop(ledger);
+
+    fs::remove_dir_all(place.log()).unwrap();
+    copy_all(&old_log, &place.log());
+    expect!["the disk has 10 entries, but 20 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one"]
+        .assert_eq(&place.open().unwrap_err().to_string());
+}
+
+#[test]
+fn the_auditor_reads_on_and_names_every_damaged_file() {
+    let place = place();
+    fs::remove_file(place.bundle("000")).unwrap();
+    let bytes = fs::read(place.bundle("001")).unwrap();
+    fs::write(place.bundle("001"), &bytes[..bytes.len() - 1]).unwrap();
+    fs::write(place.bundle("note.txt"), b"hello").unwrap();
+    fs::create_dir(place.bundle("x001")).unwrap();
+    fs::write(place.bundle("x001/002"), b"\0\x01z").unwrap();
+    fs::remove_file(place.log().join("genesis.json")).unwrap();
+    let log = read_log(&place.log()).unwrap();
+    assert_eq!(log.entries.len(), 255 + 88 + 1);
+    let found: Vec<String> = log.problems.iter().map(|it| format!("{}: {}", it.file, it.message)).collect();
+    expect![[r#"
+        genesis.json: No such file or directory (os error 2)
+        tile/entries/note.txt: is no entry bundle
+        tile/entries/000: bundle 0 is missing: 256 entries
+        tile/entries/001: the bundle breaks off in entry 255 (counted from 0), 6 bytes after its last whole entry
+        tile/entries/002: has 88 entries, but is not the last bundle
+        tile/entries/003: bundles 3 to 1001 are missing"#]].assert_eq(&found.join("\n"));
+    assert!(read_log(&place.log().join("nowhere")).is_err());
+}
