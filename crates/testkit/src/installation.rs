@@ -197,12 +197,12 @@ impl Serve {
     }
 
     /// SIGKILL: nothing is flushed, nothing is closed.
-    pub fn kill(mut self) {
+    pub fn kill(&mut self) {
         process::end(&mut self.child);
     }
 
     /// SIGTERM, and its exit code once it has ended in good order.
-    pub fn stop(mut self) -> Result<i32> {
+    pub fn stop(&mut self) -> Result<i32> {
         let mut command = Command::new("kill");
         command.args(["-TERM", &self.pid().to_string()]);
         let sent = process::run(command, CALL)?;

@@ -1,33 +1,38 @@
-//! What the play needs: the mock AWS with a production stack of real resources, keys, an installation, a session.
+//! What the play needs: the mock AWS with a production stack of real resources, keys, an installation, a session; and
+//! the deeds of those who play in it, each through the door that is theirs.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde_json::Value;
 use tempfile::TempDir;
 use testkit::{Installation, Key, Moto, Output, Serve, Session, Venv};
 
 use crate::{setup, suites};
 
 pub(crate) const STACK: &str = "cost-explorer";
-const REGION: &str = "eu-central-1";
 /// The account that the mock answers for.
-const ACCOUNT: &str = "123456789012";
+pub(crate) const ACCOUNT: &str = "123456789012";
+const REGION: &str = "eu-central-1";
 
 /// A queue and a parameter: the mock really changes both in place.
-const TEMPLATE: &str = r#"{
+pub(crate) const TEMPLATE: &str = r#"{
   "Resources": {
     "Jobs": { "Type": "AWS::SQS::Queue", "Properties": { "QueueName": "cost-jobs", "VisibilityTimeout": 30 } },
     "Rate": { "Type": "AWS::SSM::Parameter", "Properties": { "Name": "/cost/rate", "Type": "String", "Value": "1" } }
   }
 }"#;
 
+/// No verdict of the play may depend on the hour it is played at.
+const CALENDAR: &str = "timezone = \"UTC\"\npeak = []\nfreeze = []\n";
+
 /// Fields end in the order they stand in: the server before its upstream.
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) serve: Serve,
-    pub(crate) session: Session,
-    pub(crate) installation: Installation,
+    session: Session,
+    installation: Installation,
     pub(crate) cast: Cast,
-    pub(crate) moto: Moto,
-    pub(crate) venv: Venv,
+    moto: Moto,
+    venv: Venv,
 }
 
 /// The people and their keys.
@@ -37,14 +42,14 @@ pub(crate) struct Cast {
     pub(crate) olga: Key,
     pub(crate) ben: Key,
     pub(crate) carla: Key,
-    _keys: TempDir,
+    folder: TempDir,
 }
 
 impl Cast {
     fn enter() -> Result<Self> {
-        let keys = tempfile::tempdir()?;
-        let key = |name| Key::ed25519(keys.path(), name);
-        Ok(Self { olga: key("olga")?, ben: key("ben")?, carla: key("carla")?, _keys: keys })
+        let folder = tempfile::tempdir()?;
+        let key = |name| Key::ed25519(folder.path(), name);
+        Ok(Self { olga: key("olga")?, ben: key("ben")?, carla: key("carla")?, folder })
     }
 }
 
@@ -55,6 +60,8 @@ impl Stage {
         let moto = Moto::start(&venv)?;
         build_production(&venv, &moto)?;
         let cast = Cast::enter()?;
+        let calendar = cast.folder.path().join("calendar.toml");
+        std::fs::write(&calendar, CALENDAR)?;
         let person = |name: &str, key: &Key| format!("{name}={}", key.public.display());
         let installation = Installation::init([
             "--operator".to_owned(),
@@ -64,15 +71,20 @@ impl Stage {
             "--approver".to_owned(),
             person("carla", &cast.carla),
             "--agent".to_owned(),
-            "kiro".to_owned(),
+            "fixer".to_owned(),
             "--environment".to_owned(),
             format!("production={ACCOUNT}"),
+            "--calendar".to_owned(),
+            calendar.display().to_string(),
             "--aws-upstream".to_owned(),
             moto.url(),
+            "--profile".to_owned(),
+            "lab".to_owned(),
         ])?;
-        let serve = Serve::start(installation.config())?;
+        // The real credentials: the server has them, the agent never sees them.
+        let serve = Serve::start_with(installation.config(), &OWNER)?;
         let task = "find out why the cost report is late and fix it";
-        let session = installation.session("kiro", "olga", &cast.olga.private, task, &[])?;
+        let session = installation.session("fixer", "olga", &cast.olga.private, task, &[])?;
         Ok(Self { serve, session, installation, cast, moto, venv })
     }
 
@@ -83,21 +95,116 @@ impl Stage {
 
     /// The agent in Python, with its virtual credentials.
     pub(crate) fn python(&self, script: &str) -> Result<Output> {
-        self.venv.python(script, &self.session.env())
+        self.python_with(script, &[])
+    }
+
+    pub(crate) fn python_with(&self, script: &str, env: &[(&str, &str)]) -> Result<Output> {
+        self.venv.python(script, &[self.session.env().as_slice(), env].concat())
+    }
+
+    pub(crate) fn approve(&self, change: &str, key: &Key) -> Result<Output> {
+        self.sign(key, &["change", "approve", change])
+    }
+
+    pub(crate) fn reject(&self, change: &str, key: &Key, reason: &str) -> Result<Output> {
+        self.sign(key, &["change", "reject", change, "--reason", reason])
+    }
+
+    pub(crate) fn reopen(&self, change: &str, key: &Key, intent: &str) -> Result<Output> {
+        self.sign(key, &["change", "reopen", change, "--intent", intent])
+    }
+
+    pub(crate) fn verify(&self) -> Result<Output> {
+        self.installation.run(["audit", "verify", "--genesis", self.installation.genesis()])
+    }
+
+    /// The newest change of the operation in that state.
+    pub(crate) fn change(&self, operation: &str, state: &str) -> Result<Option<Value>> {
+        let does = |change: &Value| {
+            change.get("actions").is_some_and(|actions| actions.to_string().contains(operation))
+        };
+        let stands = |change: &Value| change.get("state").and_then(Value::as_str) == Some(state);
+        Ok(self.changes()?.into_iter().rev().find(|change| does(change) && stands(change)))
+    }
+
+    pub(crate) fn state(&self, id: &str) -> Result<String> {
+        let changes = self.changes()?;
+        let change = changes.iter().find(|change| change.get("id").and_then(Value::as_str) == Some(id));
+        let state = change.and_then(|change| change.get("state")).and_then(Value::as_str);
+        Ok(state.with_context(|| format!("no change {id}"))?.to_owned())
+    }
+
+    pub(crate) fn stack_status(&self) -> Result<String> {
+        let script = "
+import boto3, os
+stacks = boto3.client('cloudformation').list_stacks()['StackSummaries']
+print([stack['StackStatus'] for stack in stacks if stack['StackName'] == os.environ['STACK']][-1])
+";
+        self.owner(script)
+    }
+
+    pub(crate) fn queue_timeout(&self) -> Result<String> {
+        let script = "
+import boto3
+sqs = boto3.client('sqs')
+url = sqs.get_queue_url(QueueName='cost-jobs')['QueueUrl']
+print(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=['All'])['Attributes']['VisibilityTimeout'])
+";
+        self.owner(script)
+    }
+
+    pub(crate) fn rate(&self) -> Result<String> {
+        self.owner(
+            "import boto3; print(boto3.client('ssm').get_parameter(Name='/cost/rate')['Parameter']['Value'])",
+        )
+    }
+
+    /// Changes one stored approval's person, as someone with the database file could; tells what it did.
+    pub(crate) fn edit_one_row(&self) -> Result<String> {
+        let script = "
+import os, pathlib, sqlite3
+folder = pathlib.Path(os.environ['FOLDER'])
+files = [path for path in folder.rglob('*') if path.is_file() and path.open('rb').read(15) == b'SQLite format 3']
+database = sqlite3.connect(files[0])
+change, person = database.execute('SELECT change, person FROM approvals ORDER BY change DESC, person LIMIT 1').fetchone()
+database.execute('UPDATE approvals SET person = ? WHERE change = ? AND person = ?', ('mallory', change, person))
+database.commit()
+print(f'an approval by {person} becomes one by mallory')
+";
+        let folder = self.installation.folder();
+        let folder = folder.to_str().context("a folder whose path is not text")?;
+        Ok(self.venv.python(script, &[("FOLDER", folder)])?.expect(0)?.stdout)
+    }
+
+    fn sign(&self, key: &Key, args: &[&str]) -> Result<Output> {
+        let private = key.private.to_str().context("a key whose path is not text")?;
+        self.installation.run(args.iter().copied().chain(["--key", private]))
+    }
+
+    fn changes(&self) -> Result<Vec<Value>> {
+        let private = self.cast.ben.private.to_str().context("a key whose path is not text")?;
+        let told = self.installation.run(["change", "list", "--key", private])?.expect(0)?.json()?;
+        Ok(told.get("changes").and_then(Value::as_array).cloned().unwrap_or_default())
+    }
+
+    /// Looks past Countersign at what the cloud really holds.
+    fn owner(&self, script: &str) -> Result<String> {
+        let url = self.moto.url();
+        let env = [OWNER.as_slice(), &[("AWS_ENDPOINT_URL", url.as_str()), ("STACK", STACK)]].concat();
+        Ok(self.venv.python(script, &env)?.expect(0)?.stdout.trim().to_owned())
     }
 }
+
+/// The account's own credentials.
+const OWNER: [(&str, &str); 3] =
+    [("AWS_ACCESS_KEY_ID", "owner"), ("AWS_SECRET_ACCESS_KEY", "owner"), ("AWS_DEFAULT_REGION", REGION)];
 
 /// Made with the account's own credentials, behind nobody's back: it was there before the agent.
 fn build_production(venv: &Venv, moto: &Moto) -> Result<()> {
     let url = moto.url();
-    let env = [
-        ("AWS_ACCESS_KEY_ID", "owner"),
-        ("AWS_SECRET_ACCESS_KEY", "owner"),
-        ("AWS_DEFAULT_REGION", REGION),
-        ("AWS_ENDPOINT_URL", url.as_str()),
-        ("STACK", STACK),
-        ("TEMPLATE", TEMPLATE),
-    ];
+    let env =
+        [OWNER.as_slice(), &[("AWS_ENDPOINT_URL", url.as_str()), ("STACK", STACK), ("TEMPLATE", TEMPLATE)]]
+            .concat();
     let script = "
 import boto3, os
 cloudformation = boto3.client('cloudformation')

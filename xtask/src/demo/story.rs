@@ -13,9 +13,11 @@ pub(crate) struct Story {
 #[derive(Clone, Copy, Debug)]
 enum Ink {
     Bold,
+    Cyan,
     Dim,
     Green,
     Red,
+    Yellow,
 }
 
 impl Story {
@@ -31,6 +33,16 @@ impl Story {
     /// A sentence of the teller.
     pub(crate) fn tell(&self, sentence: &str) {
         println!("  {sentence}");
+    }
+
+    /// What the agent runs.
+    pub(crate) fn command(&self, line: &str) {
+        println!("  {} {line}", self.paint(Ink::Cyan, "fixer $"));
+    }
+
+    /// What a person does.
+    pub(crate) fn person(&self, name: &str, deed: &str) {
+        println!("  {} {deed}", self.paint(Ink::Yellow, name));
     }
 
     /// What a program or a person said, set apart.
@@ -66,6 +78,8 @@ impl Story {
             Ink::Dim => "2",
             Ink::Green => "32",
             Ink::Red => "31",
+            Ink::Yellow => "33",
+            Ink::Cyan => "36",
         };
         if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
