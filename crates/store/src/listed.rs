@@ -100,7 +100,7 @@ pub(crate) fn fingerprint() -> String {
 }
 
 pub(crate) fn holds_data(kind: &Kind) -> bool {
-    has_word(kind, DATA, DATA_WHOLE)
+    has_word(kind, DATA, DATA_WHOLE) && !is_backup(kind)
 }
 
 pub(crate) fn is_backup(kind: &Kind) -> bool {

@@ -37,7 +37,28 @@ impl Writer {
         Self { conn, probe, poison: None, checkpointed: 0, _lock: lock }
     }
 
-    fn try_batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Stored>, StorageError> {
+    /// Runs jobs in one transaction. Where one of them ends it before its time, SQLite having given it up, what ran before
+    /// in it is lost too; those that did not come to run have no result yet.
+    fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Vec<Stored> {
+        if let Err(fault) = self.begin() {
+            return self.give_up(jobs.len(), fault);
+        }
+        let mut stored = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match self.apply(&mut **job) {
+                Ok(result) => stored.push(result),
+                Err(fault) => return self.give_up(stored.len() + 1, fault),
+            }
+        }
+        if let Err(fault) = self.run("COMMIT") {
+            return self.give_up(stored.len(), fault);
+        }
+        self.probe.step("after COMMIT");
+        self.checkpoint_if_due();
+        stored
+    }
+
+    fn begin(&self) -> Result<(), StorageError> {
         if let Some(poison) = &self.poison {
             return Err(poison.clone());
         }
@@ -46,14 +67,18 @@ impl Writer {
             let set = self.conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
             set.map_err(|err| classify(&err))?;
         }
-        self.run("BEGIN IMMEDIATE")?;
-        let results = jobs.iter_mut().map(|job| self.apply(&mut **job)).collect::<Result<_, _>>()?;
-        self.run("COMMIT")?;
-        self.probe.step("after COMMIT");
-        Ok(results)
+        self.run("BEGIN IMMEDIATE")
     }
 
-    /// The outer error is of the whole batch, the inner one of this operation alone.
+    fn give_up(&mut self, jobs: usize, fault: StorageError) -> Vec<Stored> {
+        if is_lasting(&fault) {
+            self.poison(fault.clone());
+        }
+        self.roll_back();
+        vec![Err(fault); jobs]
+    }
+
+    /// The outer error is of the whole transaction, the inner one of this operation alone.
     fn apply(&self, job: &mut dyn Job) -> Result<Stored, StorageError> {
         self.run("SAVEPOINT operation")?;
         let rows = SqliteRows::new(&self.conn, &self.probe);
@@ -116,19 +141,11 @@ impl Writer {
 
 impl Backend for Writer {
     fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Vec<Stored> {
-        match self.try_batch(jobs) {
-            Ok(results) => {
-                self.checkpoint_if_due();
-                results
-            }
-            Err(fault) => {
-                if is_lasting(&fault) {
-                    self.poison(fault.clone());
-                }
-                self.roll_back();
-                vec![Err(fault); jobs.len()]
-            }
+        let mut stored = Vec::with_capacity(jobs.len());
+        while let Some(rest) = jobs.get_mut(stored.len()..).filter(|rest| !rest.is_empty()) {
+            stored.extend(self.transaction(rest));
         }
+        stored
     }
 }
 

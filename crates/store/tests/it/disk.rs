@@ -1,0 +1,101 @@
+//! A disk that is full: a clear error, nothing half-written, and back to work once there is room.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use model::ChangeState;
+use store::{Probe, StorageError, Store, WriteError};
+
+use crate::fixture::{approval, change, entry, moved_to};
+
+/// Three rows, three entries and the index.
+async fn work(store: &Store, n: u64) -> Result<(), WriteError<store::Conflict>> {
+    store
+        .write(move |tx| {
+            let big = model::Change { intent: "x".repeat(20_000), ..change(n) };
+            tx.create_change(&big, entry(10 * n))?;
+            tx.record_approval(&approval(n, "ada"), entry(10 * n + 1))?;
+            tx.advance_change(&moved_to(&big, ChangeState::Executing), 0, entry(10 * n + 2))
+        })
+        .await
+}
+
+async fn whole(store: &Store, expected: usize) {
+    let (documents, pending) =
+        store.read(|view| Ok((view.documents()?, view.unsequenced(10_000)?))).await.unwrap();
+    assert_eq!((documents.len(), pending.len()), (2 * expected, 3 * expected));
+    assert!(documents.iter().all(|it| it.altered.is_none()));
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_and_forgives() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let pages = Arc::new(AtomicU32::new(120));
+    let probe = Probe { max_pages: Some(Arc::clone(&pages)), ..Probe::default() };
+    let store = Store::sqlite_probed(&path, probe).unwrap();
+    let mut done = 0;
+    let fault = loop {
+        match work(&store, done + 1).await {
+            Ok(()) => done += 1,
+            Err(fault) => break fault,
+        }
+    };
+    assert_eq!(fault, WriteError::Storage(StorageError::Full));
+    assert!(done > 2, "{done}");
+    whole(&store, usize::try_from(done).unwrap()).await;
+    assert_eq!(work(&store, done + 1).await, Err(WriteError::Storage(StorageError::Full)));
+
+    // An operation that looks away from the error is refused all the same.
+    let swallowed = store
+        .write(move |tx| {
+            let _ =
+                tx.create_change(&model::Change { intent: "x".repeat(500_000), ..change(500) }, entry(5000));
+            Ok::<(), ()>(())
+        })
+        .await;
+    assert_eq!(swallowed, Err(WriteError::Storage(StorageError::Full)));
+    whole(&store, usize::try_from(done).unwrap()).await;
+
+    pages.store(100_000, Ordering::SeqCst);
+    work(&store, done + 1).await.unwrap();
+    whole(&store, usize::try_from(done + 1).unwrap()).await;
+    drop(store);
+    let store = Store::sqlite(&path).unwrap();
+    whole(&store, usize::try_from(done + 1).unwrap()).await;
+}
+
+/// Operations that queued up together share a commit, not a fate: the small ones among the large ones get through, and
+/// whoever is told that it is done finds it done.
+#[tokio::test]
+async fn a_large_operation_does_not_take_others_with_it_unheard() {
+    let folder = tempfile::tempdir().unwrap();
+    let probe = Probe { max_pages: Some(Arc::new(AtomicU32::new(150))), ..Probe::default() };
+    let store = Store::sqlite_probed(&folder.path().join("db"), probe).unwrap();
+    let tasks: Vec<_> = (1..=60)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let size = if n % 3 == 0 { 900_000 } else { 10 };
+                let sized = model::Change { intent: "x".repeat(size), ..change(n) };
+                (n, store.write(move |tx| tx.create_change(&sized, entry(n))).await)
+            })
+        })
+        .collect();
+    let mut acknowledged = Vec::new();
+    for task in tasks {
+        match task.await.unwrap() {
+            (n, Ok(())) => acknowledged.push(crate::fixture::change_id(n).to_string()),
+            (_, Err(WriteError::Storage(StorageError::Full))) => {}
+            (_, Err(other)) => panic!("{other}"),
+        }
+    }
+    assert!(!acknowledged.is_empty() && acknowledged.len() <= 40, "{}", acknowledged.len());
+    let documents = store.read(|view| view.documents()).await.unwrap();
+    let mut stored: Vec<_> = documents.into_iter().map(|it| it.id).collect();
+    stored.sort();
+    acknowledged.sort();
+    assert_eq!(stored, acknowledged);
+}

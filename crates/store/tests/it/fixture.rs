@@ -1,0 +1,171 @@
+//! Model values in few words. Everything is numbered; equal numbers make equal values.
+
+use model::{
+    Account, ActionParts, Actors, Approval, Chain, Change, ChangeId, ChangeState, Digest, Effect, EffectSet,
+    Entry, EntryId, EntryKind, Environment, Execution, Exposure, Kind, Operation, Outcome, Partition,
+    Presence, Region, Resource, Scope, Session, SessionId, Step, StepState, Timestamp, Undo, Verdict,
+};
+
+pub(crate) const START: i64 = 1_795_000_000_000;
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_millis(START).plus_seconds(second)
+}
+
+fn random(n: u64) -> [u8; 10] {
+    let mut bytes = [0; 10];
+    bytes[2..].copy_from_slice(&n.to_be_bytes());
+    bytes
+}
+
+pub(crate) fn session_id(n: u64) -> SessionId {
+    SessionId::new(START, random(n))
+}
+
+pub(crate) fn change_id(n: u64) -> ChangeId {
+    ChangeId::new(START, random(n))
+}
+
+pub(crate) fn entry_id(n: u64) -> EntryId {
+    EntryId::new(START, random(n))
+}
+
+pub(crate) fn digest(n: u64) -> Digest {
+    Digest::of(&n.to_be_bytes())
+}
+
+pub(crate) fn entry(n: u64) -> Entry {
+    let mut entry = Entry::new(entry_id(n), at(i64::try_from(n).unwrap()), EntryKind::ChangeJudged);
+    entry.actors = Actors { agent: Some("coder".parse().unwrap()), ..Actors::default() };
+    entry
+}
+
+pub(crate) fn chain() -> Chain {
+    Chain { agent: "coder".parse().unwrap(), operator: "olga".parse().unwrap(), launcher: None, owner: None }
+}
+
+pub(crate) fn session(n: u64) -> Session {
+    Session {
+        id: session_id(n),
+        chain: chain(),
+        task: "tidy up".into(),
+        scope: Scope::default(),
+        autonomy: model::Autonomy::Autonomous,
+        access_key: format!("AKIACS{n:014}"),
+        issued_at: at(0),
+        expires_at: at(28_800),
+        stopped_at: None,
+        bundle: digest(0),
+    }
+}
+
+pub(crate) fn resource(service: &str, kind: &'static str, name: &str) -> Resource {
+    Resource { service: service.into(), kind: Kind::known(kind), name: name.into() }
+}
+
+pub(crate) fn action(operation: &str, effect: Effect, resources: Vec<Resource>) -> ActionParts {
+    let (service, name) = operation.split_once(':').unwrap();
+    ActionParts {
+        operation: Operation::new(service, name),
+        partition: Partition("aws".into()),
+        account: Account("123456789012".into()),
+        region: Region("eu-central-1".into()),
+        effects: EffectSet::of(effect),
+        exposure: Exposure::default(),
+        resources,
+        undo: Undo::Unlisted,
+        summary: format!("{operation} on something"),
+        shown: Vec::new(),
+        unknowns: Vec::new(),
+    }
+}
+
+pub(crate) fn step(action: ActionParts, state: StepState) -> Step {
+    let execution = (state != StepState::Pending).then(|| execution(1, 10));
+    Step {
+        action,
+        digest: digest(7),
+        environment: Environment::unknown(),
+        state,
+        observation: None,
+        undo: None,
+        execution,
+    }
+}
+
+pub(crate) fn execution(signature: u64, second: i64) -> Execution {
+    let outcome = Outcome {
+        at: at(second),
+        status: 200,
+        headers: Vec::new(),
+        body: Some("<ok/>".into()),
+        body_digest: Digest::of(b"<ok/>"),
+    };
+    Execution { started_at: at(second), signature: digest(signature), outcome: Some(outcome) }
+}
+
+/// A held deletion of stack `demo-N`, in session 1, created at second N.
+pub(crate) fn change(n: u64) -> Change {
+    let name = format!("demo-{n}");
+    let delete = action(
+        "cloudformation:DeleteStack",
+        Effect::Destroy,
+        vec![resource("cloudformation", "stack", &name)],
+    );
+    Change {
+        id: change_id(n),
+        digest: digest(n),
+        state: ChangeState::Held,
+        version: 0,
+        session: session_id(1),
+        chain: chain(),
+        scope: Scope::default(),
+        intent: "tidy up".into(),
+        steps: vec![step(delete, StepState::Pending)],
+        environment: Environment::unknown(),
+        verdict: Verdict::Allow,
+        evidence: Vec::new(),
+        bundle: digest(0),
+        nonce: "n".into(),
+        created_at: at(i64::try_from(n).unwrap()),
+        expires_at: at(86_400),
+        links: Vec::new(),
+        rejection: None,
+        reopened: None,
+    }
+}
+
+/// `change`, its every step running or run, as the state says.
+pub(crate) fn moved_to(change: &Change, state: ChangeState) -> Change {
+    let mut next = Change { state, ..change.clone() };
+    for step in &mut next.steps {
+        step.state = match state {
+            ChangeState::Executing => StepState::Executing,
+            ChangeState::Executed => StepState::Executed,
+            ChangeState::Unknown => StepState::Unknown,
+            ChangeState::Failed => StepState::Failed,
+            ChangeState::Undone => StepState::Undone,
+            ChangeState::Held
+            | ChangeState::Approved
+            | ChangeState::Rejected
+            | ChangeState::Expired
+            | ChangeState::Withdrawn
+            | ChangeState::Denied => step.state,
+        };
+        if step.state != StepState::Pending && step.execution.is_none() {
+            step.execution = Some(execution(u64::try_from(change.created_at.millis()).unwrap(), 10));
+        }
+    }
+    next
+}
+
+pub(crate) fn approval(change: u64, person: &str) -> Approval {
+    Approval {
+        change: change_id(change),
+        person: person.parse().unwrap(),
+        presence: Presence::Touched,
+        at: at(20),
+        statement: format!("I agree to {change}"),
+        signature: "-----BEGIN SSH SIGNATURE-----".into(),
+    }
+}
