@@ -44,7 +44,7 @@ pub fn fingerprint(key: &EnrolledKey) -> Result<String, KeyError> {
     Ok(decode(&key.0)?.fingerprint(HashAlg::Sha256).to_string())
 }
 
-/// As [`parse_public_key`], for a key that came inside a signature.
+/// As [`parse_public_key`], for a key in its decoded form.
 pub(crate) fn enrolled(data: &KeyData) -> Result<EnrolledKey, KeyError> {
     let key = spell(data)?;
     check_point(data)?;
@@ -75,7 +75,8 @@ pub(crate) fn decode(line: &str) -> Result<KeyData, KeyError> {
     }
 }
 
-fn spell(data: &KeyData) -> Result<EnrolledKey, KeyError> {
+/// The key's one spelling, if its kind is accepted; no arithmetic.
+pub(crate) fn spell(data: &KeyData) -> Result<EnrolledKey, KeyError> {
     if material(data).is_none() {
         return Err(not_accepted(data));
     }
@@ -93,7 +94,7 @@ fn spell(data: &KeyData) -> Result<EnrolledKey, KeyError> {
 }
 
 /// Refuses points for which others could make signatures, or nobody could.
-fn check_point(data: &KeyData) -> Result<(), KeyError> {
+pub(crate) fn check_point(data: &KeyData) -> Result<(), KeyError> {
     let sound = match material(data) {
         Some(Material::Ed25519(point)) => {
             ed25519_dalek::VerifyingKey::from_bytes(&point).is_ok_and(|key| !key.is_weak())

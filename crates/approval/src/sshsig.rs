@@ -42,7 +42,7 @@ pub enum SignatureError {
     NotTouched,
 }
 
-/// A decoded signature whose form is right; nothing is known to be signed yet.
+/// A decoded signature whose form is right; nothing was computed, and nothing is known to be signed yet.
 pub(crate) struct Opened {
     signature: SshSig,
     namespace: &'static str,
@@ -69,13 +69,14 @@ impl Opened {
         if signature.algorithm() != signature.public_key().algorithm() {
             return Err(SignatureError::Kind);
         }
-        let key = key::enrolled(signature.public_key())?;
+        let key = key::spell(signature.public_key())?;
         check_spelling(&signature, armored)?;
         Ok(Self { signature, namespace, key })
     }
 
     /// How presence is shown by this signature, if it is one over `message`.
     pub(crate) fn verify(&self, message: &[u8]) -> Result<Presence, SignatureError> {
+        key::check_point(self.signature.public_key())?;
         PublicKey::from(self.signature.public_key().clone())
             .verify(self.namespace, message, &self.signature)
             .map_err(|_| SignatureError::Mismatch)?;

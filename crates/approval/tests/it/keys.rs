@@ -1,12 +1,12 @@
 //! Which keys can be enrolled, and their one spelling; signing with key files.
 
-use approval::{ApprovalError, KeyError, NAMESPACE, parse_public_key, sign, verify};
+use approval::{ApprovalError, KeyError, NAMESPACE, SignatureError, parse_public_key, sign, verify};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use expect_test::{Expect, expect};
 use model::{EnrolledKey, Roster};
 use proptest::prelude::*;
 
-use crate::fixture::{Device, approver, key_file, name, roster, statement, string};
+use crate::fixture::{Device, Parts, approver, armor, key_file, name, roster, statement, string};
 
 #[test]
 fn one_key_has_one_spelling() {
@@ -137,6 +137,32 @@ fn one_key_under_two_names_is_an_error_whatever_it_calls_itself() {
         let expected = ApprovalError::SharedKey { first: name("bob"), second: name("mallory") };
         assert_eq!(refused, Err(expected));
     }
+}
+
+#[test]
+fn a_weak_key_that_a_bundle_was_made_to_hold_verifies_nothing() {
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    let weak = EnrolledKey(line("ssh-ed25519", &[&identity]));
+    let roster = Roster { people: [(name("bob"), approver([weak]))].into(), ..Roster::default() };
+    // R is the identity and s is zero: without the check this verifies for every text.
+    let wire =
+        STANDARD.decode(roster.people["bob"].keys.first().unwrap().0.split(' ').nth(1).unwrap()).unwrap();
+    let signature = [&identity[..], &[0; 32]].concat();
+    let forged = armor(&Parts {
+        key: wire,
+        namespace: NAMESPACE.into(),
+        signature: [string(b"ssh-ed25519"), string(&signature)].concat(),
+        ..Parts::default()
+    });
+    let message = ssh_key::SshSig::from_pem(&forged).unwrap();
+    let key = ssh_key::PublicKey::from(message.public_key().clone());
+    assert!(
+        key.verify(NAMESPACE, statement().to_text().as_bytes(), &message).is_ok(),
+        "the library takes it"
+    );
+    let refused = verify(&statement().to_text(), &forged, &roster);
+    assert_eq!(refused, Err(ApprovalError::Signature(SignatureError::Key(KeyError::Weak))));
 }
 
 #[test]

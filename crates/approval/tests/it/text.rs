@@ -187,6 +187,10 @@ fn what_no_person_could_judge_is_refused() {
         &expect!["the statement's undo must say of every step whether it can be undone"],
     );
     check_refused(
+        |it| it.undo.push("captured: everything".into()),
+        &expect!["the statement's undo must say of every step whether it can be undone"],
+    );
+    check_refused(
         |it| it.observed[0].step = 2,
         &expect!["the statement's observed names step 2, which does not exist"],
     );
