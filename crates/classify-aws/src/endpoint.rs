@@ -87,6 +87,14 @@ impl Partition {
         }
     }
 
+    /// The label in place of a region in the newer names of global services.
+    const fn globe(self) -> &'static str {
+        match self {
+            Self::Aws | Self::China => "global",
+            Self::UsGov => "us-gov",
+        }
+    }
+
     /// Where a global service is signed for.
     const fn home(self) -> &'static str {
         match self {
@@ -132,10 +140,14 @@ enum Place {
     HomeApi,
     /// `{p}.amazonaws.com`, signed for home.
     Bare,
+    /// `{p}.global.api.aws`, signed for the region asked for.
+    GlobalApi,
     /// `{p}.us-west-2.amazonaws.com`, signed for it.
     Oregon,
     /// Another name in the region: `{0}.{region}.amazonaws.com`.
     Named(&'static str),
+    /// The same under `api.aws`.
+    NamedApi(&'static str),
     /// One host, and the region it is signed for.
     Fixed(&'static str, &'static str),
 }
@@ -149,8 +161,10 @@ impl Place {
             Self::Home => (format!("{prefix}.{home}.{suffix}"), home),
             Self::HomeApi => (format!("{prefix}.{home}.{api}"), home),
             Self::Bare => (format!("{prefix}.{suffix}"), home),
+            Self::GlobalApi => (format!("{prefix}.{}.{api}", partition.globe()), region),
             Self::Oregon => (format!("{prefix}.us-west-2.{suffix}"), "us-west-2"),
             Self::Named(name) => (format!("{name}.{region}.{suffix}"), region),
+            Self::NamedApi(name) => (format!("{name}.{region}.{api}"), region),
             Self::Fixed(host, signing_region) => (host.to_owned(), signing_region),
         }
     }
@@ -158,9 +172,10 @@ impl Place {
 
 fn place(prefix: &str, partition: Partition) -> Place {
     use Partition::{Aws, China, UsGov};
-    use Place::{Api, Bare, Fixed, Home, HomeApi, Named, Oregon, Regional};
+    use Place::{Api, Bare, Fixed, GlobalApi, Home, HomeApi, Named, NamedApi, Oregon, Regional};
     match (prefix, partition) {
         ("iam", China) => Fixed("iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("support", China) => Fixed("support.cn-north-1.amazonaws.com.cn", "cn-north-1"),
         ("iam", UsGov) => Fixed("iam.us-gov.amazonaws.com", "us-gov-west-1"),
         ("route53", UsGov) => Fixed("route53.us-gov.amazonaws.com", "us-gov-west-1"),
         ("cloudfront", China) => Home,
@@ -170,7 +185,8 @@ fn place(prefix: &str, partition: Partition) -> Place {
         ("billing", Aws) => HomeApi,
         ("billing", China | UsGov)
         | ("account" | "artifact" | "ce" | "organizations" | "tax", Aws | China | UsGov)
-        | ("billingconductor" | "chime" | "shield" | "support", Aws) => Home,
+        | ("support", Aws | UsGov)
+        | ("billingconductor" | "chime" | "shield", Aws) => Home,
         ("networkmanager" | "route53-recovery-control-config", Aws) => Oregon,
         ("networkmanager" | "route53-recovery-control-config", China | UsGov) => Home,
         (
@@ -187,6 +203,10 @@ fn place(prefix: &str, partition: Partition) -> Place {
             Fixed("pricingplanmanager.us-east-1.api.aws", "us-east-1")
         }
 
+        ("codecatalyst" | "partnercentral-channel" | "partnercentral-prm", Aws | China | UsGov)
+        | ("sustainability", China | UsGov) => GlobalApi,
+        ("sustainability", Aws) => NamedApi("api.sustainability"),
+
         ("geo-maps", Aws | UsGov) => Named("maps.geo"),
         ("geo-places", Aws | UsGov) => Named("places.geo"),
         ("geo-routes", Aws) => Named("routes.geo"),
@@ -201,7 +221,6 @@ fn place(prefix: &str, partition: Partition) -> Place {
             | "aidevops"
             | "airflow-serverless"
             | "api.iotmanagedintegrations"
-            | "api.sustainability"
             | "application-signals"
             | "arc-region-switch"
             | "backup-search"

@@ -133,8 +133,11 @@ fn canonical_query(query: &str) -> Result<String, AuthError> {
     Ok(out)
 }
 
+/// A decoded key and value; they need not be text.
+pub(super) type Pair = (Vec<u8>, Vec<u8>);
+
 /// The decoded pairs of a raw query, in the order received; `+` is a space, as the services read it.
-pub(super) fn pairs_of(query: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, AuthError> {
+pub(super) fn pairs_of(query: &str) -> Result<Vec<Pair>, AuthError> {
     let malformed = || AuthError::Malformed { what: "the query", expected: "percent-encoded pairs" };
     let mut pairs = Vec::new();
     for piece in query.split('&').filter(|piece| !piece.is_empty()) {

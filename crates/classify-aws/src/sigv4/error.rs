@@ -21,7 +21,7 @@ pub enum AuthError {
         "the signing algorithm {0} is not supported; use AWS4-HMAC-SHA256 (unset AWS_SIGV4A_SIGNING_REGION_SET)"
     )]
     Algorithm(String),
-    #[error("{what} is larger than {limit} {unit}")]
+    #[error("{what} has more than {limit} {unit}")]
     Oversized { what: &'static str, limit: usize, unit: &'static str },
     #[error("{what} cannot be read; expected {expected}")]
     Malformed { what: &'static str, expected: &'static str },

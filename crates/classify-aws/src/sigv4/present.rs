@@ -270,7 +270,7 @@ struct AuthQuery {
 }
 
 impl AuthQuery {
-    fn read(pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<Self, AuthError> {
+    fn read(pairs: &[canonical::Pair]) -> Result<Self, AuthError> {
         let mut query = Self { found: BTreeMap::new(), payload: None, is_v2: false };
         for (key, value) in pairs {
             query.is_v2 |= key == b"AWSAccessKeyId";

@@ -1,0 +1,4 @@
+//! The crate from outside: signatures as others make them. `cfg(test)` tells the lints that helpers, too, are tests.
+
+#[cfg(test)]
+mod sigv4;
