@@ -3,15 +3,17 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use approval::{ApprovalError, NAMESPACE, SignatureError, Statement, parse_public_key, sign, verify};
 use model::{EnrolledKey, Presence, Roster};
 use tempfile::TempDir;
 
-use crate::fixture::{approver, name, statement};
+use crate::fixture::{approver, name, statement, string};
 
 const DEVICE: &str = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so";
 
@@ -171,4 +173,72 @@ fn keys_that_are_refused_are_refused_from_real_files() {
     let signature = sign_with_openssh(&folder, &path, &[], &text);
     let refused = verify(&text, &signature, &Roster::default());
     assert!(matches!(refused, Err(ApprovalError::Signature(_))), "{refused:?}");
+}
+
+/// A real ssh-agent in the foreground; killed when dropped.
+struct Agent {
+    process: Child,
+    socket: PathBuf,
+}
+
+impl Agent {
+    fn start(folder: &TempDir) -> Self {
+        let socket = folder.path().join("agent");
+        let mut command = Command::new("ssh-agent");
+        command.args(["-D", "-P", DEVICE, "-a"]).arg(&socket).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        // It prints its address once it listens.
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        Self { process, socket }
+    }
+
+    fn add(&self, key: &Path) {
+        let mut command = Command::new("ssh-add");
+        run(command.env("SSH_AUTH_SOCK", &self.socket).args(["-q", "-S", DEVICE]).arg(key));
+    }
+
+    /// SSH_AGENTC_SIGN_REQUEST, and the signature in its answer.
+    fn sign(&self, key: &EnrolledKey, message: &[u8]) -> Vec<u8> {
+        let wire = sign::wire_form(key).unwrap();
+        let request = [vec![13], string(&wire), string(message), vec![0; 4]].concat();
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        stream.write_all(&string(&request)).unwrap();
+        let mut length = [0; 4];
+        stream.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer[0], 14, "the agent refuses to sign");
+        answer.split_off(5)
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn a_real_ssh_agents_answer_becomes_a_signature() {
+    let Some(folder) = openssh() else { return };
+    if Command::new("ssh-agent").arg("-?").stdin(Stdio::null()).output().is_err() {
+        eprintln!("SKIPPED: ssh-agent is not installed (Debian: openssh-client)");
+        return;
+    }
+    let agent = Agent::start(&folder);
+    let mut kinds = vec![("ed25519", Presence::File), ("ecdsa", Presence::File)];
+    if device().is_some() {
+        kinds.extend([("ed25519-sk", Presence::Touched), ("ecdsa-sk", Presence::Touched)]);
+    }
+    for (kind, presence) in kinds {
+        let (path, key) = make_key(&folder, kind, &["-N", ""]);
+        agent.add(&path);
+        let text = Statement { presence, ..statement() }.to_text();
+        let answer = agent.sign(&key, &sign::to_be_signed(NAMESPACE, &text).unwrap());
+        let signature = sign::with_agents_answer(&key, NAMESPACE, &text, &answer).unwrap();
+        assert!(accepted_by_openssh(&folder, &key, &signature, &text), "{kind}");
+        assert_eq!(verify(&text, &signature, &bob(key)).unwrap().presence, presence, "{kind}");
+    }
 }
