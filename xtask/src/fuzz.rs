@@ -17,7 +17,13 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
     ensure!(!targets.is_empty(), "there is no fuzz target under fuzz/fuzz_targets");
     let limit = format!("-max_total_time={seconds}");
     for target in targets {
-        let mut fuzz = tool("cargo", &["fuzz", "run", &target, "--", &limit, "-rss_limit_mb=2048"]);
+        let (corpus, seeds) = (format!("fuzz/corpus/{target}"), format!("fuzz/seeds/{target}"));
+        for folder in [&corpus, &seeds] {
+            fs::create_dir_all(testkit::root().join(folder))?;
+        }
+        // What is found goes into the first folder, which git ignores; the second is only read.
+        let args = ["fuzz", "run", &target, &corpus, &seeds, "--", &limit, "-rss_limit_mb=2048"];
+        let mut fuzz = tool("cargo", &args);
         // The instrumentation is an unstable flag of a compiler that is otherwise the stable one.
         succeed(fuzz.env("RUSTC_BOOTSTRAP", "1")).with_context(|| format!("fuzz target {target}"))?;
     }

@@ -12,6 +12,7 @@ mod bench;
 mod demo;
 mod fuzz;
 mod gen_aws;
+mod gen_cfn;
 mod run;
 mod setup;
 mod suites;
@@ -26,7 +27,7 @@ cargo xtask COMMAND
   demo [--check]            the story of December 2025, played against a mock AWS; --check fails if a step came out otherwise
   test [SUITE]...           unit, it, aws, e2e; without a name: all of them
   bench NAME [--check]      one JSON line per figure; --check fails where a target is not met
-  gen [aws] [--check]       writes what is generated and committed; --check compares instead
+  gen [aws [--check] | cfn] writes what is generated and committed; --check compares instead
   fuzz [SECONDS]            every fuzz target, for that long each (default 60)";
 
 fn main() -> ExitCode {
@@ -53,8 +54,8 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["bench", name] => bench::run(name, bench::Judgement::Show),
         ["bench", name, "--check"] => bench::run(name, bench::Judgement::Check),
         ["bench"] => bail!("which bench? there is {}", bench::names()),
-        ["gen"] => gen_aws::run::<&str>([]),
-        ["gen", "--check"] => gen_aws::run(["--check"]),
+        ["gen"] => gen_aws::run::<&str>([]).and_then(|()| gen_cfn::run()),
+        ["gen", "cfn"] => gen_cfn::run(),
         ["gen", "aws", rest @ ..] => gen_aws::run(rest.iter().copied()),
         ["fuzz"] => fuzz::run(60),
         ["fuzz", seconds] => {
