@@ -2,6 +2,14 @@
 //! and times are parameters, and what must be read from a cloud is asked for as data.
 
 pub mod answer;
+pub mod call;
+pub mod classify;
 pub mod endpoint;
+pub mod gather;
+pub mod kinds;
+pub mod overrides;
+pub mod params;
 pub mod payload;
+pub mod route;
 pub mod sigv4;
+pub mod table;

@@ -1,0 +1,275 @@
+//! One request in, one action out: route, canonical parameters, effects, resources, and what people are shown. The
+//! effects come from tables and from the few parameters that decide by themselves; what cannot be established is said
+//! in `unknowns` and counts as the worse case.
+
+pub mod effects;
+mod resources;
+mod shown;
+mod summary;
+
+use std::collections::BTreeMap;
+
+use model::{
+    Account, Action, ActionParts, Effect, EffectSet, Exposure, Fault, Kind, Operation, Partition, Region,
+    Request, Resource, Undo, Value,
+};
+
+use crate::{
+    answer::{JsonVersion, Shape},
+    overrides::{KnownUndo, worst},
+    params::{self, ParamError},
+    route::{RouteError, Routed, route},
+    table::{Protocol, Service, Table},
+};
+
+/// The account that a session's virtual credentials stand for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub partition: Partition,
+    pub account: Account,
+}
+
+/// What the bundle says of one operation; it wins over our tables, and it alone can make an unknown one known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    pub effects: EffectSet,
+    pub kind: Option<Kind>,
+    pub additive: bool,
+}
+
+/// An action, and what forwarding and answering it take.
+#[derive(Clone, Debug)]
+pub struct Classified {
+    pub action: Action,
+    pub shape: Shape,
+    /// The canonical parse (see `params`).
+    pub params: Value,
+    pub endpoint_prefix: String,
+    pub host_prefix: Option<String>,
+    pub signing_name: String,
+}
+
+/// Why a request could not be classified; it is denied, in the client's own error shape.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{fault}")]
+pub struct ClassifyError {
+    pub shape: Shape,
+    /// Known where only its meaning is not.
+    pub operation: Option<Operation>,
+    pub fault: Fault,
+    pub hint: String,
+}
+
+/// What `request`, signed for `signing_service` in `region`, would do in `target`.
+pub fn classify(
+    request: Request,
+    signing_service: &str,
+    region: &str,
+    target: &Target,
+    overrides: &BTreeMap<Operation, Override>,
+) -> Result<Classified, ClassifyError> {
+    let table = Table::shared();
+    let routed = route(&request, signing_service, table)
+        .map_err(|error| unroutable(&error, signing_service, table))?;
+    let operation = routed.operation();
+    let shape = shape(routed.service, routed.protocol);
+    let fail = |fault, hint: &str| ClassifyError {
+        shape,
+        operation: Some(operation.clone()),
+        fault,
+        hint: hint.into(),
+    };
+    let own = overrides.get(&operation);
+    if routed.row.is_none() && own.is_none() {
+        let hint = format!(
+            "the bundle can adopt it: an operation override for `{operation}` says which effects it has"
+        );
+        return Err(fail(
+            Fault::UnknownOperation(format!("{operation} is not in the operation table")),
+            &hint,
+        ));
+    }
+    if routed.row.is_some_and(|row| row.flagged('e')) {
+        let fault = Fault::UnknownOperation(format!(
+            "{operation} sends a stream of events, which cannot be judged ahead"
+        ));
+        return Err(fail(fault, "use an operation that takes its input whole"));
+    }
+    let params = params::parse(&request, &routed).map_err(|error| {
+        let oversized = matches!(error, ParamError::Oversized(_));
+        let text = format!("{operation}: {error}");
+        let fault = if oversized { Fault::Oversized(text) } else { Fault::Undecodable(text) };
+        fail(fault, "send the request as the AWS SDKs and the AWS CLI do")
+    })?;
+    let region = Region(region.to_owned());
+    let (action, host_prefix) = act(request, &routed, &params, region, target, own);
+    Ok(Classified {
+        action,
+        shape,
+        params,
+        endpoint_prefix: routed.service.endpoint_prefix.to_owned(),
+        host_prefix,
+        signing_name: routed.service.signing.to_owned(),
+    })
+}
+
+fn act(
+    request: Request,
+    routed: &Routed<'_>,
+    params: &Value,
+    region: Region,
+    target: &Target,
+    own: Option<&Override>,
+) -> (Action, Option<String>) {
+    let operation = routed.operation();
+    let mut judged = routed.row.map_or(
+        effects::Judged {
+            effects: worst(),
+            exposure: Exposure { data: true, credentials: true },
+            undo: None,
+        },
+        effects::of,
+    );
+    let mut unknowns = Vec::new();
+    for other in &routed.also {
+        judged.effects = judged.effects.union(effects::of(other).effects);
+        unknowns.push(format!(
+            "the request also fits {}:{}; the stricter was taken",
+            other.service, other.operation
+        ));
+    }
+    by_parameters(&operation, params, &mut judged);
+    let mut named = resources::of(routed, params, target);
+    unknowns.append(&mut named.unknowns);
+    if let Some(own) = own {
+        judged.effects = own.effects;
+        judged.undo = if own.additive { Some(KnownUndo::Additive) } else { judged.undo };
+        if let Some(kind) = &own.kind {
+            for resource in &mut named.resources {
+                resource.kind = kind.clone();
+            }
+        }
+    }
+    let host_prefix = host_prefix(routed, params);
+    let content = Value::map([
+        ("params", params.clone()),
+        ("endpoint", Value::text(routed.service.endpoint_prefix)),
+        ("host_prefix", host_prefix.clone().map_or(Value::Null, Value::Text)),
+    ]);
+    let parts = ActionParts {
+        summary: summary::of(routed, &named.resources),
+        operation,
+        partition: target.partition.clone(),
+        account: target.account.clone(),
+        region,
+        effects: judged.effects,
+        exposure: judged.exposure,
+        resources: if named.resources.is_empty() {
+            vec![Resource::unknown(routed.service.name)]
+        } else {
+            named.resources
+        },
+        undo: undo(&judged),
+        shown: shown::of(params, routed.row.map(|row| row.sensitive)),
+        unknowns,
+    };
+    (Action::new(parts, &content, request), host_prefix)
+}
+
+/// The handful of parameters that decide by themselves in this issue; all of them only raise.
+fn by_parameters(operation: &Operation, params: &Value, judged: &mut effects::Judged) {
+    let is = |name: &str, wanted: &str| match params::member(params, name) {
+        Some(Value::Bool(flag)) => *flag == (wanted == "true"),
+        Some(Value::Text(text)) => text.eq_ignore_ascii_case(wanted),
+        Some(
+            Value::Null | Value::Int(_) | Value::Number(_) | Value::Bytes(_) | Value::List(_) | Value::Map(_),
+        )
+        | None => false,
+    };
+    match (operation.service.as_str(), operation.name.as_str()) {
+        ("ssm", "GetParameter" | "GetParameters" | "GetParametersByPath" | "GetParameterHistory")
+            if is("WithDecryption", "true") =>
+        {
+            judged.effects = judged.effects.with(Effect::Privilege);
+            judged.exposure.credentials = true;
+        }
+        ("ssm", "PutParameter") if is("Type", "SecureString") => {
+            judged.effects = judged.effects.with(Effect::Privilege);
+        }
+        // Over an existing name these replace it, and what was there is gone.
+        ("sns", "CreateTopic") | ("sqs", "CreateQueue") | ("s3", "CreateBucket")
+            if ["Attributes", "Policy", "x-amz-acl", "x-amz-grant-full-control"]
+                .iter()
+                .any(|name| params::member(params, name).is_some()) =>
+        {
+            judged.effects = judged.effects.with(Effect::Privilege);
+        }
+        _ => {}
+    }
+}
+
+fn undo(judged: &effects::Judged) -> Undo {
+    if judged.effects.is_plain_read() {
+        return Undo::NotNeeded;
+    }
+    match judged.undo {
+        Some(KnownUndo::Additive) => Undo::Additive,
+        Some(KnownUndo::Inverse) => Undo::Capturable,
+        None => Undo::Unlisted,
+    }
+}
+
+/// `{AccountId}.`: the prefix that the operation puts before its service's host, its labels filled in.
+fn host_prefix(routed: &Routed<'_>, params: &Value) -> Option<String> {
+    let pattern = routed.row.map(|row| row.host_prefix).filter(|prefix| !prefix.is_empty())?;
+    let mut out = String::new();
+    let mut rest = pattern;
+    while let Some((literal, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}')?;
+        out.push_str(literal);
+        let lowered = format!("x-amz-{}", crate::kinds::words(name).join("-").to_ascii_lowercase());
+        let label = params::member(params, name).or_else(|| params::member(params, &lowered))?.as_text()?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if label.is_empty() || label.len() > 63 || !label.bytes().all(plain) {
+            return None;
+        }
+        out.push_str(label);
+        rest = after;
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// The shape in which a service's errors are written.
+pub fn shape(service: &Service, protocol: Protocol) -> Shape {
+    match protocol {
+        Protocol::Cbor => Shape::Cbor,
+        Protocol::Json if service.json_version == "1.0" => Shape::Json { version: JsonVersion::V1_0 },
+        Protocol::Json => Shape::Json { version: JsonVersion::V1_1 },
+        Protocol::Query => Shape::Query,
+        Protocol::Ec2 => Shape::Ec2,
+        Protocol::RestJson => Shape::RestJson,
+        Protocol::RestXml if service.name == "s3" => Shape::S3,
+        Protocol::RestXml => Shape::RestXml,
+    }
+}
+
+fn unroutable(error: &RouteError, signing: &str, table: &Table) -> ClassifyError {
+    let protocol = error.protocol();
+    let service = table.signed_as(signing).find(|service| service.speaks(protocol));
+    let shape = match (service.or_else(|| table.signed_as(signing).next()), protocol) {
+        (Some(service), _) => shape(service, protocol),
+        (None, _) => Shape::Json { version: JsonVersion::V1_1 },
+    };
+    let text = error.to_string();
+    let (fault, hint) = match error {
+        RouteError::UnknownService { .. } | RouteError::UnknownOperation { .. } => (
+            Fault::UnknownOperation(text),
+            "the operation table is made by `cargo xtask gen aws`; a newer one may know it",
+        ),
+        RouteError::Ambiguous { .. } | RouteError::Undecodable { .. } => {
+            (Fault::Undecodable(text), "send the request as the AWS SDKs and the AWS CLI do")
+        }
+    };
+    ClassifyError { shape, operation: None, fault, hint: hint.to_owned() }
+}

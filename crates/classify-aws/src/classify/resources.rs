@@ -1,0 +1,180 @@
+//! Which resources a request names: the identifier members of its row, under our kinds. A request that names its
+//! targets by tag or filter names none of them, and says so.
+
+use std::collections::BTreeSet;
+
+use model::{Resource, Value};
+
+use super::Target;
+use crate::{
+    kinds::{is_listed, kind, words},
+    overrides::Overrides,
+    params,
+    route::Routed,
+    table::{Member, Place, members},
+};
+
+/// As many as S3 takes in one DeleteObjects; what is beyond is not named one by one.
+const MAX_RESOURCES: usize = 1000;
+const MAX_NAME: usize = 2048;
+
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    pub(super) resources: Vec<Resource>,
+    pub(super) unknowns: Vec<String>,
+}
+
+pub(super) fn of(routed: &Routed<'_>, params: &Value, target: &Target) -> Named {
+    let mut named = Named::default();
+    let Some(row) = routed.row else {
+        named.unknowns.push("which resources it touches: the operation is not in the table".to_owned());
+        return named;
+    };
+    let given = Overrides::shared().and_then(|overrides| overrides.identifiers(row.service, row.operation));
+    let all: Vec<Member<'_>> = members(given.unwrap_or(row.identifiers)).collect();
+    let has_required = all.iter().any(|member| member.required);
+    let optional_too = given.is_some() || !has_required;
+    if row.service == "s3" {
+        named.resources = s3(params, &all);
+    } else {
+        let mut seen = BTreeSet::new();
+        for member in all.iter().filter(|member| member.required || optional_too) {
+            for text in params::texts(params, member) {
+                if !text.is_empty() && text.len() <= MAX_NAME && seen.insert((member.name, text)) {
+                    named.resources.push(resource(row.service, row.operation, member, text));
+                }
+            }
+        }
+    }
+    if named.resources.len() > MAX_RESOURCES {
+        named.resources.truncate(MAX_RESOURCES);
+        named.resources.push(Resource::unknown(row.service));
+        named.unknowns.push(format!("it names more than {MAX_RESOURCES} resources"));
+    }
+    if named.resources.is_empty() && !super::effects::of(row).effects.is_plain_read() {
+        named.unknowns.push("which resources it touches".to_owned());
+    }
+    if let Some(scope) = scope_member(params) {
+        named.resources.push(Resource::unknown(row.service));
+        named.unknowns.push(format!("which resources its `{scope}` selects"));
+    }
+    let foreign = named
+        .resources
+        .iter()
+        .filter_map(|one| arn_account(&one.name))
+        .any(|account| !account.is_empty() && account != "aws" && account != target.account.0);
+    if foreign {
+        named.unknowns.push("it names a resource of another account".to_owned());
+    }
+    named
+}
+
+/// The bucket and each key as `bucket/key`.
+fn s3(params: &Value, all: &[Member<'_>]) -> Vec<Resource> {
+    let mut bucket = None;
+    let mut keys = Vec::new();
+    for member in all {
+        let texts = params::texts(params, member);
+        match (member.place, member.name) {
+            (Place::Path, "Bucket") => bucket = texts.first().copied(),
+            (Place::Path, "Key") | (Place::Body, _) => keys.extend(texts),
+            (Place::Path | Place::Query | Place::Header, _) => {}
+        }
+    }
+    let Some(bucket) = bucket else { return Vec::new() };
+    if keys.is_empty() {
+        return vec![Resource { service: "s3".into(), kind: kind("s3", "Bucket"), name: bucket.to_owned() }];
+    }
+    let object = |key: &str| Resource {
+        service: "s3".into(),
+        kind: kind("s3", "Object"),
+        name: format!("{bucket}/{}", key.get(..MAX_NAME).unwrap_or(key)),
+    };
+    keys.into_iter().map(object).collect()
+}
+
+fn resource(service: &str, operation: &str, member: &Member<'_>, text: &str) -> Resource {
+    let subject = words(operation).get(1..).unwrap_or_default().concat();
+    let (owner, noun) = match arn_type(text) {
+        Some((owner, noun)) => (owner.to_owned(), noun.to_owned()),
+        None => (service.to_owned(), member_noun(service, member.name, &subject)),
+    };
+    Resource { service: service.to_owned(), kind: kind(&owner, &noun), name: text.to_owned() }
+}
+
+/// `DBInstanceIdentifier` names a DBInstance; `Id`, `Name` and `ResourceArn` name what the operation is about.
+fn member_noun(service: &str, member: &str, subject: &str) -> String {
+    let last = member.rsplit('.').find(|step| *step != "%").unwrap_or(member);
+    const ENDINGS: [&str; 20] = [
+        "Identifiers",
+        "Identifier",
+        "Names",
+        "Name",
+        "ARNs",
+        "Arns",
+        "ARN",
+        "Arn",
+        "IDs",
+        "Ids",
+        "ID",
+        "Id",
+        "Urls",
+        "Url",
+        "URL",
+        "names",
+        "name",
+        "arn",
+        "ids",
+        "id",
+    ];
+    let stem = ENDINGS.iter().find_map(|ending| last.strip_suffix(ending)).unwrap_or(last);
+    let generic = matches!(stem, "" | "Resource" | "resource" | "Target" | "Source" | "Function.");
+    if generic {
+        let own = last == "Name" && is_listed(service, last) || last == "Id" && is_listed(service, last);
+        return if own && service != "route53" { last.to_owned() } else { subject.to_owned() };
+    }
+    stem.to_owned()
+}
+
+/// `arn:aws:rds:eu-west-1:1:db:prod` → (`rds`, `db`).
+fn arn_type(text: &str) -> Option<(&str, &str)> {
+    let mut parts = text.splitn(6, ':');
+    if parts.next() != Some("arn") {
+        return None;
+    }
+    let service = parts.nth(1)?;
+    let rest = parts.nth(2)?;
+    match (service, rest.split_once(['/', ':'])) {
+        ("s3", Some(_)) => Some((service, "object")),
+        ("s3", None) => Some((service, "bucket")),
+        ("sqs", None) => Some((service, "queue")),
+        ("sns", _) => Some((service, "topic")),
+        (_, Some((kind, _))) => Some((service, kind)),
+        (_, None) => Some((service, "")),
+    }
+}
+
+fn arn_account(text: &str) -> Option<&str> {
+    let mut parts = text.splitn(6, ':');
+    (parts.next() == Some("arn")).then(|| parts.nth(3)).flatten()
+}
+
+/// A member that selects by tag or filter: `Targets`, `Filters`, `TagFilters`.
+fn scope_member(params: &Value) -> Option<&'static str> {
+    const SCOPES: [&str; 4] = ["Targets", "ResourceTags", "TagFilters", "targets"];
+    SCOPES.into_iter().find(|name| match params::member(params, name) {
+        Some(Value::List(items)) => {
+            items.iter().any(|item| item.get("Key").is_some() || item.get("key").is_some())
+        }
+        Some(Value::Map(map)) => !map.is_empty(),
+        Some(
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::Bytes(_),
+        )
+        | None => false,
+    })
+}

@@ -1,0 +1,149 @@
+//! The hand-written judgement of `data/overrides.toml`, which wins over the generated table. What a bundle overrides
+//! comes later still, and is handed to `classify`.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use model::{Effect, EffectSet};
+use serde::Deserialize;
+
+static OVERRIDES: LazyLock<Option<Overrides>> = LazyLock::new(|| Overrides::parse(TEXT).ok());
+const TEXT: &str = include_str!("../data/overrides.toml");
+
+/// Judgement by operation, `service:Operation`, and by service.
+#[derive(Debug)]
+pub struct Overrides {
+    operations: HashMap<String, Vec<Judgement>>,
+    services: HashMap<String, EffectSet>,
+}
+
+/// One group's say over an operation; they apply in the order of the file.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    pub effects: Option<EffectSet>,
+    pub add: Option<EffectSet>,
+    pub exposure: Vec<Shows>,
+    pub undo: Option<KnownUndo>,
+    pub identifiers: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shows {
+    None,
+    Data,
+    Credentials,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownUndo {
+    Additive,
+    Inverse,
+}
+
+impl Overrides {
+    /// `None` where the committed file cannot be read: every operation then counts as the worst (`classify::effects`).
+    pub fn shared() -> Option<&'static Self> {
+        OVERRIDES.as_ref()
+    }
+
+    pub fn of(&self, service: &str, operation: &str) -> &[Judgement] {
+        self.operations.get(&format!("{service}:{operation}")).map_or(&[], Vec::as_slice)
+    }
+
+    /// What every operation of `service` that is no plain read has in addition.
+    pub fn added_by_service(&self, service: &str) -> Option<EffectSet> {
+        self.services.get(service).copied()
+    }
+
+    /// The last word on identifiers, in the table's notation.
+    pub fn identifiers(&self, service: &str, operation: &str) -> Option<&str> {
+        self.of(service, operation).iter().rev().find_map(|judgement| judgement.identifiers.as_deref())
+    }
+
+    fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        let file: File = toml::from_str(text)?;
+        let mut operations: HashMap<String, Vec<Judgement>> = HashMap::new();
+        for group in file.group {
+            let judgement = Judgement {
+                effects: group.effects,
+                add: group.add,
+                exposure: group.exposure,
+                undo: group.undo,
+                identifiers: group.identifiers,
+            };
+            for operation in group.operations {
+                operations.entry(operation).or_default().push(judgement.clone());
+            }
+        }
+        let mut services: HashMap<String, EffectSet> = HashMap::new();
+        for service in file.service {
+            for name in service.names {
+                services.entry(name).and_modify(|set| *set = set.union(service.add)).or_insert(service.add);
+            }
+        }
+        Ok(Self { operations, services })
+    }
+}
+
+/// Whether the inverse table is said to have an entry for the operation.
+pub fn has_inverse(service: &str, operation: &str) -> bool {
+    let judged = Overrides::shared().map_or(&[][..], |overrides| overrides.of(service, operation));
+    judged.iter().rev().find_map(|judgement| judgement.undo) == Some(KnownUndo::Inverse)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    service: Vec<ServiceGroup>,
+    group: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServiceGroup {
+    names: Vec<String>,
+    add: EffectSet,
+    #[serde(rename = "reason")]
+    _reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Group {
+    operations: Vec<String>,
+    effects: Option<EffectSet>,
+    add: Option<EffectSet>,
+    #[serde(default)]
+    exposure: Vec<Shows>,
+    undo: Option<KnownUndo>,
+    identifiers: Option<String>,
+    #[serde(rename = "reason")]
+    _reason: String,
+}
+
+/// The set that a file which cannot be read stands for.
+pub fn worst() -> EffectSet {
+    Effect::ALL.into_iter().fold(EffectSet::of(Effect::Destroy), EffectSet::with)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{Table, members};
+
+    #[test]
+    fn every_name_in_the_file_is_an_operation_of_the_table() {
+        let overrides = Overrides::parse(TEXT).unwrap();
+        for (name, judgements) in &overrides.operations {
+            let (service, operation) = name.split_once(':').unwrap();
+            assert!(Table::shared().get(service, operation).is_some(), "{name}");
+            for text in judgements.iter().filter_map(|judgement| judgement.identifiers.as_deref()) {
+                assert_eq!(members(text).count(), text.split(',').count(), "{name}: {text}");
+            }
+        }
+        for service in overrides.services.keys() {
+            assert!(Table::shared().service(service).is_some(), "{service}");
+        }
+    }
+}

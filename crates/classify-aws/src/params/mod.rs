@@ -1,0 +1,225 @@
+//! The one canonical parse of what a request says: everything that changes its meaning and nothing that does not
+//! (idempotency tokens, dates, signatures, invocation ids, transfer framing).
+//!
+//! Forms and JSON calls become a map of their members under their wire names; a form stays flat
+//! (`TagSpecification.1.Tag.1.Key`). REST becomes `{"$path": labels, "$query": …, "$headers": …, "$body": …}`; no member
+//! of a call may start with `$`, so the two cannot be mistaken for each other. A body that is content rather than
+//! parameters (an object, a payload, CBOR) is `{"body_sha256": …, "length": …}`.
+
+pub mod form;
+pub mod json;
+mod rest;
+pub mod xml;
+
+use std::collections::BTreeMap;
+
+use model::{Digest, Request, Value};
+
+use crate::{
+    route::Routed,
+    table::{Member, Place, Protocol},
+};
+
+pub use rest::{decode, labels, match_path};
+
+/// A parsed body may be this long; longer is refused, except content that is only hashed.
+pub const MAX_BODY: usize = 8 * 1024 * 1024;
+/// Containers within containers.
+pub const MAX_DEPTH: usize = 64;
+/// Members and elements of one request.
+pub const MAX_NODES: usize = 65_536;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParamError {
+    #[error("{0}")]
+    Oversized(&'static str),
+    #[error("{what} at byte {at}")]
+    Malformed { what: &'static str, at: usize },
+    #[error("`{0}` stands twice, and two readers may take different ones")]
+    Duplicate(String),
+}
+
+/// What `routed` was asked for, in canonical form.
+pub fn parse(request: &Request, routed: &Routed<'_>) -> Result<Value, ParamError> {
+    let mut params = match routed.protocol {
+        Protocol::Query | Protocol::Ec2 => {
+            let mut fields = if request.body.is_empty() {
+                form::parse(request.query.as_bytes())?
+            } else {
+                form::parse(&request.body)?
+            };
+            fields.retain(|key, _| key != "Action" && key != "Version" && !is_signature_parameter(key));
+            plain_map(fields.into_iter().map(|(key, text)| (key, Value::Text(text))).collect())?
+        }
+        Protocol::Json => match json::parse(&request.body)? {
+            Value::Map(map) => plain_map(map)?,
+            Value::Null => Value::Map(BTreeMap::new()),
+            Value::Bool(_)
+            | Value::Int(_)
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::Bytes(_)
+            | Value::List(_) => {
+                return Err(ParamError::Malformed { what: "the body is no JSON object", at: 0 });
+            }
+        },
+        Protocol::Cbor => Value::map([("$body", content(&request.body))]),
+        Protocol::RestJson | Protocol::RestXml => rest::parse(request, routed)?,
+    };
+    for member in routed.row.into_iter().flat_map(|row| row.dropped()) {
+        remove(&mut params, &member);
+    }
+    Ok(params)
+}
+
+/// A body that is content: known by its digest.
+pub fn content(body: &[u8]) -> Value {
+    let length = i64::try_from(body.len()).unwrap_or(i64::MAX);
+    Value::map([("body_sha256", Value::from(Digest::of(body))), ("length", Value::Int(length))])
+}
+
+/// The member `name` of a parse, wherever the protocol put it: of a call at the top, of REST in path, query, headers
+/// (in lower case) or body.
+pub fn member<'v>(params: &'v Value, name: &str) -> Option<&'v Value> {
+    let section = |section: &str, name: &str| params.get(section).and_then(|map| map.get(name));
+    if params.get("$path").is_some() {
+        section("$path", name)
+            .or_else(|| section("$query", name))
+            .or_else(|| section("$headers", &name.to_ascii_lowercase()))
+            .or_else(|| section("$body", name))
+    } else {
+        params.get(name)
+    }
+}
+
+/// Every text that `member` holds; lists element by element, in order.
+pub fn texts<'v>(params: &'v Value, member: &Member<'_>) -> Vec<&'v str> {
+    let rest = params.get("$path").is_some();
+    let section = match member.place {
+        Place::Path => params.get("$path"),
+        Place::Query => params.get("$query"),
+        Place::Header => params.get("$headers"),
+        Place::Body if rest => params.get("$body"),
+        Place::Body => Some(params),
+    };
+    let lowered = member.name.to_ascii_lowercase();
+    let name = if member.place == Place::Header { lowered.as_str() } else { member.name };
+    let Some(Value::Map(map)) = section else { return Vec::new() };
+    let mut found = Vec::new();
+    if member.list && !rest {
+        found.extend(elements(map, name));
+    }
+    match map.get(name) {
+        Some(value) => leaves(value, &mut found),
+        None if name.contains('.') || name.contains('%') => walk(section, name, &mut found),
+        None => {}
+    }
+    found
+}
+
+/// `Name.1`, `Name.member.2`, `Name.Item.3`: the elements of a list in a form.
+fn elements<'v>(map: &'v BTreeMap<String, Value>, name: &str) -> impl Iterator<Item = &'v str> {
+    let prefix = format!("{name}.");
+    map.range(prefix.clone()..).take_while(move |(key, _)| key.starts_with(&prefix)).filter_map({
+        let skip = name.len() + 1;
+        move |(key, value)| {
+            let index = key.get(skip..)?;
+            let index = index.rsplit_once('.').map_or(index, |(_, index)| index);
+            index.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.as_text()).flatten()
+        }
+    })
+}
+
+fn leaves<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+    match value {
+        Value::Text(text) | Value::Number(text) => found.push(text),
+        Value::List(items) => found.extend(items.iter().filter_map(Value::as_text)),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Bytes(_) | Value::Map(_) => {}
+    }
+}
+
+/// A path through a structured body: `Delete.Object.Key` (lists are entered), `RequestItems.%` (the keys of a map).
+fn walk<'v>(section: Option<&'v Value>, path: &str, found: &mut Vec<&'v str>) {
+    let mut level: Vec<&'v Value> = section.into_iter().collect();
+    for step in path.split('.') {
+        if step == "%" {
+            for value in level {
+                if let Value::Map(map) = value {
+                    found.extend(map.keys().map(String::as_str));
+                }
+            }
+            return;
+        }
+        level = level.into_iter().flat_map(unfold).filter_map(|value| value.get(step)).collect();
+    }
+    for value in level {
+        leaves(value, found);
+    }
+}
+
+fn unfold(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::List(items) => items.iter().collect(),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Number(_)
+        | Value::Text(_)
+        | Value::Bytes(_)
+        | Value::Map(_) => vec![value],
+    }
+}
+
+fn plain_map(map: BTreeMap<String, Value>) -> Result<Value, ParamError> {
+    if map.keys().any(|key| key.starts_with('$')) {
+        return Err(ParamError::Malformed { what: "a member's name starts with `$`", at: 0 });
+    }
+    Ok(Value::Map(map))
+}
+
+fn remove(params: &mut Value, member: &Member<'_>) {
+    let Value::Map(map) = params else { return };
+    let rest = map.contains_key("$path");
+    let section = match member.place {
+        Place::Path => map.get_mut("$path"),
+        Place::Query => map.get_mut("$query"),
+        Place::Header => map.get_mut("$headers"),
+        Place::Body if rest => map.get_mut("$body"),
+        Place::Body => {
+            remove_within(map, member.name);
+            None
+        }
+    };
+    if let Some(Value::Map(map)) = section {
+        match member.place {
+            Place::Header => drop(map.remove(&member.name.to_ascii_lowercase())),
+            Place::Path | Place::Query | Place::Body => remove_within(map, member.name),
+        }
+    }
+}
+
+/// `a.b`: the member `b` of `a`, or in a form the flat key `a.b`.
+fn remove_within(map: &mut BTreeMap<String, Value>, name: &str) {
+    if map.remove(name).is_some() {
+        return;
+    }
+    if let Some((outer, inner)) = name.split_once('.')
+        && let Some(Value::Map(map)) = map.get_mut(outer)
+    {
+        map.remove(inner);
+    }
+}
+
+/// Query-string authentication; no part of what is asked for.
+fn is_signature_parameter(name: &str) -> bool {
+    const NAMES: [&str; 7] = [
+        "x-amz-algorithm",
+        "x-amz-credential",
+        "x-amz-date",
+        "x-amz-expires",
+        "x-amz-signedheaders",
+        "x-amz-signature",
+        "x-amz-security-token",
+    ];
+    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
