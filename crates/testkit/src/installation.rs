@@ -78,7 +78,8 @@ impl Installation {
         &self.genesis
     }
 
-    /// Any command with `--config` and `--output json` added.
+    /// Any command with `--config` and `--output json` added. The home folder, where a client keeps the checkpoints it
+    /// has verified, is [`Installation::beside`]; another `HOME` is another person's machine.
     pub fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<Output> {
         self.run_with(args, &[])
     }
@@ -91,7 +92,8 @@ impl Installation {
         let mut line: Vec<_> = args.into_iter().map(OsStr::new).collect();
         line.extend([OsStr::new("--config"), self.config.as_os_str()]);
         line.extend(["--output", "json"].map(OsStr::new));
-        Cli::run_with(line, env)
+        let home = self.beside().to_str().context("a folder whose path is not text")?;
+        Cli::run_with(line, &[&[("HOME", home)], env].concat())
     }
 
     /// `session new`; `more` holds further flags, such as `--scope`.
