@@ -142,12 +142,12 @@ impl Ledger {
         disk.create_dirs(lock_dir).map_err(at("create", lock_dir))?;
         let held = hold(disk.as_ref(), &files, CreateError::InUse, CreateError::Io)?;
 
-        let document = document_of(&genesis);
+        let document = genesis.to_json();
         let exists = || CreateError::Exists(log_dir.display().to_string());
         // The same genesis with nothing after it is a creation that was cut short; anything else is a log.
         match read_if_there(disk.as_ref(), &files.genesis(), MAX_GENESIS)? {
             None => {}
-            Some(found) if found == document.as_bytes() => {}
+            Some(found) if found == document => {}
             Some(_) => return Err(exists()),
         }
         for path in [lock_file, &files.bundle(0)] {
@@ -160,7 +160,7 @@ impl Ledger {
             disk.sync_dir(folder).map_err(at("sync", folder))?;
         }
         sync_parent(disk.as_ref(), log_dir)?;
-        replace(disk.as_ref(), &files.genesis(), document.as_bytes())?;
+        replace(disk.as_ref(), &files.genesis(), &document)?;
         let empty = Checkpoint { origin: genesis.origin.clone(), size: 0, root: empty_root() };
         let note = tlog::sign_checkpoint(&empty, &key);
         replace(disk.as_ref(), lock_file, note.as_bytes())?;
@@ -256,18 +256,11 @@ fn hold<E>(
     })
 }
 
-fn document_of(genesis: &Genesis) -> String {
-    // Four strings cannot fail to become JSON.
-    let mut text = serde_json::to_string_pretty(genesis).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
 fn read_genesis(disk: &dyn Disk, files: &Files) -> Result<Genesis, OpenError> {
     let path = files.genesis();
     let bytes = read_if_there(disk, &path, MAX_GENESIS)?
         .ok_or_else(|| OpenError::NoGenesis(path.display().to_string()))?;
-    serde_json::from_slice(&bytes)
+    Genesis::from_json(&bytes)
         .map_err(|err| OpenError::Genesis { path: path.display().to_string(), why: err.to_string() })
 }
 

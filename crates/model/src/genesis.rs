@@ -19,6 +19,18 @@ pub struct Genesis {
 }
 
 impl Genesis {
+    /// The bytes of `log/genesis.json`.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Four strings cannot fail to become JSON.
+        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        json.push(b'\n');
+        json
+    }
+
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+
     /// The digest over the document's four members as text, under the domain `countersign/genesis/v1`.
     pub fn fingerprint(&self) -> Digest {
         Value::map([
@@ -44,6 +56,14 @@ mod tests {
             installation: "00112233445566778899aabbccddeeff".into(),
             created_at: Timestamp::from_seconds(1_795_228_800),
         }
+    }
+
+    #[test]
+    fn the_document_reads_back_and_has_no_other_members() {
+        let json = genesis().to_json();
+        assert_eq!(Genesis::from_json(&json).unwrap(), genesis());
+        let more = String::from_utf8(json).unwrap().replace("\"origin\"", "\"also\": 1, \"origin\"");
+        assert!(Genesis::from_json(more.as_bytes()).is_err());
     }
 
     #[test]

@@ -33,6 +33,7 @@ fn indices_are_contiguous_and_every_checkpoint_is_proved() {
         let proof = ledger.inclusion(index).unwrap();
         assert_eq!(verify_inclusion(&leaf_hash(&entry), index, newest.size, &proof, &newest.root), Ok(()));
     }
+    assert_eq!(ledger.entries().unwrap(), all);
     assert!(matches!(ledger.entry(812), Err(EntryError::NoSuchEntry { index: 812, size: 812 })));
     assert_eq!((ledger.inclusion(812), ledger.consistency(813), ledger.root_at(813)), (None, None, None));
 
@@ -85,6 +86,7 @@ fn a_bit_that_flips_on_disk_is_never_signed_over() {
     std::fs::write(place.bundle("000"), bytes).unwrap();
     assert!(matches!(ledger.append(&batch("b", 1)), Err(AppendError::ReadBack { .. })));
     assert!(matches!(ledger.entry(0), Err(EntryError::Changed(0))));
+    assert!(matches!(ledger.entries(), Err(EntryError::Changed(0))));
     assert_eq!(ledger.size(), 3);
     assert_eq!(std::fs::read_to_string(place.lock()).unwrap(), ledger.checkpoint());
 }
