@@ -52,7 +52,11 @@ pub(crate) fn enrolled(data: &KeyData) -> Result<EnrolledKey, KeyError> {
 }
 
 pub(crate) fn is_security_key(key: &EnrolledKey) -> bool {
-    decode(&key.0).is_ok_and(|data| matches!(data, KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_)))
+    decode(&key.0).is_ok_and(|data| is_security_key_data(&data))
+}
+
+const fn is_security_key_data(data: &KeyData) -> bool {
+    matches!(data, KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_))
 }
 
 pub(crate) fn decode(line: &str) -> Result<KeyData, KeyError> {
@@ -138,7 +142,7 @@ fn material(data: &KeyData) -> Option<Material> {
 
 /// The roster's keys, decoded once: who a key belongs to, and whose key is another's too.
 pub(crate) struct Enrolment<'a> {
-    owners: BTreeMap<EnrolledKey, &'a PersonId>,
+    owners: BTreeMap<KeyData, &'a PersonId>,
     sharing: BTreeMap<&'a PersonId, &'a PersonId>,
     touchable: BTreeSet<&'a PersonId>,
 }
@@ -150,11 +154,11 @@ impl<'a> Enrolment<'a> {
         let mut holders: BTreeMap<Material, &'a PersonId> = BTreeMap::new();
         for (name, person) in &roster.people {
             for data in person.keys.iter().filter_map(|key| decode(&key.0).ok()) {
-                let (Some(material), Ok(key)) = (material(&data), spell(&data)) else { continue };
-                if is_security_key(&key) {
+                let Some(material) = material(&data) else { continue };
+                if is_security_key_data(&data) {
                     enrolment.touchable.insert(name);
                 }
-                enrolment.owners.entry(key).or_insert(name);
+                enrolment.owners.entry(data).or_insert(name);
                 let first = *holders.entry(material).or_insert(name);
                 if first != name {
                     enrolment.sharing.insert(first, name);
@@ -165,8 +169,8 @@ impl<'a> Enrolment<'a> {
         enrolment
     }
 
-    pub(crate) fn person_of(&self, key: &EnrolledKey) -> Option<&'a PersonId> {
-        self.owners.get(key).copied()
+    pub(crate) fn person_of(&self, data: &KeyData) -> Option<&'a PersonId> {
+        self.owners.get(data).copied()
     }
 
     /// Another name that holds one of this person's keys: then neither is known to be a person of their own.

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use model::{Chain, PersonId, Presence, Roster, Tally};
+use model::{Chain, Person, PersonId, Presence, Roster, Tally};
 
 use crate::key::Enrolment;
 
@@ -52,38 +52,37 @@ pub fn counts<'p>(
     given: impl Iterator<Item = (&'p PersonId, Presence)>,
     rule: FileRule,
 ) -> Tally {
-    let enrolment = Enrolment::of(roster);
     let mut best: BTreeMap<&PersonId, Presence> = BTreeMap::new();
-    for (person, presence) in given {
-        if !presence_counts(presence, rule) || check(chain, roster, &enrolment, person).is_err() {
-            continue;
-        }
+    for (person, presence) in given.filter(|(_, presence)| presence_counts(*presence, rule)) {
         best.entry(person).and_modify(|known| *known = presence.max(*known)).or_insert(presence);
     }
-    tally(roster, &best)
+    // Most actions are judged with nobody's signature: then no key is looked at.
+    if best.is_empty() { Tally::default() } else { tally(chain, roster, &Enrolment::of(roster), &best) }
 }
 
 /// The most that the roster could ever give: every approver outside the chain, each with the best key they have.
 pub fn eligible(chain: &Chain, roster: &Roster, rule: FileRule) -> Tally {
     let enrolment = Enrolment::of(roster);
-    let everyone = roster
+    let best = roster
         .people
         .keys()
-        .map(|person| (person, if enrolment.can_touch(person) { Presence::Touched } else { Presence::File }));
-    counts(chain, roster, everyone, rule)
+        .map(|person| (person, if enrolment.can_touch(person) { Presence::Touched } else { Presence::File }))
+        .filter(|(_, presence)| presence_counts(*presence, rule))
+        .collect();
+    tally(chain, roster, &enrolment, &best)
 }
 
 /// Whether this person's approval would count towards a change of this chain, presence aside.
 pub fn may_approve(chain: &Chain, roster: &Roster, person: &PersonId) -> Result<(), Ineligible> {
-    check(chain, roster, &Enrolment::of(roster), person)
+    check(chain, roster, &Enrolment::of(roster), person).map(|_| ())
 }
 
-fn check(
+fn check<'r>(
     chain: &Chain,
-    roster: &Roster,
+    roster: &'r Roster,
     enrolment: &Enrolment<'_>,
     person: &PersonId,
-) -> Result<(), Ineligible> {
+) -> Result<&'r Person, Ineligible> {
     if let Some(part) = part_of(chain, roster, person) {
         return Err(Ineligible::InChain { person: person.clone(), part });
     }
@@ -96,7 +95,7 @@ fn check(
     if let Some(other) = enrolment.shares_with(person) {
         return Err(Ineligible::SharedKey { person: person.clone(), other: other.clone() });
     }
-    Ok(())
+    Ok(entry)
 }
 
 /// The session's own chain, and the agent's owner as the roster in force has it: either one disqualifies.
@@ -122,19 +121,24 @@ const fn presence_counts(presence: Presence, rule: FileRule) -> bool {
     }
 }
 
-fn tally(roster: &Roster, best: &BTreeMap<&PersonId, Presence>) -> Tally {
+fn tally(
+    chain: &Chain,
+    roster: &Roster,
+    enrolment: &Enrolment<'_>,
+    best: &BTreeMap<&PersonId, Presence>,
+) -> Tally {
     let mut tally = Tally::default();
     for (person, presence) in best {
+        let Ok(entry) = check(chain, roster, enrolment, person) else { continue };
         tally.people += 1;
         match presence {
             Presence::Touched => tally.touched += 1,
             Presence::File => {}
         }
-        let roles = roster.people.get(*person).map(|entry| &entry.roles);
-        if roles.is_some_and(|roles| roles.contains("owner")) {
+        if entry.roles.contains("owner") {
             tally.owners += 1;
         }
-        tally.roles.extend(roles.into_iter().flatten().cloned());
+        tally.roles.extend(entry.roles.iter().cloned());
     }
     tally
 }

@@ -2,7 +2,7 @@
 //! namespace, the reserved field, a security key's flags and the spelling are checked here, because it does not.
 
 use model::{EnrolledKey, Presence, sanitize};
-use ssh_key::{Algorithm, PublicKey, SshSig};
+use ssh_key::{Algorithm, PublicKey, SshSig, public::KeyData};
 
 use crate::{
     armor::{self, TRAILER},
@@ -72,6 +72,10 @@ impl Opened {
         let key = key::spell(signature.public_key())?;
         check_spelling(&signature, armored)?;
         Ok(Self { signature, namespace, key })
+    }
+
+    pub(crate) fn key_data(&self) -> &KeyData {
+        self.signature.public_key()
     }
 
     /// How presence is shown by this signature, if it is one over `message`.

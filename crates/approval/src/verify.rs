@@ -73,7 +73,7 @@ pub(crate) fn signer(
 ) -> Result<(PersonId, Presence, EnrolledKey), ApprovalError> {
     let opened = Opened::open(armored, namespace)?;
     let enrolment = Enrolment::of(roster);
-    let Some(person) = enrolment.person_of(&opened.key) else {
+    let Some(person) = enrolment.person_of(opened.key_data()) else {
         let fingerprint = key::fingerprint(&opened.key).map_err(SignatureError::Key)?;
         return Err(ApprovalError::NotEnrolled { fingerprint });
     };
