@@ -1,0 +1,8 @@
+//! The binary as agents and people meet it: its command line, its sockets, its exit codes. It knows nothing of the code
+//! behind them. `cargo xtask test e2e` builds the binary first; the demo tells the whole story, here are the corners.
+
+#![cfg(test)]
+
+mod hostile;
+mod lab;
+mod setup;
