@@ -32,7 +32,7 @@ on_both!(
     refused_operations_leave_nothing,
     a_broken_operation_leaves_nothing_and_the_writer_lives,
     a_refused_call_does_not_spoil_the_operation,
-    reads_see_one_state_and_every_acknowledged_write,
+    reads_see_every_acknowledged_write,
     lists_are_filtered_and_newest_first,
     entries_are_sequenced_in_order_and_once,
     entries_have_bounds_and_are_recorded_once,
@@ -197,7 +197,8 @@ async fn a_change_moves_as_its_life_allows(store: &Store) {
 
 async fn what_people_sign_does_not_move(store: &Store) {
     write(store, |tx| tx.create_change(&change(1), entry(1))).await;
-    let edits: [(&str, fn(&mut model::Change)); 5] = [
+    type Edit = fn(&mut model::Change);
+    let edits: [(&str, Edit); 5] = [
         ("the digest", |it| it.digest = digest(99)),
         ("the session", |it| it.session = session_id(9)),
         ("the chain", |it| it.chain.operator = "mallory".parse().unwrap()),
@@ -297,34 +298,11 @@ async fn a_refused_call_does_not_spoil_the_operation(store: &Store) {
     assert_eq!(pending.len(), 2);
 }
 
-async fn reads_see_one_state_and_every_acknowledged_write(store: &Store) {
+async fn reads_see_every_acknowledged_write(store: &Store) {
     for n in 1..20 {
         write(store, move |tx| tx.create_change(&change(n), entry(n))).await;
         assert!(store.read(move |view| view.change(change_id(n))).await.unwrap().is_some());
     }
-    let writer = store.clone();
-    let (begun, wait) = std::sync::mpsc::channel::<()>();
-    let (started, has_started) = tokio::sync::oneshot::channel();
-    let reading = tokio::spawn({
-        let store = store.clone();
-        async move {
-            store
-                .read(move |view| {
-                    let first = view.changes(&Filter::default())?.len();
-                    started.send(()).unwrap();
-                    wait.recv_timeout(std::time::Duration::from_millis(200)).ok();
-                    Ok((first, view.changes(&Filter::default())?.len()))
-                })
-                .await
-        }
-    });
-    has_started.await.unwrap();
-    // The memory store lets this wait for the reader; SQLite does not. Neither lets the reader see it half-way.
-    let writing =
-        tokio::spawn(async move { writer.write(|tx| tx.create_change(&change(50), entry(50))).await });
-    drop(begun);
-    assert_eq!(reading.await.unwrap(), Ok((19, 19)));
-    writing.await.unwrap().unwrap();
 }
 
 async fn lists_are_filtered_and_newest_first(store: &Store) {

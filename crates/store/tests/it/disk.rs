@@ -1,8 +1,14 @@
 //! A disk that is full: a clear error, nothing half-written, and back to work once there is room.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use model::ChangeState;
@@ -98,4 +104,91 @@ async fn a_large_operation_does_not_take_others_with_it_unheard() {
     stored.sort();
     acknowledged.sort();
     assert_eq!(stored, acknowledged);
+}
+
+/// Not a test: what a parent below runs where the disk is small. It fills the disk, removes the file `ballast` where
+/// there is one, and goes on.
+#[tokio::test]
+#[ignore = "run by the disk tests as their child"]
+async fn child() {
+    let folder = std::io::stdin().lines().next().unwrap().unwrap();
+    let (path, ballast) = (Path::new(&folder).join("db"), Path::new(&folder).join("ballast"));
+    let store = Store::sqlite(&path).unwrap();
+    let mut done = 0;
+    let fault = loop {
+        match work(&store, done + 1).await {
+            Ok(()) => done += 1,
+            Err(fault) => break fault,
+        }
+    };
+    println!("\nfault {fault}");
+    for _ in 0..3 {
+        // While it lasts: refused, and alive.
+        assert!(matches!(work(&store, 1000).await, Err(WriteError::Storage(_))));
+    }
+    whole(&store, usize::try_from(done).unwrap()).await;
+    if ballast.exists() {
+        fs::remove_file(ballast).unwrap();
+        work(&store, done + 1).await.unwrap();
+        whole(&store, usize::try_from(done + 1).unwrap()).await;
+        drop(store);
+        whole(&Store::sqlite(&path).unwrap(), usize::try_from(done + 1).unwrap()).await;
+    }
+    println!("\ndone {done}");
+}
+
+/// Runs [`child`] in `folder` by way of a shell script that ends in `exec "$0" "$@"`.
+fn child_under(shell: &[&str], script: &str, folder: &Path) -> Output {
+    let (program, before) = shell.split_first().unwrap();
+    let mut child = Command::new(program)
+        .args(before)
+        .args(["sh", "-c", &format!("{script}; exec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "disk::child", "--ignored", "--nocapture", "--test-threads=1"])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A script that fails reads nothing.
+    let _ = writeln!(child.stdin.take().unwrap(), "{}", folder.display());
+    child.wait_with_output().unwrap()
+}
+
+fn told(output: &Output, line: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().find_map(|it| it.strip_prefix(line)).map(|it| it.trim().to_owned())
+}
+
+/// A file system of two mebibytes, half of them taken. Where the system lets nobody mount one, there is nothing to show.
+#[test]
+fn a_file_system_without_space_refuses_and_forgives() {
+    let folder = tempfile::tempdir().unwrap();
+    let unshare = ["unshare", "--user", "--map-root-user", "--mount"];
+    let mount = "mount -t tmpfs -o size=2m,mode=700 none \"$PWD\" && cd \"$PWD\" && head -c 1048576 /dev/zero > ballast";
+    let allowed =
+        Command::new("unshare").args(&unshare[1..]).args(["sh", "-c", "mount -t tmpfs none /mnt"]).output();
+    if !allowed.is_ok_and(|it| it.status.success()) {
+        eprintln!("skipped: no file system can be mounted here");
+        return;
+    }
+    let output = child_under(&unshare, &format!("{mount} || exit 99"), folder.path());
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(told(&output, "fault ").unwrap(), StorageError::Full.to_string());
+    assert!(told(&output, "done ").unwrap().parse::<u32>().unwrap() > 2);
+}
+
+/// Writes that fail for another reason than space (here: a limit on the size of files) are no less clean.
+#[tokio::test]
+async fn a_disk_that_refuses_writes_leaves_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = child_under(&["env"], "trap '' XFSZ; ulimit -f 2000", folder.path());
+    assert!(output.status.success(), "{output:?}");
+    let fault = told(&output, "fault ").unwrap();
+    assert!(fault.starts_with("the disk failed: "), "{fault}");
+    let done = told(&output, "done ").unwrap().parse().unwrap();
+    let store = Store::sqlite(&folder.path().join("db")).unwrap();
+    whole(&store, done).await;
+    work(&store, 2000).await.unwrap();
 }

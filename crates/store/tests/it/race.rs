@@ -3,9 +3,9 @@
 use std::future::Future as _;
 
 use model::ChangeState;
-use store::{Conflict, Store, WriteError};
+use store::{Conflict, Filter, HistoryQuery, Store, WriteError};
 
-use crate::fixture::{approval, change, change_id, digest, entry, moved_to};
+use crate::fixture::{approval, at, chain, change, change_id, digest, entry, moved_to, session_id};
 
 const RACERS: u64 = 40;
 
@@ -128,6 +128,38 @@ async fn an_operation_may_own_the_last_handle() {
     });
     drop(store);
     writing.await.unwrap().unwrap();
+}
+
+/// A long reading neither holds up the writer nor sees what it does.
+#[tokio::test]
+async fn a_reader_keeps_its_state_while_others_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::sqlite(&folder.path().join("db")).unwrap();
+    store.write(|tx| tx.create_change(&change(1), entry(1))).await.unwrap();
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let (tell_started, started) = tokio::sync::oneshot::channel();
+    let reader = store.clone();
+    let reading = tokio::spawn(async move {
+        let count = |view: &store::View<'_>| Ok(view.changes(&Filter::default())?.len());
+        reader
+            .read(move |view| {
+                let first = count(view)?;
+                tell_started.send(()).unwrap();
+                wait.recv().unwrap();
+                Ok((first, count(view)?, view.history(&nothing_since())?.destroys))
+            })
+            .await
+    });
+    started.await.unwrap();
+    let ran = moved_to(&change(2), ChangeState::Executing);
+    store.write(move |tx| tx.create_change(&ran, entry(2))).await.unwrap();
+    go_on.send(()).unwrap();
+    assert_eq!(reading.await.unwrap(), Ok((1, 1, 0)));
+    assert_eq!(store.read(|view| view.history(&nothing_since())).await.unwrap().destroys, 1);
+}
+
+fn nothing_since() -> HistoryQuery {
+    HistoryQuery { session: session_id(1), agent: chain().agent, targets: vec![], since: at(0) }
 }
 
 /// Nobody waits for the answer any more; it is done all the same.
