@@ -257,7 +257,7 @@ impl Statement {
             ("unknowns", &self.unknowns, Self::MAX_LONG),
         ] {
             if texts.iter().any(|text| clean(text).chars().nth(max).is_some()) {
-                return refuse(field, &format!("is longer than {max} characters"));
+                return refuse(field, &format!("holds a text of more than {max} characters"));
             }
         }
         Ok(())

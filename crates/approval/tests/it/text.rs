@@ -164,7 +164,7 @@ fn an_endless_intent_is_cut_and_an_endless_action_is_refused() {
     assert!(read.intent.ends_with('…') && read.intent.chars().count() == Statement::MAX_INTENT);
     check_refused(
         |it| it.actions[0] = "delete ".repeat(5000),
-        &expect!["the statement's actions is longer than 4000 characters"],
+        &expect!["the statement's actions holds a text of more than 4000 characters"],
     );
 }
 
@@ -209,7 +209,7 @@ fn what_no_person_could_judge_is_refused() {
     );
     check_refused(
         |it| it.region = "\n".repeat(60),
-        &expect!["the statement's region is longer than 256 characters"],
+        &expect!["the statement's region holds a text of more than 256 characters"],
     );
     check_refused(
         |it| it.expires_at = Timestamp::from_millis(i64::MAX),
