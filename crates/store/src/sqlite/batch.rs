@@ -105,8 +105,8 @@ impl Writer {
     }
 
     fn run(&self, sql: &'static str) -> Result<(), StorageError> {
-        self.probe.step(sql);
-        let done = self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        let allowed = self.probe.control(sql);
+        let done = allowed.and_then(|()| self.conn.prepare_cached(sql)?.execute([]));
         done.map(|_| ()).map_err(|err| classify(&err))
     }
 
@@ -129,8 +129,10 @@ impl Writer {
             return;
         }
         self.checkpointed = changed;
-        self.probe.step("checkpoint");
-        if let Err(err) = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+        let allowed = self.probe.control("checkpoint");
+        if let Err(err) =
+            allowed.and_then(|()| self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())))
+        {
             let fault = classify(&err);
             if is_lasting(&fault) {
                 self.poison(fault);

@@ -106,6 +106,63 @@ async fn a_large_operation_does_not_take_others_with_it_unheard() {
     assert_eq!(stored, acknowledged);
 }
 
+/// A store whose statements named `name` fail with `code` from the `nth` on, once.
+fn failing(path: &Path, name: &'static str, code: i32, nth: u32) -> Store {
+    let left = AtomicU32::new(nth);
+    let fail = move |statement: &'static str| {
+        (statement == name && left.fetch_sub(1, Ordering::SeqCst) == 1).then_some(code)
+    };
+    Store::sqlite_probed(path, Probe { fail: Some(Arc::new(fail)), ..Probe::default() }).unwrap()
+}
+
+/// A flush that fails, of a commit or of moving the log, is never tried again: what the system says later proves nothing.
+#[tokio::test]
+async fn a_failed_flush_ends_all_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["COMMIT", "checkpoint"] {
+        let path = folder.path().join(name);
+        let store =
+            failing(&path, name, rusqlite::ffi::SQLITE_IOERR_FSYNC, if name == "COMMIT" { 3 } else { 1 });
+        let mut done = 0;
+        let fault = loop {
+            match store.write(move |tx| (0..500).try_for_each(|n| tx.record(entry(1000 * done + n)))).await {
+                Ok(()) => done += 1,
+                Err(fault) => break fault,
+            }
+        };
+        assert!(matches!(fault, WriteError::Storage(StorageError::Poisoned(_))), "{fault}");
+        // Whoever was told that it is done has it; whoever was not does not.
+        let recorded =
+            async |store: &Store| store.read(|view| Ok(view.unsequenced(100_000)?.len() as u64)).await;
+        assert_eq!(recorded(&store).await, Ok(500 * done));
+        for n in 1..4 {
+            assert_eq!(work(&store, n).await.unwrap_err().to_string(), fault.to_string());
+        }
+        drop(store);
+        let store = Store::sqlite(&path).unwrap();
+        assert_eq!(recorded(&store).await, Ok(500 * done));
+        work(&store, 999).await.unwrap();
+    }
+}
+
+/// Anything else that fails costs the operations that were under way, and no more.
+#[tokio::test]
+async fn other_failures_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let statements = ["BEGIN IMMEDIATE", "SAVEPOINT operation", "RELEASE operation", "COMMIT"];
+    let codes = [rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_IOERR_WRITE, rusqlite::ffi::SQLITE_BUSY];
+    for (n, (name, code)) in
+        statements.into_iter().flat_map(|name| codes.map(|code| (name, code))).enumerate()
+    {
+        let store = failing(&folder.path().join(n.to_string()), name, code, 2);
+        work(&store, 1).await.unwrap();
+        assert!(matches!(work(&store, 2).await, Err(WriteError::Storage(_))), "{name} {code}");
+        whole(&store, 1).await;
+        work(&store, 2).await.unwrap();
+        whole(&store, 2).await;
+    }
+}
+
 /// Not a test: what a parent below runs where the disk is small. It fills the disk, removes the file `ballast` where
 /// there is one, and goes on.
 #[tokio::test]
