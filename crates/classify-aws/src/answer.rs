@@ -6,7 +6,7 @@
 //!
 //! What is not here: the message's wording, and answers that were not refused.
 
-use model::sanitize;
+use model::{Request, sanitize};
 
 /// How an operation's protocol writes an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,36 @@ pub enum Shape {
 pub enum JsonVersion {
     V1_0,
     V1_1,
+}
+
+impl Shape {
+    /// The likeliest shape of a request that could not be routed (not signed, unknown operation). `service` is the
+    /// signing name that its scope claims. It decides how a refusal reads, and nothing else.
+    pub fn guess(request: &Request, service: Option<&str>) -> Self {
+        if request.headers.iter().any(|(name, _)| name == "smithy-protocol") {
+            return Self::Cbor;
+        }
+        let content_type =
+            request.headers.iter().find(|(name, _)| name == "content-type").map_or("", |(_, text)| text);
+        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match (media_type.as_str(), service) {
+            ("application/x-amz-json-1.0", _) => Self::Json { version: JsonVersion::V1_0 },
+            ("application/x-amz-json-1.1", _) => Self::Json { version: JsonVersion::V1_1 },
+            (_, Some("ec2")) => Self::Ec2,
+            (_, Some("s3" | "s3express" | "s3-object-lambda")) => Self::S3,
+            (_, Some("route53" | "cloudfront")) => Self::RestXml,
+            ("application/x-www-form-urlencoded", _) => Self::Query,
+            (_, None) if has_bucket_look(request) => Self::S3,
+            (_, _) => Self::RestJson,
+        }
+    }
+}
+
+/// An anonymous request to S3 has nothing but its path or a SigV2 query to tell it by.
+fn has_bucket_look(request: &Request) -> bool {
+    let is_api_path = request.path.split('/').nth(1).is_some_and(|first| first.starts_with("20"));
+    let has_media_type = request.headers.iter().any(|(name, _)| name == "content-type");
+    request.query.contains("AWSAccessKeyId=") || !is_api_path && !has_media_type && request.path.len() > 1
 }
 
 /// Why nothing was forwarded.

@@ -248,6 +248,39 @@ fn nothing_but_throttling_is_sent_again() {
 }
 
 #[test]
+fn shapes_guessed() {
+    let guess = |path: &str, headers: &[(&str, &str)], service: Option<&str>| {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let request = Request {
+            method: "POST".into(),
+            path: path.into(),
+            query: query.into(),
+            headers,
+            body: Vec::new(),
+        };
+        format!("{:?}", Shape::guess(&request, service))
+    };
+    let form = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+    let json = [("content-type", "application/x-amz-json-1.1")];
+    for (found, expected) in [
+        (guess("/", &form, Some("iam")), expect!["Query"]),
+        (guess("/", &form, Some("ec2")), expect!["Ec2"]),
+        (guess("/", &form, None), expect!["Query"]),
+        (guess("/", &json, Some("kms")), expect!["Json { version: V1_1 }"]),
+        (guess("/service/X/operation/Y", &[("smithy-protocol", "rpc-v2-cbor")], Some("x")), expect!["Cbor"]),
+        (guess("/b/k", &[], Some("s3")), expect!["S3"]),
+        (guess("/b/k?AWSAccessKeyId=A&Signature=x", &[], None), expect!["S3"]),
+        (guess("/b/k", &[], None), expect!["S3"]),
+        (guess("/2013-04-01/hostedzone", &[], Some("route53")), expect!["RestXml"]),
+        (guess("/2015-03-31/functions/f", &[], None), expect!["RestJson"]),
+        (guess("/clusters/c", &[("content-type", "application/json")], Some("eks")), expect!["RestJson"]),
+    ] {
+        expected.assert_eq(&found);
+    }
+}
+
+#[test]
 fn cbor_lengths_are_in_their_shortest_form() {
     let head = |length| {
         let mut out = Vec::new();

@@ -7,7 +7,11 @@
 //! Unsigned headers: a header that can choose the operation or change its meaning (`x-amz-*`, `x-amzn-*`, content
 //! encoding, protocol) must be signed, or the request is refused. Any other header outside the signature is listed in
 //! [`Verified::unsigned`] and taken away by [`strip_unsigned`] (a browser or `curl` adds a content type to a presigned
-//! request), except those that carry no meaning (`user-agent`, `amz-sdk-*`, transport headers), which may stay.
+//! request), except the few that real clients leave out and that decide nothing (`user-agent`, `amz-sdk-*`, transport
+//! headers, `cache-control`), which may stay.
+//!
+//! The order for a gateway: [`present`], find the secret, [`verify`], [`strip_unsigned`], [`take_off_presigned`],
+//! `payload::unframe`; what is left is what is classified, digested, and in the end given to [`sign`].
 
 mod canonical;
 mod error;

@@ -113,7 +113,7 @@ fn unsigned_headers(request: &Request, signed: &[String]) -> Result<Vec<String>,
         if must_be_signed(name) {
             return Err(AuthError::UnsignedHeader(shown(name)));
         }
-        if !is_meaningless(name) {
+        if !may_stay_unsigned(name) {
             unsigned.push(name.clone());
         }
     }
@@ -131,8 +131,9 @@ fn decides(name: &str) -> bool {
     must_be_signed(name) || matches!(name, "content-type" | "content-length" | "transfer-encoding" | "date")
 }
 
-/// Headers that say how a request travels or who sends it, never what it asks for.
-fn is_meaningless(name: &str) -> bool {
+/// Headers that say how a request travels or who sends it, never what it asks for; and `cache-control`, which belongs
+/// to an object that is put and which the JavaScript SDK never signs.
+fn may_stay_unsigned(name: &str) -> bool {
     matches!(
         name,
         "accept"
@@ -140,6 +141,7 @@ fn is_meaningless(name: &str) -> bool {
             | "amz-sdk-invocation-id"
             | "amz-sdk-request"
             | "authorization"
+            | "cache-control"
             | "connection"
             | "content-length"
             | "expect"
