@@ -1,0 +1,132 @@
+//! The captured inverse: what to send to put things back, from the state before. Captured or not captured, never
+//! guessed: a request that sets a member the table does not know has no inverse.
+
+use std::collections::BTreeMap;
+
+use model::Value;
+
+use crate::call::Call;
+
+use super::{
+    answer::ReadAnswer,
+    ask, path,
+    reads::Reads,
+    rule::{Facts, literal},
+    table::{Case, INVERSE, Inverse, Restore},
+};
+
+/// An inverse as a call; the gateway's form of it is made in one place, in the module above.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Undoing {
+    pub(super) summary: String,
+    pub(super) call: Call,
+    pub(super) removes_created: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Capturing {
+    service: String,
+    region: String,
+    entry: &'static Inverse,
+    reads: Reads,
+}
+
+impl Capturing {
+    pub(super) fn of(service: &str, operation: &str, region: &str) -> Option<Self> {
+        let entry = entry(service, operation)?;
+        let reads = Reads::new(service, region, &entry.read);
+        Some(Self { service: service.to_owned(), region: region.to_owned(), entry, reads })
+    }
+
+    pub(super) fn want(&mut self, given: &Value) -> Vec<Call> {
+        self.reads.want(given)
+    }
+
+    pub(super) fn take(&mut self, answers: &[ReadAnswer]) {
+        self.reads.take(answers);
+    }
+
+    pub(super) fn finish(&self, given: &Value) -> Result<Undoing, String> {
+        if let Some(failure) = self.reads.failures().into_iter().next() {
+            return Err(format!("undo not captured: {failure}"));
+        }
+        let facts = Facts { given, answers: self.reads.answers() };
+        let Some(case) = self.entry.case.iter().find(|case| facts.all_hold(&case.when)) else {
+            return Err("undo not captured: the state before, or what is asked, has no inverse".to_owned());
+        };
+        let mut members = facts
+            .fill(&case.with)
+            .map_err(|_| "undo not captured: the state before lacks what the inverse needs".to_owned())?;
+        let identified = ask::identifiers(&case.with, &members);
+        if let Some(restore) = &case.restore {
+            put_back(restore, facts, &mut members)?;
+        }
+        let call = ask::call(&self.service, &case.call, &self.region, members);
+        Ok(Undoing {
+            summary: summary(case, &self.service, &identified),
+            call,
+            removes_created: case.removes_created,
+        })
+    }
+}
+
+pub(super) fn entry(service: &str, operation: &str) -> Option<&'static Inverse> {
+    INVERSE
+        .inverse
+        .iter()
+        .find(|entry| entry.service == service && super::table::lists(&entry.operations, operation))
+}
+
+fn summary(case: &Case, service: &str, identified: &str) -> String {
+    let purpose = if case.removes_created { "remove what was created" } else { "put back the state before" };
+    format!("{purpose}: {service}:{} ({identified})", case.call)
+}
+
+/// Every member that the request gives goes back to what it was.
+fn put_back(restore: &Restore, facts: Facts<'_>, members: &mut BTreeMap<String, Value>) -> Result<(), String> {
+    let before = facts
+        .resolve(&restore.from)
+        .map_err(|_| "undo not captured: the state before could not be read".to_owned())?;
+    let Some(Value::Map(given)) = path::one(facts.given, &restore.given) else {
+        return Err("undo not captured: the request sets nothing that can be read".to_owned());
+    };
+    let mut put = BTreeMap::new();
+    for name in given.keys().filter(|name| !restore.ignore.contains(name)) {
+        let place = if let Some(place) = restore.renamed.get(name) {
+            place.as_str()
+        } else if restore.members.contains(name) {
+            name.as_str()
+        } else {
+            return Err(format!("undo not captured: no inverse is known for `{}`", model::sanitize(name, 64)));
+        };
+        let value = match whole(path::select(&before, place)) {
+            Some(value) => value,
+            None => restore
+                .default
+                .get(name)
+                .map(literal)
+                .ok_or_else(|| format!("undo not captured: `{}` was not set before", model::sanitize(name, 64)))?,
+        };
+        put.insert(name.clone(), value);
+    }
+    if put.is_empty() {
+        return Err("undo not captured: the request sets nothing".to_owned());
+    }
+    if restore.put.is_empty() {
+        members.extend(put);
+    } else if let Some(part) = restore.put.strip_suffix('.') {
+        members.extend(put.into_iter().map(|(name, value)| (format!("{part}.{name}"), value)));
+    } else {
+        members.insert(restore.put.clone(), Value::Map(put));
+    }
+    Ok(())
+}
+
+fn whole(found: Vec<&Value>) -> Option<Value> {
+    match found.as_slice() {
+        [] => None,
+        [only] => Some((*only).clone()),
+        many => Some(Value::List(many.iter().map(|value| (*value).clone()).collect())),
+    }
+}
+

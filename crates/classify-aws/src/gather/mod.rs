@@ -1,0 +1,227 @@
+//! Facts about an action, asked for and understood: the state of its targets, the actions it would carry out in turn,
+//! and its inverse. Data decides which reads are needed (`data/observe.toml`, `data/inverse.toml`); a gateway makes
+//! them, each admitted like any other, and hands the answers back. Nothing here reads, waits, or decides a verdict.
+
+mod answer;
+mod ask;
+mod given;
+mod inverse;
+mod observe;
+mod path;
+mod reads;
+mod rule;
+mod stack;
+mod table;
+mod tags;
+
+use std::collections::BTreeMap;
+
+use model::{ActionParts, CapturedUndo, EffectSet, Observation, Operation, Timestamp, Value};
+
+use crate::{call::Call, table::Table};
+
+pub use answer::ReadAnswer;
+
+use inverse::{Capturing, Undoing};
+use observe::Observing;
+use stack::StackGathering;
+use tags::Retagging;
+
+/// What a gateway does next.
+#[derive(Debug)]
+pub enum Progress {
+    /// Make these reads and step again with their answers, in this order.
+    Read(Vec<Call>),
+    Done(Box<Gathered>),
+}
+
+/// Everything that was found out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gathered {
+    pub observation: Option<Observation>,
+    pub undo: Option<CapturedUndo>,
+    /// Where every inner action was listed: their union, in place of the outer `execute`.
+    pub effects: Option<EffectSet>,
+    /// References that were resolved: forward these parameters with these values.
+    pub pins: Vec<Pin>,
+    pub unknowns: Vec<String>,
+}
+
+/// A parameter that names something by a reference, and what it stood for when it was observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    pub parameter: String,
+    pub value: String,
+}
+
+const ROUNDS_MAX: u32 = 8;
+const CALLS_MAX: usize = 20;
+
+/// One gathering under way.
+#[derive(Debug)]
+pub struct Gathering {
+    now: Timestamp,
+    given: Value,
+    rounds: u32,
+    /// Which calls went to whom, so that answers find their way back; equal reads are made once.
+    asked: Vec<(Part, Vec<usize>)>,
+    observing: Option<Observing>,
+    capturing: Option<Capturing>,
+    retagging: Option<Retagging>,
+    stack: Option<StackGathering>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Observing,
+    Capturing,
+    Retagging,
+    Stack,
+}
+
+/// `params` is the canonical parse. `None`: no table has an entry for the operation, and there is nothing to learn.
+pub fn start(action: &ActionParts, params: &Value, now: Timestamp) -> Option<Gathering> {
+    let (service, operation, region) = (&action.operation.service, &action.operation.name, &action.region.0);
+    let given = given::normalise(params);
+    let gathering = Gathering {
+        now,
+        rounds: 0,
+        asked: Vec::new(),
+        observing: Observing::of(service, operation, region, &given),
+        capturing: Capturing::of(service, operation, region),
+        retagging: Retagging::of(service, operation, region),
+        stack: StackGathering::of(service, operation, region, &given),
+        given,
+    };
+    let empty = gathering.observing.is_none()
+        && gathering.capturing.is_none()
+        && gathering.retagging.is_none()
+        && gathering.stack.is_none();
+    (!empty).then_some(gathering)
+}
+
+/// Whether the tables know how to undo the operation; the inverse must still be captured.
+pub fn has_inverse(operation: &Operation) -> bool {
+    let (service, name) = (operation.service.as_str(), operation.name.as_str());
+    inverse::entry(service, name).is_some() || tags::entry(service, name).is_some() || stack::has_inverse(service, name)
+}
+
+/// Purely additive: nothing that exists is changed, and nothing needs undoing.
+pub fn is_additive(operation: &Operation) -> bool {
+    table::INVERSE.additive.iter().any(|listed| {
+        listed.service == operation.service && table::lists(&listed.operations, &operation.name)
+    })
+}
+
+/// Whether the operation, with these parameters, takes a protection away (for `context.history`).
+pub fn lowers_protection(operation: &Operation, params: &Value) -> bool {
+    let given = given::normalise(params);
+    let nothing = BTreeMap::new();
+    let facts = rule::Facts { given: &given, answers: &nothing };
+    table::INVERSE.lowers.iter().any(|listed| {
+        listed.service == operation.service
+            && table::lists(&listed.operations, &operation.name)
+            && listed.when.iter().any(|condition| facts.holds(condition))
+    })
+}
+
+impl Gathering {
+    /// The template that the gateway itself forwarded when the change set `change_set` (its ARN) was created. Change
+    /// sets do not change, so this says the same as reading it back, where the upstream can be read at all.
+    #[must_use]
+    pub fn knowing_template(mut self, change_set: &str, template: &str) -> Self {
+        if let Some(stack) = &mut self.stack {
+            stack.know(change_set, template);
+        }
+        self
+    }
+
+    /// First with no answers; then with one for each call of the step before. A missing answer is a failed read.
+    pub fn step(&mut self, answers: Vec<ReadAnswer>) -> Progress {
+        for (part, places) in std::mem::take(&mut self.asked) {
+            let unanswered = || ReadAnswer { status: 0, body: Vec::new(), headers: Vec::new() };
+            let own: Vec<ReadAnswer> =
+                places.iter().map(|place| answers.get(*place).cloned().unwrap_or_else(unanswered)).collect();
+            self.hand(part, &own);
+        }
+        if self.rounds < ROUNDS_MAX {
+            let calls = self.want();
+            if !calls.is_empty() {
+                self.rounds += 1;
+                return Progress::Read(calls);
+            }
+        }
+        Progress::Done(Box::new(self.finish()))
+    }
+
+    fn want(&mut self) -> Vec<Call> {
+        let wanted = [
+            (Part::Observing, self.observing.as_mut().map(|part| part.want(&self.given))),
+            (Part::Capturing, self.capturing.as_mut().map(|part| part.want(&self.given))),
+            (Part::Retagging, self.retagging.as_mut().map(|part| part.want(&self.given))),
+            (Part::Stack, self.stack.as_mut().map(StackGathering::want)),
+        ];
+        let mut calls: Vec<Call> = Vec::new();
+        for (part, own) in wanted {
+            let mut places = Vec::new();
+            for call in own.unwrap_or_default() {
+                let place = calls.iter().position(|other| *other == call).unwrap_or(calls.len());
+                if place == calls.len() {
+                    calls.push(call);
+                }
+                places.push(place);
+            }
+            if !places.is_empty() {
+                self.asked.push((part, places));
+            }
+        }
+        // What is cut off is never answered, and so has failed.
+        calls.truncate(CALLS_MAX);
+        calls
+    }
+
+    fn hand(&mut self, part: Part, answers: &[ReadAnswer]) {
+        match part {
+            Part::Observing => self.observing.as_mut().map(|part| part.take(answers)),
+            Part::Capturing => self.capturing.as_mut().map(|part| part.take(answers)),
+            Part::Retagging => self.retagging.as_mut().map(|part| part.take(answers)),
+            Part::Stack => self.stack.as_mut().map(|part| part.take(answers)),
+        };
+    }
+
+    fn finish(&self) -> Gathered {
+        let mut gathered = Gathered::default();
+        let mut undo = None;
+        if let Some(observing) = &self.observing {
+            (gathered.observation, gathered.unknowns) = observing.finish(self.now);
+        }
+        if let Some(stack) = &self.stack {
+            let (found, inverse) = stack.finish(self.now);
+            gathered = found;
+            undo = inverse.map(Ok);
+        }
+        let captured = self.capturing.as_ref().map(|part| part.finish(&self.given));
+        let retagged = self.retagging.as_ref().map(|part| part.finish(&self.given));
+        match undo.or(captured).or(retagged) {
+            Some(Ok(undoing)) => match captured_undo(undoing) {
+                Ok(undo) => gathered.undo = Some(undo),
+                Err(why) => gathered.unknowns.push(why),
+            },
+            Some(Err(why)) => gathered.unknowns.push(why),
+            None => {}
+        }
+        gathered
+    }
+}
+
+fn captured_undo(undoing: Undoing) -> Result<CapturedUndo, String> {
+    let request = crate::call::build(&undoing.call).map_err(|error| format!("undo not captured: {error}"))?;
+    let service = Table::shared().service(&undoing.call.service).map_or("", |service| service.signing);
+    Ok(CapturedUndo {
+        summary: undoing.summary,
+        service: service.to_owned(),
+        region: undoing.call.region,
+        request,
+        removes_created: undoing.removes_created,
+    })
+}

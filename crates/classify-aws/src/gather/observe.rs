@@ -1,0 +1,135 @@
+//! Observed state: the members that matter of what the reads found, as facts for people and as one fingerprint. What
+//! moves under traffic (counts, sizes, last-used times) is never among them: a table entry names what is kept.
+
+use std::collections::BTreeMap;
+
+use model::{Observation, Timestamp, Value, sanitize};
+
+use crate::call::Call;
+
+use super::{
+    answer::{Answer, ReadAnswer},
+    path,
+    reads::Reads,
+    rule::Facts,
+    table::{OBSERVE, ReadSpec},
+};
+
+const FACTS_MAX: usize = 48;
+const FACT_LENGTH_MAX: usize = 200;
+
+#[derive(Debug)]
+pub(super) struct Observing {
+    reads: Reads,
+}
+
+impl Observing {
+    pub(super) fn of(service: &str, operation: &str, region: &str, given: &Value) -> Option<Self> {
+        let nothing = BTreeMap::new();
+        let facts = Facts { given, answers: &nothing };
+        let entry = OBSERVE
+            .observe
+            .iter()
+            .find(|entry| entry.names(service, operation) && facts.all_hold(&entry.when))?;
+        Some(Self { reads: Reads::new(service, region, &entry.read) })
+    }
+
+    pub(super) fn want(&mut self, given: &Value) -> Vec<Call> {
+        self.reads.want(given)
+    }
+
+    pub(super) fn take(&mut self, answers: &[ReadAnswer]) {
+        self.reads.take(answers);
+    }
+
+    /// `None` where nothing could be read at all.
+    pub(super) fn finish(&self, at: Timestamp) -> (Option<Observation>, Vec<String>) {
+        let unknowns = self.reads.failures();
+        if unknowns.len() >= self.reads.done().len() {
+            return (None, unknowns);
+        }
+        let mut facts = Vec::new();
+        let mut projection = BTreeMap::new();
+        for spec in self.reads.done() {
+            let projected = match self.reads.answers().get(spec.name()) {
+                Some(Answer::Found(value)) => project(value, spec, &mut facts),
+                Some(Answer::Absent) => {
+                    facts.push((spec.name().to_owned(), "absent".to_owned()));
+                    Value::text("absent")
+                }
+                Some(Answer::Failed(_)) | None => Value::Null,
+            };
+            projection.insert(spec.name().to_owned(), projected);
+        }
+        facts.truncate(FACTS_MAX);
+        let fingerprint = Observation::fingerprint_of(&Value::Map(projection));
+        (Some(Observation { at, facts, fingerprint, inner: Vec::new(), unknowns: unknowns.clone() }), unknowns)
+    }
+}
+
+fn project(value: &Value, spec: &ReadSpec, facts: &mut Vec<(String, String)>) -> Value {
+    let mut projection = BTreeMap::new();
+    for path in &spec.keep {
+        let found = settled(path::select(value, path));
+        if let Some(text) = found.as_ref().and_then(shown) {
+            facts.push((path.clone(), text));
+        }
+        projection.insert(path.clone(), found.unwrap_or(Value::Null));
+    }
+    for path in &spec.seal {
+        let found = settled(path::select(value, path));
+        if found.is_some() {
+            facts.push((path.clone(), "set (not shown)".to_owned()));
+        }
+        projection.insert(path.clone(), found.unwrap_or(Value::Null));
+    }
+    Value::Map(projection)
+}
+
+fn settled(found: Vec<&Value>) -> Option<Value> {
+    match found.as_slice() {
+        [] => None,
+        [only] => Some(unordered(only)),
+        many => Some(sorted(many.iter().map(|value| unordered(value)).collect())),
+    }
+}
+
+/// Lists in one order: services give sets (tags, rules, members) in any. Depth is bounded by the parsers.
+pub(super) fn unordered(value: &Value) -> Value {
+    match value {
+        Value::List(items) => sorted(items.iter().map(unordered).collect()),
+        Value::Map(members) => {
+            Value::Map(members.iter().map(|(name, value)| (name.clone(), unordered(value))).collect())
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Number(_)
+        | Value::Text(_)
+        | Value::Bytes(_) => value.clone(),
+    }
+}
+
+fn sorted(mut items: Vec<Value>) -> Value {
+    items.sort();
+    Value::List(items)
+}
+
+/// Scalars as they are, lists of scalars joined, anything deeper as its size.
+fn shown(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::List(items) if items.is_empty() => return None,
+        Value::List(items) => match items.iter().map(path::scalar).collect::<Option<Vec<_>>>() {
+            Some(texts) => texts.join(", "),
+            None => format!("{} entries", items.len()),
+        },
+        Value::Map(members) if members.is_empty() => return None,
+        Value::Map(members) => {
+            let named = members.iter().map(|(name, value)| Some(format!("{name} {}", path::scalar(value)?)));
+            named.collect::<Option<Vec<_>>>().map_or_else(|| format!("{} members", members.len()), |all| all.join(", "))
+        }
+        Value::Null => return None,
+        Value::Bool(_) | Value::Int(_) | Value::Number(_) | Value::Text(_) | Value::Bytes(_) => path::scalar(value)?,
+    };
+    Some(sanitize(&text, FACT_LENGTH_MAX))
+}

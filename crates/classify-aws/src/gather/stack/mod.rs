@@ -1,0 +1,727 @@
+//! CloudFormation: what deleting, creating or updating a stack, or executing a change set, would do to each resource.
+//! A change set is taken at its word where it says whether a resource is replaced; where it does not, the two templates
+//! are compared. What cannot be listed stays unknown, and the outer `execute` stands.
+
+mod diff;
+mod inner;
+mod kinds;
+mod template;
+
+use std::collections::BTreeMap;
+
+use model::{Effect, EffectSet, InnerAction, Observation, Timestamp, Value, sanitize};
+
+use crate::call::Call;
+
+use super::{
+    Gathered, Pin,
+    answer::{self, Answer, ReadAnswer},
+    ask,
+    inverse::Undoing,
+    observe::unordered,
+    path,
+};
+use diff::{Difference, Parameters};
+use template::Template;
+
+const SERVICE: &str = "cloudformation";
+/// Pages of resources or changes that are followed.
+const PAGES_MAX: usize = 6;
+const INNER_MAX: usize = 500;
+/// What `UpdateStack` takes inline.
+const TEMPLATE_BODY_MAX: usize = 51_200;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operation {
+    Delete,
+    Create,
+    Update,
+    CreateChangeSet,
+    ExecuteChangeSet,
+    DeleteChangeSet,
+}
+
+impl Operation {
+    fn named(service: &str, name: &str) -> Option<Self> {
+        if service != SERVICE {
+            return None;
+        }
+        Some(match name {
+            "DeleteStack" => Self::Delete,
+            "CreateStack" => Self::Create,
+            "UpdateStack" => Self::Update,
+            "CreateChangeSet" => Self::CreateChangeSet,
+            "ExecuteChangeSet" => Self::ExecuteChangeSet,
+            "DeleteChangeSet" => Self::DeleteChangeSet,
+            _ => return None,
+        })
+    }
+}
+
+pub(super) fn has_inverse(service: &str, name: &str) -> bool {
+    match Operation::named(service, name) {
+        Some(Operation::Create | Operation::CreateChangeSet | Operation::ExecuteChangeSet) => true,
+        Some(Operation::Delete | Operation::Update | Operation::DeleteChangeSet) | None => false,
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ask {
+    Stack,
+    Resources(Option<String>),
+    Template,
+    ChangeSet(Option<String>),
+    ChangeSetTemplate,
+}
+
+#[derive(Debug)]
+pub(super) struct StackGathering {
+    operation: Operation,
+    region: String,
+    given: Value,
+    queue: Vec<Ask>,
+    asked: Vec<Ask>,
+    stack: Option<Answer>,
+    resources: Paged,
+    template: Option<Answer>,
+    change_set: Option<Answer>,
+    changes: Paged,
+    change_set_template: Option<Answer>,
+    known_templates: BTreeMap<String, String>,
+}
+
+/// A list read page by page.
+#[derive(Debug, Default)]
+struct Paged {
+    items: Vec<Value>,
+    pages: usize,
+    /// Why the list is not whole.
+    broken: Option<String>,
+}
+
+impl StackGathering {
+    pub(super) fn of(service: &str, operation: &str, region: &str, given: &Value) -> Option<Self> {
+        let operation = Operation::named(service, operation)?;
+        let queue = match operation {
+            Operation::Delete | Operation::Update => vec![Ask::Stack, Ask::Resources(None), Ask::Template],
+            Operation::Create => vec![Ask::Stack],
+            Operation::CreateChangeSet => vec![Ask::Stack, Ask::Template],
+            Operation::ExecuteChangeSet | Operation::DeleteChangeSet => vec![Ask::ChangeSet(None)],
+        };
+        Some(Self {
+            operation,
+            region: region.to_owned(),
+            given: given.clone(),
+            queue,
+            asked: Vec::new(),
+            stack: None,
+            resources: Paged::default(),
+            template: None,
+            change_set: None,
+            changes: Paged::default(),
+            change_set_template: None,
+            known_templates: BTreeMap::new(),
+        })
+    }
+
+    pub(super) fn know(&mut self, change_set: &str, template: &str) {
+        self.known_templates.insert(change_set.to_owned(), template.to_owned());
+    }
+
+    pub(super) fn want(&mut self) -> Vec<Call> {
+        let queue = std::mem::take(&mut self.queue);
+        let mut calls = Vec::new();
+        for ask in queue {
+            // Nothing is asked of a stack that is not named: the answer would be of all stacks.
+            if let Some(call) = self.call(&ask) {
+                calls.push(call);
+                self.asked.push(ask);
+            }
+        }
+        calls
+    }
+
+    fn call(&self, ask: &Ask) -> Option<Call> {
+        let (operation, members) = match ask {
+            Ask::Stack => ("DescribeStacks", vec![("StackName", self.stack_name()?)]),
+            Ask::Resources(token) => {
+                let mut members = vec![("StackName", self.stack_name()?)];
+                members.extend(token.clone().map(|token| ("NextToken", token)));
+                ("ListStackResources", members)
+            }
+            Ask::Template => {
+                ("GetTemplate", vec![("StackName", self.stack_name()?), ("TemplateStage", "Original".to_owned())])
+            }
+            Ask::ChangeSet(token) => {
+                let mut members = self.change_set_members()?;
+                members.extend(token.clone().map(|token| ("NextToken", token)));
+                ("DescribeChangeSet", members)
+            }
+            Ask::ChangeSetTemplate => {
+                let mut members = vec![("TemplateStage", "Original".to_owned())];
+                members.extend(self.change_set_members()?);
+                members.retain(|(name, _)| *name != "StackName");
+                members.push(("StackName", self.stack_name()?));
+                ("GetTemplate", members)
+            }
+        };
+        let members = members.into_iter().map(|(name, value)| (name.to_owned(), Value::Text(value))).collect();
+        Some(ask::call(SERVICE, operation, &self.region, members))
+    }
+
+    fn change_set_members(&self) -> Option<Vec<(&'static str, String)>> {
+        // Once resolved, always by its ARN: a name can be given to another change set between two reads.
+        let resolved = self.change_set_text("ChangeSetId");
+        let name = resolved.or_else(|| path::text(&self.given, "ChangeSetName")).filter(|name| !name.is_empty())?;
+        let mut members = vec![("ChangeSetName", name)];
+        members.extend(self.stack_name().map(|stack| ("StackName", stack)));
+        Some(members)
+    }
+
+    fn stack_name(&self) -> Option<String> {
+        self.change_set_text("StackId")
+            .or_else(|| self.stack_text("StackId"))
+            .or_else(|| path::text(&self.given, "StackName"))
+            .filter(|name| !name.is_empty())
+    }
+
+    fn change_set_text(&self, path: &str) -> Option<String> {
+        found(self.change_set.as_ref()).and_then(|value| path::text(value, path))
+    }
+
+    fn stack_text(&self, path: &str) -> Option<String> {
+        found(self.stack.as_ref()).and_then(|value| path::text(value, path))
+    }
+
+    pub(super) fn take(&mut self, answers: &[ReadAnswer]) {
+        let absent = ["ValidationError~does not exist".to_owned(), "ChangeSetNotFound".to_owned()];
+        for (nth, ask) in std::mem::take(&mut self.asked).into_iter().enumerate() {
+            let answer = answers
+                .get(nth)
+                .map_or_else(|| Answer::Failed("not answered".to_owned()), |raw| answer::read(raw, &absent));
+            match ask {
+                Ask::Stack => self.stack = Some(only_stack(answer)),
+                Ask::Template => self.template = Some(answer),
+                Ask::ChangeSetTemplate => self.change_set_template = Some(answer),
+                Ask::Resources(_) => {
+                    if let Some(token) = self.resources.take(&answer, "StackResourceSummaries") {
+                        self.queue.push(Ask::Resources(Some(token)));
+                    }
+                }
+                Ask::ChangeSet(token) => self.take_change_set(answer, token.is_none()),
+            }
+        }
+    }
+
+    fn take_change_set(&mut self, answer: Answer, is_first: bool) {
+        if let Some(token) = self.changes.take(&answer, "Changes") {
+            self.queue.push(Ask::ChangeSet(Some(token)));
+        }
+        if !is_first {
+            return;
+        }
+        let is_found = matches!(answer, Answer::Found(_));
+        self.change_set = Some(answer);
+        if is_found && self.operation == Operation::ExecuteChangeSet {
+            self.queue.extend([Ask::Stack, Ask::Resources(None), Ask::Template]);
+            let known = self.change_set_text("ChangeSetId").is_some_and(|id| self.known_templates.contains_key(&id));
+            if !known {
+                self.queue.push(Ask::ChangeSetTemplate);
+            }
+        }
+    }
+
+    pub(super) fn finish(&self, at: Timestamp) -> (Gathered, Option<Undoing>) {
+        let mut found = Found::default();
+        match self.operation {
+            Operation::Delete => self.delete(&mut found),
+            Operation::Create => self.create(&mut found),
+            Operation::Update => found.unknown("what an update changes is not listed before it runs; use a change set"),
+            Operation::CreateChangeSet => self.create_change_set(&mut found),
+            Operation::ExecuteChangeSet => self.execute_change_set(&mut found),
+            Operation::DeleteChangeSet => {}
+        }
+        if found.inner.len() > INNER_MAX {
+            found.inner.truncate(INNER_MAX);
+            found.unknown("there are more inner actions than are listed");
+            found.listed = false;
+            found.destroys = true;
+        }
+        let observation = self.observe(at, &mut found);
+        let undo = found.undo.take();
+        let effects = found.effects();
+        (Gathered { observation, undo: None, effects, pins: self.pins(), unknowns: found.unknowns }, undo)
+    }
+
+    fn pins(&self) -> Vec<Pin> {
+        let Some(id) = self.change_set_text("ChangeSetId") else { return Vec::new() };
+        vec![Pin { parameter: "ChangeSetName".to_owned(), value: id }]
+    }
+
+    fn observe(&self, at: Timestamp, found: &mut Found) -> Option<Observation> {
+        let mut facts = Vec::new();
+        let mut projection = BTreeMap::new();
+        for (name, answer) in [("stack", &self.stack), ("change set", &self.change_set)] {
+            let kept: &[&str] = if name == "stack" { &STACK_KEPT } else { &CHANGE_SET_KEPT };
+            match answer {
+                None => {}
+                Some(Answer::Absent) => {
+                    facts.push((name.to_owned(), "absent".to_owned()));
+                    projection.insert(name.to_owned(), Value::text("absent"));
+                }
+                Some(Answer::Failed(why)) => found.unknown(&format!("the {name} could not be read: {why}")),
+                Some(Answer::Found(value)) => {
+                    projection.insert(name.to_owned(), keep(value, kept, &mut facts));
+                }
+            }
+        }
+        if projection.is_empty() {
+            return None;
+        }
+        if let Some(template) = found_text(self.template.as_ref(), "TemplateBody") {
+            let digest = model::Digest::of(template.as_bytes());
+            facts.push(("template".to_owned(), format!("sha256:{}", digest.short())));
+            projection.insert("template".to_owned(), digest.into());
+        }
+        if let Some(template) = self.new_template() {
+            let digest = model::Digest::of(template.as_bytes());
+            facts.push(("change set's template".to_owned(), format!("sha256:{}", digest.short())));
+            projection.insert("change set's template".to_owned(), digest.into());
+        }
+        if self.resources.pages > 0 {
+            facts.push(("resources".to_owned(), self.resources.items.len().to_string()));
+            let kept = self.resources.items.iter().map(|item| {
+                keep(item, &["LogicalResourceId", "PhysicalResourceId", "ResourceType", "ResourceStatus"], &mut vec![])
+            });
+            projection.insert("resources".to_owned(), unordered(&Value::List(kept.collect())));
+        }
+        if self.changes.pages > 0 {
+            projection.insert("changes".to_owned(), unordered(&Value::List(self.changes.items.clone())));
+        }
+        Some(Observation {
+            at,
+            facts,
+            fingerprint: Observation::fingerprint_of(&Value::Map(projection)),
+            inner: std::mem::take(&mut found.inner),
+            unknowns: found.unknowns.clone(),
+        })
+    }
+
+    /// Every resource goes, unless its deletion policy keeps it; the stack itself always does.
+    fn delete(&self, found: &mut Found) {
+        found.destroys = true;
+        match &self.stack {
+            Some(Answer::Found(_)) => {}
+            Some(Answer::Absent) => return,
+            Some(Answer::Failed(_)) | None => return found.not_listed("the stack could not be read"),
+        }
+        if let Some(why) = &self.resources.broken {
+            found.not_listed(&format!("the stack's resources could not all be read: {why}"));
+        }
+        let template = found_text(self.template.as_ref(), "TemplateBody").and_then(|text| Template::parse(&text));
+        if template.is_none() {
+            found.unknown("the template could not be read, so every resource counts as deleted");
+        }
+        for item in &self.resources.items {
+            let Some(resource) = inner::Resource::of(item) else {
+                found.not_listed("a resource of the stack is not understood");
+                continue;
+            };
+            if resource.status == "DELETE_COMPLETE" {
+                continue;
+            }
+            let policy = template.as_ref().and_then(|template| inner::deletion_policy(template, &resource));
+            if resource.kind == "AWS::CloudFormation::Stack" {
+                found.unknown(&format!("what the nested stack {} holds is not listed", resource.logical));
+            }
+            found.inner.extend(inner::deleted(&resource, policy));
+        }
+    }
+
+    fn create(&self, found: &mut Found) {
+        let Some(template) = path::text(&self.given, "TemplateBody") else {
+            return found.not_listed("the template is not in the request, so what it creates is not known");
+        };
+        let Some(template) = Template::parse(&template) else {
+            return found.not_listed("the template could not be read, so what it creates is not known");
+        };
+        found.listed = true;
+        if template.transforms {
+            found.not_listed("the template has macros, so what it creates is not known");
+        }
+        for (name, definition) in &template.resources {
+            let properties: Vec<&str> = definition.properties.keys().map(String::as_str).collect();
+            found.add(inner::created(name, &definition.kind, Some(&properties)));
+        }
+        if path::text(&self.given, "RoleARN").is_some() {
+            found.role();
+        }
+        if matches!(self.stack, Some(Answer::Absent)) {
+            found.undo = self.delete_stack(path::text(&self.given, "StackName"));
+        }
+    }
+
+    /// Inert until executed; only a macro would run now.
+    fn create_change_set(&self, found: &mut Found) {
+        let text = match path::text(&self.given, "UsePreviousTemplate").as_deref() {
+            Some("true") => found_text(self.template.as_ref(), "TemplateBody"),
+            Some(_) | None => path::text(&self.given, "TemplateBody"),
+        };
+        match text.and_then(|text| Template::parse(&text)) {
+            None => found.not_listed("the change set's template could not be read"),
+            Some(template) if template.transforms => {
+                found.not_listed("the change set's template has macros, which run when it is created");
+            }
+            Some(_) => {
+                found.listed = true;
+                found.writes = true;
+            }
+        }
+        if path::text(&self.given, "RoleARN").is_some() {
+            found.role();
+        }
+        let names = (path::text(&self.given, "StackName"), path::text(&self.given, "ChangeSetName"));
+        let is_named = |status: &str| self.stack_text("StackStatus").as_deref() == Some(status);
+        match (&self.stack, names) {
+            // Creating a change set for a new stack makes an empty stack in review.
+            (Some(Answer::Absent), (stack, _)) => found.undo = self.delete_stack(stack),
+            (Some(Answer::Found(_)), (Some(stack), Some(name))) if !is_named("DELETE_COMPLETE") => {
+                let members = [("StackName", stack), ("ChangeSetName", name.clone())];
+                found.undo = Some(self.undoing("DeleteChangeSet", &name, true, members.into()));
+            }
+            (Some(Answer::Found(_) | Answer::Failed(_)) | None, _) => {}
+        }
+    }
+
+    fn execute_change_set(&self, found: &mut Found) {
+        let Some(change_set) = crate::gather::stack::found(self.change_set.as_ref()) else {
+            return found.not_listed("the change set could not be read");
+        };
+        if let Some(why) = &self.changes.broken {
+            found.not_listed(&format!("the change set's changes could not all be read: {why}"));
+            found.destroys = true;
+        }
+        let compared = self.compare(change_set);
+        let is_told = self.changes.items.iter().any(|change| path::text(change, "ResourceChange.Replacement").is_some());
+        found.listed = self.changes.broken.is_none();
+        let mut named = std::collections::BTreeSet::new();
+        for item in &self.changes.items {
+            let Some(change) = inner::Change::of(item) else {
+                found.not_listed("a change of the change set is not understood");
+                found.destroys = true;
+                continue;
+            };
+            named.insert(change.logical.clone());
+            if change.kind == "AWS::CloudFormation::Stack" {
+                found.not_listed(&format!("what changes in the nested stack {} is not listed", change.logical));
+            }
+            let difference = compared.as_ref().ok().and_then(|all| all.get(&change.logical));
+            found.add(inner::changed(&change, difference, self.new_definition(&change.logical).as_deref()));
+        }
+        match &compared {
+            Err(why) if !is_told => {
+                found.unknown(why);
+                // Without the templates nothing shows that the list is whole.
+                found.destroys = true;
+            }
+            Ok(differences) if !is_told => {
+                for (logical, difference) in differences.iter().filter(|(name, _)| !named.contains(*name)) {
+                    found.add(self.unlisted(logical, difference));
+                }
+            }
+            Ok(_) | Err(_) => {}
+        }
+        if self.change_set_text("Status").is_some_and(|status| status != "CREATE_COMPLETE") {
+            found.unknown("the change set is not complete");
+        }
+        if found.inner.is_empty() {
+            // Outputs, exports or nothing at all.
+            found.writes = true;
+        }
+        if found.listed && !found.effects().is_none_or(|effects| effects.contains(Effect::Destroy)) {
+            match self.put_back(change_set) {
+                Ok(undo) => found.undo = Some(undo),
+                Err(why) => found.unknown(&format!("undo not captured: {why}")),
+            }
+        }
+    }
+
+    /// A difference that the change set does not mention.
+    fn unlisted(&self, logical: &str, difference: &Difference) -> InnerAction {
+        let kind = |template: Option<Template>| template.and_then(|mut template| template.resources.remove(logical));
+        let definition = match difference {
+            Difference::Removed => {
+                kind(found_text(self.template.as_ref(), "TemplateBody").and_then(|text| Template::parse(&text)))
+            }
+            Difference::Added | Difference::Modified { .. } => {
+                kind(self.new_template().and_then(|text| Template::parse(&text)))
+            }
+        };
+        let kind = definition.map_or_else(String::new, |definition| definition.kind);
+        inner::differs(logical, &kind, &self.physical(logical), difference)
+    }
+
+    fn physical(&self, logical: &str) -> String {
+        let of = |item: &&Value| path::text(item, "LogicalResourceId").as_deref() == Some(logical);
+        let item = self.resources.items.iter().find(of);
+        item.and_then(|item| path::text(item, "PhysicalResourceId")).unwrap_or_else(|| logical.to_owned())
+    }
+
+    fn new_definition(&self, logical: &str) -> Option<Vec<String>> {
+        let template = Template::parse(&self.new_template()?)?;
+        Some(template.resources.get(logical)?.properties.keys().cloned().collect())
+    }
+
+    fn new_template(&self) -> Option<String> {
+        let id = self.change_set_text("ChangeSetId")?;
+        self.known_templates
+            .get(&id)
+            .cloned()
+            .or_else(|| found_text(self.change_set_template.as_ref(), "TemplateBody"))
+    }
+
+    fn compare(&self, change_set: &Value) -> Result<BTreeMap<String, Difference>, String> {
+        let parse = |text: Option<String>| text.and_then(|text| Template::parse(&text));
+        let new = parse(self.new_template()).ok_or("the change set's template could not be read")?;
+        // A new stack is in review: it has no template yet.
+        let old = match self.stack_text("StackStatus").as_deref() {
+            Some("REVIEW_IN_PROGRESS") => Template::parse("{\"Resources\":{}}"),
+            Some(_) => parse(found_text(self.template.as_ref(), "TemplateBody")),
+            None => None,
+        };
+        let old = old.ok_or("the stack's template could not be read")?;
+        if old.transforms || new.transforms {
+            return Err("the templates have macros and cannot be compared".to_owned());
+        }
+        let stack = found(self.stack.as_ref()).ok_or("the stack could not be read")?;
+        let differences = diff::differences(&old, &new, &parameters(stack), &parameters(change_set));
+        // An upstream that gives the stack's own template for the change set's would make every change look like none.
+        let unexplained = self.changes.items.iter().filter_map(|item| inner::Change::of(item)).find(|change| {
+            !differences.contains_key(&change.logical)
+        });
+        match unexplained {
+            Some(change) => Err(format!(
+                "the templates do not show what changes in {}: the change set's may not be what was read",
+                sanitize(&change.logical, 80)
+            )),
+            None => Ok(differences),
+        }
+    }
+
+    /// The previous template with the previous parameters.
+    fn put_back(&self, change_set: &Value) -> Result<Undoing, String> {
+        let stack = found(self.stack.as_ref()).ok_or("the stack could not be read")?;
+        let name = self.stack_name().ok_or("the stack has no name")?;
+        if path::text(stack, "StackStatus").as_deref() == Some("REVIEW_IN_PROGRESS") {
+            return self.delete_stack(Some(name)).ok_or_else(|| "the stack has no name".to_owned());
+        }
+        let template = found_text(self.template.as_ref(), "TemplateBody").ok_or("the template could not be read")?;
+        if template.len() > TEMPLATE_BODY_MAX {
+            return Err("the template is larger than an update takes inline".to_owned());
+        }
+        let mut members = vec![("StackName".to_owned(), name.clone()), ("TemplateBody".to_owned(), template)];
+        if parameters(change_set).values().any(Option::is_none) {
+            return Err("a parameter's value is hidden".to_owned());
+        }
+        for ((name, value), nth) in parameters(stack).into_iter().zip(1_usize..) {
+            let value = value.ok_or_else(|| format!("the value of parameter {name} is hidden"))?;
+            members.push((format!("Parameters.member.{nth}.ParameterKey"), name));
+            members.push((format!("Parameters.member.{nth}.ParameterValue"), value));
+        }
+        for (path, place) in [("Capabilities", "Capabilities"), ("NotificationARNs", "NotificationARNs")] {
+            let all: Vec<_> = path::select(stack, path).into_iter().flat_map(path::items).collect();
+            for (value, nth) in all.into_iter().filter_map(path::scalar).zip(1_usize..) {
+                members.push((format!("{place}.member.{nth}"), value));
+            }
+        }
+        let tags: Vec<_> = path::select(stack, "Tags").into_iter().flat_map(path::items).collect();
+        for (tag, nth) in tags.into_iter().zip(1_usize..) {
+            let (key, value) = (path::text(tag, "Key").ok_or("a tag has no key")?, path::text(tag, "Value"));
+            members.push((format!("Tags.member.{nth}.Key"), key));
+            members.push((format!("Tags.member.{nth}.Value"), value.unwrap_or_default()));
+        }
+        if let Some(role) = path::text(stack, "RoleARN") {
+            members.push(("RoleARN".to_owned(), role));
+        }
+        let adds = self
+            .changes
+            .items
+            .iter()
+            .any(|change| path::text(change, "ResourceChange.Action").as_deref() == Some("Add"));
+        Ok(self.undoing("UpdateStack", &name, adds, members))
+    }
+
+    fn delete_stack(&self, name: Option<String>) -> Option<Undoing> {
+        let name = name?;
+        Some(self.undoing("DeleteStack", &name, true, [("StackName", name.clone())].into()))
+    }
+
+    fn undoing<K: Into<String>>(
+        &self,
+        operation: &str,
+        target: &str,
+        removes_created: bool,
+        members: Vec<(K, String)>,
+    ) -> Undoing {
+        let members = members.into_iter().map(|(name, value)| (name.into(), Value::Text(value))).collect();
+        let purpose = if removes_created { "remove what was created" } else { "put back the state before" };
+        Undoing {
+            summary: format!("{purpose}: {SERVICE}:{operation} ({})", sanitize(target, 200)),
+            call: ask::call(SERVICE, operation, &self.region, members),
+            removes_created,
+        }
+    }
+}
+
+const STACK_KEPT: [&str; 13] = [
+    "StackId",
+    "StackName",
+    "StackStatus",
+    "ChangeSetId",
+    "EnableTerminationProtection",
+    "DisableRollback",
+    "RoleARN",
+    "ParentId",
+    "RootId",
+    "Parameters",
+    "Tags",
+    "Capabilities",
+    "NotificationARNs",
+];
+
+const CHANGE_SET_KEPT: [&str; 12] = [
+    "ChangeSetId",
+    "ChangeSetName",
+    "StackId",
+    "Status",
+    "ExecutionStatus",
+    "Parameters",
+    "Tags",
+    "Capabilities",
+    "NotificationARNs",
+    "OnStackFailure",
+    "ImportExistingResources",
+    "RollbackConfiguration",
+];
+
+/// Scalars are shown; parameters and what else is nested only count.
+fn keep(value: &Value, paths: &[&str], facts: &mut Vec<(String, String)>) -> Value {
+    let mut kept = BTreeMap::new();
+    for path in paths {
+        let found = path::select(value, path);
+        let Some(first) = found.first() else { continue };
+        if let Some(text) = path::scalar(first) {
+            facts.push(((*path).to_owned(), sanitize(&text, 200)));
+        }
+        kept.insert((*path).to_owned(), unordered(first));
+    }
+    Value::Map(kept)
+}
+
+/// What was found out, and how far it can be trusted to be all.
+#[derive(Debug, Default)]
+struct Found {
+    inner: Vec<InnerAction>,
+    unknowns: Vec<String>,
+    listed: bool,
+    /// Effects beside those of the inner actions.
+    destroys: bool,
+    privileges: bool,
+    writes: bool,
+    undo: Option<Undoing>,
+}
+
+impl Found {
+    fn add(&mut self, action: InnerAction) {
+        self.inner.push(action);
+    }
+
+    fn unknown(&mut self, what: &str) {
+        self.unknowns.push(what.to_owned());
+    }
+
+    fn not_listed(&mut self, why: &str) {
+        self.listed = false;
+        self.unknown(why);
+    }
+
+    /// The stack acts with a role that the caller hands it.
+    fn role(&mut self) {
+        self.privileges = true;
+    }
+
+    fn effects(&self) -> Option<EffectSet> {
+        if !self.listed {
+            return None;
+        }
+        let beside = [
+            (self.writes, Effect::Write),
+            (self.privileges, Effect::Privilege),
+            (self.destroys, Effect::Destroy),
+        ];
+        let beside = beside.into_iter().filter(|(holds, _)| *holds).map(|(_, effect)| EffectSet::of(effect));
+        self.inner.iter().map(|action| action.effects).chain(beside).reduce(EffectSet::union)
+    }
+}
+
+impl Paged {
+    /// The token of the next page, where there is one to be read.
+    fn take(&mut self, answer: &Answer, path: &str) -> Option<String> {
+        self.pages += 1;
+        match answer {
+            Answer::Found(value) => {
+                self.items.extend(path::select(value, path).into_iter().flat_map(path::items).cloned());
+                let token = path::text(value, "NextToken")?;
+                if self.pages >= PAGES_MAX || self.items.len() > INNER_MAX {
+                    self.broken = Some("there are too many".to_owned());
+                    return None;
+                }
+                Some(token)
+            }
+            Answer::Absent => {
+                self.broken = Some("they are gone".to_owned());
+                None
+            }
+            Answer::Failed(why) => {
+                self.broken = Some(why.clone());
+                None
+            }
+        }
+    }
+}
+
+fn found(answer: Option<&Answer>) -> Option<&Value> {
+    match answer {
+        Some(Answer::Found(value)) => Some(value),
+        Some(Answer::Absent | Answer::Failed(_)) | None => None,
+    }
+}
+
+fn found_text(answer: Option<&Answer>, path: &str) -> Option<String> {
+    found(answer).and_then(|value| path::text(value, path))
+}
+
+/// The one stack of a `DescribeStacks`; a stack that was deleted is not there.
+fn only_stack(answer: Answer) -> Answer {
+    let Answer::Found(value) = answer else { return answer };
+    let stacks: Vec<_> = path::select(&value, "Stacks").into_iter().flat_map(path::items).collect();
+    match stacks.as_slice() {
+        [stack] if path::text(stack, "StackStatus").as_deref() == Some("DELETE_COMPLETE") => Answer::Absent,
+        [stack] => Answer::Found((*stack).clone()),
+        [] => Answer::Absent,
+        _ => Answer::Failed("several stacks answer to the name".to_owned()),
+    }
+}
+
+/// Masked values are not known.
+fn parameters(of: &Value) -> Parameters {
+    path::select(of, "Parameters")
+        .into_iter()
+        .flat_map(path::items)
+        .filter_map(|parameter| {
+            let value = path::text(parameter, "ParameterValue").unwrap_or_default();
+            let is_masked = !value.is_empty() && value.chars().all(|character| character == '*');
+            Some((path::text(parameter, "ParameterKey")?, (!is_masked).then_some(value)))
+        })
+        .collect()
+}
