@@ -1,0 +1,152 @@
+//! From bytes to entries: each must be the one way in which its event is written, and none may be there twice.
+
+use std::collections::HashMap;
+
+use model::{Entry, EntryId};
+
+use crate::{Code, report::Findings};
+
+/// An entry at its place in the log; entries that cannot be read are left out.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) index: u64,
+    pub(crate) entry: Entry,
+}
+
+impl Placed {
+    pub(crate) fn detail(&self, key: &str) -> Option<&str> {
+        self.entry.detail.get(key).map(String::as_str)
+    }
+}
+
+pub(crate) fn parse(entries: &[Vec<u8>], findings: &mut Findings) -> Vec<Placed> {
+    let mut seen: HashMap<EntryId, u64> = HashMap::new();
+    let mut placed = Vec::with_capacity(entries.len());
+    for (index, bytes) in (0..).zip(entries) {
+        match read(bytes) {
+            Ok(entry) => {
+                if let Some(first) = seen.insert(entry.id, index) {
+                    let message =
+                        format!("entry {index} has the id {}, which entry {first} has already", entry.id);
+                    findings.add(Code::EntryRepeated, Some(index), message);
+                }
+                placed.push(Placed { index, entry });
+            }
+            Err((code, why)) => findings.add(code, Some(index), format!("entry {index} {why}")),
+        }
+    }
+    placed
+}
+
+fn read(bytes: &[u8]) -> Result<Entry, (Code, String)> {
+    if bytes.len() > Entry::MAX_BYTES {
+        return Err((Code::EntryMalformed, format!("has {} bytes, more than an entry can", bytes.len())));
+    }
+    let entry: Entry = serde_json::from_slice(bytes)
+        .map_err(|err| (Code::EntryMalformed, format!("cannot be read as an entry: {err}")))?;
+    if entry.schema != Entry::SCHEMA {
+        let why = format!("says it is {}; this verifier reads {}", entry.schema, Entry::SCHEMA);
+        return Err((Code::EntryMalformed, why));
+    }
+    let again = serde_json::to_vec(&entry).map_err(|err| (Code::EntryMalformed, err.to_string()))?;
+    if again != bytes {
+        let at = again.iter().zip(bytes).position(|(ours, theirs)| ours != theirs).unwrap_or(again.len());
+        let why = format!("is not written as its event is written: the bytes differ from byte {at} on");
+        return Err((Code::EntryNotCanonical, why));
+    }
+    Ok(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use model::{EntryKind, Timestamp};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry() -> String {
+        let mut entry = Entry::new(EntryId::new(1, [1; 10]), Timestamp::from_seconds(1), EntryKind::Alarm);
+        entry.detail.insert("a".into(), "b".into());
+        serde_json::to_string(&entry).unwrap()
+    }
+
+    fn check(text: &str, expected: &Expect) {
+        expected.assert_eq(
+            &read(text.as_bytes()).map_or_else(|(code, why)| format!("{code}: {why}"), |_| "read".into()),
+        );
+    }
+
+    #[test]
+    fn an_event_is_written_in_one_way() {
+        let text = entry();
+        check(&text, &expect!["read"]);
+        check(
+            &format!(" {text}"),
+            &expect![
+                "entry_not_canonical: is not written as its event is written: the bytes differ from byte 0 on"
+            ],
+        );
+        check(
+            &text.replace("\"a\":\"b\"", "\"a\":\"x\",\"a\":\"b\""),
+            &expect![
+                "entry_not_canonical: is not written as its event is written: the bytes differ from byte 145 on"
+            ],
+        );
+        check(
+            &text.replace("\"detail\"", "\"more\":1,\"detail\""),
+            &expect![
+                "entry_not_canonical: is not written as its event is written: the bytes differ from byte 131 on"
+            ],
+        );
+        check(
+            &text.replace("\"b\"", "\"\\u0062\""),
+            &expect![
+                "entry_not_canonical: is not written as its event is written: the bytes differ from byte 145 on"
+            ],
+        );
+        check(
+            &text.replace(".000Z", "Z"),
+            &expect![
+                "entry_not_canonical: is not written as its event is written: the bytes differ from byte 96 on"
+            ],
+        );
+        check(
+            &text.replace("entry/v1", "entry/v2"),
+            &expect![
+                "entry_malformed: says it is countersign.entry/v2; this verifier reads countersign.entry/v1"
+            ],
+        );
+        check(
+            &text.replace("alarm", "alert"),
+            &expect![
+                "entry_malformed: cannot be read as an entry: unknown variant `alert`, expected one of `genesis`, `bundle_adopted`, `session_issued`, `session_stopped`, `reads_admitted`, `action_allowed`, `action_denied`, `change_held`, `change_judged`, `approval_given`, `approval_refused`, `change_rejected`, `change_reopened`, `change_withdrawn`, `change_expired`, `permit_issued`, `outcome_recorded`, `outcome_unknown`, `authentication_failed`, `alarm` at line 1 column 117"
+            ],
+        );
+        check(
+            "{}",
+            &expect![
+                "entry_malformed: cannot be read as an entry: missing field `schema` at line 1 column 2"
+            ],
+        );
+        check(
+            &"[".repeat(60_000),
+            &expect![
+                "entry_malformed: cannot be read as an entry: invalid type: sequence, expected a string at line 1 column 1"
+            ],
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), at in 0usize..300, byte: u8) {
+            prop_assert!(read(&bytes).is_err());
+            let mut changed = entry().into_bytes();
+            let at = at % changed.len();
+            changed[at] = byte;
+            if let Ok(entry) = read(&changed) {
+                prop_assert_eq!(serde_json::to_vec(&entry).unwrap(), changed);
+            }
+        }
+    }
+}

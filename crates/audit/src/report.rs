@@ -1,0 +1,204 @@
+//! What an audit says: the contract `{ok, authenticated, entries, checkpoint, problems[]}`.
+
+use std::fmt;
+
+use model::sanitize;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// No problem was found.
+    pub ok: bool,
+    /// The genesis fingerprint was given, and is this log's.
+    pub authenticated: bool,
+    pub entries: u64,
+    /// The newest checkpoint, where its signature holds.
+    pub checkpoint: Option<CheckpointView>,
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointView {
+    pub origin: String,
+    pub size: u64,
+    /// Base64, as in the checkpoint itself.
+    pub root: String,
+}
+
+/// One contradiction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    pub code: Code,
+    /// The entry it is known to lie in, counted from 0.
+    pub entry: Option<u64>,
+    /// What contradicts what, for people.
+    pub message: String,
+}
+
+impl Report {
+    /// Adds what somebody else found, such as damage to the files that the entries were read from.
+    pub fn add(&mut self, code: Code, entry: Option<u64>, message: &str) {
+        self.ok = false;
+        self.problems.push(Problem { code, entry, message: sanitize(message, MAX_MESSAGE) });
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident $text:literal,)*) => {
+        /// What kind of contradiction; stable, for scripts.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Code {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl Code {
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A file of the log is damaged or missing; reported by whoever read it.
+    FileDamaged "file_damaged",
+    GenesisUnreadable "genesis_unreadable",
+    /// The fingerprint is not the expected one.
+    GenesisDiffers "genesis_differs",
+    GenesisKey "genesis_key",
+    /// The first entry does not stand for this genesis, or there is another genesis later.
+    GenesisEntry "genesis_entry",
+    /// The log's newest checkpoint is missing, malformed or not signed by its key.
+    CheckpointInvalid "checkpoint_invalid",
+    /// The checkpoint covers more entries than there are.
+    EntriesMissing "entries_missing",
+    /// There are entries that no checkpoint covers.
+    EntriesUnsigned "entries_unsigned",
+    /// The entries have another root than the one signed for.
+    EntriesAltered "entries_altered",
+    HeldInvalid "held_invalid",
+    /// A checkpoint that left the building covers more than the log admits to.
+    HistoryTruncated "history_truncated",
+    /// A checkpoint that left the building, or one in a signed statement, is of another history.
+    HistoryRewritten "history_rewritten",
+    EntryMalformed "entry_malformed",
+    /// The entry's bytes are not the ones this event is written as.
+    EntryNotCanonical "entry_not_canonical",
+    EntryRepeated "entry_repeated",
+    EntryOutOfOrder "entry_out_of_order",
+    /// Two entries give one change different digests.
+    ChangeAltered "change_altered",
+    RosterUnreadable "roster_unreadable",
+    /// A signature does not hold, or the signer is not enrolled.
+    SignatureInvalid "signature_invalid",
+    /// A signed statement says something else than the entry that carries it.
+    StatementDiffers "statement_differs",
+    PermitMalformed "permit_malformed",
+    /// Fewer verified approvals than the permit says were required.
+    PermitUnapproved "permit_unapproved",
+    PermitAfterVeto "permit_after_veto",
+    /// One step of one change was permitted twice.
+    PermitTwice "permit_twice",
+    OutcomeWithoutPermit "outcome_without_permit",
+    /// A row of the database is not as its last entry left it.
+    RowAltered "row_altered",
+    /// A row that no entry speaks of.
+    RowInserted "row_inserted",
+    /// An entry left a row that is gone.
+    RowDeleted "row_deleted",
+    RowTwice "row_twice",
+    /// There are more problems than are listed.
+    MoreProblems "more_problems",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A rewritten log has a problem in every entry; nobody reads further than this.
+const MAX_PROBLEMS: usize = 500;
+const MAX_MESSAGE: usize = 600;
+
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    problems: Vec<Problem>,
+    unlisted: u64,
+}
+
+impl Findings {
+    pub(crate) fn add(&mut self, code: Code, entry: Option<u64>, message: String) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(Problem { code, entry, message: sanitize(&message, MAX_MESSAGE) });
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    pub(crate) fn into_report(
+        self,
+        authenticated: bool,
+        entries: u64,
+        checkpoint: Option<CheckpointView>,
+    ) -> Report {
+        let ok = self.problems.is_empty();
+        let mut report = Report { ok, authenticated, entries, checkpoint, problems: self.problems };
+        if self.unlisted > 0 {
+            report.add(Code::MoreProblems, None, &format!("{} more problems are not listed", self.unlisted));
+        }
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn the_contract_in_json() {
+        let mut findings = Findings::default();
+        findings.add(Code::EntriesAltered, Some(3), "entry 3\u{1b}[2K".to_owned());
+        let checkpoint = CheckpointView { origin: "log.example/1".into(), size: 4, root: "AAAA".into() };
+        let report = findings.into_report(true, 4, Some(checkpoint));
+        expect![[r#"
+            {
+              "ok": false,
+              "authenticated": true,
+              "entries": 4,
+              "checkpoint": {
+                "origin": "log.example/1",
+                "size": 4,
+                "root": "AAAA"
+              },
+              "problems": [
+                {
+                  "code": "entries_altered",
+                  "entry": 3,
+                  "message": "entry 3\\u{1b}[2K"
+                }
+              ]
+            }"#]]
+        .assert_eq(&serde_json::to_string_pretty(&report).unwrap());
+        for code in Code::ALL {
+            assert_eq!(serde_json::to_string(code).unwrap(), format!("\"{code}\""));
+        }
+    }
+
+    #[test]
+    fn a_flood_of_problems_is_counted_not_listed() {
+        let mut findings = Findings::default();
+        for entry in 0..2000 {
+            findings.add(Code::EntryMalformed, Some(entry), String::new());
+        }
+        let report = findings.into_report(false, 2000, None);
+        assert_eq!(report.problems.len(), MAX_PROBLEMS + 1);
+        assert_eq!(report.problems.last().unwrap().message, "1500 more problems are not listed");
+    }
+}

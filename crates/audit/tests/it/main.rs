@@ -1,0 +1,13 @@
+//! Whole logs, made with real keys and signatures, then tampered with in every way we could think of: each convicted
+//! by its code, and the untouched one acquitted. `cfg(test)` tells the lints that helpers, too, are tests.
+
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod history;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod story;
+#[cfg(test)]
+mod tampered;

@@ -1,0 +1,258 @@
+//! A log that nobody tampered with, written by an engine that broke the rules.
+
+use approval::Act;
+use expect_test::{Expect, expect};
+use model::{Digest, EntryKind, Person};
+
+use crate::story::{Scribe, change, checkpoint_line, digest, name, roster, statement, time};
+
+fn check(write: impl FnOnce(&mut Scribe), expected: &Expect) {
+    let mut scribe = Scribe::new();
+    write(&mut scribe);
+    expected.assert_eq(&scribe.log().problems());
+}
+
+#[test]
+fn two_people_means_two_people() {
+    check(
+        |log| {
+            log.hold(1);
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            log.permit(1, "0", "2");
+        },
+        &expect![""],
+    );
+    check(
+        |log| {
+            log.hold(1);
+            log.approve(1, "bob");
+            log.permit(1, "0", "2");
+        },
+        &expect![
+            "permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"
+        ],
+    );
+    // The same person twice, the operator, the agent's owner: none of them is a second one.
+    let with = |second: &str| {
+        let mut log = Scribe::new();
+        log.hold(1);
+        log.approve(1, "bob");
+        log.approve(1, second);
+        log.permit(1, "0", "2");
+        log.log().problems()
+    };
+    expect![[r#"
+        permit_unapproved @4: entry 4 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob
+        permit_unapproved @4: entry 4 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob
+        permit_unapproved @4: entry 4 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"#]].assert_eq(&["bob", "alice", "dave"].map(with).join("\n"));
+    // An approval after the fact.
+    check(
+        |log| {
+            log.hold(1);
+            log.approve(1, "bob");
+            log.permit(1, "0", "2");
+            log.approve(1, "carol");
+        },
+        &expect![
+            "permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"
+        ],
+    );
+    // The permit asks for less than the change was held for.
+    check(
+        |log| {
+            log.hold(1);
+            log.approve(1, "bob");
+            log.permit(1, "0", "1");
+        },
+        &expect![[r#"
+            permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081 for 1 people, but entry 1 says it takes 2
+            permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"#]],
+    );
+}
+
+/// Approvals of something else, by an altered member of the statement each.
+#[test]
+fn only_approvals_of_this_very_matter_count() {
+    let with = |alter: fn(&mut approval::Statement)| {
+        let mut log = Scribe::new();
+        log.hold(1);
+        log.approve(1, "bob");
+        let line = checkpoint_line(&log.entries);
+        let mut said = statement(Act::Approve, "carol", change(1), digest(), line);
+        alter(&mut said);
+        log.signed(EntryKind::ApprovalGiven, 1, &said);
+        log.permit(1, "0", "2");
+        log.log().verify().problems.into_iter().map(|it| it.code.name()).collect::<Vec<_>>()
+    };
+    assert_eq!(with(|_| {}), Vec::<&str>::new());
+    let (differs, unapproved) = ("statement_differs", "permit_unapproved");
+    assert_eq!(with(|said| said.change = change(2)), [differs, unapproved]);
+    assert_eq!(with(|said| said.digest = Digest::of(b"x")), [differs, unapproved]);
+    assert_eq!(with(|said| said.bundle = Digest::of(b"x")), [differs, unapproved]);
+    assert_eq!(with(|said| said.installation = Digest::of(b"x")), [differs, unapproved]);
+    assert_eq!(with(|said| said.agent = "other".parse().unwrap()), [differs, unapproved]);
+    assert_eq!(with(|said| said.operator = name("carol")), [differs, unapproved]);
+    assert_eq!(with(|said| said.act = Act::Reject), [differs, unapproved]);
+    assert_eq!(with(|said| said.nonce = "x".into()), [unapproved]);
+    assert_eq!(with(|said| said.observed[0].fingerprint = Digest::of(b"x")), [unapproved]);
+    assert_eq!(with(|said| said.requirement = "1 other person".into()), [unapproved]);
+    assert_eq!(with(|said| said.expires_at = time(2)), [unapproved]);
+    assert_eq!(with(|said| said.checkpoint = "none".into()), [unapproved]);
+    assert_eq!(
+        with(|said| said.checkpoint = said.checkpoint.replace(" 3 ", " 2 ")),
+        ["history_rewritten", unapproved]
+    );
+    assert_eq!(
+        with(|said| said.checkpoint = said.checkpoint.replace(" 3 ", " 99 ")),
+        ["history_truncated", unapproved]
+    );
+}
+
+#[test]
+fn a_veto_closes_and_a_step_runs_once() {
+    check(
+        |log| {
+            log.hold(1);
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            log.reject(1, "dave");
+            log.permit(1, "0", "2");
+        },
+        &expect![
+            "permit_after_veto @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which entry 4 had vetoed"
+        ],
+    );
+    check(
+        |log| {
+            log.hold(1);
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            for step in ["0", "1", "0"] {
+                log.permit(1, step, "2");
+            }
+        },
+        &expect![
+            "permit_twice @6: entry 6 permits step 0 of chg-01m7xzk500040g2081040g2081, which entry 4 permitted already"
+        ],
+    );
+    check(
+        |log| log.outcome(1, "0"),
+        &expect![
+            "outcome_without_permit @1: entry 1 records an outcome of chg-01m7xzk500040g2081040g2081, which nothing permitted"
+        ],
+    );
+    check(
+        |log| {
+            log.permit(1, "0", "0");
+            log.outcome(1, "1");
+        },
+        &expect![
+            "outcome_without_permit @2: entry 2 records an outcome of chg-01m7xzk500040g2081040g2081, which nothing permitted"
+        ],
+    );
+}
+
+#[test]
+fn a_permit_says_what_it_is_for() {
+    check(
+        |log| log.permit(1, "first", "0"),
+        &expect![
+            "permit_malformed @1: entry 1 permits chg-01m7xzk500040g2081040g2081, but does not say which step"
+        ],
+    );
+    check(
+        |log| log.permit(1, "0", "some"),
+        &expect![
+            "permit_malformed @1: entry 1 permits chg-01m7xzk500040g2081040g2081, but does not say how many people it took"
+        ],
+    );
+    check(
+        |log| log.write(EntryKind::PermitIssued, |_| {}),
+        &expect!["permit_malformed @1: entry 1 permits something, but names no change"],
+    );
+}
+
+/// Who may approve is asked again when the permit is issued: somebody who left in between does not count.
+#[test]
+fn the_roster_in_force_counts() {
+    let adopt = |log: &mut Scribe, change: fn(&mut model::Roster)| {
+        let mut roster = roster();
+        change(&mut roster);
+        let text = serde_json::to_string(&roster).unwrap();
+        log.write(EntryKind::BundleAdopted, |entry| drop(entry.detail.insert("roster".into(), text)));
+    };
+    let life = |log: &mut Scribe, between: &dyn Fn(&mut Scribe)| {
+        log.hold(1);
+        log.approve(1, "bob");
+        log.approve(1, "carol");
+        between(log);
+        log.permit(1, "0", "2");
+    };
+    check(|log| life(log, &|log| adopt(log, |_| {})), &expect![""]);
+    check(
+        |log| life(log, &|log| adopt(log, |roster| drop(roster.people.remove("carol")))),
+        &expect![
+            "permit_unapproved @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"
+        ],
+    );
+    check(
+        |log| life(log, &|log| adopt(log, |roster| roster.people.get_mut("carol").unwrap().approver = false)),
+        &expect![
+            "permit_unapproved @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"
+        ],
+    );
+    let mut gone = Scribe::new();
+    adopt(&mut gone, |roster| drop(roster.people.remove("bob")));
+    gone.hold(1);
+    gone.approve(1, "bob");
+    let problems = gone.log().problems();
+    assert!(
+        problems.starts_with("signature_invalid @3: entry 3 carries no valid signature: the key "),
+        "{problems}"
+    );
+    // A roster that gives one key to two names counts nobody.
+    check(
+        |log| {
+            adopt(log, |roster| {
+                let keys = roster.people["bob"].keys.clone();
+                roster.people.insert(name("bobby"), Person { keys, approver: true, ..Person::default() });
+            });
+        },
+        &expect![
+            "roster_unreadable @1: entry 1 carries a roster that cannot be counted by: bob and bobby have the same key: one key is one person; give both flags the same name"
+        ],
+    );
+    check(
+        |log| log.write(EntryKind::BundleAdopted, |_| {}),
+        &expect!["roster_unreadable @1: entry 1 carries no roster"],
+    );
+}
+
+#[test]
+fn a_log_begins_with_its_genesis_once_and_goes_forward() {
+    check(
+        |log| log.write(EntryKind::Genesis, |_| {}),
+        &expect![[r#"
+        roster_unreadable @1: entry 1 carries no roster
+        genesis_entry @1: entry 1 is a second genesis"#]],
+    );
+    check(|log| log.entries.clear(), &expect![""]);
+    check(
+        |log| {
+            log.entries.clear();
+            log.hold(1);
+        },
+        &expect!["genesis_entry @0: entry 0 is no genesis: the beginning of the log is gone"],
+    );
+    check(
+        |log| {
+            log.write(EntryKind::Alarm, |entry| entry.at = time(10));
+            log.write(EntryKind::Alarm, |entry| entry.at = time(9));
+            log.write(EntryKind::Alarm, |entry| entry.at = time(8));
+        },
+        &expect![
+            "entry_out_of_order @3: entry 3 is of 2026-11-21T02:48:00.000Z, but entry 1 before it is of 2026-11-21T02:50:00.000Z"
+        ],
+    );
+}
