@@ -136,7 +136,7 @@ fn permit(
         && held_for > people
     {
         let message = format!(
-            "entry {index} permits {change} for {people} people, but entry {at} says it takes {held_for}"
+            "entry {index} says that {change} took {people} of the people that entry {at} asks for: {held_for}"
         );
         findings.add(Code::PermitUnapproved, Some(index), message);
     }
@@ -145,8 +145,8 @@ fn permit(
         let names: Vec<&str> = stood.iter().map(PersonId::as_str).collect();
         let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
         let message = format!(
-            "entry {index} permits {change}, which took {people} outside its chain; before it the log has \
-             the valid approvals of {names}"
+            "entry {index} permits {change}, which took the approval of {people} outside its chain; \
+             before it the log has those of {names}"
         );
         findings.add(Code::PermitUnapproved, Some(index), message);
     }

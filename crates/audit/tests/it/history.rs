@@ -23,25 +23,26 @@ fn a_rewritten_history_contradicts_what_left_the_building() {
         &expect![[r#"
             history_rewritten @-: held checkpoint 1 has the root kym57N8mx4EQGwlytL64OYJ683PNASiysQeC3lhIFFU= at 11 entries, the log has 7pe9/yOdEMN11+wmi+ZEHA02S9TajPFd0hp6SDN1CeQ=: history was rewritten after it was signed
             history_rewritten @4: the checkpoint that was signed into the statement of entry 4 has the root KDuKPXe8A91IlPqYFnSbH9LuoO/MCS/y2tinUsZtfSY= at 4 entries, the log has fWnHXZXr7bwdRQQnnF9rxSCn6/7Gh3FcMOXbLuhBd6g=: history was rewritten after it was signed (and so in 3 later entries)
-            permit_unapproved @7: entry 7 permits chg-01m7xzk500040g2081040g2081, which took 2 outside its chain; before it the log has the valid approvals of nobody"#]],
+            permit_unapproved @7: entry 7 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of nobody
+        "#]],
     );
     check(
         |log| {
             held(log);
             log.entries.truncate(HELD);
         },
-        &expect![
-            "history_truncated @-: held checkpoint 1 covers 11 entries, the log admits to 3: entries were cut off after it was signed"
-        ],
+        &expect![[r#"
+            history_truncated @-: held checkpoint 1 covers 11 entries, the log admits to 3: entries were cut off after it was signed
+        "#]],
     );
     check(
         |log| {
             held(log);
             log.entries.truncate(VETO);
         },
-        &expect![
-            "history_truncated @-: held checkpoint 1 covers 11 entries, the log admits to 10: entries were cut off after it was signed"
-        ],
+        &expect![[r#"
+            history_truncated @-: held checkpoint 1 covers 11 entries, the log admits to 10: entries were cut off after it was signed
+        "#]],
     );
 }
 
@@ -50,13 +51,15 @@ fn without_a_held_checkpoint_the_signed_statements_still_tell() {
     check(
         |log| log.detail(READS, "count", "1"),
         &expect![[r#"
-            history_rewritten @4: the checkpoint that was signed into the statement of entry 4 has the root KDuKPXe8A91IlPqYFnSbH9LuoO/MCS/y2tinUsZtfSY= at 4 entries, the log has fWnHXZXr7bwdRQQnnF9rxSCn6/7Gh3FcMOXbLuhBd6g=: history was rewritten after it was signed (and so in 3 later entries)
-            permit_unapproved @7: entry 7 permits chg-01m7xzk500040g2081040g2081, which took 2 outside its chain; before it the log has the valid approvals of nobody"#]],
+        history_rewritten @4: the checkpoint that was signed into the statement of entry 4 has the root KDuKPXe8A91IlPqYFnSbH9LuoO/MCS/y2tinUsZtfSY= at 4 entries, the log has fWnHXZXr7bwdRQQnnF9rxSCn6/7Gh3FcMOXbLuhBd6g=: history was rewritten after it was signed (and so in 3 later entries)
+        permit_unapproved @7: entry 7 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of nobody
+    "#]],
     );
     check(
         |log| drop(log.entries.remove(BOB)),
         &expect![[r#"
-            history_rewritten @4: the checkpoint that was signed into the statement of entry 4 has the root 4yZ7tzop4dnB6OmvH2F2y0HsuHcN2RA0sgRunQjt5fY= at 5 entries, the log has Gqba4PnToxneQwNU9W0PGYFx4phLbqmKyjDu+CsFwBc=: history was rewritten after it was signed (and so in 2 later entries)
-            permit_unapproved @6: entry 6 permits chg-01m7xzk500040g2081040g2081, which took 2 outside its chain; before it the log has the valid approvals of nobody"#]],
+        history_rewritten @4: the checkpoint that was signed into the statement of entry 4 has the root 4yZ7tzop4dnB6OmvH2F2y0HsuHcN2RA0sgRunQjt5fY= at 5 entries, the log has Gqba4PnToxneQwNU9W0PGYFx4phLbqmKyjDu+CsFwBc=: history was rewritten after it was signed (and so in 2 later entries)
+        permit_unapproved @6: entry 6 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of nobody
+    "#]],
     );
 }

@@ -29,9 +29,9 @@ fn two_people_means_two_people() {
             log.approve(1, "bob");
             log.permit(1, "0", "2");
         },
-        &expect![
-            "permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"
-        ],
+        &expect![[r#"
+            permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+        "#]],
     );
     // The same person twice, the operator, the agent's owner: none of them is a second one.
     let with = |second: &str| {
@@ -43,9 +43,10 @@ fn two_people_means_two_people() {
         log.log().problems()
     };
     expect![[r#"
-        permit_unapproved @4: entry 4 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob
-        permit_unapproved @4: entry 4 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob
-        permit_unapproved @4: entry 4 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"#]].assert_eq(&["bob", "alice", "dave"].map(with).join("\n"));
+        permit_unapproved @4: entry 4 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+        permit_unapproved @4: entry 4 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+        permit_unapproved @4: entry 4 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+    "#]].assert_eq(&["bob", "alice", "dave"].map(with).concat());
     // An approval after the fact.
     check(
         |log| {
@@ -54,9 +55,9 @@ fn two_people_means_two_people() {
             log.permit(1, "0", "2");
             log.approve(1, "carol");
         },
-        &expect![
-            "permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"
-        ],
+        &expect![[r#"
+            permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+        "#]],
     );
     // The permit asks for less than the change was held for.
     check(
@@ -66,8 +67,8 @@ fn two_people_means_two_people() {
             log.permit(1, "0", "1");
         },
         &expect![[r#"
-            permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081 for 1 people, but entry 1 says it takes 2
-            permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"#]],
+            permit_unapproved @3: entry 3 says that chg-01m7xzk500040g2081040g2081 took 1 of the people that entry 1 asks for: 2
+        "#]],
     );
 }
 
@@ -119,9 +120,9 @@ fn a_veto_closes_and_a_step_runs_once() {
             log.reject(1, "dave");
             log.permit(1, "0", "2");
         },
-        &expect![
-            "permit_after_veto @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which entry 4 had vetoed"
-        ],
+        &expect![[r#"
+            permit_after_veto @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which entry 4 had vetoed
+        "#]],
     );
     check(
         |log| {
@@ -132,24 +133,24 @@ fn a_veto_closes_and_a_step_runs_once() {
                 log.permit(1, step, "2");
             }
         },
-        &expect![
-            "permit_twice @6: entry 6 permits step 0 of chg-01m7xzk500040g2081040g2081, which entry 4 permitted already"
-        ],
+        &expect![[r#"
+            permit_twice @6: entry 6 permits step 0 of chg-01m7xzk500040g2081040g2081, which entry 4 permitted already
+        "#]],
     );
     check(
         |log| log.outcome(1, "0"),
-        &expect![
-            "outcome_without_permit @1: entry 1 records an outcome of chg-01m7xzk500040g2081040g2081, which nothing permitted"
-        ],
+        &expect![[r#"
+        outcome_without_permit @1: entry 1 records an outcome of chg-01m7xzk500040g2081040g2081, which nothing permitted
+    "#]],
     );
     check(
         |log| {
             log.permit(1, "0", "0");
             log.outcome(1, "1");
         },
-        &expect![
-            "outcome_without_permit @2: entry 2 records an outcome of chg-01m7xzk500040g2081040g2081, which nothing permitted"
-        ],
+        &expect![[r#"
+            outcome_without_permit @2: entry 2 records an outcome of chg-01m7xzk500040g2081040g2081, which nothing permitted
+        "#]],
     );
 }
 
@@ -157,19 +158,21 @@ fn a_veto_closes_and_a_step_runs_once() {
 fn a_permit_says_what_it_is_for() {
     check(
         |log| log.permit(1, "first", "0"),
-        &expect![
-            "permit_malformed @1: entry 1 permits chg-01m7xzk500040g2081040g2081, but does not say which step"
-        ],
+        &expect![[r#"
+        permit_malformed @1: entry 1 permits chg-01m7xzk500040g2081040g2081, but does not say which step
+    "#]],
     );
     check(
         |log| log.permit(1, "0", "some"),
-        &expect![
-            "permit_malformed @1: entry 1 permits chg-01m7xzk500040g2081040g2081, but does not say how many people it took"
-        ],
+        &expect![[r#"
+        permit_malformed @1: entry 1 permits chg-01m7xzk500040g2081040g2081, but does not say how many people it took
+    "#]],
     );
     check(
         |log| log.write(EntryKind::PermitIssued, |_| {}),
-        &expect!["permit_malformed @1: entry 1 permits something, but names no change"],
+        &expect![[r#"
+        permit_malformed @1: entry 1 permits something, but names no change
+    "#]],
     );
 }
 
@@ -192,15 +195,15 @@ fn the_roster_in_force_counts() {
     check(|log| life(log, &|log| adopt(log, |_| {})), &expect![""]);
     check(
         |log| life(log, &|log| adopt(log, |roster| drop(roster.people.remove("carol")))),
-        &expect![
-            "permit_unapproved @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"
-        ],
+        &expect![[r#"
+        permit_unapproved @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+    "#]],
     );
     check(
         |log| life(log, &|log| adopt(log, |roster| roster.people.get_mut("carol").unwrap().approver = false)),
-        &expect![
-            "permit_unapproved @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which took 2 people outside its chain; before it the log has the valid approvals of bob"
-        ],
+        &expect![[r#"
+            permit_unapproved @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+        "#]],
     );
     let mut gone = Scribe::new();
     adopt(&mut gone, |roster| drop(roster.people.remove("bob")));
@@ -219,13 +222,15 @@ fn the_roster_in_force_counts() {
                 roster.people.insert(name("bobby"), Person { keys, approver: true, ..Person::default() });
             });
         },
-        &expect![
-            "roster_unreadable @1: entry 1 carries a roster that cannot be counted by: bob and bobby have the same key: one key is one person; give both flags the same name"
-        ],
+        &expect![[r#"
+            roster_unreadable @1: entry 1 carries a roster that cannot be counted by: bob and bobby have the same key: one key is one person; give both flags the same name
+        "#]],
     );
     check(
         |log| log.write(EntryKind::BundleAdopted, |_| {}),
-        &expect!["roster_unreadable @1: entry 1 carries no roster"],
+        &expect![[r#"
+        roster_unreadable @1: entry 1 carries no roster
+    "#]],
     );
 }
 
@@ -235,7 +240,8 @@ fn a_log_begins_with_its_genesis_once_and_goes_forward() {
         |log| log.write(EntryKind::Genesis, |_| {}),
         &expect![[r#"
         roster_unreadable @1: entry 1 carries no roster
-        genesis_entry @1: entry 1 is a second genesis"#]],
+        genesis_entry @1: entry 1 is a second genesis
+    "#]],
     );
     check(|log| log.entries.clear(), &expect![""]);
     check(
@@ -243,7 +249,9 @@ fn a_log_begins_with_its_genesis_once_and_goes_forward() {
             log.entries.clear();
             log.hold(1);
         },
-        &expect!["genesis_entry @0: entry 0 is no genesis: the beginning of the log is gone"],
+        &expect![[r#"
+            genesis_entry @0: entry 0 is no genesis: the beginning of the log is gone
+        "#]],
     );
     check(
         |log| {
@@ -251,8 +259,8 @@ fn a_log_begins_with_its_genesis_once_and_goes_forward() {
             log.write(EntryKind::Alarm, |entry| entry.at = time(9));
             log.write(EntryKind::Alarm, |entry| entry.at = time(8));
         },
-        &expect![
-            "entry_out_of_order @3: entry 3 is of 2026-11-21T02:48:00.000Z, but entry 1 before it is of 2026-11-21T02:50:00.000Z"
-        ],
+        &expect![[r#"
+            entry_out_of_order @3: entry 3 is of 2026-11-21T02:48:00.000Z, but entry 1 before it is of 2026-11-21T02:50:00.000Z
+        "#]],
     );
 }

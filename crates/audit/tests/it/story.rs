@@ -58,15 +58,15 @@ impl Log {
         })
     }
 
-    /// Every problem on a line: `code @entry: message`.
+    /// Every problem on a line of its own: `code @entry: message`.
     pub(crate) fn problems(&self) -> String {
         let report = self.verify();
         assert_eq!(report.ok, report.problems.is_empty());
         let line = |it: &audit::Problem| {
             let entry = it.entry.map_or_else(|| "-".to_owned(), |entry| entry.to_string());
-            format!("{} @{entry}: {}", it.code, it.message)
+            format!("{} @{entry}: {}\n", it.code, it.message)
         };
-        report.problems.iter().map(line).collect::<Vec<_>>().join("\n")
+        report.problems.iter().map(line).collect()
     }
 
     pub(crate) fn entry(&self, at: usize) -> Entry {
