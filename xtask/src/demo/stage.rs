@@ -11,7 +11,8 @@ use crate::{setup, suites};
 pub(crate) const STACK: &str = "cost-explorer";
 /// The account that the mock answers for.
 pub(crate) const ACCOUNT: &str = "123456789012";
-const REGION: &str = "eu-central-1";
+/// What `session new` prints unless it is configured otherwise.
+const REGION: &str = "us-east-1";
 
 /// A queue and a parameter: the mock really changes both in place.
 pub(crate) const TEMPLATE: &str = r#"{
@@ -118,13 +119,13 @@ impl Stage {
         self.installation.run(["audit", "verify", "--genesis", self.installation.genesis()])
     }
 
-    /// The newest change of the operation in that state.
+    /// The newest change of the operation in that state; the list begins with the newest.
     pub(crate) fn change(&self, operation: &str, state: &str) -> Result<Option<Value>> {
         let does = |change: &Value| {
             change.get("actions").is_some_and(|actions| actions.to_string().contains(operation))
         };
         let stands = |change: &Value| change.get("state").and_then(Value::as_str) == Some(state);
-        Ok(self.changes()?.into_iter().rev().find(|change| does(change) && stands(change)))
+        Ok(self.changes()?.into_iter().find(|change| does(change) && stands(change)))
     }
 
     pub(crate) fn state(&self, id: &str) -> Result<String> {

@@ -4,11 +4,8 @@ use anyhow::Result;
 use tempfile::TempDir;
 use testkit::{Installation, Key, Moto, Output, Serve, Session, Venv};
 
-const OWNER: [(&str, &str); 3] = [
-    ("AWS_ACCESS_KEY_ID", "owner"),
-    ("AWS_SECRET_ACCESS_KEY", "owner"),
-    ("AWS_DEFAULT_REGION", "eu-central-1"),
-];
+const OWNER: [(&str, &str); 3] =
+    [("AWS_ACCESS_KEY_ID", "owner"), ("AWS_SECRET_ACCESS_KEY", "owner"), ("AWS_DEFAULT_REGION", "us-east-1")];
 
 /// Fields end in the order they stand in.
 pub(crate) struct Lab {

@@ -46,7 +46,7 @@ fn exit_codes_are_what_the_readme_says() -> Result<()> {
     Cli::run(["no-such-command"])?.expect(2)?;
     Cli::run(["serve", "--config", "no/such/file.toml"])?.expect(2)?;
     Cli::run(["explain", "CS106"])?.expect(0)?;
-    Cli::run(["explain", "CS000"])?.expect(4)?;
+    Cli::run(["explain", "CS999"])?.expect(4)?;
     let lab = Lab::open()?;
     lab.installation.run(["change", "list"])?.expect(3)?;
     let key = lab.people.ben.private.display().to_string();
