@@ -151,3 +151,60 @@ fn count(value: u32) -> RestrictedExpression {
 fn text(value: &str) -> RestrictedExpression {
     RestrictedExpression::new_string(value.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use cedar_policy::{EntityUid, Request};
+    use model::Effect;
+
+    use super::*;
+    use crate::schema::Vocabulary;
+
+    /// Requests are made without the schema's check, for speed; this holds the context against it instead.
+    #[test]
+    fn the_context_is_what_the_schema_says() {
+        let vocabulary = Vocabulary::new().unwrap();
+        let chain = Chain {
+            agent: "kiro".parse().unwrap(),
+            operator: "ana".parse().unwrap(),
+            launcher: None,
+            owner: None,
+        };
+        let tally = Tally {
+            people: u32::MAX,
+            touched: 1,
+            owners: 1,
+            roles: BTreeSet::from(["dba".parse().unwrap()]),
+        };
+        let evidence = BTreeSet::from(EvidenceKind::ALL);
+        let ask = Ask {
+            chain: &chain,
+            autonomy: Autonomy::Suggest,
+            in_scope: true,
+            operation: &Operation::new("s", "O"),
+            effects: EffectSet::of(Effect::Destroy),
+            exposure: Exposure::default(),
+            resources: &[],
+            environment: &Environment::unknown(),
+            change: ChangeFacts::default(),
+            approvals: &tally,
+            eligible: &tally,
+            evidence: &evidence,
+            gatherable: &evidence,
+            now: Timestamp::from_millis(0),
+            history: History::default(),
+        };
+        for tally in [Tally::default(), tally.clone()] {
+            let standing = Standing { tally, evidence: BTreeSet::new(), peak: true, frozen: false };
+            for effect in Effect::ALL {
+                let context = context_of(&ask, &standing).unwrap();
+                let resource: EntityUid = "Resource::\"r\"".parse().unwrap();
+                for principal in [vocabulary.agent("kiro"), vocabulary.person("ana")] {
+                    let action = vocabulary.action(effect).unwrap().clone();
+                    let schema = Some(&vocabulary.schema);
+                    Request::new(principal, action, resource.clone(), context.clone(), schema).unwrap();
+                }
+            }
+        }
+    }
+}

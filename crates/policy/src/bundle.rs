@@ -4,18 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Account, AgentId, Digest, Environment, EnvironmentName, Fault, Operation, PersonId, Resource, Roster,
-    RuleRef, Timestamp, Value, Verdict,
+    Account, AgentId, Digest, Effect, EffectSet, Environment, EnvironmentName, Fault, History, Operation,
+    PersonId, Resource, Roster, RuleRef, Timestamp, Value, Verdict,
 };
 
 use crate::{
     ask::Ask,
     calendar::{Calendar, TimeFacts},
     examples::{Example, ExampleResult, read_examples, run},
+    kinds,
     law::{Grants, Law, Question},
     problem::{LoadError, Problems, did_you_mean},
     reader::read_toml,
-    registry::{Override, Places, read_overrides, read_places, read_roster},
+    registry::{OWN_NAME, Override, Places, read_overrides, read_places, read_roster},
     rules::{Names, Place, Rule, read_rules},
     schema::{Ours, Vocabulary, schema_digest},
     search::Search,
@@ -57,6 +58,9 @@ impl Bundle {
             }
             other => other,
         };
+        if loaded.is_none() && problems.is_empty() {
+            problems.add("(bundle)", None, "the bundle could not be read", None);
+        }
         problems.into_result()?;
         loaded.ok_or_else(|| LoadError { problems: Vec::new() })
     }
@@ -129,11 +133,14 @@ impl Bundle {
         }
         let nowhere = [Resource::unknown(&ask.operation.service)];
         let resources = if ask.resources.is_empty() { &nowhere[..] } else { ask.resources };
-        let mut seen = BTreeSet::new();
-        resources
-            .iter()
-            .filter(|resource| seen.insert(*resource))
-            .map(|resource| self.judge_one(ask, time, grants, resource))
+        let distinct: BTreeSet<&Resource> = resources.iter().collect();
+        let together = Together::of(ask.effects, &distinct);
+        distinct
+            .into_iter()
+            .map(|resource| {
+                let ask = Ask { history: together.besides(resource, ask.history), ..ask.clone() };
+                self.judge_one(&ask, time, grants, resource)
+            })
             .fold(Verdict::Allow, Verdict::join)
     }
 
@@ -178,6 +185,38 @@ impl Bundle {
 
     pub(crate) fn has_rule(&self, id: &model::RuleId) -> bool {
         self.law.has_rule(id)
+    }
+}
+
+/// What one action destroys on several targets at once: for each of them, the others are history already.
+#[derive(Debug, Default)]
+struct Together {
+    data: u32,
+    backups: u32,
+}
+
+impl Together {
+    fn of(effects: EffectSet, resources: &BTreeSet<&Resource>) -> Self {
+        if !effects.contains(Effect::Destroy) {
+            return Self::default();
+        }
+        let count = |group: &str| {
+            let found =
+                resources.iter().filter(|resource| kinds::is_known_in(resource.kind.as_str(), group)).count();
+            u32::try_from(found).unwrap_or(u32::MAX)
+        };
+        Self { data: count("data"), backups: count("backup") }
+    }
+
+    fn besides(&self, resource: &Resource, history: History) -> History {
+        let own = |group: &str| u32::from(kinds::is_known_in(resource.kind.as_str(), group));
+        History {
+            data_destroyed: history.data_destroyed.saturating_add(self.data.saturating_sub(own("data"))),
+            backups_touched: history
+                .backups_touched
+                .saturating_add(self.backups.saturating_sub(own("backup"))),
+            ..history
+        }
     }
 }
 
@@ -234,14 +273,17 @@ fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
     let environments: Vec<EnvironmentName> = places.names.keys().cloned().collect();
     let calendar = toml("calendar.toml")
         .and_then(|(file, text)| read_toml(file, text, problems, |root| Calendar::read(root, &environments)));
+    if calendar.is_none() && texts.contains_key("calendar.toml") && problems.is_empty() {
+        problems.add("calendar.toml", None, "a moment in it lies outside what can be reckoned with", None);
+    }
     let overrides = toml("overrides.toml")
         .and_then(|(file, text)| read_toml(file, text, problems, |root| Some(read_overrides(root))))
         .unwrap_or_default();
     let names = Names {
         vocabulary: &vocabulary,
         environments: environments.iter().map(EnvironmentName::as_str).collect(),
-        agents: roster.agents.keys().map(AgentId::as_str).collect(),
-        people: roster.people.keys().map(PersonId::as_str).collect(),
+        agents: roster.agents.keys().map(AgentId::as_str).chain([OWN_NAME]).collect(),
+        people: roster.people.keys().map(PersonId::as_str).chain([OWN_NAME]).collect(),
     };
     let rules = read_all_rules(&texts, &names, problems);
     let examples = read_all_examples(&texts, problems);

@@ -409,3 +409,159 @@ impl FromStr for Moment {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::{problem::Problems, reader::read_toml};
+
+    const BERLIN: &str = r#"
+timezone = "Europe/Berlin"
+[[peak]]
+days = ["mon-fri"]
+from = "08:00"
+to = "20:00"
+[[peak]]
+days = ["sat"]
+from = "22:00"
+to = "02:00"
+[[maintenance]]
+days = ["wed"]
+from = "12:00"
+to = "13:00"
+[[freeze]]
+from = 2026-12-18
+to = 2027-01-03
+reason = "year's end"
+[[freeze]]
+from = 2026-11-25T10:00
+to = 2026-11-25T11:00
+reason = "stocktaking"
+environments = ["staging"]
+"#;
+
+    fn calendar(text: &str) -> Calendar {
+        let problems = Problems::default();
+        let staging = "staging".parse().unwrap();
+        let calendar = read_toml("calendar.toml", text, &problems, |root| Calendar::read(root, &[staging]));
+        problems.into_result().unwrap();
+        calendar.unwrap()
+    }
+
+    fn check(at: &str, environment: &str, expected: Expect) {
+        let environment =
+            Environment { name: environment.parse().unwrap(), production: environment != "staging" };
+        let facts = calendar(BERLIN).facts(at.parse().unwrap(), &environment);
+        let next = facts.next_open.map(|time| format!(" → {}", short(time))).unwrap_or_default();
+        let told = format!("peak {} frozen {} {}{next}", facts.peak, facts.frozen, facts.why);
+        expected.assert_eq(&told);
+    }
+
+    #[test]
+    fn hours_are_of_the_calendars_own_zone() {
+        // Winter: one hour ahead of UTC. The day before the clocks change, two.
+        check("2026-11-24T06:59:59Z", "production", expect!["peak false frozen false "]);
+        check(
+            "2026-11-24T07:00:00Z",
+            "production",
+            expect![
+                "peak true frozen false peak hours, mon–fri 08:00–20:00 Europe/Berlin → 2026-11-24 19:00 UTC"
+            ],
+        );
+        check(
+            "2026-11-24T18:59:00Z",
+            "production",
+            expect![
+                "peak true frozen false peak hours, mon–fri 08:00–20:00 Europe/Berlin → 2026-11-24 19:00 UTC"
+            ],
+        );
+        check("2026-11-24T19:00:00Z", "production", expect!["peak false frozen false "]);
+        check(
+            "2026-10-23T06:00:00Z",
+            "production",
+            expect![
+                "peak true frozen false peak hours, mon–fri 08:00–20:00 Europe/Berlin → 2026-10-23 18:00 UTC"
+            ],
+        );
+        check("2026-10-23T18:00:00Z", "production", expect!["peak false frozen false "]);
+        // Over midnight, from Saturday into Sunday; through the night in which the clocks go back.
+        check(
+            "2026-11-21T22:00:00Z",
+            "production",
+            expect![
+                "peak true frozen false peak hours, sat 22:00–02:00 Europe/Berlin → 2026-11-22 01:00 UTC"
+            ],
+        );
+        check(
+            "2026-11-22T00:59:00Z",
+            "production",
+            expect![
+                "peak true frozen false peak hours, sat 22:00–02:00 Europe/Berlin → 2026-11-22 01:00 UTC"
+            ],
+        );
+        check("2026-11-22T01:00:00Z", "production", expect!["peak false frozen false "]);
+        check(
+            "2026-10-24T23:30:00Z",
+            "production",
+            expect![
+                "peak true frozen false peak hours, sat 22:00–02:00 Europe/Berlin → 2026-10-25 00:00 UTC"
+            ],
+        );
+        // Maintenance lifts a peak, never a freeze.
+        check("2026-11-25T11:30:00Z", "production", expect!["peak false frozen false "]);
+        check(
+            "2026-11-25T10:30:00Z",
+            "production",
+            expect![
+                "peak true frozen false peak hours, mon–fri 08:00–20:00 Europe/Berlin → 2026-11-25 11:00 UTC"
+            ],
+        );
+        check(
+            "2026-12-23T11:30:00Z",
+            "production",
+            expect![
+                "peak false frozen true frozen until 2027-01-03 23:00 UTC: year's end → 2027-01-03 23:00 UTC"
+            ],
+        );
+        // The whole of the last day belongs to a freeze.
+        check(
+            "2027-01-03T22:59:00Z",
+            "production",
+            expect![
+                "peak false frozen true frozen until 2027-01-03 23:00 UTC: year's end → 2027-01-03 23:00 UTC"
+            ],
+        );
+        check("2027-01-03T23:00:00Z", "production", expect!["peak false frozen false "]);
+        // A window is for production unless it says for what.
+        check("2026-11-24T12:00:00Z", "staging", expect!["peak false frozen false "]);
+        check(
+            "2026-11-25T09:30:00Z",
+            "staging",
+            expect![
+                "peak false frozen true frozen until 2026-11-25 10:00 UTC: stocktaking → 2026-11-25 10:00 UTC"
+            ],
+        );
+        check(
+            "2026-11-25T09:30:00Z",
+            "shop-eu",
+            expect![
+                "peak true frozen false peak hours, mon–fri 08:00–20:00 Europe/Berlin → 2026-11-25 11:00 UTC"
+            ],
+        );
+    }
+
+    #[test]
+    fn a_calendar_that_never_opens_says_so() {
+        let text = "timezone = \"UTC\"\nfreeze = []\n[[peak]]\ndays = [\"mon-sun\"]\nfrom = \"00:00\"\nto = \"24:00\"\n";
+        let facts = calendar(text).facts(Timestamp::from_seconds(1_800_000_000), &Environment::unknown());
+        assert!(facts.peak && facts.next_open.is_none());
+    }
+
+    #[test]
+    fn a_time_beyond_all_calendars_is_shut() {
+        let facts = calendar(BERLIN).facts(Timestamp::from_millis(i64::MAX), &Environment::unknown());
+        assert!(facts.peak && facts.frozen);
+    }
+}

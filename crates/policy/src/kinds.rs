@@ -8,84 +8,102 @@ const KINDS: &[(&str, &[&str])] = &[
     ("bucket", &["data"]),
     ("cache", &["data"]),
     ("database", &["data"]),
-    ("file-system", &["data"]),
+    ("domain", &["data"]),
+    ("filesystem", &["data"]),
     ("item", &["data"]),
     ("log-group", &["data"]),
+    ("log-stream", &["data"]),
     ("object", &["data"]),
     ("schema", &["database"]),
-    ("search-domain", &["data"]),
     ("stream", &["data"]),
     ("table", &["database"]),
     ("volume", &["data"]),
-    ("warehouse", &["database"]),
     // What would bring it back.
     ("backup", &[]),
-    ("backup-plan", &["backup"]),
-    ("recovery-point", &["backup"]),
     ("snapshot", &["backup"]),
-    ("vault", &["backup"]),
-    // Who may do what.
+    // Who may do what, and with what.
     ("identity", &[]),
     ("account", &["identity"]),
     ("credential", &["identity"]),
     ("access-key", &["credential"]),
     ("certificate", &["credential"]),
-    ("token", &["credential"]),
+    ("key-pair", &["credential"]),
     ("group", &["identity"]),
-    ("instance-profile", &["identity"]),
     ("organization", &["identity"]),
     ("own-identity", &["identity"]),
     ("policy", &["identity"]),
     ("role", &["identity"]),
     ("user", &["identity"]),
+    ("user-pool", &["identity", "data"]),
     // What must stay secret.
     ("secret", &[]),
     ("key", &["secret"]),
+    ("alias", &[]),
     ("parameter", &[]),
     // What answers requests.
     ("compute", &[]),
+    ("api", &["compute"]),
+    ("application", &["compute"]),
     ("cluster", &["compute"]),
+    ("environment", &["compute"]),
     ("function", &["compute"]),
     ("image", &["compute"]),
     ("instance", &["compute"]),
+    ("job", &["compute"]),
+    ("launch-template", &["compute"]),
+    ("layer", &["compute"]),
     ("scaling-group", &["compute"]),
     ("service", &["compute"]),
     ("task", &["compute"]),
+    ("task-definition", &["compute"]),
+    ("workgroup", &["compute"]),
     // What connects it.
     ("network", &[]),
-    ("address", &["network"]),
+    ("access-point", &["network"]),
+    ("connection", &["network"]),
     ("distribution", &["network"]),
-    ("gateway", &["network"]),
+    ("dns-record", &["network"]),
+    ("dns-zone", &["network"]),
+    ("firewall", &["network"]),
     ("load-balancer", &["network"]),
-    ("network-interface", &["network"]),
-    ("record", &["network"]),
-    ("route", &["network"]),
-    ("route-table", &["network"]),
     ("security-group", &["network"]),
-    ("subnet", &["network"]),
-    ("vpc", &["network"]),
-    ("zone", &["network"]),
+    ("subnet-group", &["network"]),
+    ("target-group", &["network"]),
     // What stands for many others.
     ("stack", &[]),
     ("change-set", &[]),
+    ("build", &[]),
+    ("build-project", &[]),
+    ("deployment", &[]),
+    ("document", &[]),
     ("pipeline", &[]),
-    ("template", &[]),
-    // The rest.
+    // What watches.
     ("alarm", &[]),
     ("dashboard", &[]),
-    ("metric", &[]),
+    ("detector", &[]),
+    ("health-check", &[]),
+    ("trail", &[]),
+    // The rest.
+    ("association", &[]),
+    ("event-bus", &[]),
+    ("event-source", &[]),
+    ("parameter-group", &[]),
     ("queue", &[]),
     ("repository", &[]),
     ("rule", &[]),
     ("schedule", &[]),
+    ("session", &[]),
     ("state-machine", &[]),
+    ("subscription", &[]),
     ("tag", &[]),
     ("topic", &[]),
-    // Unknown is dangerous: a target that no table knows may be a database and may be a backup.
+    // A noun that a classifier found and nobody has placed: it may hold data.
+    ("unlisted", &["data"]),
+    // A target that nobody could name may be a database, and may be a backup.
     ("unknown", &["database", "backup"]),
 ];
 
-/// `kind`, all it lies in, and `any`. A kind that is not in the table is `unknown` besides.
+/// `kind`, all it lies in, and `any`. A kind that is not in the table lies in `unlisted`.
 pub(crate) fn lineage(kind: &str) -> Vec<&str> {
     let mut found = vec![kind, "any"];
     let mut next = 0;
@@ -93,7 +111,7 @@ pub(crate) fn lineage(kind: &str) -> Vec<&str> {
         let parents = match KINDS.iter().find(|(known, _)| *known == name) {
             Some((_, parents)) => *parents,
             None if name == "any" => &[],
-            None => &["unknown"],
+            None => &["unlisted"],
         };
         for parent in parents {
             if !found.contains(parent) {
@@ -103,6 +121,12 @@ pub(crate) fn lineage(kind: &str) -> Vec<&str> {
         next += 1;
     }
     found
+}
+
+/// Whether `kind` lies in `group` by the table, and is not merely unknown.
+pub(crate) fn is_known_in(kind: &str, group: &str) -> bool {
+    let lineage = lineage(kind);
+    lineage.contains(&group) && !lineage.contains(&"unknown") && !lineage.contains(&"unlisted")
 }
 
 /// Every kind that a rule may name.
@@ -125,9 +149,6 @@ mod tests {
         }
         assert_eq!(lineage("table"), ["table", "any", "database", "data"]);
         assert_eq!(lineage("unknown"), ["unknown", "any", "database", "backup", "data"]);
-        assert_eq!(
-            lineage("flux-capacitor"),
-            ["flux-capacitor", "any", "unknown", "database", "backup", "data"]
-        );
+        assert_eq!(lineage("flux-capacitor"), ["flux-capacitor", "any", "unlisted", "data"]);
     }
 }

@@ -11,6 +11,7 @@ use model::{AgentId, Effect, Exposure, PersonId, Role, RuleId};
 
 use crate::{
     naming::Naming,
+    registry::OWN_NAME,
     rules::{Place, Rule},
     schema::Vocabulary,
 };
@@ -107,10 +108,11 @@ impl Law {
             match place {
                 Place::Constitution => {}
                 Place::Agent(agent) => {
-                    agents.insert(
-                        agent.clone(),
-                        Grant::new(rules, [Naming::Service, Naming::Resource], vocabulary)?,
-                    );
+                    // What we read ourselves is shown to no agent.
+                    let ours = agent.as_str() == OWN_NAME;
+                    let needed =
+                        if ours { [Naming::Nothing; 2] } else { [Naming::Service, Naming::Resource] };
+                    agents.insert(agent.clone(), Grant::new(rules, needed, vocabulary)?);
                 }
                 // What a person may see is not shown to an agent by a grant that is the person's.
                 Place::Operator(person) => {
@@ -291,5 +293,80 @@ fn set_of(sets: &ByEffect, effect: Effect) -> &PolicySet {
         Effect::Execute => execute,
         Effect::Privilege => privilege,
         Effect::Destroy => destroy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cedar_policy::RestrictedExpression;
+    use model::{Environment, Resource, RuleRef};
+
+    use super::*;
+    use crate::schema::Ours;
+
+    /// A law that was never checked: loading would have refused it.
+    fn law(text: &str, vocabulary: &Vocabulary) -> Law {
+        let policy = Policy::parse(Some(PolicyId::new("own")), text).unwrap();
+        let reference =
+            RuleRef { id: "own".parse().unwrap(), reason: "r".into(), file: "own.cedar".into(), line: 1 };
+        let rule = Rule {
+            reference,
+            instead: None,
+            absolute: false,
+            policy,
+            naming: Naming::Nothing,
+            words: Vec::new(),
+        };
+        Law::new(vec![(Place::Constitution, rule)], vocabulary).unwrap()
+    }
+
+    fn check(text: &str, expected: Result<bool, &str>) {
+        let vocabulary = Vocabulary::new().unwrap();
+        let law = law(text, &vocabulary);
+        let resource = Resource { service: "s".into(), kind: "stack".parse().unwrap(), name: "n".into() };
+        let (uid, entities) = vocabulary.entities(&resource, &Environment::unknown(), Ours::No).unwrap();
+        let (agent, operator) = (vocabulary.agent("a"), vocabulary.person("p"));
+        let question = Question {
+            effect: Effect::Destroy,
+            action: vocabulary.action(Effect::Destroy).unwrap(),
+            exposure: Exposure::default(),
+            grants: Grants::Assumed,
+            agent: &agent,
+            operator: &operator,
+            resource: &uid,
+            entities: &entities,
+        };
+        let context =
+            Context::from_pairs([("people".to_owned(), RestrictedExpression::new_long(i64::MAX))]).unwrap();
+        let answer = law.ask(&question, &context).map(|answer| answer.allows());
+        match (answer, expected) {
+            (Ok(allows), Ok(expected)) => assert_eq!(allows, expected, "{text}"),
+            (Err(err), Err(part)) => assert!(err.contains(part), "{text}: {err}"),
+            (answer, _) => panic!("{text}: {answer:?}"),
+        }
+    }
+
+    /// Cedar skips a forbid that errs and would allow; here it is no answer at all.
+    #[test]
+    fn an_error_is_never_an_allow() {
+        check("forbid (principal, action, resource) unless { context.people >= 2 };", Ok(true));
+        check("forbid (principal, action, resource) unless { context.people * 2 >= 4 };", Err("overflow"));
+        check("forbid (principal, action, resource) unless { context.humans >= 2 };", Err("humans"));
+        check("forbid (principal, action, resource) when { principal.nothing };", Err("a"));
+        check("permit (principal, action, resource) when { context.humans >= 2 };", Err("humans"));
+    }
+
+    /// Entities built without the schema would make this silently allow.
+    #[test]
+    fn groups_of_actions_hold() {
+        check("forbid (principal, action in Action::\"irreversible\", resource);", Ok(false));
+        check("forbid (principal, action in Action::\"change\", resource);", Ok(false));
+        check("forbid (principal, action, resource) when { action in Action::\"change\" };", Ok(false));
+        check("forbid (principal, action == Action::\"write\", resource);", Ok(true));
+        check(
+            "forbid (principal, action, resource) when { resource in Environment::\"production\" };",
+            Ok(false),
+        );
+        check("forbid (principal, action, resource) when { resource in Kind::\"any\" };", Ok(false));
     }
 }

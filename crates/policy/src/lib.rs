@@ -9,6 +9,7 @@
 //! operator's grant each allow, and nothing erred. Every other outcome of any step is a denial or a hold.
 
 mod ask;
+mod bounds;
 mod bundle;
 mod calendar;
 mod examples;
@@ -29,7 +30,7 @@ pub use bundle::{Bundle, Files};
 pub use calendar::TimeFacts;
 pub use examples::ExampleResult;
 pub use problem::{LoadError, Problem};
-pub use registry::Override;
+pub use registry::{OWN_NAME, Override};
 pub use schema::schema_text;
 pub use settings::{FileSignatures, Limits, Profile};
 pub use starter::{StarterError, StarterOptions, starter};

@@ -23,9 +23,14 @@ pub struct Override {
     pub reason: String,
 }
 
+/// Countersign itself, where it reads to gather evidence: an agent, and the operator of that agent, in grants. No person
+/// and no agent of a roster can have this name, so nobody can launch or approve as it.
+pub const OWN_NAME: &str = "countersign";
+
 pub(crate) fn read_roster(root: &Section<'_>) -> Roster {
     let mut roster = Roster::default();
     for (name, section) in root.named::<PersonId>("people") {
+        check_free(&section, name.as_str());
         let keys: BTreeSet<_> =
             section.list::<Key>("keys").into_iter().map(|key| EnrolledKey(key.0)).collect();
         let person = Person {
@@ -41,6 +46,7 @@ pub(crate) fn read_roster(root: &Section<'_>) -> Roster {
         roster.people.insert(name, person);
     }
     for (name, section) in root.named::<AgentId>("agents") {
+        check_free(&section, name.as_str());
         let owner = section.parsed::<PersonId>("owner");
         if let Some(owner) = owner.as_ref().filter(|owner| !roster.people.contains_key(*owner)) {
             let hint = did_you_mean(owner.as_str(), roster.people.keys().map(PersonId::as_str));
@@ -50,6 +56,13 @@ pub(crate) fn read_roster(root: &Section<'_>) -> Roster {
         roster.agents.insert(name, Agent { owner });
     }
     roster
+}
+
+fn check_free(section: &Section<'_>, name: &str) {
+    if name == OWN_NAME {
+        let hint = "another name; this one is what we read with ourselves".to_owned();
+        section.wrong("", format!("nobody can be called `{OWN_NAME}`"), Some(hint));
+    }
 }
 
 /// A key as on one line of a `.pub` file; the comment is left out, since it says nothing of who signs.

@@ -1,6 +1,8 @@
 //! One policy file of a bundle: parsed, checked against the schema in strict mode, and against what the host relies on
 //! (an id and a reason, no templates, no arithmetic, only names that exist). Not here: evaluation.
 
+use std::collections::BTreeSet;
+
 use cedar_policy::{
     Effect as Stance, Policy, PolicyId, PolicySet, PrincipalConstraint, ValidationMode, Validator,
 };
@@ -9,6 +11,7 @@ use model::{AgentId, Effect, PersonId, Role, RuleId, RuleRef};
 use serde_json::Value as Json;
 
 use crate::{
+    bounds::check_bounds,
     kinds,
     naming::{Naming, naming_of},
     problem::{Problems, did_you_mean, line_of},
@@ -55,8 +58,6 @@ pub(crate) struct Names<'a> {
     pub(crate) people: Vec<&'a str>,
 }
 
-const MAX_FILE: usize = 32 * 1024;
-const MAX_NESTING: usize = 40;
 const ANNOTATIONS: [&str; 5] = ["id", "reason", "instead", "absolute", "breakglass"];
 /// Operators whose overflow would make a rule err, and an erring forbid forbids nothing.
 const ARITHMETIC: [&str; 4] = ["+", "-", "*", "neg"];
@@ -68,8 +69,7 @@ pub(crate) fn read_rules(
     names: &Names<'_>,
     problems: &Problems,
 ) -> Vec<Rule> {
-    if text.len() > MAX_FILE || nesting(text) > MAX_NESTING {
-        let message = format!("longer than {MAX_FILE} bytes, or nested deeper than {MAX_NESTING}");
+    if let Err(message) = check_bounds(text) {
         problems.add(file, None, message, Some("split it into rules that a person can read".to_owned()));
         return Vec::new();
     }
@@ -99,8 +99,15 @@ fn validate(file: &str, text: &str, set: &PolicySet, names: &Names<'_>, problems
         let offset = offset.or_else(|| set.policy(id).map(start_of));
         offset.map(|offset| line_of(text, offset))
     };
-    for error in result.validation_errors() {
+    let mut seen = BTreeSet::new();
+    let mut errors: Vec<_> = result.validation_errors().collect();
+    errors.sort_by_key(|error| error.to_string());
+    for error in errors {
         let line = at(error.policy_id(), offset_of(error));
+        // One mistake is found once for every effect that the rule is about.
+        if !seen.insert(line) {
+            continue;
+        }
         problems.add(file, line, in_own_words(&error.to_string()), error.help().map(|help| help.to_string()));
     }
     for warning in result.validation_warnings() {
@@ -273,22 +280,6 @@ fn examine(json: &Json, depth: usize, words: &mut Vec<Role>) -> bool {
     }
 }
 
-/// How deep brackets nest, those within texts included.
-fn nesting(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0usize, 0);
-    for byte in text.bytes() {
-        match byte {
-            b'(' | b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
 fn start_of(policy: &Policy) -> usize {
     policy.as_ref().loc().map_or(0, |loc| loc.start())
 }
@@ -307,16 +298,5 @@ fn in_own_words(message: &str) -> String {
     match line.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
         Some((_, rest)) => rest.to_owned(),
         None => line.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nesting_counts_the_deepest() {
-        assert_eq!(nesting("a(b[c]{d})()"), 2);
-        assert_eq!(nesting(")))("), 1);
     }
 }

@@ -113,10 +113,13 @@ impl Search<'_> {
         let window = (self.time.peak && !least.peak) || (self.time.frozen && !least.frozen);
         let Standing { tally, evidence, .. } = least;
         let owner = (tally.owners > 0).then(|| "owner".parse::<Role>().ok()).flatten();
+        let roles: BTreeSet<Role> = tally.roles.into_iter().chain(owner).collect();
+        // Whoever holds a role is a person.
+        let people = tally.people.max(tally.touched).max(tally.owners).max(u32::from(!roles.is_empty()));
         Ok(Requirement {
-            people: tally.people.max(tally.touched).max(tally.owners),
+            people,
             touched: tally.touched,
-            roles: tally.roles.into_iter().chain(owner).collect(),
+            roles,
             evidence,
             window: window.then(|| self.window()),
         })
@@ -170,34 +173,43 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// An absolute rule is tripped. If only the hour trips it, the answer says when to come back.
+    /// An absolute rule is tripped.
     fn refuse_absolutely(&self, actual: &Standing, why: Answer) -> Result<Verdict, String> {
         let mut alternatives = self.insteads(&why.tripped);
-        if let Some(from) = self.opening() {
-            let open = Standing { peak: false, frozen: false, ..self.best(actual) };
-            if self.answer(&open)?.allows() {
-                alternatives.push(self.come_back(from, &open)?);
-            }
-        }
+        alternatives.extend(self.about_the_hour(&self.best(actual))?);
         Ok(self.denial(why, alternatives))
     }
 
     /// Nothing that can be had suffices.
     fn refuse(&self, now: &Answer, best: &Standing) -> Result<Verdict, String> {
         let ideal = self.ideal(best);
-        if self.answer(&ideal)?.allows() {
-            let mut alternatives = self.insteads(&now.tripped);
-            // Some of it is missing for good, or further off than a hold lasts.
+        let at_best = self.answer(&ideal)?;
+        let possible = at_best.allows();
+        // Where something would suffice, all that was tripped counts; otherwise what can never be satisfied does.
+        let why = if possible { now.clone() } else { at_best };
+        let mut alternatives = self.insteads(&why.tripped);
+        if possible {
             let wanted = self.least(&ideal)?;
             alternatives.extend(self.shortfall(&wanted, best).map(Alternative));
-            if let Some(from) = self.opening().filter(|_| wanted.window.is_some()) {
-                alternatives.push(self.come_back(from, &ideal)?);
-            }
-            return Ok(self.denial(now.clone(), alternatives));
         }
-        let why = self.answer(&ideal)?;
-        let alternatives = self.insteads(&why.tripped);
+        alternatives.extend(self.about_the_hour(&ideal)?);
         Ok(self.denial(why, alternatives))
+    }
+
+    /// Where nothing but the hour is in the way: when to come back, or why no hour will do.
+    fn about_the_hour(&self, standing: &Standing) -> Result<Option<Alternative>, String> {
+        let shut = Standing { peak: self.time.peak, frozen: self.time.frozen, ..standing.clone() };
+        let open = Standing { peak: false, frozen: false, ..standing.clone() };
+        if shut == open || self.answer(&shut)?.allows() || !self.answer(&open)?.allows() {
+            return Ok(None);
+        }
+        let Some(from) = self.opening() else {
+            return Ok(Some(Alternative(self.time.why.clone())));
+        };
+        let needs = Requirement { window: None, ..self.least(&open)? };
+        let then =
+            if needs == Requirement::default() { "is allowed".to_owned() } else { format!("needs {needs}") };
+        Ok(Some(Alternative(format!("ask again from {} on, when it {then}", short(from)))))
     }
 
     /// More people than there are, every role and all evidence, and the window if it ever opens.
@@ -221,10 +233,10 @@ impl Search<'_> {
         let mut parts = Vec::new();
         if wanted.people > best.tally.people {
             parts.push(format!(
-                "it needs {} besides whoever launched the agent, and the roster has {}: enrol {} as approver",
+                "it needs {} besides whoever launched the agent, and the roster has {}: enrol {} more as approver",
                 people(wanted.people),
                 people(best.tally.people),
-                people(wanted.people.saturating_sub(best.tally.people)),
+                wanted.people.saturating_sub(best.tally.people),
             ));
         }
         if wanted.touched > best.tally.touched {
@@ -248,14 +260,6 @@ impl Search<'_> {
 
     fn can_be(&self, role: &Role, best: &Standing) -> bool {
         best.tally.roles.contains(role) || (role.as_str() == "owner" && best.tally.owners > 0)
-    }
-
-    fn come_back(&self, from: Timestamp, open: &Standing) -> Result<Alternative, String> {
-        let needs = self.least(open)?;
-        let needs = Requirement { window: None, ..needs };
-        let then =
-            if needs == Requirement::default() { "is allowed".to_owned() } else { format!("needs {needs}") };
-        Ok(Alternative(format!("ask again from {} on, when it {then}", short(from))))
     }
 
     fn denial(&self, why: Answer, mut alternatives: Vec<Alternative>) -> Verdict {

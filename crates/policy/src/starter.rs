@@ -6,11 +6,12 @@ use std::{
     fmt::Write as _,
 };
 
-use model::{Account, AgentId, Digest, EnrolledKey, EnvironmentName, PersonId, Role, RosterError};
+use model::{Account, AgentId, Digest, EnrolledKey, EnvironmentName, PersonId, Role, Roster, RosterError};
 
 use crate::{
     bundle::{Bundle, Files},
     problem::LoadError,
+    registry::OWN_NAME,
     settings::{Limits, Profile, SCHEMA},
 };
 
@@ -32,12 +33,6 @@ pub enum StarterError {
     Roster(#[source] RosterError),
     #[error("the starter bundle does not load:\n{0}")]
     Load(#[source] LoadError),
-}
-
-impl From<LoadError> for StarterError {
-    fn from(err: LoadError) -> Self {
-        Self::Load(err)
-    }
 }
 
 macro_rules! constitution {
@@ -74,6 +69,8 @@ const CONSTITUTION: &[(&str, &str)] = constitution![
 /// The files of a first bundle.
 pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
     let people = people_of(options);
+    let roster = Roster { people: people.clone(), agents: BTreeMap::new() };
+    roster.check().map_err(StarterError::Roster)?;
     let environments = environments_of(options);
     let mut files = Files::new();
     let mut put = |path: String, text: String| {
@@ -91,11 +88,12 @@ pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
     for agent in options.agents.iter().collect::<BTreeSet<_>>() {
         put(format!("grants/agent-{agent}.cedar"), agent_grant(agent, options.profile, &environments));
     }
+    put(format!("grants/agent-{OWN_NAME}.cedar"), own_grant("Agent", "agent"));
+    put(format!("grants/operator-{OWN_NAME}.cedar"), own_grant("Person", "operator"));
     for (name, _) in people.iter().filter(|(_, person)| person.operator) {
         put(format!("grants/operator-{name}.cedar"), operator_grant(name, &environments));
     }
-    let bundle = Bundle::load(&files)?;
-    bundle.roster().check().map_err(StarterError::Roster)?;
+    Bundle::load(&files).map_err(StarterError::Load)?;
     Ok(files)
 }
 
@@ -327,6 +325,24 @@ permit (
     resource
 )
 when {{ {place} }};
+"#
+    )
+}
+
+/// What Countersign itself may do where it gathers evidence: read, and nothing that would show it a credential.
+fn own_grant(kind: &str, role: &str) -> String {
+    format!(
+        r#"// What Countersign itself reads, as the {role} of its own session, to tell people what a change would meet: state
+// before it, what would undo it, what a stack contains. No agent sees the answers.
+
+@id("{role}-{OWN_NAME}-reads")
+@reason("look at anything, anywhere, that shows no credentials")
+permit (
+    principal == {kind}::"{OWN_NAME}",
+    action == Action::"read",
+    resource
+)
+when {{ !context.exposes.credentials }};
 "#
     )
 }

@@ -1,13 +1,650 @@
 //! What the starter bundle says to the questions of a first day.
 
-use model::{Effect, Verdict};
-use policy::Profile;
+use std::collections::BTreeSet;
 
-use crate::world::{World, bundle};
+use expect_test::{Expect, expect};
+use model::{
+    Autonomy, Effect, EffectSet, Environment, EnvironmentName, EvidenceKind, Exposure, History, Operation,
+    Resource, Tally, Verdict,
+};
+use policy::{Bundle, ChangeFacts, OWN_NAME, Profile};
+
+use crate::world::{NOON, World, bundle, files, tally, told};
+
+fn check(effect: Effect, kind: &str, environment: &str, change: impl FnOnce(&mut World), expected: Expect) {
+    let mut world = World::new(effect, kind, environment);
+    change(&mut world);
+    expected.assert_eq(&told(&bundle(Profile::Standard).decide(&world.ask())));
+}
+
+fn exposing(data: bool, credentials: bool) -> impl FnOnce(&mut World) {
+    move |world| world.exposure = Exposure { data, credentials }
+}
 
 #[test]
-fn a_production_stack_is_held() {
-    let world = World::new(Effect::Destroy, "stack", "production");
-    let verdict = bundle(Profile::Standard).decide(&world.ask());
-    assert!(matches!(verdict, Verdict::Hold(_)), "{verdict:?}");
+fn reads_and_undoable_writes_just_work() {
+    for environment in ["production", "staging", "shop-prod-eu"] {
+        for (effect, kind) in
+            [(Effect::Read, "stack"), (Effect::Read, "unknown"), (Effect::Write, "function")]
+        {
+            check(effect, kind, environment, |_| {}, expect!["allow"]);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_undone_takes_two_people() {
+    check(
+        Effect::Destroy,
+        "stack",
+        "production",
+        |_| {},
+        expect![[r#"
+        hold: 2 other people
+          two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+          instead: change it in place, in a way that can be undone (for a stack: update it through a change set)"#]],
+    );
+    check(
+        Effect::Destroy,
+        "stack",
+        "production",
+        |world| world.approvals = tally(1),
+        expect![[r#"
+        hold: 2 other people
+          two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+          instead: change it in place, in a way that can be undone (for a stack: update it through a change set)"#]],
+    );
+    check(Effect::Destroy, "stack", "production", |world| world.approvals = tally(2), expect!["allow"]);
+    check(
+        Effect::Destroy,
+        "stack",
+        "shop-prod-eu",
+        |_| {},
+        expect![[r#"
+        hold: 2 other people
+          two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+          instead: change it in place, in a way that can be undone (for a stack: update it through a change set)"#]],
+    );
+    check(
+        Effect::Execute,
+        "instance",
+        "production",
+        |_| {},
+        expect![[r#"
+        hold: 2 other people
+          two-people-to-execute (constitution/two-people-to-execute.cedar:2)
+          instead: make the change through the operation that does it, so that it can be judged for what it is"#]],
+    );
+    check(
+        Effect::Privilege,
+        "role",
+        "production",
+        |_| {},
+        expect![[r#"
+        hold: 2 other people
+          two-people-for-privilege (constitution/two-people-for-privilege.cedar:1)
+          instead: work with the permissions there are, and say in the change's intent which one is missing"#]],
+    );
+    check(
+        Effect::Emit,
+        "topic",
+        "production",
+        |_| {},
+        expect![[r#"
+        hold: 1 other person
+          one-person-to-emit-or-spend (constitution/one-person-to-emit-or-spend.cedar:2)
+          instead: write it down as a draft, or use what is already paid for"#]],
+    );
+    check(
+        Effect::Write,
+        "stack",
+        "production",
+        |world| world.change = ChangeFacts { replaces: true, ..ChangeFacts::default() },
+        expect![[r#"
+            hold: 2 other people
+              two-people-to-recreate (constitution/two-people-to-recreate.cedar:2)
+              instead: keep what there is, and change it in place"#]],
+    );
+    let all =
+        EffectSet::of(Effect::Destroy).with(Effect::Privilege).with(Effect::Execute).with(Effect::Spend);
+    check(
+        Effect::Read,
+        "stack",
+        "production",
+        |world| world.effects = all,
+        expect![[r#"
+        hold: 2 other people
+          one-person-to-emit-or-spend (constitution/one-person-to-emit-or-spend.cedar:2)
+          two-people-for-privilege (constitution/two-people-for-privilege.cedar:1)
+          two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+          two-people-to-execute (constitution/two-people-to-execute.cedar:2)
+          instead: change it in place, in a way that can be undone (for a stack: update it through a change set)
+          instead: make the change through the operation that does it, so that it can be judged for what it is
+          instead: work with the permissions there are, and say in the change's intent which one is missing
+          instead: write it down as a draft, or use what is already paid for"#]],
+    );
+    // Nobody named a target: it is one that nobody knows.
+    check(
+        Effect::Destroy,
+        "stack",
+        "production",
+        |world| world.resources.clear(),
+        expect![[r#"
+        hold: 2 other people
+          two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+          instead: change it in place, in a way that can be undone (for a stack: update it through a change set)"#]],
+    );
+}
+
+#[test]
+fn a_roster_that_can_never_agree_is_told_so() {
+    check(
+        Effect::Destroy,
+        "stack",
+        "production",
+        |world| world.eligible = tally(1),
+        expect![[r#"
+            deny
+              two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+              instead: change it in place, in a way that can be undone (for a stack: update it through a change set)
+              instead: it needs 2 people besides whoever launched the agent, and the roster has 1 person: enrol 1 more as approver"#]],
+    );
+    check(
+        Effect::Destroy,
+        "stack",
+        "production",
+        |world| world.eligible = tally(0),
+        expect![[r#"
+            deny
+              two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+              instead: change it in place, in a way that can be undone (for a stack: update it through a change set)
+              instead: it needs 2 people besides whoever launched the agent, and the roster has nobody: enrol 2 more as approver"#]],
+    );
+    check(
+        Effect::Emit,
+        "topic",
+        "production",
+        |world| world.eligible = tally(1),
+        expect![[r#"
+        hold: 1 other person
+          one-person-to-emit-or-spend (constitution/one-person-to-emit-or-spend.cedar:2)
+          instead: write it down as a draft, or use what is already paid for"#]],
+    );
+}
+
+#[test]
+fn outside_production() {
+    check(Effect::Destroy, "stack", "staging", |_| {}, expect!["allow"]);
+    check(
+        Effect::Destroy,
+        "database",
+        "staging",
+        |_| {},
+        expect![[r#"
+        hold: 1 other person
+          one-person-to-destroy-data (constitution/one-person-to-destroy-data.cedar:2)
+          instead: empty or archive it in a way that can be undone"#]],
+    );
+    check(Effect::Execute, "instance", "staging", |_| {}, expect!["allow"]);
+    check(
+        Effect::Privilege,
+        "role",
+        "staging",
+        |_| {},
+        expect![[r#"
+        hold: 1 other person
+          one-person-for-privilege (constitution/one-person-for-privilege.cedar:2)
+          instead: work with the permissions there are"#]],
+    );
+}
+
+#[test]
+fn autonomy() {
+    for (autonomy, environment, effect, expected) in [
+        (Autonomy::Suggest, "staging", Effect::Read, "allow"),
+        (Autonomy::Suggest, "staging", Effect::Write, "hold 1"),
+        (Autonomy::Suggest, "production", Effect::Write, "hold 1"),
+        (Autonomy::Suggest, "production", Effect::Destroy, "hold 2"),
+        (Autonomy::Supervised, "staging", Effect::Write, "allow"),
+        (Autonomy::Supervised, "staging", Effect::Destroy, "hold 1"),
+        (Autonomy::Supervised, "staging", Effect::Emit, "hold 1"),
+        (Autonomy::Supervised, "production", Effect::Write, "hold 1"),
+        (Autonomy::Supervised, "production", Effect::Destroy, "hold 2"),
+        (Autonomy::Autonomous, "staging", Effect::Destroy, "allow"),
+        (Autonomy::Autonomous, "production", Effect::Write, "allow"),
+    ] {
+        let mut world = World::new(effect, "stack", environment);
+        world.autonomy = autonomy;
+        let verdict = bundle(Profile::Lab).decide(&world.ask());
+        let people = match &verdict {
+            Verdict::Hold(hold) => format!(" {}", hold.requirement.people),
+            Verdict::Allow | Verdict::Deny(_) => String::new(),
+        };
+        assert_eq!(format!("{}{people}", verdict.name()), expected, "{autonomy} {environment} {effect}");
+    }
+}
+
+#[test]
+fn databases_and_the_hour() {
+    check(
+        Effect::Destroy,
+        "database",
+        "production",
+        |_| {},
+        expect![[r#"
+        hold: 2 other people
+          two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+          instead: change it in place, in a way that can be undone (for a stack: update it through a change set)"#]],
+    );
+    check(
+        Effect::Destroy,
+        "database",
+        "production",
+        |world| world.now = NOON,
+        expect![[r#"
+        deny
+          no-database-loss-in-peak (constitution/no-database-loss-in-peak.cedar:2)
+          instead: ask again from 2026-11-23 20:00 UTC on, when it needs 2 other people
+          instead: take a backup now, and ask again outside peak hours"#]],
+    );
+    check(
+        Effect::Destroy,
+        "database",
+        "production",
+        |world| (world.now, world.approvals) = (NOON, tally(3)),
+        expect![[r#"
+            deny
+              no-database-loss-in-peak (constitution/no-database-loss-in-peak.cedar:2)
+              instead: ask again from 2026-11-23 20:00 UTC on, when it needs 2 other people
+              instead: take a backup now, and ask again outside peak hours"#]],
+    );
+    check(
+        Effect::Destroy,
+        "unknown",
+        "production",
+        |world| world.now = NOON,
+        expect![[r#"
+        deny
+          no-database-loss-in-peak (constitution/no-database-loss-in-peak.cedar:2)
+          instead: ask again from 2026-11-23 20:00 UTC on, when it needs 2 other people
+          instead: take a backup now, and ask again outside peak hours"#]],
+    );
+    check(
+        Effect::Destroy,
+        "stack",
+        "production",
+        |world| world.now = NOON,
+        expect![[r#"
+        hold: 2 other people
+          two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+          instead: change it in place, in a way that can be undone (for a stack: update it through a change set)"#]],
+    );
+    check(
+        Effect::Destroy,
+        "database",
+        "production",
+        |world| {
+            world.now = NOON;
+            world.change.undo = true;
+        },
+        expect![[r#"
+            hold: 2 other people
+              two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+              instead: change it in place, in a way that can be undone (for a stack: update it through a change set)"#]],
+    );
+}
+
+#[test]
+fn backups_and_what_they_protect() {
+    check(
+        Effect::Destroy,
+        "snapshot",
+        "production",
+        |world| world.history = History { data_destroyed: 1, ..History::default() },
+        expect![[r#"
+            deny
+              no-backup-loss-after-data (constitution/no-backup-loss-after-data.cedar:2)
+              instead: leave the backups; their retention ends by itself"#]],
+    );
+    check(
+        Effect::Destroy,
+        "volume",
+        "staging",
+        |world| world.history = History { backups_touched: 1, ..History::default() },
+        expect![[r#"
+            deny
+              no-data-loss-after-backup (constitution/no-data-loss-after-backup.cedar:1)
+              instead: let another session, with another task, be judged on its own"#]],
+    );
+    // One action that takes both.
+    check(
+        Effect::Destroy,
+        "database",
+        "production",
+        |world| {
+            world.approvals = tally(3);
+            world.resources.push(Resource {
+                service: "rds".into(),
+                kind: "backup".parse().unwrap(),
+                name: "b".into(),
+            });
+        },
+        expect![[r#"
+            deny
+              no-backup-loss-after-data (constitution/no-backup-loss-after-data.cedar:2)
+              no-data-loss-after-backup (constitution/no-data-loss-after-backup.cedar:1)
+              instead: leave the backups; their retention ends by itself
+              instead: let another session, with another task, be judged on its own"#]],
+    );
+    // Two of a kind are not both.
+    check(
+        Effect::Destroy,
+        "snapshot",
+        "production",
+        |world| {
+            world.approvals = tally(3);
+            world.resources.push(Resource {
+                service: "rds".into(),
+                kind: "backup".parse().unwrap(),
+                name: "b".into(),
+            });
+        },
+        expect!["allow"],
+    );
+}
+
+#[test]
+fn credentials_data_and_grants() {
+    check(
+        Effect::Privilege,
+        "access-key",
+        "staging",
+        exposing(false, true),
+        expect![[r#"
+        deny
+          no-minting-credentials (constitution/no-minting-credentials.cedar:3)
+          no-grant (grants/agent-kiro.cedar:1)
+          instead: call the service through this gateway; the credentials it needs are used on your behalf
+          instead: the grant of agent kiro allows: look at anything, anywhere, that shows neither data nor credentials; ask for any change in production, shop-prod-eu, staging; what cannot be undone then waits for people"#]],
+    );
+    check(
+        Effect::Read,
+        "secret",
+        "production",
+        exposing(false, true),
+        expect![[r#"
+        deny
+          no-grant (grants/agent-kiro.cedar:1)
+          instead: the grant of agent kiro allows: look at anything, anywhere, that shows neither data nor credentials; ask for any change in production, shop-prod-eu, staging; what cannot be undone then waits for people"#]],
+    );
+    check(
+        Effect::Read,
+        "bucket",
+        "production",
+        exposing(true, false),
+        expect![[r#"
+        deny
+          no-grant (grants/agent-kiro.cedar:1)
+          instead: the grant of agent kiro allows: look at anything, anywhere, that shows neither data nor credentials; ask for any change in production, shop-prod-eu, staging; what cannot be undone then waits for people"#]],
+    );
+    check(
+        Effect::Read,
+        "stack",
+        "production",
+        |world| world.in_scope = false,
+        expect![[r#"
+        deny
+          out-of-scope ((session):0)
+          instead: stay within the session's scope, or ask the operator for a session whose scope covers it"#]],
+    );
+    check(
+        Effect::Read,
+        "stack",
+        "production",
+        |world| world.chain.agent = "stranger".parse().unwrap(),
+        expect![[r#"
+            deny
+              no-grant (grants/:1)
+              instead: agent stranger has no grant that allows anything; one is added by a change of the bundle"#]],
+    );
+    check(
+        Effect::Write,
+        "stack",
+        "production",
+        |world| world.chain.operator = "ben".parse().unwrap(),
+        expect![[r#"
+            deny
+              no-grant (grants/:1)
+              instead: operator ben has no grant that allows anything; one is added by a change of the bundle"#]],
+    );
+    check(
+        Effect::Write,
+        "stack",
+        "qa",
+        |world| {
+            let name: EnvironmentName = "qa".parse().unwrap();
+            world.environment = Environment { name, production: false };
+        },
+        expect![[r#"
+            deny
+              no-grant (grants/agent-kiro.cedar:1)
+              no-grant (grants/operator-ana.cedar:1)
+              instead: the grant of agent kiro allows: look at anything, anywhere, that shows neither data nor credentials; ask for any change in production, shop-prod-eu, staging; what cannot be undone then waits for people
+              instead: the grant of operator ana allows: look at anything, anywhere; change anything in production, shop-prod-eu, staging"#]],
+    );
+}
+
+#[test]
+fn a_grant_for_data_must_name_a_service_and_for_secrets_a_resource() {
+    let grant = |scope: &str, condition: &str| {
+        let mut files = files(Profile::Standard);
+        let text = format!(
+            "@id(\"more\")\n@reason(\"more\")\npermit (principal == Agent::\"kiro\", action == Action::\"read\", {scope}) {condition};\n"
+        );
+        files.get_mut("grants/agent-kiro.cedar").unwrap().extend(text.into_bytes());
+        Bundle::load(&files).unwrap_or_else(|err| panic!("{err}"))
+    };
+    let everything = grant("resource", "");
+    let service = grant("resource in Service::\"example\"", "");
+    let resource = grant("resource", "when { resource.name == \"shop\" }");
+    let mut world = World::new(Effect::Read, "secret", "production");
+    for (data, credentials, allowed) in [
+        (true, false, [false, true, true]),
+        (false, true, [false, false, true]),
+        (true, true, [false, false, true]),
+    ] {
+        world.exposure = Exposure { data, credentials };
+        for (bundle, expected) in [&everything, &service, &resource].into_iter().zip(allowed) {
+            assert_eq!(bundle.decide(&world.ask()) == Verdict::Allow, expected, "{data} {credentials}");
+        }
+    }
+    world.resources[0].name = "other".into();
+    assert_eq!(resource.decide(&world.ask()).name(), "deny");
+}
+
+#[test]
+fn our_own_roles_are_out_of_reach() {
+    let mut files = files(Profile::Lab);
+    let text = String::from_utf8(files["environments.toml"].clone()).unwrap();
+    let text = text.replace("own_roles = []", "own_roles = [\"arn:aws:iam::111122223333:role/countersign\"]");
+    files.insert("environments.toml".into(), text.into_bytes());
+    let bundle = Bundle::load(&files).unwrap();
+    for (name, expected) in [
+        ("arn:aws:iam::111122223333:role/countersign", "deny"),
+        ("countersign", "deny"),
+        ("arn:aws:iam::111122223333:role/shop", "allow"),
+    ] {
+        let mut world = World::new(Effect::Privilege, "role", "production");
+        world.approvals = tally(3);
+        world.resources[0] =
+            Resource { service: "iam".into(), kind: "role".parse().unwrap(), name: name.into() };
+        world.operation = Operation::new("iam", "AttachRolePolicy");
+        assert_eq!(bundle.decide(&world.ask()).name(), expected, "{name}");
+    }
+}
+
+#[test]
+fn our_own_session_reads_and_does_nothing_else() {
+    for (effect, exposure, expected) in [
+        (Effect::Read, (false, false), "allow"),
+        (Effect::Read, (true, false), "allow"),
+        (Effect::Read, (false, true), "deny"),
+        (Effect::Write, (false, false), "deny"),
+        (Effect::Destroy, (false, false), "deny"),
+    ] {
+        let mut world = World::new(effect, "stack", "production");
+        world.exposure = Exposure { data: exposure.0, credentials: exposure.1 };
+        world.autonomy = Autonomy::Suggest;
+        world.chain.agent = OWN_NAME.parse().unwrap();
+        world.chain.operator = OWN_NAME.parse().unwrap();
+        assert_eq!(bundle(Profile::Strict).decide(&world.ask()).name(), expected, "{effect} {exposure:?}");
+    }
+}
+
+/// A rule of one's own beside the starter's, with the least that satisfies it.
+fn check_rule(condition: &str, change: impl FnOnce(&mut World), expected: Expect) {
+    let mut files = files(Profile::Lab);
+    let rule = format!(
+        "@id(\"own\")\n@reason(\"own\")\nforbid (principal, action == Action::\"write\", resource)\nwhen {{ context.operation == \"own:Operation\" }}\n{condition};\n"
+    );
+    let examples = "\
+[[example]]
+name = \"it decides\"
+effects = [\"write\"]
+operation = \"own:Operation\"
+kind = \"stack\"
+environment = \"staging\"
+expect = \"hold\"
+gatherable = [\"dry_run\", \"backup_verified\"]
+time = [\"peak\"]
+rules = [\"own\"]
+[[example]]
+name = \"near miss\"
+effects = [\"read\"]
+kind = \"stack\"
+environment = \"staging\"
+expect = \"allow\"
+";
+    files.insert("constitution/own.cedar".into(), rule.into_bytes());
+    files.insert("constitution/own.examples.toml".into(), examples.into());
+    let calendar =
+        "timezone = \"UTC\"\nfreeze = []\n[[peak]]\ndays = [\"mon-fri\"]\nfrom = \"08:00\"\nto = \"20:00\"\n";
+    files.insert("calendar.toml".into(), calendar.into());
+    let bundle = Bundle::load(&files).unwrap_or_else(|err| panic!("{err}"));
+    let mut world = World::new(Effect::Write, "stack", "production");
+    world.operation = Operation::new("own", "Operation");
+    world.eligible =
+        Tally { people: 4, touched: 2, owners: 1, roles: BTreeSet::from(["dba".parse().unwrap()]) };
+    world.gatherable = BTreeSet::from([EvidenceKind::DryRun, EvidenceKind::BackupVerified]);
+    change(&mut world);
+    expected.assert_eq(&told(&bundle.decide(&world.ask())));
+}
+
+#[test]
+fn the_least_that_suffices() {
+    check_rule(
+        "unless { context.approvals.people >= 3 }",
+        |_| {},
+        expect![[r#"
+        hold: 3 other people
+          own (constitution/own.cedar:1)"#]],
+    );
+    check_rule(
+        "unless { context.approvals.touched >= 2 }",
+        |_| {},
+        expect![[r#"
+        hold: 2 other people, 2 of them with a touched key
+          own (constitution/own.cedar:1)"#]],
+    );
+    check_rule(
+        "unless { context.approvals.owners >= 1 }",
+        |_| {},
+        expect![[r#"
+        hold: 1 other person; one of them as owner
+          own (constitution/own.cedar:1)"#]],
+    );
+    check_rule(
+        "unless { context.approvals.roles.contains(\"dba\") }",
+        |_| {},
+        expect![[r#"
+            hold: 1 other person; one of them as dba
+              own (constitution/own.cedar:1)"#]],
+    );
+    check_rule(
+        "unless { context.approvals.people >= 2 && context.approvals.roles.contains(\"dba\") && context.evidence.dry_run }",
+        |_| {},
+        expect![[r#"
+            hold: 2 other people; one of them as dba; evidence dry_run
+              own (constitution/own.cedar:1)"#]],
+    );
+    // What a machine can gather rather than what a person must read.
+    check_rule(
+        "unless { context.approvals.people >= 2 || context.evidence.backup_verified }",
+        |_| {},
+        expect![[r#"
+            hold: evidence backup_verified
+              own (constitution/own.cedar:1)"#]],
+    );
+    check_rule(
+        "when { context.time.peak }",
+        |world| world.now = NOON,
+        expect![[r#"
+        hold: window from 2026-11-23 20:00 UTC (peak hours, mon–fri 08:00–20:00 UTC)
+          own (constitution/own.cedar:1)"#]],
+    );
+    // A way through now is preferred to a window.
+    check_rule(
+        "when { context.time.peak } unless { context.approvals.people >= 1 }",
+        |world| world.now = NOON,
+        expect![[r#"
+            hold: 1 other person
+              own (constitution/own.cedar:1)"#]],
+    );
+    // What nobody can give.
+    check_rule(
+        "unless { context.approvals.touched >= 3 }",
+        |_| {},
+        expect![[r#"
+        deny
+          own (constitution/own.cedar:1)
+          instead: it needs 3 people with a key that proves presence, and the roster has 2 people: enrol a security key (sk-ssh-…)"#]],
+    );
+    check_rule(
+        "unless { context.approvals.roles.contains(\"security\") || context.approvals.roles.contains(\"dba\") }",
+        |world| world.eligible.roles.clear(),
+        expect![[r#"
+            deny
+              own (constitution/own.cedar:1)
+              instead: nobody who may sign is security: give an approver the role"#]],
+    );
+    check_rule(
+        "unless { context.evidence.dry_run }",
+        |world| world.gatherable.clear(),
+        expect![[r#"
+        deny
+          own (constitution/own.cedar:1)
+          instead: the evidence dry_run cannot be gathered for it"#]],
+    );
+    // The same requirement is shown to the first and to the last who signs.
+    check_rule(
+        "unless { context.approvals.people >= 3 && context.evidence.dry_run }",
+        |world| (world.approvals, world.evidence) = (tally(2), BTreeSet::from([EvidenceKind::DryRun])),
+        expect![[r#"
+            hold: 3 other people; evidence dry_run
+              own (constitution/own.cedar:1)"#]],
+    );
+}
+
+#[test]
+fn too_many_targets_are_not_judged_in_part() {
+    let mut world = World::new(Effect::Read, "object", "staging");
+    world.resources = (0..1001)
+        .map(|nth| Resource {
+            service: "s3".into(),
+            kind: "object".parse().unwrap(),
+            name: format!("o{nth}"),
+        })
+        .collect();
+    expect!["deny: CS108 the request is too large to judge: 1001 targets; at most 1000 are judged at once"]
+        .assert_eq(&told(&bundle(Profile::Lab).decide(&world.ask())));
 }

@@ -5,4 +5,6 @@ mod decisions;
 #[cfg(test)]
 mod loading;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod world;

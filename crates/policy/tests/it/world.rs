@@ -1,10 +1,10 @@
 //! A small world to ask questions in: ana launches kiro; ben and cem approve; dot is a dba.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use model::{
     Account, Autonomy, Chain, Effect, EffectSet, EnrolledKey, Environment, EvidenceKind, Exposure, History,
-    Operation, Resource, Tally, Timestamp,
+    Operation, Resource, Tally, Timestamp, Verdict,
 };
 use policy::{Ask, Bundle, ChangeFacts, Files, Profile, StarterOptions, starter};
 
@@ -35,12 +35,28 @@ pub(crate) fn options(profile: Profile) -> StarterOptions {
     }
 }
 
+/// The starter's files, written once for each profile.
 pub(crate) fn files(profile: Profile) -> Files {
-    starter(&options(profile)).unwrap_or_else(|err| panic!("{err}"))
+    static FILES: LazyLock<[Files; 3]> = LazyLock::new(|| {
+        Profile::ALL.map(|profile| starter(&options(profile)).unwrap_or_else(|err| panic!("{err}")))
+    });
+    pick(&FILES, profile).clone()
 }
 
-pub(crate) fn bundle(profile: Profile) -> Bundle {
-    Bundle::load(&files(profile)).unwrap()
+fn pick<T>(all: &[T; 3], profile: Profile) -> &T {
+    let [lab, standard, strict] = all;
+    match profile {
+        Profile::Lab => lab,
+        Profile::Standard => standard,
+        Profile::Strict => strict,
+    }
+}
+
+/// The starter bundle of a profile, loaded once.
+pub(crate) fn bundle(profile: Profile) -> &'static Bundle {
+    static BUNDLES: LazyLock<[Bundle; 3]> =
+        LazyLock::new(|| Profile::ALL.map(|profile| Bundle::load(&files(profile)).unwrap()));
+    pick(&BUNDLES, profile)
 }
 
 /// An ask that owns what it points to.
@@ -120,4 +136,19 @@ impl World {
 
 pub(crate) fn tally(people: u32) -> Tally {
     Tally { people, ..Tally::default() }
+}
+
+/// A verdict as the CLI would tell it, more or less.
+pub(crate) fn told(verdict: &Verdict) -> String {
+    let (head, alternatives) = match verdict {
+        Verdict::Allow => return "allow".to_owned(),
+        Verdict::Hold(hold) => (format!("hold: {}", hold.requirement), &hold.alternatives),
+        Verdict::Deny(denial) => match &denial.fault {
+            Some(fault) => (format!("deny: {} {fault}", fault.code()), &denial.alternatives),
+            None => ("deny".to_owned(), &denial.alternatives),
+        },
+    };
+    let rules = verdict.rules().iter().map(|rule| format!("\n  {} ({}:{})", rule.id, rule.file, rule.line));
+    let alternatives = alternatives.iter().map(|alternative| format!("\n  instead: {}", alternative.0));
+    std::iter::once(head).chain(rules).chain(alternatives).collect()
 }
