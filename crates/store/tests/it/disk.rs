@@ -45,7 +45,8 @@ async fn a_full_disk_refuses_and_forgives() {
     let mut done = 0;
     let fault = loop {
         match work(&store, done + 1).await {
-            Ok(()) => done += 1,
+            Ok(()) if done < 5000 => done += 1,
+            Ok(()) => panic!("the disk is never full"),
             Err(fault) => break fault,
         }
     };
@@ -126,7 +127,8 @@ async fn a_failed_flush_ends_all_writing() {
         let mut done = 0;
         let fault = loop {
             match store.write(move |tx| (0..500).try_for_each(|n| tx.record(entry(1000 * done + n)))).await {
-                Ok(()) => done += 1,
+                Ok(()) if done < 5000 => done += 1,
+                Ok(()) => panic!("the disk is never full"),
                 Err(fault) => break fault,
             }
         };
@@ -174,7 +176,8 @@ async fn child() {
     let mut done = 0;
     let fault = loop {
         match work(&store, done + 1).await {
-            Ok(()) => done += 1,
+            Ok(()) if done < 5000 => done += 1,
+            Ok(()) => panic!("the disk is never full"),
             Err(fault) => break fault,
         }
     };
