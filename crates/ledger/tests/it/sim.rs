@@ -23,12 +23,12 @@ pub(crate) enum Fault {
 
 pub(crate) const FAULTS: [Fault; 3] = [Fault::Crash, Fault::CrashHalfway, Fault::Fails];
 
-/// What a power cut leaves of what was not synced.
+/// What the end of a process, or of the power, leaves of what was not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// Nothing.
     Loses,
-    /// Everything: the process died, the machine did not.
+    /// Everything, for now: the process was killed and the machine ran on. A later power cut can still lose it.
     Keeps,
     /// By this seed: names some, bytes in part.
     Mixed(u64),
@@ -78,17 +78,22 @@ impl SimDisk {
         self.state().premature.clone()
     }
 
-    /// The machine after a power cut and a restart.
+    /// The machine as the next process finds it.
     pub(crate) fn restart(&self, cut: Cut) {
         let mut state = self.state();
         let state = &mut *state;
+        state.dead = false;
+        state.held = false;
+        state.fault = None;
+        if cut == Cut::Keeps {
+            return;
+        }
         let mut draw = match cut {
             Cut::Loses | Cut::Keeps => 0,
             Cut::Mixed(seed) => seed,
         };
         let mut share = |whole: usize| match cut {
-            Cut::Loses => 0,
-            Cut::Keeps => whole,
+            Cut::Loses | Cut::Keeps => 0,
             Cut::Mixed(_) => {
                 draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 (draw >> 33) as usize % (whole + 1)
@@ -114,9 +119,6 @@ impl SimDisk {
                 state.sync_names(&folder);
             }
         }
-        if cut == Cut::Keeps {
-            state.durable_dirs = state.dirs.clone();
-        }
         let dirs = state.durable_dirs.clone();
         let reachable =
             |path: &Path| path.ancestors().skip(1).all(|dir| dir.parent().is_none() || dirs.contains(dir));
@@ -124,9 +126,6 @@ impl SimDisk {
         state.durable_dirs.retain(|path| reachable(path));
         state.names = state.durable_names.clone();
         state.dirs = state.durable_dirs.clone();
-        state.dead = false;
-        state.held = false;
-        state.fault = None;
     }
 
     /// Counts an operation; what it meets, if anything.

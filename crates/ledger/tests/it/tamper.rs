@@ -28,51 +28,56 @@ fn check(tamper: impl FnOnce(&Place), expected: &Expect) {
             format!("{err}{cause}")
         }
     };
-    expected.assert_eq(&text.replace(&place.dir.path().display().to_string(), "DIR"));
+    expected.assert_eq(&format!("{text}\n").replace(&place.dir.path().display().to_string(), "DIR"));
 }
 
 #[test]
 fn what_was_signed_for_must_be_there() {
-    check(|_| {}, &expect!["600 entries, Recovery { size: 600, cut: None, published: Current }"]);
+    check(
+        |_| {},
+        &expect![[r#"
+        600 entries, Recovery { size: 600, cut: None, published: Current }
+    "#]],
+    );
     check(
         |place| {
             let mut bytes = fs::read(place.bundle("001")).unwrap();
             bytes[100] ^= 1;
             fs::write(place.bundle("001"), bytes).unwrap();
         },
-        &expect![
-            "the first 600 entries on disk are not the ones that were signed for: an entry was changed, removed or moved; run `countersign audit verify` and bring back the log folder from a good copy"
-        ],
+        &expect![[r#"
+            the first 600 entries on disk are not the ones that were signed for: an entry was changed, removed or moved; run `countersign audit verify` and bring back the log folder from a good copy
+        "#]],
     );
     check(
         |place| fs::remove_file(place.bundle("002")).unwrap(),
-        &expect![
-            "the disk has 512 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one"
-        ],
+        &expect![[r#"
+        the disk has 512 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one
+    "#]],
     );
     check(
         |place| fs::remove_file(place.bundle("000")).unwrap(),
-        &expect![
-            "the disk has 0 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one"
-        ],
+        &expect![[r#"
+        the disk has 0 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one
+    "#]],
     );
     check(
         |place| {
             let bytes = fs::read(place.bundle("000")).unwrap();
             fs::write(place.bundle("000"), &bytes[..bytes.len() - 1]).unwrap();
         },
-        &expect![
-            "the first 600 entries on disk are not the ones that were signed for: an entry was changed, removed or moved; run `countersign audit verify` and bring back the log folder from a good copy"
-        ],
+        &expect![[r#"
+            the first 600 entries on disk are not the ones that were signed for: an entry was changed, removed or moved; run `countersign audit verify` and bring back the log folder from a good copy
+        "#]],
     );
     check(
         |place| {
             let bytes = fs::read(place.bundle("000")).unwrap();
             fs::write(place.bundle("000"), [&bytes[..], b"\0\0"].concat()).unwrap();
         },
-        &expect![
-            "the first 600 entries on disk are not the ones that were signed for: an entry was changed, removed or moved; run `countersign audit verify` and bring back the log folder from a good copy"
-        ],
+        &expect![[r#"
+            the first 600 entries on disk are not the ones that were signed for: an entry was changed, removed or moved; run `countersign audit verify` and bring back the log folder from a good copy
+        "#]],
     );
     check(
         |place| {
@@ -80,9 +85,9 @@ fn what_was_signed_for_must_be_there() {
             fs::write(place.bundle("002"), [&bytes[..], b"\0\x01x\0\x09torn"].concat()).unwrap();
             fs::write(place.bundle("003"), b"\0\x01y").unwrap();
         },
-        &expect![
-            "600 entries, Recovery { size: 600, cut: Some(Cut { entries: 2, bytes: 12 }), published: Current }"
-        ],
+        &expect![[r#"
+            600 entries, Recovery { size: 600, cut: Some(Cut { entries: 2, bytes: 12 }), published: Current }
+        "#]],
     );
 }
 
@@ -90,42 +95,42 @@ fn what_was_signed_for_must_be_there() {
 fn the_lock_file_decides() {
     check(
         |place| fs::remove_file(place.lock()).unwrap(),
-        &expect![
-            "the checkpoint lock file DIR/state/checkpoint.lock is missing, so nothing says how far the log was signed; bring the file back (it is not part of the database's backup), or start a new installation: a new one cannot continue this log"
-        ],
+        &expect![[r#"
+        the checkpoint lock file DIR/state/checkpoint.lock is missing, so nothing says how far the log was signed; bring the file back (it is not part of the database's backup), or start a new installation: a new one cannot continue this log
+    "#]],
     );
     check(
         |place| fs::write(place.lock(), b"").unwrap(),
-        &expect![
-            "the checkpoint lock file DIR/state/checkpoint.lock holds no checkpoint of this log; bring the right file back: the note has no empty line with signatures below it"
-        ],
+        &expect![[r#"
+        the checkpoint lock file DIR/state/checkpoint.lock holds no checkpoint of this log; bring the right file back: the note has no empty line with signatures below it
+    "#]],
     );
     check(
         |place| {
             let note = fs::read_to_string(place.lock()).unwrap();
             fs::write(place.lock(), note.replace("\n600\n", "\n601\n")).unwrap();
         },
-        &expect![
-            "the checkpoint lock file DIR/state/checkpoint.lock holds no checkpoint of this log; bring the right file back: the signature by log.example/test does not belong to this text"
-        ],
+        &expect![[r#"
+            the checkpoint lock file DIR/state/checkpoint.lock holds no checkpoint of this log; bring the right file back: the signature by log.example/test does not belong to this text
+        "#]],
     );
     check(
         |place| fs::write(place.log().join("checkpoint"), b"nothing").unwrap(),
-        &expect![[
-            r#"600 entries, Recovery { size: 600, cut: None, published: Replaced("the note has no empty line with signatures below it") }"#
-        ]],
+        &expect![[r#"
+            600 entries, Recovery { size: 600, cut: None, published: Replaced("the note has no empty line with signatures below it") }
+        "#]],
     );
     check(
         |place| fs::remove_file(place.log().join("genesis.json")).unwrap(),
-        &expect![
-            "there is no genesis at DIR/data/log/genesis.json: this is no ledger, or its folder was moved"
-        ],
+        &expect![[r#"
+        there is no genesis at DIR/data/log/genesis.json: this is no ledger, or its folder was moved
+    "#]],
     );
     check(
         |place| fs::write(place.log().join("genesis.json"), b"{}").unwrap(),
-        &expect![
-            "the genesis at DIR/data/log/genesis.json cannot be read as one: missing field `origin` at line 1 column 2; restore the file from a backup"
-        ],
+        &expect![[r#"
+        the genesis at DIR/data/log/genesis.json cannot be read as one: missing field `origin` at line 1 column 2; restore the file from a backup
+    "#]],
     );
 }
 
