@@ -38,6 +38,9 @@ pub enum BuildError {
     Cbor,
 }
 
+const JSON: &str = "application/json";
+const XML: &str = "application/xml";
+const BYTES: &str = "application/octet-stream";
 /// RFC 3986's unreserved characters stand for themselves.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const ENCODED_GREEDY: &AsciiSet = &ENCODED.remove(b'/');
@@ -148,8 +151,11 @@ fn build_rest(row: &Row, protocol: Protocol, parameters: &Value) -> Result<Reque
             None => path.push_str(segment),
         }
     }
-    let mut pairs: Vec<(String, String)> =
-        row.constants().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let mut pairs: Vec<(String, String)> = row
+        .constants()
+        .filter(|(name, _)| !given.query.contains_key(*name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
     for (name, value) in given.query {
         match value {
             Value::Null => {}
@@ -192,17 +198,14 @@ struct Sections {
     path: BTreeMap<String, Value>,
     query: BTreeMap<String, Value>,
     headers: BTreeMap<String, Value>,
-    body: Value,
+    /// `Some(Null)`: given, and empty.
+    body: Option<Value>,
 }
 
 /// Sorts flat parameters by where the table puts them; what it does not name belongs to the body.
 fn sections(row: &Row, parameters: &Value) -> Sections {
-    let mut out = Sections {
-        path: BTreeMap::new(),
-        query: BTreeMap::new(),
-        headers: BTreeMap::new(),
-        body: Value::Null,
-    };
+    let mut out =
+        Sections { path: BTreeMap::new(), query: BTreeMap::new(), headers: BTreeMap::new(), body: None };
     let Value::Map(map) = parameters else { return out };
     let labels: Vec<&str> = row
         .path()
@@ -219,7 +222,7 @@ fn sections(row: &Row, parameters: &Value) -> Sections {
             ("$path", Value::Map(inner)) => out.path.extend(inner.clone()),
             ("$query", Value::Map(inner)) => out.query.extend(inner.clone()),
             ("$headers", Value::Map(inner)) => out.headers.extend(inner.clone()),
-            ("$body", body) => out.body = body.clone(),
+            ("$body", body) => out.body = Some(body.clone()),
             (name, value) if labels.contains(&name) => drop(out.path.insert(name.to_owned(), value.clone())),
             (name, value) if row.query_names().any(|(known, _)| known == name) => {
                 out.query.insert(name.to_owned(), value.clone());
@@ -227,43 +230,44 @@ fn sections(row: &Row, parameters: &Value) -> Sections {
             (_, value) if row.header_names().any(|(known, _)| known == lowered) => {
                 out.headers.insert(lowered, value.clone());
             }
-            (name, value) if Some(name) == payload => out.body = value.clone(),
+            (name, value) if Some(name) == payload => out.body = Some(value.clone()),
             (name, value) if bodiless => drop(out.query.insert(name.to_owned(), value.clone())),
             (name, value) => drop(members.insert(name.to_owned(), value.clone())),
         }
     }
-    if !members.is_empty() && out.body == Value::Null {
-        out.body = Value::Map(members);
+    if !members.is_empty() && out.body.is_none() {
+        out.body = Some(Value::Map(members));
     }
     out
 }
 
-fn rest_body(row: &Row, protocol: Protocol, body: Value) -> Result<(&'static str, Vec<u8>), BuildError> {
-    let whole = row.payload.split_once(':');
-    match (body, whole) {
-        (Value::Null, None)
-            if protocol == Protocol::RestJson && !matches!(row.method, "GET" | "HEAD" | "DELETE") =>
-        {
-            Ok(("application/json", b"{}".to_vec()))
-        }
+fn rest_body(
+    row: &Row,
+    protocol: Protocol,
+    body: Option<Value>,
+) -> Result<(&'static str, Vec<u8>), BuildError> {
+    let takes_members = row.payload.is_empty() && !matches!(row.method, "GET" | "HEAD" | "DELETE");
+    let body = match body {
+        Some(body) => body,
+        None if protocol == Protocol::RestJson && takes_members => return Ok((JSON, b"{}".to_vec())),
+        None => Value::Null,
+    };
+    let mut text = String::new();
+    match (body, protocol) {
         (Value::Null, _) => Ok(("", Vec::new())),
-        (Value::Bytes(bytes), _) => Ok(("application/octet-stream", bytes)),
-        (Value::Text(text), _) => Ok(("application/octet-stream", text.into_bytes())),
-        (body @ Value::Map(_), whole) => {
-            let mut text = String::new();
-            match (protocol, whole) {
-                (Protocol::RestXml, _) => write_xml_body(row, &body, &mut text)?,
-                _ => json::write(&body, &mut text),
-            }
-            let media = if protocol == Protocol::RestXml { "application/xml" } else { "application/json" };
-            Ok((media, text.into_bytes()))
+        (Value::Bytes(bytes), _) => Ok((BYTES, bytes)),
+        (Value::Text(text), _) => Ok((BYTES, text.into_bytes())),
+        (body @ Value::Map(_), Protocol::RestXml) => {
+            write_xml_body(row, &body, &mut text)?;
+            Ok((XML, text.into_bytes()))
         }
-        (body @ Value::List(_), _) if protocol == Protocol::RestJson => {
-            let mut text = String::new();
+        (body @ (Value::Map(_) | Value::List(_)), Protocol::RestJson) => {
             json::write(&body, &mut text);
-            Ok(("application/json", text.into_bytes()))
+            Ok((JSON, text.into_bytes()))
         }
-        (Value::Bool(_) | Value::Int(_) | Value::Number(_) | Value::List(_), _) => Err(invalid(row, "$body")),
+        (Value::Bool(_) | Value::Int(_) | Value::Number(_) | Value::List(_) | Value::Map(_), _) => {
+            Err(invalid(row, "$body"))
+        }
     }
 }
 

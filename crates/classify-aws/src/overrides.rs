@@ -24,6 +24,7 @@ pub struct Judgement {
     pub exposure: Vec<Shows>,
     pub undo: Option<KnownUndo>,
     pub identifiers: Option<String>,
+    pub reveal: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -61,6 +62,11 @@ impl Overrides {
         self.of(service, operation).iter().rev().find_map(|judgement| judgement.identifiers.as_deref())
     }
 
+    /// Members that are shown although the model calls them sensitive.
+    pub fn revealed<'a>(&'a self, service: &str, operation: &str) -> impl Iterator<Item = &'a str> {
+        self.of(service, operation).iter().flat_map(|judgement| &judgement.reveal).map(String::as_str)
+    }
+
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
         let file: File = toml::from_str(text)?;
         let mut operations: HashMap<String, Vec<Judgement>> = HashMap::new();
@@ -71,6 +77,7 @@ impl Overrides {
                 exposure: group.exposure,
                 undo: group.undo,
                 identifiers: group.identifiers,
+                reveal: group.reveal,
             };
             for operation in group.operations {
                 operations.entry(operation).or_default().push(judgement.clone());
@@ -118,6 +125,8 @@ struct Group {
     exposure: Vec<Shows>,
     undo: Option<KnownUndo>,
     identifiers: Option<String>,
+    #[serde(default)]
+    reveal: Vec<String>,
     #[serde(rename = "reason")]
     _reason: String,
 }

@@ -111,11 +111,12 @@ pub enum Place {
     Body,
 }
 
-/// A named member at its place: `u:FunctionName!`, `b:InstanceId*!`.
+/// A named member at its place: `u:FunctionName!`, `b:InstanceId*!`, `u:Id@HostedZone!` (what it names).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member<'a> {
     pub place: Place,
     pub name: &'a str,
+    pub noun: Option<&'a str>,
     pub list: bool,
     pub required: bool,
 }
@@ -258,6 +259,7 @@ pub fn members(text: &str) -> impl Iterator<Item = Member<'_>> {
     list(text, ',').filter_map(|item| {
         let (place, name) = item.split_once(':')?;
         let (name, is_required) = required(name);
+        let (name, noun) = name.split_once('@').map_or((name, None), |(name, noun)| (name, Some(noun)));
         let (name, list) = name.strip_suffix('*').map_or((name, false), |name| (name, true));
         let place = match place {
             "u" => Place::Path,
@@ -266,7 +268,7 @@ pub fn members(text: &str) -> impl Iterator<Item = Member<'_>> {
             "b" => Place::Body,
             _ => return None,
         };
-        Some(Member { place, name, list, required: is_required })
+        Some(Member { place, name, noun, list, required: is_required })
     })
 }
 

@@ -136,6 +136,48 @@ mod tests {
             let undo = judged.undo.map_or(String::new(), |undo| format!(" ({undo:?})"));
             writeln!(out, "{name}: {}{shows}{undo}", judged.effects).unwrap();
         }
-        expect![""].assert_eq(&out);
+        expect![[r#"
+            ec2:DescribeInstances: read
+            ec2:StartInstances: spend, write
+            ec2:StopInstances: destroy
+            ec2:RunInstances: spend, write, execute
+            ec2:CreateTags: write (Inverse)
+            rds:DescribeDBInstances: read
+            rds:CreateDBSnapshot: write (Additive)
+            rds:ModifyDBInstance: write, destroy
+            rds:DeleteDBInstance: destroy
+            rds-data:ExecuteStatement: execute, destroy +data
+            cloudformation:DescribeStacks: read
+            cloudformation:CreateStack: write, execute
+            cloudformation:CreateChangeSet: write (Additive)
+            cloudformation:ExecuteChangeSet: write, execute
+            cloudformation:DeleteStack: destroy
+            cloudcontrol:CreateResource: execute, destroy
+            iam:ListRoles: read
+            iam:AttachRolePolicy: write, privilege
+            iam:CreateAccessKey: write, privilege +credentials
+            iam:DeleteRole: privilege, destroy
+            sts:GetCallerIdentity: read
+            sts:AssumeRole: write, privilege +credentials
+            secretsmanager:GetSecretValue: read, privilege +data +credentials
+            ssm:GetParameter: read +data
+            ssm:PutParameter: write (Inverse)
+            ssm:SendCommand: write, execute, destroy
+            s3:GetObject: read +data
+            s3:PutObject: write
+            s3:DeleteBucket: destroy
+            s3:PutBucketPolicy: write, privilege
+            dynamodb:CreateTable: write (Additive)
+            dynamodb:DeleteTable: destroy
+            lambda:Invoke: write, execute +data
+            kms:ScheduleKeyDeletion: destroy
+            sns:Publish: emit (Additive)
+            cloudwatch:PutMetricData: write (Additive)
+            elasticbeanstalk:TerminateEnvironment: destroy
+            route53:ChangeResourceRecordSets: write, destroy
+            ce:GetCostAndUsage: read
+            ecr:GetAuthorizationToken: read, privilege +credentials
+        "#]]
+        .assert_eq(&out);
     }
 }

@@ -170,7 +170,7 @@ fn act(
             named.resources
         },
         undo: undo(&judged),
-        shown: shown::of(params, routed.row.map(|row| row.sensitive)),
+        shown: shown::of(params, routed.row),
         unknowns,
     };
     (Action::new(parts, &content, request), host_prefix)
@@ -209,7 +209,11 @@ fn by_parameters(operation: &Operation, params: &Value, judged: &mut effects::Ju
 }
 
 fn undo(judged: &effects::Judged) -> Undo {
-    if judged.effects.is_plain_read() {
+    let changes = judged.effects.iter().any(|effect| match effect {
+        Effect::Read | Effect::Privilege => false,
+        Effect::Emit | Effect::Spend | Effect::Write | Effect::Execute | Effect::Destroy => true,
+    });
+    if judged.effects.contains(Effect::Read) && !changes {
         return Undo::NotNeeded;
     }
     match judged.undo {

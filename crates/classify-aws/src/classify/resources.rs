@@ -97,44 +97,50 @@ fn resource(service: &str, operation: &str, member: &Member<'_>, text: &str) -> 
     let subject = words(operation).get(1..).unwrap_or_default().concat();
     let (owner, noun) = match arn_type(text) {
         Some((owner, noun)) => (owner.to_owned(), noun.to_owned()),
-        None => (service.to_owned(), member_noun(service, member.name, &subject)),
+        None => {
+            let noun = member.noun.map_or_else(|| member_noun(service, member.name, &subject), str::to_owned);
+            (service.to_owned(), noun)
+        }
     };
     Resource { service: service.to_owned(), kind: kind(&owner, &noun), name: text.to_owned() }
 }
 
-/// `DBInstanceIdentifier` names a DBInstance; `Id`, `Name` and `ResourceArn` name what the operation is about.
+/// `DBInstanceIdentifier` names a DBInstance; `Id`, `Name` and `ResourceArn` name what the operation is about, unless
+/// the kinds of the service list the bare word.
 fn member_noun(service: &str, member: &str, subject: &str) -> String {
     let last = member.rsplit('.').find(|step| *step != "%").unwrap_or(member);
-    const ENDINGS: [&str; 20] = [
-        "Identifiers",
-        "Identifier",
-        "Names",
-        "Name",
-        "ARNs",
-        "Arns",
-        "ARN",
-        "Arn",
-        "IDs",
-        "Ids",
-        "ID",
-        "Id",
-        "Urls",
-        "Url",
-        "URL",
-        "names",
-        "name",
-        "arn",
-        "ids",
-        "id",
-    ];
     let stem = ENDINGS.iter().find_map(|ending| last.strip_suffix(ending)).unwrap_or(last);
-    let generic = matches!(stem, "" | "Resource" | "resource" | "Target" | "Source" | "Function.");
-    if generic {
-        let own = last == "Name" && is_listed(service, last) || last == "Id" && is_listed(service, last);
-        return if own && service != "route53" { last.to_owned() } else { subject.to_owned() };
+    match stem {
+        "" if is_listed(service, last) => last.to_owned(),
+        "" | "Resource" | "resource" | "Target" | "Source" => subject.to_owned(),
+        stem => stem.to_owned(),
     }
-    stem.to_owned()
 }
+
+/// What makes a noun the name of a thing; the longer first.
+const ENDINGS: [&str; 21] = [
+    "Identifiers",
+    "Identifier",
+    "identifier",
+    "Names",
+    "Name",
+    "ARNs",
+    "Arns",
+    "ARN",
+    "Arn",
+    "IDs",
+    "Ids",
+    "ID",
+    "Id",
+    "Urls",
+    "Url",
+    "URL",
+    "names",
+    "name",
+    "arn",
+    "ids",
+    "id",
+];
 
 /// `arn:aws:rds:eu-west-1:1:db:prod` → (`rds`, `db`).
 fn arn_type(text: &str) -> Option<(&str, &str)> {

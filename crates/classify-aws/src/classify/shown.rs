@@ -1,8 +1,10 @@
 //! The parameters as lines for people's eyes: bounded, harmless to a terminal, secrets redacted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Value, sanitize};
+
+use crate::{overrides::Overrides, table::Row};
 
 const MAX_LINES: usize = 60;
 const MAX_TEXT: usize = 200;
@@ -23,11 +25,21 @@ const SECRET_WORDS: [&str; 11] = [
     "apikey",
 ];
 
-/// Names and values of a canonical parse. `sensitive`: the row's own names to redact; `None` where there is no row, and
-/// then every value is.
-pub(super) fn of(params: &Value, sensitive: Option<&str>) -> Vec<(String, String)> {
-    let names =
-        sensitive.map(|text| text.split(',').filter(|name| !name.is_empty()).collect::<BTreeSet<_>>());
+/// Names that say what the value beside them is, and the names of such values.
+const KEYS: [&str; 7] = ["ParameterKey", "Key", "key", "Name", "name", "OptionName", "ParameterName"];
+const VALUES: [&str; 4] = ["ParameterValue", "Value", "value", "Values"];
+
+/// Names and values of a canonical parse. Without a row, every value is redacted: nobody said which of them is secret.
+pub(super) fn of(params: &Value, row: Option<&Row>) -> Vec<(String, String)> {
+    let names = row.map(|row| {
+        let revealed: Vec<&str> = Overrides::shared()
+            .map(|overrides| overrides.revealed(row.service, row.operation).collect())
+            .unwrap_or_default();
+        row.sensitive
+            .split(',')
+            .filter(|name| !name.is_empty() && !revealed.contains(name))
+            .collect::<BTreeSet<_>>()
+    });
     let mut lines = Lines { names, shown: Vec::new(), left_out: 0 };
     lines.visit("", params, false);
     if lines.left_out > 0 {
@@ -54,7 +66,7 @@ impl Lines<'_> {
             Value::List(items) if self.is_full() => self.left_out += items.len(),
             Value::Map(map) => {
                 for (name, inner) in map {
-                    let secret = secret || self.is_secret(name);
+                    let secret = secret || self.is_secret(name) || is_value_of_secret(map, name);
                     if name.starts_with('$') && label.is_empty() {
                         self.visit("", inner, secret);
                     } else if label.is_empty() {
@@ -94,13 +106,26 @@ impl Lines<'_> {
     /// A member or, in a form, any step of its flat name.
     fn is_secret(&self, name: &str) -> bool {
         let listed = |step: &str| self.names.as_ref().is_some_and(|names| names.contains(step));
-        let lowered = name.to_ascii_lowercase();
-        let digests = lowered == "body_sha256";
-        let named = SECRET_WORDS.iter().any(|word| lowered.contains(word));
-        let refers = ["arn", "id", "name"].iter().any(|ending| lowered.ends_with(ending))
-            && !lowered.contains("password");
-        !digests && (listed(name) || name.split('.').any(listed) || named && !refers)
+        listed(name) || name.split('.').any(listed) || sounds_secret(name)
     }
+}
+
+/// `SecretString` does; `SecretId` names one and does not.
+fn sounds_secret(name: &str) -> bool {
+    let lowered = name.to_ascii_lowercase();
+    let refers =
+        ["arn", "id", "name"].iter().any(|ending| lowered.ends_with(ending)) && !lowered.contains("password");
+    lowered != "body_sha256" && !refers && SECRET_WORDS.iter().any(|word| lowered.contains(word))
+}
+
+/// `ParameterValue` beside `ParameterKey: DbPassword`, nested or as the steps of flat names.
+fn is_value_of_secret(map: &BTreeMap<String, Value>, name: &str) -> bool {
+    let (prefix, last) = name.rsplit_once('.').map_or(("", name), |(prefix, last)| (prefix, last));
+    VALUES.contains(&last)
+        && KEYS.iter().any(|key| {
+            let beside = if prefix.is_empty() { map.get(*key) } else { map.get(&format!("{prefix}.{key}")) };
+            beside.and_then(Value::as_text).is_some_and(|text| text.len() <= 512 && sounds_secret(text))
+        })
 }
 
 /// A character that a terminal would obey becomes several: the cut counts what is shown.

@@ -49,7 +49,7 @@ pub fn parse(request: &Request, routed: &Routed<'_>) -> Result<Value, ParamError
                 form::parse(&request.body)?
             };
             fields.retain(|key, _| key != "Action" && key != "Version" && !is_signature_parameter(key));
-            plain_map(fields.into_iter().map(|(key, text)| (key, Value::Text(text))).collect())?
+            plain_map(fields.into_iter().map(|(key, text)| (key.clone(), form_value(&key, text))).collect())?
         }
         Protocol::Json => match json::parse(&request.body)? {
             Value::Map(map) => plain_map(map)?,
@@ -70,6 +70,19 @@ pub fn parse(request: &Request, routed: &Routed<'_>) -> Result<Value, ParamError
         remove(&mut params, &member);
     }
     Ok(params)
+}
+
+/// A link that the client signed for this call (`PreSignedUrl`) says the same whenever it was signed.
+fn form_value(name: &str, text: String) -> Value {
+    if !name.eq_ignore_ascii_case("presignedurl") {
+        return Value::Text(text);
+    }
+    let Some((base, query)) = text.split_once('?') else { return Value::Text(text) };
+    let kept = query.split('&').filter(|pair| {
+        let name = pair.split_once('=').map_or(*pair, |(name, _)| name);
+        !is_signature_parameter(name)
+    });
+    Value::Text(format!("{base}?{}", kept.collect::<Vec<_>>().join("&")))
 }
 
 /// A body that is content: known by its digest.
@@ -117,17 +130,20 @@ pub fn texts<'v>(params: &'v Value, member: &Member<'_>) -> Vec<&'v str> {
     found
 }
 
-/// `Name.1`, `Name.member.2`, `Name.Item.3`: the elements of a list in a form.
-fn elements<'v>(map: &'v BTreeMap<String, Value>, name: &str) -> impl Iterator<Item = &'v str> {
+/// `Name.1`, `Name.member.2`, `Name.Item.3`: the elements of a list in a form, by their number.
+fn elements<'v>(map: &'v BTreeMap<String, Value>, name: &str) -> Vec<&'v str> {
     let prefix = format!("{name}.");
-    map.range(prefix.clone()..).take_while(move |(key, _)| key.starts_with(&prefix)).filter_map({
-        let skip = name.len() + 1;
-        move |(key, value)| {
-            let index = key.get(skip..)?;
+    let mut found: Vec<(u64, &'v str)> = map
+        .range(prefix.clone()..)
+        .take_while(|(key, _)| key.starts_with(&prefix))
+        .filter_map(|(key, value)| {
+            let index = key.strip_prefix(&prefix)?;
             let index = index.rsplit_once('.').map_or(index, |(_, index)| index);
-            index.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.as_text()).flatten()
-        }
-    })
+            Some((index.parse().ok()?, value.as_text()?))
+        })
+        .collect();
+    found.sort_by_key(|(index, _)| *index);
+    found.into_iter().map(|(_, text)| text).collect()
 }
 
 fn leaves<'v>(value: &'v Value, found: &mut Vec<&'v str>) {

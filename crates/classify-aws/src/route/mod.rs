@@ -84,7 +84,7 @@ pub fn route<'t>(request: &Request, signing: &str, table: &'t Table) -> Result<R
     let target = request.header("x-amz-target");
     let cbor = request.header("smithy-protocol").is_some() || is_cbor_path(request, &services);
     let form_body = media_type(request) == Some("application/x-www-form-urlencoded");
-    let action_in_query = form::has_action(&request.query);
+    let action_in_query = form::has_action(request.query.as_bytes());
     let speaks_form = services.iter().any(|service| service.protocols.iter().any(|one| one.is_form()));
     match (cbor, target) {
         (true, Some(_)) => Err(ambiguous("both a CBOR path and X-Amz-Target")),
@@ -96,7 +96,7 @@ pub fn route<'t>(request: &Request, signing: &str, table: &'t Table) -> Result<R
         (false, None) if speaks_form && (form_body || action_in_query) => {
             by_action(request, form_body, signing, &services, table)
         }
-        (false, None) if form_body && form::has_action_bytes(&request.body) => {
+        (false, None) if form_body && form::has_action(&request.body) => {
             Err(ambiguous("a form with an Action for a service that takes none"))
         }
         (false, None) if signing == "s3" && !s3::is_control(request) => s3::route(request, table),

@@ -41,6 +41,8 @@ pub(super) fn route<'t>(request: &Request, table: &'t Table) -> Result<Routed<'t
         .rows_of("s3")
         .iter()
         .filter(|row| row.method == request.method && match_path(row.path(), &path).is_some())
+        // Signs as `s3express`.
+        .filter(|row| row.operation != "ListDirectoryBuckets")
         .filter(|row| {
             row.constants()
                 .all(|(name, value)| query.has(name) && (value.is_empty() || query.is(name, value)))

@@ -1,4 +1,8 @@
 //! The crate from outside: signatures as others make them. `cfg(test)` tells the lints that helpers, too, are tests.
 
 #[cfg(test)]
+mod classify;
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod sigv4;
