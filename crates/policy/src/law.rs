@@ -158,6 +158,11 @@ impl Law {
         self.rules.iter()
     }
 
+    /// Whether two resources of one service and kind could be judged differently.
+    pub(crate) fn reads_names(&self) -> bool {
+        self.rules.iter().any(|rule| rule.reads_names)
+    }
+
     /// Every role that some rule could ask for.
     pub(crate) fn roles(&self) -> &BTreeSet<Role> {
         &self.roles
@@ -316,6 +321,7 @@ mod tests {
             policy,
             naming: Naming::Nothing,
             words: Vec::new(),
+            reads_names: false,
         };
         Law::new(vec![(Place::Constitution, rule)], vocabulary).unwrap()
     }

@@ -31,6 +31,20 @@ pub(crate) fn naming_of(policy: &Json) -> Naming {
         .fold(scope, Naming::max)
 }
 
+/// Whether a policy (in Cedar's JSON form) may depend on which resource it is, rather than on what it lies in: some
+/// `name` or `id` is read, or some resource is written out.
+pub(crate) fn reads_names(json: &Json) -> bool {
+    match json {
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => false,
+        Json::Array(items) => items.iter().any(reads_names),
+        Json::Object(members) => {
+            kind_of(json) == Some("Resource")
+                || matches!(members.get("attr").and_then(Json::as_str), Some("name" | "id"))
+                || members.values().any(reads_names)
+        }
+    }
+}
+
 /// What must be named for the expression to hold: all parts of `&&` hold, only one of `||` need.
 fn naming_by(expression: &Json, depth: usize) -> Naming {
     if depth > 400 {
@@ -114,6 +128,23 @@ mod tests {
         let text = format!("permit (principal, action, {scope}) {condition};");
         let json = Policy::parse(None, &text).unwrap().to_json().unwrap();
         assert_eq!(naming_of(&json), expected, "{text}");
+    }
+
+    #[test]
+    fn what_tells_resources_apart_is_seen() {
+        for (scope, condition, expected) in [
+            ("resource", "", false),
+            ("resource in Service::\"s3\"", "when { resource in Kind::\"data\" }", false),
+            ("resource == Resource::\"x\"", "", true),
+            ("resource", "unless { resource.id == \"x\" }", true),
+            ("resource", "when { {r: resource}.r.name like \"x*\" }", true),
+            ("resource", "when { [Resource::\"x\"].contains(resource) }", true),
+            ("resource", "when { resource has name && resource[\"name\"] == \"x\" }", true),
+        ] {
+            let text = format!("forbid (principal, action, {scope}) {condition};");
+            let json = Policy::parse(None, &text).unwrap().to_json().unwrap();
+            assert_eq!(reads_names(&json), expected, "{text}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use crate::{
     bounds::check_bounds,
     kinds,
-    naming::{Naming, naming_of},
+    naming::{Naming, naming_of, reads_names},
     problem::{Problems, did_you_mean, line_of},
     schema::Vocabulary,
 };
@@ -30,6 +30,8 @@ pub(crate) struct Rule {
     pub(crate) naming: Naming,
     /// Every text in its conditions that could be a role.
     pub(crate) words: Vec<Role>,
+    /// Whether it can tell two resources of one service and kind apart.
+    pub(crate) reads_names: bool,
 }
 
 impl Rule {
@@ -191,6 +193,7 @@ fn read_rule(
         policy: policy.new_id(PolicyId::new(id.as_str())),
         naming: naming_of(&json),
         words,
+        reads_names: reads_names(&json),
     })
 }
 

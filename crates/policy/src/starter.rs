@@ -87,6 +87,9 @@ pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
     }
     for agent in options.agents.iter().collect::<BTreeSet<_>>() {
         put(format!("grants/agent-{agent}.cedar"), agent_grant(agent, options.profile, &environments));
+        if let Some((operator, _)) = people.iter().find(|(_, person)| person.operator) {
+            put(format!("grants/agent-{agent}.examples.toml"), agent_examples(agent, operator));
+        }
     }
     put(format!("grants/agent-{OWN_NAME}.cedar"), own_grant("Agent", "agent"));
     put(format!("grants/operator-{OWN_NAME}.cedar"), own_grant("Person", "operator"));
@@ -301,6 +304,28 @@ when {{ {place} }};
 // when {{ resource.name like "arn:aws:s3:::shop-reports/*" }};
 "#
     )
+}
+
+fn agent_examples(agent: &AgentId, operator: &PersonId) -> String {
+    let example = |name: &str, effect: &str, exposes: &str, expected: &str| {
+        format!(
+            "[[example]]\nname = \"{name}\"\nagent = \"{agent}\"\noperator = \"{operator}\"\neffects = [\"{effect}\"]\n\
+             kind = \"stack\"\nenvironment = \"production\"\nexposes = [{exposes}]\nexpect = {expected}\n"
+        )
+    };
+    [
+        example("it looks at production", "read", "", "\"allow\""),
+        example("it does not see data", "read", "\"data\"", "\"deny\"\nrules = [\"no-grant\"]"),
+        example("nor secrets", "read", "\"credentials\"", "\"deny\"\nrules = [\"no-grant\"]"),
+        example("it changes what can be undone", "write", "", "\"allow\""),
+        example(
+            "what cannot be undone waits for two people",
+            "destroy",
+            "",
+            "\"hold\"\npeople = 2\nrules = [\"two-people-to-destroy\"]",
+        ),
+    ]
+    .join("\n")
 }
 
 fn operator_grant(person: &PersonId, environments: &BTreeMap<EnvironmentName, Vec<Account>>) -> String {

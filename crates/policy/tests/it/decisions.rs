@@ -442,6 +442,7 @@ fn a_grant_for_data_must_name_a_service_and_for_secrets_a_resource() {
             "@id(\"more\")\n@reason(\"more\")\npermit (principal == Agent::\"kiro\", action == Action::\"read\", {scope}) {condition};\n"
         );
         files.get_mut("grants/agent-kiro.cedar").unwrap().extend(text.into_bytes());
+        files.remove("grants/agent-kiro.examples.toml");
         Bundle::load(&files).unwrap_or_else(|err| panic!("{err}"))
     };
     let everything = grant("resource", "");
@@ -647,4 +648,27 @@ fn too_many_targets_are_not_judged_in_part() {
         .collect();
     expect!["deny: CS108 the request is too large to judge: 1001 targets; at most 1000 are judged at once"]
         .assert_eq(&told(&bundle(Profile::Lab).decide(&world.ask())));
+}
+
+#[test]
+fn a_thousand_targets_are_judged_as_strictly_as_the_strictest() {
+    let mut world = World::new(Effect::Destroy, "instance", "staging");
+    world.resources = (0..1000)
+        .map(|nth| Resource {
+            service: "ec2".into(),
+            kind: if nth == 777 { "volume" } else { "instance" }.parse().unwrap(),
+            name: format!("i{nth}"),
+        })
+        .collect();
+    assert_eq!(bundle(Profile::Lab).decide(&world.ask()).name(), "hold");
+    world.resources.remove(777);
+    assert_eq!(bundle(Profile::Lab).decide(&world.ask()).name(), "allow");
+
+    // A rule that knows one of them by name.
+    let mut files = files(Profile::Lab);
+    let rule = "@id(\"agent-kiro-not-i5\")\n@reason(\"not i5\")\nforbid (principal == Agent::\"kiro\", action in Action::\"change\", resource)\nwhen { resource.id == \"i5\" };\n";
+    files.get_mut("grants/agent-kiro.cedar").unwrap().extend(rule.bytes());
+    assert_eq!(Bundle::load(&files).unwrap().decide(&world.ask()).name(), "deny");
+    world.resources.remove(5);
+    assert_eq!(Bundle::load(&files).unwrap().decide(&world.ask()).name(), "allow");
 }

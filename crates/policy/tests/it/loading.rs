@@ -136,6 +136,62 @@ fn the_starter_grants_are_for_reading() {
         // when { resource.name like "arn:aws:s3:::shop-reports/*" };
     "#]].assert_eq(&text("grants/agent-kiro.cedar"));
     expect![[r#"
+        [[example]]
+        name = "it looks at production"
+        agent = "kiro"
+        operator = "ana"
+        effects = ["read"]
+        kind = "stack"
+        environment = "production"
+        exposes = []
+        expect = "allow"
+
+        [[example]]
+        name = "it does not see data"
+        agent = "kiro"
+        operator = "ana"
+        effects = ["read"]
+        kind = "stack"
+        environment = "production"
+        exposes = ["data"]
+        expect = "deny"
+        rules = ["no-grant"]
+
+        [[example]]
+        name = "nor secrets"
+        agent = "kiro"
+        operator = "ana"
+        effects = ["read"]
+        kind = "stack"
+        environment = "production"
+        exposes = ["credentials"]
+        expect = "deny"
+        rules = ["no-grant"]
+
+        [[example]]
+        name = "it changes what can be undone"
+        agent = "kiro"
+        operator = "ana"
+        effects = ["write"]
+        kind = "stack"
+        environment = "production"
+        exposes = []
+        expect = "allow"
+
+        [[example]]
+        name = "what cannot be undone waits for two people"
+        agent = "kiro"
+        operator = "ana"
+        effects = ["destroy"]
+        kind = "stack"
+        environment = "production"
+        exposes = []
+        expect = "hold"
+        people = 2
+        rules = ["two-people-to-destroy"]
+    "#]]
+    .assert_eq(&text("grants/agent-kiro.examples.toml"));
+    expect![[r#"
         // What ana may do, and so what an agent launched by ana may do at most.
 
         @id("operator-ana-reads")
@@ -500,7 +556,7 @@ fn rules_that_could_fail_open_are_refused() {
             constitution/two-people-to-recreate.cedar:1: the rule is about no effect
             constitution/two-people-to-recreate.cedar:1: unable to find an applicable action given the policy scope constraints
             constitution/two-people-to-recreate.cedar:3: unrecognized action `Action::"destory"`
-              hint: did you mean `Action::"read"`?"#]],
+              hint: did you mean `Action::"destroy"`?"#]],
     );
     // Names that nothing has.
     check(
@@ -627,15 +683,25 @@ fn examples_are_held_to_their_word() {
     check(
         replace("constitution/two-people-to-destroy.cedar", "people >= 2", "people >= 1"),
         expect![[r#"
-        constitution/no-database-loss-in-peak.examples.toml:31: example "outside peak hours it waits for two people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-        constitution/no-database-loss-in-peak.examples.toml:41: example "in peak hours, but a stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-        constitution/no-database-loss-in-peak.examples.toml:52: example "taking back what was just created does not wait for the evening, only for people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-        constitution/nothing-in-a-freeze.examples.toml:11: example "no number of people lifts a freeze" came out otherwise: expected hold, people = 2, rules = [nothing-in-a-freeze]; got hold, people = 1, rules = [nothing-in-a-freeze]
-        constitution/two-people-to-destroy.examples.toml:1: example "the agent deletes a production stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-        constitution/two-people-to-destroy.examples.toml:11: example "one signature is not two" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got allow, people = 0, rules = []
-        constitution/two-people-to-destroy.examples.toml:30: example "a roster that has only one other person can never agree" came out otherwise: expected deny, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-        constitution/two-people-to-destroy.examples.toml:39: example "an environment of another name in which the rules for production hold" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
-        constitution/two-people-to-destroy.examples.toml:62: example "taking back a create is still a destroy" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]"#]],
+            constitution/no-database-loss-in-peak.examples.toml:31: example "outside peak hours it waits for two people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/no-database-loss-in-peak.examples.toml:41: example "in peak hours, but a stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/no-database-loss-in-peak.examples.toml:52: example "taking back what was just created does not wait for the evening, only for people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/nothing-in-a-freeze.examples.toml:11: example "no number of people lifts a freeze" came out otherwise: expected hold, people = 2, rules = [nothing-in-a-freeze]; got hold, people = 1, rules = [nothing-in-a-freeze]
+            constitution/two-people-to-destroy.examples.toml:1: example "the agent deletes a production stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/two-people-to-destroy.examples.toml:11: example "one signature is not two" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got allow, people = 0, rules = []
+            constitution/two-people-to-destroy.examples.toml:30: example "a roster that has only one other person can never agree" came out otherwise: expected deny, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/two-people-to-destroy.examples.toml:39: example "an environment of another name in which the rules for production hold" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/two-people-to-destroy.examples.toml:62: example "taking back a create is still a destroy" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
+            grants/agent-kiro.examples.toml:43: example "what cannot be undone waits for two people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]"#]],
+    );
+    check(
+        |files| {
+            let wider = "@id(\"wider\")\n@reason(\"r\")\npermit (principal == Agent::\"kiro\", action, resource in Service::\"example\");\n";
+            files.get_mut("grants/agent-kiro.cedar").unwrap().extend(wider.bytes());
+        },
+        expect![[
+            r#"grants/agent-kiro.examples.toml:11: example "it does not see data" came out otherwise: expected deny, rules = [no-grant]; got allow, people = 0, rules = []"#
+        ]],
     );
     check(
         replace("constitution/two-people-to-recreate.examples.toml", "replaces = true", "replace = true"),
