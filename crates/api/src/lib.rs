@@ -1,1 +1,55 @@
-//! The people listener and the agent listener: HTTP and its JSON.
+//! The two listeners that are no gateways: people (approving, rejecting, sessions, reading the record) and agents
+//! (proposing, waiting, withdrawing, their own changes, nothing else). Each is its own socket with its own routes.
+//!
+//! Invariant: no route of the agent listener can see or call an approval, policy or administration endpoint. The
+//! routes are tables ([`people::ROUTES`], [`agent::ROUTES`]), and a test walks them.
+
+pub mod agent;
+mod auth;
+mod error;
+pub mod people;
+pub mod types;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::Router;
+use engine::Engine;
+use tokio::net::TcpListener;
+
+pub use auth::{Nonces, PERSON_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
+pub use error::{ApiError, ErrorBody};
+
+/// What the listeners share.
+#[derive(Clone)]
+pub struct Shared {
+    pub engine: Arc<Engine>,
+    pub nonces: Arc<Nonces>,
+    /// Read-only access for whoever can read the installation's folder anyway.
+    pub reader_token: Arc<str>,
+    /// What `session new` prints beside the credentials: where the gateways are.
+    pub endpoints: Arc<Endpoints>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Shared({:?})", self.engine)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    pub aws: String,
+    pub agent: String,
+    pub region: String,
+}
+
+/// Requests larger than this are refused unread; a statement is at most 64 KiB.
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
+
+/// Serves `router` until the task is dropped.
+///
+/// # Errors
+/// Where the socket fails.
+pub async fn listen(router: Router, listener: TcpListener) -> std::io::Result<()> {
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+}

@@ -1,3 +1,51 @@
-//! The one binary: commands and wiring, nothing else.
+//! The one binary: commands and wiring, nothing else. `main` parses, runs one command, prints its error and exits with
+//! the code that the error carries.
 
-fn main() {}
+mod cli;
+mod client;
+mod command;
+mod config;
+mod failure;
+mod identity;
+mod output;
+mod ssh_agent;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(err) => {
+            // Help and version are answers; everything else is a usage error. A closed pipe is neither.
+            let _ = err.print();
+            return ExitCode::from(if err.use_stderr() { failure::USAGE } else { 0 });
+        }
+    };
+    let format = cli.output_format();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(async {
+            tokio::select! {
+                result = command::run(cli) => result,
+                () = interrupted() => Err(failure::Failure::interrupted()),
+            }
+        }),
+        Err(err) => Err(failure::Failure::unexpected(format!("no threads can be started: {err}"))),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            output::failure(&failure, format);
+            failure.exit_code()
+        }
+    }
+}
+
+/// Never resolves where the command handles signals itself (`serve`).
+async fn interrupted() {
+    if command::handles_signals() || tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,1 +1,182 @@
-//! The one pipeline: judge, hold, permit, record; owns clocks, ids, the store and the ledger writer.
+//! The one pipeline. Every gateway, the evidence collectors and undo go through [`Engine::admit`]; nothing else makes a
+//! [`Permit`], and without one nothing is forwarded.
+//!
+//! Owns the clock, the ids, the store and the ledger's writer. Knows no protocol: gateways bring classified actions
+//! and a [`Collector`] for facts.
+
+mod admit;
+mod answer;
+mod clock;
+mod collect;
+pub mod crash;
+mod decide;
+mod entropy;
+mod judge;
+mod permit;
+mod secret;
+mod sequencer;
+mod session;
+mod settle;
+mod sign;
+mod start;
+mod statement;
+mod tally;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use model::{Digest, EntryId, Fault, Session, SessionId, Timestamp};
+use policy::Bundle;
+use store::Store;
+
+pub use admit::{Admitted, Asked, Purpose, Refusal, RefusalKind};
+pub use clock::{Clock, SystemClock};
+pub use collect::{Collector, Connector, Gathered, Later, Proposed};
+pub use entropy::{Entropy, SystemEntropy};
+pub use permit::{Permit, Receipt};
+pub use secret::{MasterKey, Secret};
+pub use session::{IssueError, NewSession};
+pub use settle::Settled;
+pub use sign::{SignError, Signed};
+pub use start::{Parts, StartError, roster_of};
+pub use statement::Signer;
+
+/// A running installation.
+pub struct Engine {
+    store: Store,
+    ledger: sequencer::Shared,
+    sequencer: sequencer::Sequencer,
+    bundle: RwLock<Arc<Bundle>>,
+    genesis: ledger::Genesis,
+    installation: Digest,
+    master: MasterKey,
+    clock: Arc<dyn Clock>,
+    watch: clock::Watch,
+    entropy: Arc<dyn Entropy>,
+    /// Live sessions by access key: what a gateway needs for every request, without the store.
+    sessions: RwLock<BTreeMap<String, Arc<Session>>>,
+    own: Arc<Session>,
+    tallies: tally::Tallies,
+    /// Why nothing can be recorded at present; `None` while everything can.
+    unrecordable: Mutex<Option<Fault>>,
+    connectors: Mutex<Vec<Arc<dyn Connector>>>,
+    changed: tokio::sync::watch::Sender<u64>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Engine({})", self.installation)
+    }
+}
+
+impl Engine {
+    /// The bundle in force.
+    pub fn bundle(&self) -> Arc<Bundle> {
+        Arc::clone(&self.bundle.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The genesis fingerprint: what people compare to know which installation this is.
+    pub const fn installation(&self) -> Digest {
+        self.installation
+    }
+
+    pub const fn genesis(&self) -> &ledger::Genesis {
+        &self.genesis
+    }
+
+    /// The newest signed checkpoint, as a signed note.
+    pub fn checkpoint(&self) -> String {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner).checkpoint().to_owned()
+    }
+
+    /// The newest checkpoint, and the proof that the log of `old` entries is a prefix of it.
+    pub fn consistency(&self, old: u64) -> Option<(String, Vec<tlog::Hash>)> {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((ledger.checkpoint().to_owned(), ledger.consistency(old)?))
+    }
+
+    /// A fresh nonce, 32 hexadecimal digits.
+    ///
+    /// # Errors
+    /// Where the system gives no randomness.
+    pub fn nonce(&self) -> Result<String, Fault> {
+        Ok(hex::encode(entropy::draw::<16>(self.entropy.as_ref())?))
+    }
+
+    /// A gateway that can carry out captured inverses.
+    pub fn connect(&self, connector: Arc<dyn Connector>) {
+        self.connectors.lock().unwrap_or_else(PoisonError::into_inner).push(connector);
+    }
+
+    /// The upstream's own date, as its answers give it: a clock far from it is no clock.
+    pub fn upstream_says(&self, date: Timestamp) {
+        self.watch.upstream_says(self.clock.as_ref(), date);
+    }
+
+    /// The present time, where it can be trusted.
+    ///
+    /// # Errors
+    /// [`Fault::NoClock`] where it cannot.
+    pub fn now(&self) -> Result<Timestamp, Fault> {
+        self.watch.stamp(self.clock.as_ref(), self.bundle().limits().clock_skew_s.saturating_mul(1000))
+    }
+
+    /// Ticks whenever a change has moved; for waiting and watching.
+    pub fn changes_moved(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// A read of the store for listings.
+    ///
+    /// # Errors
+    /// Where the store cannot be read or a row was tampered with.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        op: impl FnOnce(&store::View<'_>) -> Result<T, store::StorageError> + Send + 'static,
+    ) -> Result<T, store::StorageError> {
+        self.store.read(op).await
+    }
+
+    /// Waits until everything recorded so far stands under a signed checkpoint.
+    ///
+    /// # Errors
+    /// [`Fault::NoLedger`] or [`Fault::Storage`].
+    pub async fn sequence(&self) -> Result<(), Fault> {
+        let result = self.sequencer.flush().await;
+        self.note_recording(result.as_ref().err().cloned());
+        result
+    }
+
+    pub(crate) fn connector(&self) -> Option<Arc<dyn Connector>> {
+        self.connectors.lock().unwrap_or_else(PoisonError::into_inner).first().cloned()
+    }
+
+    fn moved(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn note_recording(&self, fault: Option<Fault>) {
+        *self.unrecordable.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    fn recordable(&self) -> Result<(), Fault> {
+        match &*self.unrecordable.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn entry_id(&self, at: Timestamp) -> Result<EntryId, Fault> {
+        Ok(EntryId::new(at.millis(), entropy::draw(self.entropy.as_ref())?))
+    }
+
+    fn live_session(&self, id: SessionId, now: Timestamp) -> Result<(), &'static str> {
+        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+        match sessions.values().find(|session| session.id == id) {
+            Some(session) => session.closed(now).map_or(Ok(()), Err),
+            None => Err("unknown"),
+        }
+    }
+}

@@ -1,1 +1,50 @@
-//! The AWS API front: receive, ask, forward.
+//! The AWS API front: receives signed requests of agents, asks the engine, and forwards what it permits under the real
+//! credentials, which no agent ever sees.
+//!
+//! Invariant: [`forward`](forward::Upstream::send) takes a permit by value; there is no other way to the upstream.
+
+mod collect;
+mod connector;
+mod forward;
+mod listen;
+mod receive;
+mod serve;
+
+
+use std::sync::Arc;
+
+use classify_aws::classify::Target;
+use engine::Engine;
+
+pub use forward::{Credentials, Upstream, UpstreamError};
+pub use listen::listen;
+
+/// One gateway for one account of one partition.
+pub struct Gateway {
+    engine: Arc<Engine>,
+    upstream: Upstream,
+    target: Target,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gateway({} {})", self.target.partition, self.target.account)
+    }
+}
+
+impl Gateway {
+    /// Finds out which account the real credentials belong to, as a read of Countersign's own, and stands ready for it.
+    ///
+    /// # Errors
+    /// Where the upstream does not answer, or does not say who we are.
+    pub async fn connect(engine: Arc<Engine>, upstream: Upstream) -> Result<Arc<Self>, UpstreamError> {
+        let target = collect::identify(&engine, &upstream).await?;
+        let gateway = Arc::new(Self { engine, upstream, target });
+        gateway.engine.connect(Arc::<Self>::clone(&gateway));
+        Ok(gateway)
+    }
+
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+}

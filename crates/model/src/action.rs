@@ -104,6 +104,13 @@ impl Action {
         &self.request
     }
 
+    /// The same action with its references resolved: what is forwarded names what was observed, not what the name may
+    /// mean by then. The digest stays that of the request as received; what it resolved to is in the observation.
+    #[must_use]
+    pub fn pinned(self, request: Request) -> Self {
+        Self { request, ..self }
+    }
+
     pub fn into_request(self) -> Request {
         self.request
     }

@@ -1,0 +1,190 @@
+//! The agent listener: propose, status, wait, withdraw, list own. Authenticated by the session's own virtual key
+//! (SigV4 for the service `countersign`); every answer is about this session's agent and nobody else.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, Query, State},
+    http::{HeaderMap, Method, Uri},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use engine::Proposed;
+use model::{ChangeId, Request, Session, Value};
+use store::Filter;
+
+use crate::{
+    ApiError, MAX_BODY, Shared, auth, people,
+    types::{ChangeList, ChangeView, Proposal},
+};
+
+/// Every route there is, for the test that tries each with every kind of caller.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("GET", "/v1/changes"),
+    ("POST", "/v1/changes"),
+    ("GET", "/v1/changes/{id}"),
+    ("GET", "/v1/changes/{id}/wait"),
+    ("POST", "/v1/changes/{id}/withdraw"),
+];
+
+const MAX_ACTIONS: usize = 20;
+const MAX_DEPTH: u32 = 32;
+
+/// The agent listener's router.
+pub fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/v1/changes", get(list).post(propose))
+        .route("/v1/changes/{id}", get(show))
+        .route("/v1/changes/{id}/wait", get(wait))
+        .route("/v1/changes/{id}/withdraw", post(withdraw))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(shared)
+}
+
+/// The caller's session, by the request as it came.
+fn session(
+    shared: &Shared,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Arc<Session>, ApiError> {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| ApiError::usage("a header is no plain text"))?;
+    let request = Request {
+        method: method.as_str().to_owned(),
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        headers,
+        body: body.to_vec(),
+    };
+    auth::agent(shared, &request)
+}
+
+async fn list(
+    State(shared): State<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let session = session(&shared, &method, &uri, &headers, &body)?;
+    let filter = Filter { states: Vec::new(), agent: None, session: Some(session.id), limit: 200 };
+    let changes = shared
+        .engine
+        .read(move |view| {
+            let changes = view.changes(&filter)?;
+            changes.iter().map(|change| Ok(ChangeView::of(change, &view.approvals(change.id)?))).collect()
+        })
+        .await?;
+    Ok(Json(ChangeList { changes }).into_response())
+}
+
+async fn show(
+    State(shared): State<Shared>,
+    method: Method,
+    uri: Uri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let session = session(&shared, &method, &uri, &headers, &body)?;
+    Ok(Json(own(&shared, &session, &id).await?).into_response())
+}
+
+async fn wait(
+    State(shared): State<Shared>,
+    method: Method,
+    uri: Uri,
+    Path(id): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let session = session(&shared, &method, &uri, &headers, &body)?;
+    let change = own(&shared, &session, &id).await?;
+    let seconds = query.get("seconds").and_then(|it| it.parse().ok()).unwrap_or(30);
+    let state = query.get("state").map_or("held", String::as_str);
+    Ok(Json(people::wait(&shared, change.id, state, seconds).await?).into_response())
+}
+
+async fn withdraw(
+    State(shared): State<Shared>,
+    method: Method,
+    uri: Uri,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let session = session(&shared, &method, &uri, &headers, &body)?;
+    let change = own(&shared, &session, &id).await?;
+    shared.engine.withdraw(&session, change.id).await?;
+    Ok(Json(own(&shared, &session, &id).await?).into_response())
+}
+
+async fn propose(
+    State(shared): State<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let session = session(&shared, &method, &uri, &headers, &body)?;
+    let proposal: Proposal = serde_json::from_slice(&body)
+        .map_err(|err| ApiError::usage(format!("a proposal is {{intent, actions[]}}: {err}")))?;
+    if proposal.actions.is_empty() || proposal.actions.len() > MAX_ACTIONS {
+        return Err(ApiError::usage(format!("a proposal has 1 to {MAX_ACTIONS} actions")));
+    }
+    if proposal.intent.trim().is_empty() || proposal.intent.chars().count() > 2000 {
+        return Err(ApiError::usage("an intent is 1 to 2000 characters"));
+    }
+    let mut actions = Vec::with_capacity(proposal.actions.len());
+    for (action, nth) in proposal.actions.into_iter().zip(1..) {
+        let asked = Proposed {
+            service: action.service,
+            operation: action.operation,
+            region: action.region.unwrap_or_else(|| shared.endpoints.region.clone()),
+            parameters: value(action.parameters, MAX_DEPTH)
+                .ok_or_else(|| ApiError::usage(format!("action {nth}: parameters nest too deeply")))?,
+        };
+        actions.push(shared.engine.prepare(asked).await?);
+    }
+    let change = shared.engine.propose(session, actions, proposal.intent).await?;
+    Ok(Json(people::view(&shared, change.id).await?).into_response())
+}
+
+/// A change of the caller's own agent; anything else does not exist for them.
+async fn own(shared: &Shared, session: &Session, id: &str) -> Result<ChangeView, ApiError> {
+    let missing = || ApiError::not_found("no such change of yours");
+    let id: ChangeId = id.parse().map_err(|_| missing())?;
+    let chain = session.chain.clone();
+    let found = shared
+        .engine
+        .read(move |view| match view.change(id)?.filter(|change| change.chain == chain) {
+            Some(change) => Ok(Some(ChangeView::of(&change, &view.approvals(id)?))),
+            None => Ok(None),
+        })
+        .await?;
+    found.ok_or_else(missing)
+}
+
+fn value(json: serde_json::Value, depth: u32) -> Option<Value> {
+    let depth = depth.checked_sub(1)?;
+    Some(match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(it) => Value::Bool(it),
+        serde_json::Value::Number(it) => it.as_i64().map_or_else(|| Value::Number(it.to_string()), Value::Int),
+        serde_json::Value::String(it) => Value::Text(it),
+        serde_json::Value::Array(items) => {
+            Value::List(items.into_iter().map(|item| value(item, depth)).collect::<Option<_>>()?)
+        }
+        serde_json::Value::Object(members) => Value::Map(
+            members.into_iter().map(|(key, item)| Some((key, value(item, depth)?))).collect::<Option<_>>()?,
+        ),
+    })
+}

@@ -1,0 +1,138 @@
+//! Errors as the API answers them: a stable code, a cause, a hint, and the exit code the CLI ends with.
+
+use approval::ApprovalError;
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use engine::{IssueError, Refusal, RefusalKind, SignError};
+use model::Fault;
+use serde::{Deserialize, Serialize};
+
+/// The exit codes of the design's contract that an answer can lead to.
+const NOT_AUTHENTICATED: u8 = 3;
+const NOT_FOUND: u8 = 4;
+const USAGE: u8 = 2;
+const HELD: u8 = 10;
+const DENIED: u8 = 11;
+const CLOSED: u8 = 12;
+const UNEXPECTED: u8 = 1;
+const VERIFICATION: u8 = 20;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What `countersign explain` knows.
+    pub code: String,
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hint: Option<String>,
+    pub exit: u8,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub change: Option<model::ChangeId>,
+}
+
+#[derive(Debug)]
+pub struct ApiError {
+    pub(crate) status: StatusCode,
+    pub(crate) body: ErrorBody,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &str, exit: u8, message: impl Into<String>, hint: Option<&str>) -> Self {
+        let body = ErrorBody {
+            code: code.to_owned(),
+            message: message.into(),
+            hint: hint.map(str::to_owned),
+            exit,
+            change: None,
+        };
+        Self { status, body }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "CS201", USAGE, message, None)
+    }
+
+    pub(crate) fn not_authenticated(message: impl Into<String>) -> Self {
+        let hint = "sign with an enrolled key: --key FILE, $COUNTERSIGN_KEY, or an ssh-agent";
+        Self::new(StatusCode::UNAUTHORIZED, "CS202", NOT_AUTHENTICATED, message, Some(hint))
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "CS203", NOT_FOUND, message, None)
+    }
+
+    pub(crate) fn may_not(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "CS204", DENIED, message, None)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.body)).into_response()
+    }
+}
+
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, fault.code(), UNEXPECTED, fault.to_string(), None)
+    }
+}
+
+impl From<store::StorageError> for ApiError {
+    fn from(err: store::StorageError) -> Self {
+        Fault::Storage(err.to_string()).into()
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let (status, code, exit) = match refusal.kind {
+            RefusalKind::Held => (StatusCode::FORBIDDEN, "CS301", HELD),
+            RefusalKind::Denied | RefusalKind::Replayed => (StatusCode::FORBIDDEN, "CS302", DENIED),
+            RefusalKind::SessionClosed => (StatusCode::UNAUTHORIZED, "CS303", NOT_AUTHENTICATED),
+            RefusalKind::InFlight => (StatusCode::CONFLICT, "CS304", HELD),
+            RefusalKind::Fault => (StatusCode::SERVICE_UNAVAILABLE, "CS100", UNEXPECTED),
+        };
+        let mut error = Self::new(status, code, exit, refusal.message, None);
+        error.body.change = refusal.change;
+        error
+    }
+}
+
+impl From<SignError> for ApiError {
+    fn from(err: SignError) -> Self {
+        let text = err.to_string();
+        match err {
+            SignError::UnknownChange(_) => Self::not_found(text),
+            SignError::Closed { .. } => Self::new(StatusCode::CONFLICT, "CS205", CLOSED, text, None),
+            SignError::MayNot(_) | SignError::NotOperator(_) => Self::may_not(text),
+            SignError::Presence(_) => {
+                let hint = "sign with a security key (ssh-keygen -t ed25519-sk), enrolled through the bundle";
+                Self::new(StatusCode::FORBIDDEN, "CS206", DENIED, text, Some(hint))
+            }
+            SignError::Signature(
+                ApprovalError::Statement(_) | ApprovalError::Signature(_) | ApprovalError::Request(_),
+            ) => Self::new(StatusCode::BAD_REQUEST, "CS207", VERIFICATION, text, None),
+            SignError::Signature(_) => Self::not_authenticated(text),
+            SignError::Stale(_) => Self::new(StatusCode::CONFLICT, "CS208", VERIFICATION, text, None),
+            SignError::Reason(_) => Self::usage(text),
+            SignError::NotUndoable(_) => Self::new(StatusCode::CONFLICT, "CS209", CLOSED, text, None),
+            SignError::Refused(refusal) => refusal.into(),
+            SignError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<IssueError> for ApiError {
+    fn from(err: IssueError) -> Self {
+        let text = err.to_string();
+        match err {
+            IssueError::UnknownAgent(_) | IssueError::Unknown(_) => Self::not_found(text),
+            IssueError::NotOperator(_) | IssueError::NotYou { .. } => Self::may_not(text),
+            IssueError::TimeToLive { .. } | IssueError::Task => Self::usage(text),
+            IssueError::Fault(fault) => fault.into(),
+        }
+    }
+}

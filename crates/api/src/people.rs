@@ -1,0 +1,367 @@
+//! The people listener. Every route stands in [`ROUTES`] with who may call it; the router is built from that table and
+//! from nothing else, so a route without a guard cannot exist.
+
+use std::{collections::HashMap, future::Future, pin::Pin, time::Duration};
+
+use approval::Act;
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, Query, State},
+    http::{HeaderMap, Method, Uri},
+    response::{IntoResponse as _, Response},
+    routing::{MethodFilter, MethodRouter, on},
+};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use engine::{NewSession, Signer as StatementSigner};
+use model::{ChangeId, ChangeState, EnrolledKey, PersonId, Presence, SessionId};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+use store::Filter;
+
+use crate::{
+    ApiError, MAX_BODY, Shared,
+    auth::{self, Signer},
+    types::{
+        ChangeList, ChangeView, ConsistencyView, GenesisView, SessionIssued, SessionList, SessionRequest, SessionView,
+        SignRequest, SignedView, StatementView,
+    },
+};
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Says nothing of any change, person or session.
+    Public,
+    /// A signed request, or the token of whoever can read the installation's folder.
+    Reader,
+    /// A request signed by an enrolled person.
+    Person,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub access: Access,
+    handler: Handler,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>>;
+type Handler = fn(Call) -> Answer;
+
+/// One authenticated call.
+#[derive(Debug)]
+pub struct Call {
+    shared: Shared,
+    caller: Option<Signer>,
+    path: HashMap<String, String>,
+    query: HashMap<String, String>,
+    body: Bytes,
+}
+
+macro_rules! routes {
+    ($($method:literal $path:literal $access:ident $handler:ident;)*) => {
+        pub const ROUTES: &[Route] = &[$(
+            Route { method: $method, path: $path, access: Access::$access, handler: |call| Box::pin($handler(call)) },
+        )*];
+    };
+}
+
+routes! {
+    "GET" "/v1/genesis" Public genesis;
+    "GET" "/v1/checkpoint" Public checkpoint;
+    "GET" "/v1/consistency" Public consistency;
+    "GET" "/v1/nonce" Public nonce;
+    "GET" "/v1/person" Public person;
+    "GET" "/v1/changes" Reader list_changes;
+    "GET" "/v1/changes/{id}" Reader show_change;
+    "GET" "/v1/changes/{id}/wait" Reader wait_change;
+    "GET" "/v1/changes/{id}/statement" Reader statement;
+    "POST" "/v1/changes/{id}/signatures" Person sign;
+    "POST" "/v1/changes/{id}/undo" Person undo;
+    "GET" "/v1/sessions" Reader list_sessions;
+    "GET" "/v1/sessions/{id}" Reader show_session;
+    "POST" "/v1/sessions" Person new_session;
+    "POST" "/v1/sessions/{id}/stop" Person stop_session;
+}
+
+/// The people listener's router.
+pub fn router(shared: Shared) -> Router {
+    let mut methods: HashMap<&str, MethodRouter<Shared>> = HashMap::new();
+    for route in ROUTES {
+        let filter = if route.method == "POST" { MethodFilter::POST } else { MethodFilter::GET };
+        let service = on(
+            filter,
+            move |State(shared): State<Shared>,
+                  method: Method,
+                  uri: Uri,
+                  Path(path): Path<HashMap<String, String>>,
+                  Query(query): Query<HashMap<String, String>>,
+                  headers: HeaderMap,
+                  body: Bytes| async move {
+                match guard(route, &shared, &method, &uri, &headers, &body) {
+                    Ok(caller) => (route.handler)(Call { shared, caller, path, query, body }).await,
+                    Err(refused) => Err(refused),
+                }
+            },
+        );
+        let known = methods.remove(route.path);
+        methods.insert(route.path, known.map_or_else(|| service.clone(), |known| known.merge(service.clone())));
+    }
+    methods
+        .into_iter()
+        .fold(Router::new(), |router, (path, service)| router.route(path, service))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(shared)
+}
+
+fn guard(
+    route: &Route,
+    shared: &Shared,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<Signer>, ApiError> {
+    let target = uri.path_and_query().map_or("/", |it| it.as_str());
+    match route.access {
+        Access::Public => Ok(None),
+        Access::Reader if auth::is_reader(shared, headers) => Ok(None),
+        Access::Reader | Access::Person => auth::person(shared, method, target, headers, body).map(Some),
+    }
+}
+
+fn json<T: Serialize>(value: T) -> Result<Response, ApiError> {
+    Ok(Json(value).into_response())
+}
+
+impl Call {
+    fn id<T: std::str::FromStr>(&self) -> Result<T, ApiError>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let text = self.path.get("id").map(String::as_str).unwrap_or_default();
+        text.parse().map_err(|err: T::Err| ApiError::not_found(err.to_string()))
+    }
+
+    fn parse<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        serde_json::from_slice(&self.body).map_err(|err| ApiError::usage(format!("the body is not what is expected: {err}")))
+    }
+
+    fn signer(&self) -> Result<&Signer, ApiError> {
+        self.caller.as_ref().ok_or_else(|| ApiError::not_authenticated("this needs a person's signature"))
+    }
+
+    fn asked(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str)
+    }
+}
+
+async fn genesis(call: Call) -> Result<Response, ApiError> {
+    let engine = &call.shared.engine;
+    json(GenesisView {
+        genesis: engine.installation(),
+        document: String::from_utf8_lossy(&engine.genesis().to_json()).into_owned(),
+        profile: engine.bundle().profile().to_string(),
+        checkpoint: engine.checkpoint(),
+    })
+}
+
+async fn checkpoint(call: Call) -> Result<Response, ApiError> {
+    Ok(call.shared.engine.checkpoint().into_response())
+}
+
+async fn consistency(call: Call) -> Result<Response, ApiError> {
+    let from = call.asked("from").and_then(|it| it.parse().ok());
+    let from = from.ok_or_else(|| ApiError::usage("`from` is the size of the tree that is known"))?;
+    let (checkpoint, proof) = call
+        .shared
+        .engine
+        .consistency(from)
+        .ok_or_else(|| ApiError::not_found(format!("this log never had {from} entries")))?;
+    json(ConsistencyView { checkpoint, proof: proof.iter().map(hex::encode).collect() })
+}
+
+async fn nonce(call: Call) -> Result<Response, ApiError> {
+    let nonce = call.shared.engine.nonce()?;
+    call.shared.nonces.issue(nonce.clone(), call.shared.engine.now()?)?;
+    json(json!({ "nonce": nonce }))
+}
+
+/// Whose key this is; the key itself is what one must have to ask.
+async fn person(call: Call) -> Result<Response, ApiError> {
+    let key = call.asked("key").unwrap_or_default();
+    let key = BASE64_URL_SAFE_NO_PAD.decode(key).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let key = EnrolledKey(key.ok_or_else(|| ApiError::usage("`key` is the base64url of a public key's line"))?);
+    let bundle = call.shared.engine.bundle();
+    match bundle.roster().person_of(&key) {
+        Some(person) => json(json!({ "person": person })),
+        None => Err(ApiError::not_authenticated("this key is not enrolled here")),
+    }
+}
+
+async fn list_changes(call: Call) -> Result<Response, ApiError> {
+    let states = match call.asked("state") {
+        None => Vec::new(),
+        Some(wanted) => wanted
+            .split(',')
+            .map(|name| {
+                ChangeState::ALL
+                    .into_iter()
+                    .find(|state| state.name() == name)
+                    .ok_or_else(|| ApiError::usage(format!("`{}` is no state", model::sanitize(name, 40))))
+            })
+            .collect::<Result<_, _>>()?,
+    };
+    let filter = Filter { states, agent: None, session: None, limit: 500 };
+    let changes = call
+        .shared
+        .engine
+        .read(move |view| {
+            let changes = view.changes(&filter)?;
+            changes.iter().map(|change| Ok(ChangeView::of(change, &view.approvals(change.id)?))).collect()
+        })
+        .await?;
+    json(ChangeList { changes })
+}
+
+async fn show_change(call: Call) -> Result<Response, ApiError> {
+    let id: ChangeId = call.id()?;
+    json(view(&call.shared, id).await?)
+}
+
+pub(crate) async fn view(shared: &Shared, id: ChangeId) -> Result<ChangeView, ApiError> {
+    let found = shared
+        .engine
+        .read(move |view| match view.change(id)? {
+            Some(change) => Ok(Some(ChangeView::of(&change, &view.approvals(id)?))),
+            None => Ok(None),
+        })
+        .await?;
+    found.ok_or_else(|| ApiError::not_found(format!("no change {id}")))
+}
+
+async fn wait_change(call: Call) -> Result<Response, ApiError> {
+    let id: ChangeId = call.id()?;
+    let seconds = call.asked("seconds").and_then(|it| it.parse().ok()).unwrap_or(30);
+    let state = call.asked("state").unwrap_or("held").to_owned();
+    json(wait(&call.shared, id, &state, seconds).await?)
+}
+
+/// Waits until the change is no longer in `state`, at most a minute.
+pub(crate) async fn wait(shared: &Shared, id: ChangeId, state: &str, seconds: u64) -> Result<ChangeView, ApiError> {
+    let mut moved = shared.engine.changes_moved();
+    let patience = tokio::time::sleep(Duration::from_secs(seconds.min(60)));
+    tokio::pin!(patience);
+    loop {
+        moved.borrow_and_update();
+        let now = view(shared, id).await?;
+        if now.state.name() != state {
+            return Ok(now);
+        }
+        tokio::select! {
+            () = &mut patience => return Ok(now),
+            changed = moved.changed() => if changed.is_err() { return Ok(now) },
+        }
+    }
+}
+
+/// The statement as it stands, for the signer named to read and sign on their own machine.
+async fn statement(call: Call) -> Result<Response, ApiError> {
+    let id: ChangeId = call.id()?;
+    let need = |name: &str| call.asked(name).ok_or_else(|| ApiError::usage(format!("`{name}` is missing")));
+    let act: Act = need("act")?.parse().map_err(|err: approval::UnknownAct| ApiError::usage(err.to_string()))?;
+    let person: PersonId = need("person")?.parse().map_err(|err| ApiError::usage(format!("{err}")))?;
+    let presence = match need("presence")? {
+        "touched" => Presence::Touched,
+        "file" => Presence::File,
+        _ => return Err(ApiError::usage("`presence` is touched or file")),
+    };
+    let signer = StatementSigner {
+        act,
+        person,
+        presence,
+        checkpoint: need("checkpoint")?.to_owned(),
+        reason: call.asked("reason").map(|it| model::sanitize(it, 1000)),
+    };
+    let statement = call.shared.engine.statement(id, signer).await?;
+    json(StatementView { statement: statement.to_text() })
+}
+
+async fn sign(call: Call) -> Result<Response, ApiError> {
+    let id: ChangeId = call.id()?;
+    let request: SignRequest = call.parse()?;
+    let signed = call.shared.engine.sign(id, request.statement, request.signature).await?;
+    json(SignedView { id: signed.change.id, state: signed.change.state, note: signed.note })
+}
+
+async fn undo(call: Call) -> Result<Response, ApiError> {
+    let id: ChangeId = call.id()?;
+    let by = call.signer()?.person.clone();
+    let done = call.shared.engine.undo(id, by).await?;
+    json(view(&call.shared, done).await?)
+}
+
+async fn list_sessions(call: Call) -> Result<Response, ApiError> {
+    let now = call.shared.engine.now()?;
+    let sessions = call.shared.engine.read(|view| view.sessions()).await?;
+    json(SessionList { sessions: sessions.iter().map(|session| SessionView::of(session, now)).collect() })
+}
+
+async fn show_session(call: Call) -> Result<Response, ApiError> {
+    let id: SessionId = call.id()?;
+    let now = call.shared.engine.now()?;
+    let found = call.shared.engine.read(move |view| view.session(id)).await?;
+    let session = found.ok_or_else(|| ApiError::not_found(format!("no session {id}")))?;
+    json(SessionView::of(&session, now))
+}
+
+async fn new_session(call: Call) -> Result<Response, ApiError> {
+    let asked: SessionRequest = call.parse()?;
+    let signer = call.signer()?;
+    let usage = |text: String| ApiError::usage(text);
+    let (session, secret) = call
+        .shared
+        .engine
+        .issue(NewSession {
+            agent: asked.agent.parse().map_err(|err| usage(format!("{err}")))?,
+            operator: asked.operator.parse().map_err(|err| usage(format!("{err}")))?,
+            launcher: signer.person.clone(),
+            task: asked.task,
+            scope: asked.scope.parse().map_err(|err| usage(format!("{err}")))?,
+            autonomy: match asked.autonomy.as_deref() {
+                None => model::Autonomy::default(),
+                Some(text) => text.parse().map_err(|err| usage(format!("{err}")))?,
+            },
+            ttl_s: asked.ttl_seconds,
+            signed: signer.proof.clone(),
+        })
+        .await?;
+    let to = &call.shared.endpoints;
+    let env = [
+        ("AWS_ACCESS_KEY_ID", session.access_key.clone()),
+        ("AWS_SECRET_ACCESS_KEY", secret.expose().to_owned()),
+        ("AWS_ENDPOINT_URL", to.aws.clone()),
+        ("AWS_REGION", to.region.clone()),
+        ("AWS_DEFAULT_REGION", to.region.clone()),
+        ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true".to_owned()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ("COUNTERSIGN_AGENT_URL", to.agent.clone()),
+        ("COUNTERSIGN_SESSION", session.id.to_string()),
+    ];
+    json(SessionIssued {
+        id: session.id,
+        agent: session.chain.agent.to_string(),
+        operator: session.chain.operator.clone(),
+        expires_at: session.expires_at,
+        env: env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+    })
+}
+
+async fn stop_session(call: Call) -> Result<Response, ApiError> {
+    let id: SessionId = call.id()?;
+    let by = call.signer()?.person.clone();
+    let session = call.shared.engine.stop(id, by).await?;
+    json(SessionView::of(&session, call.shared.engine.now()?))
+}

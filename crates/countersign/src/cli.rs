@@ -1,0 +1,276 @@
+//! The command line as data. Doc comments are the help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, about = "Change control for AI agents", propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t = OutputArg::Human)]
+    pub(crate) output: OutputArg,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputArg {
+    Human,
+    Json,
+    /// `session new` only: lines for `eval`.
+    Env,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Human,
+    Json,
+}
+
+impl Cli {
+    pub(crate) fn output_format(&self) -> Format {
+        match self.output {
+            OutputArg::Json => Format::Json,
+            OutputArg::Human | OutputArg::Env => Format::Human,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a new installation in DIR.
+    Init(InitArgs),
+    /// Run the gateways and listeners of an installation.
+    Serve(ServeArgs),
+    /// Sessions: virtual credentials for one agent, one task.
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Changes: what agents asked for, and people's answers.
+    #[command(subcommand)]
+    Change(ChangeCommand),
+    /// Carry out the captured inverse of a change.
+    Undo(UndoArgs),
+    /// Ask for several actions at once (agent side; uses the session's credentials).
+    Propose(ProposeArgs),
+    /// Wait until a change is no longer held (agent side; uses the session's credentials).
+    Wait(WaitArgs),
+    /// The record.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// The bundle's rules.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Explain an error code.
+    Explain {
+        /// A code such as CS106; without one, all are listed.
+        code: Option<String>,
+    },
+    /// Look for what is set up badly.
+    Doctor(DoctorArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    pub(crate) dir: PathBuf,
+    /// A person who may launch agents, and their public key.
+    #[arg(long, value_name = "NAME=PUBKEY_FILE")]
+    pub(crate) operator: Vec<String>,
+    /// A person who may approve, perhaps in a role, and their public key.
+    #[arg(long, value_name = "NAME[:ROLE]=PUBKEY_FILE")]
+    pub(crate) approver: Vec<String>,
+    /// An agent that sessions can be opened for.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Vec<String>,
+    /// Which account is which environment; an account not named is production.
+    #[arg(long, value_name = "NAME=ACCOUNT")]
+    pub(crate) environment: Vec<String>,
+    /// A calendar to put into the bundle in place of the profile's own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calendar: Option<PathBuf>,
+    /// Send everything here instead of to AWS (an emulator).
+    #[arg(long, value_name = "URL")]
+    pub(crate) aws_upstream: Option<String>,
+    /// lab: signatures by key files count. standard: only outside production. strict: nowhere.
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Written, whole, once every listener accepts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+/// Which server, and as whom.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// The installation's countersign.toml (same machine).
+    #[arg(long, value_name = "FILE", conflicts_with = "server")]
+    pub(crate) config: Option<PathBuf>,
+    /// The people listener's address.
+    #[arg(long, value_name = "URL", requires = "genesis")]
+    pub(crate) server: Option<String>,
+    /// The genesis fingerprint that this server must have.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) genesis: Option<String>,
+    /// Your private key; otherwise $COUNTERSIGN_KEY, otherwise the ssh-agent.
+    #[arg(long, value_name = "PRIVATE_KEY")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionCommand {
+    /// Open a session and print its virtual credentials.
+    New(SessionNewArgs),
+    List(ServerArgs),
+    Show {
+        id: String,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Stop a session at once.
+    Stop {
+        id: String,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SessionNewArgs {
+    #[arg(long)]
+    pub(crate) agent: String,
+    /// The person who answers for it: whoever signs.
+    #[arg(long)]
+    pub(crate) operator: String,
+    /// What it is to do, in the operator's words.
+    #[arg(long)]
+    pub(crate) task: String,
+    /// Comma-separated env:NAME, service:NAME, arn:GLOB, effect:NAME; all kinds must match.
+    #[arg(long, default_value = "")]
+    pub(crate) scope: String,
+    /// suggest, supervised or autonomous.
+    #[arg(long)]
+    pub(crate) autonomy: Option<String>,
+    /// How long it lives: 90s, 30m, 8h, 1d.
+    #[arg(long, default_value = "8h")]
+    pub(crate) ttl: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChangeCommand {
+    /// All changes, newest first.
+    List {
+        /// Only these states, comma-separated.
+        #[arg(long)]
+        state: Option<String>,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    Show {
+        id: String,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Wait until it is no longer in the state it is in.
+    Watch {
+        /// Without an id: print every change as it moves.
+        id: Option<String>,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Read the statement, and sign it.
+    Approve(SignArgs),
+    /// Veto; one is enough.
+    Reject(SignArgs),
+    /// As the operator: ask again for a vetoed change, with a new intent.
+    Reopen(SignArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignArgs {
+    pub(crate) id: String,
+    /// Why: what a veto says.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// The new intent of a reopening.
+    #[arg(long)]
+    pub(crate) intent: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UndoArgs {
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProposeArgs {
+    /// What it is for, in the agent's words.
+    #[arg(long)]
+    pub(crate) intent: String,
+    /// JSON: a list of {service, operation, region?, parameters}; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) actions: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    pub(crate) id: String,
+    /// Give up after so long: 90s, 30m, 8h.
+    #[arg(long, default_value = "8h")]
+    pub(crate) timeout: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Verify the log, and with --config also that the database says the same.
+    Verify {
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// A copy of a log folder, on its own.
+        #[arg(long, value_name = "DIR", conflicts_with = "config")]
+        log: Option<PathBuf>,
+        /// The fingerprint this log must have; without it the report is not authenticated.
+        #[arg(long, value_name = "FINGERPRINT")]
+        genesis: Option<String>,
+        /// A checkpoint that left the building: the log must contain it.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Load the bundle as `serve` would.
+    Check(BundleArgs),
+    /// Run the examples of every rule.
+    Test(BundleArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BundleArgs {
+    #[arg(long, value_name = "FILE", required_unless_present = "bundle")]
+    pub(crate) config: Option<PathBuf>,
+    /// A bundle folder on its own.
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub(crate) bundle: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Run this where and as whom the agent runs: lists what it could reach.
+    #[arg(long)]
+    pub(crate) as_agent: bool,
+}

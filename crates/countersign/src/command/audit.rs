@@ -1,0 +1,74 @@
+//! `countersign audit verify`: needs no server and trusts none.
+
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use audit::{AuditInput, Report, Row};
+use model::Digest;
+
+use crate::{
+    cli::{AuditCommand, Format},
+    config::Config,
+    failure::{Failure, VERIFICATION},
+    output::{self, BAD, GOOD, WARN, styled},
+};
+
+pub(super) fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Failure> {
+    let AuditCommand::Verify { config, log, genesis, checkpoint } = command;
+    let config = config.as_ref().map(|file| Config::load(file)).transpose()?;
+    let dir: PathBuf = match (&config, log) {
+        (Some(config), _) => config.log(),
+        (None, Some(log)) => log.clone(),
+        (None, None) => return Err(Failure::usage("what is to be verified? give --config FILE or --log DIR")),
+    };
+    let expected: Option<Digest> = genesis
+        .as_deref()
+        .map(|text| text.parse().map_err(|err| Failure::usage(format!("--genesis: {err}"))))
+        .transpose()?;
+    let files = ledger::read_log(&dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?;
+    let held_checkpoints = checkpoint
+        .iter()
+        .map(|file| fs::read_to_string(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display()))))
+        .collect::<Result<Vec<_>, _>>()?;
+    let rows = config.as_ref().map(|config| database(config)).transpose()?;
+    let mut report = audit::verify(&AuditInput {
+        genesis: files.genesis_bytes,
+        expected_genesis: expected,
+        checkpoint: files.checkpoint_note,
+        held_checkpoints,
+        entries: &files.entries,
+        rows,
+    });
+    for problem in files.problems {
+        report.add(audit::Code::FileDamaged, None, &format!("{}: {}", problem.file, problem.message));
+    }
+    match format {
+        Format::Json => output::json(&report)?,
+        Format::Human => show(&report),
+    }
+    Ok(ExitCode::from(if report.ok { 0 } else { VERIFICATION }))
+}
+
+/// The one reader of the database besides `serve`, and read-only: the auditor.
+fn database(config: &Config) -> Result<Vec<Row>, Failure> {
+    let file = config.database();
+    let documents = store::Store::documents_of(&file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
+    Ok(documents.into_iter().map(|it| Row { table: it.table, id: it.id, document: it.bytes }).collect())
+}
+
+fn show(report: &Report) {
+    let verdict = if report.ok { styled(GOOD, "The record holds.") } else { styled(BAD, "The record does not hold.") };
+    output::line(format!("{verdict} {} entries.", report.entries));
+    if let Some(checkpoint) = &report.checkpoint {
+        output::line(format!("  checkpoint {} {} {}", checkpoint.origin, checkpoint.size, checkpoint.root));
+    }
+    for problem in &report.problems {
+        let place = problem.entry.map_or_else(String::new, |entry| format!("entry {entry}: "));
+        output::line(format!("  {} {place}{} [{}]", styled(BAD, "✗"), model::sanitize(&problem.message, 600), problem.code));
+    }
+    if !report.authenticated {
+        output::note(format!(
+            "{} nothing says that this is the right log; give the fingerprint that `init` printed: --genesis FINGERPRINT",
+            styled(WARN, "not authenticated:")
+        ));
+    }
+}

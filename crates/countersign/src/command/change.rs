@@ -1,0 +1,225 @@
+//! `countersign change list|show|watch|approve|reject|reopen`.
+
+use std::process::ExitCode;
+
+use api::types::{ChangeList, ChangeView, SignRequest, SignedView, StatementView};
+use approval::{Act, Statement};
+use model::ChangeState;
+
+use super::session::safe;
+use crate::{
+    cli::{ChangeCommand, Format, ServerArgs, SignArgs},
+    client::Client,
+    failure::{CLOSED, DENIED, Failure, HELD},
+    output::{self, BAD, BOLD, DIM, GOOD, WARN, styled},
+};
+
+pub(super) async fn run(command: ChangeCommand, format: Format) -> Result<ExitCode, Failure> {
+    match command {
+        ChangeCommand::List { state, server } => {
+            let target = match state {
+                Some(state) => format!("/v1/changes?state={}", encode(&state)),
+                None => "/v1/changes".to_owned(),
+            };
+            let list: ChangeList = Client::connect(&server).await?.get(&target).await?;
+            match format {
+                Format::Json => output::json(&list)?,
+                Format::Human => list.changes.iter().for_each(row),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        ChangeCommand::Show { id, server } => {
+            let change: ChangeView =
+                Client::connect(&server).await?.get(&format!("/v1/changes/{}", safe(&id)?)).await?;
+            match format {
+                Format::Json => output::json(&change)?,
+                Format::Human => show(&change),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        ChangeCommand::Watch { id: Some(id), server } => watch(&id, &server, format).await,
+        ChangeCommand::Watch { id: None, server } => watch_all(&server, format).await,
+        ChangeCommand::Approve(args) => sign(Act::Approve, &args, format).await,
+        ChangeCommand::Reject(args) => sign(Act::Reject, &args, format).await,
+        ChangeCommand::Reopen(args) => sign(Act::Reopen, &args, format).await,
+    }
+}
+
+/// Fetches the statement, checks that it is about what was asked for, shows it, signs it with the person's own key.
+async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Failure> {
+    let reason = match act {
+        Act::Approve => None,
+        Act::Reject => Some(args.reason.clone().ok_or_else(|| Failure::usage("a veto says why: --reason TEXT"))?),
+        Act::Reopen => {
+            Some(args.intent.clone().ok_or_else(|| Failure::usage("a reopening says its new intent: --intent TEXT"))?)
+        }
+    };
+    let id = safe(&args.id)?;
+    let client = Client::connect(&args.server).await?;
+    let (identity, person) = client.identity().await?;
+    let mut target = format!(
+        "/v1/changes/{id}/statement?act={act}&person={person}&presence={}&checkpoint={}",
+        identity.presence(),
+        encode(client.checkpoint()),
+    );
+    if let Some(reason) = &reason {
+        target.push_str(&format!("&reason={}", encode(reason)));
+    }
+    let view: StatementView = client.get(&target).await?;
+    let statement = Statement::parse(&view.statement)
+        .map_err(|err| Failure::verification(format!("the server's statement cannot be read: {err}")))?;
+    let own = statement.installation == client.installation()
+        && statement.change.to_string() == id
+        && statement.person == person
+        && statement.act == act
+        && statement.presence == identity.presence()
+        && statement.checkpoint == client.checkpoint();
+    if !own {
+        return Err(Failure::verification("the server's statement is not about what you asked for; nothing was signed"));
+    }
+    if format == Format::Human {
+        output::note(view.statement.trim_end());
+        output::note("");
+    }
+    let signature = identity.sign(approval::NAMESPACE, &view.statement)?;
+    let request = SignRequest { statement: view.statement, signature };
+    let signed: SignedView = client.post(&format!("/v1/changes/{id}/signatures"), &request).await?;
+    match format {
+        Format::Json => output::json(&signed)?,
+        Format::Human => {
+            output::line(format!("{}  {}", signed.id, state(signed.state)));
+            output::note(&signed.note);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn watch(id: &str, server: &ServerArgs, format: Format) -> Result<ExitCode, Failure> {
+    let id = safe(id)?;
+    let client = Client::connect(server).await?;
+    let first: ChangeView = client.get(&format!("/v1/changes/{id}")).await?;
+    let mut now = first.clone();
+    while now.state == first.state && is_waiting(now.state) {
+        now = client.get(&format!("/v1/changes/{id}/wait?seconds=50&state={}", first.state)).await?;
+    }
+    match format {
+        Format::Json => output::json(&now)?,
+        Format::Human => row(&now),
+    }
+    Ok(ended(now.state))
+}
+
+async fn watch_all(server: &ServerArgs, format: Format) -> Result<ExitCode, Failure> {
+    let client = Client::connect(server).await?;
+    let mut seen = std::collections::BTreeMap::new();
+    loop {
+        let list: ChangeList = client.get("/v1/changes").await?;
+        for change in list.changes.iter().rev() {
+            if seen.insert(change.id, change.state) != Some(change.state) {
+                match format {
+                    Format::Json => output::json(change)?,
+                    Format::Human => row(change),
+                }
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+}
+
+pub(super) const fn is_waiting(state: ChangeState) -> bool {
+    matches!(state, ChangeState::Held | ChangeState::Approved | ChangeState::Executing)
+}
+
+/// The exit code that says where a change stands (design: "Exit codes").
+pub(super) fn ended(state: ChangeState) -> ExitCode {
+    ExitCode::from(match state {
+        ChangeState::Approved | ChangeState::Executing | ChangeState::Executed | ChangeState::Undone => 0,
+        ChangeState::Held => HELD,
+        ChangeState::Denied => DENIED,
+        ChangeState::Rejected | ChangeState::Expired | ChangeState::Withdrawn | ChangeState::Failed => CLOSED,
+        ChangeState::Unknown => crate::failure::UNEXPECTED,
+    })
+}
+
+pub(super) fn row(change: &ChangeView) {
+    output::line(format!(
+        "{}  {}  {}  {} for {}",
+        change.id,
+        state(change.state),
+        change.environment,
+        change.agent,
+        change.operator
+    ));
+    output::line(format!("  {}", model::sanitize(&change.summary, 300)));
+}
+
+pub(super) fn show(change: &ChangeView) {
+    let text = |text: &str| model::sanitize(text, 600);
+    output::line(format!("{}  {}", styled(BOLD, change.id), state(change.state)));
+    output::line(styled(BOLD, text(&change.summary)));
+    output::line(format!("  environment  {}", change.environment));
+    output::line(format!("  asked by     {} for {}", change.agent, change.operator));
+    output::line(format!("  it says      “{}”", text(&change.intent)));
+    output::line(format!("  until        {}", change.expires_at));
+    for action in &change.actions {
+        output::line(format!("\n{} [{}]", styled(BOLD, &action.operation), action.effects.join(", ")));
+        output::line(format!("  on     {}", text(&action.resources.join(", "))));
+        output::line(format!("  undo   {}", text(&action.undo)));
+        for inner in &action.inner {
+            output::line(format!("  would  {}", text(inner)));
+        }
+        for unknown in &action.unknowns {
+            output::line(format!("  {} {}", styled(WARN, "not known:"), text(unknown)));
+        }
+        if let Some(observed) = &action.observed {
+            output::line(format!("  seen   {} at {}", observed.fingerprint.short(), observed.at));
+            for (name, value) in observed.facts.iter().take(20) {
+                output::line(styled(DIM, format!("         {} = {}", text(name), text(value))));
+            }
+        }
+    }
+    if !change.verdict.rules.is_empty() {
+        output::line(format!("\n{}", styled(BOLD, format!("why {}", change.verdict.kind))));
+        for rule in &change.verdict.rules {
+            output::line(format!("  {} ({}:{}): {}", rule.id, rule.file, rule.line, text(&rule.reason)));
+        }
+    }
+    if let Some(requirement) = &change.verdict.requirement {
+        output::line(format!("\nneeds {} other people{}", requirement.people, match requirement.touched {
+            0 => String::new(),
+            touched => format!(", {touched} with a touched key"),
+        }));
+    }
+    for alternative in &change.verdict.alternatives {
+        output::line(format!("instead: {}", text(alternative)));
+    }
+    for approval in &change.approvals {
+        output::line(format!("  {} {} ({}) at {}", styled(GOOD, "approved"), approval.person, approval.presence, approval.at));
+    }
+    if let Some(veto) = &change.rejection {
+        output::line(format!("  {} {} at {}: “{}”", styled(BAD, "rejected"), veto.person, veto.at, text(&veto.reason)));
+    }
+}
+
+fn state(state: ChangeState) -> String {
+    let style = match state {
+        ChangeState::Held | ChangeState::Unknown => WARN,
+        ChangeState::Approved | ChangeState::Executing | ChangeState::Executed => GOOD,
+        ChangeState::Rejected | ChangeState::Denied | ChangeState::Failed => BAD,
+        ChangeState::Undone | ChangeState::Expired | ChangeState::Withdrawn => DIM,
+    };
+    styled(style, state)
+}
+
+/// For a query string.
+pub(super) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

@@ -1,0 +1,256 @@
+//! `countersign doctor`: what is set up badly; with `--as-agent`, what an agent could reach from where this runs.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use model::EnrolledKey;
+use policy::{Bundle, Profile};
+use serde_json::json;
+
+use super::serve::bundle_files;
+use crate::{
+    cli::{DoctorArgs, Format},
+    client::Running,
+    config::Config,
+    failure::{Failure, UNEXPECTED},
+    identity::variable,
+    output::{self, BAD, GOOD, WARN, styled},
+    ssh_agent,
+};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grade {
+    Good,
+    Warning,
+    Bad,
+}
+
+struct Finding {
+    grade: Grade,
+    what: String,
+    advice: &'static str,
+}
+
+pub(super) fn run(args: &DoctorArgs, format: Format) -> Result<ExitCode, Failure> {
+    let config = args.config.as_deref().map(Config::load).transpose();
+    let findings = if args.as_agent { as_agent(args.config.as_deref()) } else { installation(&config?)? };
+    let bad = findings.iter().any(|it| it.grade == Grade::Bad);
+    match format {
+        Format::Json => {
+            let all: Vec<_> = findings
+                .iter()
+                .map(|it| json!({ "grade": name(it.grade), "what": it.what, "advice": it.advice }))
+                .collect();
+            output::json(&json!({ "ok": !bad, "findings": all }))?;
+        }
+        Format::Human => {
+            for it in &findings {
+                let mark = match it.grade {
+                    Grade::Good => styled(GOOD, "ok  "),
+                    Grade::Warning => styled(WARN, "warn"),
+                    Grade::Bad => styled(BAD, "bad "),
+                };
+                output::line(format!("{mark}  {}", it.what));
+                if it.grade != Grade::Good {
+                    output::line(format!("      {}", it.advice));
+                }
+            }
+        }
+    }
+    Ok(ExitCode::from(if bad { UNEXPECTED } else { 0 }))
+}
+
+const fn name(grade: Grade) -> &'static str {
+    match grade {
+        Grade::Good => "good",
+        Grade::Warning => "warning",
+        Grade::Bad => "bad",
+    }
+}
+
+fn finding(grade: Grade, what: impl Into<String>, advice: &'static str) -> Finding {
+    Finding { grade, what: what.into(), advice }
+}
+
+fn installation(config: &Option<Config>) -> Result<Vec<Finding>, Failure> {
+    let Some(config) = config else {
+        return Err(Failure::usage("which installation? give --config FILE (or --as-agent)"));
+    };
+    let mut found = Vec::new();
+    for dir in config.folders() {
+        let mode = fs::metadata(&dir).map(|it| it.permissions().mode() & 0o777);
+        found.push(match mode {
+            Ok(mode) if mode & 0o077 == 0 => finding(Grade::Good, format!("{} is the server's alone", dir.display()), ""),
+            Ok(mode) => finding(
+                Grade::Bad,
+                format!("{} can be read by others (mode {mode:03o})", dir.display()),
+                "chmod 700; `serve` refuses it",
+            ),
+            Err(err) => finding(Grade::Bad, format!("{}: {err}", dir.display()), "is this an installation?"),
+        });
+    }
+    match Bundle::load(&bundle_files(&config.bundle())?) {
+        Err(err) => found.push(finding(Grade::Bad, format!("the bundle does not load: {err}"), "countersign policy check")),
+        Ok(bundle) => {
+            found.push(finding(Grade::Good, format!("bundle {} loads, {} rules", bundle.digest().short(), bundle.rules().len()), ""));
+            people(&bundle, &mut found);
+        }
+    }
+    match running(config) {
+        Some(running) => found.push(finding(Grade::Good, format!("serving: aws {}, people {}", running.aws, running.people), "")),
+        None => found.push(finding(Grade::Warning, "not serving", "countersign serve --config FILE")),
+    }
+    Ok(found)
+}
+
+fn people(bundle: &Bundle, found: &mut Vec<Finding>) {
+    let profile = bundle.profile();
+    if profile == Profile::Lab {
+        found.push(finding(
+            Grade::Warning,
+            "profile lab: a signature by a key file counts as a person",
+            "enrol security keys and use profile standard or strict for anything real",
+        ));
+    } else {
+        found.push(finding(Grade::Good, format!("profile {profile}"), ""));
+    }
+    let approvers: Vec<_> = bundle.roster().people.iter().filter(|(_, person)| person.approver).collect();
+    if approvers.len() < 2 {
+        found.push(finding(
+            Grade::Bad,
+            format!("{} approver enrolled: nothing that takes two people can ever pass", approvers.len()),
+            "enrol at least two approvers besides each operator",
+        ));
+    }
+    for (name, person) in approvers {
+        let touches = person.keys.iter().any(approval::sign::is_security_key);
+        found.push(if touches {
+            finding(Grade::Good, format!("{name} signs with a touched security key"), "")
+        } else {
+            finding(
+                Grade::Warning,
+                format!("{name} signs with a key file (presence: file)"),
+                "whoever can read that file, an agent included, can sign as this person",
+            )
+        });
+    }
+}
+
+/// Everything here is tried, not assumed: what this process can read, an agent under the same user can read too.
+fn as_agent(config: Option<&Path>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    credentials(&mut found);
+    let enrolled = config.and_then(|file| Config::load(file).ok()).map(|config| reach(&config, &mut found));
+    keys(enrolled.flatten(), &mut found);
+    if variable("AWS_EC2_METADATA_DISABLED").as_deref() != Some("true") {
+        found.push(finding(
+            Grade::Warning,
+            "the instance metadata service is not switched off for SDKs here (not tried)",
+            "block 169.254.169.254 for the agent's user by network policy; the variable alone stops nobody",
+        ));
+    }
+    found
+}
+
+fn credentials(found: &mut Vec<Finding>) {
+    match variable("AWS_ACCESS_KEY_ID") {
+        Some(key) if key.starts_with("AKCS") => found.push(finding(Grade::Good, "virtual credentials in the environment", "")),
+        Some(_) => found.push(finding(
+            Grade::Bad,
+            "AWS credentials in the environment that are not Countersign's",
+            "an agent with real credentials goes round every gateway; unset them",
+        )),
+        None => {}
+    }
+    let home = variable("HOME").map(PathBuf::from);
+    let files = [("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"), ("AWS_CONFIG_FILE", ".aws/config")];
+    for (name, fallback) in files {
+        let file = variable(name).map(PathBuf::from).or_else(|| home.as_ref().map(|home| home.join(fallback)));
+        if let Some(file) = file.filter(|file| fs::File::open(file).is_ok()) {
+            found.push(finding(
+                Grade::Bad,
+                format!("{} can be read from here", file.display()),
+                "run the agent as a user that has no AWS credentials of its own",
+            ));
+        }
+    }
+    for name in ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_WEB_IDENTITY_TOKEN_FILE"] {
+        if variable(name).is_some() {
+            found.push(finding(Grade::Bad, format!("${name} leads to real credentials"), "unset it for the agent"));
+        }
+    }
+}
+
+/// The installation itself; yields the enrolled keys where its bundle can be read from here.
+fn reach(config: &Config, found: &mut Vec<Finding>) -> Option<Vec<EnrolledKey>> {
+    for (what, file) in [
+        ("the log's signing key", config.key("log.key")),
+        ("the master key of all virtual credentials", config.key("master.key")),
+        ("the database", config.database()),
+        ("the reader's token", config.run("reader.token")),
+    ] {
+        if fs::File::open(&file).is_ok() {
+            found.push(finding(
+                Grade::Bad,
+                format!("{what} can be read from here ({})", file.display()),
+                "agent and server under one user are a demonstration only: run them as different users or hosts",
+            ));
+        }
+    }
+    if let Some(running) = running(config) {
+        let address = running.people.trim_start_matches("http://").parse::<SocketAddr>();
+        let open = address.is_ok_and(|address| TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok());
+        found.push(if open {
+            finding(
+                Grade::Warning,
+                format!("the people listener answers from here ({})", running.people),
+                "it believes no agent credential; still, keep it off the agent's network",
+            )
+        } else {
+            finding(Grade::Good, "the people listener does not answer from here", "")
+        });
+    }
+    let bundle = Bundle::load(&bundle_files(&config.bundle()).ok()?).ok()?;
+    Some(bundle.roster().people.values().flat_map(|person| person.keys.iter().cloned()).collect())
+}
+
+/// Keys of people that this process could sign with.
+fn keys(enrolled: Option<Vec<EnrolledKey>>, found: &mut Vec<Finding>) {
+    let is_enrolled = |key: &EnrolledKey| enrolled.as_ref().is_none_or(|all| all.contains(key));
+    let whose = if enrolled.is_some() { "an enrolled person's key" } else { "a key that may be an enrolled person's" };
+    if let Some(socket) = variable("SSH_AUTH_SOCK").map(PathBuf::from) {
+        let keys = ssh_agent::keys(&socket).unwrap_or_default();
+        let mine = keys.iter().filter_map(|bytes| approval::sign::from_wire_form(bytes).ok()).filter(is_enrolled).count();
+        if mine > 0 {
+            found.push(finding(
+                Grade::Bad,
+                format!("the ssh-agent at {} would sign with {whose}", socket.display()),
+                "an agent must not share a person's ssh-agent; unset SSH_AUTH_SOCK for it",
+            ));
+        }
+    }
+    let named = variable("COUNTERSIGN_KEY").map(PathBuf::from);
+    let folder = variable("HOME").map(|home| Path::new(&home).join(".ssh"));
+    let files = folder.and_then(|dir| fs::read_dir(dir).ok()).into_iter().flatten().flatten().map(|entry| entry.path());
+    for file in named.into_iter().chain(files) {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        if approval::sign::public_of(&text).is_ok_and(|key| is_enrolled(&key)) {
+            found.push(finding(
+                Grade::Bad,
+                format!("{} is {whose} and can be read from here", file.display()),
+                "use security keys, and run the agent as another user than any approver",
+            ));
+        }
+    }
+}
+
+fn running(config: &Config) -> Option<Running> {
+    serde_json::from_slice(&fs::read(config.run("serve.json")).ok()?).ok()
+}

@@ -1,0 +1,49 @@
+//! One file per command.
+
+mod audit;
+mod change;
+mod doctor;
+mod explain;
+mod init;
+mod policy;
+mod propose;
+mod serve;
+mod session;
+mod undo;
+
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use crate::{
+    cli::{Cli, Command},
+    failure::Failure,
+};
+
+/// Set by a command that ends in order on signals rather than at once.
+static HANDLES_SIGNALS: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn handles_signals() -> bool {
+    HANDLES_SIGNALS.load(Ordering::SeqCst)
+}
+
+pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let (format, env) = (cli.output_format(), cli.output == crate::cli::OutputArg::Env);
+    match cli.command {
+        Command::Init(args) => init::run(&args, format),
+        Command::Serve(args) => {
+            HANDLES_SIGNALS.store(true, Ordering::SeqCst);
+            serve::run(&args).await
+        }
+        Command::Session(command) => session::run(command, format, env).await,
+        Command::Change(command) => change::run(command, format).await,
+        Command::Undo(args) => undo::run(&args, format).await,
+        Command::Propose(args) => propose::propose(&args, format).await,
+        Command::Wait(args) => propose::wait(&args, format).await,
+        Command::Audit(command) => audit::run(&command, format),
+        Command::Policy(command) => policy::run(&command, format),
+        Command::Explain { code } => explain::run(code.as_deref(), format),
+        Command::Doctor(args) => doctor::run(&args, format),
+    }
+}

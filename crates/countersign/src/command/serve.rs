@@ -1,0 +1,245 @@
+//! `countersign serve`: opens the store and the log, alone, and runs the three kinds of listener.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use api::{Endpoints, Nonces, Shared};
+use engine::{Engine, Entropy as _, MasterKey, Parts, SystemClock, SystemEntropy};
+use gateway_aws::{Credentials, Gateway, Upstream};
+use ledger::{Genesis, Ledger};
+use policy::{Bundle, Files};
+use store::Store;
+use tlog::SigningKey;
+use tokio::net::TcpListener;
+
+use crate::{
+    cli::ServeArgs,
+    client::Running,
+    config::Config,
+    failure::{Failure, INTERRUPTED, USAGE},
+    identity::variable,
+    output::{self, BOLD, WARN, styled},
+};
+
+pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO)
+        .with_ansi(false)
+        .init();
+    let config = Config::load(&args.config)?;
+    private(&config)?;
+    let engine = open(&config).await?;
+
+    let bind = async |what: &str, address| {
+        TcpListener::bind(address).await.map_err(|err| {
+            Failure::usage(format!("the {what} listener cannot have {address}: {err}"))
+                .hint("is another `countersign serve` running? port 0 takes a free one")
+        })
+    };
+    let aws = bind("aws", config.listen.aws).await?;
+    let agent = bind("agent", config.listen.agent).await?;
+    let people = bind("people", config.listen.people).await?;
+    let url = |listener: &TcpListener| {
+        listener.local_addr().map(|address| format!("http://{address}")).map_err(Failure::unexpected)
+    };
+    let running =
+        Running { aws: url(&aws)?, agent: url(&agent)?, people: url(&people)?, pid: std::process::id() };
+
+    let upstream = upstream(&config)?;
+    let gateway = Gateway::connect(Arc::clone(&engine), upstream).await.map_err(|err| {
+        Failure::usage(err).hint("is the upstream running, and are the credentials of `serve` the right ones?")
+    })?;
+    let account = gateway.target().account.clone();
+    let environment = engine.bundle().environment_of(&account);
+    let reader_token = token()?;
+    let shared = Shared {
+        engine: Arc::clone(&engine),
+        nonces: Arc::new(Nonces::default()),
+        reader_token: reader_token.as_str().into(),
+        endpoints: Arc::new(Endpoints {
+            aws: running.aws.clone(),
+            agent: running.agent.clone(),
+            region: config.aws.region.clone(),
+        }),
+    };
+    tokio::spawn(gateway_aws::listen(gateway, aws));
+    tokio::spawn(api::listen(api::people::router(shared.clone()), people));
+    tokio::spawn(api::listen(api::agent::router(shared), agent));
+
+    put(&config.run("reader.token"), reader_token.as_bytes())?;
+    let described = serde_json::to_vec_pretty(&running).map_err(Failure::unexpected)?;
+    put(&config.run("serve.json"), &described)?;
+    if let Some(file) = &args.ready_file {
+        put(file, &described)?;
+    }
+    output::note(format!("{} {}", styled(BOLD, "Countersign"), engine.installation()));
+    output::note(format!("  aws     {}   account {account}, {environment}", running.aws));
+    output::note(format!("  agent   {}", running.agent));
+    output::note(format!("  people  {}", running.people));
+    let profile = engine.bundle().profile();
+    output::note(format!("  profile {profile}"));
+    if profile == policy::Profile::Lab {
+        output::note(format!("  {} key files count as signatures here; agents and people must not share a user", styled(WARN, "lab:")));
+    }
+
+    let code = ended().await;
+    engine.close().await.map_err(Failure::unexpected)?;
+    // Stale addresses help nobody.
+    let _ = fs::remove_file(config.run("serve.json"));
+    Ok(code)
+}
+
+async fn open(config: &Config) -> Result<Arc<Engine>, Failure> {
+    let wrong = |what: &str, err: &dyn std::fmt::Display| Failure::new(USAGE, "CS005", format!("{what}: {err}"));
+    let files = bundle_files(&config.bundle())?;
+    let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let genesis = fs::read(config.log().join("genesis.json")).map_err(|err| wrong("genesis.json", &err))?;
+    let genesis = Genesis::from_json(&genesis).map_err(|err| wrong("genesis.json", &err))?;
+    let seed = secret(&config.key("log.key"))?;
+    let key = SigningKey::from_seed(&genesis.origin, &seed).map_err(|err| wrong("log.key", &err))?;
+    let (ledger, recovery) =
+        Ledger::open(&config.log(), &config.checkpoint(), key).map_err(|err| wrong("the log", &err))?;
+    if let Some(cut) = &recovery.cut {
+        tracing::warn!(entries = cut.entries, bytes = cut.bytes, "an unfinished append was cut off; its entries are pending in the store");
+    }
+    let store = Store::sqlite(&config.database()).map_err(|err| wrong("the store", &chain(&err)))?;
+    let parts = Parts {
+        store,
+        ledger,
+        genesis,
+        bundle,
+        master: MasterKey::new(secret(&config.key("master.key"))?),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    Engine::start(parts).await.map_err(|err| {
+        let exit = match &err {
+            engine::StartError::Contradiction(_) => crate::failure::VERIFICATION,
+            engine::StartError::Store(_) | engine::StartError::Fault(_) | engine::StartError::Bundle { .. } => USAGE,
+        };
+        Failure::new(exit, "CS006", err)
+    })
+}
+
+/// Every file of a bundle folder by its relative name.
+pub(super) fn bundle_files(dir: &Path) -> Result<Files, Failure> {
+    const MAX_FILE: u64 = 1024 * 1024;
+    let mut files: Files = BTreeMap::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(next) = open.pop() {
+        let unreadable = |err: std::io::Error| Failure::usage(format!("{} cannot be read: {err}", next.display()));
+        for entry in fs::read_dir(&next).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
+            if kind.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let size = entry.metadata().map_err(unreadable)?.len();
+            if !kind.is_file() || size > MAX_FILE {
+                return Err(Failure::usage(format!("{} is no plain file of at most 1 MiB", path.display())));
+            }
+            let name = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            files.insert(name, fs::read(&path).map_err(unreadable)?);
+        }
+    }
+    Ok(files)
+}
+
+/// Promise 7: a folder that others can read is no place for keys.
+fn private(config: &Config) -> Result<(), Failure> {
+    for dir in config.folders() {
+        let mode = fs::metadata(&dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(Failure::new(USAGE, "CS007", format!("{} can be read by others (mode {:03o})", dir.display(), mode & 0o777))
+                .hint(format!("chmod 700 {}", dir.display())));
+        }
+    }
+    for name in ["log.key", "master.key"] {
+        let file = config.key(name);
+        let mode = fs::metadata(&file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(Failure::new(USAGE, "CS007", format!("{} can be read by others (mode {:03o})", file.display(), mode & 0o777))
+                .hint(format!("chmod 600 {}", file.display())));
+        }
+    }
+    Ok(())
+}
+
+/// The real credentials. An emulator on this machine takes any, so none are asked for there.
+fn upstream(config: &Config) -> Result<Upstream, Failure> {
+    let base = config.aws.upstream.as_deref();
+    let given = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
+    let credentials = match given {
+        Some((access_key, secret)) => {
+            Credentials { access_key, secret, session_token: variable("AWS_SESSION_TOKEN") }
+        }
+        None if base.is_some_and(is_loopback) => Credentials {
+            access_key: "AKIAEMULATOR00000000".to_owned(),
+            secret: "emulator".to_owned(),
+            session_token: None,
+        },
+        None => {
+            return Err(Failure::usage("no AWS credentials to forward with")
+                .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for `serve`, and for nothing an agent can read"));
+        }
+    };
+    Upstream::new(base, credentials).map_err(Failure::usage)
+}
+
+fn is_loopback(url: &str) -> bool {
+    let host = url.trim_start_matches("http://");
+    host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
+}
+
+fn secret(file: &Path) -> Result<[u8; 32], Failure> {
+    let wrong = |why: &str| Failure::usage(format!("{}: {why}", file.display()));
+    let text = fs::read_to_string(file).map_err(|err| wrong(&err.to_string()))?;
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| wrong("not 64 hexadecimal digits"))?;
+    Ok(bytes)
+}
+
+fn token() -> Result<String, Failure> {
+    let mut bytes = [0; 32];
+    SystemEntropy.fill(&mut bytes).map_err(Failure::unexpected)?;
+    Ok(hex::encode(bytes))
+}
+
+/// Whole or not at all, for our eyes only.
+fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
+    let failed = |err: std::io::Error| Failure::usage(format!("{} cannot be written: {err}", file.display()));
+    let partial = file.with_extension("new");
+    fs::write(&partial, content).map_err(failed)?;
+    fs::set_permissions(&partial, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    fs::rename(&partial, file).map_err(failed)
+}
+
+async fn ended() -> ExitCode {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(signal) => signal,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => ExitCode::from(INTERRUPTED),
+        _ = terminate.recv() => ExitCode::SUCCESS,
+    }
+}
+
+fn chain(err: &dyn std::error::Error) -> String {
+    let mut text = err.to_string();
+    let mut source = err.source();
+    while let Some(err) = source {
+        text.push_str(": ");
+        text.push_str(&err.to_string());
+        source = err.source();
+    }
+    text
+}

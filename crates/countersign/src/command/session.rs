@@ -1,0 +1,131 @@
+//! `countersign session new|list|show|stop`.
+
+use std::process::ExitCode;
+
+use api::types::{SessionIssued, SessionList, SessionRequest, SessionView};
+use serde_json::json;
+
+use crate::{
+    cli::{Format, SessionCommand, SessionNewArgs},
+    client::Client,
+    failure::Failure,
+    output::{self, BOLD, DIM, GOOD, styled},
+};
+
+pub(super) async fn run(command: SessionCommand, format: Format, env: bool) -> Result<ExitCode, Failure> {
+    match command {
+        SessionCommand::New(args) => new(&args, format, env).await,
+        SessionCommand::List(server) => {
+            let list: SessionList = Client::connect(&server).await?.get("/v1/sessions").await?;
+            match format {
+                Format::Json => output::json(&list)?,
+                Format::Human => list.sessions.iter().for_each(show),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        SessionCommand::Show { id, server } => {
+            let session: SessionView = Client::connect(&server).await?.get(&format!("/v1/sessions/{}", safe(&id)?)).await?;
+            print(&session, format)
+        }
+        SessionCommand::Stop { id, server } => {
+            let client = Client::connect(&server).await?;
+            let session: SessionView = client.post(&format!("/v1/sessions/{}/stop", safe(&id)?), &json!({})).await?;
+            print(&session, format)
+        }
+    }
+}
+
+async fn new(args: &SessionNewArgs, format: Format, env: bool) -> Result<ExitCode, Failure> {
+    let request = SessionRequest {
+        agent: args.agent.clone(),
+        operator: args.operator.clone(),
+        task: args.task.clone(),
+        scope: args.scope.clone(),
+        autonomy: args.autonomy.clone(),
+        ttl_seconds: seconds(&args.ttl)?,
+    };
+    let issued: SessionIssued = Client::connect(&args.server).await?.post("/v1/sessions", &request).await?;
+    if env {
+        for (name, value) in &issued.env {
+            output::line(format!("export {name}={}", quoted(value)));
+        }
+    } else if format == Format::Json {
+        output::json(&issued)?;
+    } else {
+        output::line(format!("{} {}", styled(GOOD, "Session"), styled(BOLD, issued.id)));
+        output::line(format!("  agent     {}", issued.agent));
+        output::line(format!("  operator  {}", issued.operator));
+        output::line(format!("  expires   {}", issued.expires_at));
+        output::line("  credentials (shown once; for the agent and nobody else):");
+        for (name, value) in &issued.env {
+            output::line(format!("    {name}={}", quoted(value)));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(session: &SessionView, format: Format) -> Result<ExitCode, Failure> {
+    match format {
+        Format::Json => output::json(session)?,
+        Format::Human => show(session),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(session: &SessionView) {
+    output::line(format!(
+        "{}  {:8} {} for {}  {}  until {}",
+        session.id,
+        session.state,
+        session.agent,
+        session.operator,
+        session.autonomy,
+        session.expires_at
+    ));
+    output::line(format!("  {}", styled(DIM, model::sanitize(&session.task, 200))));
+}
+
+/// An identifier as part of a path: letters, digits and dashes only.
+pub(super) fn safe(id: &str) -> Result<&str, Failure> {
+    let plain = !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if plain {
+        Ok(id)
+    } else {
+        Err(Failure::new(crate::failure::NOT_FOUND, "CS203", format!("`{}` is no identifier", model::sanitize(id, 64))))
+    }
+}
+
+/// `90s`, `30m`, `8h`, `1d`.
+pub(super) fn seconds(text: &str) -> Result<i64, Failure> {
+    let wrong = || Failure::usage(format!("`{}` is no time: expected 90s, 30m, 8h or 1d", model::sanitize(text, 40)));
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let count: i64 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
+    count.checked_mul(factor).filter(|it| *it > 0).ok_or_else(wrong)
+}
+
+/// For a POSIX shell.
+fn quoted(value: &str) -> String {
+    let plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=@%".contains(&byte));
+    if plain { value.to_owned() } else { format!("'{}'", value.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_quotes() {
+        for (text, expected) in [("90s", Some(90)), ("8h", Some(28_800)), ("0s", None), ("8", None), ("", None), ("xh", None)] {
+            assert_eq!(seconds(text).ok(), expected, "{text}");
+        }
+        assert_eq!(quoted("a b'c"), "'a b'\\''c'");
+        assert!(safe("../x").is_err() && safe("chg-01").is_ok());
+    }
+}

@@ -1,0 +1,222 @@
+//! `countersign.toml`: addresses, paths and where secrets are, and nothing else. What can change a verdict is in the
+//! bundle; a test keeps the two apart.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// As read, with paths resolved against the file's own folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) dir: PathBuf,
+    pub(crate) listen: Listen,
+    pub(crate) aws: Aws,
+    paths: Paths,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    listen: Listen,
+    #[serde(default)]
+    aws: Aws,
+    #[serde(default)]
+    paths: Paths,
+}
+
+/// Where to listen; port 0 takes a free one (`DIR/run/` says which).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Listen {
+    pub(crate) aws: SocketAddr,
+    pub(crate) agent: SocketAddr,
+    pub(crate) people: SocketAddr,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Aws {
+    /// Everything goes here instead of to AWS.
+    pub(crate) upstream: Option<String>,
+    /// The region that `session new` prints.
+    pub(crate) region: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Paths {
+    bundle: PathBuf,
+    log: PathBuf,
+    /// Not part of the database, nor of its backups.
+    checkpoint: PathBuf,
+    database: PathBuf,
+    keys: PathBuf,
+    run: PathBuf,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { aws: free, agent: free, people: free }
+    }
+}
+
+impl Default for Aws {
+    fn default() -> Self {
+        Self { upstream: None, region: "us-east-1".to_owned() }
+    }
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            bundle: "bundle".into(),
+            log: "log".into(),
+            checkpoint: "lock/checkpoint".into(),
+            database: "data/countersign.db".into(),
+            keys: "keys".into(),
+            run: "run".into(),
+        }
+    }
+}
+
+/// What `init` writes.
+pub(crate) fn template(upstream: Option<&str>) -> String {
+    let upstream = upstream.map_or_else(
+        || "# upstream = \"http://127.0.0.1:5000\"   # an emulator; without it, AWS itself".to_owned(),
+        |url| format!("upstream = {}", toml::Value::String(url.to_owned())),
+    );
+    format!(
+        "# Addresses, paths and where secrets are; nothing here can change a verdict (that is what bundle/ is for).\n\
+         # The real AWS credentials come from the environment of `countersign serve`: AWS_ACCESS_KEY_ID,\n\
+         # AWS_SECRET_ACCESS_KEY and, where there is one, AWS_SESSION_TOKEN.\n\n\
+         [listen]            # port 0 takes a free port; run/serve.json says which\n\
+         aws = \"127.0.0.1:0\"\nagent = \"127.0.0.1:0\"\npeople = \"127.0.0.1:0\"\n\n\
+         [aws]\nregion = \"us-east-1\"\n{upstream}\n\n\
+         [paths]             # relative to this file\n\
+         bundle = \"bundle\"\nlog = \"log\"\ncheckpoint = \"lock/checkpoint\"   # keep it out of the database's backups\n\
+         database = \"data/countersign.db\"\nkeys = \"keys\"\nrun = \"run\"\n"
+    )
+}
+
+impl Config {
+    pub(crate) fn load(file: &Path) -> Result<Self, Failure> {
+        let text = fs::read_to_string(file).map_err(|err| {
+            Failure::usage(format!("{} cannot be read: {err}", file.display()))
+                .hint("`countersign init DIR` writes DIR/countersign.toml")
+        })?;
+        Self::parse(&text, file)
+    }
+
+    fn parse(text: &str, file: &Path) -> Result<Self, Failure> {
+        let parsed: File = toml::from_str(text).map_err(|err| malformed(&err, text, file))?;
+        let absolute = std::path::absolute(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
+        let dir = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
+        Ok(Self { dir, listen: parsed.listen, aws: parsed.aws, paths: parsed.paths })
+    }
+
+    pub(crate) fn bundle(&self) -> PathBuf {
+        self.dir.join(&self.paths.bundle)
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.dir.join(&self.paths.log)
+    }
+
+    pub(crate) fn checkpoint(&self) -> PathBuf {
+        self.dir.join(&self.paths.checkpoint)
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.join(&self.paths.database)
+    }
+
+    pub(crate) fn key(&self, name: &str) -> PathBuf {
+        self.dir.join(&self.paths.keys).join(name)
+    }
+
+    pub(crate) fn run(&self, name: &str) -> PathBuf {
+        self.dir.join(&self.paths.run).join(name)
+    }
+
+    /// Every folder that must be the server's alone.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let parent = |path: PathBuf| path.parent().map(Path::to_path_buf).unwrap_or(path);
+        vec![
+            self.dir.clone(),
+            self.bundle(),
+            self.log(),
+            parent(self.checkpoint()),
+            parent(self.database()),
+            self.dir.join(&self.paths.keys),
+            self.dir.join(&self.paths.run),
+        ]
+    }
+}
+
+/// File, line, what was expected, and what was probably meant.
+fn malformed(err: &toml::de::Error, text: &str, file: &Path) -> Failure {
+    let line = err.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
+    let message = err.message();
+    let mut names = message.split('`').skip(1).step_by(2);
+    let hint = names.next().filter(|_| message.starts_with("unknown field")).and_then(|unknown| {
+        let nearest = names.min_by_key(|known| strsim::damerau_levenshtein(unknown, known))?;
+        (strsim::damerau_levenshtein(unknown, nearest) <= 3).then(|| format!("did you mean `{nearest}`?"))
+    });
+    let failure = Failure::new(crate::failure::USAGE, "CS002", format!("{}:{line}: {message}", file.display()));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_init_writes_is_read_back() {
+        let config = Config::parse(&template(Some("http://127.0.0.1:5000")), Path::new("/x/countersign.toml")).unwrap();
+        assert_eq!(config.aws.upstream.as_deref(), Some("http://127.0.0.1:5000"));
+        assert_eq!(config.database(), Path::new("/x/data/countersign.db"));
+        assert!(Config::parse(&template(None), Path::new("/x/countersign.toml")).unwrap().aws.upstream.is_none());
+    }
+
+    #[test]
+    fn a_wrong_line_is_named_with_what_was_meant() {
+        for (text, line, hint) in [
+            ("[listen]\naws = \"127.0.0.1:0\"\npeopel = \"127.0.0.1:0\"\n", ":3:", Some("did you mean `people`?")),
+            ("[aws]\nupstraem = \"x\"\n", ":2:", Some("did you mean `upstream`?")),
+            ("[listen]\naws = \"nonsense\"\n", ":2:", None),
+            ("[listen\n", ":1:", None),
+        ] {
+            let failure = Config::parse(text, Path::new("/x/countersign.toml")).unwrap_err();
+            assert!(failure.message.contains(line), "{}", failure.message);
+            assert_eq!(failure.hint.as_deref(), hint, "{}", failure.message);
+        }
+    }
+
+    /// Promise 8: nothing in this file can change a verdict. A new key must be added here, and argued for.
+    #[test]
+    fn the_file_holds_addresses_paths_and_nothing_else() {
+        let keys: Vec<String> = template(Some("u"))
+            .lines()
+            .filter_map(|line| line.split_once(" = ").map(|(key, _)| key.to_owned()))
+            .filter(|key| !key.starts_with('#'))
+            .collect();
+        let known = [
+            "aws", "agent", "people", "region", "upstream", "bundle", "log", "checkpoint", "database", "keys", "run",
+        ];
+        assert_eq!(keys, known);
+        let Config { dir: _, listen: Listen { aws: _, agent: _, people: _ }, aws: Aws { upstream: _, region: _ }, paths } =
+            Config::parse("", Path::new("/x/c.toml")).unwrap();
+        let Paths { bundle: _, log: _, checkpoint: _, database: _, keys: _, run: _ } = paths;
+    }
+}

@@ -1,0 +1,273 @@
+//! The way in: the only maker of [`Permit`].
+
+use std::sync::Arc;
+
+use model::{
+    Action, ChangeId, Digest, Environment, Fault, History, Outcome, PersonId, Session, Verdict,
+};
+use store::WriteError;
+
+use crate::{
+    Collector, Engine, Gathered, Permit, answer,
+    decide::{Book, Decided, Drawn, Question, decide},
+    entropy,
+    judge::{self, Case},
+};
+
+/// An authenticated request for one action.
+#[derive(Debug)]
+pub struct Asked {
+    pub session: Arc<Session>,
+    pub action: Action,
+    /// Of the received request's signature: a byte-identical one is a replay.
+    pub signature: Digest,
+    pub purpose: Purpose,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// An agent's own call.
+    Agent,
+    /// Countersign gathering evidence: plain reads and nothing else.
+    Collector,
+    /// A captured inverse; the engine alone can mark an action so.
+    Undo { of: ChangeId, by: PersonId },
+}
+
+#[derive(Debug)]
+pub enum Admitted {
+    Permit(Permit),
+    /// The same call ran a moment ago; its outcome is the answer.
+    Recorded { change: ChangeId, outcome: Outcome },
+    Refused(Refusal),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    Held,
+    Denied,
+    /// The session is stopped or expired.
+    SessionClosed,
+    Replayed,
+    /// The same action is being carried out; asking again later gives its outcome.
+    InFlight,
+    Fault,
+}
+
+/// Why nothing was forwarded, in words for the agent.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub kind: RefusalKind,
+    pub change: Option<ChangeId>,
+    pub message: String,
+}
+
+impl Refusal {
+    fn new(kind: RefusalKind, change: Option<ChangeId>, message: String) -> Self {
+        Self { kind, change, message }
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::new(RefusalKind::Fault, None, answer::fault(&fault))
+    }
+}
+
+impl Engine {
+    /// Judges one action and, where it may pass, yields the permit that owns it. Everything else is a refusal with
+    /// words for the agent. Nothing but a plain read passes before its decision is durable.
+    pub async fn admit(&self, asked: Asked, collector: &dyn Collector) -> Admitted {
+        match self.try_admit(asked, collector).await {
+            Ok(admitted) => admitted,
+            Err(refusal) => Admitted::Refused(refusal),
+        }
+    }
+
+    async fn try_admit(&self, asked: Asked, collector: &dyn Collector) -> Result<Admitted, Refusal> {
+        let now = self.now()?;
+        self.recordable()?;
+        if asked.purpose == Purpose::Agent {
+            self.live_session(asked.session.id, now)
+                .map_err(|why| Refusal::new(RefusalKind::SessionClosed, None, closed(&asked.session, why)))?;
+        }
+        if asked.action.parts().effects.is_plain_read() {
+            match self.admit_read(asked, now)? {
+                Read::Permit(permit) => return Ok(Admitted::Permit(permit)),
+                Read::Hold(held) => return self.admit_change(held, &NoCollector).await,
+            }
+        }
+        if asked.purpose == Purpose::Collector {
+            let message = "Countersign's own collectors only read.".to_owned();
+            return Err(Refusal::new(RefusalKind::Denied, None, message));
+        }
+        self.admit_change(asked, collector).await
+    }
+
+    fn admit_read(&self, asked: Asked, now: model::Timestamp) -> Result<Read, Refusal> {
+        let bundle = self.bundle();
+        let environment = self.environment(&asked.action);
+        let step = judge::step(&asked.action, environment, Gathered::default());
+        let verdict = judge::judge(
+            &bundle,
+            &Case {
+                chain: &asked.session.chain,
+                scope: &asked.session.scope,
+                autonomy: asked.session.autonomy,
+                steps: std::slice::from_ref(&step),
+                approvals: &[],
+                history: History::default(),
+                replaces: false,
+                undo: false,
+                now,
+            },
+        );
+        let parts = asked.action.parts();
+        match verdict {
+            Verdict::Allow => {
+                self.tallies.read(&asked.session, &format!("{} {}", parts.operation, names(parts)), now);
+                Ok(Read::Permit(Permit::new(asked.action, None)))
+            }
+            Verdict::Hold(_) => Ok(Read::Hold(asked)),
+            deny @ Verdict::Deny(_) => {
+                let rules: Vec<&str> = deny.rules().iter().map(|rule| rule.id.as_str()).collect();
+                let line = format!("denied {} {} ({})", parts.operation, names(parts), rules.join(", "));
+                self.tallies.read(&asked.session, &line, now);
+                Err(Refusal::new(RefusalKind::Denied, None, answer::denied(&deny, &parts.summary)))
+            }
+        }
+    }
+
+    async fn admit_change(&self, asked: Asked, collector: &dyn Collector) -> Result<Admitted, Refusal> {
+        let Asked { session, action, signature, purpose } = asked;
+        let mut gathered = collector.gather(self, &action).await;
+        let action = match gathered.pinned.take() {
+            Some(request) => action.pinned(request),
+            None => action,
+        };
+        let step = judge::step(&action, self.environment(&action), gathered);
+        let summary = step.action.summary.clone();
+        let mut drawn = self.draw()?;
+        let book = self.book();
+        let question =
+            Question { session: Arc::clone(&session), purpose, action: action.digest(), signature, step };
+        crate::crash::point("before-decision");
+        let decided = self.store.write(move |tx| decide(tx, &book, &mut drawn, question)).await;
+        crate::crash::point("after-decision");
+        let decided = decided.map_err(|err| match err {
+            WriteError::Op(err) => Refusal::from(err.into_fault()),
+            WriteError::Storage(err) => Refusal::from(Fault::Storage(err.to_string())),
+        })?;
+        if !matches!(decided, Decided::Replayed(_) | Decided::InFlight(_)) {
+            self.moved();
+        }
+        match decided {
+            Decided::Go { step, wait } => {
+                if wait && let Err(fault) = self.sequence().await {
+                    self.never_sent(step, &fault).await;
+                    return Err(Refusal::from(fault));
+                }
+                crate::crash::point("after-permit");
+                Ok(Admitted::Permit(Permit::new(action, Some(step))))
+            }
+            Decided::Held(change) => {
+                Err(Refusal::new(RefusalKind::Held, Some(change.id), answer::held(&change)))
+            }
+            Decided::Denied { change, verdict } => {
+                Err(Refusal::new(RefusalKind::Denied, change, answer::denied(&verdict, &summary)))
+            }
+            Decided::Vetoed(change) => {
+                Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::vetoed(&change)))
+            }
+            Decided::Recorded(change, nth) => {
+                let outcome = change.steps.get(nth).and_then(|it| it.execution.as_ref()?.outcome.clone());
+                match outcome {
+                    Some(outcome) => Ok(Admitted::Recorded { change: change.id, outcome }),
+                    None => Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::read_back(&change))),
+                }
+            }
+            Decided::ReadBack(change) => {
+                Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::read_back(&change)))
+            }
+            Decided::InFlight(id) => {
+                let message = format!("Countersign is carrying this out as {id}; ask again in a moment.");
+                Err(Refusal::new(RefusalKind::InFlight, Some(id), message))
+            }
+            Decided::Replayed(id) => {
+                let message = format!(
+                    "Countersign denies this: a request with this very signature was carried out as {id}. Sign a new one."
+                );
+                Err(Refusal::new(RefusalKind::Replayed, Some(id), message))
+            }
+            Decided::TooManyHolds(limit) => {
+                let message = format!(
+                    "Countersign denies this: {limit} changes of this session are already waiting for people. Wait for \
+                     one (countersign wait), withdraw one, or ask for many at once (countersign propose)."
+                );
+                Err(Refusal::new(RefusalKind::Denied, None, message))
+            }
+            Decided::SessionClosed(why) => {
+                Err(Refusal::new(RefusalKind::SessionClosed, None, closed(&session, why)))
+            }
+        }
+    }
+
+    /// Decided only by the account and the bundle's map; a resource in another account raises it.
+    pub(crate) fn environment(&self, action: &Action) -> Environment {
+        let bundle = self.bundle();
+        let parts = action.parts();
+        let own = bundle.environment_of(&parts.account);
+        parts
+            .resources
+            .iter()
+            .filter_map(|resource| account_of(&resource.name))
+            .filter(|account| *account != parts.account.0)
+            .map(|account| bundle.environment_of(&model::Account(account.to_owned())))
+            .fold(own, Environment::raise)
+    }
+
+    pub(crate) fn book(&self) -> Book {
+        Book { bundle: self.bundle(), installation: self.installation, ledger: Arc::clone(&self.ledger) }
+    }
+
+    pub(crate) fn draw(&self) -> Result<Drawn, Fault> {
+        Ok(Drawn {
+            now: self.now()?,
+            random: entropy::draw(self.entropy.as_ref())?,
+            nonce: hex::encode(entropy::draw::<16>(self.entropy.as_ref())?),
+            used: 0,
+        })
+    }
+}
+
+enum Read {
+    Permit(Permit),
+    /// A rule holds even this read: it becomes a change.
+    Hold(Asked),
+}
+
+/// Reads of ours are not gathered about.
+struct NoCollector;
+
+impl Collector for NoCollector {
+    fn gather<'a>(&'a self, _engine: &'a Engine, _action: &'a Action) -> crate::Later<'a, Gathered> {
+        Box::pin(async { Gathered::default() })
+    }
+}
+
+fn closed(session: &Session, why: &str) -> String {
+    format!(
+        "Countersign: session {} is {why}. Nothing was done. Ask {} for a new one (countersign session new).",
+        session.id, session.chain.operator
+    )
+}
+
+/// The account field of an ARN, where it has one.
+fn account_of(name: &str) -> Option<&str> {
+    let account = name.strip_prefix("arn:")?.split(':').nth(3)?;
+    (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
+}
+
+fn names(parts: &model::ActionParts) -> String {
+    parts.resources.iter().take(3).map(|it| it.name.as_str()).collect::<Vec<_>>().join(" ")
+}

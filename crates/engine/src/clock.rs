@@ -1,0 +1,103 @@
+//! The only place that reads a clock, and the judgement whether it can be trusted.
+//!
+//! A clock behind the last ledger entry, or far from the upstream's date, is no clock (promise 1): nothing is judged
+//! by it, because calendars, expiries and freezes would all be judged wrong.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use model::{Fault, Timestamp};
+
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A step back of less than this is slewing, not a set clock; the later time is used.
+const SLEW_MS: i64 = 2_000;
+
+/// Watches the clock against the ledger and the upstream.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    last: AtomicI64,
+    upstream_off_ms: AtomicI64,
+}
+
+impl Watch {
+    pub(crate) const fn new(last_recorded: Option<Timestamp>) -> Self {
+        let last = match last_recorded {
+            Some(time) => time.millis(),
+            None => i64::MIN,
+        };
+        Self { last: AtomicI64::new(last), upstream_off_ms: AtomicI64::new(0) }
+    }
+
+    /// A time that is not before any earlier one, or why there is none.
+    pub(crate) fn stamp(&self, clock: &dyn Clock, skew_ms: i64) -> Result<Timestamp, Fault> {
+        let now = clock.now();
+        let last = self.last.fetch_max(now.millis(), Ordering::SeqCst);
+        if now.millis() < last.saturating_sub(SLEW_MS) {
+            return Err(Fault::NoClock(format!(
+                "this machine says {now}, but the ledger already has an entry of {}; set the clock right",
+                Timestamp::from_millis(last)
+            )));
+        }
+        let off = self.upstream_off_ms.load(Ordering::SeqCst);
+        if off.abs() > skew_ms {
+            return Err(Fault::NoClock(format!(
+                "this machine and the upstream disagree by {} s; set the clock right",
+                off / 1000
+            )));
+        }
+        Ok(Timestamp::from_millis(now.millis().max(last)))
+    }
+
+    pub(crate) fn upstream_says(&self, clock: &dyn Clock, date: Timestamp) {
+        self.upstream_off_ms.store(clock.now().since(date), Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct At(AtomicI64);
+
+    impl Clock for At {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        }
+    }
+
+    #[test]
+    fn a_clock_set_back_is_no_clock() {
+        let clock = At(AtomicI64::new(10_000));
+        let watch = Watch::new(Some(Timestamp::from_millis(9_000)));
+        assert_eq!(watch.stamp(&clock, 1000), Ok(Timestamp::from_millis(10_000)));
+        clock.0.store(9_500, Ordering::SeqCst);
+        assert_eq!(watch.stamp(&clock, 1000), Ok(Timestamp::from_millis(10_000)), "slewing is tolerated");
+        clock.0.store(7_000, Ordering::SeqCst);
+        assert!(matches!(watch.stamp(&clock, 1000), Err(Fault::NoClock(_))));
+        clock.0.store(11_000, Ordering::SeqCst);
+        assert!(watch.stamp(&clock, 1000).is_ok(), "and it recovers by itself");
+    }
+
+    #[test]
+    fn a_clock_far_from_the_upstream_is_no_clock() {
+        let clock = At(AtomicI64::new(1_000_000));
+        let watch = Watch::new(None);
+        watch.upstream_says(&clock, Timestamp::from_millis(400_000));
+        assert!(matches!(watch.stamp(&clock, 300_000), Err(Fault::NoClock(_))));
+        watch.upstream_says(&clock, Timestamp::from_millis(999_000));
+        assert!(watch.stamp(&clock, 300_000).is_ok());
+    }
+}

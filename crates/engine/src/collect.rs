@@ -1,0 +1,52 @@
+//! What the engine needs of a gateway: facts about a target, and carrying out a captured inverse. The gateway's reads
+//! for it go through [`crate::Engine::admit`] themselves, as sessions of Countersign's own.
+
+use std::{future::Future, pin::Pin};
+
+use model::{Action, CapturedUndo, ChangeId, EffectSet, Observation, PersonId, Request, Value};
+
+use crate::{Engine, admit::Refusal};
+
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Facts gathered about one action.
+#[derive(Clone, Debug, Default)]
+pub struct Gathered {
+    pub observation: Option<Observation>,
+    pub undo: Option<CapturedUndo>,
+    /// Where every inner action could be listed: their union, in place of `execute`.
+    pub effects: Option<EffectSet>,
+    /// The request with its references resolved to what was observed, to be forwarded in place of the received one.
+    pub pinned: Option<Request>,
+    pub unknowns: Vec<String>,
+}
+
+/// Reads, before a verdict and again before anything runs.
+pub trait Collector: Send + Sync {
+    fn gather<'a>(&'a self, engine: &'a Engine, action: &'a Action) -> Later<'a, Gathered>;
+}
+
+/// An action named by its operation and parameters rather than by a received request: what a proposal is made of.
+#[derive(Clone, Debug)]
+pub struct Proposed {
+    pub service: String,
+    pub operation: String,
+    pub region: String,
+    /// Members by their names on the wire.
+    pub parameters: Value,
+}
+
+/// A gateway as the engine calls it.
+pub trait Connector: Send + Sync {
+    /// Classifies a proposed action and gathers the facts about it; nothing is carried out.
+    fn prepare<'a>(&'a self, engine: &'a Engine, asked: Proposed) -> Later<'a, Result<(Action, Gathered), Refusal>>;
+
+    /// Submits a captured inverse as an action of its own, through [`crate::Engine::admit`].
+    fn undo<'a>(
+        &'a self,
+        engine: &'a Engine,
+        undo: CapturedUndo,
+        of: ChangeId,
+        by: PersonId,
+    ) -> Later<'a, Result<ChangeId, Refusal>>;
+}

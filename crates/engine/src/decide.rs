@@ -1,0 +1,624 @@
+//! The decision itself, inside the store's own transaction: what is on record, what people have signed and what the
+//! history says are read, judged and written as one operation, because agents act in parallel.
+
+use std::sync::{Arc, PoisonError};
+
+use approval::Act;
+use model::{
+    Approval, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment, Execution, Fault, Link, LinkKind,
+    PersonId, Presence, Session, Step, StepState, Timestamp, Verdict, change_digest,
+};
+use policy::Bundle;
+use store::{Conflict, Filter, HistoryQuery, StorageError, Tx};
+
+use crate::{
+    admit::Purpose,
+    judge::{self, Case},
+    permit::StepRef,
+    sequencer::Shared,
+    statement::{Signer, statement},
+};
+
+/// What came of asking.
+pub(crate) enum Decided {
+    /// Forward; `wait` until the decision is sequenced first.
+    Go { step: StepRef, wait: bool },
+    Held(Box<Change>),
+    /// Denied now; the change, where there is one to show.
+    Denied { change: Option<ChangeId>, verdict: Verdict },
+    /// Vetoed before: only the operator's newly signed intent brings it back.
+    Vetoed(Box<Change>),
+    /// It ran already; here is what came of it.
+    Recorded(Box<Change>, usize),
+    InFlight(ChangeId),
+    /// An outcome was not known; reading the target back has settled it.
+    ReadBack(Box<Change>),
+    Replayed(ChangeId),
+    TooManyHolds(u32),
+    SessionClosed(&'static str),
+}
+
+/// Why the decision could not be taken or recorded.
+#[derive(Debug)]
+pub(crate) enum DecideError {
+    Storage(StorageError),
+    Conflict(Conflict),
+}
+
+impl From<StorageError> for DecideError {
+    fn from(err: StorageError) -> Self {
+        Self::Storage(err)
+    }
+}
+
+impl From<Conflict> for DecideError {
+    fn from(err: Conflict) -> Self {
+        Self::Conflict(err)
+    }
+}
+
+impl DecideError {
+    pub(crate) fn into_fault(self) -> Fault {
+        match self {
+            Self::Storage(err) => Fault::Storage(err.to_string()),
+            Self::Conflict(err) => Fault::Storage(err.to_string()),
+        }
+    }
+}
+
+/// The installation as a decision needs it; cheap to clone into a transaction.
+#[derive(Clone)]
+pub(crate) struct Book {
+    pub(crate) bundle: Arc<Bundle>,
+    pub(crate) installation: Digest,
+    pub(crate) ledger: Shared,
+}
+
+/// Identifiers and a nonce, drawn before the transaction starts.
+pub(crate) struct Drawn {
+    pub(crate) now: Timestamp,
+    pub(crate) random: [u8; 10],
+    pub(crate) nonce: String,
+    pub(crate) used: u16,
+}
+
+impl Drawn {
+    fn next(&mut self) -> [u8; 10] {
+        let mut random = self.random;
+        let [.., high, low] = &mut random;
+        let [add_high, add_low] = self.used.to_be_bytes();
+        *high ^= add_high;
+        *low ^= add_low;
+        self.used = self.used.wrapping_add(1);
+        random
+    }
+
+    pub(crate) fn entry(&mut self, kind: EntryKind) -> model::Entry {
+        let id = EntryId::new(self.now.millis(), self.next());
+        model::Entry::new(id, self.now, kind)
+    }
+
+    pub(crate) fn change(&mut self) -> ChangeId {
+        ChangeId::new(self.now.millis(), self.next())
+    }
+}
+
+/// One action asked for, with its facts.
+pub(crate) struct Question {
+    pub(crate) session: Arc<Session>,
+    pub(crate) purpose: Purpose,
+    pub(crate) action: Digest,
+    pub(crate) signature: Digest,
+    pub(crate) step: Step,
+}
+
+pub(crate) fn decide(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    question: Question,
+) -> Result<Decided, DecideError> {
+    let now = drawn.now;
+    if let Purpose::Agent = question.purpose {
+        match tx.session(question.session.id)? {
+            Some(session) => {
+                if let Some(why) = session.closed(now) {
+                    return Ok(Decided::SessionClosed(why));
+                }
+            }
+            None => return Ok(Decided::SessionClosed("unknown")),
+        }
+    }
+    let digest = change_digest(&question.session.chain, [question.action]);
+    if let Some((change, nth)) = standing(tx, &question, digest)? {
+        match change.state {
+            ChangeState::Held | ChangeState::Approved if now >= change.expires_at => {
+                expire(tx, drawn, &change)?;
+            }
+            ChangeState::Held | ChangeState::Approved => return rejudge(tx, book, drawn, question, change, nth),
+            ChangeState::Executing => match change.steps.get(nth).map(|step| step.state) {
+                Some(StepState::Pending) => return rejudge(tx, book, drawn, question, change, nth),
+                _ => return Ok(Decided::InFlight(change.id)),
+            },
+            ChangeState::Unknown => return read_back(tx, drawn, &question, change, nth),
+            ChangeState::Executed
+            | ChangeState::Undone
+            | ChangeState::Rejected
+            | ChangeState::Expired
+            | ChangeState::Withdrawn
+            | ChangeState::Denied
+            | ChangeState::Failed => {}
+        }
+    } else if let Some(last) = tx.latest_by_digest(digest)? {
+        match last.state {
+            ChangeState::Rejected => return Ok(Decided::Vetoed(Box::new(last))),
+            ChangeState::Executed => {
+                if let Some(nth) = repeats(&last, &question.step, book.bundle.limits().retry_window_s, now) {
+                    return Ok(Decided::Recorded(Box::new(last), nth));
+                }
+            }
+            ChangeState::Held
+            | ChangeState::Approved
+            | ChangeState::Executing
+            | ChangeState::Undone
+            | ChangeState::Expired
+            | ChangeState::Withdrawn
+            | ChangeState::Denied
+            | ChangeState::Failed
+            | ChangeState::Unknown => {}
+        }
+    }
+    let window = book.bundle.limits().retry_window_s;
+    if let Some(seen) = tx.seen_signature(question.signature, now.plus_seconds(-window))? {
+        return Ok(Decided::Replayed(seen));
+    }
+    begin(tx, book, drawn, question, digest)
+}
+
+/// The open change this action belongs to, and which of its steps it is.
+fn standing(tx: &Tx<'_>, question: &Question, digest: Digest) -> Result<Option<(Change, usize)>, DecideError> {
+    if let Some(change) = tx.open_change(digest)? {
+        return Ok(Some((change, 0)));
+    }
+    let filter = Filter {
+        states: vec![ChangeState::Held, ChangeState::Approved, ChangeState::Executing],
+        agent: Some(question.session.chain.agent.clone()),
+        session: None,
+        limit: 200,
+    };
+    let same_chain = |change: &Change| change.chain == question.session.chain && change.steps.len() > 1;
+    Ok(tx.changes(&filter)?.into_iter().filter(same_chain).find_map(|change| {
+        let nth = change
+            .steps
+            .iter()
+            .position(|step| step.digest == question.action && step.state == StepState::Pending)?;
+        Some((change, nth))
+    }))
+}
+
+/// A new change: judged, and recorded whatever the verdict.
+fn begin(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    question: Question,
+    digest: Digest,
+) -> Result<Decided, DecideError> {
+    let session = Arc::clone(&question.session);
+    let mut links = Vec::new();
+    if let Purpose::Undo { of, .. } = question.purpose {
+        links.push(Link { kind: LinkKind::Undoes, change: of });
+    }
+    let recreates = recreated(tx, &question)?;
+    links.extend(recreates.iter().map(|change| Link { kind: LinkKind::Recreates, change: *change }));
+
+    let draft = Draft {
+        session: &session,
+        purpose: &question.purpose,
+        steps: vec![question.step],
+        intent: session.task.clone(),
+        digest,
+        links,
+    };
+    let mut change = open(tx, book, drawn, draft)?;
+    match change.verdict.clone() {
+        Verdict::Allow => go(tx, drawn, Create::Fresh, change, 0, question.signature),
+        Verdict::Hold(_) => {
+            let limit = book.bundle.limits().open_holds_per_session;
+            if tx.open_holds(session.id)? >= limit {
+                return Ok(Decided::TooManyHolds(limit));
+            }
+            change.state = ChangeState::Held;
+            let entry = held_entry(drawn, &change);
+            tx.create_change(&change, entry)?;
+            Ok(Decided::Held(Box::new(change)))
+        }
+        verdict @ Verdict::Deny(_) => {
+            change.state = ChangeState::Denied;
+            let entry = denied_entry(drawn, &change);
+            tx.create_change(&change, entry)?;
+            Ok(Decided::Denied { change: Some(change.id), verdict })
+        }
+    }
+}
+
+pub(crate) struct Draft<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) purpose: &'a Purpose,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) intent: String,
+    pub(crate) digest: Digest,
+    pub(crate) links: Vec<Link>,
+}
+
+/// A change judged without any approval, not yet stored.
+pub(crate) fn open(tx: &Tx<'_>, book: &Book, drawn: &mut Drawn, draft: Draft<'_>) -> Result<Change, DecideError> {
+    let Draft { session, purpose, steps, intent, digest, links } = draft;
+    let environment =
+        steps.iter().map(|step| step.environment.clone()).reduce(Environment::raise).unwrap_or_else(Environment::unknown);
+    let mut change = Change {
+        id: drawn.change(),
+        digest,
+        state: ChangeState::Held,
+        version: 0,
+        session: session.id,
+        chain: session.chain.clone(),
+        scope: session.scope.clone(),
+        intent,
+        evidence: steps.iter().flat_map(judge::evidence_of).collect(),
+        steps,
+        environment,
+        verdict: Verdict::Allow,
+        bundle: book.bundle.digest(),
+        nonce: drawn.nonce.clone(),
+        created_at: drawn.now,
+        expires_at: drawn.now.plus_seconds(book.bundle.limits().hold_expiry_s),
+        links,
+        rejection: None,
+        reopened: None,
+    };
+    change.verdict = verdict(tx, book, &change, session, purpose, &[], drawn.now)?;
+    Ok(change)
+}
+
+/// Judges a change as it stands, with the signatures given.
+pub(crate) fn verdict(
+    tx: &Tx<'_>,
+    book: &Book,
+    change: &Change,
+    session: &Session,
+    purpose: &Purpose,
+    approvals: &[(PersonId, Presence)],
+    now: Timestamp,
+) -> Result<Verdict, DecideError> {
+    let targets = change.steps.iter().flat_map(|step| store::Target::all(&step.action)).collect();
+    let history = tx.history(&HistoryQuery {
+        session: session.id,
+        agent: session.chain.agent.clone(),
+        targets,
+        since: now.plus_seconds(-book.bundle.limits().history_window_s),
+    })?;
+    Ok(judge::judge(
+        &book.bundle,
+        &Case {
+            chain: &change.chain,
+            scope: &change.scope,
+            autonomy: session.autonomy,
+            steps: &change.steps,
+            approvals,
+            history,
+            replaces: change.links.iter().any(|link| link.kind == LinkKind::Recreates),
+            undo: matches!(purpose, Purpose::Undo { .. }),
+            now,
+        },
+    ))
+}
+
+/// The agent runs a held change again: everything is judged anew.
+fn rejudge(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    question: Question,
+    mut change: Change,
+    nth: usize,
+) -> Result<Decided, DecideError> {
+    let moved = match change.steps.get_mut(nth) {
+        Some(stored) if same_facts(stored, &question.step) => false,
+        Some(stored) => {
+            *stored = question.step;
+            true
+        }
+        None => return Ok(Decided::InFlight(change.id)),
+    };
+    let rebound = change.bundle != book.bundle.digest();
+    if moved || rebound {
+        change.evidence = change.steps.iter().flat_map(judge::evidence_of).collect();
+        change.bundle = book.bundle.digest();
+        change.nonce = drawn.nonce.clone();
+    }
+    let session = question.session;
+    let base = verdict(tx, book, &change, &session, &question.purpose, &[], drawn.now)?;
+    let reworded = base != change.verdict && !matches!(base, Verdict::Deny(_));
+    if reworded {
+        change.verdict = base.clone();
+    }
+    let signed = tx.approvals(change.id)?;
+    let (valid, forged) = valid_approvals(book, &change, &signed);
+    for approval in forged {
+        let mut entry = about(drawn, EntryKind::Alarm, &change);
+        entry.actors.person = Some(approval.person.clone());
+        entry.detail.insert("alarm".to_owned(), "an approval in the database carries no valid signature".to_owned());
+        tx.record(entry)?;
+    }
+    let effective = match &base {
+        Verdict::Allow | Verdict::Deny(_) => base.clone(),
+        Verdict::Hold(_) => verdict(tx, book, &change, &session, &question.purpose, &valid, drawn.now)?,
+    };
+    match effective {
+        Verdict::Allow => go(tx, drawn, Create::Stored, change, nth, question.signature),
+        Verdict::Hold(_) => {
+            if moved || rebound || reworded || change.state != ChangeState::Held {
+                let from = change.version;
+                // A change whose first steps ran stays executing until all have.
+                if change.state.is_open() {
+                    change.state = ChangeState::Held;
+                }
+                let mut entry = held_entry(drawn, &change);
+                entry.kind = EntryKind::ChangeJudged;
+                let why = match (moved, rebound) {
+                    (true, _) => "the target or its facts are not what was seen before; earlier approvals are void",
+                    (false, true) => "another bundle is in force; earlier approvals are void",
+                    (false, false) => "what it needs has changed",
+                };
+                entry.detail.insert("why".to_owned(), why.to_owned());
+                tx.advance_change(&change, from, entry)?;
+                change.version = from.saturating_add(1);
+            }
+            Ok(Decided::Held(Box::new(change)))
+        }
+        // A freeze or peak hours may pass: the change stays as it is, and the agent is told.
+        deny @ Verdict::Deny(_) => {
+            let mut entry = about(drawn, EntryKind::ActionDenied, &change);
+            entry.detail.extend(verdict_detail(&deny));
+            tx.record(entry)?;
+            Ok(Decided::Denied { change: Some(change.id), verdict: deny })
+        }
+    }
+}
+
+enum Create {
+    Fresh,
+    Stored,
+}
+
+/// Marks the step as executing and records the permit, in the same operation.
+fn go(
+    tx: &mut Tx<'_>,
+    drawn: &mut Drawn,
+    create: Create,
+    mut change: Change,
+    nth: usize,
+    signature: Digest,
+) -> Result<Decided, DecideError> {
+    let Some(step) = change.steps.get_mut(nth) else {
+        return Ok(Decided::InFlight(change.id));
+    };
+    step.state = StepState::Executing;
+    step.execution = Some(Execution { started_at: drawn.now, signature, outcome: None });
+    let wait = step.environment.production
+        && [model::Effect::Destroy, model::Effect::Privilege, model::Effect::Execute]
+            .into_iter()
+            .any(|effect| step.action.effects.contains(effect));
+    let (operation, summary) = (step.action.operation.to_string(), step.action.summary.clone());
+    change.state = ChangeState::Executing;
+    let mut entry = about(drawn, EntryKind::PermitIssued, &change);
+    let people = match &change.verdict {
+        Verdict::Hold(hold) => hold.requirement.people,
+        Verdict::Allow | Verdict::Deny(_) => 0,
+    };
+    for (key, value) in [
+        ("step", nth.to_string()),
+        ("people", people.to_string()),
+        ("operation", operation),
+        ("summary", summary),
+        ("verdict", change.verdict.name().to_owned()),
+    ] {
+        entry.detail.insert(key.to_owned(), value);
+    }
+    match create {
+        Create::Fresh => tx.create_change(&change, entry)?,
+        Create::Stored => tx.advance_change(&change, change.version, entry)?,
+    }
+    Ok(Decided::Go { step: StepRef { change: change.id, step: nth }, wait })
+}
+
+/// Signatures that stand: by enrolled people, over exactly what the change is now. The second list holds rows that
+/// carry no valid signature at all: somebody wrote them by hand.
+pub(crate) fn valid_approvals<'a>(
+    book: &Book,
+    change: &Change,
+    signed: &'a [Approval],
+) -> (Vec<(PersonId, Presence)>, Vec<&'a Approval>) {
+    let (mut valid, mut forged) = (Vec::new(), Vec::new());
+    for approval in signed {
+        match approval::verify(&approval.statement, &approval.signature, book.bundle.roster()) {
+            Ok(verified) if verified.person == approval.person && verified.presence == approval.presence => {
+                let signer = Signer {
+                    act: Act::Approve,
+                    person: verified.person.clone(),
+                    presence: verified.presence,
+                    checkpoint: verified.statement.checkpoint.clone(),
+                    reason: None,
+                };
+                let expected = statement(change, &book.bundle, book.installation, &signer);
+                if expected.to_text() == approval.statement && knows(book, &verified.statement.checkpoint) {
+                    valid.push((verified.person, verified.presence));
+                }
+            }
+            Ok(_) | Err(_) => forged.push(approval),
+        }
+    }
+    (valid, forged)
+}
+
+/// Whether a checkpoint line of a client (`origin size root`) is one of ours.
+pub(crate) fn knows(book: &Book, line: &str) -> bool {
+    let mut parts = line.split(' ');
+    let (Some(origin), Some(size), Some(root), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let Ok(size) = size.parse::<u64>() else { return false };
+    let ledger = book.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    origin == ledger.origin() && ledger.root_at(size).is_some_and(|known| hex::encode(known) == root)
+}
+
+/// An outcome was never recorded. The target's state, read again just now, says whether it happened; whatever it
+/// says, this change is not forwarded a second time.
+fn read_back(
+    tx: &mut Tx<'_>,
+    drawn: &mut Drawn,
+    question: &Question,
+    mut change: Change,
+    nth: usize,
+) -> Result<Decided, DecideError> {
+    let (before, after) = (change.steps.get(nth).and_then(|it| it.observation.as_ref()), &question.step.observation);
+    let (state, step_state, found) = match (before, after) {
+        (Some(before), Some(after)) if before.fingerprint == after.fingerprint => {
+            (ChangeState::Failed, StepState::Failed, "the target is as it was before: it did not happen")
+        }
+        (Some(_), Some(_)) => {
+            (ChangeState::Executed, StepState::Executed, "the target is not as it was before: it happened")
+        }
+        (None, _) | (_, None) => {
+            (ChangeState::Failed, StepState::Failed, "the target cannot be read back; look before asking again")
+        }
+    };
+    if let Some(step) = change.steps.get_mut(nth) {
+        step.state = step_state;
+    }
+    change.state = state;
+    let mut entry = about(drawn, EntryKind::OutcomeRecorded, &change);
+    entry.detail.insert("step".to_owned(), nth.to_string());
+    entry.detail.insert("read_back".to_owned(), found.to_owned());
+    tx.advance_change(&change, change.version, entry)?;
+    change.version = change.version.saturating_add(1);
+    Ok(Decided::ReadBack(Box::new(change)))
+}
+
+/// The step of an executed, formerly held change whose recorded outcome answers the same call again.
+fn repeats(last: &Change, fresh: &Step, window_s: i64, now: Timestamp) -> Option<usize> {
+    if last.steps.len() != 1 || matches!(last.verdict, Verdict::Allow) {
+        return None;
+    }
+    let step = last.steps.first()?;
+    let outcome = step.execution.as_ref()?.outcome.as_ref()?;
+    let recent = now.since(outcome.at) <= window_s.saturating_mul(1000);
+    (recent && unchanged_since(step, fresh)).then_some(0)
+}
+
+/// Whether the target is where carrying out the step left it: as it was, or gone after a delete.
+fn unchanged_since(done: &Step, fresh: &Step) -> bool {
+    match (&done.observation, &fresh.observation) {
+        (Some(before), Some(now)) => {
+            now.fingerprint == before.fingerprint
+                || (done.action.effects.contains(model::Effect::Destroy) && is_leaving(now))
+        }
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+fn is_leaving(observation: &model::Observation) -> bool {
+    observation.facts.iter().any(|(name, value)| {
+        (name == "state" || name.ends_with("status") || name.ends_with("Status"))
+            && (value == "absent" || value.to_ascii_lowercase().contains("delet"))
+    })
+}
+
+fn same_facts(stored: &Step, fresh: &Step) -> bool {
+    let fingerprint = |step: &Step| step.observation.as_ref().map(|it| it.fingerprint);
+    let gathered = |step: &Step| judge::evidence_of(step).into_iter().map(|it| (it.kind, it.digest)).collect::<Vec<_>>();
+    fingerprint(stored) == fingerprint(fresh)
+        && stored.action.effects == fresh.action.effects
+        && stored.environment == fresh.environment
+        && gathered(stored) == gathered(fresh)
+}
+
+/// Held deletes of the same agent whose target this action would create again.
+fn recreated(tx: &Tx<'_>, question: &Question) -> Result<Vec<ChangeId>, DecideError> {
+    let name = &question.step.action.operation.name;
+    let creates = ["Create", "Run", "Restore", "Register", "Launch", "Import"].iter().any(|verb| name.starts_with(verb));
+    if !creates || question.step.action.effects.is_plain_read() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<String> = question.step.action.resources.iter().map(model::Resource::key).collect();
+    Ok(tx.held_destroys_of(&question.session.chain.agent, &keys)?)
+}
+
+pub(crate) fn expire(tx: &mut Tx<'_>, drawn: &mut Drawn, change: &Change) -> Result<(), DecideError> {
+    let mut expired = change.clone();
+    expired.state = ChangeState::Expired;
+    let entry = about(drawn, EntryKind::ChangeExpired, &expired);
+    tx.advance_change(&expired, change.version, entry)?;
+    Ok(())
+}
+
+/// An entry about a change, with its whole chain.
+pub(crate) fn about(drawn: &mut Drawn, kind: EntryKind, change: &Change) -> model::Entry {
+    let mut entry = drawn.entry(kind);
+    entry.actors = model::Actors {
+        agent: Some(change.chain.agent.clone()),
+        operator: Some(change.chain.operator.clone()),
+        session: Some(change.session),
+        person: None,
+    };
+    entry.change = Some(change.id);
+    entry.change_digest = Some(change.digest);
+    entry.bundle = Some(change.bundle);
+    entry
+}
+
+pub(crate) fn held_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
+    let mut entry = about(drawn, EntryKind::ChangeHeld, change);
+    entry.detail.extend(verdict_detail(&change.verdict));
+    entry.detail.insert("summary".to_owned(), summary_of(change));
+    for step in change.steps.iter().filter_map(|step| step.observation.as_ref()).take(1) {
+        entry.detail.insert("observed".to_owned(), step.fingerprint.to_string());
+    }
+    entry
+}
+
+fn denied_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
+    let mut entry = about(drawn, EntryKind::ActionDenied, change);
+    entry.detail.extend(verdict_detail(&change.verdict));
+    entry.detail.insert("summary".to_owned(), summary_of(change));
+    entry
+}
+
+fn summary_of(change: &Change) -> String {
+    let all: Vec<&str> = change.steps.iter().map(|step| step.action.summary.as_str()).take(20).collect();
+    model::sanitize(&all.join(" "), 4000)
+}
+
+pub(crate) fn verdict_detail(verdict: &Verdict) -> Vec<(String, String)> {
+    let rules: Vec<String> =
+        verdict.rules().iter().take(20).map(|rule| format!("{} ({}:{})", rule.id, rule.file, rule.line)).collect();
+    let mut detail = vec![
+        ("verdict".to_owned(), verdict.name().to_owned()),
+        ("rules".to_owned(), rules.join(", ")),
+    ];
+    match verdict {
+        Verdict::Allow => {}
+        Verdict::Hold(hold) => {
+            detail.push(("requirement".to_owned(), hold.requirement.to_string()));
+            detail.push(("people".to_owned(), hold.requirement.people.to_string()));
+        }
+        Verdict::Deny(denial) => {
+            if let Some(fault) = &denial.fault {
+                detail.push(("fault".to_owned(), format!("{} {fault}", fault.code())));
+            }
+        }
+    }
+    detail
+}

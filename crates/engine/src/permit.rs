@@ -1,0 +1,50 @@
+//! The single-use value without which nothing is forwarded. Only [`crate::Engine::admit`] makes one; it cannot be
+//! cloned, stored or taken apart except to forward what it owns.
+
+use model::{Action, ActionParts, ChangeId, Digest, Request};
+
+/// Leave to forward exactly one received request, once.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped leaves its change executing until it is read back"]
+pub struct Permit {
+    action: Action,
+    receipt: Receipt,
+}
+
+/// What must be handed back with the outcome.
+#[derive(Debug)]
+#[must_use = "hand the outcome to Engine::finish"]
+pub struct Receipt {
+    pub(crate) step: Option<StepRef>,
+}
+
+/// Which step of which change a permit carries out; a plain read has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StepRef {
+    pub(crate) change: ChangeId,
+    pub(crate) step: usize,
+}
+
+impl Permit {
+    pub(crate) const fn new(action: Action, step: Option<StepRef>) -> Self {
+        Self { action, receipt: Receipt { step } }
+    }
+
+    pub const fn action(&self) -> &ActionParts {
+        self.action.parts()
+    }
+
+    pub const fn digest(&self) -> Digest {
+        self.action.digest()
+    }
+
+    /// The change this permit belongs to; `None` for a plain read.
+    pub fn change(&self) -> Option<ChangeId> {
+        self.receipt.step.map(|step| step.change)
+    }
+
+    /// Gives up the permit for the request to forward and the receipt for its outcome.
+    pub fn redeem(self) -> (Request, Receipt) {
+        (self.action.into_request(), self.receipt)
+    }
+}

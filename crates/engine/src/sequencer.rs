@@ -1,0 +1,96 @@
+//! The one writer of the ledger. Takes outbox rows in batches, appends them, marks them sequenced; whoever must wait
+//! for a signed checkpoint before acting waits on [`Sequencer::flush`].
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ledger::Ledger;
+use model::Fault;
+use store::Store;
+use tokio::sync::{mpsc, oneshot};
+
+const BATCH: usize = 1024;
+/// How long an entry that nobody waits for may stay unsequenced.
+const IDLE: Duration = Duration::from_millis(500);
+
+type Waiter = oneshot::Sender<Result<(), Fault>>;
+
+/// The ledger as it stands, shared for reading; appended to by the sequencer alone.
+pub(crate) type Shared = Arc<Mutex<Ledger>>;
+
+#[derive(Debug)]
+pub(crate) struct Sequencer {
+    wake: mpsc::Sender<Waiter>,
+}
+
+impl Sequencer {
+    /// Starts the writer. It ends when this handle is dropped.
+    pub(crate) fn start(store: Store, ledger: Shared) -> Self {
+        let (wake, woken) = mpsc::channel(4096);
+        tokio::spawn(run(store, ledger, woken));
+        Self { wake }
+    }
+
+    /// Resolves once everything recorded before the call stands in the log under a signed checkpoint.
+    pub(crate) async fn flush(&self) -> Result<(), Fault> {
+        let gone = || Fault::NoLedger("the ledger's writer has stopped".to_owned());
+        let (answer, answered) = oneshot::channel();
+        self.wake.send(answer).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+async fn run(store: Store, ledger: Shared, mut woken: mpsc::Receiver<Waiter>) {
+    loop {
+        let mut waiters = Vec::new();
+        match tokio::time::timeout(IDLE, woken.recv()).await {
+            Ok(Some(first)) => waiters.push(first),
+            Ok(None) => return,
+            Err(_) => {}
+        }
+        while let Ok(next) = woken.try_recv() {
+            waiters.push(next);
+        }
+        let result = drain(&store, &ledger).await;
+        if let Err(fault) = &result {
+            tracing::error!(%fault, "the ledger cannot be written; nothing that must be recorded first will pass");
+        }
+        for waiter in waiters {
+            // A waiter that has gone away needs no answer.
+            let _ = waiter.send(result.clone());
+        }
+    }
+}
+
+/// Sequences every pending row.
+pub(crate) async fn drain(store: &Store, ledger: &Shared) -> Result<(), Fault> {
+    loop {
+        let pending = store
+            .read(|view| view.unsequenced(BATCH))
+            .await
+            .map_err(|err| Fault::Storage(err.to_string()))?;
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let more = pending.len() == BATCH;
+        let (rows, entries): (Vec<i64>, Vec<Vec<u8>>) = pending.into_iter().map(|it| (it.row, it.bytes)).unzip();
+        let shared = Arc::clone(ledger);
+        let appended = tokio::task::spawn_blocking(move || {
+            shared.lock().unwrap_or_else(PoisonError::into_inner).append(&entries)
+        })
+        .await
+        .map_err(|_| Fault::NoLedger("the ledger's writer broke".to_owned()))?
+        .map_err(|err| Fault::NoLedger(err.to_string()))?;
+        crate::crash::point("after-append");
+        let marks: Vec<(i64, u64)> = rows.into_iter().zip(appended.first_index..).collect();
+        store
+            .write(move |tx| tx.mark_sequenced(&marks))
+            .await
+            .map_err(|err| Fault::Storage(err.to_string()))?;
+        if !more {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Issuing, finding and stopping sessions.
+
+use std::sync::{Arc, PoisonError};
+
+use model::{
+    Actors, AgentId, Autonomy, Chain, Entry, EntryKind, Fault, PersonId, Scope, Session, SessionId, Timestamp,
+    sanitize,
+};
+use store::WriteError;
+
+use crate::{Engine, Secret, entropy, secret};
+
+/// What an operator asks for.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    pub agent: AgentId,
+    pub operator: PersonId,
+    /// Who signed the request; the operator, or another person launching for them.
+    pub launcher: PersonId,
+    pub task: String,
+    pub scope: Scope,
+    pub autonomy: Autonomy,
+    pub ttl_s: i64,
+    /// The signed request itself, for the record.
+    pub signed: (String, String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IssueError {
+    #[error("no agent `{0}` in the bundle's roster")]
+    UnknownAgent(AgentId),
+    #[error("{0} is not in the bundle's roster as an operator")]
+    NotOperator(PersonId),
+    #[error("{signer} cannot open a session in the name of {operator}: the operator signs")]
+    NotYou { signer: PersonId, operator: PersonId },
+    #[error("a session lasts between 1 second and {max} seconds; asked for {asked}")]
+    TimeToLive { asked: i64, max: i64 },
+    #[error("a task is 1 to 2000 characters")]
+    Task,
+    #[error("no session {0}")]
+    Unknown(SessionId),
+    #[error("{0}")]
+    Fault(Fault),
+}
+
+impl From<Fault> for IssueError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Engine {
+    /// Opens a session and yields its secret, once.
+    ///
+    /// # Errors
+    /// Where the roster, the limits or the record stand against it.
+    pub async fn issue(&self, asked: NewSession) -> Result<(Session, Secret), IssueError> {
+        let bundle = self.bundle();
+        let roster = bundle.roster();
+        let owner = match roster.agents.get(&asked.agent) {
+            Some(agent) => agent.owner.clone(),
+            None => return Err(IssueError::UnknownAgent(asked.agent)),
+        };
+        if !roster.people.get(&asked.operator).is_some_and(|person| person.operator) {
+            return Err(IssueError::NotOperator(asked.operator));
+        }
+        if asked.launcher != asked.operator {
+            return Err(IssueError::NotYou { signer: asked.launcher, operator: asked.operator });
+        }
+        let max = bundle.limits().session_ttl_max_s;
+        if asked.ttl_s < 1 || asked.ttl_s > max {
+            return Err(IssueError::TimeToLive { asked: asked.ttl_s, max });
+        }
+        if asked.task.trim().is_empty() || asked.task.chars().count() > 2000 {
+            return Err(IssueError::Task);
+        }
+        let now = self.now()?;
+        let session = Session {
+            id: SessionId::new(now.millis(), entropy::draw(self.entropy.as_ref())?),
+            chain: Chain { agent: asked.agent, operator: asked.operator, launcher: None, owner },
+            task: asked.task,
+            scope: asked.scope,
+            autonomy: asked.autonomy,
+            access_key: secret::access_key(entropy::draw(self.entropy.as_ref())?),
+            issued_at: now,
+            expires_at: now.plus_seconds(asked.ttl_s),
+            stopped_at: None,
+            bundle: bundle.digest(),
+        };
+        let mut entry = self.session_entry(&session, EntryKind::SessionIssued, now)?;
+        entry.actors.person = Some(session.chain.operator.clone());
+        for (key, value) in [
+            ("task", sanitize(&session.task, 2000)),
+            ("scope", session.scope.to_string()),
+            ("autonomy", session.autonomy.to_string()),
+            ("expires_at", session.expires_at.to_string()),
+            ("request", asked.signed.0),
+            ("signature", asked.signed.1),
+        ] {
+            entry.detail.insert(key.to_owned(), value);
+        }
+        let row = session.clone();
+        self.store.write(move |tx| tx.issue_session(&row, entry)).await.map_err(|err| storage(&err))?;
+        let secret = self.master.secret_of(session.id);
+        self.remember(session.clone());
+        Ok((session, secret))
+    }
+
+    /// Stops a session at once: nothing it asks from now on is admitted, held changes of it stay refused.
+    ///
+    /// # Errors
+    /// [`IssueError::Unknown`], or what stands against recording it.
+    pub async fn stop(&self, id: SessionId, by: PersonId) -> Result<Session, IssueError> {
+        let now = self.now()?;
+        let found = self.store.read(move |view| view.session(id)).await;
+        let mut session = found
+            .map_err(|err| IssueError::Fault(Fault::Storage(err.to_string())))?
+            .ok_or(IssueError::Unknown(id))?;
+        if session.stopped_at.is_none() {
+            session.stopped_at = Some(now);
+            let mut entry = self.session_entry(&session, EntryKind::SessionStopped, now)?;
+            entry.actors.person = Some(by);
+            let row = session.clone();
+            self.store.write(move |tx| tx.update_session(&row, entry)).await.map_err(|err| storage(&err))?;
+            self.remember(session.clone());
+            self.moved();
+        }
+        Ok(session)
+    }
+
+    /// The session of an access key with its secret, for a gateway to verify a signature with. Closed sessions are
+    /// found too: the gateway says which of the two it was only after the signature holds.
+    pub fn session_of(&self, access_key: &str) -> Option<(Arc<Session>, Secret)> {
+        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+        let session = sessions.get(access_key)?;
+        Some((Arc::clone(session), self.master.secret_of(session.id)))
+    }
+
+    /// The session under which Countersign itself reads. Its grant is in the bundle like any other's.
+    pub fn own_session(&self) -> Arc<Session> {
+        Arc::clone(&self.own)
+    }
+
+    /// Puts a signed request on record that could not be judged.
+    pub fn note_unjudged(&self, session: &Session, line: &str) {
+        self.tallies.read(session, line, self.clock.now());
+    }
+
+    /// Counts a request that no session signed.
+    pub async fn authentication_failed(&self, source: &str) {
+        let now = self.clock.now();
+        if let Some((minute, count)) = self.tallies.fail(source, now) {
+            crate::tally::failures(self, source, minute, count, now).await;
+        }
+    }
+
+    /// Whether `source` has failed so often in this minute that it is refused before any cryptography.
+    pub fn is_flooding(&self, source: &str) -> bool {
+        self.tallies.is_flooding(source, self.clock.now())
+    }
+
+    pub(crate) fn remember(&self, session: Session) {
+        let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
+        sessions.insert(session.access_key.clone(), Arc::new(session));
+    }
+
+    fn session_entry(&self, session: &Session, kind: EntryKind, now: Timestamp) -> Result<Entry, Fault> {
+        let mut entry = Entry::new(self.entry_id(now)?, now, kind);
+        entry.actors = Actors {
+            agent: Some(session.chain.agent.clone()),
+            operator: Some(session.chain.operator.clone()),
+            session: Some(session.id),
+            person: None,
+        };
+        entry.bundle = Some(session.bundle);
+        Ok(entry)
+    }
+}
+
+/// The name of Countersign's own agent and operator in grants.
+const OWN: &str = "countersign";
+
+pub(crate) fn own_session(bundle: &policy::Bundle, now: Timestamp) -> Result<Session, Fault> {
+    let unnamed = |_| Fault::NoPolicy("our own name is no name".to_owned());
+    Ok(Session {
+        id: SessionId::new(0, [0; 10]),
+        chain: Chain {
+            agent: OWN.parse().map_err(unnamed)?,
+            operator: OWN.parse().map_err(unnamed)?,
+            launcher: None,
+            owner: None,
+        },
+        task: "gather evidence".to_owned(),
+        scope: Scope::default(),
+        autonomy: Autonomy::Suggest,
+        access_key: String::new(),
+        issued_at: now,
+        expires_at: Timestamp::from_millis(i64::MAX),
+        stopped_at: None,
+        bundle: bundle.digest(),
+    })
+}
+
+fn storage<E: std::fmt::Display>(err: &WriteError<E>) -> IssueError {
+    IssueError::Fault(Fault::Storage(err.to_string()))
+}

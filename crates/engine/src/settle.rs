@@ -1,0 +1,132 @@
+//! After a permit: the outcome goes on the record, and what was never sent or never answered is said to be so.
+
+use model::{ChangeId, ChangeState, EntryKind, Fault, LinkKind, Outcome, StepState};
+use store::WriteError;
+
+use crate::{
+    Engine, Receipt,
+    decide::{DecideError, about},
+    permit::StepRef,
+};
+
+/// What came of forwarding.
+#[derive(Clone, Debug)]
+pub enum Settled {
+    Answered(Outcome),
+    /// Not a byte of it left: the permit is spent and nothing happened.
+    NotSent(String),
+    /// It may or may not have arrived; the target must be read back.
+    Unknown(String),
+}
+
+impl Engine {
+    /// Records what came of a permit. An answer of the 5xx kind says nothing about what happened: unknown.
+    ///
+    /// # Errors
+    /// Where the outcome could not be recorded; the change stays `executing` and is read back later.
+    pub async fn finish(&self, receipt: Receipt, settled: Settled) -> Result<(), Fault> {
+        let Some(step) = receipt.step else { return Ok(()) };
+        crate::crash::point("before-outcome");
+        let result = self.settle(step, settled).await;
+        crate::crash::point("after-outcome");
+        self.moved();
+        result
+    }
+
+    /// A permit that was issued and could not be used, because the ledger could not be written first.
+    pub(crate) async fn never_sent(&self, step: StepRef, fault: &Fault) {
+        if let Err(err) = self.settle(step, Settled::NotSent(fault.to_string())).await {
+            tracing::error!(change = %step.change, %err, "the change stays executing until it is read back");
+        }
+    }
+
+    async fn settle(&self, step: StepRef, settled: Settled) -> Result<(), Fault> {
+        let mut drawn = self.draw()?;
+        let written = self.store.write(move |tx| -> Result<(), DecideError> {
+            let Some(mut change) = tx.change(step.change)? else { return Ok(()) };
+            let now = drawn.now;
+            let (state, detail) = match settled {
+                Settled::Answered(outcome) => {
+                    let state = match outcome.status {
+                        200..=399 => StepState::Executed,
+                        400..=499 => StepState::Failed,
+                        _ => StepState::Unknown,
+                    };
+                    let detail = vec![
+                        ("status".to_owned(), outcome.status.to_string()),
+                        ("body_digest".to_owned(), outcome.body_digest.to_string()),
+                    ];
+                    if let Some(execution) =
+                        change.steps.get_mut(step.step).and_then(|step| step.execution.as_mut())
+                    {
+                        execution.outcome = Some(Outcome { at: now, ..outcome });
+                    }
+                    (state, detail)
+                }
+                Settled::NotSent(why) => (StepState::Failed, vec![("not_sent".to_owned(), model::sanitize(&why, 400))]),
+                Settled::Unknown(why) => (StepState::Unknown, vec![("unknown".to_owned(), model::sanitize(&why, 400))]),
+            };
+            if let Some(step) = change.steps.get_mut(step.step) {
+                step.state = state;
+            }
+            change.state = overall(&change.steps.iter().map(|step| step.state).collect::<Vec<_>>());
+            let kind = match state {
+                StepState::Unknown => EntryKind::OutcomeUnknown,
+                StepState::Executed
+                | StepState::Failed
+                | StepState::Pending
+                | StepState::Executing
+                | StepState::Undone => EntryKind::OutcomeRecorded,
+            };
+            let mut entry = about(&mut drawn, kind, &change);
+            entry.detail.insert("step".to_owned(), step.step.to_string());
+            entry.detail.extend(detail);
+            tx.advance_change(&change, change.version, entry)?;
+            let undone = change.links.iter().find(|link| link.kind == LinkKind::Undoes).map(|link| link.change);
+            if let (ChangeState::Executed, Some(undone)) = (change.state, undone) {
+                mark_undone(tx, &mut drawn, undone, change.id)?;
+            }
+            Ok(())
+        });
+        written.await.map_err(|err| match err {
+            WriteError::Op(err) => err.into_fault(),
+            WriteError::Storage(err) => Fault::Storage(err.to_string()),
+        })
+    }
+}
+
+fn mark_undone(
+    tx: &mut store::Tx<'_>,
+    drawn: &mut crate::decide::Drawn,
+    of: ChangeId,
+    by: ChangeId,
+) -> Result<(), DecideError> {
+    let Some(mut change) = tx.change(of)? else { return Ok(()) };
+    if !change.state.may_become(ChangeState::Undone) {
+        return Ok(());
+    }
+    change.state = ChangeState::Undone;
+    for step in &mut change.steps {
+        step.state = StepState::Undone;
+    }
+    let mut entry = about(drawn, EntryKind::ChangeJudged, &change);
+    entry.detail.insert("undone_by".to_owned(), by.to_string());
+    tx.advance_change(&change, change.version, entry)?;
+    Ok(())
+}
+
+/// A change is as far as its steps: failed or unknown if one is, executed when all are, else waiting for the rest.
+fn overall(steps: &[StepState]) -> ChangeState {
+    let any = |state: StepState| steps.contains(&state);
+    if any(StepState::Unknown) {
+        ChangeState::Unknown
+    } else if any(StepState::Executing) {
+        ChangeState::Executing
+    } else if any(StepState::Failed) {
+        ChangeState::Failed
+    } else if any(StepState::Pending) {
+        ChangeState::Approved
+    } else {
+        ChangeState::Executed
+    }
+}

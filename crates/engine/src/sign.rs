@@ -1,0 +1,500 @@
+//! People's side: approving, rejecting, reopening, withdrawing, undoing.
+
+use approval::{Act, Ineligible, Statement};
+use model::{
+    Approval, Change, ChangeId, ChangeState, EntryKind, Fault, Link, LinkKind, PersonId, Presence, Rejection, Session,
+    SessionId, StepState, Verdict,
+};
+use store::{Tx, WriteError};
+
+use crate::{
+    Engine, Refusal, RefusalKind, Signer,
+    admit::Purpose,
+    answer,
+    decide::{self, Book, DecideError, Drawn, about},
+    judge, statement as statements,
+};
+
+/// What a signature led to.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    pub change: Change,
+    /// Something the signer should know: already counted, still missing, …
+    pub note: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    #[error("no change {0}")]
+    UnknownChange(ChangeId),
+    #[error("{id} is {state}: nothing can be signed on it any more")]
+    Closed { id: ChangeId, state: ChangeState },
+    #[error("{0}")]
+    MayNot(Ineligible),
+    #[error("{0}")]
+    NotOperator(String),
+    #[error("a signature by a key file does not count here: {0}")]
+    Presence(String),
+    #[error("the signature does not hold: {0}")]
+    Signature(approval::ApprovalError),
+    #[error("the statement is not the one this change stands for now ({0}); fetch it again, read it, and sign anew")]
+    Stale(String),
+    #[error("this reason is missing: {0}")]
+    Reason(&'static str),
+    #[error("{0}")]
+    NotUndoable(String),
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+    #[error("{0}")]
+    Fault(Fault),
+}
+
+impl From<Fault> for SignError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<DecideError> for SignError {
+    fn from(err: DecideError) -> Self {
+        Self::Fault(err.into_fault())
+    }
+}
+
+impl From<store::StorageError> for SignError {
+    fn from(err: store::StorageError) -> Self {
+        Self::Fault(Fault::Storage(err.to_string()))
+    }
+}
+
+impl From<store::Conflict> for SignError {
+    fn from(err: store::Conflict) -> Self {
+        Self::Fault(Fault::Storage(err.to_string()))
+    }
+}
+
+impl From<WriteError<Self>> for SignError {
+    fn from(err: WriteError<Self>) -> Self {
+        match err {
+            WriteError::Op(err) => err,
+            WriteError::Storage(err) => Self::Fault(Fault::Storage(err.to_string())),
+        }
+    }
+}
+
+impl Engine {
+    /// The statement of `change` as it stands, for `signer` to read and sign.
+    ///
+    /// # Errors
+    /// [`SignError::UnknownChange`], or where the store cannot be read.
+    pub async fn statement(&self, change: ChangeId, signer: Signer) -> Result<Statement, SignError> {
+        let found = self.store.read(move |view| view.change(change)).await?;
+        let change = found.ok_or(SignError::UnknownChange(change))?;
+        Ok(statements::statement(&change, &self.bundle(), self.installation, &signer))
+    }
+
+    /// Takes a person's signature over a statement: an approval, a veto or, from the operator, a reopening.
+    ///
+    /// # Errors
+    /// Everything that makes a signature void or its signer ineligible; refusals of people are on the record.
+    pub async fn sign(&self, id: ChangeId, text: String, signature: String) -> Result<Signed, SignError> {
+        self.recordable()?;
+        let book = self.book();
+        let verified =
+            approval::verify(&text, &signature, book.bundle.roster()).map_err(SignError::Signature)?;
+        if verified.statement.change != id {
+            return Err(SignError::Stale("it names another change".to_owned()));
+        }
+        let mut drawn = self.draw()?;
+        let approval = Approval {
+            change: id,
+            person: verified.person,
+            presence: verified.presence,
+            at: drawn.now,
+            statement: text,
+            signature,
+        };
+        let said = verified.statement;
+        crate::crash::point("before-signature");
+        let outcome = self
+            .store
+            .write(move |tx| -> Result<Result<Signed, SignError>, SignError> {
+                let change = tx.change(id)?.ok_or(SignError::UnknownChange(id))?;
+                let result = match said.act {
+                    Act::Approve => approve(tx, &book, &mut drawn, &change, approval.clone(), &said),
+                    Act::Reject => reject(tx, &book, &mut drawn, change.clone(), approval.clone(), &said),
+                    Act::Reopen => reopen(tx, &book, &mut drawn, &change, approval.clone(), &said),
+                };
+                // A person who may not is itself an event: recorded in the same operation, answered as an error.
+                if let Err(err @ (SignError::MayNot(_) | SignError::Presence(_) | SignError::NotOperator(_))) = &result
+                {
+                    let mut entry = about(&mut drawn, EntryKind::ApprovalRefused, &change);
+                    entry.actors.person = Some(approval.person.clone());
+                    entry.detail.insert("act".to_owned(), format!("{:?}", said.act).to_lowercase());
+                    entry.detail.insert("why".to_owned(), err.to_string());
+                    tx.record(entry)?;
+                    return Ok(result);
+                }
+                result.map(Ok)
+            })
+            .await
+            .map_err(SignError::from)?;
+        crate::crash::point("after-signature");
+        self.moved();
+        outcome
+    }
+
+    /// Withdraws an open change of the agent's own.
+    ///
+    /// # Errors
+    /// [`SignError::UnknownChange`] where it is not of this session's agent, [`SignError::Closed`] where it is over.
+    pub async fn withdraw(&self, session: &Session, id: ChangeId) -> Result<Change, SignError> {
+        let mut drawn = self.draw()?;
+        let chain = session.chain.clone();
+        let change = self
+            .store
+            .write(move |tx| -> Result<Change, SignError> {
+                let mut change = tx
+                    .change(id)?
+                    .filter(|it| it.chain == chain)
+                    .ok_or(SignError::UnknownChange(id))?;
+                if !change.state.may_become(ChangeState::Withdrawn) {
+                    return Err(SignError::Closed { id, state: change.state });
+                }
+                change.state = ChangeState::Withdrawn;
+                let entry = about(&mut drawn, EntryKind::ChangeWithdrawn, &change);
+                tx.advance_change(&change, change.version, entry)?;
+                Ok(change)
+            })
+            .await?;
+        self.moved();
+        Ok(change)
+    }
+
+    /// Submits the captured inverse of a single-action change through `admit`.
+    ///
+    /// # Errors
+    /// [`SignError::NotUndoable`] where there is nothing to undo with; [`SignError::Refused`] where it was held or
+    /// denied.
+    pub async fn undo(&self, id: ChangeId, by: PersonId) -> Result<ChangeId, SignError> {
+        let change = self
+            .store
+            .read(move |view| view.change(id))
+            .await?
+            .ok_or(SignError::UnknownChange(id))?;
+        if change.state != ChangeState::Executed {
+            return Err(SignError::NotUndoable(format!("{id} is {}; only an executed change can be undone", change.state)));
+        }
+        let [step] = change.steps.as_slice() else {
+            return Err(SignError::NotUndoable(format!("{id} has several actions; undo them one by one")));
+        };
+        let undo = step
+            .undo
+            .clone()
+            .ok_or_else(|| SignError::NotUndoable(format!("no inverse of {id} was captured before it ran")))?;
+        let connector = self
+            .connector()
+            .ok_or_else(|| SignError::NotUndoable("no gateway is connected that could carry it out".to_owned()))?;
+        connector.undo(self, undo, id, by).await.map_err(SignError::Refused)
+    }
+
+    /// The chain under which a captured inverse runs: that of the change it undoes.
+    ///
+    /// # Errors
+    /// Where the change or its session is gone.
+    pub async fn session_of_change(&self, id: ChangeId) -> Result<Session, Refusal> {
+        let found = self
+            .store
+            .read(move |view| match view.change(id)? {
+                Some(change) => view.session(change.session),
+                None => Ok(None),
+            })
+            .await;
+        match found {
+            Ok(Some(session)) => Ok(session),
+            Ok(None) => Err(Refusal {
+                kind: RefusalKind::Denied,
+                change: Some(id),
+                message: format!("the session of {id} is not on record"),
+            }),
+            Err(err) => Err(Refusal::from(Fault::Storage(err.to_string()))),
+        }
+    }
+
+    /// Classifies a proposed action and gathers the facts about it.
+    ///
+    /// # Errors
+    /// A refusal where no gateway understands it.
+    pub async fn prepare(&self, asked: crate::Proposed) -> Result<(model::Action, crate::Gathered), Refusal> {
+        match self.connector() {
+            Some(connector) => connector.prepare(self, asked).await,
+            None => Err(Refusal::from(Fault::Upstream("no gateway is connected".to_owned()))),
+        }
+    }
+
+    /// A change of several actions, asked for at once; nothing runs until the agent runs each of them.
+    ///
+    /// # Errors
+    /// A refusal in words for the agent.
+    pub async fn propose(
+        &self,
+        session: std::sync::Arc<Session>,
+        actions: Vec<(model::Action, crate::Gathered)>,
+        intent: String,
+    ) -> Result<Change, Refusal> {
+        self.recordable()?;
+        let now = self.now()?;
+        if let Err(why) = self.live_session(session.id, now) {
+            return Err(Refusal {
+                kind: RefusalKind::SessionClosed,
+                change: None,
+                message: format!("session {} is {why}", session.id),
+            });
+        }
+        let digest = model::change_digest(&session.chain, actions.iter().map(|(action, _)| action.digest()));
+        let steps: Vec<model::Step> = actions
+            .into_iter()
+            .map(|(action, gathered)| judge::step(&action, self.environment(&action), gathered))
+            .collect();
+        let mut drawn = self.draw()?;
+        let book = self.book();
+        let change = self
+            .store
+            .write(move |tx| -> Result<Result<Change, Refusal>, DecideError> {
+                if let Some(open) = tx.open_change(digest)? {
+                    return Ok(Ok(open));
+                }
+                if let Some(last) = tx.latest_by_digest(digest)?.filter(|it| it.state == ChangeState::Rejected) {
+                    return Ok(Err(Refusal {
+                        kind: RefusalKind::Denied,
+                        change: Some(last.id),
+                        message: answer::vetoed(&last),
+                    }));
+                }
+                let draft = decide::Draft {
+                    session: &session,
+                    purpose: &Purpose::Agent,
+                    steps,
+                    intent,
+                    digest,
+                    links: Vec::new(),
+                };
+                let mut change = decide::open(tx, &book, &mut drawn, draft)?;
+                let entry = match &change.verdict {
+                    Verdict::Allow => {
+                        change.state = ChangeState::Approved;
+                        decide::held_entry(&mut drawn, &change)
+                    }
+                    Verdict::Hold(_) => {
+                        let limit = book.bundle.limits().open_holds_per_session;
+                        if tx.open_holds(session.id)? >= limit {
+                            let message = format!("{limit} changes of this session are already waiting for people");
+                            return Ok(Err(Refusal { kind: RefusalKind::Denied, change: None, message }));
+                        }
+                        decide::held_entry(&mut drawn, &change)
+                    }
+                    Verdict::Deny(_) => {
+                        change.state = ChangeState::Denied;
+                        let mut entry = decide::held_entry(&mut drawn, &change);
+                        entry.kind = EntryKind::ActionDenied;
+                        entry
+                    }
+                };
+                tx.create_change(&change, entry)?;
+                Ok(Ok(change))
+            })
+            .await
+            .map_err(|err| match err {
+                WriteError::Op(err) => Refusal::from(err.into_fault()),
+                WriteError::Storage(err) => Refusal::from(Fault::Storage(err.to_string())),
+            })??;
+        self.moved();
+        Ok(change)
+    }
+}
+
+fn approve(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    change: &Change,
+    approval: Approval,
+    said: &Statement,
+) -> Result<Signed, SignError> {
+    let roster = book.bundle.roster();
+    if !change.state.is_open() {
+        return Err(SignError::Closed { id: change.id, state: change.state });
+    }
+    if drawn.now >= change.expires_at {
+        return Err(SignError::Closed { id: change.id, state: ChangeState::Expired });
+    }
+    approval::may_approve(&change.chain, roster, &approval.person).map_err(SignError::MayNot)?;
+    if approval.presence == Presence::File && judge::file_rule(&book.bundle, &change.steps) != approval::FileRule::Counts {
+        return Err(SignError::Presence(statements::presence_rule(change, &book.bundle)));
+    }
+    same(book, change, &approval, said)?;
+    let mut given = tx.approvals(change.id)?;
+    let again = given.iter().any(|it| it.person == approval.person);
+    if again {
+        let (valid, _) = decide::valid_approvals(book, change, &given);
+        if valid.iter().any(|(person, _)| *person == approval.person) {
+            let note = format!("{} has already approved this; one person counts once", approval.person);
+            return Ok(Signed { change: change.clone(), note });
+        }
+        given.retain(|it| it.person != approval.person);
+    }
+    let mut entry = about(drawn, EntryKind::ApprovalGiven, change);
+    entry.actors.person = Some(approval.person.clone());
+    for (key, value) in [
+        ("statement", approval.statement.clone()),
+        ("signature", approval.signature.clone()),
+        ("presence", approval.presence.to_string()),
+    ] {
+        entry.detail.insert(key.to_owned(), value);
+    }
+    if again {
+        tx.replace_approval(&approval, entry)?;
+    } else {
+        tx.record_approval(&approval, entry)?;
+    }
+    given.push(approval);
+
+    let session = session_for(tx, change)?;
+    let (valid, _) = decide::valid_approvals(book, change, &given);
+    let purpose = purpose_of(change);
+    let verdict = decide::verdict(tx, book, change, &session, &purpose, &valid, drawn.now)?;
+    let mut change = change.clone();
+    let note = match &verdict {
+        Verdict::Allow => {
+            if change.state == ChangeState::Held {
+                change.state = ChangeState::Approved;
+                let mut entry = about(drawn, EntryKind::ChangeJudged, &change);
+                entry.detail.insert("why".to_owned(), "every signature it needs is there".to_owned());
+                tx.advance_change(&change, change.version, entry)?;
+                change.version = change.version.saturating_add(1);
+            }
+            "approved: it goes through when the agent runs it again".to_owned()
+        }
+        Verdict::Hold(hold) => {
+            format!("recorded; it needs in all: {} ({} so far)", hold.requirement, valid.len())
+        }
+        Verdict::Deny(_) => "recorded; but it would be denied at this time".to_owned(),
+    };
+    Ok(Signed { change, note })
+}
+
+fn reject(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    mut change: Change,
+    approval: Approval,
+    said: &Statement,
+) -> Result<Signed, SignError> {
+    if !change.state.may_become(ChangeState::Rejected) {
+        return Err(SignError::Closed { id: change.id, state: change.state });
+    }
+    if change.steps.iter().any(|step| step.state == StepState::Executing) {
+        return Err(SignError::Closed { id: change.id, state: ChangeState::Executing });
+    }
+    // The operator may always stop what was asked in their name; everybody else must be an approver.
+    if approval.person != change.chain.operator {
+        approval::may_approve(&change.chain, book.bundle.roster(), &approval.person).map_err(SignError::MayNot)?;
+    }
+    let reason = said.reason.clone().ok_or(SignError::Reason("a veto says why (--reason)"))?;
+    same(book, &change, &approval, said)?;
+    let mut entry = about(drawn, EntryKind::ChangeRejected, &change);
+    entry.actors.person = Some(approval.person.clone());
+    for (key, value) in [
+        ("statement", approval.statement.clone()),
+        ("signature", approval.signature.clone()),
+        ("reason", model::sanitize(&reason, 1000)),
+    ] {
+        entry.detail.insert(key.to_owned(), value);
+    }
+    change.state = ChangeState::Rejected;
+    let note = format!("rejected: it comes back only when {} signs a new intent", change.chain.operator);
+    change.rejection = Some(Rejection { approval, reason });
+    tx.advance_change(&change, change.version, entry)?;
+    change.version = change.version.saturating_add(1);
+    Ok(Signed { change, note })
+}
+
+fn reopen(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    vetoed: &Change,
+    approval: Approval,
+    said: &Statement,
+) -> Result<Signed, SignError> {
+    if approval.person != vetoed.chain.operator {
+        return Err(SignError::NotOperator(format!(
+            "only {} can reopen it: they answer for the agent",
+            vetoed.chain.operator
+        )));
+    }
+    if vetoed.state != ChangeState::Rejected {
+        return Err(SignError::Closed { id: vetoed.id, state: vetoed.state });
+    }
+    if let Some(open) = tx.open_change(vetoed.digest)? {
+        return Err(SignError::Stale(format!("{} asks for the same already", open.id)));
+    }
+    let intent = said.reason.clone().ok_or(SignError::Reason("a reopening says its new intent (--intent)"))?;
+    same(book, vetoed, &approval, said)?;
+    let session = session_for(tx, vetoed)?;
+    let draft = decide::Draft {
+        session: &session,
+        purpose: &Purpose::Agent,
+        steps: vetoed.steps.clone(),
+        intent,
+        digest: vetoed.digest,
+        links: vec![Link { kind: LinkKind::Reopens, change: vetoed.id }],
+    };
+    let mut change = decide::open(tx, book, drawn, draft)?;
+    let mut entry = about(drawn, EntryKind::ChangeReopened, &change);
+    entry.actors.person = Some(approval.person.clone());
+    entry.detail.extend(decide::verdict_detail(&change.verdict));
+    entry.detail.insert("vetoed".to_owned(), vetoed.id.to_string());
+    entry.detail.insert("statement".to_owned(), approval.statement.clone());
+    entry.detail.insert("signature".to_owned(), approval.signature.clone());
+    if let Some(veto) = &vetoed.rejection {
+        entry.detail.insert("veto".to_owned(), model::sanitize(&veto.reason, 1000));
+    }
+    change.reopened = Some(approval);
+    change.rejection = None;
+    tx.create_change(&change, entry)?;
+    Ok(Signed { change, note: "reopened: it is held anew and needs its signatures afresh".to_owned() })
+}
+
+/// Compares what was signed with what the change stands for now, member by member, so that the answer says which.
+fn same(book: &Book, change: &Change, approval: &Approval, said: &Statement) -> Result<(), SignError> {
+    let signer = Signer {
+        act: said.act,
+        person: approval.person.clone(),
+        presence: approval.presence,
+        checkpoint: said.checkpoint.clone(),
+        reason: said.reason.clone(),
+    };
+    let expected = statements::statement(change, &book.bundle, book.installation, &signer);
+    let differs = expected.differences(said);
+    if !differs.is_empty() {
+        return Err(SignError::Stale(format!("it differs in: {}", differs.join(", "))));
+    }
+    if !decide::knows(book, &said.checkpoint) {
+        return Err(SignError::Stale("its checkpoint is none of this log: your client saw another history".to_owned()));
+    }
+    Ok(())
+}
+
+fn session_for(tx: &Tx<'_>, change: &Change) -> Result<Session, SignError> {
+    let id: SessionId = change.session;
+    tx.session(id)?.ok_or_else(|| SignError::Fault(Fault::Storage(format!("session {id} is not on record"))))
+}
+
+fn purpose_of(change: &Change) -> Purpose {
+    match change.links.iter().find(|link| link.kind == LinkKind::Undoes) {
+        Some(link) => Purpose::Undo { of: link.change, by: change.chain.operator.clone() },
+        None => Purpose::Agent,
+    }
+}

@@ -1,0 +1,256 @@
+//! Starting: the database is compared with the log, the bundle with the one on record, and whatever was being carried
+//! out when the last process ended is marked as not known. Refuses rather than repairs.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use ledger::{Genesis, Ledger};
+use model::{ChangeState, Digest, Entry, EntryKind, Fault, StepState, Timestamp};
+use policy::Bundle;
+use store::{Filter, Store, WriteError};
+
+use crate::{
+    Clock, Engine, Entropy, MasterKey, clock,
+    decide::{DecideError, Drawn, about},
+    entropy, sequencer, tally,
+};
+
+/// What an installation is made of, opened by the binary.
+pub struct Parts {
+    pub store: Store,
+    pub ledger: Ledger,
+    pub genesis: Genesis,
+    pub bundle: Bundle,
+    pub master: MasterKey,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Parts({})", self.genesis.fingerprint())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the store cannot be read: {0}")]
+    Store(#[from] store::StorageError),
+    #[error("{0}")]
+    Fault(Fault),
+    #[error(
+        "the database and the log contradict each other: {0}. Nothing was started. A restored backup, or an edited row: \
+         run `countersign audit verify` and restore the database that belongs to this log"
+    )]
+    Contradiction(String),
+    #[error(
+        "the bundle in the folder is {found}, but the one on record is {pinned}. An edited file takes effect only as an \
+         approved change: put the files back as they were"
+    )]
+    Bundle { pinned: String, found: String },
+}
+
+impl From<Fault> for StartError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Engine {
+    /// Brings an installation up. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`]: nothing is served then.
+    pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
+        let Parts { store, ledger, genesis, bundle, master, clock, entropy } = parts;
+        let installation = genesis.fingerprint();
+        let last = store.read(|view| view.last_recorded_at()).await?;
+        let watch = clock::Watch::new(last);
+        let now = watch.stamp(clock.as_ref(), i64::MAX)?;
+        let shared: sequencer::Shared = Arc::new(Mutex::new(ledger));
+
+        reconcile(&store, &shared).await?;
+        sequencer::drain(&store, &shared).await?;
+        if lock(&shared).size() == 0 {
+            pin(&store, &genesis, &bundle, now, entropy.as_ref()).await?;
+            sequencer::drain(&store, &shared).await?;
+        }
+        let entries = all_entries(&shared)?;
+        pinned(&entries, &bundle)?;
+        compare(&store, &genesis, &shared, entries).await?;
+        abandon(&store, now, entropy.as_ref()).await?;
+
+        let sessions = store.read(|view| view.sessions()).await?;
+        let sessions: BTreeMap<_, _> =
+            sessions.into_iter().map(|session| (session.access_key.clone(), Arc::new(session))).collect();
+        let own = Arc::new(crate::session::own_session(&bundle, now)?);
+        let engine = Arc::new(Self {
+            own,
+            sequencer: sequencer::Sequencer::start(store.clone(), Arc::clone(&shared)),
+            store,
+            ledger: shared,
+            bundle: RwLock::new(Arc::new(bundle)),
+            genesis,
+            installation,
+            master,
+            clock,
+            watch,
+            entropy,
+            sessions: RwLock::new(sessions),
+            tallies: tally::Tallies::default(),
+            unrecordable: Mutex::new(None),
+            connectors: Mutex::new(Vec::new()),
+            changed: tokio::sync::watch::Sender::new(0),
+        });
+        tokio::spawn(tally::run(Arc::downgrade(&engine)));
+        Ok(engine)
+    }
+
+    /// Writes out everything that is counted or pending; for an orderly end.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub async fn close(self: &Arc<Self>) -> Result<(), Fault> {
+        tally::flush(self).await;
+        self.sequence().await
+    }
+}
+
+/// The roster of a bundle as the log keeps it, for auditors.
+pub fn roster_of(bundle: &Bundle) -> String {
+    serde_json::to_string(bundle.roster()).unwrap_or_default()
+}
+
+fn lock(shared: &sequencer::Shared) -> std::sync::MutexGuard<'_, Ledger> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A process that ended between signing a checkpoint and marking its rows left them pending: they must be the very
+/// entries that the log has beyond what the database knows.
+async fn reconcile(store: &Store, shared: &sequencer::Shared) -> Result<(), StartError> {
+    let known = store.read(|view| view.sequenced_through()).await?;
+    let (size, beyond) = {
+        let ledger = lock(shared);
+        let size = ledger.size();
+        let beyond: Result<Vec<Vec<u8>>, _> = (known..size).map(|index| ledger.entry(index)).collect();
+        (size, beyond.map_err(|err| StartError::Contradiction(err.to_string()))?)
+    };
+    if known > size {
+        return Err(StartError::Contradiction(format!(
+            "the database knows {known} entries, the log has {size}"
+        )));
+    }
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    let wanted = beyond.len();
+    let pending = store.read(move |view| view.unsequenced(wanted)).await?;
+    let same = pending.len() == beyond.len() && pending.iter().zip(&beyond).all(|(row, entry)| row.bytes == *entry);
+    if !same {
+        return Err(StartError::Contradiction(format!(
+            "the log has {wanted} entries after {known} that the database does not know"
+        )));
+    }
+    let marks: Vec<(i64, u64)> = pending.into_iter().map(|row| row.row).zip(known..).collect();
+    store.write(move |tx| tx.mark_sequenced(&marks)).await.map_err(|err| Fault::Storage(err.to_string()))?;
+    Ok(())
+}
+
+/// The first entry: what this installation is, and the bundle that `DIR/bundle/` holds from now on.
+async fn pin(
+    store: &Store,
+    genesis: &Genesis,
+    bundle: &Bundle,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<(), StartError> {
+    let mut entry = Entry::new(model::EntryId::new(now.millis(), entropy::draw(entropy)?), now, EntryKind::Genesis);
+    entry.bundle = Some(bundle.digest());
+    for (key, value) in [
+        ("genesis", genesis.fingerprint().to_string()),
+        ("bundle", bundle.digest().to_string()),
+        ("profile", bundle.profile().to_string()),
+        ("roster", roster_of(bundle)),
+    ] {
+        entry.detail.insert(key.to_owned(), value);
+    }
+    store.write(move |tx| tx.record(entry)).await.map_err(|err| Fault::Storage(err.to_string()))?;
+    Ok(())
+}
+
+fn all_entries(shared: &sequencer::Shared) -> Result<Vec<Vec<u8>>, StartError> {
+    let ledger = lock(shared);
+    (0..ledger.size())
+        .map(|index| ledger.entry(index))
+        .collect::<Result<_, _>>()
+        .map_err(|err| StartError::Contradiction(err.to_string()))
+}
+
+fn pinned(entries: &[Vec<u8>], bundle: &Bundle) -> Result<(), StartError> {
+    let last: Option<Digest> = entries
+        .iter()
+        .rev()
+        .filter_map(|bytes| serde_json::from_slice::<Entry>(bytes).ok())
+        .find(|entry| matches!(entry.kind, EntryKind::Genesis | EntryKind::BundleAdopted))
+        .and_then(|entry| entry.bundle);
+    match last {
+        Some(pinned) if pinned == bundle.digest() => Ok(()),
+        Some(pinned) => {
+            Err(StartError::Bundle { pinned: pinned.to_string(), found: bundle.digest().to_string() })
+        }
+        None => Err(StartError::Contradiction("the log names no bundle".to_owned())),
+    }
+}
+
+/// The database is a projection of the log: every row must be the one its last entry names.
+async fn compare(
+    store: &Store,
+    genesis: &Genesis,
+    shared: &sequencer::Shared,
+    entries: Vec<Vec<u8>>,
+) -> Result<(), StartError> {
+    let documents = store.read(|view| view.documents()).await?;
+    let note = lock(shared).checkpoint().to_owned();
+    let rows = documents.into_iter().map(|it| audit::Row { table: it.table, id: it.id, document: it.bytes }).collect();
+    let report = audit::verify(&audit::AuditInput {
+        genesis: genesis.to_json(),
+        expected_genesis: Some(genesis.fingerprint()),
+        checkpoint: note.into_bytes(),
+        held_checkpoints: Vec::new(),
+        entries: &entries,
+        rows: Some(rows),
+    });
+    match report.problems.first() {
+        None => Ok(()),
+        Some(first) => Err(StartError::Contradiction(format!(
+            "{}{}",
+            first.message,
+            if report.problems.len() > 1 { format!(" (and {} more)", report.problems.len() - 1) } else { String::new() }
+        ))),
+    }
+}
+
+/// What the last process was carrying out when it ended may or may not have arrived.
+async fn abandon(store: &Store, now: Timestamp, entropy: &dyn Entropy) -> Result<(), StartError> {
+    let filter = Filter { states: vec![ChangeState::Executing], agent: None, session: None, limit: usize::MAX };
+    let open = store.read(move |view| view.changes(&filter)).await?;
+    for mut change in open {
+        let mut drawn = Drawn { now, random: entropy::draw(entropy)?, nonce: String::new(), used: 0 };
+        for step in change.steps.iter_mut().filter(|step| step.state == StepState::Executing) {
+            step.state = StepState::Unknown;
+        }
+        change.state = ChangeState::Unknown;
+        let mut entry = about(&mut drawn, EntryKind::OutcomeUnknown, &change);
+        entry.detail.insert("unknown".to_owned(), "the server ended while this was being carried out".to_owned());
+        let written = store
+            .write(move |tx| -> Result<(), DecideError> { Ok(tx.advance_change(&change, change.version, entry)?) })
+            .await;
+        written.map_err(|err| match err {
+            WriteError::Op(err) => err.into_fault(),
+            WriteError::Storage(err) => Fault::Storage(err.to_string()),
+        })?;
+    }
+    Ok(())
+}

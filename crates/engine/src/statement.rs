@@ -1,0 +1,118 @@
+//! The statement of a change as it stands: what an approver is asked to sign, and what a stored signature is compared
+//! with before anything runs. Built only from the change, the bundle and the installation; the signer adds who, how
+//! and the newest checkpoint they have verified.
+
+use approval::{Act, Observed, Statement};
+use model::{Change, Digest, PersonId, Presence, Step, Undo, Verdict};
+use policy::Bundle;
+
+use crate::judge;
+
+/// What the signer's own client puts into a statement.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    pub act: Act,
+    pub person: PersonId,
+    pub presence: Presence,
+    /// `origin size root`, one line.
+    pub checkpoint: String,
+    pub reason: Option<String>,
+}
+
+pub(crate) fn statement(change: &Change, bundle: &Bundle, installation: Digest, signer: &Signer) -> Statement {
+    Statement {
+        act: signer.act,
+        installation,
+        change: change.id,
+        digest: change.digest,
+        agent: change.chain.agent.clone(),
+        operator: change.chain.operator.clone(),
+        person: signer.person.clone(),
+        scope: match change.scope.to_string() {
+            empty if empty.is_empty() => "the whole grant".to_owned(),
+            scope => scope,
+        },
+        account: joined(change, |step| step.action.account.to_string()),
+        region: joined(change, |step| step.action.region.to_string()),
+        environment: joined(change, |step| step.environment.to_string()),
+        intent: model::sanitize(&change.intent, 1000),
+        actions: change.steps.iter().map(sentence).collect(),
+        observed: change
+            .steps
+            .iter()
+            .zip(1..)
+            .filter_map(|(step, nth)| {
+                let seen = step.observation.as_ref()?;
+                Some(Observed { step: nth, fingerprint: seen.fingerprint, at: seen.at })
+            })
+            .collect(),
+        undo: change.steps.iter().map(undo).collect(),
+        unknowns: change.steps.iter().flat_map(unknowns).take(50).collect(),
+        bundle: change.bundle,
+        requirement: match &change.verdict {
+            Verdict::Hold(hold) => hold.requirement.to_string(),
+            Verdict::Allow | Verdict::Deny(_) => "nothing more".to_owned(),
+        },
+        evidence: change.evidence.iter().map(|it| (it.kind, it.digest)).collect(),
+        presence: signer.presence,
+        presence_rule: presence_rule(change, bundle),
+        expires_at: change.expires_at,
+        nonce: change.nonce.clone(),
+        checkpoint: signer.checkpoint.clone(),
+        reason: signer.reason.clone(),
+    }
+    .cleaned()
+}
+
+/// Whether a signature by a key file counts for this change, and under which profile.
+pub(crate) fn presence_rule(change: &Change, bundle: &Bundle) -> String {
+    let profile = bundle.profile();
+    match judge::file_rule(bundle, &change.steps) {
+        approval::FileRule::Counts => {
+            format!("signatures by key files count here (profile {profile}); whoever can read such a file can sign")
+        }
+        approval::FileRule::DoesNotCount => {
+            format!("only signatures by a touched security key count here (profile {profile})")
+        }
+    }
+}
+
+fn joined(change: &Change, of: impl Fn(&Step) -> String) -> String {
+    let mut all: Vec<String> = change.steps.iter().map(of).collect();
+    all.sort();
+    all.dedup();
+    all.join(", ")
+}
+
+fn sentence(step: &Step) -> String {
+    let inner = step.observation.as_ref().map_or(&[][..], |it| &it.inner);
+    let mut text = format!("{} [{}; {}]", step.action.summary, step.action.operation, step.action.effects);
+    if !inner.is_empty() {
+        let listed: Vec<&str> = inner.iter().map(|it| it.summary.as_str()).take(20).collect();
+        let more = inner.len().saturating_sub(listed.len());
+        text.push_str(" It would: ");
+        text.push_str(&listed.join("; "));
+        if more > 0 {
+            text.push_str(&format!("; and {more} more"));
+        }
+        text.push('.');
+    }
+    model::sanitize(&text, 3000)
+}
+
+fn undo(step: &Step) -> String {
+    match (&step.undo, step.action.undo) {
+        (Some(undo), _) => format!("captured: {}", model::sanitize(&undo.summary, 300)),
+        (None, Undo::NotNeeded) => "not needed: it changes nothing".to_owned(),
+        (None, Undo::Additive) => "not needed: it only adds".to_owned(),
+        (None, Undo::Capturable | Undo::Unlisted) => "not captured: this cannot be undone".to_owned(),
+    }
+}
+
+fn unknowns(step: &Step) -> Vec<String> {
+    let observed = match &step.observation {
+        Some(observation) => observation.unknowns.clone(),
+        None => vec!["state not observed".to_owned()],
+    };
+    step.action.unknowns.iter().chain(&observed).map(|it| model::sanitize(it, 300)).collect()
+}

@@ -1,0 +1,163 @@
+//! What is counted rather than recorded one by one: plain reads, and requests that nobody signed.
+//!
+//! Reads are recorded in batches, at most 100 ms after they were admitted. Failed authentications are counted per
+//! source and minute into one entry.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use model::{Actors, Entry, EntryKind, Fault, Session, Timestamp, sanitize};
+use serde_json::json;
+
+use crate::Engine;
+
+const READ_BATCH: Duration = Duration::from_millis(50);
+/// An entry holds at most 64 KiB; 200 reads of at most 200 bytes stay well below.
+const READS_AN_ENTRY: usize = 200;
+/// Failures of one source in one minute past which it is refused before any cryptography.
+const FAILURES_A_MINUTE: u32 = 120;
+const SOURCES: usize = 10_000;
+
+#[derive(Debug, Default)]
+pub(crate) struct Tallies {
+    reads: Mutex<Vec<ReadRecord>>,
+    failures: Mutex<BTreeMap<String, Failures>>,
+}
+
+#[derive(Clone, Debug)]
+struct ReadRecord {
+    actors: Actors,
+    line: String,
+    at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Failures {
+    minute: i64,
+    count: u32,
+}
+
+impl Tallies {
+    pub(crate) fn read(&self, session: &Session, line: &str, at: Timestamp) {
+        let actors = Actors {
+            agent: Some(session.chain.agent.clone()),
+            operator: Some(session.chain.operator.clone()),
+            session: Some(session.id),
+            person: None,
+        };
+        let record = ReadRecord { actors, line: sanitize(line, 200), at };
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+    }
+
+    fn take_reads(&self) -> Vec<ReadRecord> {
+        std::mem::take(&mut self.reads.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads that could not be recorded wait for the next try; none pass meanwhile, so this cannot grow.
+    fn put_back(&self, records: &[ReadRecord]) {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(records);
+    }
+
+    /// Counts a failure; the minute that just ended for this source, if it had any, is returned for recording.
+    pub(crate) fn fail(&self, source: &str, now: Timestamp) -> Option<(i64, u32)> {
+        let minute = now.seconds().div_euclid(60);
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.len() >= SOURCES && !failures.contains_key(source) {
+            failures.retain(|_, it| it.minute == minute);
+        }
+        let slot = failures.entry(source.to_owned()).or_default();
+        if slot.minute == minute {
+            slot.count = slot.count.saturating_add(1);
+            None
+        } else {
+            let ended = (slot.count > 0).then_some((slot.minute, slot.count));
+            *slot = Failures { minute, count: 1 };
+            ended
+        }
+    }
+
+    pub(crate) fn is_flooding(&self, source: &str, now: Timestamp) -> bool {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.get(source).is_some_and(|it| it.minute == now.seconds().div_euclid(60) && it.count > FAILURES_A_MINUTE)
+    }
+
+    /// Minutes that are over.
+    fn ended(&self, now: Timestamp) -> Vec<(String, i64, u32)> {
+        let minute = now.seconds().div_euclid(60);
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = failures.iter().filter(|(_, it)| it.minute < minute && it.count > 0);
+        let ended: Vec<_> = ended.map(|(source, it)| (source.clone(), it.minute, it.count)).collect();
+        failures.retain(|_, it| it.minute >= minute);
+        ended
+    }
+}
+
+/// Writes the tallies out until the engine is dropped.
+pub(crate) async fn run(engine: std::sync::Weak<Engine>) {
+    let mut tick = tokio::time::interval(READ_BATCH);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let Some(engine) = engine.upgrade() else { return };
+        flush(&engine).await;
+        if engine.recordable().is_err() {
+            // Tries again what failed; on success everything passes again.
+            let _: Result<(), Fault> = engine.sequence().await;
+        }
+    }
+}
+
+/// Writes out what has been counted so far.
+pub(crate) async fn flush(engine: &Arc<Engine>) {
+    let mut by_session: BTreeMap<Option<model::SessionId>, Vec<ReadRecord>> = BTreeMap::new();
+    for record in engine.tallies.take_reads() {
+        by_session.entry(record.actors.session).or_default().push(record);
+    }
+    for records in by_session.into_values() {
+        for chunk in records.chunks(READS_AN_ENTRY) {
+            let Some(first) = chunk.first() else { continue };
+            let lines: Vec<&str> = chunk.iter().map(|it| it.line.as_str()).collect();
+            let detail = [("count", chunk.len().to_string()), ("reads", json!(lines).to_string())];
+            if !record(engine, EntryKind::ReadsAdmitted, first.at, first.actors.clone(), detail).await {
+                engine.tallies.put_back(chunk);
+            }
+        }
+    }
+    let now = engine.clock.now();
+    for (source, minute, count) in engine.tallies.ended(now) {
+        failures(engine, &source, minute, count, now).await;
+    }
+}
+
+pub(crate) async fn failures(engine: &Engine, source: &str, minute: i64, count: u32, now: Timestamp) {
+    let detail = [
+        ("source", sanitize(source, 100)),
+        ("minute", Timestamp::from_seconds(minute.saturating_mul(60)).to_string()),
+        ("count", count.to_string()),
+    ];
+    let _: bool = record(engine, EntryKind::AuthenticationFailed, now, Actors::default(), detail).await;
+}
+
+async fn record<const N: usize>(
+    engine: &Engine,
+    kind: EntryKind,
+    at: Timestamp,
+    actors: Actors,
+    detail: [(&str, String); N],
+) -> bool {
+    let Ok(id) = engine.entry_id(at) else { return false };
+    let mut entry = Entry::new(id, at, kind);
+    entry.actors = actors;
+    entry.bundle = Some(engine.bundle().digest());
+    entry.detail = detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let written = engine.store.write(move |tx| tx.record(entry)).await;
+    if let Err(err) = &written {
+        tracing::error!(%err, "reads could not be recorded; nothing passes until they can be");
+    }
+    let recorded = written.is_ok();
+    engine.note_recording(written.err().map(|err| Fault::Storage(format!("reads could not be recorded: {err}"))));
+    recorded
+}

@@ -1,0 +1,194 @@
+//! Gathering facts: the reads that the tables ask for, each admitted like any other, as Countersign's own session.
+
+use std::collections::BTreeMap;
+
+use classify_aws::{
+    call::{self, Call},
+    classify::{Classified, Override, Target, classify},
+    gather::{self, Progress, ReadAnswer},
+    table::Table,
+};
+use engine::{Admitted, Asked, Collector, Engine, Gathered, Later, Purpose};
+use model::{Account, Action, Digest, Operation, Partition, Request, Value};
+
+use crate::{
+    Gateway, Upstream, UpstreamError,
+    forward::{Route, whole},
+};
+
+/// Gathers for one classified request.
+pub(crate) struct Gatherer<'g> {
+    pub(crate) gateway: &'g Gateway,
+    pub(crate) params: Value,
+}
+
+impl Collector for Gatherer<'_> {
+    fn gather<'a>(&'a self, engine: &'a Engine, action: &'a Action) -> Later<'a, Gathered> {
+        Box::pin(gather(self.gateway, engine, action, &self.params))
+    }
+}
+
+pub(crate) async fn gather(gateway: &Gateway, engine: &Engine, action: &Action, params: &Value) -> Gathered {
+    let Ok(now) = engine.now() else { return Gathered::default() };
+    let Some(mut gathering) = gather::start(action.parts(), params, now) else { return Gathered::default() };
+    let mut answers = Vec::new();
+    loop {
+        match gathering.step(answers) {
+            Progress::Done(found) => {
+                let found = *found;
+                let mut unknowns = found.unknowns;
+                let pinned = match pin(action.request(), &found.pins) {
+                    Ok(pinned) => pinned,
+                    Err(what) => {
+                        unknowns.push(what);
+                        None
+                    }
+                };
+                return Gathered {
+                    observation: found.observation,
+                    undo: found.undo,
+                    effects: found.effects,
+                    pinned,
+                    unknowns,
+                };
+            }
+            Progress::Read(calls) => {
+                answers = Vec::with_capacity(calls.len());
+                for call in calls {
+                    answers.push(read(gateway, engine, &call).await);
+                }
+            }
+        }
+    }
+}
+
+/// One read; whatever goes wrong is an answer without content, which the tables count as not known.
+async fn read(gateway: &Gateway, engine: &Engine, call: &Call) -> ReadAnswer {
+    match submit(engine, &gateway.upstream, gateway.target(), call).await {
+        Ok(answer) => answer,
+        Err(why) => {
+            tracing::warn!(operation = %format!("{}:{}", call.service, call.operation), %why, "a fact could not be gathered");
+            ReadAnswer { status: 0, headers: Vec::new(), body: Vec::new() }
+        }
+    }
+}
+
+async fn submit(
+    engine: &Engine,
+    upstream: &Upstream,
+    target: &Target,
+    call: &Call,
+) -> Result<ReadAnswer, String> {
+    let request = call::build(call).map_err(|err| err.to_string())?;
+    let classified = understand(engine, request, signing_name(&call.service), &call.region, target).map_err(|(_, why)| why)?;
+    let route = route(&classified, &call.region, target);
+    let signature = Digest::of(b"");
+    let asked = Asked { session: engine.own_session(), action: classified.action, signature, purpose: Purpose::Collector };
+    match engine.admit(asked, &Nothing).await {
+        Admitted::Permit(permit) => {
+            let (receipt, result) = upstream.send(engine, permit, &route).await;
+            // A plain read leaves nothing to settle.
+            drop(receipt);
+            let answered = result.map_err(|settled| format!("{settled:?}"))?;
+            let status = answered.status;
+            let headers = answered.headers.clone();
+            let (_, body) = whole(answered).await.map_err(|settled| format!("{settled:?}"))?;
+            Ok(ReadAnswer { status, headers, body })
+        }
+        Admitted::Refused(refusal) => Err(refusal.message),
+        Admitted::Recorded { .. } => Err("a read has no recorded outcome".to_owned()),
+    }
+}
+
+/// A collector's own reads gather nothing in turn.
+struct Nothing;
+
+impl Collector for Nothing {
+    fn gather<'a>(&'a self, _: &'a Engine, _: &'a Action) -> Later<'a, Gathered> {
+        Box::pin(async { Gathered::default() })
+    }
+}
+
+/// What requests of a service are signed for; its own name where the table does not know it.
+pub(crate) fn signing_name(service: &str) -> &str {
+    Table::shared().service(service).map_or(service, |known| known.signing)
+}
+
+/// Classifies under the bundle in force.
+pub(crate) fn understand(
+    engine: &Engine,
+    request: Request,
+    service: &str,
+    region: &str,
+    target: &Target,
+) -> Result<Classified, (Box<classify_aws::classify::ClassifyError>, String)> {
+    let bundle = engine.bundle();
+    let overrides: BTreeMap<Operation, Override> = bundle
+        .overrides()
+        .iter()
+        .map(|(operation, it)| {
+            let it = Override { effects: it.effects, kind: it.kind.clone(), additive: it.undo_additive };
+            (operation.clone(), it)
+        })
+        .collect();
+    classify(request, service, region, target, &overrides).map_err(|err| {
+        let text = format!("{} {}", err.fault, err.hint);
+        (Box::new(err), text)
+    })
+}
+
+pub(crate) fn route(classified: &Classified, region: &str, target: &Target) -> Route {
+    Route {
+        signing_name: classified.signing_name.clone(),
+        endpoint_prefix: classified.endpoint_prefix.clone(),
+        host_prefix: classified.host_prefix.clone(),
+        region: region.to_owned(),
+        partition: target.partition.0.clone(),
+    }
+}
+
+/// Which account the real credentials belong to: `sts:GetCallerIdentity`, as a read of our own.
+pub(crate) async fn identify(engine: &Engine, upstream: &Upstream) -> Result<Target, UpstreamError> {
+    let unknown = Target { partition: Partition("aws".to_owned()), account: Account("unknown".to_owned()) };
+    let call = Call {
+        service: "sts".to_owned(),
+        operation: "GetCallerIdentity".to_owned(),
+        region: "us-east-1".to_owned(),
+        parameters: Value::map::<String>([]),
+    };
+    let answer = submit(engine, upstream, &unknown, &call).await.map_err(UpstreamError::Identity)?;
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    let between = |open: &str, close: &str| {
+        let (_, rest) = text.split_once(open)?;
+        Some(rest.split_once(close)?.0.trim().to_owned())
+    };
+    let wrong = || UpstreamError::Identity(format!("it answered {} and no account", answer.status));
+    let account = between("<Account>", "</Account>").ok_or_else(wrong)?;
+    let arn = between("<Arn>", "</Arn>").ok_or_else(wrong)?;
+    let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
+    Ok(Target { partition: Partition(partition), account: Account(account) })
+}
+
+/// Puts resolved references into a form request. Another protocol's request that would need it is not forwarded as
+/// observed, and the statement says so.
+fn pin(request: &Request, pins: &[gather::Pin]) -> Result<Option<Request>, String> {
+    if pins.is_empty() {
+        return Ok(None);
+    }
+    let form = request.header("content-type").is_some_and(|it| it.starts_with("application/x-www-form-urlencoded"));
+    let body = std::str::from_utf8(&request.body).ok().filter(|_| form);
+    let Some(body) = body else {
+        return Err("a reference was resolved, but cannot be forwarded resolved".to_owned());
+    };
+    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let mut pairs: Vec<String> = body.split('&').map(str::to_owned).collect();
+    for wanted in pins {
+        let pinned = format!("{}={}", encode(&wanted.parameter), encode(&wanted.value));
+        let named = |pair: &String| pair.split('=').next() == Some(wanted.parameter.as_str());
+        match pairs.iter_mut().find(|pair| named(pair)) {
+            Some(pair) => *pair = pinned,
+            None => pairs.push(pinned),
+        }
+    }
+    Ok(Some(Request { body: pairs.join("&").into_bytes(), ..request.clone() }))
+}

@@ -1,0 +1,69 @@
+//! What the engine asks of this gateway: understanding a proposal, and carrying out a captured inverse, which is an
+//! action like any other, marked as undo by the engine.
+
+use std::sync::Arc;
+
+use classify_aws::call::{self, Call};
+use engine::{Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind};
+use model::{Action, CapturedUndo, ChangeId, Digest, PersonId};
+
+use crate::{
+    Gateway,
+    collect::{Gatherer, gather, route, signing_name, understand},
+    serve::carry_out,
+};
+
+impl Connector for Gateway {
+    fn prepare<'a>(&'a self, engine: &'a Engine, asked: Proposed) -> Later<'a, Result<(Action, Gathered), Refusal>> {
+        Box::pin(async move {
+            let denied = |message: String| Refusal { kind: RefusalKind::Denied, change: None, message };
+            let Proposed { service, operation, region, parameters } = asked;
+            let call = Call { service, operation, region, parameters };
+            let request = call::build(&call).map_err(|err| denied(format!("{}:{}: {err}", call.service, call.operation)))?;
+            let classified = understand(engine, request, signing_name(&call.service), &call.region, self.target())
+                .map_err(|(_, why)| denied(why))?;
+            let gathered = gather(self, engine, &classified.action, &classified.params).await;
+            Ok((classified.action, gathered))
+        })
+    }
+
+    fn undo<'a>(
+        &'a self,
+        engine: &'a Engine,
+        undo: CapturedUndo,
+        of: ChangeId,
+        by: PersonId,
+    ) -> Later<'a, Result<ChangeId, Refusal>> {
+        Box::pin(async move {
+            let session = engine.session_of_change(of).await?;
+            let denied = |message: String| Refusal { kind: RefusalKind::Denied, change: Some(of), message };
+            let classified = understand(engine, undo.request, &undo.service, &undo.region, self.target())
+                .map_err(|(_, why)| denied(format!("the captured inverse cannot be understood: {why}")))?;
+            let route = route(&classified, &undo.region, self.target());
+            let gatherer = Gatherer { gateway: self, params: classified.params };
+            let signature = Digest::of(format!("undo {of} {by}").as_bytes());
+            let asked = Asked {
+                session: Arc::new(session),
+                action: classified.action,
+                signature,
+                purpose: Purpose::Undo { of, by },
+            };
+            match engine.admit(asked, &gatherer).await {
+                Admitted::Refused(refusal) => Err(refusal),
+                Admitted::Recorded { change, .. } => Ok(change),
+                Admitted::Permit(permit) => {
+                    let change = permit.change().unwrap_or(of);
+                    match carry_out(self, engine, permit, &route).await {
+                        Ok((outcome, _)) if outcome.succeeded() => Ok(change),
+                        Ok((outcome, body)) => Err(denied(format!(
+                            "the upstream refused the undo ({}): {}",
+                            outcome.status,
+                            model::sanitize(&String::from_utf8_lossy(&body), 400)
+                        ))),
+                        Err(why) => Err(denied(format!("the undo did not go through: {why}"))),
+                    }
+                }
+            }
+        })
+    }
+}

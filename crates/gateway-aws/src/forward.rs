@@ -1,0 +1,265 @@
+//! The way out. A permit is consumed, its request is signed with the real credentials and sent once; whether a failure
+//! means "nothing left" or "it may have arrived" is told apart, because the second must never be sent again.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use classify_aws::{
+    endpoint,
+    sigv4::{self, SigningCredentials},
+};
+use engine::{Engine, Permit, Receipt, Settled};
+use http_body_util::{BodyExt as _, Full, Limited, combinators::BoxBody};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use model::{Digest, Outcome, Request, Timestamp};
+
+/// How long the upstream may take to begin its answer.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// An answer to anything but a plain read is buffered for the record; longer ones end the wait as unknown.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// The real credentials, as the server was given them.
+#[derive(Clone)]
+pub struct Credentials {
+    pub access_key: String,
+    pub secret: String,
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(redacted)")
+    }
+}
+
+/// Where requests go: the real cloud, or another address for everything (an emulator).
+pub struct Upstream {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    credentials: Credentials,
+    /// `http://host:port`, without a path; `None` is the real cloud.
+    base: Option<http::Uri>,
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Upstream({:?})", self.base)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    #[error("`{0}` is no upstream: expected http://HOST:PORT or https://HOST[:PORT] without a path")]
+    Address(String),
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    #[error("the upstream did not say which account these credentials belong to: {0}")]
+    Identity(String),
+}
+
+/// What a classified request needs to find its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    pub(crate) signing_name: String,
+    pub(crate) endpoint_prefix: String,
+    pub(crate) host_prefix: Option<String>,
+    pub(crate) region: String,
+    pub(crate) partition: String,
+}
+
+/// The upstream's answer.
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: BoxBody<Bytes, hyper::Error>,
+}
+
+impl Upstream {
+    /// # Errors
+    /// [`UpstreamError::Address`] for anything but a bare `http` or `https` authority.
+    pub fn new(base: Option<&str>, credentials: Credentials) -> Result<Self, UpstreamError> {
+        let base = base.map(parse_base).transpose()?;
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(provider)
+            .map_err(|err| UpstreamError::Tls(err.to_string()))?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        // A connection taken from a pool can die under a request, and then nobody knows whether it arrived: writes
+        // use a fresh one (`Connection: close` is set per request), reads may share.
+        let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(connector);
+        Ok(Self { client, credentials, base })
+    }
+
+    /// Redeems the permit: signs and sends its request, once.
+    pub(crate) async fn send(&self, engine: &Engine, permit: Permit, route: &Route) -> (Receipt, Result<Answered, Settled>) {
+        let fresh_connection = permit.change().is_some();
+        let (request, receipt) = permit.redeem();
+        let result = self.transmit(engine, request, route, fresh_connection).await;
+        (receipt, result)
+    }
+
+    async fn transmit(
+        &self,
+        engine: &Engine,
+        mut request: Request,
+        route: &Route,
+        fresh_connection: bool,
+    ) -> Result<Answered, Settled> {
+        let not_sent = |why: String| Settled::NotSent(why);
+        let now = engine.now().map_err(|fault| not_sent(fault.to_string()))?;
+        sigv4::take_off_presigned(&mut request);
+        request.headers.retain(|(name, _)| travels(name));
+        let (scheme, authority, signing_region) = self.address(route).map_err(not_sent)?;
+        request.headers.push(("host".to_owned(), authority.clone()));
+        let credentials = SigningCredentials {
+            access_key: self.credentials.access_key.clone(),
+            secret: self.credentials.secret.clone(),
+            session_token: self.credentials.session_token.clone(),
+        };
+        sigv4::sign(&mut request, &credentials, &route.signing_name, &signing_region, now)
+            .map_err(|err| not_sent(err.to_string()))?;
+
+        let target = if request.query.is_empty() {
+            format!("{scheme}://{authority}{}", request.path)
+        } else {
+            format!("{scheme}://{authority}{}?{}", request.path, request.query)
+        };
+        let mut builder = hyper::Request::builder().method(request.method.as_str()).uri(target);
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        if fresh_connection {
+            builder = builder.header("connection", "close");
+        }
+        let outgoing = builder.body(Full::new(Bytes::from(request.body))).map_err(|err| not_sent(err.to_string()))?;
+        let answer = match tokio::time::timeout(PATIENCE, self.client.request(outgoing)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(err)) if err.is_connect() => return Err(not_sent(chain(&err))),
+            Ok(Err(err)) => return Err(Settled::Unknown(chain(&err))),
+            Err(_) => return Err(Settled::Unknown(format!("no answer within {} s", PATIENCE.as_secs()))),
+        };
+        Ok(understood(engine, answer))
+    }
+
+    fn address(&self, route: &Route) -> Result<(String, String, String), String> {
+        match &self.base {
+            Some(base) => {
+                let authority = base.authority().map(ToString::to_string).unwrap_or_default();
+                Ok((base.scheme_str().unwrap_or("http").to_owned(), authority, route.region.clone()))
+            }
+            None => {
+                let to = endpoint::host(
+                    &route.endpoint_prefix,
+                    &route.region,
+                    &route.partition,
+                    route.host_prefix.as_deref(),
+                )
+                .map_err(|err| err.to_string())?;
+                Ok(("https".to_owned(), to.host, to.signing_region))
+            }
+        }
+    }
+}
+
+/// Reads an answer to its end for the record, within bounds.
+pub(crate) async fn whole(answered: Answered) -> Result<(Outcome, Vec<u8>), Settled> {
+    let limited = Limited::new(answered.body, MAX_ANSWER);
+    let body = match limited.collect().await {
+        Ok(body) => body.to_bytes().to_vec(),
+        Err(err) => return Err(Settled::Unknown(format!("its answer broke off: {err}"))),
+    };
+    let text = (body.len() <= Outcome::MAX_BODY).then(|| String::from_utf8(body.clone()).ok()).flatten();
+    let outcome = Outcome {
+        // The engine writes the time at which it is recorded.
+        at: Timestamp::from_millis(0),
+        status: answered.status,
+        headers: answered.headers,
+        body: text,
+        body_digest: Digest::of(&body),
+    };
+    Ok((outcome, body))
+}
+
+fn understood(engine: &Engine, answer: hyper::Response<Incoming>) -> Answered {
+    let (parts, body) = answer.into_parts();
+    let headers: Vec<(String, String)> = parts
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .filter(|(name, _)| returns(name))
+        .collect();
+    if let Some(date) = headers.iter().find(|(name, _)| name == "date").and_then(|(_, value)| http_date(value)) {
+        engine.upstream_says(date);
+    }
+    Answered { status: parts.status.as_u16(), headers, body: body.boxed() }
+}
+
+fn http_date(value: &str) -> Option<Timestamp> {
+    let since = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
+}
+
+fn parse_base(text: &str) -> Result<http::Uri, UpstreamError> {
+    let wrong = || UpstreamError::Address(model::sanitize(text, 200));
+    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
+    let bare = matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.authority().is_some_and(|it| !it.as_str().contains('@'))
+        && matches!(uri.path(), "" | "/")
+        && uri.query().is_none();
+    if bare { Ok(uri) } else { Err(wrong()) }
+}
+
+/// Headers of the agent's request that are part of what it asks; all others are of its own connection or signature.
+fn travels(name: &str) -> bool {
+    let own = matches!(
+        name,
+        "host"
+            | "authorization"
+            | "x-amz-security-token"
+            | "x-amz-date"
+            | "date"
+            | "expect"
+            | "content-length"
+            | "accept-encoding"
+            | "forwarded"
+            | "via"
+    );
+    !own && !is_hop_by_hop(name) && !name.starts_with("x-forwarded-")
+}
+
+fn returns(name: &str) -> bool {
+    name != "content-length" && !is_hop_by_hop(name)
+}
+
+/// RFC 9110 §7.6.1.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+fn chain(err: &dyn std::error::Error) -> String {
+    let mut text = err.to_string();
+    let mut source = err.source();
+    while let Some(err) = source {
+        text.push_str(": ");
+        text.push_str(&err.to_string());
+        source = err.source();
+    }
+    text
+}

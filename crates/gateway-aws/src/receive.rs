@@ -1,0 +1,120 @@
+//! From bytes on a connection to an authenticated, plain request; everything is bounded before it is parsed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use classify_aws::{
+    answer::Refusal,
+    payload,
+    sigv4::{self, AuthError, Verified},
+};
+use engine::Engine;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::{body::Incoming, http::request::Parts};
+use model::{Request, Session, Timestamp};
+
+const MAX_HEADERS: usize = 100;
+const MAX_TARGET: usize = 32 * 1024;
+
+/// A request that a live session signed.
+pub(crate) struct Received {
+    pub(crate) request: Request,
+    pub(crate) session: Arc<Session>,
+    pub(crate) verified: Verified,
+}
+
+/// Why it was not taken in. `scope` helps to answer in the client's own protocol.
+pub(crate) struct NotReceived {
+    pub(crate) refusal: Refusal,
+    pub(crate) message: String,
+    /// Somebody without a valid signature: counted, not recorded one by one.
+    pub(crate) unauthenticated: bool,
+}
+
+impl NotReceived {
+    fn new(refusal: Refusal, message: impl Into<String>) -> Self {
+        Self { refusal, message: message.into(), unauthenticated: false }
+    }
+
+    fn stranger(refusal: Refusal, message: impl Into<String>) -> Self {
+        Self { refusal, message: message.into(), unauthenticated: true }
+    }
+}
+
+/// The head of a request as we keep it; `None` where a part of it cannot be kept byte for byte.
+pub(crate) fn head(parts: &Parts) -> Result<Request, NotReceived> {
+    let target = parts.uri.path_and_query();
+    let (path, query) = target.map_or(("/", ""), |it| (it.path(), it.query().unwrap_or_default()));
+    if path.len() + query.len() > MAX_TARGET || parts.headers.len() > MAX_HEADERS {
+        let message = format!("Countersign denies this (CS108): more than {MAX_TARGET} bytes of address or {MAX_HEADERS} headers.");
+        return Err(NotReceived::stranger(Refusal::TooLarge, message));
+    }
+    let mut headers = Vec::with_capacity(parts.headers.len());
+    for (name, value) in &parts.headers {
+        let Ok(value) = std::str::from_utf8(value.as_bytes()) else {
+            let message = format!("Countersign denies this (CS107): header {name} is no UTF-8.");
+            return Err(NotReceived::stranger(Refusal::Denied, message));
+        };
+        headers.push((name.as_str().to_owned(), value.to_owned()));
+    }
+    Ok(Request {
+        method: parts.method.as_str().to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers,
+        body: Vec::new(),
+    })
+}
+
+/// Reads, verifies and unframes. The order is: who (by table lookup), how much (bounded), then cryptography.
+pub(crate) async fn receive(
+    engine: &Engine,
+    mut request: Request,
+    body: Incoming,
+    now: Timestamp,
+) -> Result<Received, NotReceived> {
+    let presented = sigv4::present(&request).map_err(|err| NotReceived::stranger(err.refusal(), says(&err)))?;
+    let Some((session, secret)) = engine.session_of(presented.access_key()) else {
+        return Err(NotReceived::stranger(
+            Refusal::UnknownKey,
+            "Countersign: this access key is none of ours. Get virtual credentials with: countersign session new",
+        ));
+    };
+    let bundle = engine.bundle();
+    let limits = bundle.limits();
+    let limit = usize::try_from(limits.max_body_bytes).unwrap_or(usize::MAX);
+    request.body = bounded(body, limit).await?.to_vec();
+    let verified = sigv4::verify(&request, &presented, secret.expose(), now, limits.clock_skew_s)
+        .map_err(|err| NotReceived::stranger(err.refusal(), says(&err)))?;
+    if let Some(why) = session.closed(now) {
+        return Err(NotReceived::new(
+            Refusal::Expired,
+            format!(
+                "Countersign: session {} is {why}. Ask {} for a new one (countersign session new).",
+                session.id, session.chain.operator
+            ),
+        ));
+    }
+    sigv4::strip_unsigned(&mut request, &verified);
+    payload::unframe(&mut request, &verified.payload, limit)
+        .map_err(|err| NotReceived::new(Refusal::Denied, format!("Countersign denies this (CS107): {err}.")))?;
+    Ok(Received { request, session, verified })
+}
+
+async fn bounded(body: Incoming, limit: usize) -> Result<Bytes, NotReceived> {
+    match Limited::new(body, limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(err) if err.is::<LengthLimitError>() => Err(NotReceived::stranger(
+            Refusal::TooLarge,
+            format!("Countersign denies this (CS108): its body is larger than {limit} bytes. Nothing was done."),
+        )),
+        Err(err) => Err(NotReceived::stranger(
+            Refusal::Denied,
+            format!("Countersign denies this (CS107): its body broke off: {err}."),
+        )),
+    }
+}
+
+fn says(err: &AuthError) -> String {
+    format!("Countersign: {err}.")
+}

@@ -1,0 +1,207 @@
+//! One request from its first byte to its last: received, classified, admitted, forwarded, recorded, answered.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use classify_aws::answer::{self, Answer, Refusal, Shape};
+use engine::{Admitted, Asked, Engine, Permit, Purpose, RefusalKind, Settled};
+use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
+use hyper::{body::Incoming, http::request::Parts};
+use model::{ChangeId, Outcome, Request};
+
+use crate::{
+    Gateway,
+    collect::{Gatherer, route, understand},
+    forward::{Answered, Route, whole},
+    receive::{self, NotReceived, Received},
+};
+
+pub(crate) type Reply = hyper::Response<BoxBody<Bytes, hyper::Error>>;
+
+impl Gateway {
+    pub(crate) async fn serve(self: Arc<Self>, parts: Parts, body: Incoming, source: String) -> Reply {
+        let method = parts.method.as_str().to_owned();
+        let head = match receive::head(&parts) {
+            Ok(head) => head,
+            Err(refused) => return self.not_received(Shape::RestJson, refused, &method, &source).await,
+        };
+        let shape = guess(&head);
+        if self.engine.is_flooding(&source) {
+            let message = "Countersign: too many requests from here that no session signed; wait a minute.";
+            return refuse(shape, Refusal::Throttled, message, None, &method);
+        }
+        let now = match self.engine.now() {
+            Ok(now) => now,
+            Err(fault) => {
+                let message = format!("Countersign denies this ({}): {fault}. Nothing was done.", fault.code());
+                return refuse(shape, Refusal::Fault, &message, None, &method);
+            }
+        };
+        match receive::receive(&self.engine, head, body, now).await {
+            Ok(received) => self.handle(received, &method).await,
+            Err(refused) => self.not_received(shape, refused, &method, &source).await,
+        }
+    }
+
+    async fn handle(&self, received: Received, method: &str) -> Reply {
+        let Received { request, session, verified } = received;
+        let classified = match understand(&self.engine, request, &verified.service, &verified.region, self.target()) {
+            Ok(classified) => classified,
+            Err((err, why)) => {
+                let what = err.operation.as_ref().map_or_else(|| verified.service.clone(), ToString::to_string);
+                self.engine.note_unjudged(&session, &format!("denied {what} ({})", err.fault.code()));
+                let kind = match err.fault {
+                    model::Fault::UnknownOperation(_) => Refusal::Unknown,
+                    model::Fault::Oversized(_) => Refusal::TooLarge,
+                    _ => Refusal::Denied,
+                };
+                let message = format!("Countersign denies this ({}): {why} Nothing was done.", err.fault.code());
+                return refuse(err.shape, kind, &message, None, method);
+            }
+        };
+        let shape = classified.shape;
+        let route = route(&classified, &verified.region, self.target());
+        let gatherer = Gatherer { gateway: self, params: classified.params };
+        let asked =
+            Asked { session, action: classified.action, signature: verified.signature, purpose: Purpose::Agent };
+        match self.engine.admit(asked, &gatherer).await {
+            Admitted::Permit(permit) if permit.change().is_none() => self.stream(permit, &route, shape, method).await,
+            Admitted::Permit(permit) => {
+                let change = permit.change();
+                match carry_out(self, &self.engine, permit, &route).await {
+                    Ok((outcome, body)) => reply(outcome.status, &outcome.headers, change, body),
+                    Err(why) => {
+                        let message = format!("Countersign forwarded this, and the outcome is not known: {why}.");
+                        refuse(shape, Refusal::Fault, &message, change, method)
+                    }
+                }
+            }
+            Admitted::Recorded { change, outcome } => {
+                let body = outcome.body.clone().unwrap_or_default().into_bytes();
+                reply(outcome.status, &outcome.headers, Some(change), body)
+            }
+            Admitted::Refused(refusal) => {
+                let kind = match refusal.kind {
+                    RefusalKind::Held => Refusal::Held,
+                    RefusalKind::Denied => Refusal::Denied,
+                    RefusalKind::SessionClosed => Refusal::Expired,
+                    RefusalKind::Replayed => Refusal::Replayed,
+                    RefusalKind::InFlight => Refusal::Throttled,
+                    RefusalKind::Fault => Refusal::Fault,
+                };
+                refuse(shape, kind, &refusal.message, refusal.change, method)
+            }
+        }
+    }
+
+    /// A plain read: its answer passes through as it comes.
+    async fn stream(&self, permit: Permit, route: &Route, shape: Shape, method: &str) -> Reply {
+        let (receipt, result) = self.upstream.send(&self.engine, permit, route).await;
+        // A plain read leaves nothing to settle.
+        drop(receipt);
+        match result {
+            Ok(Answered { status, headers, body }) => {
+                let mut builder = hyper::Response::builder().status(status);
+                for (name, value) in &headers {
+                    builder = builder.header(name, value);
+                }
+                builder.body(body).unwrap_or_else(|_| broken())
+            }
+            Err(settled) => {
+                let message = format!("Countersign (CS109): the upstream cannot be reached: {}.", why(&settled));
+                refuse(shape, Refusal::Fault, &message, None, method)
+            }
+        }
+    }
+
+    async fn not_received(&self, shape: Shape, refused: NotReceived, method: &str, source: &str) -> Reply {
+        if refused.unauthenticated {
+            self.engine.authentication_failed(source).await;
+        }
+        refuse(shape, refused.refusal, &refused.message, None, method)
+    }
+}
+
+/// Redeems a permit and puts the outcome on record before anyone learns of it.
+pub(crate) async fn carry_out(
+    gateway: &Gateway,
+    engine: &Engine,
+    permit: Permit,
+    route: &Route,
+) -> Result<(Outcome, Vec<u8>), String> {
+    let (receipt, result) = gateway.upstream.send(engine, permit, route).await;
+    engine::crash::point("after-forward");
+    let result = match result {
+        Ok(answered) => whole(answered).await,
+        Err(settled) => Err(settled),
+    };
+    let (settled, answer) = match result {
+        Ok((outcome, body)) => (Settled::Answered(outcome.clone()), Ok((outcome, body))),
+        Err(settled) => {
+            let why = why(&settled);
+            (settled, Err(why))
+        }
+    };
+    if let Err(fault) = engine.finish(receipt, settled).await {
+        tracing::error!(%fault, "an outcome could not be recorded; it will be read back");
+    }
+    answer
+}
+
+fn why(settled: &Settled) -> String {
+    match settled {
+        Settled::Answered(outcome) => format!("it answered {}", outcome.status),
+        Settled::NotSent(why) => format!("nothing was sent: {why}"),
+        Settled::Unknown(why) => why.clone(),
+    }
+}
+
+/// The protocol of a request that was not classified, by what it looks like: only for wording an error.
+fn guess(request: &Request) -> Shape {
+    let scope = request.header("authorization").unwrap_or_default();
+    let content_type = request.header("content-type").unwrap_or_default();
+    if request.header("smithy-protocol").is_some() {
+        Shape::Cbor
+    } else if request.header("x-amz-target").is_some() {
+        let version = if content_type.ends_with("1.0") { answer::JsonVersion::V1_0 } else { answer::JsonVersion::V1_1 };
+        Shape::Json { version }
+    } else if scope.contains("/s3/aws4_request") {
+        Shape::S3
+    } else if scope.contains("/ec2/aws4_request") {
+        Shape::Ec2
+    } else if content_type.starts_with("application/x-www-form-urlencoded") {
+        Shape::Query
+    } else if scope.contains("/route53/") || scope.contains("/cloudfront/") {
+        Shape::RestXml
+    } else {
+        Shape::RestJson
+    }
+}
+
+fn refuse(shape: Shape, kind: Refusal, message: &str, change: Option<ChangeId>, method: &str) -> Reply {
+    let id = change.map_or_else(|| "countersign".to_owned(), |it| it.to_string());
+    let Answer { status, headers, body } = answer::refuse_as(shape, kind, message, &id, method);
+    let headers: Vec<(String, String)> = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    reply(status, &headers, change, body)
+}
+
+fn reply(status: u16, headers: &[(String, String)], change: Option<ChangeId>, body: Vec<u8>) -> Reply {
+    let mut builder = hyper::Response::builder().status(status);
+    for (name, value) in headers {
+        builder = builder.header(name, value);
+    }
+    if let Some(change) = change {
+        builder = builder.header("x-countersign-change", change.to_string());
+    }
+    builder.body(full(body)).unwrap_or_else(|_| broken())
+}
+
+fn broken() -> Reply {
+    let mut reply = hyper::Response::new(full(Vec::new()));
+    *reply.status_mut() = hyper::StatusCode::FORBIDDEN;
+    reply
+}
+
+fn full(body: Vec<u8>) -> BoxBody<Bytes, hyper::Error> {
+    Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed()
+}
