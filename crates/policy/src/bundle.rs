@@ -45,6 +45,8 @@ const MAX_FILES: usize = 1_000;
 const MAX_FILE: usize = 256 * 1024;
 /// A request with more targets than this is too large to judge; it is refused, not judged in part.
 const MAX_RESOURCES: usize = 1_000;
+/// Longer than any name a protocol allows.
+const MAX_NAME: usize = 4_096;
 
 impl Bundle {
     /// Reads, checks and compiles; then runs every example. Any problem refuses the whole.
@@ -127,6 +129,11 @@ impl Bundle {
             let detail =
                 format!("{} targets; at most {MAX_RESOURCES} are judged at once", ask.resources.len());
             return Verdict::fault(Fault::Oversized(detail));
+        }
+        if ask.resources.iter().any(|resource| resource.name.len() > MAX_NAME) {
+            return Verdict::fault(Fault::Oversized(format!(
+                "a target's name is longer than {MAX_NAME} bytes"
+            )));
         }
         if !ask.in_scope {
             return out_of_scope();

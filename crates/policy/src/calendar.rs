@@ -173,7 +173,11 @@ pub(crate) fn short(time: Timestamp) -> String {
 
 /// A window that names no environments is for production.
 fn applies(named: &[EnvironmentName], environment: &Environment) -> bool {
-    if named.is_empty() { environment.production } else { named.contains(&environment.name) }
+    if named.is_empty() {
+        environment.production || environment.name.is_production()
+    } else {
+        named.contains(&environment.name)
+    }
 }
 
 impl Weekly {

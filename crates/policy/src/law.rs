@@ -129,7 +129,9 @@ impl Law {
     /// An error of any evaluation is the whole answer.
     pub(crate) fn ask(&self, question: &Question<'_>, context: &Context) -> Result<Answer, String> {
         let mut answer = Answer::default();
-        self.consult(question, question.agent, &self.constitution, context, &mut answer)?;
+        if !self.consult(question, question.agent, &self.constitution, context, &mut answer)? {
+            return Err("the constitution neither allows nor says why not".to_owned());
+        }
         match question.grants {
             Grants::Assumed => {}
             Grants::Enforced { agent, operator } => {
@@ -195,7 +197,8 @@ impl Law {
         Ok(())
     }
 
-    /// Adds the tripped forbids to `answer`; false where nothing was tripped and nothing permits either.
+    /// Adds the tripped forbids to `answer`; false where nothing was tripped and nothing permits either, which of a
+    /// grant means that it says nothing of the kind, and of the constitution cannot be.
     fn consult(
         &self,
         question: &Question<'_>,

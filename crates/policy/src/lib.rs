@@ -4,6 +4,14 @@
 //! compiles them; [`Bundle::decide`] turns an [`Ask`], facts established by the engine, into a verdict. [`starter`]
 //! writes the bundle that `init` puts down.
 //!
+//! A hold's requirement is found by evaluating the enforced text under what could still be had (people of the roster,
+//! evidence, the next open hour) and lowering each part while it still suffices. `@absolute` is the one annotation with
+//! an effect, and only towards no: a rule so marked that is tripped now is not searched around, so "not in peak hours"
+//! is a denial that says when to come back, not a hold.
+//!
+//! Unknown is dangerous: an unknown account is production, a target that nobody named may be a database and a backup, a
+//! kind in no table may hold data, no calendar is peak and frozen.
+//!
 //! What is *absent*: no files, clock, network or randomness; no classification (effects are given), no counting of
 //! people (tallies are given), no risk. Allowed means: {permit all} ∪ constitution, the agent's grant and the
 //! operator's grant each allow, and nothing erred. Every other outcome of any step is a denial or a hold.

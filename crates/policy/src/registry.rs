@@ -91,7 +91,7 @@ impl FromStr for Key {
 pub(crate) struct Places {
     by_account: BTreeMap<Account, Environment>,
     pub(crate) names: BTreeMap<EnvironmentName, bool>,
-    /// Bare identifiers of the roles that Countersign itself acts with.
+    /// Last segments of the names of the roles that Countersign itself acts with.
     own: BTreeSet<String>,
 }
 
@@ -102,7 +102,11 @@ impl Places {
 
     /// Whether `resource` is a right of our own: what the agent acts with.
     pub(crate) fn is_own(&self, resource: &Resource) -> bool {
-        !self.own.is_empty() && self.own.contains(&bare(resource))
+        let could_be = || {
+            let lineage = kinds::lineage(resource.kind.as_str());
+            ["identity", "unknown", "unlisted"].iter().any(|kind| lineage.contains(kind))
+        };
+        !self.own.is_empty() && self.own.contains(last_segment(&resource.name)) && could_be()
     }
 }
 
@@ -111,6 +115,11 @@ pub(crate) fn bare(resource: &Resource) -> String {
     let key = resource.key();
     let prefix = resource.service.len() + resource.kind.as_str().len() + 2;
     key.get(prefix..).unwrap_or(&key).to_owned()
+}
+
+/// What a role is called however it is written: as an ARN, with its path, or bare.
+fn last_segment(name: &str) -> &str {
+    name.rsplit(['/', ':']).next().unwrap_or(name)
 }
 
 pub(crate) fn read_places(root: &Section<'_>) -> Places {
@@ -132,8 +141,7 @@ pub(crate) fn read_places(root: &Section<'_>) -> Places {
             }
         }
         for role in section.list::<String>("own_roles") {
-            let resource = Resource { service: String::new(), kind: Kind::known("role"), name: role };
-            places.own.insert(bare(&resource));
+            places.own.insert(last_segment(&role).to_owned());
         }
         section.finish();
         places.names.insert(name, production);

@@ -472,8 +472,10 @@ fn our_own_roles_are_out_of_reach() {
     let bundle = Bundle::load(&files).unwrap();
     for (name, expected) in [
         ("arn:aws:iam::111122223333:role/countersign", "deny"),
+        ("arn:aws:iam::111122223333:role/with/a/path/countersign", "deny"),
         ("countersign", "deny"),
         ("arn:aws:iam::111122223333:role/shop", "allow"),
+        ("arn:aws:iam::111122223333:role/countersign-not", "allow"),
     ] {
         let mut world = World::new(Effect::Privilege, "role", "production");
         world.approvals = tally(3);
@@ -637,6 +639,45 @@ fn the_least_that_suffices() {
 }
 
 #[test]
+fn a_freeze_is_waited_for_if_a_hold_lasts_that_long() {
+    let frozen = |from: &str, to: &str| {
+        let mut files = files(Profile::Lab);
+        let calendar = format!(
+            "timezone = \"UTC\"\npeak = []\n[[freeze]]\nfrom = \"{from}\"\nto = \"{to}\"\nreason = \"year's end\"\n"
+        );
+        files.insert("calendar.toml".into(), calendar.into_bytes());
+        Bundle::load(&files).unwrap_or_else(|err| panic!("{err}"))
+    };
+    let short = frozen("2026-11-20", "2026-11-21");
+    let long = frozen("2026-11-20", "2026-12-24");
+    let told =
+        |bundle: &Bundle, effect| told(&bundle.decide(&World::new(effect, "stack", "production").ask()));
+    expect![[r#"
+        hold: window from 2026-11-22 00:00 UTC (frozen until 2026-11-22 00:00 UTC: year's end)
+          nothing-in-a-freeze (constitution/nothing-in-a-freeze.cedar:1)
+          instead: prepare it now, and run it when the freeze is over"#]].assert_eq(&told(&short, Effect::Write));
+    expect![[r#"
+        hold: 2 other people; window from 2026-11-22 00:00 UTC (frozen until 2026-11-22 00:00 UTC: year's end)
+          nothing-in-a-freeze (constitution/nothing-in-a-freeze.cedar:1)
+          two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+          instead: change it in place, in a way that can be undone (for a stack: update it through a change set)
+          instead: prepare it now, and run it when the freeze is over"#]].assert_eq(&told(&short, Effect::Destroy));
+    expect![[r#"
+        deny
+          nothing-in-a-freeze (constitution/nothing-in-a-freeze.cedar:1)
+          instead: ask again from 2026-12-25 00:00 UTC on, when it is allowed
+          instead: prepare it now, and run it when the freeze is over"#]].assert_eq(&told(&long, Effect::Write));
+    expect![[r#"
+        deny
+          nothing-in-a-freeze (constitution/nothing-in-a-freeze.cedar:1)
+          two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
+          instead: ask again from 2026-12-25 00:00 UTC on, when it needs 2 other people
+          instead: change it in place, in a way that can be undone (for a stack: update it through a change set)
+          instead: prepare it now, and run it when the freeze is over"#]].assert_eq(&told(&long, Effect::Destroy));
+    expect!["allow"].assert_eq(&told(&long, Effect::Read));
+}
+
+#[test]
 fn too_many_targets_are_not_judged_in_part() {
     let mut world = World::new(Effect::Read, "object", "staging");
     world.resources = (0..1001)
@@ -648,6 +689,9 @@ fn too_many_targets_are_not_judged_in_part() {
         .collect();
     expect!["deny: CS108 the request is too large to judge: 1001 targets; at most 1000 are judged at once"]
         .assert_eq(&told(&bundle(Profile::Lab).decide(&world.ask())));
+    world.resources.truncate(1);
+    world.resources[0].name = "x".repeat(4097);
+    expect!["deny: CS108 the request is too large to judge: a target's name is longer than 4096 bytes"].assert_eq(&told(&bundle(Profile::Lab).decide(&world.ask())));
 }
 
 #[test]
