@@ -84,30 +84,41 @@ pub struct FileProblem {
     pub message: String,
 }
 
-/// Retries while a running server moves the log on.
+/// Reads again where there are entries that no checkpoint covers: a running server may be about to sign them.
 const ATTEMPTS: usize = 8;
 /// `x018/x446/…/615`: what a `u64` can name.
 const MAX_DEPTH: usize = 7;
 
-/// Reads the log in `log_dir`; fails only where that is no folder. On a running server the newest entries may be read
-/// before their checkpoint: the auditor then sees entries beyond it, and reading again settles it.
+/// Reads the log in `log_dir`; fails only where that is no folder.
+///
+/// On a running server the log grows meanwhile. What was written after the checkpoint was read is left out; but an
+/// append that is between writing and signing looks like entries signed by nobody: who finds such waits a moment and
+/// reads again.
 pub fn read_log(log_dir: &Path) -> io::Result<LogFiles> {
     fs::read_dir(log_dir)?;
     let files = Files::new(log_dir, Path::new(""));
-    let mut log = read_once(&files);
+    let mut read = read_once(&files);
     for _ in 1..ATTEMPTS {
-        let again = read_checkpoint(&files);
-        if again == (log.checkpoint_note.clone(), None) || log.checkpoint_note.is_empty() {
-            break;
+        match read {
+            Read::Settled(log) => return Ok(log),
+            Read::Ahead(_) => read = read_once(&files),
         }
-        log = read_once(&files);
     }
-    Ok(log)
+    match read {
+        Read::Settled(log) | Read::Ahead(log) => Ok(log),
+    }
 }
 
-fn read_once(files: &Files) -> LogFiles {
+enum Read {
+    Settled(LogFiles),
+    /// There are entries beyond the checkpoint, which has not moved.
+    Ahead(LogFiles),
+}
+
+fn read_once(files: &Files) -> Read {
     let mut log = LogFiles::default();
     let (note, problem) = read_checkpoint(files);
+    let covered = claimed_size(&note);
     log.checkpoint_note = note;
     log.problems.extend(problem);
     match RealDisk.read(&files.genesis(), MAX_GENESIS) {
@@ -115,8 +126,9 @@ fn read_once(files: &Files) -> LogFiles {
         Err(err) => log.problems.push(problem_at("genesis.json", err.to_string())),
     }
     let numbers = bundle_numbers(files, &mut log.problems);
-    let mut expected = 0;
+    let (mut expected, mut tail) = (0, None);
     for number in &numbers {
+        log.problems.extend(tail.take());
         if *number > expected {
             let missing = if *number - expected == 1 {
                 format!("bundle {expected} is missing: 256 entries")
@@ -125,26 +137,39 @@ fn read_once(files: &Files) -> LogFiles {
             };
             log.problems.push(problem_at(&bundle::entry_path(expected), missing));
         }
-        expected = *number + 1;
-        read_bundle(files, *number, numbers.last() == Some(number), &mut log);
+        expected = number.saturating_add(1);
+        tail = read_bundle(files, *number, numbers.last() == Some(number), &mut log.entries);
     }
-    log
+    let covered = covered.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
+    let ahead = log.entries.len() > covered || (log.entries.len() == covered && tail.is_some());
+    if ahead && read_checkpoint(files).0 != log.checkpoint_note {
+        log.entries.truncate(covered);
+        return Read::Settled(log);
+    }
+    log.problems.extend(tail);
+    if ahead { Read::Ahead(log) } else { Read::Settled(log) }
 }
 
-fn read_bundle(files: &Files, number: u64, last: bool, log: &mut LogFiles) {
+/// The size a checkpoint claims; whether it is signed is for the auditor.
+fn claimed_size(note: &[u8]) -> Option<u64> {
+    std::str::from_utf8(note).ok()?.lines().nth(1)?.parse().ok()
+}
+
+/// Adds the bundle's entries; what is wrong with it.
+fn read_bundle(files: &Files, number: u64, last: bool, entries: &mut Vec<Vec<u8>>) -> Option<FileProblem> {
     let name = bundle::entry_path(number);
     let bytes = match RealDisk.read(&files.bundle(number), MAX_BUNDLE) {
         Ok(bytes) => bytes,
-        Err(err) => return log.problems.push(problem_at(&name, err.to_string())),
+        Err(err) => return Some(problem_at(&name, err.to_string())),
     };
     let whole = bundle::whole_entries(&bytes, bundle::WIDTH);
-    log.entries.extend(whole.entries.iter().map(|entry| entry.to_vec()));
+    entries.extend(whole.entries.iter().map(|entry| entry.to_vec()));
     if let Err(err) = bundle::decode(&bytes) {
-        log.problems.push(problem_at(&name, err.to_string()));
-    } else if !last && (whole.entries.len() as u64) < bundle::WIDTH {
-        let message = format!("has {} entries, but is not the last bundle", whole.entries.len());
-        log.problems.push(problem_at(&name, message));
+        return Some(problem_at(&name, err.to_string()));
     }
+    let short = !last && (whole.entries.len() as u64) < bundle::WIDTH;
+    let message = || format!("has {} entries, but is not the last bundle", whole.entries.len());
+    short.then(|| problem_at(&name, message()))
 }
 
 fn read_checkpoint(files: &Files) -> (Vec<u8>, Option<FileProblem>) {

@@ -48,6 +48,31 @@ fn indices_are_contiguous_and_every_checkpoint_is_proved() {
     assert_eq!(ledger.genesis(), &genesis());
 }
 
+/// What is read while the log grows is a log: its entries begin with those that its checkpoint covers.
+#[test]
+fn a_growing_log_can_be_read() {
+    let place = Place::new();
+    let mut ledger = place.create();
+    ledger.append(&batch("first", 1)).unwrap();
+    let writer = std::thread::spawn(move || {
+        for nth in 0..40 {
+            ledger.append(&batch(&nth.to_string(), 20)).unwrap();
+        }
+    });
+    let mut reads = 0;
+    while !writer.is_finished() || reads == 0 {
+        let log = read_log(&place.log()).unwrap();
+        let note = String::from_utf8(log.checkpoint_note).unwrap();
+        let signed = open_checkpoint(&note, &key().verifier()).unwrap();
+        let leaves: Vec<_> = log.entries.iter().map(|entry| leaf_hash(entry)).collect();
+        assert_eq!(tlog::root_of(&leaves[..signed.size as usize]), signed.root);
+        reads += 1;
+    }
+    writer.join().unwrap();
+    let log = read_log(&place.log()).unwrap();
+    assert_eq!((log.entries.len(), log.problems), (801, Vec::new()));
+}
+
 #[test]
 fn an_entry_too_long_is_refused_before_anything_is_written() {
     let place = Place::new();
