@@ -2,15 +2,17 @@
 //! Cedar, which knows neither time zones nor "now"; rules read only the two facts. No calendar, or one that cannot be
 //! evaluated, means peak and frozen.
 
-use std::{fmt, str::FromStr};
+mod civil;
+
+use std::fmt;
 
 use jiff::{
     Zoned,
-    civil::{Date, DateTime, Time},
     tz::{TimeZone, TimeZoneDatabase},
 };
 use model::{Environment, EnvironmentName, Timestamp};
 
+use self::civil::{Days, Minute, Moment};
 use crate::reader::Section;
 
 /// What rules may know of the hour, and what people are told of it.
@@ -148,7 +150,7 @@ impl Calendar {
         let today = self.local(after)?.date();
         let mut minutes: Vec<Minute> =
             self.peak.iter().chain(&self.maintenance).flat_map(|window| [window.from, window.to]).collect();
-        minutes.push(Minute(0));
+        minutes.push(Minute::MIDNIGHT);
         [Some(today), today.tomorrow().ok(), today.tomorrow().ok().and_then(|day| day.tomorrow().ok())]
             .into_iter()
             .flatten()
@@ -184,7 +186,7 @@ impl Weekly {
     fn contains(&self, local: &Zoned) -> bool {
         let minute = i32::from(local.hour()) * 60 + i32::from(local.minute());
         let today = usize::from(local.weekday().to_monday_zero_offset().unsigned_abs());
-        let (from, to) = (i32::from(self.from.0), i32::from(self.to.0));
+        let (from, to) = (i32::from(self.from.count()), i32::from(self.to.count()));
         if from < to {
             self.days.contains(today) && (from..to).contains(&minute)
         } else {
@@ -221,11 +223,11 @@ fn read_windows(root: &Section<'_>, key: &'static str, environments: &[Environme
 }
 
 fn read_window(section: &Section<'_>, known: &[EnvironmentName]) -> Option<Weekly> {
-    let days = section.list::<Days>("days").into_iter().fold(Days(0), |all, some| Days(all.0 | some.0));
+    let days = section.list::<Days>("days").into_iter().fold(Days::NONE, Days::with);
     let (from, to) = (section.parsed::<Minute>("from"), section.parsed::<Minute>("to"));
     let environments = read_environments(section, known);
     section.finish();
-    if days.0 == 0 {
+    if days == Days::NONE {
         section.missing("days", "for example days = [\"mon-fri\"]");
     }
     for (key, value) in [("from", from), ("to", to)] {
@@ -234,7 +236,7 @@ fn read_window(section: &Section<'_>, known: &[EnvironmentName]) -> Option<Weekl
         }
     }
     let (from, to) = (from?, to?);
-    if from.0 == to.0 {
+    if from == to {
         section.wrong(
             "to",
             format!("a window from {from} to {to} is empty"),
@@ -242,7 +244,7 @@ fn read_window(section: &Section<'_>, known: &[EnvironmentName]) -> Option<Weekl
         );
         return None;
     }
-    (days.0 != 0).then_some(Weekly { days, from, to, environments })
+    (days != Days::NONE).then_some(Weekly { days, from, to, environments })
 }
 
 fn read_freeze(section: &Section<'_>, zone: &TimeZone, known: &[EnvironmentName]) -> Option<Freeze> {
@@ -281,137 +283,6 @@ fn read_environments(section: &Section<'_>, known: &[EnvironmentName]) -> Vec<En
         }
     }
     named
-}
-
-/// Bit 0 is Monday.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Days(u8);
-
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-impl Days {
-    /// `day` counts from Monday and may run past Sunday.
-    const fn contains(self, day: usize) -> bool {
-        self.0 & (1 << (day % 7)) != 0
-    }
-}
-
-impl FromStr for Days {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let index = |name: &str| DAYS.iter().position(|day| *day == name);
-        let fail =
-            || format!("`{text}` is no day: mon, tue, wed, thu, fri, sat, sun, or a range like mon-fri");
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let (first, last) = (index(first).ok_or_else(fail)?, index(last).ok_or_else(fail)?);
-        let last = if last < first { last + 7 } else { last };
-        Ok(Self((first..=last).fold(0, |days, day| days | 1 << (day % 7))))
-    }
-}
-
-impl fmt::Display for Days {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all: Vec<_> = (0..7).filter(|day| self.contains(*day)).collect();
-        let run = all.windows(2).all(|pair| matches!(pair, [one, two] if one + 1 == *two));
-        match all.as_slice() {
-            [first, .., last] if run && all.len() > 2 => {
-                write!(f, "{}–{}", DAYS.get(*first).unwrap_or(&""), DAYS.get(*last).unwrap_or(&""))
-            }
-            days => f.write_str(
-                &days.iter().filter_map(|day| DAYS.get(*day).copied()).collect::<Vec<_>>().join(", "),
-            ),
-        }
-    }
-}
-
-/// Minutes since midnight, 24:00 included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Minute(u16);
-
-impl Minute {
-    fn on(self, day: Date) -> Option<DateTime> {
-        if self.0 >= 1440 {
-            return Some(day.tomorrow().ok()?.to_datetime(Time::midnight()));
-        }
-        let (hour, minute) = (i8::try_from(self.0 / 60).ok()?, i8::try_from(self.0 % 60).ok()?);
-        Some(day.to_datetime(Time::new(hour, minute, 0, 0).ok()?))
-    }
-}
-
-impl FromStr for Minute {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let fail = || format!("`{text}` is no time of day from \"00:00\" to \"24:00\"");
-        let (hour, rest) = text.split_once(':').ok_or_else(fail)?;
-        let minute = rest.strip_suffix(":00").unwrap_or(rest);
-        let part = |text: &str| {
-            (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit()))
-                .then(|| text.parse::<u16>().ok())?
-        };
-        let (hour, minute) = (part(hour).ok_or_else(fail)?, part(minute).ok_or_else(fail)?);
-        let total = hour * 60 + minute;
-        if minute < 60 && total <= 1440 { Ok(Self(total)) } else { Err(fail()) }
-    }
-}
-
-impl fmt::Display for Minute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02}:{:02}", self.0 / 60, self.0 % 60)
-    }
-}
-
-/// A day, or a day and a time, in the calendar's zone.
-#[derive(Clone, Copy, Debug)]
-enum Moment {
-    Day(Date),
-    Minute(DateTime),
-}
-
-impl Moment {
-    fn start(self, zone: &TimeZone) -> Option<Timestamp> {
-        instant(
-            match self {
-                Self::Day(day) => day.to_datetime(Time::midnight()),
-                Self::Minute(moment) => moment,
-            },
-            zone,
-        )
-    }
-
-    /// The whole of a last day.
-    fn end(self, zone: &TimeZone) -> Option<Timestamp> {
-        instant(
-            match self {
-                Self::Day(day) => day.tomorrow().ok()?.to_datetime(Time::midnight()),
-                Self::Minute(moment) => moment,
-            },
-            zone,
-        )
-    }
-}
-
-fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    let zoned = local.to_zoned(zone.clone()).ok()?;
-    Some(Timestamp::from_millis(zoned.timestamp().as_millisecond()))
-}
-
-impl FromStr for Moment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bare = text.len() == 10;
-        let fail = |_| format!("`{text}` is neither a day like 2026-12-18 nor a time like 2026-12-18T18:00");
-        if text.ends_with('Z') || text.contains('+') {
-            return Err("times are in the calendar's own zone; leave the offset out".to_owned());
-        }
-        if bare {
-            text.parse().map(Self::Day).map_err(fail)
-        } else {
-            text.parse().map(Self::Minute).map_err(fail)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,4 +7,8 @@ mod loading;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod requirement;
+#[cfg(test)]
 mod world;
