@@ -233,7 +233,8 @@ impl Search<'_> {
         let mut parts = Vec::new();
         if wanted.people > best.tally.people {
             parts.push(format!(
-                "it needs {} besides whoever launched the agent, and the roster has {}: enrol {} more as approver",
+                "it needs {} besides whoever launched the agent, and {} of the roster can sign here: enrol {} more as \
+                 approver",
                 people(wanted.people),
                 people(best.tally.people),
                 wanted.people.saturating_sub(best.tally.people),
@@ -241,7 +242,7 @@ impl Search<'_> {
         }
         if wanted.touched > best.tally.touched {
             parts.push(format!(
-                "it needs {} with a key that proves presence, and the roster has {}: enrol a security key (sk-ssh-…)",
+                "it needs {} with a key that proves presence, and {} of the roster can: enrol a security key (sk-ssh-…)",
                 people(wanted.touched),
                 people(best.tally.touched),
             ));

@@ -145,7 +145,7 @@ fn a_roster_that_can_never_agree_is_told_so() {
             deny
               two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
               instead: change it in place, in a way that can be undone (for a stack: update it through a change set)
-              instead: it needs 2 people besides whoever launched the agent, and the roster has 1 person: enrol 1 more as approver"#]],
+              instead: it needs 2 people besides whoever launched the agent, and 1 person of the roster can sign here: enrol 1 more as approver"#]],
     );
     check(
         Effect::Destroy,
@@ -156,7 +156,7 @@ fn a_roster_that_can_never_agree_is_told_so() {
             deny
               two-people-to-destroy (constitution/two-people-to-destroy.cedar:2)
               instead: change it in place, in a way that can be undone (for a stack: update it through a change set)
-              instead: it needs 2 people besides whoever launched the agent, and the roster has nobody: enrol 2 more as approver"#]],
+              instead: it needs 2 people besides whoever launched the agent, and nobody of the roster can sign here: enrol 2 more as approver"#]],
     );
     check(
         Effect::Emit,

@@ -267,6 +267,17 @@ proptest! {
     }
 
     #[test]
+    fn the_next_opening_is_open_and_the_minute_before_is_not(minutes in 0i64..60 * 24 * 400) {
+        let world = World::new(Effect::Read, "stack", "production");
+        let facts = |now| bundle(Profile::Standard).time_facts(now, &world.environment);
+        let now = NOON.plus_seconds(minutes * 60);
+        prop_assert_eq!(facts(now).next_open.is_some(), facts(now).peak);
+        if let Some(opening) = facts(now).next_open {
+            prop_assert!(opening > now && !facts(opening).peak && facts(opening.plus_seconds(-60)).peak);
+        }
+    }
+
+    #[test]
     fn an_edited_bundle_loads_or_says_why(at in 0usize..4_000, byte in any::<u8>(), file in 0usize..40) {
         let mut files = files(Profile::Lab);
         let (path, content) = files.iter_mut().nth(file % 38).map(|(path, content)| (path.clone(), content)).unwrap();

@@ -269,7 +269,7 @@ fn rules_that_could_fail_open_are_refused() {
             constitution/two-people-to-recreate.cedar:1: the rule is about no effect
             constitution/two-people-to-recreate.cedar:1: unable to find an applicable action given the policy scope constraints
             constitution/two-people-to-recreate.cedar:3: unrecognized action `Action::"destory"`
-              hint: did you mean `Action::"read"`?"#]],
+              hint: did you mean `Action::"destroy"`?"#]],
     );
     // Names that nothing has.
     check(

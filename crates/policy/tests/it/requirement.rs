@@ -112,9 +112,9 @@ fn the_least_that_suffices() {
         "unless { context.approvals.touched >= 3 }",
         |_| {},
         expect![[r#"
-        deny
-          own (constitution/own.cedar:1)
-          instead: it needs 3 people with a key that proves presence, and the roster has 2 people: enrol a security key (sk-ssh-…)"#]],
+            deny
+              own (constitution/own.cedar:1)
+              instead: it needs 3 people with a key that proves presence, and 2 people of the roster can: enrol a security key (sk-ssh-…)"#]],
     );
     check_rule(
         "unless { context.approvals.roles.contains(\"security\") || context.approvals.roles.contains(\"dba\") }",
