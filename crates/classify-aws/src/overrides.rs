@@ -22,7 +22,7 @@ pub struct Judgement {
     pub effects: Option<EffectSet>,
     pub add: Option<EffectSet>,
     pub exposure: Vec<Shows>,
-    pub undo: Option<KnownUndo>,
+    pub additive: bool,
     pub identifiers: Option<String>,
     pub reveal: Vec<String>,
 }
@@ -33,13 +33,6 @@ pub enum Shows {
     None,
     Data,
     Credentials,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KnownUndo {
-    Additive,
-    Inverse,
 }
 
 impl Overrides {
@@ -75,7 +68,7 @@ impl Overrides {
                 effects: group.effects,
                 add: group.add,
                 exposure: group.exposure,
-                undo: group.undo,
+                additive: group.additive,
                 identifiers: group.identifiers,
                 reveal: group.reveal,
             };
@@ -91,12 +84,6 @@ impl Overrides {
         }
         Ok(Self { operations, services })
     }
-}
-
-/// Whether the inverse table is said to have an entry for the operation.
-pub fn has_inverse(service: &str, operation: &str) -> bool {
-    let judged = Overrides::shared().map_or(&[][..], |overrides| overrides.of(service, operation));
-    judged.iter().rev().find_map(|judgement| judgement.undo) == Some(KnownUndo::Inverse)
 }
 
 #[derive(Deserialize)]
@@ -123,7 +110,8 @@ struct Group {
     add: Option<EffectSet>,
     #[serde(default)]
     exposure: Vec<Shows>,
-    undo: Option<KnownUndo>,
+    #[serde(default)]
+    additive: bool,
     identifiers: Option<String>,
     #[serde(default)]
     reveal: Vec<String>,

@@ -4,7 +4,7 @@
 use model::{Effect, EffectSet, Exposure};
 
 use crate::{
-    overrides::{KnownUndo, Overrides, Shows, worst},
+    overrides::{Overrides, Shows, worst},
     table::{Class, Level, Row},
 };
 
@@ -12,14 +12,17 @@ use crate::{
 pub struct Judged {
     pub effects: EffectSet,
     pub exposure: Exposure,
-    pub undo: Option<KnownUndo>,
+    /// Listed by hand as needing no inverse.
+    pub additive: bool,
 }
 
 /// What the operation of `row` does, as far as its name tells.
 pub fn of(row: &Row) -> Judged {
     match Overrides::shared() {
         Some(overrides) => judge(row, overrides),
-        None => Judged { effects: worst(), exposure: Exposure { data: true, credentials: true }, undo: None },
+        None => {
+            Judged { effects: worst(), exposure: Exposure { data: true, credentials: true }, additive: false }
+        }
     }
 }
 
@@ -44,7 +47,7 @@ fn judge(row: &Row, overrides: &Overrides) -> Judged {
                 Shows::Credentials => judged.exposure.credentials = true,
             }
         }
-        judged.undo = judgement.undo.or(judged.undo);
+        judged.additive |= judgement.additive;
     }
     judged
 }
@@ -68,7 +71,7 @@ fn generated(row: &Row) -> Judged {
     if credentials && row.class <= Class::Create {
         effects = effects.with(Effect::Privilege);
     }
-    Judged { effects, exposure: Exposure { data: row.flagged('d'), credentials }, undo: None }
+    Judged { effects, exposure: Exposure { data: row.flagged('d'), credentials }, additive: false }
 }
 
 #[cfg(test)]
@@ -133,7 +136,7 @@ mod tests {
                 Exposure { data: false, credentials: true } => " +credentials",
                 Exposure { data: true, credentials: true } => " +data +credentials",
             };
-            let undo = judged.undo.map_or(String::new(), |undo| format!(" ({undo:?})"));
+            let undo = if judged.additive { " (additive)" } else { "" };
             writeln!(out, "{name}: {}{shows}{undo}", judged.effects).unwrap();
         }
         expect![[r#"
@@ -141,15 +144,15 @@ mod tests {
             ec2:StartInstances: spend, write
             ec2:StopInstances: destroy
             ec2:RunInstances: spend, write, execute
-            ec2:CreateTags: write (Inverse)
+            ec2:CreateTags: write
             rds:DescribeDBInstances: read
-            rds:CreateDBSnapshot: write (Additive)
-            rds:ModifyDBInstance: write, destroy
+            rds:CreateDBSnapshot: write (additive)
+            rds:ModifyDBInstance: write
             rds:DeleteDBInstance: destroy
             rds-data:ExecuteStatement: execute, destroy +data
             cloudformation:DescribeStacks: read
             cloudformation:CreateStack: write, execute
-            cloudformation:CreateChangeSet: write (Additive)
+            cloudformation:CreateChangeSet: write (additive)
             cloudformation:ExecuteChangeSet: write, execute
             cloudformation:DeleteStack: destroy
             cloudcontrol:CreateResource: execute, destroy
@@ -161,18 +164,18 @@ mod tests {
             sts:AssumeRole: write, privilege +credentials
             secretsmanager:GetSecretValue: read, privilege +data +credentials
             ssm:GetParameter: read +data
-            ssm:PutParameter: write (Inverse)
+            ssm:PutParameter: write
             ssm:SendCommand: write, execute, destroy
             s3:GetObject: read +data
             s3:PutObject: write
             s3:DeleteBucket: destroy
             s3:PutBucketPolicy: write, privilege
-            dynamodb:CreateTable: write (Additive)
+            dynamodb:CreateTable: write (additive)
             dynamodb:DeleteTable: destroy
             lambda:Invoke: write, execute +data
             kms:ScheduleKeyDeletion: destroy
-            sns:Publish: emit (Additive)
-            cloudwatch:PutMetricData: write (Additive)
+            sns:Publish: emit (additive)
+            cloudwatch:PutMetricData: write (additive)
             elasticbeanstalk:TerminateEnvironment: destroy
             route53:ChangeResourceRecordSets: write, destroy
             ce:GetCostAndUsage: read

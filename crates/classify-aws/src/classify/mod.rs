@@ -16,7 +16,8 @@ use model::{
 
 use crate::{
     answer::{JsonVersion, Shape},
-    overrides::{KnownUndo, worst},
+    gather,
+    overrides::worst,
     params::{self, ParamError},
     route::{RouteError, Routed, route},
     table::{Protocol, Service, Table},
@@ -126,7 +127,7 @@ fn act(
         effects::Judged {
             effects: worst(),
             exposure: Exposure { data: true, credentials: true },
-            undo: None,
+            additive: false,
         },
         effects::of,
     );
@@ -143,7 +144,6 @@ fn act(
     unknowns.append(&mut named.unknowns);
     if let Some(own) = own {
         judged.effects = own.effects;
-        judged.undo = if own.additive { Some(KnownUndo::Additive) } else { judged.undo };
         if let Some(kind) = &own.kind {
             for resource in &mut named.resources {
                 resource.kind = kind.clone();
@@ -157,6 +157,7 @@ fn act(
         ("host_prefix", host_prefix.clone().map_or(Value::Null, Value::Text)),
     ]);
     let parts = ActionParts {
+        undo: undo(&operation, &judged, own),
         summary: summary::of(routed, &named.resources),
         operation,
         partition: target.partition.clone(),
@@ -169,7 +170,6 @@ fn act(
         } else {
             named.resources
         },
-        undo: undo(&judged),
         shown: shown::of(params, routed.row),
         unknowns,
     };
@@ -196,19 +196,38 @@ fn by_parameters(operation: &Operation, params: &Value, judged: &mut effects::Ju
         ("ssm", "PutParameter") if is("Type", "SecureString") => {
             judged.effects = judged.effects.with(Effect::Privilege);
         }
-        // Over an existing name these replace it, and what was there is gone.
-        ("sns", "CreateTopic") | ("sqs", "CreateQueue") | ("s3", "CreateBucket")
-            if ["Attributes", "Policy", "x-amz-acl", "x-amz-grant-full-control"]
-                .iter()
-                .any(|name| params::member(params, name).is_some()) =>
-        {
+        (
+            "s3",
+            "PutObject"
+            | "CopyObject"
+            | "CreateMultipartUpload"
+            | "CreateBucket"
+            | "DeleteObject"
+            | "DeleteObjects",
+        ) if opens_s3(params) => {
+            judged.effects = judged.effects.with(Effect::Privilege);
+        }
+        // Attributes may hold a policy.
+        ("sns", "CreateTopic") | ("sqs", "CreateQueue") if params::member(params, "Attributes").is_some() => {
             judged.effects = judged.effects.with(Effect::Privilege);
         }
         _ => {}
     }
 }
 
-fn undo(judged: &effects::Judged) -> Undo {
+/// Grants on the object itself, or the right to delete what is locked.
+fn opens_s3(params: &Value) -> bool {
+    let Some(Value::Map(headers)) = params.get("$headers") else { return false };
+    headers.iter().any(|(name, value)| match name.as_str() {
+        "x-amz-acl" => {
+            value.as_text() != Some("private") && value.as_text() != Some("bucket-owner-full-control")
+        }
+        "x-amz-bypass-governance-retention" => true,
+        other => other.starts_with("x-amz-grant-"),
+    })
+}
+
+fn undo(operation: &Operation, judged: &effects::Judged, own: Option<&Override>) -> Undo {
     let changes = judged.effects.iter().any(|effect| match effect {
         Effect::Read | Effect::Privilege => false,
         Effect::Emit | Effect::Spend | Effect::Write | Effect::Execute | Effect::Destroy => true,
@@ -216,10 +235,14 @@ fn undo(judged: &effects::Judged) -> Undo {
     if judged.effects.contains(Effect::Read) && !changes {
         return Undo::NotNeeded;
     }
-    match judged.undo {
-        Some(KnownUndo::Additive) => Undo::Additive,
-        Some(KnownUndo::Inverse) => Undo::Capturable,
-        None => Undo::Unlisted,
+    if own.is_some_and(|own| own.additive) {
+        Undo::Additive
+    } else if gather::has_inverse(operation) {
+        Undo::Capturable
+    } else if judged.additive || gather::is_additive(operation) {
+        Undo::Additive
+    } else {
+        Undo::Unlisted
     }
 }
 

@@ -35,7 +35,7 @@ pub fn parse(body: &[u8]) -> Result<BTreeMap<String, String>, ParamError> {
 
 /// Whether a form or a query string holds a field named `Action`, however it is encoded or capitalised.
 pub fn has_action(form: &[u8]) -> bool {
-    form.split(|byte| *byte == b'&').take(MAX_NODES).any(|pair| {
+    form.split(|byte| *byte == b'&').any(|pair| {
         let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
         name.len() <= 18 && decode(name, 0).is_ok_and(|name| name.eq_ignore_ascii_case("Action"))
     })

@@ -41,6 +41,13 @@ pub enum ParamError {
 
 /// What `routed` was asked for, in canonical form.
 pub fn parse(request: &Request, routed: &Routed<'_>) -> Result<Value, ParamError> {
+    let named_charset = request.header("content-type").and_then(|value| value.split_once(';'));
+    if !is_content(routed) && named_charset.is_some_and(|(_, parameters)| !is_utf8(parameters)) {
+        return Err(ParamError::Malformed {
+            what: "a content type with parameters other than charset=utf-8",
+            at: 0,
+        });
+    }
     let mut params = match routed.protocol {
         Protocol::Query | Protocol::Ec2 => {
             let mut fields = if request.body.is_empty() {
@@ -70,6 +77,20 @@ pub fn parse(request: &Request, routed: &Routed<'_>) -> Result<Value, ParamError
         remove(&mut params, &member);
     }
     Ok(params)
+}
+
+/// The body is not read, only hashed.
+fn is_content(routed: &Routed<'_>) -> bool {
+    let payload = routed.row.and_then(|row| row.payload.split_once(':')).map(|(_, kind)| kind);
+    routed.protocol == Protocol::Cbor || matches!(payload, Some("blob" | "string"))
+}
+
+fn is_utf8(parameters: &str) -> bool {
+    let parameters = parameters.trim().trim_end_matches(';').trim();
+    let value = parameters
+        .split_once('=')
+        .map_or("", |(name, value)| if name.eq_ignore_ascii_case("charset") { value } else { "" });
+    parameters.is_empty() || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
 }
 
 /// A link that the client signed for this call (`PreSignedUrl`) says the same whenever it was signed.

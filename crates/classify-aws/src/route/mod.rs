@@ -70,6 +70,12 @@ const SINGLE: [&str; 6] = [
     "x-amz-account-id",
 ];
 
+/// Headers by which some servers let a request be taken for one of another method.
+const OVERRIDES_METHOD: [&str; 4] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-amz-http-method-override"];
+/// As long as AWS takes them, and more.
+const MAX_QUERY: usize = 64 * 1024;
+
 /// The operation that `request`, signed for `signing` (the service of its credential scope), asks for.
 pub fn route<'t>(request: &Request, signing: &str, table: &'t Table) -> Result<Routed<'t>, RouteError> {
     let services: Vec<&'t Service> = table.signed_as(signing).collect();
@@ -81,6 +87,16 @@ pub fn route<'t>(request: &Request, signing: &str, table: &'t Table) -> Result<R
     if SINGLE.iter().any(|name| request.headers.iter().filter(|(key, _)| key == name).count() > 1) {
         return Err(ambiguous("a header that chooses the operation stands twice"));
     }
+    if request.headers.iter().any(|(name, _)| OVERRIDES_METHOD.contains(&name.as_str())) {
+        return Err(ambiguous("a header that asks for another method"));
+    }
+    if request.query.len() > MAX_QUERY || request.path.len() > MAX_QUERY {
+        let detail = format!("a path or query of more than {MAX_QUERY} bytes");
+        return Err(RouteError::Undecodable { detail, protocol: likely });
+    }
+    if signing != "s3" && request.header("content-encoding").is_some_and(is_compressed) {
+        return Err(RouteError::Undecodable { detail: "a compressed body".to_owned(), protocol: likely });
+    }
     let target = request.header("x-amz-target");
     let cbor = request.header("smithy-protocol").is_some() || is_cbor_path(request, &services);
     let form_body = media_type(request) == Some("application/x-www-form-urlencoded");
@@ -91,6 +107,9 @@ pub fn route<'t>(request: &Request, signing: &str, table: &'t Table) -> Result<R
         (true, None) if action_in_query || form_body => Err(ambiguous("both a CBOR path and a form")),
         (true, None) => by_cbor_path(request, signing, &services, table),
         (false, Some(_)) if form_body => Err(ambiguous("both X-Amz-Target and a form body")),
+        (false, Some(_)) if !media_type(request).is_none_or(is_json) => {
+            Err(ambiguous("X-Amz-Target with a body that is not JSON"))
+        }
         (false, Some(_)) if action_in_query => Err(ambiguous("both X-Amz-Target and an Action in the query")),
         (false, Some(target)) => by_target(request, target, signing, &services, table),
         (false, None) if speaks_form && (form_body || action_in_query) => {
@@ -117,6 +136,14 @@ fn likely_protocol(request: &Request, services: &[&Service]) -> Option<Protocol>
     wanted.iter().copied().find(|protocol| speaks(*protocol))
 }
 
+fn is_json(media: &str) -> bool {
+    matches!(media, "application/x-amz-json-1.0" | "application/x-amz-json-1.1" | "application/json")
+}
+
+fn is_compressed(encoding: &str) -> bool {
+    encoding.split(',').map(str::trim).any(|one| !matches!(one, "" | "identity" | "aws-chunked"))
+}
+
 /// The media type without its parameters; `None` where the header is absent.
 fn media_type(request: &Request) -> Option<&str> {
     let value = request.header("content-type")?;
@@ -138,12 +165,17 @@ fn by_cbor_path<'t>(
     if request.method != "POST" || request.header("smithy-protocol") != Some("rpc-v2-cbor") {
         return Err(unknown("a CBOR request is a POST with `smithy-protocol: rpc-v2-cbor`"));
     }
-    let Some((_, operation)) =
+    let Some((prefix, operation)) =
         request.path.strip_prefix("/service/").and_then(|rest| rest.split_once("/operation/"))
     else {
         return Err(unknown("the path is no /service/…/operation/…"));
     };
-    let speaking = services.iter().copied().filter(|service| service.speaks(protocol)).collect();
+    let speaking = services
+        .iter()
+        .copied()
+        .filter(|service| service.speaks(protocol))
+        .filter(|service| service.target_prefix.is_empty() || service.target_prefix == prefix)
+        .collect();
     named(operation, speaking, signing, protocol, table)
 }
 

@@ -115,7 +115,6 @@ impl Query {
         let pairs = raw
             .split('&')
             .filter(|pair| !pair.is_empty())
-            .take(4096)
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
             .map(|(name, value)| (text(name), text(value)))
             .collect();

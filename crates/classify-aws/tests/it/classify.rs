@@ -81,7 +81,7 @@ fn the_story() {
             "StackName=app&TemplateBody=%7B%7D&Version=2010-05-15&Capabilities.member.1=CAPABILITY_IAM&Action=CreateStack&Parameters.member.1.ParameterKey=DbPassword&Parameters.member.1.ParameterValue=hunter2",
         ),
         &expect![[r#"
-            cloudformation:CreateStack [write, execute] Unlisted
+            cloudformation:CreateStack [write, execute] Capturable
             Creates the CloudFormation stack app.
             - cloudformation stack app
               Capabilities.member.1 = CAPABILITY_IAM
@@ -95,13 +95,13 @@ fn the_story() {
         "cloudformation",
         form("Action=ExecuteChangeSet&Version=2010-05-15&StackName=app&ChangeSetName=c1"),
         &expect![[r#"
-        cloudformation:ExecuteChangeSet [write, execute] Unlisted
-        Executes the CloudFormation change set: stack app, change-set c1.
-        - cloudformation stack app
-        - cloudformation change-set c1
-          ChangeSetName = c1
-          StackName = app
-    "#]],
+            cloudformation:ExecuteChangeSet [write, execute] Capturable
+            Executes the CloudFormation change set: stack app, change-set c1.
+            - cloudformation stack app
+            - cloudformation change-set c1
+              ChangeSetName = c1
+              StackName = app
+        "#]],
     );
     check(
         "ec2",
@@ -137,12 +137,12 @@ fn the_story() {
         "rds",
         form("Action=CreateDBInstance&Version=2014-10-31&DBInstanceIdentifier=d&MasterUserPassword=hunter2"),
         &expect![[r#"
-        rds:CreateDBInstance [spend, write] Unlisted
-        Creates the RDS DB instance d.
-        - rds database d
-          DBInstanceIdentifier = d
-          MasterUserPassword = (redacted)
-    "#]],
+            rds:CreateDBInstance [spend, write] Capturable
+            Creates the RDS DB instance d.
+            - rds database d
+              DBInstanceIdentifier = d
+              MasterUserPassword = (redacted)
+        "#]],
     );
     check(
         "rds",
@@ -164,13 +164,13 @@ fn the_story() {
             "Action=AttachRolePolicy&Version=2010-05-08&RoleName=agent&PolicyArn=arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2FAdministratorAccess",
         ),
         &expect![[r#"
-        iam:AttachRolePolicy [write, privilege] Unlisted
-        Attaches the IAM role policy: role agent, policy arn:aws:iam::aws:policy/AdministratorAccess.
-        - iam role agent
-        - iam policy arn:aws:iam::aws:policy/AdministratorAccess
-          PolicyArn = arn:aws:iam::aws:policy/AdministratorAccess
-          RoleName = agent
-    "#]],
+            iam:AttachRolePolicy [write, privilege] Capturable
+            Attaches the IAM role policy: role agent, policy arn:aws:iam::aws:policy/AdministratorAccess.
+            - iam role agent
+            - iam policy arn:aws:iam::aws:policy/AdministratorAccess
+              PolicyArn = arn:aws:iam::aws:policy/AdministratorAccess
+              RoleName = agent
+        "#]],
     );
     check(
         "sts",
@@ -616,6 +616,94 @@ fn what_can_be_read_twice_is_refused() {
         request("POST", "/2013-04-01/hostedzone/Z1/rrset/", &[], "<!DOCTYPE a><a/>"),
         &expect![[r#"
         RestXml CS107: the request cannot be understood: route53:ChangeResourceRecordSets: a document type at byte 0
+    "#]],
+    );
+}
+
+#[test]
+fn disguises_are_refused() {
+    let target = ("x-amz-target", "DynamoDB_20120810.ListTables");
+    let cbor = ("smithy-protocol", "rpc-v2-cbor");
+    check(
+        "dynamodb",
+        request("POST", "/", &[target, ("content-type", "application/cbor")], "{}"),
+        &expect![[r#"
+        Json { version: V1_0 } CS107: the request cannot be understood: the request can be read as two different operations (X-Amz-Target with a body that is not JSON)
+    "#]],
+    );
+    check(
+        "dynamodb",
+        request("POST", "/", &[target, ("content-encoding", "gzip")], "{}"),
+        &expect![[r#"
+        Json { version: V1_0 } CS107: the request cannot be understood: the request cannot be decoded (a compressed body)
+    "#]],
+    );
+    check(
+        "dynamodb",
+        request("POST", "/", &[target, ("content-type", "application/x-amz-json-1.0; charset=utf-7")], "{}"),
+        &expect![[r#"
+        Json { version: V1_0 } CS107: the request cannot be understood: dynamodb:ListTables: a content type with parameters other than charset=utf-8 at byte 0
+    "#]],
+    );
+    check(
+        "dynamodb",
+        request("POST", "/", &[target, cbor], "{}"),
+        &expect![[r#"
+        Json { version: V1_0 } CS107: the request cannot be understood: the request can be read as two different operations (both a CBOR path and X-Amz-Target)
+    "#]],
+    );
+    check(
+        "dynamodb",
+        request("GET", "/", &[target], ""),
+        &expect![[r#"
+        Json { version: V1_0 } CS106: unknown operation: no operation of `dynamodb` matches this request (X-Amz-Target goes with POST / and no query)
+    "#]],
+    );
+    check(
+        "monitoring",
+        request("POST", "/service/GraniteServiceVersion20100801/operation/DeleteAlarms", &[cbor], "xx"),
+        &expect![[r#"
+        cloudwatch:DeleteAlarms [destroy] Unlisted
+        Deletes the CloudWatch alarms.
+        - cloudwatch unknown *
+          body_sha256 = 5dde896887f6754c9b15bfe3a441ae4806df2fde94001311e08bf110622e0bbe
+          length = 2
+        ? which resources it touches
+    "#]],
+    );
+    check(
+        "monitoring",
+        request("POST", "/service/Other/operation/DeleteAlarms", &[cbor], "xx"),
+        &expect![[r#"
+        Cbor CS106: unknown operation: no operation of `monitoring` matches this request (the operation's name)
+    "#]],
+    );
+    check(
+        "lambda",
+        request("GET", "/2015-03-31/functions/f", &[("x-http-method-override", "DELETE")], ""),
+        &expect![[r#"
+        RestJson CS107: the request cannot be understood: the request can be read as two different operations (a header that asks for another method)
+    "#]],
+    );
+    check(
+        "s3",
+        request("PUT", "/b/k", &[("x-amz-acl", "public-read")], "x"),
+        &expect![[r#"
+        s3:PutObject [write, privilege] Unlisted
+        Puts the S3 object b/k.
+        - s3 object b/k
+          body_sha256 = 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
+          length = 1
+          x-amz-acl = public-read
+          Bucket = b
+          Key = k
+    "#]],
+    );
+    check(
+        "s3",
+        request("GET", &format!("/b?{}", "a&".repeat(40_000)), &[], ""),
+        &expect![[r#"
+        S3 CS107: the request cannot be understood: the request cannot be decoded (a path or query of more than 65536 bytes)
     "#]],
     );
 }

@@ -1,5 +1,13 @@
 //! Every operation of AWS as botocore signs it, one request each (`../shared/cases/aws-signed-requests.jsonl.gz`):
 //! routed to its own operation, and never classed less severely than it. Skips, loudly, where the file is not there.
+//!
+//! Measured with botocore 1.44.5: of 19,684 signed requests 19,434 (98.73 %) reach exactly their operation; 235 more
+//! (together 99.92 %) reach the same IAM action of a service that writes the very same request (docdb and neptune as
+//! rds, qconnect as wisdom, shared tag routes). Of the other 15, 13 are denied as unknown: importexport and cloudsearch
+//! in forms of their own, and what signs as `s3express` or `s3-object-lambda`. Two are taken for an operation that is
+//! at least as severe: lex's two `imports` paths, and s3control's CreateBucket for outposts. None is classed less
+//! severely than its own operation. Rebuilt from their canonical parse, all 19,533 requests whose body is not content
+//! read the same again.
 
 use std::{collections::BTreeMap, fmt::Write as _, io::Read as _, path::Path};
 
@@ -8,9 +16,9 @@ use classify_aws::{
     classify::{Target, classify, effects},
     params,
     route::{RouteError, route},
-    table::{Protocol, Table},
+    table::{Protocol, Row, Table},
 };
-use model::{Account, Partition, Request};
+use model::{Account, Partition, Request, Value};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -192,6 +200,7 @@ fn every_call_is_built_as_it_was_read() {
             continue;
         }
         let name = format!("{}:{}", line.svc, line.op);
+        let parameters = with_tokens(parameters, routed.row.unwrap());
         let call = Call {
             service: routed.service.name.into(),
             operation: routed.operation.clone(),
@@ -201,7 +210,10 @@ fn every_call_is_built_as_it_was_read() {
         let outcome = build(&call).map_err(|error| error.to_string()).and_then(|built| {
             let again = route(&built, signing, table).map_err(|error| error.to_string())?;
             let reread = params::parse(&built, &again).map_err(|error| error.to_string())?;
-            match (again.operation() == routed.operation(), reread == parameters) {
+            match (
+                again.operation() == routed.operation(),
+                with_tokens(reread, routed.row.unwrap()) == parameters,
+            ) {
                 (true, true) => Ok(()),
                 (false, _) => Err(format!("another operation: {}", again.operation())),
                 (true, false) => Err("other parameters".to_owned()),
@@ -214,4 +226,17 @@ fn every_call_is_built_as_it_was_read() {
     }
     println!("{same} built as read, {content} with content, failed: {failed:#?}");
     assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// A few operations will not do without their idempotency token in the query.
+fn with_tokens(mut parameters: Value, row: &Row) -> Value {
+    let required = |name: &str| row.query_names().any(|(known, required)| required && known == name);
+    for token in row.dropped().filter(|token| required(token.name)) {
+        if let Value::Map(sections) = &mut parameters
+            && let Some(Value::Map(query)) = sections.get_mut("$query")
+        {
+            query.insert(token.name.to_owned(), Value::text("token"));
+        }
+    }
+    parameters
 }
