@@ -1,7 +1,7 @@
 //! Creating the ledger, and opening it: what the lock file signed for must be on disk, byte for byte, before anything
 //! more is signed. What lies beyond is a torn append and is cut off.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use model::Genesis;
 use tlog::{
@@ -17,7 +17,6 @@ use crate::{
 };
 
 /// The open log. One process holds it at a time; reading is by shared reference, appending is exclusive.
-#[derive(Debug)]
 pub struct Ledger {
     pub(crate) disk: Box<dyn Disk>,
     pub(crate) files: Files,
@@ -29,6 +28,13 @@ pub struct Ledger {
     /// Why no more entries are taken.
     pub(crate) poison: Option<String>,
     pub(crate) _held: Box<dyn Held>,
+}
+
+/// Not its key, and not its leaves: there may be millions.
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ledger({}, {} entries)", self.origin(), self.size())
+    }
 }
 
 /// What opening found and set right.

@@ -5,6 +5,7 @@ use std::fs;
 
 use expect_test::{Expect, expect};
 use ledger::{Published, read_log};
+use proptest::prelude::*;
 
 use crate::rig::{Place, batch, copy_all};
 
@@ -181,4 +182,29 @@ fn the_auditor_reads_on_and_names_every_damaged_file() {
         tile/entries/002: has 88 entries, but is not the last bundle
         tile/entries/003: bundles 3 to 1001 are missing"#]].assert_eq(&found.join("\n"));
     assert!(read_log(&place.log().join("nowhere")).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Any bytes in any file: opening and reading end, and what opens is what was signed for.
+    #[test]
+    fn arbitrary_bytes_open_nothing_else(
+        which in 0usize..4, bytes in proptest::collection::vec(any::<u8>(), 0..80), cut in 0usize..120,
+    ) {
+        let place = Place::new();
+        let mut ledger = place.create();
+        ledger.append(&batch("a", 5)).unwrap();
+        let root = ledger.root_at(5);
+        drop(ledger);
+        let file = [place.bundle("000"), place.lock(), place.log().join("checkpoint"), place.log().join("genesis.json")];
+        let mut content = fs::read(&file[which]).unwrap();
+        content.truncate(cut);
+        content.extend(bytes);
+        fs::write(&file[which], content).unwrap();
+        let _ = read_log(&place.log()).unwrap();
+        if let Ok((ledger, _)) = place.open() {
+            prop_assert_eq!((ledger.size(), ledger.root_at(5)), (5, root));
+        }
+    }
 }
