@@ -4,7 +4,7 @@ use approval::Act;
 use expect_test::{Expect, expect};
 use model::{Digest, EntryKind, Person};
 
-use crate::story::{Scribe, change, checkpoint_line, digest, name, roster, statement, time};
+use crate::story::{Scribe, change, checkpoint_line, digest, name, public, roster, statement, time};
 
 fn check(write: impl FnOnce(&mut Scribe), expected: &Expect) {
     let mut scribe = Scribe::new();
@@ -70,6 +70,25 @@ fn two_people_means_two_people() {
             permit_unapproved @3: entry 3 says that chg-01m7xzk500040g2081040g2081 took 1 of the people that entry 1 asks for: 2
         "#]],
     );
+}
+
+#[test]
+fn an_approval_that_has_expired_counts_no_more() {
+    let at = |minutes: i64| {
+        let mut log = Scribe::new();
+        log.hold(1);
+        log.approve(1, "bob");
+        log.approve(1, "carol");
+        log.permit(1, "0", "2");
+        let mut log = log.log();
+        log.edit(4, |entry| entry.at = time(minutes));
+        log.sign_again();
+        log.problems()
+    };
+    assert_eq!(at(600), "");
+    expect![[r#"
+        permit_unapproved @4: entry 4 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of nobody
+    "#]].assert_eq(&at(601));
 }
 
 /// Approvals of something else, by an altered member of the statement each.
@@ -201,6 +220,17 @@ fn the_roster_in_force_counts() {
     );
     check(
         |log| life(log, &|log| adopt(log, |roster| roster.people.get_mut("carol").unwrap().approver = false)),
+        &expect![[r#"
+            permit_unapproved @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+        "#]],
+    );
+    // Still an approver, but the key that signed is no longer theirs.
+    check(
+        |log| {
+            life(log, &|log| {
+                adopt(log, |roster| roster.people.get_mut("carol").unwrap().keys = [public("erin")].into());
+            });
+        },
         &expect![[r#"
             permit_unapproved @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
         "#]],

@@ -23,6 +23,7 @@ pub(crate) const CAROL: usize = 5;
 pub(crate) const PERMIT: usize = 7;
 pub(crate) const OUTCOME: usize = 8;
 pub(crate) const VETO: usize = 10;
+pub(crate) const REOPENED: usize = 11;
 pub(crate) const COUNT: usize = 12;
 
 /// A log and all around it, open to tampering.
@@ -99,7 +100,7 @@ fn private(person: &str) -> PrivateKey {
     PrivateKey::from(Ed25519Keypair::from_seed(&[person.as_bytes()[0]; 32]))
 }
 
-fn public(person: &str) -> EnrolledKey {
+pub(crate) fn public(person: &str) -> EnrolledKey {
     approval::parse_public_key(&private(person).public_key().to_openssh().unwrap()).unwrap()
 }
 

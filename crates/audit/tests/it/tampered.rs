@@ -4,7 +4,9 @@ use audit::Code;
 use expect_test::{Expect, expect};
 use model::{Digest, Genesis};
 
-use crate::story::{BOB, CAROL, COUNT, GENESIS, HELD, Log, OUTCOME, PERMIT, READS, name, sign_log, story};
+use crate::story::{
+    BOB, CAROL, COUNT, GENESIS, HELD, Log, OUTCOME, PERMIT, READS, REOPENED, VETO, name, sign_log, story,
+};
 
 fn check(tamper: impl FnOnce(&mut Log), expected: &Expect) {
     let mut log = story();
@@ -312,4 +314,22 @@ fn an_altered_approval() {
             .iter()
             .any(|it| (it.code, it.entry) == (Code::PermitUnapproved, Some(PERMIT as u64)))
     );
+}
+
+#[test]
+fn an_altered_veto_or_reopening() {
+    let codes = |at: usize, key: &str, value: &str| {
+        let mut log = story();
+        log.detail(at, key, value);
+        log.sign_again();
+        log.verify().problems.iter().map(|it| (it.code, it.entry)).collect::<Vec<_>>()
+    };
+    let other = crate::story::change(9).to_string();
+    // The reopening's signer had seen the veto as it was.
+    assert_eq!(
+        codes(VETO, "reason", "no reason"),
+        [(Code::StatementDiffers, Some(VETO as u64)), (Code::HistoryRewritten, Some(REOPENED as u64))]
+    );
+    assert_eq!(codes(REOPENED, "vetoed", &other), [(Code::StatementDiffers, Some(REOPENED as u64))]);
+    assert_eq!(codes(REOPENED, "vetoed", "none"), [(Code::StatementDiffers, Some(REOPENED as u64))]);
 }
