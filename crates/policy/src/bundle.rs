@@ -47,20 +47,27 @@ const MAX_NAME: usize = 4_096;
 impl Bundle {
     /// Reads, checks and compiles; then runs every example. Any problem refuses the whole.
     pub fn load(files: &Files) -> Result<Self, LoadError> {
+        let bundle = Self::compile(files)?;
         let problems = Problems::default();
-        let loaded = load::read(files, &problems);
-        let loaded = match loaded {
-            Some(bundle) if problems.is_empty() => {
-                bundle.report_failed_examples(&problems);
-                Some(bundle)
-            }
-            other => other,
-        };
-        if loaded.is_none() && problems.is_empty() {
+        bundle.report_failed_examples(&problems);
+        problems.into_result()?;
+        Ok(bundle)
+    }
+
+    /// How every example of a bundle comes out, those that fail included. What has failing examples can be tested, and
+    /// never loaded.
+    pub fn test(files: &Files) -> Result<Vec<ExampleResult>, LoadError> {
+        Ok(Self::compile(files)?.run_examples())
+    }
+
+    fn compile(files: &Files) -> Result<Self, LoadError> {
+        let problems = Problems::default();
+        let bundle = load::read(files, &problems);
+        if bundle.is_none() && problems.is_empty() {
             problems.add("(bundle)", None, "the bundle could not be read", None);
         }
         problems.into_result()?;
-        loaded.ok_or_else(|| LoadError { problems: Vec::new() })
+        bundle.ok_or_else(|| LoadError { problems: Vec::new() })
     }
 
     /// The content address: over every file's content and the compiled-in schema.

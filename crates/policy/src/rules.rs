@@ -15,7 +15,7 @@ use crate::{
     kinds,
     naming::{Naming, naming_of, reads_names},
     problem::{Problems, did_you_mean, line_of},
-    schema::Vocabulary,
+    schema::{Vocabulary, schema_text},
 };
 
 /// A policy and what its author says of it.
@@ -110,7 +110,9 @@ fn validate(file: &str, text: &str, set: &PolicySet, names: &Names<'_>, problems
         if !seen.insert(line) {
             continue;
         }
-        problems.add(file, line, in_own_words(&error.to_string()), error.help().map(|help| help.to_string()));
+        let message = in_own_words(&error.to_string());
+        let hint = meant(&message);
+        problems.add(file, line, message, hint);
     }
     for warning in result.validation_warnings() {
         let line = at(warning.policy_id(), offset_of(warning));
@@ -293,6 +295,25 @@ fn offset_of(diagnostic: &impl Diagnostic) -> Option<usize> {
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or(text)
+}
+
+/// Cedar's own suggestions depend on the order of a hash map; ours come from the schema's words.
+fn meant(message: &str) -> Option<String> {
+    let quoted = message.split('`').nth(1)?;
+    if message.starts_with("unrecognized action") {
+        let name = quoted.split('"').nth(1)?;
+        return did_you_mean(
+            name,
+            Effect::ALL.map(Effect::name).into_iter().chain(["change", "irreversible"]),
+        );
+    }
+    let member = quoted.rsplit('.').next()?;
+    let members: Vec<&str> = schema_text()
+        .lines()
+        .filter_map(|line| line.trim().split_once(": ").map(|(name, _)| name))
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+        .collect();
+    did_you_mean(member, members)
 }
 
 /// Cedar's messages start with the policy's number, which says nothing to a person.
