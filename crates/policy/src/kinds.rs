@@ -38,8 +38,8 @@ const KINDS: &[(&str, &[&str])] = &[
     // What must stay secret.
     ("secret", &[]),
     ("key", &["secret"]),
+    ("parameter", &["secret"]),
     ("alias", &[]),
-    ("parameter", &[]),
     // What answers requests.
     ("compute", &[]),
     ("api", &["compute"]),

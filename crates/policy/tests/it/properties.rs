@@ -186,6 +186,37 @@ proptest! {
         }
     }
 
+    /// The absolute rules: nobody's signature, and nothing else in the ask, makes these anything but a no.
+    #[test]
+    fn nobody_can_agree_to_what_is_absolute(world in worlds(), which in 0usize..4) {
+        let mut world = world;
+        let kind = |name: &str| vec![Resource { service: "example".into(), kind: name.parse().unwrap(), name: "shop".into() }];
+        match which {
+            0 => {
+                world.effects = world.effects.with(Effect::Privilege);
+                world.exposure.credentials = true;
+                world.resources = kind(["role", "access-key", "instance", "unknown"][world.approvals.people as usize % 4]);
+            }
+            1 => {
+                world.effects = world.effects.with(Effect::Destroy);
+                world.resources = kind(["database", "table", "unknown"][world.approvals.people as usize % 3]);
+                world.environment = Environment::unknown();
+                world.change.undo = false;
+                world.now = NOON;
+            }
+            2 => {
+                world.effects = world.effects.with(Effect::Destroy);
+                world.resources = kind("snapshot");
+                world.history.data_destroyed += 1;
+            }
+            _ => {
+                world.effects = world.effects.with(Effect::Destroy);
+                world.resources = [kind("volume"), kind("backup")].concat();
+            }
+        }
+        prop_assert!(matches!(wide_open().decide(&world.ask()), Verdict::Deny(_)));
+    }
+
     #[test]
     fn more_people_and_more_evidence_never_turn_an_allow_into_less(
         world in worlds(),
