@@ -21,7 +21,7 @@ use model::{Digest, Genesis};
 use tlog::{VerifierKey, leaf_hash};
 
 pub use report::{CheckpointView, Code, Problem, Report};
-pub use rows::Row;
+pub use rows::{Database, Row};
 
 use crate::{report::Findings, roots::Roots};
 
@@ -37,8 +37,8 @@ pub struct AuditInput<'a> {
     /// Signed checkpoints that left the building: from clients, messages, witnesses.
     pub held_checkpoints: Vec<String>,
     pub entries: &'a [Vec<u8>],
-    /// The database's documents, where they are to be compared.
-    pub rows: Option<Vec<Row>>,
+    /// The database, where it is to be compared; read before the log.
+    pub database: Option<Database>,
 }
 
 pub fn verify(input: &AuditInput<'_>) -> Report {
@@ -55,8 +55,8 @@ pub fn verify(input: &AuditInput<'_>) -> Report {
     let sound = committed.as_ref().is_some_and(|committed| committed.sound);
     history::check(&entries, fingerprint, &mut findings);
     permits::check(&entries, &signatures, sound.then_some(&roots), &mut findings);
-    if let Some(rows) = &input.rows {
-        rows::check(&entries, rows, &mut findings);
+    if let Some(database) = &input.database {
+        rows::check(input.entries, &entries, database, &mut findings);
     }
     let checkpoint = committed.and_then(|committed| committed.checkpoint);
     findings.into_report(authenticated, input.entries.len() as u64, checkpoint)

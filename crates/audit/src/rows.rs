@@ -13,11 +13,27 @@ pub struct Row {
     pub table: String,
     pub id: String,
     pub document: Vec<u8>,
+    /// How the row around the document contradicts it, where it does.
+    pub altered: Option<String>,
 }
 
-pub(crate) fn check(entries: &[Placed], rows: &[Row], findings: &mut Findings) {
+/// The database, in one consistent state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Database {
+    pub rows: Vec<Row>,
+    /// How many entries of the log it goes with.
+    pub sequenced: u64,
+    /// Entries that were recorded with these rows and come next in the log.
+    pub pending: Vec<Vec<u8>>,
+}
+
+/// `log` is every entry as read; `entries` those of them that could be parsed.
+pub(crate) fn check(log: &[Vec<u8>], entries: &[Placed], database: &Database, findings: &mut Findings) {
+    let pending = follows(log, database, findings);
+    let rows = &database.rows;
     let mut states: BTreeMap<(&str, &str), Vec<(u64, Digest)>> = BTreeMap::new();
-    for Placed { index, entry } in entries {
+    let known = entries.iter().filter(|placed| placed.index < database.sequenced);
+    for Placed { index, entry } in known.chain(&pending) {
         if let Some(subject) = &entry.subject {
             states.entry((&subject.table, &subject.id)).or_default().push((*index, subject.state));
         }
@@ -31,6 +47,10 @@ pub(crate) fn check(entries: &[Placed], rows: &[Row], findings: &mut Findings) {
                 None,
                 format!("the {} {} is in the database twice", row.table, row.id),
             );
+        }
+        if let Some(how) = &row.altered {
+            let message = format!("the {} {} in the database was edited: {how}", row.table, row.id);
+            findings.add(Code::RowAltered, None, message);
         }
         match states.get(&name).map(Vec::as_slice) {
             None | Some([]) => {
@@ -62,4 +82,26 @@ pub(crate) fn check(entries: &[Placed], rows: &[Row], findings: &mut Findings) {
             findings.add(Code::RowDeleted, Some(*last), message);
         }
     }
+}
+
+/// The database was read before the log, and may have been ahead of it by what was pending: that must be what the log
+/// goes on with.
+fn follows(log: &[Vec<u8>], database: &Database, findings: &mut Findings) -> Vec<Placed> {
+    let sequenced = usize::try_from(database.sequenced).unwrap_or(usize::MAX);
+    if sequenced > log.len() {
+        let message = format!("the database knows of {sequenced} entries, the log has {}", log.len());
+        findings.add(Code::EntriesMissing, None, message);
+    }
+    let mut placed = Vec::new();
+    let beyond = log.get(sequenced..).unwrap_or_default();
+    for (nth, (index, bytes)) in (database.sequenced..).zip(&database.pending).enumerate() {
+        if beyond.get(nth).is_some_and(|entry| entry != bytes) {
+            let message = format!("entry {index} is another one in the database than in the log");
+            findings.add(Code::PendingDiffers, Some(index), message);
+        }
+        if let Ok(entry) = serde_json::from_slice(bytes) {
+            placed.push(Placed { index, entry });
+        }
+    }
+    placed
 }

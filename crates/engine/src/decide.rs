@@ -529,10 +529,11 @@ fn unchanged_since(done: &Step, fresh: &Step) -> bool {
     }
 }
 
+/// Gone, or on its way: what a delete leaves behind.
 fn is_leaving(observation: &model::Observation) -> bool {
     observation.facts.iter().any(|(name, value)| {
-        (name == "state" || name.ends_with("status") || name.ends_with("Status"))
-            && (value == "absent" || value.to_ascii_lowercase().contains("delet"))
+        value == "absent"
+            || (name.to_ascii_lowercase().ends_with("status") && value.to_ascii_lowercase().contains("delet"))
     })
 }
 
@@ -545,15 +546,33 @@ fn same_facts(stored: &Step, fresh: &Step) -> bool {
         && gathered(stored) == gathered(fresh)
 }
 
-/// Held deletes of the same agent whose target this action would create again.
+/// Held deletes of the same agent whose target this action would create again: `CreateStack` after `DeleteStack`.
 fn recreated(tx: &Tx<'_>, question: &Question) -> Result<Vec<ChangeId>, DecideError> {
-    let name = &question.step.action.operation.name;
-    let creates = ["Create", "Run", "Restore", "Register", "Launch", "Import"].iter().any(|verb| name.starts_with(verb));
-    if !creates || question.step.action.effects.is_plain_read() {
-        return Ok(Vec::new());
+    let action = &question.step.action;
+    let Some(created) = noun(&action.operation.name, CREATING) else { return Ok(Vec::new()) };
+    let keys: Vec<String> = action.resources.iter().map(model::Resource::key).collect();
+    let mut found = Vec::new();
+    for id in tx.held_destroys_of(&question.session.chain.agent, &keys)? {
+        let deletes = tx.change(id)?.is_some_and(|change| {
+            change.steps.iter().any(|step| {
+                let deleted = noun(&step.action.operation.name, DELETING);
+                step.action.operation.service == action.operation.service
+                    && deleted.is_some_and(|deleted| created.starts_with(deleted))
+            })
+        });
+        if deletes {
+            found.push(id);
+        }
     }
-    let keys: Vec<String> = question.step.action.resources.iter().map(model::Resource::key).collect();
-    Ok(tx.held_destroys_of(&question.session.chain.agent, &keys)?)
+    Ok(found)
+}
+
+const CREATING: &[&str] = &["Create", "Run", "Restore", "Register", "Launch", "Import"];
+const DELETING: &[&str] = &["Delete", "Terminate", "Deregister", "Remove", "Destroy"];
+
+/// What an operation's name says it is about, where it begins with one of the verbs.
+fn noun<'n>(operation: &'n str, verbs: &[&str]) -> Option<&'n str> {
+    verbs.iter().find_map(|verb| operation.strip_prefix(verb))
 }
 
 pub(crate) fn expire(tx: &mut Tx<'_>, drawn: &mut Drawn, change: &Change) -> Result<(), DecideError> {

@@ -40,7 +40,7 @@ pub use secret::{MasterKey, Secret};
 pub use session::{IssueError, NewSession};
 pub use settle::Settled;
 pub use sign::{SignError, Signed};
-pub use start::{Parts, StartError, roster_of};
+pub use start::{Parts, StartError, database_of, roster_of};
 pub use statement::Signer;
 
 /// A running installation.

@@ -181,11 +181,7 @@ async fn pin(
 }
 
 fn all_entries(shared: &sequencer::Shared) -> Result<Vec<Vec<u8>>, StartError> {
-    let ledger = lock(shared);
-    (0..ledger.size())
-        .map(|index| ledger.entry(index))
-        .collect::<Result<_, _>>()
-        .map_err(|err| StartError::Contradiction(err.to_string()))
+    lock(shared).entries().map_err(|err| StartError::Contradiction(err.to_string()))
 }
 
 fn pinned(entries: &[Vec<u8>], bundle: &Bundle) -> Result<(), StartError> {
@@ -211,16 +207,15 @@ async fn compare(
     shared: &sequencer::Shared,
     entries: Vec<Vec<u8>>,
 ) -> Result<(), StartError> {
-    let documents = store.read(|view| view.documents()).await?;
+    let projection = store.read(|view| view.projection()).await?;
     let note = lock(shared).checkpoint().to_owned();
-    let rows = documents.into_iter().map(|it| audit::Row { table: it.table, id: it.id, document: it.bytes }).collect();
     let report = audit::verify(&audit::AuditInput {
         genesis: genesis.to_json(),
         expected_genesis: Some(genesis.fingerprint()),
         checkpoint: note.into_bytes(),
         held_checkpoints: Vec::new(),
         entries: &entries,
-        rows: Some(rows),
+        database: Some(database_of(projection)),
     });
     match report.problems.first() {
         None => Ok(()),
@@ -230,6 +225,16 @@ async fn compare(
             if report.problems.len() > 1 { format!(" (and {} more)", report.problems.len() - 1) } else { String::new() }
         ))),
     }
+}
+
+/// The store's projection as the auditor takes it.
+pub fn database_of(projection: store::Projection) -> audit::Database {
+    let rows = projection
+        .documents
+        .into_iter()
+        .map(|it| audit::Row { table: it.table, id: it.id, document: it.bytes, altered: it.altered })
+        .collect();
+    audit::Database { rows, sequenced: projection.sequenced, pending: projection.pending }
 }
 
 /// What the last process was carrying out when it ended may or may not have arrived.

@@ -25,7 +25,7 @@ impl Gateway {
             Ok(head) => head,
             Err(refused) => return self.not_received(Shape::RestJson, refused, &method, &source).await,
         };
-        let shape = guess(&head);
+        let shape = Shape::guess(&head, claimed_service(&head));
         if self.engine.is_flooding(&source) {
             let message = "Countersign: too many requests from here that no session signed; wait a minute.";
             return refuse(shape, Refusal::Throttled, message, None, &method);
@@ -156,26 +156,10 @@ fn why(settled: &Settled) -> String {
     }
 }
 
-/// The protocol of a request that was not classified, by what it looks like: only for wording an error.
-fn guess(request: &Request) -> Shape {
-    let scope = request.header("authorization").unwrap_or_default();
-    let content_type = request.header("content-type").unwrap_or_default();
-    if request.header("smithy-protocol").is_some() {
-        Shape::Cbor
-    } else if request.header("x-amz-target").is_some() {
-        let version = if content_type.ends_with("1.0") { answer::JsonVersion::V1_0 } else { answer::JsonVersion::V1_1 };
-        Shape::Json { version }
-    } else if scope.contains("/s3/aws4_request") {
-        Shape::S3
-    } else if scope.contains("/ec2/aws4_request") {
-        Shape::Ec2
-    } else if content_type.starts_with("application/x-www-form-urlencoded") {
-        Shape::Query
-    } else if scope.contains("/route53/") || scope.contains("/cloudfront/") {
-        Shape::RestXml
-    } else {
-        Shape::RestJson
-    }
+/// The service that a signature speaks of, believed only for the wording of an error.
+fn claimed_service(request: &Request) -> Option<&str> {
+    let credential = request.header("authorization").and_then(|it| it.split_once("Credential=")).map(|(_, rest)| rest);
+    credential?.split('/').nth(3)
 }
 
 fn refuse(shape: Shape, kind: Refusal, message: &str, change: Option<ChangeId>, method: &str) -> Reply {

@@ -19,6 +19,17 @@ pub struct Document {
     pub altered: Option<String>,
 }
 
+/// The database as the auditor compares it with the log: one consistent state of all documents, and which entries of
+/// the log that state goes with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Projection {
+    pub documents: Vec<Document>,
+    /// How many entries of the log the database knows to be there.
+    pub sequenced: u64,
+    /// Entries that were recorded with these documents and come next in the log, in order.
+    pub pending: Vec<Vec<u8>>,
+}
+
 /// A change carries at most 16 outcomes and captured requests; this is far beyond that and keeps memory bounded.
 const MAX_BYTES: usize = 64 << 20;
 

@@ -25,7 +25,7 @@ mod tx;
 mod view;
 mod writer;
 
-pub use document::Document;
+pub use document::{Document, Projection};
 pub use error::{Conflict, OpenError, StorageError, WriteError};
 pub use query::{Filter, HistoryQuery, Pending, Target};
 #[doc(hidden)]

@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    Document, OpenError, StorageError, Tx, View, WriteError,
+    Projection, OpenError, StorageError, Tx, View, WriteError,
     memory::Memory,
     readers::{self, Source},
     sqlite::{self, Probe},
@@ -61,11 +61,11 @@ impl Store {
     ///
     /// # Errors
     /// Where the database cannot be read or is not ours. A row that was altered is no error: it is listed as it is.
-    pub fn documents_of(path: &Path) -> Result<Vec<Document>, OpenError> {
-        let mut documents = Err(StorageError::Closed);
+    pub fn projection_of(path: &Path) -> Result<Projection, OpenError> {
+        let mut projection = Err(StorageError::Closed);
         sqlite::reader(path)?
-            .snapshot(&mut |rows| documents = rows.and_then(|rows| View::new(rows).documents()));
-        documents.map_err(|source| OpenError::Storage { path: path.to_owned(), source })
+            .snapshot(&mut |rows| projection = rows.and_then(|rows| View::new(rows).projection()));
+        projection.map_err(|source| OpenError::Storage { path: path.to_owned(), source })
     }
 
     /// Runs `op` on the writer's thread, whole or not at all, and resolves once that is durable. An `Err` of `op`

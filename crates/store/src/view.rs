@@ -7,7 +7,7 @@ use model::{
 };
 
 use crate::{
-    Document, Filter, HistoryQuery, Pending, StorageError,
+    Document, Filter, HistoryQuery, Pending, Projection, StorageError,
     document::{Stored, decode},
     listed,
     rows::{ApprovalRow, Found, Rows, Standing},
@@ -154,6 +154,15 @@ impl<'a> View<'a> {
             documents.push(document::<Approval>(&row, |_: &Approval| Ok(None))?);
         }
         Ok(documents)
+    }
+
+    /// All documents, with the entries of the log that they go with.
+    pub fn projection(&self) -> Result<Projection, StorageError> {
+        Ok(Projection {
+            documents: self.documents()?,
+            sequenced: self.sequenced_through()?,
+            pending: self.unsequenced(usize::MAX)?.into_iter().map(|it| it.bytes).collect(),
+        })
     }
 
     pub(crate) fn approval_row(&self, change: &str, person: &str) -> Found<Option<ApprovalRow>> {

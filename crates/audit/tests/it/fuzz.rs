@@ -1,6 +1,6 @@
 //! Whatever a log contains, the verifier ends with a report.
 
-use audit::{AuditInput, Row};
+use audit::{AuditInput, Database, Row};
 use proptest::prelude::*;
 
 use crate::story::story;
@@ -17,7 +17,11 @@ proptest! {
     ) {
         let input = AuditInput {
             genesis, expected_genesis: None, checkpoint, held_checkpoints: held, entries: &entries,
-            rows: Some(vec![Row { table: "change".into(), id: "x".into(), document: Vec::new() }]),
+            database: Some(Database {
+                rows: vec![Row { table: "change".into(), id: "x".into(), document: Vec::new(), altered: None }],
+                sequenced: 1,
+                pending: vec![b"x".to_vec()],
+            }),
         };
         prop_assert!(!audit::verify(&input).ok);
     }

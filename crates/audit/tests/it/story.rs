@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use approval::{Act, NAMESPACE, Observed, Statement};
-use audit::{AuditInput, Report, Row};
+use audit::{AuditInput, Database, Report, Row};
 use model::{
     Actors, Agent, ChangeId, Digest, EnrolledKey, Entry, EntryId, EntryKind, EvidenceKind, Genesis, Person,
     PersonId, Presence, Roster, SessionId, Subject, Timestamp,
@@ -55,7 +55,7 @@ impl Log {
             checkpoint: self.checkpoint.clone().into_bytes(),
             held_checkpoints: self.held.clone(),
             entries: &self.entries,
-            rows: self.rows.clone(),
+            database: self.rows.clone().map(|rows| Database { rows, sequenced: self.entries.len() as u64, pending: Vec::new() }),
         })
     }
 
@@ -306,7 +306,7 @@ impl Scribe {
     }
 
     pub(crate) fn log(self) -> Log {
-        let rows = self.rows.into_iter().map(|((table, id), document)| Row { table, id, document }).collect();
+        let rows = self.rows.into_iter().map(|((table, id), document)| Row { table, id, document, altered: None }).collect();
         Log {
             genesis: genesis(),
             expected: Some(genesis().fingerprint()),

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
-use audit::{AuditInput, Report, Row};
+use audit::{AuditInput, Database, Report};
 use model::Digest;
 
 use crate::{
@@ -24,19 +24,20 @@ pub(super) fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Fa
         .as_deref()
         .map(|text| text.parse().map_err(|err| Failure::usage(format!("--genesis: {err}"))))
         .transpose()?;
+    // Before the log: what the log has beyond it then shows as pending, never as missing.
+    let database = config.as_ref().map(database).transpose()?;
     let files = ledger::read_log(&dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?;
     let held_checkpoints = checkpoint
         .iter()
         .map(|file| fs::read_to_string(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display()))))
         .collect::<Result<Vec<_>, _>>()?;
-    let rows = config.as_ref().map(|config| database(config)).transpose()?;
     let mut report = audit::verify(&AuditInput {
         genesis: files.genesis_bytes,
         expected_genesis: expected,
         checkpoint: files.checkpoint_note,
         held_checkpoints,
         entries: &files.entries,
-        rows,
+        database,
     });
     for problem in files.problems {
         report.add(audit::Code::FileDamaged, None, &format!("{}: {}", problem.file, problem.message));
@@ -49,10 +50,10 @@ pub(super) fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Fa
 }
 
 /// The one reader of the database besides `serve`, and read-only: the auditor.
-fn database(config: &Config) -> Result<Vec<Row>, Failure> {
+fn database(config: &Config) -> Result<Database, Failure> {
     let file = config.database();
-    let documents = store::Store::documents_of(&file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
-    Ok(documents.into_iter().map(|it| Row { table: it.table, id: it.id, document: it.bytes }).collect())
+    let projection = store::Store::projection_of(&file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
+    Ok(engine::database_of(projection))
 }
 
 fn show(report: &Report) {

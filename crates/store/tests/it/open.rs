@@ -46,7 +46,7 @@ fn edit(path: &Path, sql: &str) {
 async fn what_was_written_is_there_after_opening_again() {
     let (_folder, path) = place();
     filled(&path).await;
-    let before = Store::documents_of(&path).unwrap();
+    let before = Store::projection_of(&path).unwrap().documents;
     let store = Store::sqlite(&path).unwrap();
     assert_eq!(store.read(|view| view.documents()).await.unwrap(), before);
     assert_eq!(before.len(), 4);
@@ -62,7 +62,7 @@ async fn one_process_at_a_time_but_the_auditor_beside_it() {
     let in_use = expect!["DB is in use by another `countersign serve`; stop that one first, or use it"];
     check(Store::sqlite(&path), &path, in_use);
     store.write(|tx| tx.create_change(&change(3), entry(5))).await.unwrap();
-    assert_eq!(Store::documents_of(&path).unwrap().len(), 5);
+    assert_eq!(Store::projection_of(&path).unwrap().documents.len(), 5);
     store.write(|tx| tx.create_change(&change(4), entry(6))).await.unwrap();
     drop(store);
     Store::sqlite(&path).unwrap();
@@ -84,14 +84,14 @@ async fn nobody_else_may_read_it() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     let open_to_all = || expect!["DB can be read or written by others (mode 640); run `chmod 600` on it"];
     check(Store::sqlite(&path), &path, open_to_all());
-    check(Store::documents_of(&path), &path, open_to_all());
+    check(Store::projection_of(&path), &path, open_to_all());
 }
 
 #[tokio::test]
 async fn what_is_not_ours_is_left_alone() {
     let (folder, path) = place();
     let missing = || expect!["cannot open DB; does its folder exist, and is it yours?"];
-    check(Store::documents_of(&path), &path, missing());
+    check(Store::projection_of(&path), &path, missing());
     assert!(!path.exists());
     let nowhere = folder.path().join("no/such/db");
     check(
@@ -105,7 +105,7 @@ async fn what_is_not_ours_is_left_alone() {
     fs::write(&path, "this is some text of more than a hundred bytes, ".repeat(40)).unwrap();
     private(&path);
     check(Store::sqlite(&path), &path, foreign());
-    check(Store::documents_of(&path), &path, foreign());
+    check(Store::projection_of(&path), &path, foreign());
 
     fs::remove_file(&path).unwrap();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE recipes (cake TEXT)").unwrap();
@@ -155,8 +155,7 @@ async fn an_edited_row_is_not_believed() {
         let (_folder, path) = place();
         filled(&path).await;
         edit(&path, sql);
-        let altered: Vec<_> = Store::documents_of(&path)
-            .unwrap()
+        let altered: Vec<_> = Store::projection_of(&path).unwrap().documents
             .into_iter()
             .filter_map(|it| Some(format!("{}: {}", it.table, it.altered?)))
             .collect();
@@ -204,9 +203,9 @@ async fn an_index_of_other_rules_is_derived_again() {
     filled(&path).await;
     edit(&path, "UPDATE derived_by SET rules = 'older'");
     edit(&path, "DELETE FROM deeds");
-    assert!(Store::documents_of(&path).unwrap().iter().all(|it| it.altered.is_none()));
+    assert!(Store::projection_of(&path).unwrap().documents.iter().all(|it| it.altered.is_none()));
     drop(Store::sqlite(&path).unwrap());
-    assert!(Store::documents_of(&path).unwrap().iter().all(|it| it.altered.is_none()));
+    assert!(Store::projection_of(&path).unwrap().documents.iter().all(|it| it.altered.is_none()));
     let deeds: i64 = Connection::open(&path)
         .unwrap()
         .query_row("SELECT count(*) FROM deeds", [], |row| row.get(0))

@@ -178,5 +178,5 @@ async fn what_is_queued_is_done_before_the_store_goes() {
         .await;
     }
     drop(store);
-    assert_eq!(Store::documents_of(&path).unwrap().len(), 20);
+    assert_eq!(Store::projection_of(&path).unwrap().documents.len(), 20);
 }
