@@ -65,8 +65,11 @@ pub(super) fn read(answer: &ReadAnswer, absent: &[String]) -> Answer {
 }
 
 fn error_code(answer: &ReadAnswer, body: &Value) -> String {
-    let header =
-        answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-amzn-errortype")).map(|(_, code)| code);
+    let header = answer
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("x-amzn-errortype"))
+        .map(|(_, code)| code);
     let raw = header.cloned().or_else(|| {
         ["__type", "Error.Code", "Errors.Error.Code", "Code", "code"]
             .iter()
@@ -163,7 +166,11 @@ fn parse_xml(body: &[u8]) -> Option<Value> {
 }
 
 fn element(name: &[u8]) -> Option<Element> {
-    Some(Element { name: std::str::from_utf8(name).ok()?.to_owned(), children: Vec::new(), text: String::new() })
+    Some(Element {
+        name: std::str::from_utf8(name).ok()?.to_owned(),
+        children: Vec::new(),
+        text: String::new(),
+    })
 }
 
 fn character(reference: &BytesRef<'_>) -> Option<char> {
@@ -189,7 +196,10 @@ fn fold(element: Element) -> Value {
     }
     if element.children.iter().all(|(name, value)| name == "entry" && value.get("key").is_some()) {
         let pairs = element.children.into_iter().filter_map(|(_, entry)| {
-            Some((entry.get("key")?.as_text()?.to_owned(), entry.get("value").cloned().unwrap_or(Value::Null)))
+            Some((
+                entry.get("key")?.as_text()?.to_owned(),
+                entry.get("value").cloned().unwrap_or(Value::Null),
+            ))
         });
         return Value::Map(pairs.collect());
     }

@@ -18,7 +18,12 @@ pub(super) fn call(service: &str, operation: &str, region: &str, members: BTreeM
         Some(Protocol::RestJson | Protocol::RestXml) => in_parts(members),
         Some(Protocol::Cbor | Protocol::Json | Protocol::Query | Protocol::Ec2) | None => Value::Map(members),
     };
-    Call { service: service.to_owned(), operation: operation.to_owned(), region: region.to_owned(), parameters }
+    Call {
+        service: service.to_owned(),
+        operation: operation.to_owned(),
+        region: region.to_owned(),
+        parameters,
+    }
 }
 
 fn in_parts(members: BTreeMap<String, Value>) -> Value {

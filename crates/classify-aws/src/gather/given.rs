@@ -56,7 +56,8 @@ fn close(name: &str, node: Node) -> Value {
         (None, _) => {}
     }
     if let Some(list) = as_list(name, &children) {
-        let items = list.into_iter().filter_map(|(_, key)| children.remove(&key).map(|child| close(name, child)));
+        let items =
+            list.into_iter().filter_map(|(_, key)| children.remove(&key).map(|child| close(name, child)));
         return Value::List(items.collect());
     }
     let mut members: BTreeMap<String, Value> =

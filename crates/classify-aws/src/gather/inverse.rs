@@ -51,7 +51,12 @@ impl Capturing {
             return Err(format!("undo not captured: {failure}"));
         }
         let facts = Facts { given, answers: self.reads.answers() };
-        let Some(case) = self.entry.case.iter().find(|case| facts.all_hold(&case.when)) else {
+        let Some(case) = self
+            .entry
+            .case
+            .iter()
+            .find(|case| gives_only(given, &case.exactly) && facts.all_hold(&case.when))
+        else {
             return Err("undo not captured: the state before, or what is asked, has no inverse".to_owned());
         };
         let mut members = facts
@@ -77,13 +82,30 @@ pub(super) fn entry(service: &str, operation: &str) -> Option<&'static Inverse> 
         .find(|entry| entry.service == service && super::table::lists(&entry.operations, operation))
 }
 
+fn gives_only(given: &Value, names: &[String]) -> bool {
+    match given {
+        Value::Map(members) => names.is_empty() || members.keys().all(|name| names.contains(name)),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Number(_)
+        | Value::Text(_)
+        | Value::Bytes(_)
+        | Value::List(_) => false,
+    }
+}
+
 fn summary(case: &Case, service: &str, identified: &str) -> String {
     let purpose = if case.removes_created { "remove what was created" } else { "put back the state before" };
     format!("{purpose}: {service}:{} ({identified})", case.call)
 }
 
 /// Every member that the request gives goes back to what it was.
-fn put_back(restore: &Restore, facts: Facts<'_>, members: &mut BTreeMap<String, Value>) -> Result<(), String> {
+fn put_back(
+    restore: &Restore,
+    facts: Facts<'_>,
+    members: &mut BTreeMap<String, Value>,
+) -> Result<(), String> {
     let before = facts
         .resolve(&restore.from)
         .map_err(|_| "undo not captured: the state before could not be read".to_owned())?;
@@ -97,15 +119,16 @@ fn put_back(restore: &Restore, facts: Facts<'_>, members: &mut BTreeMap<String, 
         } else if restore.members.contains(name) {
             name.as_str()
         } else {
-            return Err(format!("undo not captured: no inverse is known for `{}`", model::sanitize(name, 64)));
+            return Err(format!(
+                "undo not captured: no inverse is known for `{}`",
+                model::sanitize(name, 64)
+            ));
         };
         let value = match whole(path::select(&before, place)) {
             Some(value) => value,
-            None => restore
-                .default
-                .get(name)
-                .map(literal)
-                .ok_or_else(|| format!("undo not captured: `{}` was not set before", model::sanitize(name, 64)))?,
+            None => restore.default.get(name).map(literal).ok_or_else(|| {
+                format!("undo not captured: `{}` was not set before", model::sanitize(name, 64))
+            })?,
         };
         put.insert(name.clone(), value);
     }
@@ -129,4 +152,3 @@ fn whole(found: Vec<&Value>) -> Option<Value> {
         many => Some(Value::List(many.iter().map(|value| (*value).clone()).collect())),
     }
 }
-

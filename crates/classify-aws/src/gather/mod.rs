@@ -13,6 +13,8 @@ mod rule;
 mod stack;
 mod table;
 mod tags;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -81,7 +83,8 @@ enum Part {
 
 /// `params` is the canonical parse. `None`: no table has an entry for the operation, and there is nothing to learn.
 pub fn start(action: &ActionParts, params: &Value, now: Timestamp) -> Option<Gathering> {
-    let (service, operation, region) = (&action.operation.service, &action.operation.name, &action.region.0);
+    let (service, operation, region) =
+        (family(&action.operation.service), &action.operation.name, &action.region.0);
     let given = given::normalise(params);
     let gathering = Gathering {
         now,
@@ -102,14 +105,16 @@ pub fn start(action: &ActionParts, params: &Value, now: Timestamp) -> Option<Gat
 
 /// Whether the tables know how to undo the operation; the inverse must still be captured.
 pub fn has_inverse(operation: &Operation) -> bool {
-    let (service, name) = (operation.service.as_str(), operation.name.as_str());
-    inverse::entry(service, name).is_some() || tags::entry(service, name).is_some() || stack::has_inverse(service, name)
+    let (service, name) = (family(&operation.service), operation.name.as_str());
+    inverse::entry(service, name).is_some()
+        || tags::entry(service, name).is_some()
+        || stack::has_inverse(service, name)
 }
 
 /// Purely additive: nothing that exists is changed, and nothing needs undoing.
 pub fn is_additive(operation: &Operation) -> bool {
     table::INVERSE.additive.iter().any(|listed| {
-        listed.service == operation.service && table::lists(&listed.operations, &operation.name)
+        listed.service == family(&operation.service) && table::lists(&listed.operations, &operation.name)
     })
 }
 
@@ -119,10 +124,18 @@ pub fn lowers_protection(operation: &Operation, params: &Value) -> bool {
     let nothing = BTreeMap::new();
     let facts = rule::Facts { given: &given, answers: &nothing };
     table::INVERSE.lowers.iter().any(|listed| {
-        listed.service == operation.service
+        listed.service == family(&operation.service)
             && table::lists(&listed.operations, &operation.name)
-            && listed.when.iter().any(|condition| facts.holds(condition))
+            && (listed.when.is_empty() || listed.when.iter().any(|condition| facts.holds(condition)))
     })
+}
+
+/// DocumentDB and Neptune are addressed through the API of RDS, on its endpoint and in its words.
+fn family(service: &str) -> &str {
+    match service {
+        "docdb" | "neptune" => "rds",
+        other => other,
+    }
 }
 
 impl Gathering {
@@ -190,27 +203,34 @@ impl Gathering {
     }
 
     fn finish(&self) -> Gathered {
-        let mut gathered = Gathered::default();
-        let mut undo = None;
-        if let Some(observing) = &self.observing {
-            (gathered.observation, gathered.unknowns) = observing.finish(self.now);
-        }
         if let Some(stack) = &self.stack {
-            let (found, inverse) = stack.finish(self.now);
-            gathered = found;
-            undo = inverse.map(Ok);
+            let (mut gathered, undo) = stack.finish(self.now);
+            gathered.settle(undo.map(Ok));
+            return gathered;
+        }
+        let mut gathered = Gathered::default();
+        let mut projection = None;
+        if let Some(observing) = &self.observing {
+            (projection, gathered.unknowns) = observing.finish();
         }
         let captured = self.capturing.as_ref().map(|part| part.finish(&self.given));
-        let retagged = self.retagging.as_ref().map(|part| part.finish(&self.given));
-        match undo.or(captured).or(retagged) {
-            Some(Ok(undoing)) => match captured_undo(undoing) {
-                Ok(undo) => gathered.undo = Some(undo),
-                Err(why) => gathered.unknowns.push(why),
-            },
-            Some(Err(why)) => gathered.unknowns.push(why),
+        let undo = captured.or_else(|| self.retagging.as_ref().map(|part| part.finish(&self.given)));
+        if let Some(Ok(undoing)) = &undo {
+            projection = Some(projection.unwrap_or_default().with_undo(undoing));
+        }
+        gathered.observation = projection.map(|found| found.sealed(self.now, gathered.unknowns.clone()));
+        gathered.settle(undo);
+        gathered
+    }
+}
+
+impl Gathered {
+    fn settle(&mut self, undo: Option<Result<Undoing, String>>) {
+        match undo.map(|undo| undo.and_then(captured_undo)) {
+            Some(Ok(undo)) => self.undo = Some(undo),
+            Some(Err(why)) => self.unknowns.push(why),
             None => {}
         }
-        gathered
     }
 }
 

@@ -9,6 +9,7 @@ use crate::call::Call;
 
 use super::{
     answer::{Answer, ReadAnswer},
+    inverse::Undoing,
     path,
     reads::Reads,
     rule::Facts,
@@ -42,8 +43,8 @@ impl Observing {
         self.reads.take(answers);
     }
 
-    /// `None` where nothing could be read at all.
-    pub(super) fn finish(&self, at: Timestamp) -> (Option<Observation>, Vec<String>) {
+    /// The projection by read; `None` where nothing could be read at all.
+    pub(super) fn finish(&self) -> (Option<Projection>, Vec<String>) {
         let unknowns = self.reads.failures();
         if unknowns.len() >= self.reads.done().len() {
             return (None, unknowns);
@@ -62,8 +63,34 @@ impl Observing {
             projection.insert(spec.name().to_owned(), projected);
         }
         facts.truncate(FACTS_MAX);
-        let fingerprint = Observation::fingerprint_of(&Value::Map(projection));
-        (Some(Observation { at, facts, fingerprint, inner: Vec::new(), unknowns: unknowns.clone() }), unknowns)
+        (Some(Projection { facts, members: projection }), unknowns)
+    }
+}
+
+/// What was observed, before it is sealed under one fingerprint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Projection {
+    facts: Vec<(String, String)>,
+    members: BTreeMap<String, Value>,
+}
+
+impl Projection {
+    /// The state before is also what its undo would put back: where that changes, the approval no longer holds.
+    pub(super) fn with_undo(mut self, undoing: &Undoing) -> Self {
+        if self.facts.is_empty() {
+            self.facts.push(("undo".to_owned(), undoing.summary.clone()));
+        }
+        let call = Value::map([
+            ("operation", Value::text(&undoing.call.operation)),
+            ("parameters", unordered(&undoing.call.parameters)),
+        ]);
+        self.members.insert("undo".to_owned(), call);
+        self
+    }
+
+    pub(super) fn sealed(self, at: Timestamp, unknowns: Vec<String>) -> Observation {
+        let fingerprint = Observation::fingerprint_of(&Value::Map(self.members));
+        Observation { at, facts: self.facts, fingerprint, inner: Vec::new(), unknowns }
     }
 }
 
@@ -86,7 +113,12 @@ fn project(value: &Value, spec: &ReadSpec, facts: &mut Vec<(String, String)>) ->
     Value::Map(projection)
 }
 
-fn settled(found: Vec<&Value>) -> Option<Value> {
+/// What is there and empty is as good as absent: services answer now this way, now that.
+fn settled(mut found: Vec<&Value>) -> Option<Value> {
+    found.retain(|value| {
+        !matches!(value, Value::List(items) if items.is_empty())
+            && !matches!(value, Value::Map(members) if members.is_empty())
+    });
     match found.as_slice() {
         [] => None,
         [only] => Some(unordered(only)),
@@ -126,10 +158,14 @@ fn shown(value: &Value) -> Option<String> {
         Value::Map(members) if members.is_empty() => return None,
         Value::Map(members) => {
             let named = members.iter().map(|(name, value)| Some(format!("{name} {}", path::scalar(value)?)));
-            named.collect::<Option<Vec<_>>>().map_or_else(|| format!("{} members", members.len()), |all| all.join(", "))
+            named
+                .collect::<Option<Vec<_>>>()
+                .map_or_else(|| format!("{} members", members.len()), |all| all.join(", "))
         }
         Value::Null => return None,
-        Value::Bool(_) | Value::Int(_) | Value::Number(_) | Value::Text(_) | Value::Bytes(_) => path::scalar(value)?,
+        Value::Bool(_) | Value::Int(_) | Value::Number(_) | Value::Text(_) | Value::Bytes(_) => {
+            path::scalar(value)?
+        }
     };
     Some(sanitize(&text, FACT_LENGTH_MAX))
 }

@@ -8,7 +8,9 @@ pub(super) fn select<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
     let mut current = vec![value];
     for step in Steps(path) {
         let (name, filter) = match step.split_once('[') {
-            Some((name, filter)) => (name, filter.strip_suffix(']').and_then(|filter| filter.split_once('='))),
+            Some((name, filter)) => {
+                (name, filter.strip_suffix(']').and_then(|filter| filter.split_once('=')))
+            }
             None => (step, None),
         };
         let mut next = Vec::new();
@@ -17,7 +19,9 @@ pub(super) fn select<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
             match filter {
                 None => next.push(member),
                 Some((key, wanted)) => next.extend(
-                    items(member).into_iter().filter(|item| item.get(key).and_then(Value::as_text) == Some(wanted)),
+                    items(member)
+                        .into_iter()
+                        .filter(|item| item.get(key).and_then(Value::as_text) == Some(wanted)),
                 ),
             }
         }
@@ -94,7 +98,8 @@ mod tests {
 
     fn check(json: &str, path: &str, expected: &[&str]) {
         let value = super::super::answer::parse(json.as_bytes()).unwrap();
-        let found: Vec<_> = select(&value, path).into_iter().map(|value| scalar(value).unwrap_or_default()).collect();
+        let found: Vec<_> =
+            select(&value, path).into_iter().map(|value| scalar(value).unwrap_or_default()).collect();
         assert_eq!(found, expected, "{path}");
     }
 

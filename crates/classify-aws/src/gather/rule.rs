@@ -1,6 +1,6 @@
 //! Operands and conditions of the tables. An operand is `$member` (the request's), `@read` or `@read:path` (an
 //! answer's), or literal text; a trailing `?` makes it optional. A condition is `operand present`, `operand absent`,
-//! or `operand op operand` with `=`, `!=`, `<`, `<=`, `>`, `>=` (numbers only for the last four).
+//! or `operand op operand` with `=`, `!=`, `<`, `<=`, `>`, `>=` (numbers only for the last four); several apart by ` or `.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +40,10 @@ impl Facts<'_> {
 
     /// A read that failed makes neither `present` nor `absent` true.
     pub(super) fn holds(&self, condition: &str) -> bool {
+        condition.split(" or ").any(|alternative| self.holds_alone(alternative))
+    }
+
+    fn holds_alone(&self, condition: &str) -> bool {
         let words: Vec<&str> = condition.split_whitespace().collect();
         match words.as_slice() {
             [operand, "present"] => self.resolve(operand).is_ok(),
@@ -93,8 +97,11 @@ impl Facts<'_> {
             toml::Value::Array(items) => {
                 let mut filled = Vec::with_capacity(items.len());
                 for item in items {
-                    if let Some(value) = self.fill_value(item)? {
-                        filled.push(value);
+                    // A list in a list of the table is spliced into it: `["$Ids"]` is a list, of one or of many.
+                    match self.fill_value(item)? {
+                        Some(Value::List(values)) => filled.extend(values),
+                        Some(value) => filled.push(value),
+                        None => {}
                     }
                 }
                 Value::List(filled)

@@ -94,6 +94,9 @@ pub(super) struct Inverse {
 pub(super) struct Case {
     #[serde(default)]
     pub(super) when: Vec<String>,
+    /// Where any stand here, the request gives no others.
+    #[serde(default)]
+    pub(super) exactly: Vec<String>,
     pub(super) call: String,
     #[serde(default)]
     pub(super) with: toml::Table,
@@ -164,6 +167,9 @@ pub(super) struct Tags {
     pub(super) key: String,
     #[serde(default = "value")]
     pub(super) value: String,
+    /// The names in the answer, where they differ.
+    pub(super) current_key: Option<String>,
+    pub(super) current_value: Option<String>,
 }
 
 fn key() -> String {
@@ -182,7 +188,7 @@ pub(super) struct Listed {
     pub(super) operations: String,
 }
 
-/// Operations that lower a protection where any of the conditions holds.
+/// Operations that lower a protection where any of the conditions holds, or always where there is none.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Lowers {

@@ -51,18 +51,29 @@ impl Retagging {
         let before = match self.reads.answers().get(self.entry.read.name()) {
             Some(Answer::Found(value)) => value.clone(),
             Some(Answer::Absent) => Value::Null,
-            Some(Answer::Failed(why)) => return Err(format!("undo not captured: {} failed: {why}", self.entry.read.call)),
+            Some(Answer::Failed(why)) => {
+                return Err(format!("undo not captured: {} failed: {why}", self.entry.read.call));
+            }
             None => return Err("undo not captured: the tags before were not read".to_owned()),
         };
         let entry = self.entry;
         // A list cut short by the service would make an existing tag look new.
-        if ["NextToken", "nextToken", "NextMarker", "Marker"].iter().any(|more| path::text(&before, more).is_some()) {
+        if ["NextToken", "nextToken", "NextMarker", "Marker"]
+            .iter()
+            .any(|more| path::text(&before, more).is_some())
+        {
             return Err("undo not captured: there are more tags than one answer holds".to_owned());
         }
-        let before = pairs(&path::select(&before, &entry.current), entry.current_shape.unwrap_or(entry.shape), entry)?;
+        let names = (
+            entry.current_key.as_ref().unwrap_or(&entry.key).as_str(),
+            entry.current_value.as_ref().unwrap_or(&entry.value).as_str(),
+        );
+        let shape = entry.current_shape.unwrap_or(entry.shape);
+        let before = pairs(&path::select(&before, &entry.current), shape, names)?;
         match self.way {
             Way::Tag => {
-                let given_tags = pairs(&path::select(given, &entry.given), entry.shape, entry)?;
+                let names = (entry.key.as_str(), entry.value.as_str());
+                let given_tags = pairs(&path::select(given, &entry.given), entry.shape, names)?;
                 let old: BTreeMap<_, _> =
                     before.into_iter().filter(|(key, _)| given_tags.contains_key(key)).collect();
                 if given_tags.is_empty() {
@@ -97,7 +108,10 @@ impl Retagging {
             TagShape::List => Value::List(
                 tags.into_iter()
                     .map(|(key, value)| {
-                        Value::map([(entry.key.clone(), Value::Text(key)), (entry.value.clone(), Value::Text(value))])
+                        Value::map([
+                            (entry.key.clone(), Value::Text(key)),
+                            (entry.value.clone(), Value::Text(value)),
+                        ])
                     })
                     .collect(),
             ),
@@ -109,7 +123,11 @@ impl Retagging {
     fn untag(&self, given: &Value, keys: Vec<String>) -> Result<Undoing, String> {
         let entry = self.entry;
         let keys = keys.into_iter().map(|key| {
-            if entry.keys_as_items { Value::map([(entry.key.clone(), Value::Text(key))]) } else { Value::Text(key) }
+            if entry.keys_as_items {
+                Value::map([(entry.key.clone(), Value::Text(key))])
+            } else {
+                Value::Text(key)
+            }
         });
         let place = entry.put_keys.as_ref().unwrap_or(&entry.keys);
         self.undoing(given, &entry.untag, place, Value::List(keys.collect()), "remove the tags that are new")
@@ -142,20 +160,25 @@ pub(super) fn entry(service: &str, operation: &str) -> Option<&'static Tags> {
         .find(|entry| entry.service == service && (entry.tag == operation || entry.untag == operation))
 }
 
-fn pairs(found: &[&Value], shape: TagShape, entry: &Tags) -> Result<BTreeMap<String, String>, String> {
+fn pairs(
+    found: &[&Value],
+    shape: TagShape,
+    (key_name, value_name): (&str, &str),
+) -> Result<BTreeMap<String, String>, String> {
     let mut tags = BTreeMap::new();
     for value in found.iter().flat_map(|value| path::items(value)) {
         match (shape, value) {
             (TagShape::Map, Value::Map(members)) => {
                 for (key, value) in members {
-                    let value = path::scalar(value).ok_or_else(|| "undo not captured: a tag is no text".to_owned())?;
+                    let value = path::scalar(value)
+                        .ok_or_else(|| "undo not captured: a tag is no text".to_owned())?;
                     tags.insert(key.clone(), value);
                 }
             }
             (TagShape::List, value) => {
-                let key = value.get(&entry.key).and_then(path::scalar);
+                let key = value.get(key_name).and_then(path::scalar);
                 let key = key.ok_or_else(|| "undo not captured: a tag has no key".to_owned())?;
-                let text = value.get(&entry.value).and_then(path::scalar).unwrap_or_default();
+                let text = value.get(value_name).and_then(path::scalar).unwrap_or_default();
                 tags.insert(key, text);
             }
             (TagShape::Map, _) => return Err("undo not captured: the tags are not understood".to_owned()),

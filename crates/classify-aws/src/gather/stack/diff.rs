@@ -59,7 +59,8 @@ pub(super) fn differences(
     // the bound taint everything.
     for pass in 0.. {
         let found = pass_over(old, new, &tainted);
-        let replaced: BTreeSet<String> = found.iter().filter(|(_, d)| d.changes_identity()).map(|(n, _)| n.clone()).collect();
+        let replaced: BTreeSet<String> =
+            found.iter().filter(|(_, d)| d.changes_identity()).map(|(n, _)| n.clone()).collect();
         let touched: BTreeSet<String> = found.keys().cloned().collect();
         if replaced == tainted.replaced && touched == tainted.touched {
             return found;
@@ -89,7 +90,8 @@ fn changed_parameters(
     old_values: &Parameters,
     new_values: &Parameters,
 ) -> BTreeSet<String> {
-    let names = old.parameters.keys().chain(new.parameters.keys()).chain(old_values.keys()).chain(new_values.keys());
+    let names =
+        old.parameters.keys().chain(new.parameters.keys()).chain(old_values.keys()).chain(new_values.keys());
     names
         .filter(|name| {
             let before = value_of(name, old, old_values);
@@ -196,7 +198,8 @@ fn between(before: &Definition, after: &Definition, tainted: &Tainted) -> Option
 }
 
 fn is_raised(was: Option<&Value>, is: Option<&Value>) -> bool {
-    let number = |value: Option<&Value>| value.and_then(Value::as_text).and_then(|text| text.parse::<f64>().ok());
+    let number =
+        |value: Option<&Value>| value.and_then(Value::as_text).and_then(|text| text.parse::<f64>().ok());
     matches!((number(was), number(is)), (Some(was), Some(is)) if is > was)
 }
 
@@ -218,11 +221,14 @@ impl Tainted {
 
     fn reaches_by(&self, name: &str, value: &Value) -> bool {
         let is_changed = match (name, value) {
-            ("Ref", Value::Text(target)) => self.parameters.contains(target) || self.replaced.contains(target),
-            ("Condition", Value::Text(target)) => self.conditions.contains(target),
-            ("Fn::If", Value::List(items)) => {
-                items.first().and_then(Value::as_text).is_some_and(|condition| self.conditions.contains(condition))
+            ("Ref", Value::Text(target)) => {
+                self.parameters.contains(target) || self.replaced.contains(target)
             }
+            ("Condition", Value::Text(target)) => self.conditions.contains(target),
+            ("Fn::If", Value::List(items)) => items
+                .first()
+                .and_then(Value::as_text)
+                .is_some_and(|condition| self.conditions.contains(condition)),
             ("Fn::GetAtt", Value::List(items)) => items
                 .first()
                 .and_then(Value::as_text)

@@ -48,7 +48,9 @@ pub(super) fn deletion_policy(template: &Template, resource: &Resource) -> Optio
         None if definition.attributes.contains_key("DeletionPolicy") => Policy::Delete,
         None => match resource.kind.as_str() {
             "AWS::RDS::DBCluster" => Policy::Snapshot,
-            "AWS::RDS::DBInstance" if !definition.properties.contains_key("DBClusterIdentifier") => Policy::Snapshot,
+            "AWS::RDS::DBInstance" if !definition.properties.contains_key("DBClusterIdentifier") => {
+                Policy::Snapshot
+            }
             _ => Policy::Delete,
         },
     })
@@ -68,7 +70,14 @@ pub(super) fn deleted(resource: &Resource, policy: Option<Policy>) -> Option<Inn
     if kinds::is_opaque(&resource.kind) {
         effects = effects.with(Effect::Execute);
     }
-    Some(action(&resource.kind, Way::Delete, &resource.logical, &resource.physical, effects, &format!("delete{after}")))
+    Some(action(
+        &resource.kind,
+        Way::Delete,
+        &resource.logical,
+        &resource.physical,
+        effects,
+        &format!("delete{after}"),
+    ))
 }
 
 pub(super) fn created(logical: &str, kind: &str, properties: Option<&[&str]>) -> InnerAction {
@@ -108,11 +117,12 @@ impl Change {
     pub(super) fn of(item: &Value) -> Option<Self> {
         let change = item.get("ResourceChange")?;
         let logical = path::text(change, "LogicalResourceId")?;
-        let details = path::select(change, "Details").into_iter().flat_map(path::items).map(|detail| Detail {
-            attribute: path::text(detail, "Target.Attribute").unwrap_or_default(),
-            name: path::text(detail, "Target.Name").unwrap_or_default(),
-            recreation: path::text(detail, "Target.RequiresRecreation").unwrap_or_default(),
-        });
+        let details =
+            path::select(change, "Details").into_iter().flat_map(path::items).map(|detail| Detail {
+                attribute: path::text(detail, "Target.Attribute").unwrap_or_default(),
+                name: path::text(detail, "Target.Name").unwrap_or_default(),
+                recreation: path::text(detail, "Target.RequiresRecreation").unwrap_or_default(),
+            });
         Some(Self {
             physical: path::text(change, "PhysicalResourceId").unwrap_or_else(|| logical.clone()),
             kind: path::text(change, "ResourceType")?,
@@ -132,15 +142,23 @@ impl Change {
 }
 
 /// `properties`: of the resource as the new template defines it.
-pub(super) fn changed(change: &Change, difference: Option<&Difference>, properties: Option<&[String]>) -> InnerAction {
-    let act = |way, effects, what: &str| action(&change.kind, way, &change.logical, &change.physical, effects, what);
+pub(super) fn changed(
+    change: &Change,
+    difference: Option<&Difference>,
+    properties: Option<&[String]>,
+) -> InnerAction {
+    let act = |way, effects, what: &str| {
+        action(&change.kind, way, &change.logical, &change.physical, effects, what)
+    };
     match change.verb {
         Verb::Add => {
             let names: Option<Vec<&str>> = properties.map(|names| names.iter().map(String::as_str).collect());
             act(Way::Create, kinds::added(&change.kind, names.as_deref()), "create")
         }
         Verb::Import => act(Way::Update, EffectSet::of(Effect::Write), "take under the stack's control"),
-        Verb::Remove if change.policy == "Retain" => act(Way::Update, EffectSet::of(Effect::Write), "release, not delete"),
+        Verb::Remove if change.policy == "Retain" => {
+            act(Way::Update, EffectSet::of(Effect::Write), "release, not delete")
+        }
         Verb::Remove => act(Way::Delete, removal(&change.kind), "delete"),
         Verb::Dynamic => act(Way::Update, destroying(&change.kind), "change, how is only known when it runs"),
         Verb::Modify => match change.replacement.as_deref() {
@@ -149,7 +167,11 @@ pub(super) fn changed(change: &Change, difference: Option<&Difference>, properti
             Some(_) => act(Way::Delete, destroying(&change.kind), "perhaps replace (delete and create anew)"),
             None => match difference {
                 Some(difference) => differs(&change.logical, &change.kind, &change.physical, difference),
-                None => act(Way::Delete, destroying(&change.kind), "change, perhaps replace: what changes is not shown"),
+                None => act(
+                    Way::Delete,
+                    destroying(&change.kind),
+                    "change, perhaps replace: what changes is not shown",
+                ),
             },
         },
     }
@@ -220,9 +242,17 @@ fn destroying(kind: &str) -> EffectSet {
     if kinds::is_privileged(kind) { effects.with(Effect::Privilege) } else { effects }
 }
 
-fn action(kind: &str, way: Way, logical: &str, physical: &str, effects: EffectSet, what: &str) -> InnerAction {
+fn action(
+    kind: &str,
+    way: Way,
+    logical: &str,
+    physical: &str,
+    effects: EffectSet,
+    what: &str,
+) -> InnerAction {
     let operation = kinds::operation(kind, way);
-    let target = Target { service: operation.service.clone(), kind: kinds::kind(kind), name: physical.to_owned() };
+    let target =
+        Target { service: operation.service.clone(), kind: kinds::kind(kind), name: physical.to_owned() };
     let named = if physical == logical {
         sanitize(logical, 120)
     } else {

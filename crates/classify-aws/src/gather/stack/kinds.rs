@@ -13,7 +13,9 @@ static PROPERTIES: LazyLock<HashMap<&'static str, Properties>> = LazyLock::new(|
 });
 
 fn rows(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
-    text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(|line| line.split('\t').collect())
+    text.lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| line.split('\t').collect())
 }
 
 #[derive(Debug)]
@@ -43,7 +45,8 @@ impl Row {
                 _ => return None,
             })
         })?;
-        let list = |cell: &'static str| cell.split(' ').filter(|name| !name.is_empty() && *name != "-").collect();
+        let list =
+            |cell: &'static str| cell.split(' ').filter(|name| !name.is_empty() && *name != "-").collect();
         Some((
             name,
             Self { service, create, update, delete, adds, gentle: list(gentle), raisable: list(raisable) },
@@ -83,7 +86,8 @@ pub(super) fn operation(resource_type: &str, way: Way) -> Operation {
     }
     let mut parts = resource_type.splitn(3, "::").skip(1);
     let service = parts.next().unwrap_or("cloudformation").to_ascii_lowercase();
-    let noun: String = parts.next().unwrap_or(resource_type).chars().filter(char::is_ascii_alphanumeric).collect();
+    let noun: String =
+        parts.next().unwrap_or(resource_type).chars().filter(char::is_ascii_alphanumeric).collect();
     let verb = match way {
         Way::Create => "Create",
         Way::Update => "Update",
@@ -135,7 +139,9 @@ pub(super) fn added(resource_type: &str, properties: Option<&[&str]>) -> EffectS
 pub(super) fn modified(resource_type: &str, properties: &[&str], raised: &[&str]) -> EffectSet {
     let row = TYPES.get(resource_type);
     let is_gentle = |name: &&str| {
-        row.is_some_and(|row| row.gentle.contains(name) || row.raisable.contains(name) && raised.contains(name))
+        row.is_some_and(|row| {
+            row.gentle.contains(name) || row.raisable.contains(name) && raised.contains(name)
+        })
     };
     let mut effects = EffectSet::of(Effect::Write);
     if !properties.iter().all(is_gentle) || properties.is_empty() {
@@ -222,11 +228,15 @@ mod tests {
 
     #[test]
     fn effects_of_changes() {
-        let modify = |kind, properties: &[&str], raised: &[&str]| modified(kind, properties, raised).to_string();
+        let modify =
+            |kind, properties: &[&str], raised: &[&str]| modified(kind, properties, raised).to_string();
         assert_eq!(modify("AWS::SSM::Parameter", &["Value"], &[]), "write");
         assert_eq!(modify("AWS::SQS::Queue", &["VisibilityTimeout", "Tags"], &[]), "write");
         assert_eq!(modify("AWS::SQS::Queue", &["MessageRetentionPeriod"], &[]), "write, destroy");
-        assert_eq!(modify("AWS::SQS::Queue", &["MessageRetentionPeriod"], &["MessageRetentionPeriod"]), "write");
+        assert_eq!(
+            modify("AWS::SQS::Queue", &["MessageRetentionPeriod"], &["MessageRetentionPeriod"]),
+            "write"
+        );
         assert_eq!(modify("AWS::Lambda::Function", &["Timeout"], &[]), "write");
         assert_eq!(modify("AWS::Lambda::Function", &["Code"], &[]), "write, execute, destroy");
         assert_eq!(modify("AWS::Lambda::Function", &["Role"], &[]), "write, privilege, destroy");

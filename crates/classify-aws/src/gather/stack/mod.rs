@@ -149,9 +149,10 @@ impl StackGathering {
                 members.extend(token.clone().map(|token| ("NextToken", token)));
                 ("ListStackResources", members)
             }
-            Ask::Template => {
-                ("GetTemplate", vec![("StackName", self.stack_name()?), ("TemplateStage", "Original".to_owned())])
-            }
+            Ask::Template => (
+                "GetTemplate",
+                vec![("StackName", self.stack_name()?), ("TemplateStage", "Original".to_owned())],
+            ),
             Ask::ChangeSet(token) => {
                 let mut members = self.change_set_members()?;
                 members.extend(token.clone().map(|token| ("NextToken", token)));
@@ -165,14 +166,16 @@ impl StackGathering {
                 ("GetTemplate", members)
             }
         };
-        let members = members.into_iter().map(|(name, value)| (name.to_owned(), Value::Text(value))).collect();
+        let members =
+            members.into_iter().map(|(name, value)| (name.to_owned(), Value::Text(value))).collect();
         Some(ask::call(SERVICE, operation, &self.region, members))
     }
 
     fn change_set_members(&self) -> Option<Vec<(&'static str, String)>> {
         // Once resolved, always by its ARN: a name can be given to another change set between two reads.
         let resolved = self.change_set_text("ChangeSetId");
-        let name = resolved.or_else(|| path::text(&self.given, "ChangeSetName")).filter(|name| !name.is_empty())?;
+        let name =
+            resolved.or_else(|| path::text(&self.given, "ChangeSetName")).filter(|name| !name.is_empty())?;
         let mut members = vec![("ChangeSetName", name)];
         members.extend(self.stack_name().map(|stack| ("StackName", stack)));
         Some(members)
@@ -224,7 +227,8 @@ impl StackGathering {
         self.change_set = Some(answer);
         if is_found && self.operation == Operation::ExecuteChangeSet {
             self.queue.extend([Ask::Stack, Ask::Resources(None), Ask::Template]);
-            let known = self.change_set_text("ChangeSetId").is_some_and(|id| self.known_templates.contains_key(&id));
+            let known =
+                self.change_set_text("ChangeSetId").is_some_and(|id| self.known_templates.contains_key(&id));
             if !known {
                 self.queue.push(Ask::ChangeSetTemplate);
             }
@@ -236,7 +240,9 @@ impl StackGathering {
         match self.operation {
             Operation::Delete => self.delete(&mut found),
             Operation::Create => self.create(&mut found),
-            Operation::Update => found.unknown("what an update changes is not listed before it runs; use a change set"),
+            Operation::Update => {
+                found.unknown("what an update changes is not listed before it runs; use a change set")
+            }
             Operation::CreateChangeSet => self.create_change_set(&mut found),
             Operation::ExecuteChangeSet => self.execute_change_set(&mut found),
             Operation::DeleteChangeSet => {}
@@ -247,9 +253,9 @@ impl StackGathering {
             found.listed = false;
             found.destroys = true;
         }
+        let effects = found.effects();
         let observation = self.observe(at, &mut found);
         let undo = found.undo.take();
-        let effects = found.effects();
         (Gathered { observation, undo: None, effects, pins: self.pins(), unknowns: found.unknowns }, undo)
     }
 
@@ -291,7 +297,11 @@ impl StackGathering {
         if self.resources.pages > 0 {
             facts.push(("resources".to_owned(), self.resources.items.len().to_string()));
             let kept = self.resources.items.iter().map(|item| {
-                keep(item, &["LogicalResourceId", "PhysicalResourceId", "ResourceType", "ResourceStatus"], &mut vec![])
+                keep(
+                    item,
+                    &["LogicalResourceId", "PhysicalResourceId", "ResourceType", "ResourceStatus"],
+                    &mut vec![],
+                )
             });
             projection.insert("resources".to_owned(), unordered(&Value::List(kept.collect())));
         }
@@ -310,6 +320,7 @@ impl StackGathering {
     /// Every resource goes, unless its deletion policy keeps it; the stack itself always does.
     fn delete(&self, found: &mut Found) {
         found.destroys = true;
+        found.listed = true;
         match &self.stack {
             Some(Answer::Found(_)) => {}
             Some(Answer::Absent) => return,
@@ -318,7 +329,8 @@ impl StackGathering {
         if let Some(why) = &self.resources.broken {
             found.not_listed(&format!("the stack's resources could not all be read: {why}"));
         }
-        let template = found_text(self.template.as_ref(), "TemplateBody").and_then(|text| Template::parse(&text));
+        let template =
+            found_text(self.template.as_ref(), "TemplateBody").and_then(|text| Template::parse(&text));
         if template.is_none() {
             found.unknown("the template could not be read, so every resource counts as deleted");
         }
@@ -402,7 +414,11 @@ impl StackGathering {
             found.destroys = true;
         }
         let compared = self.compare(change_set);
-        let is_told = self.changes.items.iter().any(|change| path::text(change, "ResourceChange.Replacement").is_some());
+        let is_told = self
+            .changes
+            .items
+            .iter()
+            .any(|change| path::text(change, "ResourceChange.Replacement").is_some());
         found.listed = self.changes.broken.is_none();
         let mut named = std::collections::BTreeSet::new();
         for item in &self.changes.items {
@@ -413,7 +429,10 @@ impl StackGathering {
             };
             named.insert(change.logical.clone());
             if change.kind == "AWS::CloudFormation::Stack" {
-                found.not_listed(&format!("what changes in the nested stack {} is not listed", change.logical));
+                found.not_listed(&format!(
+                    "what changes in the nested stack {} is not listed",
+                    change.logical
+                ));
             }
             let difference = compared.as_ref().ok().and_then(|all| all.get(&change.logical));
             found.add(inner::changed(&change, difference, self.new_definition(&change.logical).as_deref()));
@@ -421,8 +440,8 @@ impl StackGathering {
         match &compared {
             Err(why) if !is_told => {
                 found.unknown(why);
-                // Without the templates nothing shows that the list is whole.
-                found.destroys = true;
+                // Without the templates nothing shows that the list is whole; of a new stack there is nothing to lose.
+                found.destroys = self.stack_text("StackStatus").as_deref() != Some("REVIEW_IN_PROGRESS");
             }
             Ok(differences) if !is_told => {
                 for (logical, difference) in differences.iter().filter(|(name, _)| !named.contains(*name)) {
@@ -448,11 +467,12 @@ impl StackGathering {
 
     /// A difference that the change set does not mention.
     fn unlisted(&self, logical: &str, difference: &Difference) -> InnerAction {
-        let kind = |template: Option<Template>| template.and_then(|mut template| template.resources.remove(logical));
+        let kind =
+            |template: Option<Template>| template.and_then(|mut template| template.resources.remove(logical));
         let definition = match difference {
-            Difference::Removed => {
-                kind(found_text(self.template.as_ref(), "TemplateBody").and_then(|text| Template::parse(&text)))
-            }
+            Difference::Removed => kind(
+                found_text(self.template.as_ref(), "TemplateBody").and_then(|text| Template::parse(&text)),
+            ),
             Difference::Added | Difference::Modified { .. } => {
                 kind(self.new_template().and_then(|text| Template::parse(&text)))
             }
@@ -496,9 +516,12 @@ impl StackGathering {
         let stack = found(self.stack.as_ref()).ok_or("the stack could not be read")?;
         let differences = diff::differences(&old, &new, &parameters(stack), &parameters(change_set));
         // An upstream that gives the stack's own template for the change set's would make every change look like none.
-        let unexplained = self.changes.items.iter().filter_map(|item| inner::Change::of(item)).find(|change| {
-            !differences.contains_key(&change.logical)
-        });
+        let unexplained = self
+            .changes
+            .items
+            .iter()
+            .filter_map(inner::Change::of)
+            .find(|change| !differences.contains_key(&change.logical));
         match unexplained {
             Some(change) => Err(format!(
                 "the templates do not show what changes in {}: the change set's may not be what was read",
@@ -515,7 +538,8 @@ impl StackGathering {
         if path::text(stack, "StackStatus").as_deref() == Some("REVIEW_IN_PROGRESS") {
             return self.delete_stack(Some(name)).ok_or_else(|| "the stack has no name".to_owned());
         }
-        let template = found_text(self.template.as_ref(), "TemplateBody").ok_or("the template could not be read")?;
+        let template =
+            found_text(self.template.as_ref(), "TemplateBody").ok_or("the template could not be read")?;
         if template.len() > TEMPLATE_BODY_MAX {
             return Err("the template is larger than an update takes inline".to_owned());
         }

@@ -88,7 +88,12 @@ fn mentions_transform(value: &Value) -> bool {
             members.iter().any(|(name, value)| name.starts_with("Fn::Transform") || mentions_transform(value))
         }
         Value::List(items) => items.iter().any(mentions_transform),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) | Value::Text(_) | Value::Bytes(_) => false,
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Number(_)
+        | Value::Text(_)
+        | Value::Bytes(_) => false,
     }
 }
 
@@ -175,7 +180,11 @@ fn yaml(text: &str) -> Option<Value> {
             return None;
         }
         let value = match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => {
                 continue;
             }
             // CloudFormation has none.
@@ -319,7 +328,11 @@ Resources:
 
     #[test]
     fn macros_are_noticed() {
-        assert!(Template::parse("Transform: AWS::Serverless-2016-10-31\nResources: {A: {Type: X}}").unwrap().transforms);
+        assert!(
+            Template::parse("Transform: AWS::Serverless-2016-10-31\nResources: {A: {Type: X}}")
+                .unwrap()
+                .transforms
+        );
         let inner = "Resources: {A: {Type: X, Properties: {B: {'Fn::Transform': {Name: AWS::Include}}}}}";
         assert!(Template::parse(inner).unwrap().transforms);
     }

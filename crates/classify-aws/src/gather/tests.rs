@@ -1,0 +1,413 @@
+//! The tables against answers: `cases.jsonl` holds requests as boto3 sends them, what an AWS-compatible server answered
+//! to each read, and the undo that puts the state back (which was sent, and did). `do` and `expected undo`, one a line.
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use model::{Account, Effect, Partition, Request};
+
+use super::*;
+use crate::{
+    classify::{Classified, Target, classify},
+    table::{Class, Table as Operations},
+};
+
+#[derive(Deserialize)]
+struct Case {
+    operation: String,
+    signing: String,
+    method: String,
+    path: String,
+    query: String,
+    headers: Vec<(String, String)>,
+    body: String,
+    /// Operation, status, body.
+    answers: Vec<(String, u16, String)>,
+    undo: Option<String>,
+    why: Option<String>,
+}
+
+fn cases() -> Vec<Case> {
+    include_str!("cases.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn classified(signing: &str, request: Request) -> Classified {
+    let target = Target { partition: Partition("aws".into()), account: Account("123456789012".into()) };
+    classify(request, signing, "us-east-1", &target, &BTreeMap::new()).unwrap()
+}
+
+fn answer(status: u16, body: &str) -> ReadAnswer {
+    ReadAnswer { status, body: body.into(), headers: vec![] }
+}
+
+fn gathered(gathering: &mut Gathering, respond: impl Fn(&Call) -> ReadAnswer) -> Gathered {
+    let mut answers = Vec::new();
+    loop {
+        match gathering.step(std::mem::take(&mut answers)) {
+            Progress::Read(calls) => {
+                assert!(calls.len() <= CALLS_MAX);
+                for call in &calls {
+                    let row = Operations::shared().get(&call.service, &call.operation).unwrap();
+                    assert_eq!(row.class, Class::Read, "{call:?}");
+                    crate::call::build(call).unwrap();
+                }
+                answers = calls.iter().map(&respond).collect();
+            }
+            Progress::Done(gathered) => return *gathered,
+        }
+    }
+}
+
+fn shown(undo: &CapturedUndo) -> String {
+    let Request { method, path, query, body, .. } = &undo.request;
+    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+    format!("{method} {path}{query}\n{}", String::from_utf8_lossy(body)).trim().to_owned()
+}
+
+#[test]
+fn recorded_states_give_the_undo_that_was_seen_to_work() {
+    let mut captured = std::collections::BTreeSet::new();
+    for case in cases() {
+        let request = Request {
+            method: case.method.clone(),
+            path: case.path.clone(),
+            query: case.query.clone(),
+            headers: case.headers.clone(),
+            body: case.body.clone().into_bytes(),
+        };
+        let classified = classified(&case.signing, request);
+        let mut gathering =
+            start(classified.action.parts(), &classified.params, Timestamp::from_millis(0)).unwrap();
+        let found = gathered(&mut gathering, |call| {
+            let recorded = case.answers.iter().find(|(operation, ..)| *operation == call.operation);
+            let (_, status, body) = recorded.unwrap_or_else(|| panic!("{}: {call:?}", case.operation));
+            answer(*status, body)
+        });
+        assert_eq!(found.undo.as_ref().map(shown), case.undo, "{} {:?}", case.operation, found.unknowns);
+        if let Some(why) = &case.why {
+            assert!(found.unknowns.contains(why), "{}: {:?}", case.operation, found.unknowns);
+        } else {
+            assert!(found.observation.is_some(), "{}", case.operation);
+            captured.insert(case.operation);
+        }
+    }
+    assert!(captured.len() >= 75, "{} operations: {captured:?}", captured.len());
+}
+
+#[test]
+fn the_tables_parse_and_name_only_what_exists() {
+    toml::from_str::<table::ObserveTable>(include_str!("../../data/observe.toml")).unwrap();
+    toml::from_str::<table::InverseTable>(include_str!("../../data/inverse.toml")).unwrap();
+    let operations = Operations::shared();
+    let exists = |service: &str, names: &str| {
+        for name in names.split_whitespace() {
+            assert!(operations.get(service, name).is_some(), "{service}:{name}");
+        }
+    };
+    let reads = |service: &str, specs: &[table::ReadSpec]| {
+        for spec in specs {
+            let service = spec.service.as_deref().unwrap_or(service);
+            let row =
+                operations.get(service, &spec.call).unwrap_or_else(|| panic!("{service}:{}", spec.call));
+            assert_eq!(row.class, Class::Read, "{service}:{}", spec.call);
+        }
+    };
+    for entry in &table::OBSERVE.observe {
+        exists(&entry.service, &entry.operations);
+        reads(&entry.service, &entry.read);
+        for spec in &entry.read {
+            assert!(
+                !spec.keep.is_empty() || !spec.seal.is_empty(),
+                "{}: {} keeps nothing",
+                entry.service,
+                spec.call
+            );
+        }
+    }
+    for entry in &table::INVERSE.inverse {
+        exists(&entry.service, &entry.operations);
+        reads(&entry.service, &entry.read);
+        for case in &entry.case {
+            exists(&entry.service, &case.call);
+        }
+    }
+    for entry in &table::INVERSE.tags {
+        exists(&entry.service, &entry.tag);
+        exists(&entry.service, &entry.untag);
+        reads(&entry.service, std::slice::from_ref(&entry.read));
+    }
+    for entry in &table::INVERSE.additive {
+        exists(&entry.service, &entry.operations);
+    }
+    for entry in &table::INVERSE.lowers {
+        exists(&entry.service, &entry.operations);
+    }
+}
+
+#[test]
+fn protections_lowered_are_noticed() {
+    let check = |service: &str, name: &str, params: &[(&str, &str)], expected: bool| {
+        let params = Value::map(params.iter().map(|(name, value)| (*name, Value::text(*value))));
+        assert_eq!(lowers_protection(&Operation::new(service, name), &params), expected, "{name} {params:?}");
+    };
+    check("rds", "ModifyDBInstance", &[("DeletionProtection", "false")], true);
+    check("docdb", "ModifyDBInstance", &[("BackupRetentionPeriod", "0")], true);
+    check(
+        "rds",
+        "ModifyDBInstance",
+        &[("DeletionProtection", "true"), ("BackupRetentionPeriod", "7")],
+        false,
+    );
+    check("ec2", "ModifyInstanceAttribute", &[("DisableApiTermination.Value", "false")], true);
+    check("cloudformation", "UpdateTerminationProtection", &[("EnableTerminationProtection", "true")], false);
+    check("cloudtrail", "StopLogging", &[], true);
+    let attribute =
+        [("Attributes.member.1.Key", "deletion_protection.enabled"), ("Attributes.member.1.Value", "false")];
+    check("elbv2", "ModifyLoadBalancerAttributes", &attribute, true);
+}
+
+const TEMPLATE: &str = r#"{"Parameters":{"Size":{"Type":"Number","Default":30}},"Resources":{
+  "Queue":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"q","VisibilityTimeout":{"Ref":"Size"}}},
+  "Kept":{"Type":"AWS::SNS::Topic","DeletionPolicy":"Retain"},
+  "Data":{"Type":"AWS::RDS::DBInstance","Properties":{"DBInstanceClass":"db.t3.micro"}},
+  "Role":{"Type":"AWS::IAM::Role","Properties":{"AssumeRolePolicyDocument":{}}}}}"#;
+
+/// A stack `app` as `DescribeStacks`, `ListStackResources` and `GetTemplate` show it, and one change set.
+fn stack(call: &Call, changes: &str, new: &str) -> ReadAnswer {
+    let text = |name: &str| call.parameters.get(name).and_then(Value::as_text).unwrap_or_default().to_owned();
+    let id = "arn:aws:cloudformation:us-east-1:123456789012:stack/app/1";
+    let body = match call.operation.as_str() {
+        "DescribeStacks" => format!(
+            r#"{{"Stacks":[{{"StackId":"{id}","StackName":"app","StackStatus":"CREATE_COMPLETE","Capabilities":["CAPABILITY_IAM"]}}]}}"#
+        ),
+        "ListStackResources" => match text("NextToken").as_str() {
+            "" => r#"{"StackResourceSummaries":[
+                {"LogicalResourceId":"Queue","PhysicalResourceId":"https://q","ResourceType":"AWS::SQS::Queue"},
+                {"LogicalResourceId":"Kept","PhysicalResourceId":"arn:t","ResourceType":"AWS::SNS::Topic"}],"NextToken":"2"}"#
+                .to_owned(),
+            _ => r#"{"StackResourceSummaries":[
+                {"LogicalResourceId":"Data","PhysicalResourceId":"prod-db","ResourceType":"AWS::RDS::DBInstance"},
+                {"LogicalResourceId":"Role","PhysicalResourceId":"role","ResourceType":"AWS::IAM::Role"}]}"#
+                .to_owned(),
+        },
+        "DescribeChangeSet" => format!(
+            r#"{{"ChangeSetId":"arn:cs","ChangeSetName":"c","StackId":"{id}","Status":"CREATE_COMPLETE","Changes":{changes}}}"#
+        ),
+        "GetTemplate" => {
+            let template = if text("ChangeSetName").is_empty() { TEMPLATE } else { new };
+            serde_json::json!({ "TemplateBody": template }).to_string()
+        }
+        other => panic!("{other}"),
+    };
+    answer(200, &body)
+}
+
+fn stack_action(operation: &str, pairs: &[(&str, &str)], respond: impl Fn(&Call) -> ReadAnswer) -> Gathered {
+    let body = std::iter::once(("Action", operation))
+        .chain([("Version", "2010-05-15")])
+        .chain(pairs.iter().copied());
+    let encode = |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    let body: Vec<String> = body.map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    let request = Request {
+        method: "POST".into(),
+        path: "/".into(),
+        query: String::new(),
+        headers: vec![("content-type".into(), "application/x-www-form-urlencoded".into())],
+        body: body.join("&").into_bytes(),
+    };
+    let classified = classified("cloudformation", request);
+    let mut gathering =
+        start(classified.action.parts(), &classified.params, Timestamp::from_millis(0)).unwrap();
+    gathered(&mut gathering, respond)
+}
+
+fn told(found: &Gathered) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for inner in found.observation.iter().flat_map(|observation| &observation.inner) {
+        writeln!(text, "{} [{}] {}", inner.operation, inner.effects, inner.summary).unwrap();
+    }
+    let effects = found.effects.map_or_else(|| "none".to_owned(), |effects| effects.to_string());
+    writeln!(text, "effects: {effects}").unwrap();
+    if let Some(undo) = &found.undo {
+        writeln!(text, "undo: {}", undo.summary).unwrap();
+    }
+    for unknown in &found.unknowns {
+        writeln!(text, "unknown: {unknown}").unwrap();
+    }
+    text
+}
+
+#[test]
+fn deleting_a_stack_lists_what_goes_with_it() {
+    let found = stack_action("DeleteStack", &[("StackName", "app")], |call| stack(call, "[]", ""));
+    expect![[r#"
+        sqs:DeleteQueue [destroy] delete: AWS::SQS::Queue Queue (https://q)
+        rds:DeleteDBInstance [destroy] delete after a last snapshot: AWS::RDS::DBInstance Data (prod-db)
+        iam:DeleteRole [privilege, destroy] delete: AWS::IAM::Role Role (role)
+        effects: privilege, destroy
+    "#]]
+    .assert_eq(&told(&found));
+    let kinds: Vec<String> = found
+        .observation
+        .unwrap()
+        .inner
+        .iter()
+        .flat_map(|inner| &inner.resources)
+        .map(|resource| resource.kind.to_string())
+        .collect();
+    assert_eq!(kinds, ["queue", "database", "role"]);
+}
+
+fn check_change_set(changes: &str, edit: impl Fn(&str) -> String, expected: &Expect) {
+    let new = edit(TEMPLATE);
+    let names = [("StackName", "app"), ("ChangeSetName", "c")];
+    let found = stack_action("ExecuteChangeSet", &names, |call| stack(call, changes, &new));
+    assert_eq!(found.pins, [Pin { parameter: "ChangeSetName".into(), value: "arn:cs".into() }]);
+    expected.assert_eq(&told(&found));
+}
+
+#[test]
+fn a_change_set_is_judged_by_what_it_changes() {
+    let modify = |replacement: &str, details: &str| {
+        format!(
+            r#"[{{"ResourceChange":{{"Action":"Modify","LogicalResourceId":"Queue","PhysicalResourceId":"https://q","ResourceType":"AWS::SQS::Queue"{replacement},"Details":[{details}]}}}}]"#
+        )
+    };
+    let property = |name: &str, recreation: &str| {
+        format!(
+            r#"{{"Target":{{"Attribute":"Properties","Name":"{name}","RequiresRecreation":"{recreation}"}},"Evaluation":"Static"}}"#
+        )
+    };
+    // Told by the change set itself.
+    check_change_set(
+        &modify(r#","Replacement":"False""#, &property("VisibilityTimeout", "Never")),
+        |old| old.replace(r#"{"Ref":"Size"}"#, "60"),
+        &expect![[r#"
+            sqs:SetQueueAttributes [write] change VisibilityTimeout in place: AWS::SQS::Queue Queue (https://q)
+            effects: write
+            undo: put back the state before: cloudformation:UpdateStack (arn:aws:cloudformation:us-east-1:123456789012:stack/app/1)
+        "#]],
+    );
+    check_change_set(
+        &modify(r#","Replacement":"Conditional""#, &property("VisibilityTimeout", "Conditionally")),
+        str::to_owned,
+        &expect![[r#"
+            sqs:DeleteQueue [destroy] perhaps replace (delete and create anew): AWS::SQS::Queue Queue (https://q)
+            effects: destroy
+        "#]],
+    );
+    // Not told: the templates are compared.
+    check_change_set(
+        &modify("", ""),
+        |old| old.replace(r#"{"Ref":"Size"}"#, "60"),
+        &expect![[r#"
+            sqs:SetQueueAttributes [write] change VisibilityTimeout in place: AWS::SQS::Queue Queue (https://q)
+            effects: write
+            undo: put back the state before: cloudformation:UpdateStack (arn:aws:cloudformation:us-east-1:123456789012:stack/app/1)
+        "#]],
+    );
+    check_change_set(
+        &modify("", ""),
+        |old| old.replace(r#""QueueName":"q""#, r#""QueueName":"r""#),
+        &expect![[r#"
+            sqs:DeleteQueue [destroy] replace (delete and create anew): AWS::SQS::Queue Queue (https://q)
+            effects: destroy
+        "#]],
+    );
+    // Not told, and not to be seen: the upstream gave the old template for the new one.
+    check_change_set(
+        &modify("", ""),
+        str::to_owned,
+        &expect![[r#"
+            sqs:DeleteQueue [destroy] change, perhaps replace: what changes is not shown: AWS::SQS::Queue Queue (https://q)
+            effects: destroy
+            unknown: the templates do not show what changes in Queue: the change set's may not be what was read
+        "#]],
+    );
+    // A removal is never hidden by what stands beside it.
+    check_change_set(
+        r#"[{"ResourceChange":{"Action":"Remove","LogicalResourceId":"Data","PhysicalResourceId":"prod-db","ResourceType":"AWS::RDS::DBInstance"}},
+            {"ResourceChange":{"Action":"Shuffle","LogicalResourceId":"Kept","ResourceType":"AWS::SNS::Topic"}}]"#,
+        |old| old.replace("\"Data\"", "\"Data2\"").replace("Retain", "Delete"),
+        &expect![[r#"
+            rds:DeleteDBInstance [destroy] delete: AWS::RDS::DBInstance Data (prod-db)
+            sns:SetTopicAttributes [destroy] change, how is only known when it runs: AWS::SNS::Topic Kept
+            effects: destroy
+            unknown: the templates do not show what changes in Kept: the change set's may not be what was read
+        "#]],
+    );
+}
+
+#[test]
+fn creating_a_stack_is_what_its_template_creates() {
+    let absent = |_: &Call| {
+        answer(400, r#"{"Error":{"Code":"ValidationError","Message":"Stack app does not exist"}}"#)
+    };
+    let create = |template: &str| {
+        told(&stack_action("CreateStack", &[("StackName", "app"), ("TemplateBody", template)], absent))
+    };
+    expect![[r#"
+        rds:CreateDBInstance [spend, write] create: AWS::RDS::DBInstance Data
+        sns:CreateTopic [write] create: AWS::SNS::Topic Kept
+        sqs:CreateQueue [write] create: AWS::SQS::Queue Queue
+        iam:CreateRole [write, privilege] create: AWS::IAM::Role Role
+        effects: spend, write, privilege
+        undo: remove what was created: cloudformation:DeleteStack (app)
+    "#]]
+    .assert_eq(&create(TEMPLATE));
+    expect![[r#"
+        effects: none
+        unknown: the template could not be read, so what it creates is not known
+    "#]]
+    .assert_eq(&create("{"));
+}
+
+#[test]
+fn a_failed_read_is_said_and_gives_nothing() {
+    let found = stack_action("DeleteStack", &[("StackName", "app")], |_| answer(500, ""));
+    assert_eq!(found.observation, None);
+    assert_eq!(found.effects, None);
+    assert!(!found.unknowns.is_empty());
+}
+
+#[test]
+fn endless_pages_end() {
+    let rounds = std::cell::Cell::new(0);
+    let found = stack_action("DeleteStack", &[("StackName", "app")], |call| {
+        rounds.set(rounds.get() + 1);
+        if call.operation == "ListStackResources" {
+            answer(200, r#"{"StackResourceSummaries":[],"NextToken":"again"}"#)
+        } else {
+            stack(call, "[]", "")
+        }
+    });
+    assert!(rounds.get() <= 20, "{}", rounds.get());
+    assert_eq!(found.effects, None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_answer_panics(bodies in proptest::collection::vec("(\\{\"[A-Z][a-z]{2,8}s?\":|[\\[\\]{}\",:<>/]|Stacks|member|Changes|1){0,30}", 1..4), nth in 0_usize..200) {
+        let cases = cases();
+        let case = &cases[nth % cases.len()];
+        let request = Request {
+            method: case.method.clone(),
+            path: case.path.clone(),
+            query: case.query.clone(),
+            headers: case.headers.clone(),
+            body: case.body.clone().into_bytes(),
+        };
+        let classified = classified(&case.signing, request);
+        let mut gathering = start(classified.action.parts(), &classified.params, Timestamp::from_millis(0)).unwrap();
+        let found = gathered(&mut gathering, |call| answer(200, &bodies[call.operation.len() % bodies.len()]));
+        prop_assert!(found.effects.is_none_or(|effects| effects.contains(Effect::Destroy) || !effects.is_plain_read()));
+        let found = stack_action("ExecuteChangeSet", &[("StackName", "app"), ("ChangeSetName", "c")], |call| answer(200, &bodies[call.operation.len() % bodies.len()]));
+        prop_assert!(found.undo.is_none() || found.effects.is_some());
+    }
+}
