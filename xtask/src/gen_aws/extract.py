@@ -27,12 +27,15 @@ OPERATION_COLUMNS = [
 READ_VERBS = re.compile(r"^(Get|List|Describe|Head|Search|BatchGet|BatchDescribe|Lookup|Query|Scan)(?=[A-Z]|$)")
 DELETE_VERBS = re.compile(
     r"^(Batch|Bulk|Admin|Force|Start)?(Batch|Remote)?"
-    r"(Delete|Terminate|Remove|Purge|Deregister|Destroy|Drop|Erase|Wipe|Empty|Deprovision|Expire|Retire|Flush|Decrease|Deallocate)(?=[A-Z]|$)")
-DELETE_WITHIN = re.compile(r"(AndDelete|Schedule\w*Deletion|StartRemoteDelete|DeleteProtection)")
+    r"(Delete|Terminate|Remove|Purge|Deregister|Destroy|Drop|Erase|Wipe|Empty|Deprovision|Expire|Retire|Flush|Decrease|Deallocate|Redact|Dispose|Discard|Clear|Shrink|"
+    r"Undeploy|Backtrack|Decommission|Forget)(?=[A-Z]|$)")
+DELETE_WITHIN = re.compile(r"(AndDelete|Schedule\w*Deletion|StartRemoteDelete|DeleteProtection|StartOutpostDecommission|BulkDisassociate|FailoverTest|"
+    r"RequestCancel|SuspendStatus|NotifyTerminate)")
 DISRUPT_VERBS = re.compile(
     r"^(Batch|Bulk|Admin)?(Disable|Disassociate|Detach|Revoke|Cancel|Stop|Reset|Release|Suspend|Reboot|Restart|Unassign|"
     r"Unsubscribe|Unregister|Deactivate|Abort|Close|Disconnect|Evict|Reject|Failover|Pause|Halt|Quarantine|Unlink|Unpeer|Shutdown|"
-    r"Withdraw|Deprecate|Archive|Switchover|Exit|Leave|Unshare|Logout|Global[sS]ign[oO]ut|Interrupt|Rollback|Restore|Swap|Recycle|Rebuild)(?=[A-Z]|$)")
+    r"Withdraw|Deprecate|Archive|Switchover|Exit|Leave|Unshare|Logout|Global[sS]ign[oO]ut|Interrupt|Rollback|Restore|Swap|Recycle|Rebuild|Dissociate|"
+    r"Deauthorize|Drain|Disallow|End|Deny|Recall|Ungroup|Return|Rebalance|Reverse|Invalidate|Dismiss|Skip|Push|Decline|Migrate|Finalize)(?=[A-Z]|$)")
 MODIFY_VERBS = re.compile(
     r"^(Batch|Bulk|Admin)?(Modify|Update|Put|Set|Change|Replace|Execute|Run|Send|Invoke|Apply|Upgrade|Rotate|Move|Merge|Promote|"
     r"Transfer|Import|Write|Rename|Edit|Configure|Resize|Scale|Transact|Overwrite|Upload|Patch)(?=[A-Z]|$)")
@@ -122,9 +125,10 @@ class Service:
             return None
         return "" if shape.get("flattened") else shape["member"].get("locationName", "member")
 
-    def action(self, operation):
+    def action(self, operation, method):
         """(IAM action or None, level, resource types)."""
-        given = self.names["actions"].get(f"{self.name}.{operation}")
+        given = self.names["actions"].get(f"{self.name}.{operation}") or self.names["services"].get(self.name)
+        given = given and given.replace("{method}", method)
         prefix, action = given.split(":") if given else (self.prefix, operation)
         found = self.levels.get(prefix, {}).get(action.lower())
         if not found and not given:
@@ -222,6 +226,8 @@ def identifiers(service, operation, shape, secret):
 def classify(operation, method, level, readonly):
     """(level letter, class): upper case from the service authorization data, lower case guessed."""
     read_verb = bool(READ_VERBS.match(operation))
+    if read_verb and level and level.startswith(("Permissions", "Tagging")):
+        level = "Read"
     if level is None:
         letter = "r" if read_verb and readonly else "w"
     elif level.startswith("Permissions"):
@@ -246,7 +252,7 @@ def classify(operation, method, level, readonly):
         # A level that says read under a verb that says write is believed only where the model agrees.
         mutating = kind in ("delete", "disrupt", "modify") or operation.startswith(("Create", "Assume", "Start"))
         kind = kind if mutating and not readonly else "read"
-    elif letter == "T" and TAGGING.search(operation) and not operation.startswith("Create") or operation in ("CreateTags", "CreateOrUpdateTags"):
+    elif letter == "T" and TAGGING.search(operation) and not operation.startswith("Create") or operation in ("CreateTags", "CreateOrUpdateTags", "TagResource", "UntagResource"):
         kind = "tag"
     return letter, kind
 
@@ -288,7 +294,7 @@ def row(service, operation, spec):
         member = body["members"][body["payload"]]
         inner = service.shapes[member["shape"]]
         payload = f"{member.get('locationName', body['payload'])}:{inner['type']}"
-    action, level, types = service.action(operation)
+    action, level, types = service.action(operation, method)
     readonly = bool(spec.get("readonly"))
     letter, kind = classify(operation, method if rest else "POST", level, readonly)
     flags = set()

