@@ -42,11 +42,24 @@ pub enum Progress {
 pub struct Gathered {
     pub observation: Option<Observation>,
     pub undo: Option<CapturedUndo>,
-    /// Where every inner action was listed: their union, in place of the outer `execute`.
+    /// The union of the inner actions, in place of the outer `execute`; it holds `execute` itself where not all of them
+    /// could be listed. `None`: nothing is known beyond the operation.
     pub effects: Option<EffectSet>,
+    pub listing: Listing,
     /// References that were resolved: forward these parameters with these values.
     pub pins: Vec<Pin>,
     pub unknowns: Vec<String>,
+}
+
+/// How far the actions that the action would carry out in turn are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listing {
+    /// It carries out none.
+    #[default]
+    NotNeeded,
+    /// Some are missing, or there is no saying.
+    Partial,
+    Whole,
 }
 
 /// A parameter that names something by a reference, and what it stood for when it was observed.

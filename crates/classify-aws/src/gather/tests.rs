@@ -328,6 +328,18 @@ fn a_change_set_is_judged_by_what_it_changes() {
             unknown: the templates do not show what changes in Queue: the change set's may not be what was read
         "#]],
     );
+    // What is listed counts even where not all is.
+    check_change_set(
+        r#"[{"ResourceChange":{"Action":"Remove","LogicalResourceId":"Data","PhysicalResourceId":"prod-db","ResourceType":"AWS::RDS::DBInstance"}},
+            {"ResourceChange":{"Action":"Modify","LogicalResourceId":"Nest","ResourceType":"AWS::CloudFormation::Stack","Replacement":"False"}}]"#,
+        str::to_owned,
+        &expect![[r#"
+            rds:DeleteDBInstance [destroy] delete: AWS::RDS::DBInstance Data (prod-db)
+            cloudformation:UpdateStack [destroy] change in place, may interrupt: AWS::CloudFormation::Stack Nest
+            effects: execute, destroy
+            unknown: what changes in the nested stack Nest is not listed
+        "#]],
+    );
     // A removal is never hidden by what stands beside it.
     check_change_set(
         r#"[{"ResourceChange":{"Action":"Remove","LogicalResourceId":"Data","PhysicalResourceId":"prod-db","ResourceType":"AWS::RDS::DBInstance"}},
@@ -370,7 +382,7 @@ fn creating_a_stack_is_what_its_template_creates() {
 fn a_failed_read_is_said_and_gives_nothing() {
     let found = stack_action("DeleteStack", &[("StackName", "app")], |_| answer(500, ""));
     assert_eq!(found.observation, None);
-    assert_eq!(found.effects, None);
+    assert_eq!((found.effects, found.listing), (Some(EffectSet::of(Effect::Destroy)), Listing::Partial));
     assert!(!found.unknowns.is_empty());
 }
 
@@ -386,7 +398,7 @@ fn endless_pages_end() {
         }
     });
     assert!(rounds.get() <= 20, "{}", rounds.get());
-    assert_eq!(found.effects, None);
+    assert_eq!((found.effects, found.listing), (Some(EffectSet::of(Effect::Destroy)), Listing::Partial));
 }
 
 proptest! {
