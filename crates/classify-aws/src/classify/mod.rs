@@ -133,7 +133,13 @@ fn act(
     );
     let mut unknowns = Vec::new();
     for other in &routed.also {
-        judged.effects = judged.effects.union(effects::of(other).effects);
+        let other = effects::of(other);
+        judged.effects = judged.effects.union(other.effects);
+        judged.exposure.data |= other.exposure.data;
+        judged.exposure.credentials |= other.exposure.credentials;
+        judged.additive &= other.additive;
+    }
+    for other in &routed.also {
         unknowns.push(format!(
             "the request also fits {}:{}; the stricter was taken",
             other.service, other.operation

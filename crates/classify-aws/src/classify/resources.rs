@@ -38,7 +38,8 @@ pub(super) fn of(routed: &Routed<'_>, params: &Value, target: &Target) -> Named 
         named.resources = s3(params, &all);
     } else {
         let mut seen = BTreeSet::new();
-        for member in all.iter().filter(|member| member.required || optional_too) {
+        let names_resource = |member: &&Member<'_>| !member.name.eq_ignore_ascii_case("x-amz-account-id");
+        for member in all.iter().filter(|member| member.required || optional_too).filter(names_resource) {
             for text in params::texts(params, member) {
                 if !text.is_empty() && text.len() <= MAX_NAME && seen.insert((member.name, text)) {
                     named.resources.push(resource(row.service, row.operation, member, text));
@@ -73,12 +74,14 @@ pub(super) fn of(routed: &Routed<'_>, params: &Value, target: &Target) -> Named 
 fn s3(params: &Value, all: &[Member<'_>]) -> Vec<Resource> {
     let mut bucket = None;
     let mut keys = Vec::new();
+    let mut source = None;
     for member in all {
         let texts = params::texts(params, member);
         match (member.place, member.name) {
             (Place::Path, "Bucket") => bucket = texts.first().copied(),
             (Place::Path, "Key") | (Place::Body, _) => keys.extend(texts),
-            (Place::Path | Place::Query | Place::Header, _) => {}
+            (Place::Header, _) => source = texts.first().and_then(|text| copy_source(text)),
+            (Place::Path | Place::Query, _) => {}
         }
     }
     let Some(bucket) = bucket else { return Vec::new() };
@@ -90,13 +93,24 @@ fn s3(params: &Value, all: &[Member<'_>]) -> Vec<Resource> {
         kind: kind("s3", "Object"),
         name: format!("{bucket}/{}", key.get(..MAX_NAME).unwrap_or(key)),
     };
-    keys.into_iter().map(object).collect()
+    let source = source.map(|name| Resource { service: "s3".into(), kind: kind("s3", "Object"), name });
+    keys.into_iter().map(object).chain(source).collect()
+}
+
+/// `/bucket/key%20x?versionId=1` → `bucket/key x`.
+fn copy_source(text: &str) -> Option<String> {
+    let path = text.split_once('?').map_or(text, |(path, _)| path);
+    let name = params::decode(path.strip_prefix('/').unwrap_or(path)).ok()?;
+    Some(name.chars().take(MAX_NAME).collect())
 }
 
 fn resource(service: &str, operation: &str, member: &Member<'_>, text: &str) -> Resource {
     let subject = words(operation).get(1..).unwrap_or_default().concat();
     let (owner, noun) = match arn_type(text) {
         Some((owner, noun)) => (owner.to_owned(), noun.to_owned()),
+        None if service == "ec2" && ec2_noun(text).is_some() => {
+            (service.to_owned(), ec2_noun(text).unwrap_or_default().to_owned())
+        }
         None => {
             let noun = member.noun.map_or_else(|| member_noun(service, member.name, &subject), str::to_owned);
             (service.to_owned(), noun)
@@ -112,9 +126,40 @@ fn member_noun(service: &str, member: &str, subject: &str) -> String {
     let stem = ENDINGS.iter().find_map(|ending| last.strip_suffix(ending)).unwrap_or(last);
     match stem {
         "" if is_listed(service, last) => last.to_owned(),
-        "" | "Resource" | "resource" | "Target" | "Source" => subject.to_owned(),
+        "" | "Resource" | "resource" | "Target" | "Source" => closest(service, subject),
         stem => stem.to_owned(),
     }
+}
+
+/// `PipelineExecution` is not listed, and `Pipeline` is: what an operation is about, in the words of the kinds.
+fn closest(service: &str, subject: &str) -> String {
+    let all = words(subject);
+    let shorter = (1..=all.len()).rev().filter_map(|end| all.get(..end)).map(<[&str]>::concat);
+    let later = (1..all.len()).filter_map(|start| all.get(start..)).map(<[&str]>::concat);
+    shorter.chain(later).find(|noun| is_listed(service, noun)).unwrap_or_else(|| subject.to_owned())
+}
+
+/// EC2's identifiers say what they name: `i-…`, `vol-…`.
+fn ec2_noun(text: &str) -> Option<&'static str> {
+    const PREFIXES: [(&str, &str); 16] = [
+        ("acl-", "NetworkAcl"),
+        ("ami-", "Image"),
+        ("eipalloc-", "Address"),
+        ("eni-", "NetworkInterface"),
+        ("i-", "Instance"),
+        ("igw-", "InternetGateway"),
+        ("lt-", "LaunchTemplate"),
+        ("nat-", "NatGateway"),
+        ("rtb-", "RouteTable"),
+        ("sg-", "SecurityGroup"),
+        ("snap-", "Snapshot"),
+        ("subnet-", "Subnet"),
+        ("tgw-", "TransitGateway"),
+        ("vol-", "Volume"),
+        ("vpc-", "Vpc"),
+        ("vpce-", "VpcEndpoint"),
+    ];
+    PREFIXES.into_iter().find(|(prefix, _)| text.starts_with(prefix)).map(|(_, noun)| noun)
 }
 
 /// What makes a noun the name of a thing; the longer first.

@@ -347,13 +347,14 @@ fn s3_by_path_query_and_header() {
         "s3",
         request("PUT", "/b/k", &[("x-amz-copy-source", "/other/k")], ""),
         &expect![[r#"
-        s3:CopyObject [write] Unlisted
-        Copies the S3 object b/k.
-        - s3 object b/k
-          x-amz-copy-source = /other/k
-          Bucket = b
-          Key = k
-    "#]],
+            s3:CopyObject [write] Unlisted
+            Copies the S3 object b/k, other/k.
+            - s3 object b/k
+            - s3 object other/k
+              x-amz-copy-source = /other/k
+              Bucket = b
+              Key = k
+        "#]],
     );
     check(
         "s3",
