@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use model::{
     Action, ActionParts, Autonomy, Chain, Digest, Effect, EffectSet, Environment, Evidence, EvidenceKind,
-    EvidenceStatus, History, PersonId, Presence, Scope, Step, StepState, Timestamp, Undo, Value, Verdict,
+    EvidenceStatus, Exposure, History, Operation, PersonId, Presence, Resource, Scope, Step, StepState, Timestamp, Undo, Value, Verdict,
 };
 use policy::{Ask, Bundle, ChangeFacts, FileSignatures};
 
@@ -43,33 +43,82 @@ pub(crate) fn judge(bundle: &Bundle, case: &Case<'_>) -> Verdict {
         approval::counts(case.chain, roster, case.approvals.iter().map(|(who, how)| (who, *how)), rule);
     let eligible = approval::eligible(case.chain, roster, rule);
 
-    case.steps.iter().fold(Verdict::Allow, |verdict, step| {
-        let gathered: BTreeSet<EvidenceKind> = kinds_of(step);
-        let ask = |operation, effects, resources| {
-            bundle.decide(&Ask {
-                chain: case.chain,
-                autonomy: case.autonomy,
-                in_scope: case.scope.covers(&step.action, &step.environment),
-                operation,
-                effects,
-                exposure: step.action.exposure,
-                resources,
-                environment: &step.environment,
-                change: change.clone(),
-                approvals: &approvals,
-                eligible: &eligible,
-                evidence: &gathered,
-                gatherable: &gathered,
-                now: case.now,
-                history: case.history,
-            })
-        };
-        let outer = ask(&step.action.operation, step.action.effects, &step.action.resources);
-        let inner = step.observation.iter().flat_map(|it| &it.inner);
-        inner.fold(verdict.join(outer), |verdict, inner| {
-            verdict.join(ask(&inner.operation, inner.effects, &inner.resources))
-        })
+    let parts = parts(case.steps);
+    let gathered: Vec<BTreeSet<EvidenceKind>> = case.steps.iter().map(kinds_of).collect();
+    parts.iter().zip(0usize..).fold(Verdict::Allow, |verdict, (part, nth)| {
+        let evidence = gathered.get(part.nth).unwrap_or(&NOTHING);
+        verdict.join(bundle.decide(&Ask {
+            chain: case.chain,
+            autonomy: case.autonomy,
+            in_scope: case.scope.covers(&part.step.action, &part.step.environment),
+            operation: part.operation,
+            effects: part.effects,
+            exposure: part.exposure,
+            resources: part.resources,
+            environment: &part.step.environment,
+            change,
+            approvals: &approvals,
+            eligible: &eligible,
+            evidence,
+            gatherable: evidence,
+            now: case.now,
+            history: beside(case.history, &parts, nth),
+        }))
     })
+}
+
+static NOTHING: BTreeSet<EvidenceKind> = BTreeSet::new();
+
+/// One thing that a change would do: a step, or an action that a step would carry out in turn.
+struct Part<'a> {
+    nth: usize,
+    step: &'a Step,
+    operation: &'a Operation,
+    effects: EffectSet,
+    exposure: Exposure,
+    resources: &'a [Resource],
+}
+
+fn parts(steps: &[Step]) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    for (step, nth) in steps.iter().zip(0..) {
+        parts.push(Part {
+            nth,
+            step,
+            operation: &step.action.operation,
+            effects: step.action.effects,
+            exposure: step.action.exposure,
+            resources: &step.action.resources,
+        });
+        // What it would carry out in turn answers to nobody here, so it exposes nothing.
+        parts.extend(step.observation.iter().flat_map(|it| &it.inner).map(|inner| Part {
+            nth,
+            step,
+            operation: &inner.operation,
+            effects: inner.effects,
+            exposure: Exposure::default(),
+            resources: &inner.resources,
+        }));
+    }
+    parts
+}
+
+/// The history, with what the rest of the same change would do counted in: data and its backups cannot be destroyed
+/// together by putting both into one change.
+fn beside(history: History, parts: &[Part<'_>], own: usize) -> History {
+    let others = || {
+        let destroying = parts.iter().zip(0..).filter(|(part, nth)| *nth != own && part.effects.contains(Effect::Destroy));
+        destroying.flat_map(|(part, _)| part.resources)
+    };
+    let count = |kinds: &[&str]| {
+        let found = others().filter(|resource| kinds.iter().any(|group| policy::lies_in(&resource.kind, group))).count();
+        u32::try_from(found).unwrap_or(u32::MAX)
+    };
+    History {
+        data_destroyed: history.data_destroyed.saturating_add(count(&["data", "unknown"])),
+        backups_touched: history.backups_touched.saturating_add(count(&["backup"])),
+        ..history
+    }
 }
 
 /// Whether a signature by a mere key file counts here: the strictest environment of the steps decides.

@@ -3,6 +3,7 @@
 //!
 //! Invariant: [`forward`](forward::Upstream::send) takes a permit by value; there is no other way to the upstream.
 
+mod change_sets;
 mod collect;
 mod connector;
 mod forward;
@@ -24,6 +25,7 @@ pub struct Gateway {
     engine: Arc<Engine>,
     upstream: Upstream,
     target: Target,
+    change_sets: change_sets::ChangeSets,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -39,7 +41,7 @@ impl Gateway {
     /// Where the upstream does not answer, or does not say who we are.
     pub async fn connect(engine: Arc<Engine>, upstream: Upstream) -> Result<Arc<Self>, UpstreamError> {
         let target = collect::identify(&engine, &upstream).await?;
-        let gateway = Arc::new(Self { engine, upstream, target });
+        let gateway = Arc::new(Self { engine, upstream, target, change_sets: change_sets::ChangeSets::default() });
         gateway.engine.connect(Arc::<Self>::clone(&gateway));
         Ok(gateway)
     }

@@ -10,7 +10,7 @@ use hyper::{body::Incoming, http::request::Parts};
 use model::{ChangeId, Outcome, Request};
 
 use crate::{
-    Gateway,
+    Gateway, change_sets,
     collect::{Gatherer, route, understand},
     forward::{Answered, Route, whole},
     receive::{self, NotReceived, Received},
@@ -61,6 +61,7 @@ impl Gateway {
         };
         let shape = classified.shape;
         let route = route(&classified, &verified.region, self.target());
+        let template = change_sets::template_of(&classified.action.parts().operation, &classified.params);
         let gatherer = Gatherer { gateway: self, params: classified.params };
         let asked =
             Asked { session, action: classified.action, signature: verified.signature, purpose: Purpose::Agent };
@@ -69,7 +70,12 @@ impl Gateway {
             Admitted::Permit(permit) => {
                 let change = permit.change();
                 match carry_out(self, &self.engine, permit, &route).await {
-                    Ok((outcome, body)) => reply(outcome.status, &outcome.headers, change, body),
+                    Ok((outcome, body)) => {
+                        if let Some(template) = template.filter(|_| outcome.succeeded()) {
+                            self.change_sets.remember(&body, template);
+                        }
+                        reply(outcome.status, &outcome.headers, change, body)
+                    }
                     Err(why) => {
                         let message = format!("Countersign forwarded this, and the outcome is not known: {why}.");
                         refuse(shape, Refusal::Fault, &message, change, method)

@@ -37,6 +37,7 @@ pub use ask::{Ask, ChangeFacts};
 pub use bundle::{Bundle, Files};
 pub use calendar::TimeFacts;
 pub use examples::ExampleResult;
+pub use kinds::lies_in;
 pub use problem::{LoadError, Problem};
 pub use registry::{OWN_NAME, Override};
 pub use schema::schema_text;

@@ -20,17 +20,17 @@ pub(super) fn run(command: &PolicyCommand, format: Format) -> Result<ExitCode, F
     }
 }
 
-fn load(args: &BundleArgs) -> Result<Bundle, Failure> {
+fn files(args: &BundleArgs) -> Result<policy::Files, Failure> {
     let dir = match (&args.bundle, &args.config) {
         (Some(dir), _) => dir.clone(),
         (None, Some(config)) => Config::load(config)?.bundle(),
         (None, None) => return Err(Failure::usage("which bundle? give --config FILE or --bundle DIR")),
     };
-    Bundle::load(&bundle_files(&dir)?).map_err(|err| Failure::new(USAGE, "CS004", err))
+    bundle_files(&dir)
 }
 
 fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
-    let bundle = load(args)?;
+    let bundle = Bundle::load(&files(args)?).map_err(|err| Failure::new(USAGE, "CS004", err))?;
     let rules = bundle.rules();
     match format {
         Format::Json => output::json(&json!({
@@ -49,7 +49,7 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
 }
 
 fn test(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
-    let results = load(args)?.run_examples();
+    let results = Bundle::test(&files(args)?).map_err(|err| Failure::new(USAGE, "CS004", err))?;
     let failed = results.iter().filter(|it| !it.passed).count();
     let passed = results.len().saturating_sub(failed);
     match format {
