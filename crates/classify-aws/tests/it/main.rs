@@ -6,3 +6,7 @@ mod classify;
 mod corpus;
 #[cfg(test)]
 mod sigv4;
+#[cfg(test)]
+mod refused;
+#[cfg(test)]
+mod requests;
