@@ -102,6 +102,9 @@ impl Retagging {
     }
 
     fn tag(&self, given: &Value, tags: BTreeMap<String, String>) -> Result<Undoing, String> {
+        if self.names_several(given) {
+            return Err("undo not captured: the resources may have had different tags".to_owned());
+        }
         let entry = self.entry;
         let value = match entry.shape {
             TagShape::Map => Value::map(tags.into_iter().map(|(key, value)| (key, Value::Text(value)))),
@@ -118,6 +121,15 @@ impl Retagging {
         };
         let place = entry.put.as_ref().unwrap_or(&entry.given);
         self.undoing(given, &entry.tag, place, value, "put back the tags as they were")
+    }
+
+    fn names_several(&self, given: &Value) -> bool {
+        let facts = Facts { given, answers: self.reads.answers() };
+        self.entry
+            .id
+            .values()
+            .filter_map(toml::Value::as_str)
+            .any(|operand| matches!(facts.resolve(operand), Ok(Value::List(items)) if items.len() > 1))
     }
 
     fn untag(&self, given: &Value, keys: Vec<String>) -> Result<Undoing, String> {

@@ -204,8 +204,17 @@ fn stack(call: &Call, changes: &str, new: &str) -> ReadAnswer {
 }
 
 fn stack_action(operation: &str, pairs: &[(&str, &str)], respond: impl Fn(&Call) -> ReadAnswer) -> Gathered {
+    form("cloudformation", operation, pairs, respond)
+}
+
+fn form(
+    signing: &str,
+    operation: &str,
+    pairs: &[(&str, &str)],
+    respond: impl Fn(&Call) -> ReadAnswer,
+) -> Gathered {
     let body = std::iter::once(("Action", operation))
-        .chain([("Version", "2010-05-15")])
+        .chain([("Version", if signing == "ec2" { "2016-11-15" } else { "2010-05-15" })])
         .chain(pairs.iter().copied());
     let encode = |text: &str| {
         percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
@@ -218,7 +227,7 @@ fn stack_action(operation: &str, pairs: &[(&str, &str)], respond: impl Fn(&Call)
         headers: vec![("content-type".into(), "application/x-www-form-urlencoded".into())],
         body: body.join("&").into_bytes(),
     };
-    let classified = classified("cloudformation", request);
+    let classified = classified(signing, request);
     let mut gathering =
         start(classified.action.parts(), &classified.params, Timestamp::from_millis(0)).unwrap();
     gathered(&mut gathering, respond)
@@ -384,6 +393,19 @@ fn a_failed_read_is_said_and_gives_nothing() {
     assert_eq!(found.observation, None);
     assert_eq!((found.effects, found.listing), (Some(EffectSet::of(Effect::Destroy)), Listing::Partial));
     assert!(!found.unknowns.is_empty());
+}
+
+#[test]
+fn tags_of_several_resources_have_an_undo_only_where_all_are_new() {
+    let pairs = [("ResourceId.1", "i-1"), ("ResourceId.2", "i-2"), ("Tag.1.Key", "k"), ("Tag.1.Value", "v")];
+    let tags = |set: &str| format!("<DescribeTagsResponse><tagSet>{set}</tagSet></DescribeTagsResponse>");
+    let new = form("ec2", "CreateTags", &pairs, |_| answer(200, &tags("")));
+    expect!["POST /\nAction=DeleteTags&Version=2016-11-15&ResourceId.1=i-1&ResourceId.2=i-2&Tag.1.Key=k"]
+        .assert_eq(&new.undo.as_ref().map(shown).unwrap_or_default());
+    let one = "<item><resourceId>i-1</resourceId><key>k</key><value>old</value></item>";
+    let mixed = form("ec2", "CreateTags", &pairs, |_| answer(200, &tags(one)));
+    assert_eq!(mixed.undo, None);
+    assert_eq!(mixed.unknowns, ["undo not captured: the resources may have had different tags"]);
 }
 
 #[test]
