@@ -104,14 +104,14 @@ impl Client {
         Err(refused)
     }
 
-    /// A read: with the folder's token where there is one, otherwise signed.
+    /// A read: signed where a key was named, otherwise with the folder's token where it can be read.
     pub(crate) async fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, Failure> {
         let body = match &self.reader_token {
-            Some(token) => {
+            Some(token) if self.key.is_none() => {
                 let header = [("authorization", format!("Bearer {token}"))];
                 self.send("GET", target, Vec::new(), &header).await?
             }
-            None => self.signed("GET", target, Vec::new()).await?,
+            Some(_) | None => self.signed("GET", target, Vec::new()).await?,
         };
         parse(&body)
     }
