@@ -190,7 +190,11 @@ fn the_operator_asks_again(story: &mut Story, stage: &Stage, delete: &str) -> Re
     ensure!(!id.is_empty(), "there is no change to approve");
     // Since the first time the stack has changed in place: what the two sign must be what stands there now.
     let seen = delete_stack(story, stage)?;
-    story.expect("the agent asks again, and the change is held over the stack as it is now", seen.code != 0, &seen);
+    story.expect(
+        "the agent asks again, and the change is held over the stack as it is now",
+        seen.code != 0,
+        &seen,
+    );
     for (name, key) in [("ben", &stage.cast.ben), ("carla", &stage.cast.carla)] {
         let seen = stage.approve(&id, key)?;
         story.person(name, "reads the statement and signs it");

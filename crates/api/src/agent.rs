@@ -178,7 +178,9 @@ fn value(json: serde_json::Value, depth: u32) -> Option<Value> {
     Some(match json {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(it) => Value::Bool(it),
-        serde_json::Value::Number(it) => it.as_i64().map_or_else(|| Value::Number(it.to_string()), Value::Int),
+        serde_json::Value::Number(it) => {
+            it.as_i64().map_or_else(|| Value::Number(it.to_string()), Value::Int)
+        }
         serde_json::Value::String(it) => Value::Text(it),
         serde_json::Value::Array(items) => {
             Value::List(items.into_iter().map(|item| value(item, depth)).collect::<Option<_>>()?)

@@ -66,7 +66,8 @@ pub(crate) fn person(
         .parse()
         .map_err(|err| ApiError::not_authenticated(format!("{err}")))?;
     let nonce = header(headers, NONCE_HEADER).ok_or_else(missing)?;
-    let signature = header(headers, SIGNATURE_HEADER).filter(|it| it.len() <= 16 * 1024).ok_or_else(missing)?;
+    let signature =
+        header(headers, SIGNATURE_HEADER).filter(|it| it.len() <= 16 * 1024).ok_or_else(missing)?;
     let armored = BASE64_STANDARD
         .decode(signature)
         .ok()
@@ -74,7 +75,9 @@ pub(crate) fn person(
         .ok_or_else(|| ApiError::not_authenticated("the signature is no base64 of an armored SSHSIG"))?;
     let now = shared.engine.now()?;
     if !shared.nonces.take(nonce, now) {
-        return Err(ApiError::not_authenticated("the nonce is unknown, used or older than a minute; ask for a new one"));
+        return Err(ApiError::not_authenticated(
+            "the nonce is unknown, used or older than a minute; ask for a new one",
+        ));
     }
     let proof = Proof {
         person,
@@ -92,7 +95,8 @@ pub(crate) fn person(
 
 /// Whoever can read the installation's folder: reads only.
 pub(crate) fn is_reader(shared: &Shared, headers: &HeaderMap) -> bool {
-    let given = header(headers, "authorization").and_then(|it| it.strip_prefix("Bearer ")).unwrap_or_default();
+    let given =
+        header(headers, "authorization").and_then(|it| it.strip_prefix("Bearer ")).unwrap_or_default();
     given.as_bytes().ct_eq(shared.reader_token.as_bytes()).into()
 }
 

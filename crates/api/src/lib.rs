@@ -16,7 +16,7 @@ use axum::Router;
 use engine::Engine;
 use tokio::net::TcpListener;
 
-pub use auth::{Nonces, PERSON_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
+pub use auth::{NONCE_HEADER, Nonces, PERSON_HEADER, SIGNATURE_HEADER};
 pub use error::{ApiError, ErrorBody};
 
 /// What the listeners share.

@@ -23,8 +23,8 @@ use crate::{
     ApiError, MAX_BODY, Shared,
     auth::{self, Signer},
     types::{
-        ChangeList, ChangeView, ConsistencyView, GenesisView, SessionIssued, SessionList, SessionRequest, SessionView,
-        SignRequest, SignedView, StatementView,
+        ChangeList, ChangeView, ConsistencyView, GenesisView, SessionIssued, SessionList, SessionRequest,
+        SessionView, SignRequest, SignedView, StatementView,
     },
 };
 
@@ -107,7 +107,8 @@ pub fn router(shared: Shared) -> Router {
             },
         );
         let known = methods.remove(route.path);
-        methods.insert(route.path, known.map_or_else(|| service.clone(), |known| known.merge(service.clone())));
+        methods
+            .insert(route.path, known.map_or_else(|| service.clone(), |known| known.merge(service.clone())));
     }
     methods
         .into_iter()
@@ -146,7 +147,8 @@ impl Call {
     }
 
     fn parse<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        serde_json::from_slice(&self.body).map_err(|err| ApiError::usage(format!("the body is not what is expected: {err}")))
+        serde_json::from_slice(&self.body)
+            .map_err(|err| ApiError::usage(format!("the body is not what is expected: {err}")))
     }
 
     fn signer(&self) -> Result<&Signer, ApiError> {
@@ -193,7 +195,8 @@ async fn nonce(call: Call) -> Result<Response, ApiError> {
 async fn person(call: Call) -> Result<Response, ApiError> {
     let key = call.asked("key").unwrap_or_default();
     let key = BASE64_URL_SAFE_NO_PAD.decode(key).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let key = EnrolledKey(key.ok_or_else(|| ApiError::usage("`key` is the base64url of a public key's line"))?);
+    let key =
+        EnrolledKey(key.ok_or_else(|| ApiError::usage("`key` is the base64url of a public key's line"))?);
     let bundle = call.shared.engine.bundle();
     match bundle.roster().person_of(&key) {
         Some(person) => json(json!({ "person": person })),
@@ -250,7 +253,12 @@ async fn wait_change(call: Call) -> Result<Response, ApiError> {
 }
 
 /// Waits until the change is no longer in `state`, at most a minute.
-pub(crate) async fn wait(shared: &Shared, id: ChangeId, state: &str, seconds: u64) -> Result<ChangeView, ApiError> {
+pub(crate) async fn wait(
+    shared: &Shared,
+    id: ChangeId,
+    state: &str,
+    seconds: u64,
+) -> Result<ChangeView, ApiError> {
     let mut moved = shared.engine.changes_moved();
     let patience = tokio::time::sleep(Duration::from_secs(seconds.min(60)));
     tokio::pin!(patience);
@@ -271,7 +279,8 @@ pub(crate) async fn wait(shared: &Shared, id: ChangeId, state: &str, seconds: u6
 async fn statement(call: Call) -> Result<Response, ApiError> {
     let id: ChangeId = call.id()?;
     let need = |name: &str| call.asked(name).ok_or_else(|| ApiError::usage(format!("`{name}` is missing")));
-    let act: Act = need("act")?.parse().map_err(|err: approval::UnknownAct| ApiError::usage(err.to_string()))?;
+    let act: Act =
+        need("act")?.parse().map_err(|err: approval::UnknownAct| ApiError::usage(err.to_string()))?;
     let person: PersonId = need("person")?.parse().map_err(|err| ApiError::usage(format!("{err}")))?;
     let presence = match need("presence")? {
         "touched" => Presence::Touched,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Approval, Change, ChangeId, ChangeState, Digest, EvidenceKind, EvidenceStatus, LinkKind, PersonId, Presence, Role,
-    RuleRef, Session, SessionId, Timestamp, Verdict,
+    Approval, Change, ChangeId, ChangeState, Digest, EvidenceKind, EvidenceStatus, LinkKind, PersonId,
+    Presence, Role, RuleRef, Session, SessionId, Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -223,7 +223,12 @@ impl ChangeView {
             operator: change.chain.operator.clone(),
             session: change.session,
             intent: change.intent.clone(),
-            summary: change.steps.iter().map(|step| step.action.summary.as_str()).collect::<Vec<_>>().join(" "),
+            summary: change
+                .steps
+                .iter()
+                .map(|step| step.action.summary.as_str())
+                .collect::<Vec<_>>()
+                .join(" "),
             environment: change.environment.name.to_string(),
             actions: change.steps.iter().map(ActionView::of).collect(),
             verdict: VerdictView::of(&change.verdict),
@@ -234,7 +239,12 @@ impl ChangeView {
             evidence: change
                 .evidence
                 .iter()
-                .map(|it| EvidenceView { kind: it.kind, status: it.status, digest: it.digest, note: it.note.clone() })
+                .map(|it| EvidenceView {
+                    kind: it.kind,
+                    status: it.status,
+                    digest: it.digest,
+                    note: it.note.clone(),
+                })
                 .collect(),
             links: change.links.iter().map(|it| LinkView { kind: it.kind, change: it.change }).collect(),
             rejection: change.rejection.as_ref().map(|it| RejectionView {

@@ -8,7 +8,10 @@ use std::{
 };
 
 use api::types::{ConsistencyView, GenesisView};
-use base64::{Engine as _, prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD}};
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::{
@@ -59,7 +62,9 @@ impl Client {
                 (server.trim_end_matches('/').to_owned(), expected, None)
             }
             (None, None) => {
-                return Err(Failure::usage("which installation? give --config FILE, or --server URL --genesis FINGERPRINT"));
+                return Err(Failure::usage(
+                    "which installation? give --config FILE, or --server URL --genesis FINGERPRINT",
+                ));
             }
         };
         let mut client = Self {
@@ -117,7 +122,11 @@ impl Client {
     }
 
     /// A write, signed by the person.
-    pub(crate) async fn post<B: Serialize, T: DeserializeOwned>(&self, target: &str, body: &B) -> Result<T, Failure> {
+    pub(crate) async fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        target: &str,
+        body: &B,
+    ) -> Result<T, Failure> {
         let body = serde_json::to_vec(body).map_err(Failure::unexpected)?;
         parse(&self.signed("POST", target, body).await?)
     }
@@ -157,8 +166,9 @@ impl Client {
     /// That the server is the installation it should be, and that its log still contains what it once showed us.
     async fn verify(&mut self) -> Result<(), Failure> {
         let shown: GenesisView = parse(&self.send("GET", "/v1/genesis", Vec::new(), &[]).await?)?;
-        let genesis = Genesis::from_json(shown.document.as_bytes())
-            .map_err(|err| Failure::verification(format!("the server's genesis document cannot be read: {err}")))?;
+        let genesis = Genesis::from_json(shown.document.as_bytes()).map_err(|err| {
+            Failure::verification(format!("the server's genesis document cannot be read: {err}"))
+        })?;
         if genesis.fingerprint() != self.installation {
             return Err(Failure::verification(format!(
                 "the server is another installation: expected {}, found {}",
@@ -166,10 +176,12 @@ impl Client {
                 genesis.fingerprint()
             )));
         }
-        let vkey: VerifierKey = genesis.vkey.parse().map_err(|err| Failure::verification(format!("{err}")))?;
+        let vkey: VerifierKey =
+            genesis.vkey.parse().map_err(|err| Failure::verification(format!("{err}")))?;
         let opened = |note: &str| {
-            tlog::open_checkpoint(note, &vkey)
-                .map_err(|err| Failure::verification(format!("the checkpoint is not signed by this log: {err}")))
+            tlog::open_checkpoint(note, &vkey).map_err(|err| {
+                Failure::verification(format!("the checkpoint is not signed by this log: {err}"))
+            })
         };
         let kept_file = kept_file(self.installation);
         let kept = kept_file.as_deref().and_then(|file| fs::read_to_string(file).ok());
@@ -177,8 +189,12 @@ impl Client {
             Some(old_note) => {
                 let old = opened(old_note)?;
                 let target = format!("/v1/consistency?from={}", old.size);
-                let answer: ConsistencyView =
-                    parse(&self.send("GET", &target, Vec::new(), &[]).await.map_err(|failure| lost(&old, &failure))?)?;
+                let answer: ConsistencyView = parse(
+                    &self
+                        .send("GET", &target, Vec::new(), &[])
+                        .await
+                        .map_err(|failure| lost(&old, &failure))?,
+                )?;
                 let new = opened(&answer.checkpoint)?;
                 consistent(&old, &new, &answer.proof)?;
                 answer.checkpoint
@@ -186,7 +202,8 @@ impl Client {
             None => shown.checkpoint,
         };
         let checkpoint = opened(&note)?;
-        self.checkpoint = format!("{} {} {}", checkpoint.origin, checkpoint.size, hex::encode(checkpoint.root));
+        self.checkpoint =
+            format!("{} {} {}", checkpoint.origin, checkpoint.size, hex::encode(checkpoint.root));
         if let Some(file) = kept_file {
             keep(&file, &note)?;
         }
@@ -207,7 +224,8 @@ pub(crate) async fn send(
     for (name, value) in headers {
         request = request.header(*name, value);
     }
-    let request = request.body(Full::new(Bytes::from(body))).map_err(|err| Failure::usage(format!("{base}: {err}")))?;
+    let request =
+        request.body(Full::new(Bytes::from(body))).map_err(|err| Failure::usage(format!("{base}: {err}")))?;
     let unreachable = |why: &dyn std::fmt::Display| Failure::unreachable_server(base, why);
     let answer = match tokio::time::timeout(PATIENCE, http.request(request)).await {
         Ok(Ok(answer)) => answer,
@@ -215,7 +233,11 @@ pub(crate) async fn send(
         Err(_) => return Err(unreachable(&"it did not answer in time")),
     };
     let status = answer.status();
-    let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await.map_err(|err| unreachable(&err))?.to_bytes();
+    let body = Limited::new(answer.into_body(), MAX_ANSWER)
+        .collect()
+        .await
+        .map_err(|err| unreachable(&err))?
+        .to_bytes();
     if status.is_success() {
         return Ok(body);
     }
@@ -229,13 +251,15 @@ pub(crate) async fn send(
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|err| Failure::unexpected(format!("the server's answer cannot be read: {err}")))
+    serde_json::from_slice(body)
+        .map_err(|err| Failure::unexpected(format!("the server's answer cannot be read: {err}")))
 }
 
 fn from_config(config: &Config) -> Result<(String, Digest, Option<String>), Failure> {
     let genesis = fs::read(config.log().join("genesis.json"))
         .map_err(|err| Failure::usage(format!("{} holds no installation: {err}", config.dir.display())))?;
-    let genesis = Genesis::from_json(&genesis).map_err(|err| Failure::usage(format!("genesis.json: {err}")))?;
+    let genesis =
+        Genesis::from_json(&genesis).map_err(|err| Failure::usage(format!("genesis.json: {err}")))?;
     let running = fs::read(config.run("serve.json")).map_err(|_| {
         Failure::new(crate::failure::UNEXPECTED, "CS003", "the server is not running")
             .hint("start it: countersign serve --config FILE")
@@ -246,11 +270,16 @@ fn from_config(config: &Config) -> Result<(String, Digest, Option<String>), Fail
 }
 
 fn consistent(old: &Checkpoint, new: &Checkpoint, proof: &[String]) -> Result<(), Failure> {
-    let hashes: Option<Vec<tlog::Hash>> =
-        proof.iter().map(|text| hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).map(tlog::Hash::from_bytes)).collect();
+    let hashes: Option<Vec<tlog::Hash>> = proof
+        .iter()
+        .map(|text| {
+            hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).map(tlog::Hash::from_bytes)
+        })
+        .collect();
     let holds = hashes.is_some_and(|hashes| {
         old.origin == new.origin
-            && (old.size == 0 || tlog::verify_consistency(old.size, new.size, &old.root, &new.root, &hashes).is_ok())
+            && (old.size == 0
+                || tlog::verify_consistency(old.size, new.size, &old.root, &new.root, &hashes).is_ok())
     });
     if holds {
         return Ok(());

@@ -117,7 +117,8 @@ impl Config {
 
     fn parse(text: &str, file: &Path) -> Result<Self, Failure> {
         let parsed: File = toml::from_str(text).map_err(|err| malformed(&err, text, file))?;
-        let absolute = std::path::absolute(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
+        let absolute =
+            std::path::absolute(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
         let dir = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
         Ok(Self { dir, listen: parsed.listen, aws: parsed.aws, paths: parsed.paths })
     }
@@ -163,14 +164,16 @@ impl Config {
 
 /// File, line, what was expected, and what was probably meant.
 fn malformed(err: &toml::de::Error, text: &str, file: &Path) -> Failure {
-    let line = err.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
+    let line =
+        err.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
     let message = err.message();
     let mut names = message.split('`').skip(1).step_by(2);
     let hint = names.next().filter(|_| message.starts_with("unknown field")).and_then(|unknown| {
         let nearest = names.min_by_key(|known| strsim::damerau_levenshtein(unknown, known))?;
         (strsim::damerau_levenshtein(unknown, nearest) <= 3).then(|| format!("did you mean `{nearest}`?"))
     });
-    let failure = Failure::new(crate::failure::USAGE, "CS002", format!("{}:{line}: {message}", file.display()));
+    let failure =
+        Failure::new(crate::failure::USAGE, "CS002", format!("{}:{line}: {message}", file.display()));
     match hint {
         Some(hint) => failure.hint(hint),
         None => failure,
@@ -183,16 +186,24 @@ mod tests {
 
     #[test]
     fn what_init_writes_is_read_back() {
-        let config = Config::parse(&template(Some("http://127.0.0.1:5000")), Path::new("/x/countersign.toml")).unwrap();
+        let config =
+            Config::parse(&template(Some("http://127.0.0.1:5000")), Path::new("/x/countersign.toml"))
+                .unwrap();
         assert_eq!(config.aws.upstream.as_deref(), Some("http://127.0.0.1:5000"));
         assert_eq!(config.database(), Path::new("/x/data/countersign.db"));
-        assert!(Config::parse(&template(None), Path::new("/x/countersign.toml")).unwrap().aws.upstream.is_none());
+        assert!(
+            Config::parse(&template(None), Path::new("/x/countersign.toml")).unwrap().aws.upstream.is_none()
+        );
     }
 
     #[test]
     fn a_wrong_line_is_named_with_what_was_meant() {
         for (text, line, hint) in [
-            ("[listen]\naws = \"127.0.0.1:0\"\npeopel = \"127.0.0.1:0\"\n", ":3:", Some("did you mean `people`?")),
+            (
+                "[listen]\naws = \"127.0.0.1:0\"\npeopel = \"127.0.0.1:0\"\n",
+                ":3:",
+                Some("did you mean `people`?"),
+            ),
             ("[aws]\nupstraem = \"x\"\n", ":2:", Some("did you mean `upstream`?")),
             ("[listen]\naws = \"nonsense\"\n", ":2:", None),
             ("[listen\n", ":1:", None),
@@ -212,11 +223,25 @@ mod tests {
             .filter(|key| !key.starts_with('#'))
             .collect();
         let known = [
-            "aws", "agent", "people", "region", "upstream", "bundle", "log", "checkpoint", "database", "keys", "run",
+            "aws",
+            "agent",
+            "people",
+            "region",
+            "upstream",
+            "bundle",
+            "log",
+            "checkpoint",
+            "database",
+            "keys",
+            "run",
         ];
         assert_eq!(keys, known);
-        let Config { dir: _, listen: Listen { aws: _, agent: _, people: _ }, aws: Aws { upstream: _, region: _ }, paths } =
-            Config::parse("", Path::new("/x/c.toml")).unwrap();
+        let Config {
+            dir: _,
+            listen: Listen { aws: _, agent: _, people: _ },
+            aws: Aws { upstream: _, region: _ },
+            paths,
+        } = Config::parse("", Path::new("/x/c.toml")).unwrap();
         let Paths { bundle: _, log: _, checkpoint: _, database: _, keys: _, run: _ } = paths;
     }
 }

@@ -59,11 +59,17 @@ impl Identity {
 
     /// An armored SSHSIG over `text`.
     pub(crate) fn sign(&self, namespace: &'static str, text: &str) -> Result<String, Failure> {
-        let failed = |err: &dyn std::fmt::Display| Failure::not_authenticated(format!("nothing was signed: {err}"));
+        let failed =
+            |err: &dyn std::fmt::Display| Failure::not_authenticated(format!("nothing was signed: {err}"));
         match self {
             Self::File { path, .. } => {
                 let key = fs::read_to_string(path).map_err(|err| failed(&err))?;
-                match sign::with_key_file(&key, variable("COUNTERSIGN_KEY_PASSPHRASE").as_deref(), namespace, text) {
+                match sign::with_key_file(
+                    &key,
+                    variable("COUNTERSIGN_KEY_PASSPHRASE").as_deref(),
+                    namespace,
+                    text,
+                ) {
                     Err(SignError::NeedsDevice) => with_ssh_keygen(path, namespace, text),
                     Err(err) => Err(failed(&err)),
                     Ok(armored) => Ok(armored),

@@ -6,10 +6,7 @@ use std::io::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::{
-    cli::Format,
-    failure::Failure,
-};
+use crate::{cli::Format, failure::Failure};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
@@ -52,7 +49,12 @@ pub(crate) fn failure(failure: &Failure, format: Format) {
         note(serde_json::to_string(&body).unwrap_or_default());
         return;
     }
-    note(format!("{} {} {}", styled(BAD, "error:"), failure.message, styled(DIM, format!("[{}]", failure.code))));
+    note(format!(
+        "{} {} {}",
+        styled(BAD, "error:"),
+        failure.message,
+        styled(DIM, format!("[{}]", failure.code))
+    ));
     if let Some(hint) = &failure.hint {
         note(format!("{} {hint}", styled(WARN, "hint:")));
     }

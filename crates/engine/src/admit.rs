@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{
-    Action, ChangeId, Digest, Environment, Fault, History, Outcome, PersonId, Session, Verdict,
-};
+use model::{Action, ChangeId, Digest, Environment, Fault, History, Outcome, PersonId, Session, Verdict};
 use store::WriteError;
 
 use crate::{
@@ -38,7 +36,10 @@ pub enum Purpose {
 pub enum Admitted {
     Permit(Permit),
     /// The same call ran a moment ago; its outcome is the answer.
-    Recorded { change: ChangeId, outcome: Outcome },
+    Recorded {
+        change: ChangeId,
+        outcome: Outcome,
+    },
     Refused(Refusal),
 }
 
@@ -183,7 +184,9 @@ impl Engine {
                 let outcome = change.steps.get(nth).and_then(|it| it.execution.as_ref()?.outcome.clone());
                 match outcome {
                     Some(outcome) => Ok(Admitted::Recorded { change: change.id, outcome }),
-                    None => Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::read_back(&change))),
+                    None => {
+                        Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::read_back(&change)))
+                    }
                 }
             }
             Decided::ReadBack(change) => {

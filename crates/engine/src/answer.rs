@@ -26,7 +26,8 @@ pub(crate) fn denied(verdict: &Verdict, what: &str) -> String {
         Verdict::Deny(Denial { fault: Some(it), .. }) => fault(it),
         Verdict::Deny(denial) => {
             let nearest: Vec<&str> = denial.alternatives.iter().map(|it| it.0.as_str()).collect();
-            let nearest = if nearest.is_empty() { String::new() } else { format!(" Instead: {}", nearest.join(" ")) };
+            let nearest =
+                if nearest.is_empty() { String::new() } else { format!(" Instead: {}", nearest.join(" ")) };
             format!("Countersign denies this. {what} {}Nothing was done.{nearest}", because(&denial.rules))
         }
         Verdict::Allow | Verdict::Hold(_) => "Countersign denies this. Nothing was done.".to_owned(),
@@ -34,7 +35,10 @@ pub(crate) fn denied(verdict: &Verdict, what: &str) -> String {
 }
 
 pub(crate) fn fault(fault: &Fault) -> String {
-    format!("Countersign denies this, because it cannot judge it ({}): {fault}. Nothing was done.", fault.code())
+    format!(
+        "Countersign denies this, because it cannot judge it ({}): {fault}. Nothing was done.",
+        fault.code()
+    )
 }
 
 pub(crate) fn vetoed(change: &Change) -> String {
@@ -75,5 +79,7 @@ fn because(rules: &[RuleRef]) -> String {
 }
 
 fn instead(hold: &Hold) -> String {
-    hold.alternatives.first().map_or_else(String::new, |it| format!("Allowed without anyone: {} ", sanitize(&it.0, 300)))
+    hold.alternatives
+        .first()
+        .map_or_else(String::new, |it| format!("Allowed without anyone: {} ", sanitize(&it.0, 300)))
 }

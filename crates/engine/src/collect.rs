@@ -39,7 +39,11 @@ pub struct Proposed {
 /// A gateway as the engine calls it.
 pub trait Connector: Send + Sync {
     /// Classifies a proposed action and gathers the facts about it; nothing is carried out.
-    fn prepare<'a>(&'a self, engine: &'a Engine, asked: Proposed) -> Later<'a, Result<(Action, Gathered), Refusal>>;
+    fn prepare<'a>(
+        &'a self,
+        engine: &'a Engine,
+        asked: Proposed,
+    ) -> Later<'a, Result<(Action, Gathered), Refusal>>;
 
     /// Submits a captured inverse as an action of its own, through [`crate::Engine::admit`].
     fn undo<'a>(

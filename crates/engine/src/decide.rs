@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError};
 
 use approval::Act;
 use model::{
-    Approval, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment, Execution, Fault, Link, LinkKind,
-    PersonId, Presence, Session, Step, StepState, Timestamp, Verdict, change_digest,
+    Approval, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment, Execution, Fault, Link,
+    LinkKind, PersonId, Presence, Session, Step, StepState, Timestamp, Verdict, change_digest,
 };
 use policy::Bundle;
 use store::{Conflict, Filter, HistoryQuery, StorageError, Tx};
@@ -22,10 +22,16 @@ use crate::{
 /// What came of asking.
 pub(crate) enum Decided {
     /// Forward; `wait` until the decision is sequenced first.
-    Go { step: StepRef, wait: bool },
+    Go {
+        step: StepRef,
+        wait: bool,
+    },
     Held(Box<Change>),
     /// Denied now; the change, where there is one to show.
-    Denied { change: Option<ChangeId>, verdict: Verdict },
+    Denied {
+        change: Option<ChangeId>,
+        verdict: Verdict,
+    },
     /// Vetoed before: only the operator's newly signed intent brings it back.
     Vetoed(Box<Change>),
     /// It ran already; here is what came of it.
@@ -135,7 +141,9 @@ pub(crate) fn decide(
             ChangeState::Held | ChangeState::Approved if now >= change.expires_at => {
                 expire(tx, drawn, &change)?;
             }
-            ChangeState::Held | ChangeState::Approved => return rejudge(tx, book, drawn, question, change, nth),
+            ChangeState::Held | ChangeState::Approved => {
+                return rejudge(tx, book, drawn, question, change, nth);
+            }
             ChangeState::Executing => match change.steps.get(nth).map(|step| step.state) {
                 Some(StepState::Pending) => return rejudge(tx, book, drawn, question, change, nth),
                 _ => return Ok(Decided::InFlight(change.id)),
@@ -176,7 +184,11 @@ pub(crate) fn decide(
 }
 
 /// The open change this action belongs to, and which of its steps it is.
-fn standing(tx: &Tx<'_>, question: &Question, digest: Digest) -> Result<Option<(Change, usize)>, DecideError> {
+fn standing(
+    tx: &Tx<'_>,
+    question: &Question,
+    digest: Digest,
+) -> Result<Option<(Change, usize)>, DecideError> {
     if let Some(change) = tx.open_change(digest)? {
         return Ok(Some((change, 0)));
     }
@@ -252,10 +264,18 @@ pub(crate) struct Draft<'a> {
 }
 
 /// A change judged without any approval, not yet stored.
-pub(crate) fn open(tx: &Tx<'_>, book: &Book, drawn: &mut Drawn, draft: Draft<'_>) -> Result<Change, DecideError> {
+pub(crate) fn open(
+    tx: &Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    draft: Draft<'_>,
+) -> Result<Change, DecideError> {
     let Draft { session, purpose, steps, intent, digest, links } = draft;
-    let environment =
-        steps.iter().map(|step| step.environment.clone()).reduce(Environment::raise).unwrap_or_else(Environment::unknown);
+    let environment = steps
+        .iter()
+        .map(|step| step.environment.clone())
+        .reduce(Environment::raise)
+        .unwrap_or_else(Environment::unknown);
     let mut change = Change {
         id: drawn.change(),
         digest,
@@ -348,7 +368,9 @@ fn rejudge(
     for approval in forged {
         let mut entry = about(drawn, EntryKind::Alarm, &change);
         entry.actors.person = Some(approval.person.clone());
-        entry.detail.insert("alarm".to_owned(), "an approval in the database carries no valid signature".to_owned());
+        entry
+            .detail
+            .insert("alarm".to_owned(), "an approval in the database carries no valid signature".to_owned());
         tx.record(entry)?;
     }
     let effective = match &base {
@@ -367,7 +389,9 @@ fn rejudge(
                 let mut entry = held_entry(drawn, &change);
                 entry.kind = EntryKind::ChangeJudged;
                 let why = match (moved, rebound) {
-                    (true, _) => "the target or its facts are not what was seen before; earlier approvals are void",
+                    (true, _) => {
+                        "the target or its facts are not what was seen before; earlier approvals are void"
+                    }
                     (false, true) => "another bundle is in force; earlier approvals are void",
                     (false, false) => "what it needs has changed",
                 };
@@ -465,7 +489,9 @@ pub(crate) fn valid_approvals<'a>(
 /// Whether a checkpoint line of a client (`origin size root`) is one of ours.
 pub(crate) fn knows(book: &Book, line: &str) -> bool {
     let mut parts = line.split(' ');
-    let (Some(origin), Some(size), Some(root), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some(origin), Some(size), Some(root), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return false;
     };
     let Ok(size) = size.parse::<u64>() else { return false };
@@ -482,7 +508,8 @@ fn read_back(
     mut change: Change,
     nth: usize,
 ) -> Result<Decided, DecideError> {
-    let (before, after) = (change.steps.get(nth).and_then(|it| it.observation.as_ref()), &question.step.observation);
+    let (before, after) =
+        (change.steps.get(nth).and_then(|it| it.observation.as_ref()), &question.step.observation);
     let (state, step_state, found) = match (before, after) {
         (Some(before), Some(after)) if before.fingerprint == after.fingerprint => {
             (ChangeState::Failed, StepState::Failed, "the target is as it was before: it did not happen")
@@ -490,9 +517,11 @@ fn read_back(
         (Some(_), Some(_)) => {
             (ChangeState::Executed, StepState::Executed, "the target is not as it was before: it happened")
         }
-        (None, _) | (_, None) => {
-            (ChangeState::Failed, StepState::Failed, "the target cannot be read back; look before asking again")
-        }
+        (None, _) | (_, None) => (
+            ChangeState::Failed,
+            StepState::Failed,
+            "the target cannot be read back; look before asking again",
+        ),
     };
     if let Some(step) = change.steps.get_mut(nth) {
         step.state = step_state;
@@ -539,7 +568,8 @@ fn is_leaving(observation: &model::Observation) -> bool {
 
 fn same_facts(stored: &Step, fresh: &Step) -> bool {
     let fingerprint = |step: &Step| step.observation.as_ref().map(|it| it.fingerprint);
-    let gathered = |step: &Step| judge::evidence_of(step).into_iter().map(|it| (it.kind, it.digest)).collect::<Vec<_>>();
+    let gathered =
+        |step: &Step| judge::evidence_of(step).into_iter().map(|it| (it.kind, it.digest)).collect::<Vec<_>>();
     fingerprint(stored) == fingerprint(fresh)
         && stored.action.effects == fresh.action.effects
         && stored.environment == fresh.environment
@@ -621,12 +651,14 @@ fn summary_of(change: &Change) -> String {
 }
 
 pub(crate) fn verdict_detail(verdict: &Verdict) -> Vec<(String, String)> {
-    let rules: Vec<String> =
-        verdict.rules().iter().take(20).map(|rule| format!("{} ({}:{})", rule.id, rule.file, rule.line)).collect();
-    let mut detail = vec![
-        ("verdict".to_owned(), verdict.name().to_owned()),
-        ("rules".to_owned(), rules.join(", ")),
-    ];
+    let rules: Vec<String> = verdict
+        .rules()
+        .iter()
+        .take(20)
+        .map(|rule| format!("{} ({}:{})", rule.id, rule.file, rule.line))
+        .collect();
+    let mut detail =
+        vec![("verdict".to_owned(), verdict.name().to_owned()), ("rules".to_owned(), rules.join(", "))];
     match verdict {
         Verdict::Allow => {}
         Verdict::Hold(hold) => {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use model::{
     Action, ActionParts, Autonomy, Chain, Digest, Effect, EffectSet, Environment, Evidence, EvidenceKind,
-    EvidenceStatus, Exposure, History, Operation, PersonId, Presence, Resource, Scope, Step, StepState, Timestamp, Undo, Value, Verdict,
+    EvidenceStatus, Exposure, History, Operation, PersonId, Presence, Resource, Scope, Step, StepState,
+    Timestamp, Undo, Value, Verdict,
 };
 use policy::{Ask, Bundle, ChangeFacts, FileSignatures};
 
@@ -107,11 +108,14 @@ fn parts(steps: &[Step]) -> Vec<Part<'_>> {
 /// together by putting both into one change.
 fn beside(history: History, parts: &[Part<'_>], own: usize) -> History {
     let others = || {
-        let destroying = parts.iter().zip(0..).filter(|(part, nth)| *nth != own && part.effects.contains(Effect::Destroy));
+        let destroying =
+            parts.iter().zip(0..).filter(|(part, nth)| *nth != own && part.effects.contains(Effect::Destroy));
         destroying.flat_map(|(part, _)| part.resources)
     };
     let count = |kinds: &[&str]| {
-        let found = others().filter(|resource| kinds.iter().any(|group| policy::lies_in(&resource.kind, group))).count();
+        let found = others()
+            .filter(|resource| kinds.iter().any(|group| policy::lies_in(&resource.kind, group)))
+            .count();
         u32::try_from(found).unwrap_or(u32::MAX)
     };
     History {
@@ -157,7 +161,8 @@ fn effective_effects(parts: &ActionParts, environment: &Environment, gathered: &
 }
 
 fn destroys_of(step: &Step) -> u32 {
-    let inner = step.observation.iter().flat_map(|it| &it.inner).filter(|it| it.effects.contains(Effect::Destroy));
+    let inner =
+        step.observation.iter().flat_map(|it| &it.inner).filter(|it| it.effects.contains(Effect::Destroy));
     let outer = u32::from(step.action.effects.contains(Effect::Destroy));
     outer.saturating_add(u32::try_from(inner.count()).unwrap_or(u32::MAX))
 }
@@ -203,13 +208,26 @@ pub(crate) fn evidence_of(step: &Step) -> Vec<Evidence> {
         let listed = observation
             .inner
             .iter()
-            .map(|it| Value::map([("operation", Value::text(it.operation.to_string())), ("what", Value::text(&it.summary))]))
+            .map(|it| {
+                Value::map([
+                    ("operation", Value::text(it.operation.to_string())),
+                    ("what", Value::text(&it.summary)),
+                ])
+            })
             .collect();
-        gathered(
-            EvidenceKind::InnerListed,
-            Value::List(listed).digest("countersign/inner/v1"),
-            format!("{} inner actions", observation.inner.len()),
-        )
+        let digest = Value::List(listed).digest("countersign/inner/v1");
+        if observation.inner_whole {
+            gathered(EvidenceKind::InnerListed, digest, format!("{} inner actions", observation.inner.len()))
+        } else {
+            let note =
+                format!("{} inner actions, and others that could not be listed", observation.inner.len());
+            Evidence {
+                kind: EvidenceKind::InnerListed,
+                status: EvidenceStatus::Missing,
+                digest: Some(digest),
+                note,
+            }
+        }
     });
     std::iter::once(observed).chain(undo).chain(inner).collect()
 }

@@ -75,7 +75,8 @@ pub(crate) async fn drain(store: &Store, ledger: &Shared) -> Result<(), Fault> {
             return Ok(());
         }
         let more = pending.len() == BATCH;
-        let (rows, entries): (Vec<i64>, Vec<Vec<u8>>) = pending.into_iter().map(|it| (it.row, it.bytes)).unzip();
+        let (rows, entries): (Vec<i64>, Vec<Vec<u8>>) =
+            pending.into_iter().map(|it| (it.row, it.bytes)).unzip();
         let shared = Arc::clone(ledger);
         let appended = tokio::task::spawn_blocking(move || {
             shared.lock().unwrap_or_else(PoisonError::into_inner).append(&entries)

@@ -3,8 +3,8 @@
 use std::sync::{Arc, PoisonError};
 
 use model::{
-    Actors, AgentId, Autonomy, Chain, Entry, EntryKind, Fault, PersonId, Scope, Session, SessionId, Timestamp,
-    sanitize,
+    Actors, AgentId, Autonomy, Chain, Entry, EntryKind, Fault, PersonId, Scope, Session, SessionId,
+    Timestamp, sanitize,
 };
 use store::WriteError;
 

@@ -63,8 +63,12 @@ impl Engine {
                     }
                     (state, detail)
                 }
-                Settled::NotSent(why) => (StepState::Failed, vec![("not_sent".to_owned(), model::sanitize(&why, 400))]),
-                Settled::Unknown(why) => (StepState::Unknown, vec![("unknown".to_owned(), model::sanitize(&why, 400))]),
+                Settled::NotSent(why) => {
+                    (StepState::Failed, vec![("not_sent".to_owned(), model::sanitize(&why, 400))])
+                }
+                Settled::Unknown(why) => {
+                    (StepState::Unknown, vec![("unknown".to_owned(), model::sanitize(&why, 400))])
+                }
             };
             if let Some(step) = change.steps.get_mut(step.step) {
                 step.state = state;
@@ -82,7 +86,8 @@ impl Engine {
             entry.detail.insert("step".to_owned(), step.step.to_string());
             entry.detail.extend(detail);
             tx.advance_change(&change, change.version, entry)?;
-            let undone = change.links.iter().find(|link| link.kind == LinkKind::Undoes).map(|link| link.change);
+            let undone =
+                change.links.iter().find(|link| link.kind == LinkKind::Undoes).map(|link| link.change);
             if let (ChangeState::Executed, Some(undone)) = (change.state, undone) {
                 mark_undone(tx, &mut drawn, undone, change.id)?;
             }

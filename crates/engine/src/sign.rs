@@ -2,8 +2,8 @@
 
 use approval::{Act, Ineligible, Statement};
 use model::{
-    Approval, Change, ChangeId, ChangeState, EntryKind, Fault, Link, LinkKind, PersonId, Presence, Rejection, Session,
-    SessionId, StepState, Verdict,
+    Approval, Change, ChangeId, ChangeState, EntryKind, Fault, Link, LinkKind, PersonId, Presence, Rejection,
+    Session, SessionId, StepState, Verdict,
 };
 use store::{Tx, WriteError};
 
@@ -37,7 +37,9 @@ pub enum SignError {
     Presence(String),
     #[error("the signature does not hold: {0}")]
     Signature(approval::ApprovalError),
-    #[error("the statement is not the one this change stands for now ({0}); fetch it again, read it, and sign anew")]
+    #[error(
+        "the statement is not the one this change stands for now ({0}); fetch it again, read it, and sign anew"
+    )]
     Stale(String),
     #[error("this reason is missing: {0}")]
     Reason(&'static str),
@@ -126,7 +128,9 @@ impl Engine {
                     Act::Reopen => reopen(tx, &book, &mut drawn, &change, approval.clone(), &said),
                 };
                 // A person who may not is itself an event: recorded in the same operation, answered as an error.
-                if let Err(err @ (SignError::MayNot(_) | SignError::Presence(_) | SignError::NotOperator(_))) = &result
+                if let Err(
+                    err @ (SignError::MayNot(_) | SignError::Presence(_) | SignError::NotOperator(_)),
+                ) = &result
                 {
                     let mut entry = about(&mut drawn, EntryKind::ApprovalRefused, &change);
                     entry.actors.person = Some(approval.person.clone());
@@ -154,10 +158,8 @@ impl Engine {
         let change = self
             .store
             .write(move |tx| -> Result<Change, SignError> {
-                let mut change = tx
-                    .change(id)?
-                    .filter(|it| it.chain == chain)
-                    .ok_or(SignError::UnknownChange(id))?;
+                let mut change =
+                    tx.change(id)?.filter(|it| it.chain == chain).ok_or(SignError::UnknownChange(id))?;
                 if !change.state.may_become(ChangeState::Withdrawn) {
                     return Err(SignError::Closed { id, state: change.state });
                 }
@@ -177,24 +179,23 @@ impl Engine {
     /// [`SignError::NotUndoable`] where there is nothing to undo with; [`SignError::Refused`] where it was held or
     /// denied.
     pub async fn undo(&self, id: ChangeId, by: PersonId) -> Result<ChangeId, SignError> {
-        let change = self
-            .store
-            .read(move |view| view.change(id))
-            .await?
-            .ok_or(SignError::UnknownChange(id))?;
+        let change =
+            self.store.read(move |view| view.change(id)).await?.ok_or(SignError::UnknownChange(id))?;
         if change.state != ChangeState::Executed {
-            return Err(SignError::NotUndoable(format!("{id} is {}; only an executed change can be undone", change.state)));
+            return Err(SignError::NotUndoable(format!(
+                "{id} is {}; only an executed change can be undone",
+                change.state
+            )));
         }
         let [step] = change.steps.as_slice() else {
             return Err(SignError::NotUndoable(format!("{id} has several actions; undo them one by one")));
         };
-        let undo = step
-            .undo
-            .clone()
-            .ok_or_else(|| SignError::NotUndoable(format!("no inverse of {id} was captured before it ran")))?;
-        let connector = self
-            .connector()
-            .ok_or_else(|| SignError::NotUndoable("no gateway is connected that could carry it out".to_owned()))?;
+        let undo = step.undo.clone().ok_or_else(|| {
+            SignError::NotUndoable(format!("no inverse of {id} was captured before it ran"))
+        })?;
+        let connector = self.connector().ok_or_else(|| {
+            SignError::NotUndoable("no gateway is connected that could carry it out".to_owned())
+        })?;
         connector.undo(self, undo, id, by).await.map_err(SignError::Refused)
     }
 
@@ -264,7 +265,9 @@ impl Engine {
                 if let Some(open) = tx.open_change(digest)? {
                     return Ok(Ok(open));
                 }
-                if let Some(last) = tx.latest_by_digest(digest)?.filter(|it| it.state == ChangeState::Rejected) {
+                if let Some(last) =
+                    tx.latest_by_digest(digest)?.filter(|it| it.state == ChangeState::Rejected)
+                {
                     return Ok(Err(Refusal {
                         kind: RefusalKind::Denied,
                         change: Some(last.id),
@@ -288,7 +291,8 @@ impl Engine {
                     Verdict::Hold(_) => {
                         let limit = book.bundle.limits().open_holds_per_session;
                         if tx.open_holds(session.id)? >= limit {
-                            let message = format!("{limit} changes of this session are already waiting for people");
+                            let message =
+                                format!("{limit} changes of this session are already waiting for people");
                             return Ok(Err(Refusal { kind: RefusalKind::Denied, change: None, message }));
                         }
                         decide::held_entry(&mut drawn, &change)
@@ -329,7 +333,9 @@ fn approve(
         return Err(SignError::Closed { id: change.id, state: ChangeState::Expired });
     }
     approval::may_approve(&change.chain, roster, &approval.person).map_err(SignError::MayNot)?;
-    if approval.presence == Presence::File && judge::file_rule(&book.bundle, &change.steps) != approval::FileRule::Counts {
+    if approval.presence == Presence::File
+        && judge::file_rule(&book.bundle, &change.steps) != approval::FileRule::Counts
+    {
         return Err(SignError::Presence(statements::presence_rule(change, &book.bundle)));
     }
     same(book, change, &approval, said)?;
@@ -399,7 +405,8 @@ fn reject(
     }
     // The operator may always stop what was asked in their name; everybody else must be an approver.
     if approval.person != change.chain.operator {
-        approval::may_approve(&change.chain, book.bundle.roster(), &approval.person).map_err(SignError::MayNot)?;
+        approval::may_approve(&change.chain, book.bundle.roster(), &approval.person)
+            .map_err(SignError::MayNot)?;
     }
     let reason = said.reason.clone().ok_or(SignError::Reason("a veto says why (--reason)"))?;
     same(book, &change, &approval, said)?;
@@ -440,7 +447,8 @@ fn reopen(
     if let Some(open) = tx.open_change(vetoed.digest)? {
         return Err(SignError::Stale(format!("{} asks for the same already", open.id)));
     }
-    let intent = said.reason.clone().ok_or(SignError::Reason("a reopening says its new intent (--intent)"))?;
+    let intent =
+        said.reason.clone().ok_or(SignError::Reason("a reopening says its new intent (--intent)"))?;
     same(book, vetoed, &approval, said)?;
     let session = session_for(tx, vetoed)?;
     let draft = decide::Draft {
@@ -482,7 +490,9 @@ fn same(book: &Book, change: &Change, approval: &Approval, said: &Statement) -> 
         return Err(SignError::Stale(format!("it differs in: {}", differs.join(", "))));
     }
     if !decide::knows(book, &said.checkpoint) {
-        return Err(SignError::Stale("its checkpoint is none of this log: your client saw another history".to_owned()));
+        return Err(SignError::Stale(
+            "its checkpoint is none of this log: your client saw another history".to_owned(),
+        ));
     }
     Ok(())
 }

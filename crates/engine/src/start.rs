@@ -147,7 +147,8 @@ async fn reconcile(store: &Store, shared: &sequencer::Shared) -> Result<(), Star
     }
     let wanted = beyond.len();
     let pending = store.read(move |view| view.unsequenced(wanted)).await?;
-    let same = pending.len() == beyond.len() && pending.iter().zip(&beyond).all(|(row, entry)| row.bytes == *entry);
+    let same =
+        pending.len() == beyond.len() && pending.iter().zip(&beyond).all(|(row, entry)| row.bytes == *entry);
     if !same {
         return Err(StartError::Contradiction(format!(
             "the log has {wanted} entries after {known} that the database does not know"
@@ -166,7 +167,8 @@ async fn pin(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<(), StartError> {
-    let mut entry = Entry::new(model::EntryId::new(now.millis(), entropy::draw(entropy)?), now, EntryKind::Genesis);
+    let mut entry =
+        Entry::new(model::EntryId::new(now.millis(), entropy::draw(entropy)?), now, EntryKind::Genesis);
     entry.bundle = Some(bundle.digest());
     for (key, value) in [
         ("genesis", genesis.fingerprint().to_string()),
@@ -222,7 +224,11 @@ async fn compare(
         Some(first) => Err(StartError::Contradiction(format!(
             "{}{}",
             first.message,
-            if report.problems.len() > 1 { format!(" (and {} more)", report.problems.len() - 1) } else { String::new() }
+            if report.problems.len() > 1 {
+                format!(" (and {} more)", report.problems.len() - 1)
+            } else {
+                String::new()
+            }
         ))),
     }
 }
@@ -239,7 +245,8 @@ pub fn database_of(projection: store::Projection) -> audit::Database {
 
 /// What the last process was carrying out when it ended may or may not have arrived.
 async fn abandon(store: &Store, now: Timestamp, entropy: &dyn Entropy) -> Result<(), StartError> {
-    let filter = Filter { states: vec![ChangeState::Executing], agent: None, session: None, limit: usize::MAX };
+    let filter =
+        Filter { states: vec![ChangeState::Executing], agent: None, session: None, limit: usize::MAX };
     let open = store.read(move |view| view.changes(&filter)).await?;
     for mut change in open {
         let mut drawn = Drawn { now, random: entropy::draw(entropy)?, nonce: String::new(), used: 0 };
@@ -248,9 +255,13 @@ async fn abandon(store: &Store, now: Timestamp, entropy: &dyn Entropy) -> Result
         }
         change.state = ChangeState::Unknown;
         let mut entry = about(&mut drawn, EntryKind::OutcomeUnknown, &change);
-        entry.detail.insert("unknown".to_owned(), "the server ended while this was being carried out".to_owned());
+        entry
+            .detail
+            .insert("unknown".to_owned(), "the server ended while this was being carried out".to_owned());
         let written = store
-            .write(move |tx| -> Result<(), DecideError> { Ok(tx.advance_change(&change, change.version, entry)?) })
+            .write(move |tx| -> Result<(), DecideError> {
+                Ok(tx.advance_change(&change, change.version, entry)?)
+            })
             .await;
         written.map_err(|err| match err {
             WriteError::Op(err) => err.into_fault(),

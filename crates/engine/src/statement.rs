@@ -19,7 +19,12 @@ pub struct Signer {
     pub reason: Option<String>,
 }
 
-pub(crate) fn statement(change: &Change, bundle: &Bundle, installation: Digest, signer: &Signer) -> Statement {
+pub(crate) fn statement(
+    change: &Change,
+    bundle: &Bundle,
+    installation: Digest,
+    signer: &Signer,
+) -> Statement {
     Statement {
         act: signer.act,
         installation,
@@ -69,7 +74,9 @@ pub(crate) fn presence_rule(change: &Change, bundle: &Bundle) -> String {
     let profile = bundle.profile();
     match judge::file_rule(bundle, &change.steps) {
         approval::FileRule::Counts => {
-            format!("signatures by key files count here (profile {profile}); whoever can read such a file can sign")
+            format!(
+                "signatures by key files count here (profile {profile}); whoever can read such a file can sign"
+            )
         }
         approval::FileRule::DoesNotCount => {
             format!("only signatures by a touched security key count here (profile {profile})")

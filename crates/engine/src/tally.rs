@@ -81,7 +81,9 @@ impl Tallies {
 
     pub(crate) fn is_flooding(&self, source: &str, now: Timestamp) -> bool {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.get(source).is_some_and(|it| it.minute == now.seconds().div_euclid(60) && it.count > FAILURES_A_MINUTE)
+        failures
+            .get(source)
+            .is_some_and(|it| it.minute == now.seconds().div_euclid(60) && it.count > FAILURES_A_MINUTE)
     }
 
     /// Minutes that are over.
@@ -158,6 +160,8 @@ async fn record<const N: usize>(
         tracing::error!(%err, "reads could not be recorded; nothing passes until they can be");
     }
     let recorded = written.is_ok();
-    engine.note_recording(written.err().map(|err| Fault::Storage(format!("reads could not be recorded: {err}"))));
+    engine.note_recording(
+        written.err().map(|err| Fault::Storage(format!("reads could not be recorded: {err}"))),
+    );
     recorded
 }

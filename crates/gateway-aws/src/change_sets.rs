@@ -26,7 +26,10 @@ impl ChangeSets {
     /// Keeps the template under the ARN that the answer to its creation names.
     pub(crate) fn remember(&self, answer: &[u8], template: String) {
         let answer = String::from_utf8_lossy(answer);
-        let arn = answer.split_once("<Id>").and_then(|(_, rest)| rest.split_once("</Id>")).map(|(arn, _)| arn.trim());
+        let arn = answer
+            .split_once("<Id>")
+            .and_then(|(_, rest)| rest.split_once("</Id>"))
+            .map(|(arn, _)| arn.trim());
         let Some(arn) = arn.filter(|arn| arn.contains(":changeSet/")) else { return };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|(name, _)| name != arn);

@@ -83,10 +83,16 @@ async fn submit(
     call: &Call,
 ) -> Result<ReadAnswer, String> {
     let request = call::build(call).map_err(|err| err.to_string())?;
-    let classified = understand(engine, request, signing_name(&call.service), &call.region, target).map_err(|(_, why)| why)?;
+    let classified = understand(engine, request, signing_name(&call.service), &call.region, target)
+        .map_err(|(_, why)| why)?;
     let route = route(&classified, &call.region, target);
     let signature = Digest::of(b"");
-    let asked = Asked { session: engine.own_session(), action: classified.action, signature, purpose: Purpose::Collector };
+    let asked = Asked {
+        session: engine.own_session(),
+        action: classified.action,
+        signature,
+        purpose: Purpose::Collector,
+    };
     match engine.admit(asked, &Nothing).await {
         Admitted::Permit(permit) => {
             let (receipt, result) = upstream.send(engine, permit, &route).await;
@@ -178,12 +184,15 @@ fn pin(request: &Request, pins: &[gather::Pin]) -> Result<Option<Request>, Strin
     if pins.is_empty() {
         return Ok(None);
     }
-    let form = request.header("content-type").is_some_and(|it| it.starts_with("application/x-www-form-urlencoded"));
+    let form =
+        request.header("content-type").is_some_and(|it| it.starts_with("application/x-www-form-urlencoded"));
     let body = std::str::from_utf8(&request.body).ok().filter(|_| form);
     let Some(body) = body else {
         return Err("a reference was resolved, but cannot be forwarded resolved".to_owned());
     };
-    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let encode = |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
     let mut pairs: Vec<String> = body.split('&').map(str::to_owned).collect();
     for wanted in pins {
         let pinned = format!("{}={}", encode(&wanted.parameter), encode(&wanted.value));

@@ -14,14 +14,20 @@ use crate::{
 };
 
 impl Connector for Gateway {
-    fn prepare<'a>(&'a self, engine: &'a Engine, asked: Proposed) -> Later<'a, Result<(Action, Gathered), Refusal>> {
+    fn prepare<'a>(
+        &'a self,
+        engine: &'a Engine,
+        asked: Proposed,
+    ) -> Later<'a, Result<(Action, Gathered), Refusal>> {
         Box::pin(async move {
             let denied = |message: String| Refusal { kind: RefusalKind::Denied, change: None, message };
             let Proposed { service, operation, region, parameters } = asked;
             let call = Call { service, operation, region, parameters };
-            let request = call::build(&call).map_err(|err| denied(format!("{}:{}: {err}", call.service, call.operation)))?;
-            let classified = understand(engine, request, signing_name(&call.service), &call.region, self.target())
-                .map_err(|(_, why)| denied(why))?;
+            let request = call::build(&call)
+                .map_err(|err| denied(format!("{}:{}: {err}", call.service, call.operation)))?;
+            let classified =
+                understand(engine, request, signing_name(&call.service), &call.region, self.target())
+                    .map_err(|(_, why)| denied(why))?;
             let gathered = gather(self, engine, &classified.action, &classified.params).await;
             Ok((classified.action, gathered))
         })

@@ -97,7 +97,12 @@ impl Upstream {
     }
 
     /// Redeems the permit: signs and sends its request, once.
-    pub(crate) async fn send(&self, engine: &Engine, permit: Permit, route: &Route) -> (Receipt, Result<Answered, Settled>) {
+    pub(crate) async fn send(
+        &self,
+        engine: &Engine,
+        permit: Permit,
+        route: &Route,
+    ) -> (Receipt, Result<Answered, Settled>) {
         let fresh_connection = permit.change().is_some();
         let (request, receipt) = permit.redeem();
         let result = self.transmit(engine, request, route, fresh_connection).await;
@@ -137,7 +142,8 @@ impl Upstream {
         if fresh_connection {
             builder = builder.header("connection", "close");
         }
-        let outgoing = builder.body(Full::new(Bytes::from(request.body))).map_err(|err| not_sent(err.to_string()))?;
+        let outgoing =
+            builder.body(Full::new(Bytes::from(request.body))).map_err(|err| not_sent(err.to_string()))?;
         let answer = match tokio::time::timeout(PATIENCE, self.client.request(outgoing)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(err)) if err.is_connect() => return Err(not_sent(chain(&err))),
@@ -194,7 +200,9 @@ fn understood(engine: &Engine, answer: hyper::Response<Incoming>) -> Answered {
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .filter(|(name, _)| returns(name))
         .collect();
-    if let Some(date) = headers.iter().find(|(name, _)| name == "date").and_then(|(_, value)| http_date(value)) {
+    if let Some(date) =
+        headers.iter().find(|(name, _)| name == "date").and_then(|(_, value)| http_date(value))
+    {
         engine.upstream_says(date);
     }
     Answered { status: parts.status.as_u16(), headers, body: body.boxed() }

@@ -11,7 +11,6 @@ mod listen;
 mod receive;
 mod serve;
 
-
 use std::sync::Arc;
 
 use classify_aws::classify::Target;
@@ -41,7 +40,8 @@ impl Gateway {
     /// Where the upstream does not answer, or does not say who we are.
     pub async fn connect(engine: Arc<Engine>, upstream: Upstream) -> Result<Arc<Self>, UpstreamError> {
         let target = collect::identify(&engine, &upstream).await?;
-        let gateway = Arc::new(Self { engine, upstream, target, change_sets: change_sets::ChangeSets::default() });
+        let gateway =
+            Arc::new(Self { engine, upstream, target, change_sets: change_sets::ChangeSets::default() });
         gateway.engine.connect(Arc::<Self>::clone(&gateway));
         Ok(gateway)
     }

@@ -17,6 +17,8 @@ const HEAD_BYTES: usize = 64 * 1024;
 
 /// Serves until the listener fails or the task is dropped.
 pub async fn listen(gateway: Arc<Gateway>, listener: TcpListener) {
+    // Read before the first request rather than during it.
+    classify_aws::table::Table::shared();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };

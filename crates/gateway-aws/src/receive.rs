@@ -46,7 +46,9 @@ pub(crate) fn head(parts: &Parts) -> Result<Request, NotReceived> {
     let target = parts.uri.path_and_query();
     let (path, query) = target.map_or(("/", ""), |it| (it.path(), it.query().unwrap_or_default()));
     if path.len() + query.len() > MAX_TARGET || parts.headers.len() > MAX_HEADERS {
-        let message = format!("Countersign denies this (CS108): more than {MAX_TARGET} bytes of address or {MAX_HEADERS} headers.");
+        let message = format!(
+            "Countersign denies this (CS108): more than {MAX_TARGET} bytes of address or {MAX_HEADERS} headers."
+        );
         return Err(NotReceived::stranger(Refusal::TooLarge, message));
     }
     let mut headers = Vec::with_capacity(parts.headers.len());
@@ -73,7 +75,8 @@ pub(crate) async fn receive(
     body: Incoming,
     now: Timestamp,
 ) -> Result<Received, NotReceived> {
-    let presented = sigv4::present(&request).map_err(|err| NotReceived::stranger(err.refusal(), says(&err)))?;
+    let presented =
+        sigv4::present(&request).map_err(|err| NotReceived::stranger(err.refusal(), says(&err)))?;
     let Some((session, secret)) = engine.session_of(presented.access_key()) else {
         return Err(NotReceived::stranger(
             Refusal::UnknownKey,
@@ -98,8 +101,9 @@ pub(crate) async fn receive(
     sigv4::strip_unsigned(&mut request, &verified);
     sigv4::take_off_presigned(&mut request);
     one_reading(&request)?;
-    payload::unframe(&mut request, &verified.payload, limit)
-        .map_err(|err| NotReceived::new(Refusal::Denied, format!("Countersign denies this (CS107): {err}.")))?;
+    payload::unframe(&mut request, &verified.payload, limit).map_err(|err| {
+        NotReceived::new(Refusal::Denied, format!("Countersign denies this (CS107): {err}."))
+    })?;
     Ok(Received { request, session, verified })
 }
 
@@ -127,7 +131,9 @@ async fn bounded(body: Incoming, limit: usize) -> Result<Bytes, NotReceived> {
         Ok(body) => Ok(body.to_bytes()),
         Err(err) if err.is::<LengthLimitError>() => Err(NotReceived::stranger(
             Refusal::TooLarge,
-            format!("Countersign denies this (CS108): its body is larger than {limit} bytes. Nothing was done."),
+            format!(
+                "Countersign denies this (CS108): its body is larger than {limit} bytes. Nothing was done."
+            ),
         )),
         Err(err) => Err(NotReceived::stranger(
             Refusal::Denied,

@@ -33,7 +33,8 @@ impl Gateway {
         let now = match self.engine.now() {
             Ok(now) => now,
             Err(fault) => {
-                let message = format!("Countersign denies this ({}): {fault}. Nothing was done.", fault.code());
+                let message =
+                    format!("Countersign denies this ({}): {fault}. Nothing was done.", fault.code());
                 return refuse(shape, Refusal::Fault, &message, None, &method);
             }
         };
@@ -45,28 +46,37 @@ impl Gateway {
 
     async fn handle(&self, received: Received, method: &str) -> Reply {
         let Received { request, session, verified } = received;
-        let classified = match understand(&self.engine, request, &verified.service, &verified.region, self.target()) {
-            Ok(classified) => classified,
-            Err((err, why)) => {
-                let what = err.operation.as_ref().map_or_else(|| verified.service.clone(), ToString::to_string);
-                self.engine.note_unjudged(&session, &format!("denied {what} ({})", err.fault.code()));
-                let kind = match err.fault {
-                    model::Fault::UnknownOperation(_) => Refusal::Unknown,
-                    model::Fault::Oversized(_) => Refusal::TooLarge,
-                    _ => Refusal::Denied,
-                };
-                let message = format!("Countersign denies this ({}): {why} Nothing was done.", err.fault.code());
-                return refuse(err.shape, kind, &message, None, method);
-            }
-        };
+        let classified =
+            match understand(&self.engine, request, &verified.service, &verified.region, self.target()) {
+                Ok(classified) => classified,
+                Err((err, why)) => {
+                    let what =
+                        err.operation.as_ref().map_or_else(|| verified.service.clone(), ToString::to_string);
+                    self.engine.note_unjudged(&session, &format!("denied {what} ({})", err.fault.code()));
+                    let kind = match err.fault {
+                        model::Fault::UnknownOperation(_) => Refusal::Unknown,
+                        model::Fault::Oversized(_) => Refusal::TooLarge,
+                        _ => Refusal::Denied,
+                    };
+                    let message =
+                        format!("Countersign denies this ({}): {why} Nothing was done.", err.fault.code());
+                    return refuse(err.shape, kind, &message, None, method);
+                }
+            };
         let shape = classified.shape;
         let route = route(&classified, &verified.region, self.target());
         let template = change_sets::template_of(&classified.action.parts().operation, &classified.params);
         let gatherer = Gatherer { gateway: self, params: classified.params };
-        let asked =
-            Asked { session, action: classified.action, signature: verified.signature, purpose: Purpose::Agent };
+        let asked = Asked {
+            session,
+            action: classified.action,
+            signature: verified.signature,
+            purpose: Purpose::Agent,
+        };
         match self.engine.admit(asked, &gatherer).await {
-            Admitted::Permit(permit) if permit.change().is_none() => self.stream(permit, &route, shape, method).await,
+            Admitted::Permit(permit) if permit.change().is_none() => {
+                self.stream(permit, &route, shape, method).await
+            }
             Admitted::Permit(permit) => {
                 let change = permit.change();
                 match carry_out(self, &self.engine, permit, &route).await {
@@ -77,7 +87,8 @@ impl Gateway {
                         reply(outcome.status, &outcome.headers, change, body)
                     }
                     Err(why) => {
-                        let message = format!("Countersign forwarded this, and the outcome is not known: {why}.");
+                        let message =
+                            format!("Countersign forwarded this, and the outcome is not known: {why}.");
                         refuse(shape, Refusal::Fault, &message, change, method)
                     }
                 }
@@ -114,7 +125,8 @@ impl Gateway {
                 builder.body(body).unwrap_or_else(|_| broken())
             }
             Err(settled) => {
-                let message = format!("Countersign (CS109): the upstream cannot be reached: {}.", why(&settled));
+                let message =
+                    format!("Countersign (CS109): the upstream cannot be reached: {}.", why(&settled));
                 refuse(shape, Refusal::Fault, &message, None, method)
             }
         }
@@ -164,14 +176,16 @@ fn why(settled: &Settled) -> String {
 
 /// The service that a signature speaks of, believed only for the wording of an error.
 fn claimed_service(request: &Request) -> Option<&str> {
-    let credential = request.header("authorization").and_then(|it| it.split_once("Credential=")).map(|(_, rest)| rest);
+    let credential =
+        request.header("authorization").and_then(|it| it.split_once("Credential=")).map(|(_, rest)| rest);
     credential?.split('/').nth(3)
 }
 
 fn refuse(shape: Shape, kind: Refusal, message: &str, change: Option<ChangeId>, method: &str) -> Reply {
     let id = change.map_or_else(|| "countersign".to_owned(), |it| it.to_string());
     let Answer { status, headers, body } = answer::refuse_as(shape, kind, message, &id, method);
-    let headers: Vec<(String, String)> = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let headers: Vec<(String, String)> =
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     reply(status, &headers, change, body)
 }
 

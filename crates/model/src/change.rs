@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionParts, Chain, ChangeId, Digest, Environment, Observation, PersonId, Scope, SessionId, Timestamp, Value,
-    Verdict,
+    ActionParts, Chain, ChangeId, Digest, Environment, Observation, PersonId, Scope, SessionId, Timestamp,
+    Value, Verdict,
     evidence::{CapturedUndo, Evidence},
 };
 
@@ -64,12 +64,17 @@ impl ChangeState {
             ),
             // Back to `Approved`: one step of several is done and the rest wait for the agent.
             Self::Executing => {
-                matches!(next, Self::Executing | Self::Approved | Self::Executed | Self::Failed | Self::Unknown)
+                matches!(
+                    next,
+                    Self::Executing | Self::Approved | Self::Executed | Self::Failed | Self::Unknown
+                )
             }
             Self::Unknown => matches!(next, Self::Executed | Self::Failed),
             Self::Executed => matches!(next, Self::Undone),
             // A vetoed change comes back only through the operator's newly signed intent, as a new change.
-            Self::Undone | Self::Rejected | Self::Expired | Self::Withdrawn | Self::Denied | Self::Failed => false,
+            Self::Undone | Self::Rejected | Self::Expired | Self::Withdrawn | Self::Denied | Self::Failed => {
+                false
+            }
         }
     }
 

@@ -58,7 +58,10 @@ impl FromStr for Effect {
     type Err = UnknownEffect;
 
     fn from_str(text: &str) -> Result<Self, UnknownEffect> {
-        Self::ALL.into_iter().find(|effect| effect.name() == text).ok_or_else(|| UnknownEffect(text.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|effect| effect.name() == text)
+            .ok_or_else(|| UnknownEffect(text.to_owned()))
     }
 }
 
@@ -140,7 +143,8 @@ impl Serialize for EffectSet {
 impl<'de> Deserialize<'de> for EffectSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut effects = Vec::<Effect>::deserialize(deserializer)?.into_iter();
-        let first = effects.next().ok_or_else(|| serde::de::Error::custom("an action has at least one effect"))?;
+        let first =
+            effects.next().ok_or_else(|| serde::de::Error::custom("an action has at least one effect"))?;
         Ok(effects.fold(Self::of(first), Self::with))
     }
 }

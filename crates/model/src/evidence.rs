@@ -50,7 +50,10 @@ impl FromStr for EvidenceKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| format!("`{text}` is no kind of evidence"))
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| format!("`{text}` is no kind of evidence"))
     }
 }
 
@@ -64,6 +67,8 @@ pub struct Observation {
     pub fingerprint: Digest,
     /// Where the action runs others (a stack's resources, a change set's changes): each of them.
     pub inner: Vec<InnerAction>,
+    /// Whether `inner` is all that it would run; where some could not be listed, `unknowns` says so.
+    pub inner_whole: bool,
     /// What could not be read, one plain phrase each.
     pub unknowns: Vec<String>,
 }

@@ -69,7 +69,8 @@ mod tests {
     #[test]
     fn fingerprint_is_golden_and_covers_every_member() {
         let fingerprint = genesis().fingerprint();
-        expect!["db434b9a019572d55a8b6f9c2117388861af67b1e86f121fa808bfe2b47e4ba0"].assert_eq(&fingerprint.to_string());
+        expect!["db434b9a019572d55a8b6f9c2117388861af67b1e86f121fa808bfe2b47e4ba0"]
+            .assert_eq(&fingerprint.to_string());
         for other in [
             Genesis { origin: "log.example/2".into(), ..genesis() },
             Genesis { vkey: "log.example/1+00000001+AA==".into(), ..genesis() },

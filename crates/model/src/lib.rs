@@ -27,8 +27,8 @@ mod verdict;
 pub use action::{Action, ActionParts, Exposure, Operation, Undo};
 pub use canonical::{Value, encode};
 pub use change::{
-    Approval, Change, ChangeState, Execution, IllegalTransition, Link, LinkKind, Outcome, Presence, Rejection, Step,
-    StepState, change_digest,
+    Approval, Change, ChangeState, Execution, IllegalTransition, Link, LinkKind, Outcome, Presence,
+    Rejection, Step, StepState, change_digest,
 };
 pub use digest::{Digest, DigestError};
 pub use effect::{Effect, EffectSet, UnknownEffect};

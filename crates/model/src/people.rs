@@ -84,7 +84,9 @@ pub struct Chain {
 
 impl Chain {
     pub fn contains(&self, person: &PersonId) -> bool {
-        self.operator == *person || self.launcher.as_ref() == Some(person) || self.owner.as_ref() == Some(person)
+        self.operator == *person
+            || self.launcher.as_ref() == Some(person)
+            || self.owner.as_ref() == Some(person)
     }
 }
 

@@ -30,7 +30,14 @@ impl Request {
 /// Bodies and headers may hold secrets: debug output shows neither.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Request({} {} +{} headers +{} bytes)", self.method, self.path, self.headers.len(), self.body.len())
+        write!(
+            f,
+            "Request({} {} +{} headers +{} bytes)",
+            self.method,
+            self.path,
+            self.headers.len(),
+            self.body.len()
+        )
     }
 }
 

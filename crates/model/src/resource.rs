@@ -25,7 +25,9 @@ impl Resource {
     pub fn key(&self) -> String {
         let bare = if self.name.starts_with("arn:") {
             self.name.splitn(6, ':').last().map_or(self.name.as_str(), |rest| {
-                rest.split_once(['/', ':']).map_or(rest, |(_, id)| id)
+                let id = rest.split_once(['/', ':']).map_or(rest, |(_, id)| id);
+                // A stack's ARN ends in an id of its own after the name it is asked for by.
+                if self.kind.as_str() == "stack" { id.split('/').next().unwrap_or(id) } else { id }
             })
         } else {
             &self.name

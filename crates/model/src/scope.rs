@@ -19,7 +19,9 @@ pub struct Scope {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("scope: `{term}`: {problem}; a scope is comma-separated env:NAME, service:NAME, arn:GLOB, effect:NAME")]
+#[error(
+    "scope: `{term}`: {problem}; a scope is comma-separated env:NAME, service:NAME, arn:GLOB, effect:NAME"
+)]
 pub struct ScopeError {
     term: String,
     problem: String,
@@ -33,7 +35,10 @@ impl Scope {
             && (self.effects.is_empty() || action.effects.iter().all(|effect| self.effects.contains(&effect)))
             && (self.arns.is_empty()
                 || (!action.resources.is_empty()
-                    && action.resources.iter().all(|it| self.arns.iter().any(|glob| glob_matches(glob, &it.name)))))
+                    && action
+                        .resources
+                        .iter()
+                        .all(|it| self.arns.iter().any(|glob| glob_matches(glob, &it.name)))))
     }
 }
 
@@ -55,7 +60,9 @@ impl FromStr for Scope {
                 "arn" if term.starts_with("arn:aws") => scope.arns.push(term.to_owned()),
                 "arn" => scope.arns.push(value.to_owned()),
                 "effect" => scope.effects.push(value.parse().map_err(|err| fail(term, format!("{err}")))?),
-                other => return Err(fail(term, format!("`{}` is none of the four kinds", sanitize(other, 40)))),
+                other => {
+                    return Err(fail(term, format!("`{}` is none of the four kinds", sanitize(other, 40))));
+                }
             }
         }
         Ok(scope)
@@ -66,7 +73,10 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let environments = self.environments.iter().map(|it| format!("env:{it}"));
         let services = self.services.iter().map(|it| format!("service:{it}"));
-        let arns = self.arns.iter().map(|it| if it.starts_with("arn:aws") { it.clone() } else { format!("arn:{it}") });
+        let arns = self
+            .arns
+            .iter()
+            .map(|it| if it.starts_with("arn:aws") { it.clone() } else { format!("arn:{it}") });
         let effects = self.effects.iter().map(|it| format!("effect:{it}"));
         f.write_str(&environments.chain(services).chain(arns).chain(effects).collect::<Vec<_>>().join(","))
     }

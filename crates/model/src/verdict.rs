@@ -133,7 +133,9 @@ impl fmt::Display for Requirement {
             (0, _) => {}
             (1, 0) => parts.push("1 other person".to_owned()),
             (people, 0) => parts.push(format!("{people} other people")),
-            (people, touched) => parts.push(format!("{people} other people, {touched} of them with a touched key")),
+            (people, touched) => {
+                parts.push(format!("{people} other people, {touched} of them with a touched key"))
+            }
         }
         parts.extend(self.roles.iter().map(|role| format!("one of them as {role}")));
         parts.extend(self.evidence.iter().map(|kind| format!("evidence {kind}")));

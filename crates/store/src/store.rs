@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    Projection, OpenError, StorageError, Tx, View, WriteError,
+    OpenError, Projection, StorageError, Tx, View, WriteError,
     memory::Memory,
     readers::{self, Source},
     sqlite::{self, Probe},

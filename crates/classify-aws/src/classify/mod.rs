@@ -213,11 +213,46 @@ fn by_parameters(operation: &Operation, params: &Value, judged: &mut effects::Ju
         ) if opens_s3(params) => {
             judged.effects = judged.effects.with(Effect::Privilege);
         }
+        ("sqs", "SetQueueAttributes") if !only(params::member(params, "Attributes"), QUEUE_SETTINGS) => {
+            judged.effects = judged.effects.with(Effect::Privilege);
+        }
+        ("sns", "SetTopicAttributes") if !is("AttributeName", "DisplayName") => {
+            judged.effects = judged.effects.with(Effect::Privilege);
+        }
         // Attributes may hold a policy.
         ("sns", "CreateTopic") | ("sqs", "CreateQueue") if params::member(params, "Attributes").is_some() => {
             judged.effects = judged.effects.with(Effect::Privilege);
         }
         _ => {}
+    }
+}
+
+/// Attributes of a queue that give nobody anything; every other (a policy, a key, one we do not know) may.
+const QUEUE_SETTINGS: &[&str] = &[
+    "ContentBasedDeduplication",
+    "DeduplicationScope",
+    "DelaySeconds",
+    "FifoThroughputLimit",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ReceiveMessageWaitTimeSeconds",
+    "VisibilityTimeout",
+];
+
+/// Whether `attributes` can be read and names nothing but what is `listed`.
+fn only(attributes: Option<&Value>, listed: &[&str]) -> bool {
+    match attributes {
+        Some(Value::Map(map)) => map.keys().all(|name| listed.contains(&name.as_str())),
+        Some(
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::Bytes(_)
+            | Value::List(_),
+        )
+        | None => false,
     }
 }
 

@@ -90,7 +90,7 @@ impl Projection {
 
     pub(super) fn sealed(self, at: Timestamp, unknowns: Vec<String>) -> Observation {
         let fingerprint = Observation::fingerprint_of(&Value::Map(self.members));
-        Observation { at, facts: self.facts, fingerprint, inner: Vec::new(), unknowns }
+        Observation { at, facts: self.facts, fingerprint, inner: Vec::new(), inner_whole: true, unknowns }
     }
 }
 

@@ -5,8 +5,8 @@ mod classify;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
-mod sigv4;
-#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod requests;
+#[cfg(test)]
+mod sigv4;

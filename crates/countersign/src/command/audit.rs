@@ -18,7 +18,9 @@ pub(super) fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Fa
     let dir: PathBuf = match (&config, log) {
         (Some(config), _) => config.log(),
         (None, Some(log)) => log.clone(),
-        (None, None) => return Err(Failure::usage("what is to be verified? give --config FILE or --log DIR")),
+        (None, None) => {
+            return Err(Failure::usage("what is to be verified? give --config FILE or --log DIR"));
+        }
     };
     let expected: Option<Digest> = genesis
         .as_deref()
@@ -29,7 +31,9 @@ pub(super) fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Fa
     let files = ledger::read_log(&dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?;
     let held_checkpoints = checkpoint
         .iter()
-        .map(|file| fs::read_to_string(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display()))))
+        .map(|file| {
+            fs::read_to_string(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let mut report = audit::verify(&AuditInput {
         genesis: files.genesis_bytes,
@@ -52,19 +56,26 @@ pub(super) fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Fa
 /// The one reader of the database besides `serve`, and read-only: the auditor.
 fn database(config: &Config) -> Result<Database, Failure> {
     let file = config.database();
-    let projection = store::Store::projection_of(&file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
+    let projection = store::Store::projection_of(&file)
+        .map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
     Ok(engine::database_of(projection))
 }
 
 fn show(report: &Report) {
-    let verdict = if report.ok { styled(GOOD, "The record holds.") } else { styled(BAD, "The record does not hold.") };
+    let verdict =
+        if report.ok { styled(GOOD, "The record holds.") } else { styled(BAD, "The record does not hold.") };
     output::line(format!("{verdict} {} entries.", report.entries));
     if let Some(checkpoint) = &report.checkpoint {
         output::line(format!("  checkpoint {} {} {}", checkpoint.origin, checkpoint.size, checkpoint.root));
     }
     for problem in &report.problems {
         let place = problem.entry.map_or_else(String::new, |entry| format!("entry {entry}: "));
-        output::line(format!("  {} {place}{} [{}]", styled(BAD, "✗"), model::sanitize(&problem.message, 600), problem.code));
+        output::line(format!(
+            "  {} {place}{} [{}]",
+            styled(BAD, "✗"),
+            model::sanitize(&problem.message, 600),
+            problem.code
+        ));
     }
     if !report.authenticated {
         output::note(format!(

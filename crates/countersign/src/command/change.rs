@@ -49,10 +49,14 @@ pub(super) async fn run(command: ChangeCommand, format: Format) -> Result<ExitCo
 async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Failure> {
     let reason = match act {
         Act::Approve => None,
-        Act::Reject => Some(args.reason.clone().ok_or_else(|| Failure::usage("a veto says why: --reason TEXT"))?),
-        Act::Reopen => {
-            Some(args.intent.clone().ok_or_else(|| Failure::usage("a reopening says its new intent: --intent TEXT"))?)
+        Act::Reject => {
+            Some(args.reason.clone().ok_or_else(|| Failure::usage("a veto says why: --reason TEXT"))?)
         }
+        Act::Reopen => Some(
+            args.intent
+                .clone()
+                .ok_or_else(|| Failure::usage("a reopening says its new intent: --intent TEXT"))?,
+        ),
     };
     let id = safe(&args.id)?;
     let client = Client::connect(&args.server).await?;
@@ -75,7 +79,9 @@ async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Fai
         && statement.presence == identity.presence()
         && statement.checkpoint == client.checkpoint();
     if !own {
-        return Err(Failure::verification("the server's statement is not about what you asked for; nothing was signed"));
+        return Err(Failure::verification(
+            "the server's statement is not about what you asked for; nothing was signed",
+        ));
     }
     if format == Format::Human {
         output::note(view.statement.trim_end());
@@ -185,19 +191,35 @@ pub(super) fn show(change: &ChangeView) {
         }
     }
     if let Some(requirement) = &change.verdict.requirement {
-        output::line(format!("\nneeds {} other people{}", requirement.people, match requirement.touched {
-            0 => String::new(),
-            touched => format!(", {touched} with a touched key"),
-        }));
+        output::line(format!(
+            "\nneeds {} other people{}",
+            requirement.people,
+            match requirement.touched {
+                0 => String::new(),
+                touched => format!(", {touched} with a touched key"),
+            }
+        ));
     }
     for alternative in &change.verdict.alternatives {
         output::line(format!("instead: {}", text(alternative)));
     }
     for approval in &change.approvals {
-        output::line(format!("  {} {} ({}) at {}", styled(GOOD, "approved"), approval.person, approval.presence, approval.at));
+        output::line(format!(
+            "  {} {} ({}) at {}",
+            styled(GOOD, "approved"),
+            approval.person,
+            approval.presence,
+            approval.at
+        ));
     }
     if let Some(veto) = &change.rejection {
-        output::line(format!("  {} {} at {}: “{}”", styled(BAD, "rejected"), veto.person, veto.at, text(&veto.reason)));
+        output::line(format!(
+            "  {} {} at {}: “{}”",
+            styled(BAD, "rejected"),
+            veto.person,
+            veto.at,
+            text(&veto.reason)
+        ));
     }
 }
 

@@ -87,7 +87,9 @@ fn installation(config: &Option<Config>) -> Result<Vec<Finding>, Failure> {
     for dir in config.folders() {
         let mode = fs::metadata(&dir).map(|it| it.permissions().mode() & 0o777);
         found.push(match mode {
-            Ok(mode) if mode & 0o077 == 0 => finding(Grade::Good, format!("{} is the server's alone", dir.display()), ""),
+            Ok(mode) if mode & 0o077 == 0 => {
+                finding(Grade::Good, format!("{} is the server's alone", dir.display()), "")
+            }
             Ok(mode) => finding(
                 Grade::Bad,
                 format!("{} can be read by others (mode {mode:03o})", dir.display()),
@@ -97,14 +99,26 @@ fn installation(config: &Option<Config>) -> Result<Vec<Finding>, Failure> {
         });
     }
     match Bundle::load(&bundle_files(&config.bundle())?) {
-        Err(err) => found.push(finding(Grade::Bad, format!("the bundle does not load: {err}"), "countersign policy check")),
+        Err(err) => found.push(finding(
+            Grade::Bad,
+            format!("the bundle does not load: {err}"),
+            "countersign policy check",
+        )),
         Ok(bundle) => {
-            found.push(finding(Grade::Good, format!("bundle {} loads, {} rules", bundle.digest().short(), bundle.rules().len()), ""));
+            found.push(finding(
+                Grade::Good,
+                format!("bundle {} loads, {} rules", bundle.digest().short(), bundle.rules().len()),
+                "",
+            ));
             people(&bundle, &mut found);
         }
     }
     match running(config) {
-        Some(running) => found.push(finding(Grade::Good, format!("serving: aws {}, people {}", running.aws, running.people), "")),
+        Some(running) => found.push(finding(
+            Grade::Good,
+            format!("serving: aws {}, people {}", running.aws, running.people),
+            "",
+        )),
         None => found.push(finding(Grade::Warning, "not serving", "countersign serve --config FILE")),
     }
     Ok(found)
@@ -161,7 +175,9 @@ fn as_agent(config: Option<&Path>) -> Vec<Finding> {
 
 fn credentials(found: &mut Vec<Finding>) {
     match variable("AWS_ACCESS_KEY_ID") {
-        Some(key) if key.starts_with("AKCS") => found.push(finding(Grade::Good, "virtual credentials in the environment", "")),
+        Some(key) if key.starts_with("AKCS") => {
+            found.push(finding(Grade::Good, "virtual credentials in the environment", ""))
+        }
         Some(_) => found.push(finding(
             Grade::Bad,
             "AWS credentials in the environment that are not Countersign's",
@@ -172,7 +188,8 @@ fn credentials(found: &mut Vec<Finding>) {
     let home = variable("HOME").map(PathBuf::from);
     let files = [("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"), ("AWS_CONFIG_FILE", ".aws/config")];
     for (name, fallback) in files {
-        let file = variable(name).map(PathBuf::from).or_else(|| home.as_ref().map(|home| home.join(fallback)));
+        let file =
+            variable(name).map(PathBuf::from).or_else(|| home.as_ref().map(|home| home.join(fallback)));
         if let Some(file) = file.filter(|file| fs::File::open(file).is_ok()) {
             found.push(finding(
                 Grade::Bad,
@@ -181,9 +198,17 @@ fn credentials(found: &mut Vec<Finding>) {
             ));
         }
     }
-    for name in ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_WEB_IDENTITY_TOKEN_FILE"] {
+    for name in [
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+    ] {
         if variable(name).is_some() {
-            found.push(finding(Grade::Bad, format!("${name} leads to real credentials"), "unset it for the agent"));
+            found.push(finding(
+                Grade::Bad,
+                format!("${name} leads to real credentials"),
+                "unset it for the agent",
+            ));
         }
     }
 }
@@ -206,7 +231,8 @@ fn reach(config: &Config, found: &mut Vec<Finding>) -> Option<Vec<EnrolledKey>> 
     }
     if let Some(running) = running(config) {
         let address = running.people.trim_start_matches("http://").parse::<SocketAddr>();
-        let open = address.is_ok_and(|address| TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok());
+        let open = address
+            .is_ok_and(|address| TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok());
         found.push(if open {
             finding(
                 Grade::Warning,
@@ -224,10 +250,18 @@ fn reach(config: &Config, found: &mut Vec<Finding>) -> Option<Vec<EnrolledKey>> 
 /// Keys of people that this process could sign with.
 fn keys(enrolled: Option<Vec<EnrolledKey>>, found: &mut Vec<Finding>) {
     let is_enrolled = |key: &EnrolledKey| enrolled.as_ref().is_none_or(|all| all.contains(key));
-    let whose = if enrolled.is_some() { "an enrolled person's key" } else { "a key that may be an enrolled person's" };
+    let whose = if enrolled.is_some() {
+        "an enrolled person's key"
+    } else {
+        "a key that may be an enrolled person's"
+    };
     if let Some(socket) = variable("SSH_AUTH_SOCK").map(PathBuf::from) {
         let keys = ssh_agent::keys(&socket).unwrap_or_default();
-        let mine = keys.iter().filter_map(|bytes| approval::sign::from_wire_form(bytes).ok()).filter(is_enrolled).count();
+        let mine = keys
+            .iter()
+            .filter_map(|bytes| approval::sign::from_wire_form(bytes).ok())
+            .filter(is_enrolled)
+            .count();
         if mine > 0 {
             found.push(finding(
                 Grade::Bad,
@@ -238,7 +272,12 @@ fn keys(enrolled: Option<Vec<EnrolledKey>>, found: &mut Vec<Finding>) {
     }
     let named = variable("COUNTERSIGN_KEY").map(PathBuf::from);
     let folder = variable("HOME").map(|home| Path::new(&home).join(".ssh"));
-    let files = folder.and_then(|dir| fs::read_dir(dir).ok()).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = folder
+        .and_then(|dir| fs::read_dir(dir).ok())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
     for file in named.into_iter().chain(files) {
         let Ok(text) = fs::read_to_string(&file) else { continue };
         if approval::sign::public_of(&text).is_ok_and(|key| is_enrolled(&key)) {

@@ -95,8 +95,11 @@ fn options(args: &InitArgs) -> Result<StarterOptions, Failure> {
             let (who, file) = pair(text, "--approver", "NAME[:ROLE]=PUBKEY_FILE")?;
             let (name, role) = who.split_once(':').map_or((who, None), |(name, role)| (name, Some(role)));
             let name: PersonId = name.parse().map_err(|err| usage("--approver", &err))?;
-            let roles: Vec<Role> =
-                role.into_iter().map(str::parse).collect::<Result<_, _>>().map_err(|err| usage("--approver", &err))?;
+            let roles: Vec<Role> = role
+                .into_iter()
+                .map(str::parse)
+                .collect::<Result<_, _>>()
+                .map_err(|err| usage("--approver", &err))?;
             Ok((name, roles, vec![public_key(file)?]))
         })
         .collect::<Result<Vec<_>, Failure>>()?;
@@ -118,7 +121,8 @@ fn options(args: &InitArgs) -> Result<StarterOptions, Failure> {
         .calendar
         .as_ref()
         .map(|file| {
-            fs::read_to_string(file).map_err(|err| Failure::usage(format!("{} cannot be read: {err}", file.display())))
+            fs::read_to_string(file)
+                .map_err(|err| Failure::usage(format!("{} cannot be read: {err}", file.display())))
         })
         .transpose()?;
     let touch = |(_, _, keys): &(PersonId, Vec<Role>, Vec<EnrolledKey>)| {
@@ -139,7 +143,8 @@ fn pair<'t>(text: &'t str, flag: &str, form: &str) -> Result<(&'t str, &'t str),
 }
 
 fn public_key(file: &str) -> Result<EnrolledKey, Failure> {
-    let text = fs::read_to_string(file).map_err(|err| Failure::usage(format!("{file} cannot be read: {err}")))?;
+    let text =
+        fs::read_to_string(file).map_err(|err| Failure::usage(format!("{file} cannot be read: {err}")))?;
     approval::parse_public_key(text.trim()).map_err(|err| {
         Failure::usage(format!("{file}: {err}")).hint("give the public key, the file that ends in .pub")
     })

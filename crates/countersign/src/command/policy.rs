@@ -41,7 +41,13 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
         Format::Human => {
             output::line(format!("{} {}", styled(GOOD, "The bundle loads:"), bundle.digest()));
             for rule in &rules {
-                output::line(format!("  {} ({}:{}) {}", rule.id, rule.file, rule.line, model::sanitize(&rule.reason, 200)));
+                output::line(format!(
+                    "  {} ({}:{}) {}",
+                    rule.id,
+                    rule.file,
+                    rule.line,
+                    model::sanitize(&rule.reason, 200)
+                ));
             }
         }
     }
@@ -63,7 +69,12 @@ fn test(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
         Format::Human => {
             for it in &results {
                 let mark = if it.passed { styled(GOOD, "✓") } else { styled(BAD, "✗") };
-                output::line(format!("{mark} {}: {}{}", it.file, it.name, if it.passed { String::new() } else { format!(" — {}", it.detail) }));
+                output::line(format!(
+                    "{mark} {}: {}{}",
+                    it.file,
+                    it.name,
+                    if it.passed { String::new() } else { format!(" — {}", it.detail) }
+                ));
             }
             output::line(format!("{passed} passed, {failed} failed"));
         }

@@ -27,7 +27,8 @@ use crate::{
 };
 
 pub(super) async fn propose(args: &ProposeArgs, format: Format) -> Result<ExitCode, Failure> {
-    let unreadable = |err: &dyn std::fmt::Display| Failure::usage(format!("{}: {err}", args.actions.display()));
+    let unreadable =
+        |err: &dyn std::fmt::Display| Failure::usage(format!("{}: {err}", args.actions.display()));
     let text = if args.actions.as_os_str() == "-" {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(|err| unreadable(&err))?;
@@ -47,7 +48,8 @@ pub(super) async fn wait(args: &WaitArgs, format: Format) -> Result<ExitCode, Fa
     let id = safe(&args.id)?;
     let until = SystemClock.now().plus_seconds(seconds(&args.timeout)?);
     loop {
-        let change: ChangeView = agent.send("GET", &format!("/v1/changes/{id}/wait?seconds=50"), Vec::new()).await?;
+        let change: ChangeView =
+            agent.send("GET", &format!("/v1/changes/{id}/wait?seconds=50"), Vec::new()).await?;
         if change.state != model::ChangeState::Held || SystemClock.now() >= until {
             return show(&change, format);
         }
@@ -87,7 +89,12 @@ impl Agent {
         })
     }
 
-    async fn send<T: DeserializeOwned>(&self, method: &str, target: &str, body: Vec<u8>) -> Result<T, Failure> {
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        target: &str,
+        body: Vec<u8>,
+    ) -> Result<T, Failure> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let host = self.base.trim_start_matches("http://").to_owned();
         let mut request = Request {
@@ -101,6 +108,8 @@ impl Agent {
             .map_err(Failure::unexpected)?;
         let headers: Vec<(&str, String)> =
             request.headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        client::parse(&client::send(&self.http, &self.base, method, target, request.body.clone(), &headers).await?)
+        client::parse(
+            &client::send(&self.http, &self.base, method, target, request.body.clone(), &headers).await?,
+        )
     }
 }

@@ -1,12 +1,7 @@
 //! `countersign serve`: opens the store and the log, alone, and runs the three kinds of listener.
 
 use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
-    process::ExitCode,
-    sync::Arc,
+    collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, process::ExitCode, sync::Arc,
 };
 
 use api::{Endpoints, Nonces, Shared};
@@ -54,7 +49,8 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
 
     let upstream = upstream(&config)?;
     let gateway = Gateway::connect(Arc::clone(&engine), upstream).await.map_err(|err| {
-        Failure::usage(err).hint("is the upstream running, and are the credentials of `serve` the right ones?")
+        Failure::usage(err)
+            .hint("is the upstream running, and are the credentials of `serve` the right ones?")
     })?;
     let account = gateway.target().account.clone();
     let environment = engine.bundle().environment_of(&account);
@@ -86,7 +82,10 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let profile = engine.bundle().profile();
     output::note(format!("  profile {profile}"));
     if profile == policy::Profile::Lab {
-        output::note(format!("  {} key files count as signatures here; agents and people must not share a user", styled(WARN, "lab:")));
+        output::note(format!(
+            "  {} key files count as signatures here; agents and people must not share a user",
+            styled(WARN, "lab:")
+        ));
     }
 
     let code = ended().await;
@@ -97,7 +96,8 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
 }
 
 async fn open(config: &Config) -> Result<Arc<Engine>, Failure> {
-    let wrong = |what: &str, err: &dyn std::fmt::Display| Failure::new(USAGE, "CS005", format!("{what}: {err}"));
+    let wrong =
+        |what: &str, err: &dyn std::fmt::Display| Failure::new(USAGE, "CS005", format!("{what}: {err}"));
     let files = bundle_files(&config.bundle())?;
     let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
     let genesis = fs::read(config.log().join("genesis.json")).map_err(|err| wrong("genesis.json", &err))?;
@@ -107,7 +107,11 @@ async fn open(config: &Config) -> Result<Arc<Engine>, Failure> {
     let (ledger, recovery) =
         Ledger::open(&config.log(), &config.checkpoint(), key).map_err(|err| wrong("the log", &err))?;
     if let Some(cut) = &recovery.cut {
-        tracing::warn!(entries = cut.entries, bytes = cut.bytes, "an unfinished append was cut off; its entries are pending in the store");
+        tracing::warn!(
+            entries = cut.entries,
+            bytes = cut.bytes,
+            "an unfinished append was cut off; its entries are pending in the store"
+        );
     }
     let store = Store::sqlite(&config.database()).map_err(|err| wrong("the store", &chain(&err)))?;
     let parts = Parts {
@@ -122,7 +126,9 @@ async fn open(config: &Config) -> Result<Arc<Engine>, Failure> {
     Engine::start(parts).await.map_err(|err| {
         let exit = match &err {
             engine::StartError::Contradiction(_) => crate::failure::VERIFICATION,
-            engine::StartError::Store(_) | engine::StartError::Fault(_) | engine::StartError::Bundle { .. } => USAGE,
+            engine::StartError::Store(_)
+            | engine::StartError::Fault(_)
+            | engine::StartError::Bundle { .. } => USAGE,
         };
         Failure::new(exit, "CS006", err)
     })
@@ -134,7 +140,8 @@ pub(super) fn bundle_files(dir: &Path) -> Result<Files, Failure> {
     let mut files: Files = BTreeMap::new();
     let mut open = vec![dir.to_owned()];
     while let Some(next) = open.pop() {
-        let unreadable = |err: std::io::Error| Failure::usage(format!("{} cannot be read: {err}", next.display()));
+        let unreadable =
+            |err: std::io::Error| Failure::usage(format!("{} cannot be read: {err}", next.display()));
         for entry in fs::read_dir(&next).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
@@ -156,18 +163,32 @@ pub(super) fn bundle_files(dir: &Path) -> Result<Files, Failure> {
 /// Promise 7: a folder that others can read is no place for keys.
 fn private(config: &Config) -> Result<(), Failure> {
     for dir in config.folders() {
-        let mode = fs::metadata(&dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?.permissions().mode();
+        let mode = fs::metadata(&dir)
+            .map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?
+            .permissions()
+            .mode();
         if mode & 0o077 != 0 {
-            return Err(Failure::new(USAGE, "CS007", format!("{} can be read by others (mode {:03o})", dir.display(), mode & 0o777))
-                .hint(format!("chmod 700 {}", dir.display())));
+            return Err(Failure::new(
+                USAGE,
+                "CS007",
+                format!("{} can be read by others (mode {:03o})", dir.display(), mode & 0o777),
+            )
+            .hint(format!("chmod 700 {}", dir.display())));
         }
     }
     for name in ["log.key", "master.key"] {
         let file = config.key(name);
-        let mode = fs::metadata(&file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?.permissions().mode();
+        let mode = fs::metadata(&file)
+            .map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?
+            .permissions()
+            .mode();
         if mode & 0o077 != 0 {
-            return Err(Failure::new(USAGE, "CS007", format!("{} can be read by others (mode {:03o})", file.display(), mode & 0o777))
-                .hint(format!("chmod 600 {}", file.display())));
+            return Err(Failure::new(
+                USAGE,
+                "CS007",
+                format!("{} can be read by others (mode {:03o})", file.display(), mode & 0o777),
+            )
+            .hint(format!("chmod 600 {}", file.display())));
         }
     }
     Ok(())

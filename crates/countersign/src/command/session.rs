@@ -24,12 +24,14 @@ pub(super) async fn run(command: SessionCommand, format: Format, env: bool) -> R
             Ok(ExitCode::SUCCESS)
         }
         SessionCommand::Show { id, server } => {
-            let session: SessionView = Client::connect(&server).await?.get(&format!("/v1/sessions/{}", safe(&id)?)).await?;
+            let session: SessionView =
+                Client::connect(&server).await?.get(&format!("/v1/sessions/{}", safe(&id)?)).await?;
             print(&session, format)
         }
         SessionCommand::Stop { id, server } => {
             let client = Client::connect(&server).await?;
-            let session: SessionView = client.post(&format!("/v1/sessions/{}/stop", safe(&id)?), &json!({})).await?;
+            let session: SessionView =
+                client.post(&format!("/v1/sessions/{}/stop", safe(&id)?), &json!({})).await?;
             print(&session, format)
         }
     }
@@ -75,29 +77,31 @@ fn print(session: &SessionView, format: Format) -> Result<ExitCode, Failure> {
 fn show(session: &SessionView) {
     output::line(format!(
         "{}  {:8} {} for {}  {}  until {}",
-        session.id,
-        session.state,
-        session.agent,
-        session.operator,
-        session.autonomy,
-        session.expires_at
+        session.id, session.state, session.agent, session.operator, session.autonomy, session.expires_at
     ));
     output::line(format!("  {}", styled(DIM, model::sanitize(&session.task, 200))));
 }
 
 /// An identifier as part of a path: letters, digits and dashes only.
 pub(super) fn safe(id: &str) -> Result<&str, Failure> {
-    let plain = !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let plain = !id.is_empty()
+        && id.len() <= 64
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if plain {
         Ok(id)
     } else {
-        Err(Failure::new(crate::failure::NOT_FOUND, "CS203", format!("`{}` is no identifier", model::sanitize(id, 64))))
+        Err(Failure::new(
+            crate::failure::NOT_FOUND,
+            "CS203",
+            format!("`{}` is no identifier", model::sanitize(id, 64)),
+        ))
     }
 }
 
 /// `90s`, `30m`, `8h`, `1d`.
 pub(super) fn seconds(text: &str) -> Result<i64, Failure> {
-    let wrong = || Failure::usage(format!("`{}` is no time: expected 90s, 30m, 8h or 1d", model::sanitize(text, 40)));
+    let wrong =
+        || Failure::usage(format!("`{}` is no time: expected 90s, 30m, 8h or 1d", model::sanitize(text, 40)));
     let unit = text.chars().last().ok_or_else(wrong)?;
     let factor = match unit {
         's' => 1,
@@ -122,7 +126,9 @@ mod tests {
 
     #[test]
     fn times_and_quotes() {
-        for (text, expected) in [("90s", Some(90)), ("8h", Some(28_800)), ("0s", None), ("8", None), ("", None), ("xh", None)] {
+        for (text, expected) in
+            [("90s", Some(90)), ("8h", Some(28_800)), ("0s", None), ("8", None), ("", None), ("xh", None)]
+        {
             assert_eq!(seconds(text).ok(), expected, "{text}");
         }
         assert_eq!(quoted("a b'c"), "'a b'\\''c'");

@@ -15,7 +15,8 @@ use crate::{
 
 pub(super) async fn run(args: &UndoArgs, format: Format) -> Result<ExitCode, Failure> {
     let client = Client::connect(&args.server).await?;
-    let undone: ChangeView = client.post(&format!("/v1/changes/{}/undo", safe(&args.id)?), &json!({})).await?;
+    let undone: ChangeView =
+        client.post(&format!("/v1/changes/{}/undo", safe(&args.id)?), &json!({})).await?;
     match format {
         Format::Json => output::json(&undone)?,
         Format::Human => change::row(&undone),

@@ -206,7 +206,9 @@ async fn entries_name_the_documents_that_survived() {
     let path = folder.path().join("db");
     kill(&path, -1, 4, 10);
     // The auditor comes first, while the log of the dead process still lies there.
-    let stored: std::collections::BTreeMap<_, _> = Store::projection_of(&path).unwrap().documents
+    let stored: std::collections::BTreeMap<_, _> = Store::projection_of(&path)
+        .unwrap()
+        .documents
         .into_iter()
         .map(|it| ((it.table, it.id), model::Digest::of(&it.bytes)))
         .collect();

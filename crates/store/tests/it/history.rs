@@ -83,8 +83,14 @@ fn with_inner(action: ActionParts, inner: &[(Effect, &'static str)]) -> Step {
             summary: "an inner action".into(),
         })
         .collect();
-    let observation =
-        Observation { at: at(0), facts: vec![], fingerprint: digest(0), inner, unknowns: vec![] };
+    let observation = Observation {
+        at: at(0),
+        facts: vec![],
+        fingerprint: digest(0),
+        inner,
+        inner_whole: true,
+        unknowns: vec![],
+    };
     Step { observation: Some(observation), ..step(action, StepState::Executed) }
 }
 

@@ -155,7 +155,9 @@ async fn an_edited_row_is_not_believed() {
         let (_folder, path) = place();
         filled(&path).await;
         edit(&path, sql);
-        let altered: Vec<_> = Store::projection_of(&path).unwrap().documents
+        let altered: Vec<_> = Store::projection_of(&path)
+            .unwrap()
+            .documents
             .into_iter()
             .filter_map(|it| Some(format!("{}: {}", it.table, it.altered?)))
             .collect();

@@ -324,6 +324,7 @@ impl StackGathering {
             facts,
             fingerprint: Observation::fingerprint_of(&Value::Map(projection)),
             inner: std::mem::take(&mut found.inner),
+            inner_whole: found.listed,
             unknowns: found.unknowns.clone(),
         })
     }
