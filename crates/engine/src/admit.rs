@@ -234,8 +234,17 @@ impl Engine {
     }
 
     pub(crate) fn draw(&self) -> Result<Drawn, Fault> {
+        self.drawn(self.now()?)
+    }
+
+    /// For what has happened already: it goes on record by the last time that could be trusted, where none can be now.
+    pub(crate) fn draw_after_the_fact(&self) -> Result<Drawn, Fault> {
+        self.drawn(self.now().unwrap_or_else(|_| self.watch.last()))
+    }
+
+    fn drawn(&self, now: model::Timestamp) -> Result<Drawn, Fault> {
         Ok(Drawn {
-            now: self.now()?,
+            now,
             random: entropy::draw(self.entropy.as_ref())?,
             nonce: hex::encode(entropy::draw::<16>(self.entropy.as_ref())?),
             used: 0,

@@ -61,6 +61,11 @@ impl Watch {
         Ok(Timestamp::from_millis(now.millis().max(last)))
     }
 
+    /// The latest time that was ever read.
+    pub(crate) fn last(&self) -> Timestamp {
+        Timestamp::from_millis(self.last.load(Ordering::SeqCst))
+    }
+
     pub(crate) fn upstream_says(&self, clock: &dyn Clock, date: Timestamp) {
         self.upstream_off_ms.store(clock.now().since(date), Ordering::SeqCst);
     }

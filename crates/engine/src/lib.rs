@@ -59,10 +59,19 @@ pub struct Engine {
     sessions: RwLock<BTreeMap<String, Arc<Session>>>,
     own: Arc<Session>,
     tallies: tally::Tallies,
-    /// Why nothing can be recorded at present; `None` while everything can.
-    unrecordable: Mutex<Option<Fault>>,
+    unrecordable: Mutex<Unrecordable>,
     connectors: Mutex<Vec<Arc<dyn Connector>>>,
     changed: tokio::sync::watch::Sender<u64>,
+}
+
+/// Why nothing can be recorded at present; `None` twice while everything can. Each is cleared only by that succeeding
+/// which had failed.
+#[derive(Debug, Default)]
+struct Unrecordable {
+    /// What is counted and written later: reads.
+    counted: Option<Fault>,
+    /// What waits to stand under a signed checkpoint.
+    sequenced: Option<Fault>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -145,7 +154,7 @@ impl Engine {
     /// [`Fault::NoLedger`] or [`Fault::Storage`].
     pub async fn sequence(&self) -> Result<(), Fault> {
         let result = self.sequencer.flush().await;
-        self.note_recording(result.as_ref().err().cloned());
+        self.unrecordable().sequenced = result.as_ref().err().cloned();
         result
     }
 
@@ -157,12 +166,13 @@ impl Engine {
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    fn note_recording(&self, fault: Option<Fault>) {
-        *self.unrecordable.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    fn unrecordable(&self) -> std::sync::MutexGuard<'_, Unrecordable> {
+        self.unrecordable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn recordable(&self) -> Result<(), Fault> {
-        match &*self.unrecordable.lock().unwrap_or_else(PoisonError::into_inner) {
+        let Unrecordable { counted, sequenced } = &*self.unrecordable();
+        match counted.as_ref().or(sequenced.as_ref()) {
             Some(fault) => Err(fault.clone()),
             None => Ok(()),
         }

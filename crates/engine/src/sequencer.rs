@@ -67,6 +67,8 @@ async fn run(store: Store, ledger: Shared, mut woken: mpsc::Receiver<Waiter>) {
 /// Sequences every pending row.
 pub(crate) async fn drain(store: &Store, ledger: &Shared) -> Result<(), Fault> {
     loop {
+        // An earlier try may have reached the log and not the database: then only that is made good.
+        crate::start::reconcile(store, ledger).await.map_err(|err| Fault::NoLedger(err.to_string()))?;
         let pending = store
             .read(|view| view.unsequenced(BATCH))
             .await

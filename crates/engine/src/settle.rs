@@ -41,7 +41,7 @@ impl Engine {
     }
 
     async fn settle(&self, step: StepRef, settled: Settled) -> Result<(), Fault> {
-        let mut drawn = self.draw()?;
+        let mut drawn = self.draw_after_the_fact()?;
         let written = self.store.write(move |tx| -> Result<(), DecideError> {
             let Some(mut change) = tx.change(step.change)? else { return Ok(()) };
             let now = drawn.now;
@@ -120,13 +120,14 @@ fn mark_undone(
     Ok(())
 }
 
-/// A change is as far as its steps: failed or unknown if one is, executed when all are, else waiting for the rest.
-fn overall(steps: &[StepState]) -> ChangeState {
+/// A change is as far as its steps: executing while one is, then unknown or failed if one is, executed when all are,
+/// else waiting for the rest.
+pub(crate) fn overall(steps: &[StepState]) -> ChangeState {
     let any = |state: StepState| steps.contains(&state);
-    if any(StepState::Unknown) {
-        ChangeState::Unknown
-    } else if any(StepState::Executing) {
+    if any(StepState::Executing) {
         ChangeState::Executing
+    } else if any(StepState::Unknown) {
+        ChangeState::Unknown
     } else if any(StepState::Failed) {
         ChangeState::Failed
     } else if any(StepState::Pending) {

@@ -100,7 +100,7 @@ impl Engine {
             entropy,
             sessions: RwLock::new(sessions),
             tallies: tally::Tallies::default(),
-            unrecordable: Mutex::new(None),
+            unrecordable: Mutex::default(),
             connectors: Mutex::new(Vec::new()),
             changed: tokio::sync::watch::Sender::new(0),
         });
@@ -129,7 +129,7 @@ fn lock(shared: &sequencer::Shared) -> std::sync::MutexGuard<'_, Ledger> {
 
 /// A process that ended between signing a checkpoint and marking its rows left them pending: they must be the very
 /// entries that the log has beyond what the database knows.
-async fn reconcile(store: &Store, shared: &sequencer::Shared) -> Result<(), StartError> {
+pub(crate) async fn reconcile(store: &Store, shared: &sequencer::Shared) -> Result<(), StartError> {
     let known = store.read(|view| view.sequenced_through()).await?;
     let (size, beyond) = {
         let ledger = lock(shared);

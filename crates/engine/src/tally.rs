@@ -19,7 +19,9 @@ const READ_BATCH: Duration = Duration::from_millis(50);
 const READS_AN_ENTRY: usize = 200;
 /// Failures of one source in one minute past which it is refused before any cryptography.
 const FAILURES_A_MINUTE: u32 = 120;
+/// More sources than this are counted together: what an attacker can make us remember is bounded.
 const SOURCES: usize = 10_000;
+const OTHERS: &str = "other sources";
 
 #[derive(Debug, Default)]
 pub(crate) struct Tallies {
@@ -65,10 +67,8 @@ impl Tallies {
     pub(crate) fn fail(&self, source: &str, now: Timestamp) -> Option<(i64, u32)> {
         let minute = now.seconds().div_euclid(60);
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.len() >= SOURCES && !failures.contains_key(source) {
-            failures.retain(|_, it| it.minute == minute);
-        }
-        let slot = failures.entry(source.to_owned()).or_default();
+        let source = counted_as(&failures, source).to_owned();
+        let slot = failures.entry(source).or_default();
         if slot.minute == minute {
             slot.count = slot.count.saturating_add(1);
             None
@@ -82,8 +82,16 @@ impl Tallies {
     pub(crate) fn is_flooding(&self, source: &str, now: Timestamp) -> bool {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures
-            .get(source)
+            .get(counted_as(&failures, source))
             .is_some_and(|it| it.minute == now.seconds().div_euclid(60) && it.count > FAILURES_A_MINUTE)
+    }
+
+    /// A minute that could not be recorded waits for the next try.
+    fn put_back_failures(&self, source: &str, minute: i64, count: u32) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = counted_as(&failures, source).to_owned();
+        let slot = failures.entry(source).or_insert(Failures { minute, count: 0 });
+        slot.count = slot.count.saturating_add(count);
     }
 
     /// Minutes that are over.
@@ -95,6 +103,11 @@ impl Tallies {
         failures.retain(|_, it| it.minute >= minute);
         ended
     }
+}
+
+/// The name under which a source is counted.
+fn counted_as<'s>(failures: &BTreeMap<String, Failures>, source: &'s str) -> &'s str {
+    if failures.len() < SOURCES || failures.contains_key(source) { source } else { OTHERS }
 }
 
 /// Writes the tallies out until the engine is dropped.
@@ -140,7 +153,9 @@ pub(crate) async fn failures(engine: &Engine, source: &str, minute: i64, count: 
         ("minute", Timestamp::from_seconds(minute.saturating_mul(60)).to_string()),
         ("count", count.to_string()),
     ];
-    let _: bool = record(engine, EntryKind::AuthenticationFailed, now, Actors::default(), detail).await;
+    if !record(engine, EntryKind::AuthenticationFailed, now, Actors::default(), detail).await {
+        engine.tallies.put_back_failures(source, minute, count);
+    }
 }
 
 async fn record<const N: usize>(
@@ -150,7 +165,13 @@ async fn record<const N: usize>(
     actors: Actors,
     detail: [(&str, String); N],
 ) -> bool {
-    let Ok(id) = engine.entry_id(at) else { return false };
+    let id = match engine.entry_id(at) {
+        Ok(id) => id,
+        Err(fault) => {
+            engine.unrecordable().counted = Some(fault);
+            return false;
+        }
+    };
     let mut entry = Entry::new(id, at, kind);
     entry.actors = actors;
     entry.bundle = Some(engine.bundle().digest());
@@ -160,8 +181,7 @@ async fn record<const N: usize>(
         tracing::error!(%err, "reads could not be recorded; nothing passes until they can be");
     }
     let recorded = written.is_ok();
-    engine.note_recording(
-        written.err().map(|err| Fault::Storage(format!("reads could not be recorded: {err}"))),
-    );
+    let fault = written.err().map(|err| Fault::Storage(format!("reads could not be recorded: {err}")));
+    engine.unrecordable().counted = fault;
     recorded
 }
