@@ -16,6 +16,7 @@ use crate::{
     judge::{self, Case},
     permit::StepRef,
     sequencer::Shared,
+    settle::overall,
     statement::{Signer, statement},
 };
 
@@ -148,7 +149,11 @@ pub(crate) fn decide(
                 Some(StepState::Pending) => return rejudge(tx, book, drawn, question, change, nth),
                 _ => return Ok(Decided::InFlight(change.id)),
             },
-            ChangeState::Unknown => return read_back(tx, drawn, &question, change, nth),
+            ChangeState::Unknown => match change.steps.get(nth).map(|step| step.state) {
+                Some(StepState::Unknown) => return read_back(tx, drawn, &question, change, nth),
+                // Another step's outcome is not known: nothing else of the plan runs before it is.
+                _ => return Ok(Decided::ReadBack(Box::new(change))),
+            },
             ChangeState::Executed
             | ChangeState::Undone
             | ChangeState::Rejected
@@ -157,9 +162,12 @@ pub(crate) fn decide(
             | ChangeState::Denied
             | ChangeState::Failed => {}
         }
-    } else if let Some(last) = tx.latest_by_digest(digest)? {
+    }
+    if let Some(last) = tx.latest_by_digest(digest)? {
+        if let Some(vetoed) = veto_against(tx, &last)? {
+            return Ok(Decided::Vetoed(Box::new(vetoed)));
+        }
         match last.state {
-            ChangeState::Rejected => return Ok(Decided::Vetoed(Box::new(last))),
             ChangeState::Executed => {
                 if let Some(nth) = repeats(&last, &question.step, book.bundle.limits().retry_window_s, now) {
                     return Ok(Decided::Recorded(Box::new(last), nth));
@@ -169,6 +177,7 @@ pub(crate) fn decide(
             | ChangeState::Approved
             | ChangeState::Executing
             | ChangeState::Undone
+            | ChangeState::Rejected
             | ChangeState::Expired
             | ChangeState::Withdrawn
             | ChangeState::Denied
@@ -183,6 +192,27 @@ pub(crate) fn decide(
     begin(tx, book, drawn, question, digest)
 }
 
+/// The veto that stands, where `last` is the newest change that asked for this: its own, or that of the change it
+/// reopened, unless something came of the reopening.
+pub(crate) fn veto_against(tx: &Tx<'_>, last: &Change) -> Result<Option<Change>, StorageError> {
+    match last.state {
+        ChangeState::Rejected => Ok(Some(last.clone())),
+        ChangeState::Expired | ChangeState::Withdrawn | ChangeState::Denied => {
+            match last.links.iter().find(|link| link.kind == LinkKind::Reopens) {
+                Some(link) => tx.change(link.change),
+                None => Ok(None),
+            }
+        }
+        ChangeState::Held
+        | ChangeState::Approved
+        | ChangeState::Executing
+        | ChangeState::Executed
+        | ChangeState::Undone
+        | ChangeState::Failed
+        | ChangeState::Unknown => Ok(None),
+    }
+}
+
 /// The open change this action belongs to, and which of its steps it is.
 fn standing(
     tx: &Tx<'_>,
@@ -193,17 +223,20 @@ fn standing(
         return Ok(Some((change, 0)));
     }
     let filter = Filter {
-        states: vec![ChangeState::Held, ChangeState::Approved, ChangeState::Executing],
+        states: vec![ChangeState::Held, ChangeState::Approved, ChangeState::Executing, ChangeState::Unknown],
         agent: Some(question.session.chain.agent.clone()),
         session: None,
         limit: 200,
     };
     let same_chain = |change: &Change| change.chain == question.session.chain && change.steps.len() > 1;
     Ok(tx.changes(&filter)?.into_iter().filter(same_chain).find_map(|change| {
-        let nth = change
-            .steps
-            .iter()
-            .position(|step| step.digest == question.action && step.state == StepState::Pending)?;
+        let nth = change.steps.iter().position(|step| {
+            let over = match step.state {
+                StepState::Pending | StepState::Executing | StepState::Unknown => false,
+                StepState::Executed | StepState::Failed | StepState::Undone => true,
+            };
+            step.digest == question.action && !over
+        })?;
         Some((change, nth))
     }))
 }
@@ -359,6 +392,20 @@ fn rejudge(
     }
     let session = question.session;
     let base = verdict(tx, book, &change, &session, &question.purpose, &[], drawn.now)?;
+    // What was approved for a wider session of the same chain is not for a narrower one.
+    let own = Change {
+        scope: session.scope.clone(),
+        steps: change.steps.get(nth).cloned().into_iter().collect(),
+        ..change.clone()
+    };
+    if let deny @ Verdict::Deny(_) = verdict(tx, book, &own, &session, &question.purpose, &[], drawn.now)?
+        && session.scope != change.scope
+    {
+        let mut entry = about(drawn, EntryKind::ActionDenied, &change);
+        entry.detail.extend(verdict_detail(&deny));
+        tx.record(entry)?;
+        return Ok(Decided::Denied { change: Some(change.id), verdict: deny });
+    }
     let reworded = base != change.verdict && !matches!(base, Verdict::Deny(_));
     if reworded {
         change.verdict = base.clone();
@@ -368,9 +415,10 @@ fn rejudge(
     for approval in forged {
         let mut entry = about(drawn, EntryKind::Alarm, &change);
         entry.actors.person = Some(approval.person.clone());
-        entry
-            .detail
-            .insert("alarm".to_owned(), "an approval in the database carries no valid signature".to_owned());
+        entry.detail.insert(
+            "alarm".to_owned(),
+            "an approval in the database is not one that anybody who may approve has signed".to_owned(),
+        );
         tx.record(entry)?;
     }
     let effective = match &base {
@@ -457,8 +505,8 @@ fn go(
     Ok(Decided::Go { step: StepRef { change: change.id, step: nth }, wait })
 }
 
-/// Signatures that stand: by enrolled people, over exactly what the change is now. The second list holds rows that
-/// carry no valid signature at all: somebody wrote them by hand.
+/// Signatures that stand: by people who may approve, over exactly what the change is now. The second list holds rows
+/// that carry no signature of such a person at all: somebody wrote them by hand.
 pub(crate) fn valid_approvals<'a>(
     book: &Book,
     change: &Change,
@@ -467,13 +515,18 @@ pub(crate) fn valid_approvals<'a>(
     let (mut valid, mut forged) = (Vec::new(), Vec::new());
     for approval in signed {
         match approval::verify(&approval.statement, &approval.signature, book.bundle.roster()) {
-            Ok(verified) if verified.person == approval.person && verified.presence == approval.presence => {
+            Ok(verified)
+                if verified.person == approval.person
+                    && verified.presence == approval.presence
+                    && approval::may_approve(&change.chain, book.bundle.roster(), &verified.person)
+                        .is_ok() =>
+            {
                 let signer = Signer {
                     act: Act::Approve,
                     person: verified.person.clone(),
                     presence: verified.presence,
                     checkpoint: verified.statement.checkpoint.clone(),
-                    reason: None,
+                    reason: verified.statement.reason.clone(),
                 };
                 let expected = statement(change, &book.bundle, book.installation, &signer);
                 if expected.to_text() == approval.statement && knows(book, &verified.statement.checkpoint) {
@@ -510,23 +563,19 @@ fn read_back(
 ) -> Result<Decided, DecideError> {
     let (before, after) =
         (change.steps.get(nth).and_then(|it| it.observation.as_ref()), &question.step.observation);
-    let (state, step_state, found) = match (before, after) {
+    let (state, found) = match (before, after) {
         (Some(before), Some(after)) if before.fingerprint == after.fingerprint => {
-            (ChangeState::Failed, StepState::Failed, "the target is as it was before: it did not happen")
+            (StepState::Failed, "the target is as it was before: it did not happen")
         }
-        (Some(_), Some(_)) => {
-            (ChangeState::Executed, StepState::Executed, "the target is not as it was before: it happened")
+        (Some(_), Some(_)) => (StepState::Executed, "the target is not as it was before: it happened"),
+        (None, _) | (_, None) => {
+            (StepState::Failed, "the target cannot be read back; look before asking again")
         }
-        (None, _) | (_, None) => (
-            ChangeState::Failed,
-            StepState::Failed,
-            "the target cannot be read back; look before asking again",
-        ),
     };
     if let Some(step) = change.steps.get_mut(nth) {
-        step.state = step_state;
+        step.state = state;
     }
-    change.state = state;
+    change.state = overall(&change.steps.iter().map(|step| step.state).collect::<Vec<_>>());
     let mut entry = about(drawn, EntryKind::OutcomeRecorded, &change);
     entry.detail.insert("step".to_owned(), nth.to_string());
     entry.detail.insert("read_back".to_owned(), found.to_owned());
@@ -542,6 +591,10 @@ fn repeats(last: &Change, fresh: &Step, window_s: i64, now: Timestamp) -> Option
     }
     let step = last.steps.first()?;
     let outcome = step.execution.as_ref()?.outcome.as_ref()?;
+    // An answer that left it unknown what happened answers nobody again.
+    if outcome.status >= 500 {
+        return None;
+    }
     let recent = now.since(outcome.at) <= window_s.saturating_mul(1000);
     (recent && unchanged_since(step, fresh)).then_some(0)
 }

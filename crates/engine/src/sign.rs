@@ -265,8 +265,8 @@ impl Engine {
                 if let Some(open) = tx.open_change(digest)? {
                     return Ok(Ok(open));
                 }
-                if let Some(last) =
-                    tx.latest_by_digest(digest)?.filter(|it| it.state == ChangeState::Rejected)
+                if let Some(newest) = tx.latest_by_digest(digest)?
+                    && let Some(last) = decide::veto_against(tx, &newest)?
                 {
                     return Ok(Err(Refusal {
                         kind: RefusalKind::Denied,

@@ -69,7 +69,10 @@ impl ChangeState {
                     Self::Executing | Self::Approved | Self::Executed | Self::Failed | Self::Unknown
                 )
             }
-            Self::Unknown => matches!(next, Self::Executed | Self::Failed),
+            // As far as reading one step back tells: the others may be unknown still, or wait for the agent.
+            Self::Unknown => {
+                matches!(next, Self::Unknown | Self::Approved | Self::Executed | Self::Failed)
+            }
             Self::Executed => matches!(next, Self::Undone),
             // A vetoed change comes back only through the operator's newly signed intent, as a new change.
             Self::Undone | Self::Rejected | Self::Expired | Self::Withdrawn | Self::Denied | Self::Failed => {
