@@ -1,0 +1,32 @@
+//! The engine as a whole: the promises of SPECIFICATION.md as far as its operations reach, over a real store, a real
+//! ledger, a real starter bundle and real signatures. The gateway, the upstream, the clock and chance are ours.
+//! `cfg(test)` tells the lints that helpers, too, are tests.
+
+#[cfg(test)]
+mod actions;
+#[cfg(test)]
+mod binding;
+#[cfg(test)]
+mod cast;
+#[cfg(test)]
+mod closed;
+#[cfg(test)]
+mod once;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod rows;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod signed;
+#[cfg(test)]
+mod ui;
+#[cfg(test)]
+mod undo;
+#[cfg(test)]
+mod world;

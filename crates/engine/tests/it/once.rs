@@ -1,0 +1,196 @@
+//! Promise 6: used once.
+
+use std::sync::Arc;
+
+use engine::{Admitted, Gathered, RefusalKind, Settled};
+use model::{Change, ChangeState, EntryKind};
+
+use crate::{
+    actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, inverse},
+    world::{World, expect_refusal, permitted},
+};
+
+const RETRY_WINDOW_S: i64 = 900;
+
+async fn carried_out() -> (World, model::ChangeId) {
+    let world = World::in_memory().await;
+    world.target.is_in("CREATE_COMPLETE");
+    let held = world.hold(&DELETE_STACK.action()).await;
+    world.approve_by_two(held).await;
+    assert_eq!(world.run(&DELETE_STACK.action()).await, held);
+    (world, held)
+}
+
+#[tokio::test]
+async fn promise_06_an_identical_call_soon_after_is_answered_from_the_record() {
+    let (world, done) = carried_out().await;
+    for (state, seconds) in [("CREATE_COMPLETE", 0), ("DELETE_IN_PROGRESS", 10), ("DELETE_COMPLETE", 880)] {
+        world.clock.advance(seconds);
+        world.target.is_in(state);
+        match world.ask(&DELETE_STACK.action()).await {
+            Admitted::Recorded { change, outcome } => {
+                assert_eq!(change, done);
+                assert_eq!((outcome.status, outcome.body.as_deref()), (200, Some("<Done/>")));
+            }
+            other => panic!("{state}: {other:?}"),
+        }
+    }
+    assert_eq!(world.count(EntryKind::PermitIssued).await, 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_06_later_or_of_another_target_it_is_a_new_change() {
+    let (world, done) = carried_out().await;
+    world.target.is_in("UPDATE_COMPLETE");
+    let anew = world.hold(&DELETE_STACK.action()).await;
+    assert_ne!(anew, done, "the target is not as it was left");
+    world.engine.withdraw(&world.session, anew).await.unwrap();
+
+    let (world, done) = carried_out().await;
+    world.clock.advance(RETRY_WINDOW_S + 1);
+    let anew = world.hold(&DELETE_STACK.action()).await;
+    assert_ne!(anew, done);
+    assert_eq!(world.count(EntryKind::PermitIssued).await, 1, "the approvals are spent");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_06_an_allowed_call_is_a_replay_only_by_its_signature() {
+    let world = World::in_memory().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let action = PUT_PARAMETER.action();
+    let signature = world.place.fresh();
+    let permit = permitted(world.ask_signed(&world.session, &action, signature).await);
+    world.answer(permit, 200).await;
+    let replayed = world.ask_signed(&world.session, &action, signature).await;
+    expect_refusal(replayed, RefusalKind::Replayed, "this very signature");
+    let other = Call { name: "/app/size", ..PUT_PARAMETER };
+    let replayed = world.ask_signed(&world.session, &other.action(), signature).await;
+    expect_refusal(replayed, RefusalKind::Replayed, "this very signature");
+    for _ in 0..3 {
+        world.run(&action).await;
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_06_an_unknown_outcome_is_read_back_and_never_sent_again() {
+    for (state, found, answer) in [
+        ("CREATE_COMPLETE", ChangeState::Failed, "is now failed"),
+        ("DELETE_COMPLETE", ChangeState::Executed, "is now executed"),
+    ] {
+        for settled in [
+            Settled::Unknown("the connection broke".to_owned()),
+            Settled::Answered(crate::world::outcome(503)),
+        ] {
+            let world = World::in_memory().await;
+            world.target.is_in("CREATE_COMPLETE");
+            let held = world.hold(&DELETE_STACK.action()).await;
+            world.approve_by_two(held).await;
+            let permit = permitted(world.ask(&DELETE_STACK.action()).await);
+            world.settle(permit, settled).await;
+            assert_eq!(world.state(held).await, ChangeState::Unknown);
+            world.target.is_in(state);
+            let refusal =
+                expect_refusal(world.ask(&DELETE_STACK.action()).await, RefusalKind::Denied, answer);
+            assert!(refusal.message.contains("It was not sent again"), "{}", refusal.message);
+            assert_eq!(world.state(held).await, found);
+            assert_ne!(world.hold(&DELETE_STACK.action()).await, held, "asked anew, it is a new change");
+            assert_eq!(world.count(EntryKind::PermitIssued).await, 1);
+            world.finish().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promise_06_of_many_at_once_exactly_one_is_let_through() {
+    for call in [DELETE_STACK, PUT_PARAMETER] {
+        let world = World::in_memory().await;
+        world.target.is(Found { state: Some("CREATE_COMPLETE"), undo: Some(inverse()), ..Found::default() });
+        if call.operation == DELETE_STACK.operation {
+            let held = world.hold(&call.action()).await;
+            world.approve_by_two(held).await;
+        }
+        let world = Arc::new(world);
+        let asking: Vec<_> = (0..32)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move { world.ask(&call.action()).await })
+            })
+            .collect();
+        let mut permits = Vec::new();
+        for asked in asking {
+            match asked.await.unwrap() {
+                Admitted::Permit(permit) => permits.push(permit),
+                Admitted::Refused(refusal) => {
+                    assert_eq!(
+                        refusal.kind,
+                        RefusalKind::InFlight,
+                        "{}: {}",
+                        call.operation,
+                        refusal.message
+                    );
+                }
+                Admitted::Recorded { .. } => panic!("nothing ran yet"),
+            }
+        }
+        assert_eq!(permits.len(), 1, "{}", call.operation);
+        assert_eq!(world.count(EntryKind::PermitIssued).await, 1);
+        world.answer(permits.pop().unwrap(), 200).await;
+        Arc::into_inner(world).unwrap().finish().await;
+    }
+}
+
+// Of a plan, each step once.
+
+const FIRST: Call = Call { account: STAGING, ..PUT_PARAMETER };
+const SECOND: Call = Call { name: "/app/size", ..FIRST };
+
+async fn proposed(world: &World, calls: &[Call]) -> Change {
+    let actions = calls.iter().map(|call| (call.action(), Gathered::default())).collect();
+    world.engine.propose(Arc::clone(&world.session), actions, "both or neither".to_owned()).await.unwrap()
+}
+
+#[tokio::test]
+async fn promise_06_of_a_plan_each_step_runs_once() {
+    let world = World::in_memory().await;
+    let production = [DELETE_STACK, Call { name: "app2", ..DELETE_STACK }];
+    let plan = proposed(&world, &production).await;
+    assert_eq!(plan.state, ChangeState::Held);
+    world.approve_by_two(plan.id).await;
+    for call in production {
+        assert_eq!(world.run(&call.action()).await, plan.id);
+    }
+    assert_eq!(world.state(plan.id).await, ChangeState::Executed);
+    for call in production {
+        assert_ne!(world.hold(&call.action()).await, plan.id, "once");
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_06_a_step_in_flight_is_not_let_through_beside_its_plan() {
+    let world = World::in_memory().await;
+    let plan = proposed(&world, &[FIRST, SECOND]).await;
+    assert_eq!(plan.state, ChangeState::Approved, "staging takes nobody");
+    let permit = permitted(world.ask(&FIRST.action()).await);
+    assert_eq!(permit.change(), Some(plan.id));
+    expect_refusal(world.ask(&FIRST.action()).await, RefusalKind::InFlight, &plan.id.to_string());
+    world.answer(permit, 200).await;
+    assert_eq!(world.run(&SECOND.action()).await, plan.id);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_06_a_step_of_unknown_outcome_is_read_back_before_anything_else() {
+    let world = World::in_memory().await;
+    world.target.is_in("blue");
+    let plan = proposed(&world, &[FIRST, SECOND]).await;
+    let permit = permitted(world.ask(&FIRST.action()).await);
+    assert_eq!(permit.change(), Some(plan.id));
+    world.settle(permit, Settled::Unknown("the connection broke".to_owned())).await;
+    expect_refusal(world.ask(&FIRST.action()).await, RefusalKind::Denied, "It was not sent again");
+    assert_eq!(world.count(EntryKind::PermitIssued).await, 1);
+    world.finish().await;
+}

@@ -1,0 +1,111 @@
+//! Promise 3: two people means two people.
+
+use approval::Act;
+use engine::{RefusalKind, SignError};
+use model::{ChangeState, EntryKind, LinkKind};
+
+use crate::{
+    actions::DELETE_STACK,
+    cast::{ANA, BEN, BEN_AGAIN, CLEO, DAN, MALLORY, OLGA, OTTO},
+    world::{World, expect_refusal},
+};
+
+#[tokio::test]
+async fn promise_03_nobody_in_the_chain_counts() {
+    let world = World::in_memory().await;
+    let held = world.hold(&DELETE_STACK.action()).await;
+    for (who, why) in [
+        (ANA, "answers for this session as its operator"),
+        (OTTO, "owns the agent"),
+        (OLGA, "not as an approver"),
+    ] {
+        let err = world.approve(held, &who).await.unwrap_err();
+        assert!(matches!(err, SignError::MayNot(_)), "{err}");
+        assert!(err.to_string().contains(why), "{err}");
+    }
+    let err = world.approve(held, &MALLORY).await.unwrap_err();
+    assert!(matches!(err, SignError::Signature(_)), "{err}");
+    assert_eq!(world.count(EntryKind::ApprovalRefused).await, 3, "each of those people is on record");
+    world.approve(held, &BEN).await.unwrap();
+    world.hold(&DELETE_STACK.action()).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_03_one_person_counts_once_whatever_they_sign_with() {
+    let world = World::in_memory().await;
+    let held = world.hold(&DELETE_STACK.action()).await;
+    world.approve(held, &BEN).await.unwrap();
+    for again in [BEN, BEN_AGAIN] {
+        let signed = world.approve(held, &again).await.unwrap();
+        assert_eq!(signed.note, "ben has already approved this; one person counts once");
+        assert_eq!(signed.change.state, ChangeState::Held);
+        world.hold(&DELETE_STACK.action()).await;
+    }
+    assert_eq!(world.count(EntryKind::ApprovalGiven).await, 1);
+    let signed = world.approve(held, &CLEO).await.unwrap();
+    assert_eq!(signed.change.state, ChangeState::Approved);
+    assert_eq!(world.run(&DELETE_STACK.action()).await, held);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_03_one_veto_closes_and_only_the_operators_new_intent_reopens() {
+    let world = World::in_memory().await;
+    let held = world.hold(&DELETE_STACK.action()).await;
+    world.approve_by_two(held).await;
+    assert!(
+        matches!(world.says(held, Act::Reject, &DAN, None).await, Err(SignError::Reason(_))),
+        "a veto says why"
+    );
+    world.says(held, Act::Reject, &DAN, Some("the figures are read by finance")).await.unwrap();
+    assert_eq!(world.state(held).await, ChangeState::Rejected);
+
+    let refusal =
+        expect_refusal(world.ask(&DELETE_STACK.action()).await, RefusalKind::Denied, "dan rejected");
+    assert!(refusal.message.contains("the figures are read by finance"), "{}", refusal.message);
+    assert!(matches!(world.approve(held, &CLEO).await, Err(SignError::Closed { .. })));
+
+    for not_operator in [BEN, OTTO, OLGA] {
+        let err = world.says(held, Act::Reopen, &not_operator, Some("please")).await.unwrap_err();
+        assert!(matches!(err, SignError::NotOperator(_)), "{err}");
+    }
+    assert!(matches!(world.says(held, Act::Reopen, &ANA, None).await, Err(SignError::Reason(_))));
+    let intent = "finance has its copy; delete it for good";
+    let reopened = world.says(held, Act::Reopen, &ANA, Some(intent)).await.unwrap().change;
+    assert_ne!(reopened.id, held);
+    assert_eq!((reopened.state, reopened.intent.as_str()), (ChangeState::Held, intent));
+    assert!(reopened.links.iter().any(|link| link.kind == LinkKind::Reopens && link.change == held));
+    let entries = world.entries().await;
+    let entry = entries.iter().find(|entry| entry.kind == EntryKind::ChangeReopened).unwrap();
+    assert_eq!(entry.detail["veto"], "the figures are read by finance", "the veto is shown");
+
+    assert_eq!(world.hold(&DELETE_STACK.action()).await, reopened.id, "earlier signatures are void");
+    world.approve_by_two(reopened.id).await;
+    assert_eq!(world.run(&DELETE_STACK.action()).await, reopened.id);
+    world.finish().await;
+}
+
+/// The way around: have it reopened once, withdraw that, and ask again as if nobody had ever said no.
+#[tokio::test]
+async fn promise_03_a_veto_outlives_the_change_that_reopened_it() {
+    let world = World::in_memory().await;
+    let held = world.hold(&DELETE_STACK.action()).await;
+    world.says(held, Act::Reject, &DAN, Some("not this year")).await.unwrap();
+    let reopened = world.says(held, Act::Reopen, &ANA, Some("it is January")).await.unwrap().change;
+    world.engine.withdraw(&world.session, reopened.id).await.unwrap();
+    expect_refusal(world.ask(&DELETE_STACK.action()).await, RefusalKind::Denied, "not this year");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_03_a_reopened_change_can_be_vetoed_again() {
+    let world = World::in_memory().await;
+    let held = world.hold(&DELETE_STACK.action()).await;
+    world.says(held, Act::Reject, &DAN, Some("no")).await.unwrap();
+    let reopened = world.says(held, Act::Reopen, &ANA, Some("yes")).await.unwrap().change;
+    // The operator may stop what is asked in their name.
+    world.says(reopened.id, Act::Reject, &ANA, Some("on second thoughts")).await.unwrap();
+    expect_refusal(world.ask(&DELETE_STACK.action()).await, RefusalKind::Denied, "on second thoughts");
+    world.finish().await;
+}

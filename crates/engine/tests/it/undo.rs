@@ -1,0 +1,141 @@
+//! Promise 12: undo is captured first.
+
+use std::sync::{Arc, Mutex};
+
+use engine::{
+    Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, Settled, SignError,
+};
+use model::{Action, CapturedUndo, ChangeId, ChangeState, LinkKind, PersonId, Undo};
+
+use crate::{
+    actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, Target, inverse},
+    cast::{ANA, BEN, name},
+    world::{World, outcome, refused},
+};
+
+#[tokio::test]
+async fn promise_12_a_write_without_a_captured_undo_is_a_destroy_in_production() {
+    let world = World::in_memory().await;
+    world.target.is_in("blue");
+    for undo in [Undo::Capturable, Undo::Unlisted] {
+        let call = Call { undo, ..PUT_PARAMETER };
+        let held = world.hold(&call.action()).await;
+        let change = world.change(held).await;
+        assert!(change.steps[0].action.effects.contains(model::Effect::Destroy), "{undo:?}");
+        let statement = world.statement(held, approval::Act::Approve, &BEN, None).await;
+        assert_eq!(statement.undo, ["not captured: this cannot be undone"], "and the statement says so");
+        world.engine.withdraw(&world.session, held).await.unwrap();
+    }
+    world.run(&Call { account: STAGING, ..PUT_PARAMETER }.action()).await;
+    world.run(&Call { undo: Undo::Additive, name: "/app/new", ..PUT_PARAMETER }.action()).await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let done = world.run(&PUT_PARAMETER.action()).await;
+    assert_eq!(world.change(done).await.steps[0].undo, Some(inverse()), "captured before it ran");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_12_a_captured_undo_goes_through_the_same_door_once() {
+    let world = World::in_memory().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let done = world.run(&PUT_PARAMETER.action()).await;
+    let by = name(ANA.name);
+    assert!(
+        matches!(world.engine.undo(done, by.clone()).await, Err(SignError::NotUndoable(_))),
+        "no gateway yet"
+    );
+
+    let gateway = Arc::new(Gateway::default());
+    world.engine.connect(Arc::clone(&gateway) as Arc<dyn Connector>);
+    let undoing = world.engine.undo(done, by.clone()).await.unwrap();
+    assert_eq!(world.state(done).await, ChangeState::Undone);
+    let change = world.change(undoing).await;
+    assert_eq!(change.state, ChangeState::Executed);
+    assert!(change.links.iter().any(|link| link.kind == LinkKind::Undoes && link.change == done));
+    assert_eq!(*gateway.sent.lock().unwrap(), [inverse().request], "the very request that was captured");
+    let again = world.engine.undo(done, by).await.unwrap_err();
+    assert!(again.to_string().contains("only an executed change can be undone"), "{again}");
+    assert_eq!(gateway.sent.lock().unwrap().len(), 1);
+    world.finish().await;
+}
+
+/// Undoing a create is a destroy of what was created: the engine's mark does not make it less.
+#[tokio::test]
+async fn promise_12_an_undo_that_destroys_waits_for_people_too() {
+    let world = World::in_memory().await;
+    let removal = CapturedUndo { removes_created: true, summary: "DeleteStack app".to_owned(), ..inverse() };
+    world.target.is(Found { state: Some("absent"), undo: Some(removal), ..Found::default() });
+    let done = world.run(&Call { undo: Undo::Capturable, ..crate::actions::CREATE_STACK }.action()).await;
+    world.engine.connect(Arc::new(Gateway { inverse: Some(DELETE_STACK), ..Gateway::default() }));
+    match world.engine.undo(done, name(ANA.name)).await {
+        Err(SignError::Refused(refusal)) => {
+            assert_eq!(refusal.kind, engine::RefusalKind::Held, "{}", refusal.message)
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(world.state(done).await, ChangeState::Executed, "nothing was undone");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_12_what_nothing_was_captured_for_cannot_be_undone() {
+    let world = World::in_memory().await;
+    world.engine.connect(Arc::new(Gateway::default()));
+    let held = world.hold(&DELETE_STACK.action()).await;
+    let by = name(ANA.name);
+    let err = world.engine.undo(held, by.clone()).await.unwrap_err();
+    assert!(err.to_string().contains("is held"), "{err}");
+    world.approve_by_two(held).await;
+    world.run(&DELETE_STACK.action()).await;
+    let err = world.engine.undo(held, by).await.unwrap_err();
+    assert!(err.to_string().contains("no inverse"), "{err}");
+    world.finish().await;
+}
+
+/// As a gateway carries a captured inverse out.
+#[derive(Default)]
+struct Gateway {
+    /// How it classifies the inverse; as the call it inverts where not said.
+    inverse: Option<Call>,
+    target: Target,
+    sent: Mutex<Vec<model::Request>>,
+}
+
+impl Connector for Gateway {
+    fn prepare<'a>(
+        &'a self,
+        _: &'a Engine,
+        asked: Proposed,
+    ) -> Later<'a, Result<(Action, Gathered), Refusal>> {
+        panic!("nobody proposes {}", asked.operation)
+    }
+
+    fn undo<'a>(
+        &'a self,
+        engine: &'a Engine,
+        undo: CapturedUndo,
+        of: ChangeId,
+        by: PersonId,
+    ) -> Later<'a, Result<ChangeId, Refusal>> {
+        Box::pin(async move {
+            let classified = self.inverse.unwrap_or(Call { date: "inverse", ..PUT_PARAMETER }).action();
+            self.target.is(Found { state: Some("red"), undo: Some(inverse()), ..Found::default() });
+            let asked = Asked {
+                session: Arc::new(engine.session_of_change(of).await?),
+                action: classified.pinned(undo.request),
+                signature: model::Digest::of(of.to_string().as_bytes()),
+                purpose: Purpose::Undo { of, by },
+            };
+            match engine.admit(asked, &self.target).await {
+                Admitted::Permit(permit) => {
+                    let change = permit.change().unwrap();
+                    let (request, receipt) = permit.redeem();
+                    self.sent.lock().unwrap().push(request);
+                    engine.finish(receipt, Settled::Answered(outcome(200))).await.map_err(Refusal::from)?;
+                    Ok(change)
+                }
+                other => Err(refused(other)),
+            }
+        })
+    }
+}
