@@ -6,7 +6,7 @@ use model::{Action, ChangeId, Digest, Environment, Fault, History, Outcome, Pers
 use store::WriteError;
 
 use crate::{
-    Collector, Engine, Gathered, Permit, answer,
+    Collector, Engine, Gathered, Permit, Pinned, answer,
     decide::{Book, Decided, Drawn, Question, decide},
     entropy,
     judge::{self, Case},
@@ -86,7 +86,8 @@ impl Engine {
     }
 
     async fn try_admit(&self, asked: Asked, collector: &dyn Collector) -> Result<Admitted, Refusal> {
-        let now = self.now()?;
+        // Our own reads are how a disputed clock is found to be right again.
+        let now = if asked.purpose == Purpose::Collector { self.recorded_time()? } else { self.now()? };
         self.recordable()?;
         if asked.purpose == Purpose::Agent {
             self.live_session(asked.session.id, now)
@@ -114,6 +115,7 @@ impl Engine {
             &Case {
                 chain: &asked.session.chain,
                 scope: &asked.session.scope,
+                session_scope: &asked.session.scope,
                 autonomy: asked.session.autonomy,
                 steps: std::slice::from_ref(&step),
                 approvals: &[],
@@ -142,9 +144,10 @@ impl Engine {
     async fn admit_change(&self, asked: Asked, collector: &dyn Collector) -> Result<Admitted, Refusal> {
         let Asked { session, action, signature, purpose } = asked;
         let mut gathered = collector.gather(self, &action).await;
-        let action = match gathered.pinned.take() {
-            Some(request) => action.pinned(request),
-            None => action,
+        let action = match std::mem::take(&mut gathered.pinned) {
+            Pinned::NotNeeded => action,
+            Pinned::Request(request) => action.pinned(*request),
+            Pinned::Impossible(why) => return Err(Refusal::from(Fault::Undecodable(why))),
         };
         let step = judge::step(&action, self.environment(&action), gathered);
         let summary = step.action.summary.clone();
@@ -209,6 +212,17 @@ impl Engine {
                 );
                 Err(Refusal::new(RefusalKind::Denied, None, message))
             }
+            Decided::NotYet(id) => {
+                let message = format!(
+                    "Countersign denies this for now: in {id} other actions come before it, and each must have \
+                     succeeded. Nothing was done."
+                );
+                Err(Refusal::new(RefusalKind::Denied, Some(id), message))
+            }
+            Decided::NotUndoable { of, state } => {
+                let message = format!("{of} is {state}: there is nothing to undo. Nothing was done.");
+                Err(Refusal::new(RefusalKind::Denied, Some(of), message))
+            }
             Decided::SessionClosed(why) => {
                 Err(Refusal::new(RefusalKind::SessionClosed, None, closed(&session, why)))
             }
@@ -235,6 +249,11 @@ impl Engine {
 
     pub(crate) fn draw(&self) -> Result<Drawn, Fault> {
         self.drawn(self.now()?)
+    }
+
+    /// For what only stops something: no disagreement with the upstream's date may stand against it.
+    pub(crate) fn draw_to_stop(&self) -> Result<Drawn, Fault> {
+        self.drawn(self.recorded_time()?)
     }
 
     /// For what has happened already: it goes on record by the last time that could be trusted, where none can be now.

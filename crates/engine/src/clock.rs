@@ -3,7 +3,10 @@
 //! A clock behind the last ledger entry, or far from the upstream's date, is no clock (promise 1): nothing is judged
 //! by it, because calendars, expiries and freezes would all be judged wrong.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicI64, Ordering},
+};
 
 use model::{Fault, Timestamp};
 
@@ -29,8 +32,19 @@ const SLEW_MS: i64 = 2_000;
 #[derive(Debug)]
 pub(crate) struct Watch {
     last: AtomicI64,
-    upstream_off_ms: AtomicI64,
+    upstream: Mutex<Option<Sample>>,
 }
+
+/// How far apart the upstream's date and this clock were, and when that was seen.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    off_ms: i64,
+    at_ms: i64,
+}
+
+/// A sample older than this proves nothing: one odd date must not stop everything for good. Our own reads, which go on
+/// while the clock is disputed, renew it where it is right.
+const SAMPLE_LIFE_MS: i64 = 60_000;
 
 impl Watch {
     pub(crate) const fn new(last_recorded: Option<Timestamp>) -> Self {
@@ -38,7 +52,7 @@ impl Watch {
             Some(time) => time.millis(),
             None => i64::MIN,
         };
-        Self { last: AtomicI64::new(last), upstream_off_ms: AtomicI64::new(0) }
+        Self { last: AtomicI64::new(last), upstream: Mutex::new(None) }
     }
 
     /// A time that is not before any earlier one, or why there is none.
@@ -51,7 +65,10 @@ impl Watch {
                 Timestamp::from_millis(last)
             )));
         }
-        let off = self.upstream_off_ms.load(Ordering::SeqCst);
+        let sample = *self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
+        let off = sample
+            .filter(|it| now.millis().saturating_sub(it.at_ms).abs() <= SAMPLE_LIFE_MS)
+            .map_or(0, |it| it.off_ms);
         if off.abs() > skew_ms {
             return Err(Fault::NoClock(format!(
                 "this machine and the upstream disagree by {} s; set the clock right",
@@ -67,7 +84,9 @@ impl Watch {
     }
 
     pub(crate) fn upstream_says(&self, clock: &dyn Clock, date: Timestamp) {
-        self.upstream_off_ms.store(clock.now().since(date), Ordering::SeqCst);
+        let now = clock.now();
+        let sample = Sample { off_ms: now.since(date), at_ms: now.millis() };
+        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = Some(sample);
     }
 }
 

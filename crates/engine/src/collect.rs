@@ -17,8 +17,19 @@ pub struct Gathered {
     /// Where every inner action could be listed: their union, in place of `execute`.
     pub effects: Option<EffectSet>,
     /// The request with its references resolved to what was observed, to be forwarded in place of the received one.
-    pub pinned: Option<Request>,
+    pub pinned: Pinned,
     pub unknowns: Vec<String>,
+}
+
+/// Whether what is forwarded must name what was observed rather than what a name may mean by then.
+#[derive(Clone, Debug, Default)]
+pub enum Pinned {
+    /// Nothing in the request is a reference.
+    #[default]
+    NotNeeded,
+    Request(Box<Request>),
+    /// A reference was resolved, but this request cannot be written with it: it is not forwarded at all.
+    Impossible(String),
 }
 
 /// Reads, before a verdict and again before anything runs.

@@ -15,9 +15,11 @@ use crate::{
     admit::Purpose,
     judge::{self, Case},
     permit::StepRef,
+    record::{about, denied_entry, held_entry, verdict_detail},
     sequencer::Shared,
     settle::overall,
-    statement::{Signer, statement},
+    statement::{Signer, signable, statement},
+    veto,
 };
 
 /// What came of asking.
@@ -43,6 +45,13 @@ pub(crate) enum Decided {
     Replayed(ChangeId),
     TooManyHolds(u32),
     SessionClosed(&'static str),
+    /// An earlier step of the same plan comes first.
+    NotYet(ChangeId),
+    /// What was to be undone is not, or no longer, there to be undone.
+    NotUndoable {
+        of: ChangeId,
+        state: ChangeState,
+    },
 }
 
 /// Why the decision could not be taken or recorded.
@@ -136,19 +145,29 @@ pub(crate) fn decide(
             None => return Ok(Decided::SessionClosed("unknown")),
         }
     }
+    if let Purpose::Undo { of, .. } = question.purpose {
+        match tx.change(of)?.map(|change| change.state) {
+            Some(ChangeState::Executed) => {}
+            Some(state) => return Ok(Decided::NotUndoable { of, state }),
+            None => return Ok(Decided::NotUndoable { of, state: ChangeState::Denied }),
+        }
+    }
     let digest = change_digest(&question.session.chain, [question.action]);
     if let Some((change, nth)) = standing(tx, &question, digest)? {
+        if let Some(why) = orphaned(tx, &question, &change)? {
+            return Ok(Decided::SessionClosed(why));
+        }
         match change.state {
             ChangeState::Held | ChangeState::Approved if now >= change.expires_at => {
                 expire(tx, drawn, &change)?;
             }
             ChangeState::Held | ChangeState::Approved => {
-                return rejudge(tx, book, drawn, question, change, nth);
+                return match turn(&change, nth) {
+                    Turn::Now => rejudge(tx, book, drawn, question, change, nth),
+                    Turn::Later => Ok(Decided::NotYet(change.id)),
+                };
             }
-            ChangeState::Executing => match change.steps.get(nth).map(|step| step.state) {
-                Some(StepState::Pending) => return rejudge(tx, book, drawn, question, change, nth),
-                _ => return Ok(Decided::InFlight(change.id)),
-            },
+            ChangeState::Executing => return Ok(Decided::InFlight(change.id)),
             ChangeState::Unknown => match change.steps.get(nth).map(|step| step.state) {
                 Some(StepState::Unknown) => return read_back(tx, drawn, &question, change, nth),
                 // Another step's outcome is not known: nothing else of the plan runs before it is.
@@ -164,7 +183,7 @@ pub(crate) fn decide(
         }
     }
     if let Some(last) = tx.latest_by_digest(digest)? {
-        if let Some(vetoed) = veto_against(tx, &last)? {
+        if let Some(vetoed) = veto::against(tx, &last)? {
             return Ok(Decided::Vetoed(Box::new(vetoed)));
         }
         match last.state {
@@ -185,32 +204,37 @@ pub(crate) fn decide(
             | ChangeState::Unknown => {}
         }
     }
-    let window = book.bundle.limits().retry_window_s;
-    if let Some(seen) = tx.seen_signature(question.signature, now.plus_seconds(-window))? {
+    // However old: a presigned request lives for days.
+    if let Some(seen) = tx.seen_signature(question.signature, Timestamp::from_millis(i64::MIN))? {
         return Ok(Decided::Replayed(seen));
     }
     begin(tx, book, drawn, question, digest)
 }
 
-/// The veto that stands, where `last` is the newest change that asked for this: its own, or that of the change it
-/// reopened, unless something came of the reopening.
-pub(crate) fn veto_against(tx: &Tx<'_>, last: &Change) -> Result<Option<Change>, StorageError> {
-    match last.state {
-        ChangeState::Rejected => Ok(Some(last.clone())),
-        ChangeState::Expired | ChangeState::Withdrawn | ChangeState::Denied => {
-            match last.links.iter().find(|link| link.kind == LinkKind::Reopens) {
-                Some(link) => tx.change(link.change),
-                None => Ok(None),
-            }
-        }
-        ChangeState::Held
-        | ChangeState::Approved
-        | ChangeState::Executing
-        | ChangeState::Executed
-        | ChangeState::Undone
-        | ChangeState::Failed
-        | ChangeState::Unknown => Ok(None),
+enum Turn {
+    Now,
+    Later,
+}
+
+/// The steps of a plan run in their order, each only when all before it have succeeded.
+fn turn(change: &Change, nth: usize) -> Turn {
+    if change.steps.iter().take(nth).all(|step| step.state == StepState::Executed) {
+        Turn::Now
+    } else {
+        Turn::Later
     }
+}
+
+/// A change whose own session was stopped is carried out by no other one of the same agent.
+fn orphaned(tx: &Tx<'_>, question: &Question, change: &Change) -> Result<Option<&'static str>, DecideError> {
+    if question.purpose != Purpose::Agent || change.session == question.session.id {
+        return Ok(None);
+    }
+    Ok(match tx.session(change.session)? {
+        Some(session) if session.stopped_at.is_none() => None,
+        Some(_) => Some("live, but the one under which this was asked for is stopped"),
+        None => Some("live, but the one under which this was asked for is not on record"),
+    })
 }
 
 /// The open change this action belongs to, and which of its steps it is.
@@ -223,7 +247,12 @@ fn standing(
         return Ok(Some((change, 0)));
     }
     let filter = Filter {
-        states: vec![ChangeState::Held, ChangeState::Approved, ChangeState::Executing, ChangeState::Unknown],
+        states: vec![
+            ChangeState::Held,
+            ChangeState::Approved,
+            ChangeState::Executing,
+            ChangeState::Unknown,
+        ],
         agent: Some(question.session.chain.agent.clone()),
         session: None,
         limit: 200,
@@ -256,11 +285,13 @@ fn begin(
     }
     let recreates = recreated(tx, &question)?;
     links.extend(recreates.iter().map(|change| Link { kind: LinkKind::Recreates, change: *change }));
+    let mut steps = vec![question.step];
+    links.extend(veto::earlier(tx, &session.chain, &mut steps)?);
 
     let draft = Draft {
         session: &session,
         purpose: &question.purpose,
-        steps: vec![question.step],
+        steps,
         intent: session.task.clone(),
         digest,
         links,
@@ -331,6 +362,10 @@ pub(crate) fn open(
         reopened: None,
     };
     change.verdict = verdict(tx, book, &change, session, purpose, &[], drawn.now)?;
+    // What nobody could sign whole is not held: nobody could veto it either.
+    if let (Verdict::Hold(_), Err(why)) = (&change.verdict, signable(&change, &book.bundle, book.installation)) {
+        change.verdict = Verdict::fault(Fault::Oversized(why));
+    }
     Ok(change)
 }
 
@@ -345,6 +380,11 @@ pub(crate) fn verdict(
     now: Timestamp,
 ) -> Result<Verdict, DecideError> {
     let targets = change.steps.iter().flat_map(|step| store::Target::all(&step.action)).collect();
+    // Carried out under another session, a change gets no more freedom than either of the two.
+    let autonomy = match tx.session(change.session)? {
+        Some(own) => own.autonomy.min(session.autonomy),
+        None => session.autonomy,
+    };
     let history = tx.history(&HistoryQuery {
         session: session.id,
         agent: session.chain.agent.clone(),
@@ -356,7 +396,8 @@ pub(crate) fn verdict(
         &Case {
             chain: &change.chain,
             scope: &change.scope,
-            autonomy: session.autonomy,
+            session_scope: &session.scope,
+            autonomy,
             steps: &change.steps,
             approvals,
             history,
@@ -385,6 +426,9 @@ fn rejudge(
         None => return Ok(Decided::InFlight(change.id)),
     };
     let rebound = change.bundle != book.bundle.digest();
+    if moved {
+        veto::show(tx, &mut change)?;
+    }
     if moved || rebound {
         change.evidence = change.steps.iter().flat_map(judge::evidence_of).collect();
         change.bundle = book.bundle.digest();
@@ -415,10 +459,9 @@ fn rejudge(
     for approval in forged {
         let mut entry = about(drawn, EntryKind::Alarm, &change);
         entry.actors.person = Some(approval.person.clone());
-        entry.detail.insert(
-            "alarm".to_owned(),
-            "an approval in the database is not one that anybody who may approve has signed".to_owned(),
-        );
+        entry
+            .detail
+            .insert("alarm".to_owned(), "an approval in the database is not one that anybody who may approve has signed".to_owned());
         tx.record(entry)?;
     }
     let effective = match &base {
@@ -518,8 +561,7 @@ pub(crate) fn valid_approvals<'a>(
             Ok(verified)
                 if verified.person == approval.person
                     && verified.presence == approval.presence
-                    && approval::may_approve(&change.chain, book.bundle.roster(), &verified.person)
-                        .is_ok() =>
+                    && approval::may_approve(&change.chain, book.bundle.roster(), &verified.person).is_ok() =>
             {
                 let signer = Signer {
                     act: Act::Approve,
@@ -567,7 +609,9 @@ fn read_back(
         (Some(before), Some(after)) if before.fingerprint == after.fingerprint => {
             (StepState::Failed, "the target is as it was before: it did not happen")
         }
-        (Some(_), Some(_)) => (StepState::Executed, "the target is not as it was before: it happened"),
+        (Some(_), Some(_)) => {
+            (StepState::Executed, "the target is not as it was before: it happened")
+        }
         (None, _) | (_, None) => {
             (StepState::Failed, "the target cannot be read back; look before asking again")
         }
@@ -664,65 +708,4 @@ pub(crate) fn expire(tx: &mut Tx<'_>, drawn: &mut Drawn, change: &Change) -> Res
     let entry = about(drawn, EntryKind::ChangeExpired, &expired);
     tx.advance_change(&expired, change.version, entry)?;
     Ok(())
-}
-
-/// An entry about a change, with its whole chain.
-pub(crate) fn about(drawn: &mut Drawn, kind: EntryKind, change: &Change) -> model::Entry {
-    let mut entry = drawn.entry(kind);
-    entry.actors = model::Actors {
-        agent: Some(change.chain.agent.clone()),
-        operator: Some(change.chain.operator.clone()),
-        session: Some(change.session),
-        person: None,
-    };
-    entry.change = Some(change.id);
-    entry.change_digest = Some(change.digest);
-    entry.bundle = Some(change.bundle);
-    entry
-}
-
-pub(crate) fn held_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
-    let mut entry = about(drawn, EntryKind::ChangeHeld, change);
-    entry.detail.extend(verdict_detail(&change.verdict));
-    entry.detail.insert("summary".to_owned(), summary_of(change));
-    for step in change.steps.iter().filter_map(|step| step.observation.as_ref()).take(1) {
-        entry.detail.insert("observed".to_owned(), step.fingerprint.to_string());
-    }
-    entry
-}
-
-fn denied_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
-    let mut entry = about(drawn, EntryKind::ActionDenied, change);
-    entry.detail.extend(verdict_detail(&change.verdict));
-    entry.detail.insert("summary".to_owned(), summary_of(change));
-    entry
-}
-
-fn summary_of(change: &Change) -> String {
-    let all: Vec<&str> = change.steps.iter().map(|step| step.action.summary.as_str()).take(20).collect();
-    model::sanitize(&all.join(" "), 4000)
-}
-
-pub(crate) fn verdict_detail(verdict: &Verdict) -> Vec<(String, String)> {
-    let rules: Vec<String> = verdict
-        .rules()
-        .iter()
-        .take(20)
-        .map(|rule| format!("{} ({}:{})", rule.id, rule.file, rule.line))
-        .collect();
-    let mut detail =
-        vec![("verdict".to_owned(), verdict.name().to_owned()), ("rules".to_owned(), rules.join(", "))];
-    match verdict {
-        Verdict::Allow => {}
-        Verdict::Hold(hold) => {
-            detail.push(("requirement".to_owned(), hold.requirement.to_string()));
-            detail.push(("people".to_owned(), hold.requirement.people.to_string()));
-        }
-        Verdict::Deny(denial) => {
-            if let Some(fault) = &denial.fault {
-                detail.push(("fault".to_owned(), format!("{} {fault}", fault.code())));
-            }
-        }
-    }
-    detail
 }

@@ -15,7 +15,10 @@ use crate::Gathered;
 /// Everything a verdict depends on besides the bundle.
 pub(crate) struct Case<'a> {
     pub(crate) chain: &'a Chain,
+    /// Under which the change was asked for.
     pub(crate) scope: &'a Scope,
+    /// Of the session that would carry it out.
+    pub(crate) session_scope: &'a Scope,
     pub(crate) autonomy: Autonomy,
     pub(crate) steps: &'a [Step],
     /// Verified signatures: who, and how presence was shown.
@@ -51,7 +54,8 @@ pub(crate) fn judge(bundle: &Bundle, case: &Case<'_>) -> Verdict {
         verdict.join(bundle.decide(&Ask {
             chain: case.chain,
             autonomy: case.autonomy,
-            in_scope: case.scope.covers(&part.step.action, &part.step.environment),
+            in_scope: case.scope.covers(&part.step.action, &part.step.environment)
+                && case.session_scope.covers(&part.step.action, &part.step.environment),
             operation: part.operation,
             effects: part.effects,
             exposure: part.exposure,

@@ -13,6 +13,7 @@ mod decide;
 mod entropy;
 mod judge;
 mod permit;
+mod record;
 mod secret;
 mod sequencer;
 mod session;
@@ -21,6 +22,7 @@ mod sign;
 mod start;
 mod statement;
 mod tally;
+mod veto;
 
 use std::{
     collections::BTreeMap,
@@ -33,7 +35,7 @@ use store::Store;
 
 pub use admit::{Admitted, Asked, Purpose, Refusal, RefusalKind};
 pub use clock::{Clock, SystemClock};
-pub use collect::{Collector, Connector, Gathered, Later, Proposed};
+pub use collect::{Collector, Connector, Gathered, Later, Pinned, Proposed};
 pub use entropy::{Entropy, SystemEntropy};
 pub use permit::{Permit, Receipt};
 pub use secret::{MasterKey, Secret};
@@ -59,19 +61,12 @@ pub struct Engine {
     sessions: RwLock<BTreeMap<String, Arc<Session>>>,
     own: Arc<Session>,
     tallies: tally::Tallies,
-    unrecordable: Mutex<Unrecordable>,
+    /// Why what is counted and written later cannot be recorded at present; `None` while it can.
+    tally_fault: Mutex<Option<Fault>>,
+    /// Why the ledger cannot be written at present, as its writer found it.
+    ledger_fault: sequencer::Health,
     connectors: Mutex<Vec<Arc<dyn Connector>>>,
     changed: tokio::sync::watch::Sender<u64>,
-}
-
-/// Why nothing can be recorded at present; `None` twice while everything can. Each is cleared only by that succeeding
-/// which had failed.
-#[derive(Debug, Default)]
-struct Unrecordable {
-    /// What is counted and written later: reads.
-    counted: Option<Fault>,
-    /// What waits to stand under a signed checkpoint.
-    sequenced: Option<Fault>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -132,6 +127,15 @@ impl Engine {
         self.watch.stamp(self.clock.as_ref(), self.bundle().limits().clock_skew_s.saturating_mul(1000))
     }
 
+    /// The present time against the ledger alone: for what only records or stops something, which a disagreement with
+    /// the upstream must not prevent.
+    ///
+    /// # Errors
+    /// [`Fault::NoClock`] where it is behind the ledger.
+    pub fn recorded_time(&self) -> Result<Timestamp, Fault> {
+        self.watch.stamp(self.clock.as_ref(), i64::MAX)
+    }
+
     /// Ticks whenever a change has moved; for waiting and watching.
     pub fn changes_moved(&self) -> tokio::sync::watch::Receiver<u64> {
         self.changed.subscribe()
@@ -153,9 +157,7 @@ impl Engine {
     /// # Errors
     /// [`Fault::NoLedger`] or [`Fault::Storage`].
     pub async fn sequence(&self) -> Result<(), Fault> {
-        let result = self.sequencer.flush().await;
-        self.unrecordable().sequenced = result.as_ref().err().cloned();
-        result
+        self.sequencer.flush().await
     }
 
     pub(crate) fn connector(&self) -> Option<Arc<dyn Connector>> {
@@ -166,16 +168,18 @@ impl Engine {
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    fn unrecordable(&self) -> std::sync::MutexGuard<'_, Unrecordable> {
-        self.unrecordable.lock().unwrap_or_else(PoisonError::into_inner)
+    fn note_tallies(&self, fault: Option<Fault>) {
+        *self.tally_fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
+    /// Nothing passes while it could not be put on record. Each fault is cleared only by that succeeding which failed.
     fn recordable(&self) -> Result<(), Fault> {
-        let Unrecordable { counted, sequenced } = &*self.unrecordable();
-        match counted.as_ref().or(sequenced.as_ref()) {
-            Some(fault) => Err(fault.clone()),
-            None => Ok(()),
+        for cell in [&self.tally_fault, &*self.ledger_fault] {
+            if let Some(fault) = &*cell.lock().unwrap_or_else(PoisonError::into_inner) {
+                return Err(fault.clone());
+            }
         }
+        Ok(())
     }
 
     fn entry_id(&self, at: Timestamp) -> Result<EntryId, Fault> {

@@ -20,6 +20,9 @@ type Waiter = oneshot::Sender<Result<(), Fault>>;
 /// The ledger as it stands, shared for reading; appended to by the sequencer alone.
 pub(crate) type Shared = Arc<Mutex<Ledger>>;
 
+/// Why the ledger could not be written the last time; `None` while it can.
+pub(crate) type Health = Arc<Mutex<Option<Fault>>>;
+
 #[derive(Debug)]
 pub(crate) struct Sequencer {
     wake: mpsc::Sender<Waiter>,
@@ -27,9 +30,9 @@ pub(crate) struct Sequencer {
 
 impl Sequencer {
     /// Starts the writer. It ends when this handle is dropped.
-    pub(crate) fn start(store: Store, ledger: Shared) -> Self {
+    pub(crate) fn start(store: Store, ledger: Shared, health: Health) -> Self {
         let (wake, woken) = mpsc::channel(4096);
-        tokio::spawn(run(store, ledger, woken));
+        tokio::spawn(run(store, ledger, health, woken));
         Self { wake }
     }
 
@@ -42,7 +45,7 @@ impl Sequencer {
     }
 }
 
-async fn run(store: Store, ledger: Shared, mut woken: mpsc::Receiver<Waiter>) {
+async fn run(store: Store, ledger: Shared, health: Health, mut woken: mpsc::Receiver<Waiter>) {
     loop {
         let mut waiters = Vec::new();
         match tokio::time::timeout(IDLE, woken.recv()).await {
@@ -54,8 +57,16 @@ async fn run(store: Store, ledger: Shared, mut woken: mpsc::Receiver<Waiter>) {
             waiters.push(next);
         }
         let result = drain(&store, &ledger).await;
-        if let Err(fault) = &result {
-            tracing::error!(%fault, "the ledger cannot be written; nothing that must be recorded first will pass");
+        {
+            let mut known = health.lock().unwrap_or_else(PoisonError::into_inner);
+            match (&result, known.is_some()) {
+                (Err(fault), false) => {
+                    tracing::error!(%fault, "the ledger cannot be written; nothing passes until it can");
+                }
+                (Ok(()), true) => tracing::info!("the ledger can be written again"),
+                (Err(_), true) | (Ok(()), false) => {}
+            }
+            *known = result.as_ref().err().cloned();
         }
         for waiter in waiters {
             // A waiter that has gone away needs no answer.

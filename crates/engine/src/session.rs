@@ -111,7 +111,7 @@ impl Engine {
     /// # Errors
     /// [`IssueError::Unknown`], or what stands against recording it.
     pub async fn stop(&self, id: SessionId, by: PersonId) -> Result<Session, IssueError> {
-        let now = self.now()?;
+        let now = self.recorded_time()?;
         let found = self.store.read(move |view| view.session(id)).await;
         let mut session = found
             .map_err(|err| IssueError::Fault(Fault::Storage(err.to_string())))?
@@ -143,7 +143,10 @@ impl Engine {
 
     /// Puts a signed request on record that could not be judged.
     pub fn note_unjudged(&self, session: &Session, line: &str) {
-        self.tallies.read(session, line, self.clock.now());
+        // While nothing can be recorded everything is refused, and this would only pile up.
+        if self.recordable().is_ok() {
+            self.tallies.read(session, line, self.clock.now());
+        }
     }
 
     /// Counts a request that no session signed.

@@ -5,8 +5,9 @@ use store::WriteError;
 
 use crate::{
     Engine, Receipt,
-    decide::{DecideError, about},
+    decide::DecideError,
     permit::StepRef,
+    record::about,
 };
 
 /// What came of forwarding.
@@ -56,10 +57,13 @@ impl Engine {
                         ("status".to_owned(), outcome.status.to_string()),
                         ("body_digest".to_owned(), outcome.body_digest.to_string()),
                     ];
-                    if let Some(execution) =
-                        change.steps.get_mut(step.step).and_then(|step| step.execution.as_mut())
-                    {
-                        execution.outcome = Some(Outcome { at: now, ..outcome });
+                    if let Some(step) = change.steps.get_mut(step.step) {
+                        // What an answer would expose is not kept: its digest is.
+                        let exposes = step.action.exposure.credentials || step.action.exposure.data;
+                        let body = outcome.body.filter(|_| !exposes);
+                        if let Some(execution) = &mut step.execution {
+                            execution.outcome = Some(Outcome { at: now, body, ..outcome });
+                        }
                     }
                     (state, detail)
                 }

@@ -11,8 +11,10 @@ use crate::{
     Engine, Refusal, RefusalKind, Signer,
     admit::Purpose,
     answer,
-    decide::{self, Book, DecideError, Drawn, about},
-    judge, statement as statements,
+    decide::{self, Book, DecideError, Drawn},
+    judge,
+    record::{about, held_entry, verdict_detail},
+    statement as statements, veto,
 };
 
 /// What a signature led to.
@@ -107,7 +109,11 @@ impl Engine {
         if verified.statement.change != id {
             return Err(SignError::Stale("it names another change".to_owned()));
         }
-        let mut drawn = self.draw()?;
+        // A veto must get through whatever the upstream says of the time.
+        let mut drawn = match verified.statement.act {
+            Act::Reject => self.draw_to_stop()?,
+            Act::Approve | Act::Reopen => self.draw()?,
+        };
         let approval = Approval {
             change: id,
             person: verified.person,
@@ -253,7 +259,7 @@ impl Engine {
             });
         }
         let digest = model::change_digest(&session.chain, actions.iter().map(|(action, _)| action.digest()));
-        let steps: Vec<model::Step> = actions
+        let mut steps: Vec<model::Step> = actions
             .into_iter()
             .map(|(action, gathered)| judge::step(&action, self.environment(&action), gathered))
             .collect();
@@ -266,7 +272,7 @@ impl Engine {
                     return Ok(Ok(open));
                 }
                 if let Some(newest) = tx.latest_by_digest(digest)?
-                    && let Some(last) = decide::veto_against(tx, &newest)?
+                    && let Some(last) = veto::against(tx, &newest)?
                 {
                     return Ok(Err(Refusal {
                         kind: RefusalKind::Denied,
@@ -274,32 +280,24 @@ impl Engine {
                         message: answer::vetoed(&last),
                     }));
                 }
-                let draft = decide::Draft {
-                    session: &session,
-                    purpose: &Purpose::Agent,
-                    steps,
-                    intent,
-                    digest,
-                    links: Vec::new(),
-                };
+                let limit = book.bundle.limits().open_holds_per_session;
+                if tx.open_holds(session.id)? >= limit {
+                    let message = format!("{limit} changes of this session are already waiting");
+                    return Ok(Err(Refusal { kind: RefusalKind::Denied, change: None, message }));
+                }
+                let links = veto::earlier(tx, &session.chain, &mut steps)?;
+                let draft =
+                    decide::Draft { session: &session, purpose: &Purpose::Agent, steps, intent, digest, links };
                 let mut change = decide::open(tx, &book, &mut drawn, draft)?;
                 let entry = match &change.verdict {
                     Verdict::Allow => {
                         change.state = ChangeState::Approved;
-                        decide::held_entry(&mut drawn, &change)
+                        held_entry(&mut drawn, &change)
                     }
-                    Verdict::Hold(_) => {
-                        let limit = book.bundle.limits().open_holds_per_session;
-                        if tx.open_holds(session.id)? >= limit {
-                            let message =
-                                format!("{limit} changes of this session are already waiting for people");
-                            return Ok(Err(Refusal { kind: RefusalKind::Denied, change: None, message }));
-                        }
-                        decide::held_entry(&mut drawn, &change)
-                    }
+                    Verdict::Hold(_) => held_entry(&mut drawn, &change),
                     Verdict::Deny(_) => {
                         change.state = ChangeState::Denied;
-                        let mut entry = decide::held_entry(&mut drawn, &change);
+                        let mut entry = held_entry(&mut drawn, &change);
                         entry.kind = EntryKind::ActionDenied;
                         entry
                     }
@@ -460,9 +458,10 @@ fn reopen(
         links: vec![Link { kind: LinkKind::Reopens, change: vetoed.id }],
     };
     let mut change = decide::open(tx, book, drawn, draft)?;
+    veto::show(tx, &mut change)?;
     let mut entry = about(drawn, EntryKind::ChangeReopened, &change);
     entry.actors.person = Some(approval.person.clone());
-    entry.detail.extend(decide::verdict_detail(&change.verdict));
+    entry.detail.extend(verdict_detail(&change.verdict));
     entry.detail.insert("vetoed".to_owned(), vetoed.id.to_string());
     entry.detail.insert("statement".to_owned(), approval.statement.clone());
     entry.detail.insert("signature".to_owned(), approval.signature.clone());
@@ -485,7 +484,11 @@ fn same(book: &Book, change: &Change, approval: &Approval, said: &Statement) -> 
         reason: said.reason.clone(),
     };
     let expected = statements::statement(change, &book.bundle, book.installation, &signer);
-    let differs = expected.differences(said);
+    let mut differs = expected.differences(said);
+    if said.act == Act::Reject {
+        // An agent that keeps its facts moving must not be able to outrun a veto.
+        differs.retain(|field| ["installation", "change", "digest"].contains(field));
+    }
     if !differs.is_empty() {
         return Err(SignError::Stale(format!("it differs in: {}", differs.join(", "))));
     }

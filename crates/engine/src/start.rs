@@ -13,8 +13,10 @@ use store::{Filter, Store, WriteError};
 
 use crate::{
     Clock, Engine, Entropy, MasterKey, clock,
-    decide::{DecideError, Drawn, about},
-    entropy, sequencer, tally,
+    decide::{DecideError, Drawn},
+    entropy,
+    record::about,
+    sequencer, tally,
 };
 
 /// What an installation is made of, opened by the binary.
@@ -85,10 +87,11 @@ impl Engine {
         let sessions = store.read(|view| view.sessions()).await?;
         let sessions: BTreeMap<_, _> =
             sessions.into_iter().map(|session| (session.access_key.clone(), Arc::new(session))).collect();
+        let ledger_fault = sequencer::Health::default();
         let own = Arc::new(crate::session::own_session(&bundle, now)?);
         let engine = Arc::new(Self {
             own,
-            sequencer: sequencer::Sequencer::start(store.clone(), Arc::clone(&shared)),
+            sequencer: sequencer::Sequencer::start(store.clone(), Arc::clone(&shared), Arc::clone(&ledger_fault)),
             store,
             ledger: shared,
             bundle: RwLock::new(Arc::new(bundle)),
@@ -100,7 +103,8 @@ impl Engine {
             entropy,
             sessions: RwLock::new(sessions),
             tallies: tally::Tallies::default(),
-            unrecordable: Mutex::default(),
+            tally_fault: Mutex::default(),
+            ledger_fault,
             connectors: Mutex::new(Vec::new()),
             changed: tokio::sync::watch::Sender::new(0),
         });

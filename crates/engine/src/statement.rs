@@ -2,7 +2,7 @@
 //! with before anything runs. Built only from the change, the bundle and the installation; the signer adds who, how
 //! and the newest checkpoint they have verified.
 
-use approval::{Act, Observed, Statement};
+use approval::{Act, Observed, Parameter, Statement, StatementError};
 use model::{Change, Digest, PersonId, Presence, Step, Undo, Verdict};
 use policy::Bundle;
 
@@ -42,6 +42,7 @@ pub(crate) fn statement(
         environment: joined(change, |step| step.environment.to_string()),
         intent: model::sanitize(&change.intent, 1000),
         actions: change.steps.iter().map(sentence).collect(),
+        parameters: change.steps.iter().map(parameters).collect(),
         observed: change
             .steps
             .iter()
@@ -52,7 +53,7 @@ pub(crate) fn statement(
             })
             .collect(),
         undo: change.steps.iter().map(undo).collect(),
-        unknowns: change.steps.iter().flat_map(unknowns).take(50).collect(),
+        unknowns: bounded(change.steps.iter().flat_map(unknowns).collect()),
         bundle: change.bundle,
         requirement: match &change.verdict {
             Verdict::Hold(hold) => hold.requirement.to_string(),
@@ -67,6 +68,29 @@ pub(crate) fn statement(
         reason: signer.reason.clone(),
     }
     .cleaned()
+}
+
+/// Whether everybody who might have to could sign a statement of `change`; where not, it must be refused at once, in
+/// these words for the agent, and not held for people who cannot answer. Asked with the longest signer there is.
+pub(crate) fn signable(change: &Change, bundle: &Bundle, installation: Digest) -> Result<(), String> {
+    let longest = Signer {
+        act: Act::Reject,
+        person: "x".repeat(64).parse().unwrap_or_else(|_| change.chain.operator.clone()),
+        presence: Presence::Touched,
+        checkpoint: "x".repeat(Statement::MAX_SHORT),
+        reason: Some("x".repeat(Statement::MAX_LONG)),
+    };
+    statement(change, bundle, installation, &longest).check().map_err(|err| {
+        let ask = match &err {
+            StatementError::TooLarge { .. } if change.steps.len() == 1 => "ask for it with less text in it",
+            StatementError::Field { field: "intent", .. } => "give a shorter intent",
+            StatementError::TooLarge { .. }
+            | StatementError::Field { .. }
+            | StatementError::Line { .. }
+            | StatementError::NotCanonical { .. } => "ask for fewer actions at once, or with less text in them",
+        };
+        format!("nobody could sign for this, so it is not held: {err}; {ask}")
+    })
 }
 
 /// Whether a signature by a key file counts for this change, and under which profile.
@@ -107,6 +131,13 @@ fn sentence(step: &Step) -> String {
     model::sanitize(&text, 3000)
 }
 
+/// As the classifier shows them; what it cut or redacted it says itself, here and among the unknowns.
+fn parameters(step: &Step) -> Vec<Parameter> {
+    let parameter =
+        |(name, value): &(String, String)| Parameter { name: name.clone(), value: value.clone() };
+    step.action.shown.iter().map(parameter).collect()
+}
+
 fn undo(step: &Step) -> String {
     match (&step.undo, step.action.undo) {
         (Some(undo), _) => format!("captured: {}", model::sanitize(&undo.summary, 300)),
@@ -123,3 +154,15 @@ fn unknowns(step: &Step) -> Vec<String> {
     };
     step.action.unknowns.iter().chain(&observed).map(|it| model::sanitize(it, 300)).collect()
 }
+
+/// What does not fit is counted.
+fn bounded(mut unknowns: Vec<String>) -> Vec<String> {
+    let more = unknowns.len().saturating_sub(MAX_UNKNOWNS);
+    if more > 0 {
+        unknowns.truncate(MAX_UNKNOWNS);
+        unknowns.push(format!("and {more} more that are not listed here"));
+    }
+    unknowns
+}
+
+const MAX_UNKNOWNS: usize = 50;

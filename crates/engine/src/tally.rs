@@ -15,8 +15,10 @@ use serde_json::json;
 use crate::Engine;
 
 const READ_BATCH: Duration = Duration::from_millis(50);
-/// An entry holds at most 64 KiB; 200 reads of at most 200 bytes stay well below.
-const READS_AN_ENTRY: usize = 200;
+/// An entry holds at most 65,535 bytes; this leaves room for what surrounds the reads.
+const READ_BYTES: usize = 48_000;
+/// Of one line, after escaping: a name made of escapes must not push out the others.
+const LINE_CHARS: usize = 400;
 /// Failures of one source in one minute past which it is refused before any cryptography.
 const FAILURES_A_MINUTE: u32 = 120;
 /// More sources than this are counted together: what an attacker can make us remember is bounded.
@@ -50,7 +52,8 @@ impl Tallies {
             session: Some(session.id),
             person: None,
         };
-        let record = ReadRecord { actors, line: sanitize(line, 200), at };
+        let line: String = sanitize(line, LINE_CHARS).chars().take(LINE_CHARS).collect();
+        let record = ReadRecord { actors, line, at };
         self.reads.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     }
 
@@ -118,10 +121,6 @@ pub(crate) async fn run(engine: std::sync::Weak<Engine>) {
         tick.tick().await;
         let Some(engine) = engine.upgrade() else { return };
         flush(&engine).await;
-        if engine.recordable().is_err() {
-            // Tries again what failed; on success everything passes again.
-            let _: Result<(), Fault> = engine.sequence().await;
-        }
     }
 }
 
@@ -132,7 +131,7 @@ pub(crate) async fn flush(engine: &Arc<Engine>) {
         by_session.entry(record.actors.session).or_default().push(record);
     }
     for records in by_session.into_values() {
-        for chunk in records.chunks(READS_AN_ENTRY) {
+        for chunk in chunks(&records) {
             let Some(first) = chunk.first() else { continue };
             let lines: Vec<&str> = chunk.iter().map(|it| it.line.as_str()).collect();
             let detail = [("count", chunk.len().to_string()), ("reads", json!(lines).to_string())];
@@ -158,6 +157,22 @@ pub(crate) async fn failures(engine: &Engine, source: &str, minute: i64, count: 
     }
 }
 
+/// Runs of records that fit an entry, by what they take there: each line is escaped as JSON twice.
+fn chunks(records: &[ReadRecord]) -> Vec<&[ReadRecord]> {
+    let mut chunks = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (record, nth) in records.iter().zip(0..) {
+        let own = json!(json!([record.line]).to_string()).to_string().len();
+        if bytes + own > READ_BYTES && nth > start {
+            chunks.extend(records.get(start..nth));
+            (start, bytes) = (nth, 0);
+        }
+        bytes += own;
+    }
+    chunks.extend(records.get(start..).filter(|rest| !rest.is_empty()));
+    chunks
+}
+
 async fn record<const N: usize>(
     engine: &Engine,
     kind: EntryKind,
@@ -168,7 +183,7 @@ async fn record<const N: usize>(
     let id = match engine.entry_id(at) {
         Ok(id) => id,
         Err(fault) => {
-            engine.unrecordable().counted = Some(fault);
+            engine.note_tallies(Some(fault));
             return false;
         }
     };
@@ -182,6 +197,6 @@ async fn record<const N: usize>(
     }
     let recorded = written.is_ok();
     let fault = written.err().map(|err| Fault::Storage(format!("reads could not be recorded: {err}")));
-    engine.unrecordable().counted = fault;
+    engine.note_tallies(fault);
     recorded
 }

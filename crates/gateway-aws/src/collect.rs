@@ -8,8 +8,9 @@ use classify_aws::{
     gather::{self, Progress, ReadAnswer},
     table::Table,
 };
-use engine::{Admitted, Asked, Collector, Engine, Gathered, Later, Purpose};
+use engine::{Admitted, Asked, Collector, Engine, Gathered, Later, Pinned, Purpose};
 use model::{Account, Action, Digest, Operation, Partition, Request, Value};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::{
     Gateway, Upstream, UpstreamError,
@@ -36,20 +37,13 @@ pub(crate) async fn gather(gateway: &Gateway, engine: &Engine, action: &Action, 
         match gathering.step(answers) {
             Progress::Done(found) => {
                 let found = *found;
-                let mut unknowns = found.unknowns;
-                let pinned = match pin(action.request(), &found.pins) {
-                    Ok(pinned) => pinned,
-                    Err(what) => {
-                        unknowns.push(what);
-                        None
-                    }
-                };
+                let pinned = pin(action.request(), params, &found.pins);
                 return Gathered {
                     observation: found.observation,
                     undo: found.undo,
                     effects: found.effects,
                     pinned,
-                    unknowns,
+                    unknowns: found.unknowns,
                 };
             }
             Progress::Read(calls) => {
@@ -178,29 +172,88 @@ pub(crate) async fn identify(engine: &Engine, upstream: &Upstream) -> Result<Tar
     Ok(Target { partition: Partition(partition), account: Account(account) })
 }
 
-/// Puts resolved references into a form request. Another protocol's request that would need it is not forwarded as
-/// observed, and the statement says so.
-fn pin(request: &Request, pins: &[gather::Pin]) -> Result<Option<Request>, String> {
+/// Puts resolved references into a form request, written anew from its one parse, so that no second spelling of a
+/// parameter survives beside the pinned one.
+fn pin(request: &Request, params: &Value, pins: &[gather::Pin]) -> Pinned {
     if pins.is_empty() {
-        return Ok(None);
+        return Pinned::NotNeeded;
     }
-    let form =
-        request.header("content-type").is_some_and(|it| it.starts_with("application/x-www-form-urlencoded"));
-    let body = std::str::from_utf8(&request.body).ok().filter(|_| form);
-    let Some(body) = body else {
-        return Err("a reference was resolved, but cannot be forwarded resolved".to_owned());
+    let pinned = || {
+        let form = if request.body.is_empty() { request.query.as_bytes() } else { request.body.as_slice() };
+        let mut members: BTreeMap<String, String> = form_pairs(form)?;
+        for pin in pins {
+            params.get(&pin.parameter)?;
+            members.insert(pin.parameter.clone(), pin.value.clone());
+        }
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let body: Vec<String> =
+            members.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let mut headers: Vec<(String, String)> =
+            request.headers.iter().filter(|(name, _)| name != "content-type").cloned().collect();
+        headers.push(("content-type".to_owned(), FORM.to_owned()));
+        Some(Request {
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            query: String::new(),
+            headers,
+            body: body.join("&").into_bytes(),
+        })
     };
-    let encode = |text: &str| {
-        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-    };
-    let mut pairs: Vec<String> = body.split('&').map(str::to_owned).collect();
-    for wanted in pins {
-        let pinned = format!("{}={}", encode(&wanted.parameter), encode(&wanted.value));
-        let named = |pair: &String| pair.split('=').next() == Some(wanted.parameter.as_str());
-        match pairs.iter_mut().find(|pair| named(pair)) {
-            Some(pair) => *pair = pinned,
-            None => pairs.push(pinned),
+    match pinned() {
+        Some(request) => Pinned::Request(Box::new(request)),
+        None => Pinned::Impossible("what it refers to by name cannot be put into this request".to_owned()),
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
+
+/// The pairs of a form, decoded; `None` where one stands twice or is no text.
+fn form_pairs(form: &[u8]) -> Option<BTreeMap<String, String>> {
+    let mut pairs = BTreeMap::new();
+    for pair in std::str::from_utf8(form).ok()?.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decode = |text: &str| {
+            let spaced = text.replace('+', " ");
+            Some(percent_decode_str(&spaced).decode_utf8().ok()?.into_owned())
+        };
+        if pairs.insert(decode(name)?, decode(value)?).is_some() {
+            return None;
         }
     }
-    Ok(Some(Request { body: pairs.join("&").into_bytes(), ..request.clone() }))
+    Some(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(method: &str, query: &str, body: &str, expected: Option<&str>) {
+        let request = Request {
+            method: method.to_owned(),
+            path: "/".to_owned(),
+            query: query.to_owned(),
+            headers: vec![("content-type".to_owned(), FORM.to_owned())],
+            body: body.as_bytes().to_vec(),
+        };
+        let params = Value::map([("ChangeSetName", Value::text("k"))]);
+        let pins = [gather::Pin { parameter: "ChangeSetName".to_owned(), value: "arn:k/1".to_owned() }];
+        let pinned = match pin(&request, &params, &pins) {
+            Pinned::Request(request) => {
+                assert!(request.query.is_empty() && request.method == "POST");
+                Some(String::from_utf8(request.body).unwrap())
+            }
+            Pinned::NotNeeded | Pinned::Impossible(_) => None,
+        };
+        assert_eq!(pinned.as_deref(), expected);
+    }
+
+    #[test]
+    fn a_reference_is_pinned_however_it_was_spelt() {
+        let pinned = Some("Action=ExecuteChangeSet&ChangeSetName=arn%3Ak%2F1&StackName=a%20b");
+        check("POST", "", "Action=ExecuteChangeSet&ChangeSetName=k&StackName=a+b", pinned);
+        check("POST", "", "Change%53etName=k&Action=ExecuteChangeSet&StackName=a%20b", pinned);
+        check("GET", "StackName=a+b&Action=ExecuteChangeSet&ChangeSetName=k", "", pinned);
+        check("POST", "", "ChangeSetName=k&Change%53etName=j", None);
+        check("POST", "", "\u{1}=%ff", None);
+    }
 }

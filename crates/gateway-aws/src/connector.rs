@@ -47,7 +47,7 @@ impl Connector for Gateway {
                 .map_err(|(_, why)| denied(format!("the captured inverse cannot be understood: {why}")))?;
             let route = route(&classified, &undo.region, self.target());
             let gatherer = Gatherer { gateway: self, params: classified.params };
-            let signature = Digest::of(format!("undo {of} {by}").as_bytes());
+            let signature = Digest::of(format!("undo {of} {by} {}", engine.nonce()?).as_bytes());
             let asked = Asked {
                 session: Arc::new(session),
                 action: classified.action,

@@ -117,7 +117,8 @@ impl Upstream {
         fresh_connection: bool,
     ) -> Result<Answered, Settled> {
         let not_sent = |why: String| Settled::NotSent(why);
-        let now = engine.now().map_err(|fault| not_sent(fault.to_string()))?;
+        // Whether the clock can be trusted was decided when the permit was made; our own reads may dispute it.
+        let now = engine.recorded_time().map_err(|fault| not_sent(fault.to_string()))?;
         sigv4::take_off_presigned(&mut request);
         request.headers.retain(|(name, _)| travels(name));
         let (scheme, authority, signing_region) = self.address(route).map_err(not_sent)?;

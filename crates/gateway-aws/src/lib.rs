@@ -11,7 +11,10 @@ mod listen;
 mod receive;
 mod serve;
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use classify_aws::classify::Target;
 use engine::Engine;
@@ -43,10 +46,27 @@ impl Gateway {
         let gateway =
             Arc::new(Self { engine, upstream, target, change_sets: change_sets::ChangeSets::default() });
         gateway.engine.connect(Arc::<Self>::clone(&gateway));
+        tokio::spawn(settle_the_time(Arc::downgrade(&gateway)));
         Ok(gateway)
     }
 
     pub const fn target(&self) -> &Target {
         &self.target
+    }
+}
+
+const ASK_AGAIN: Duration = Duration::from_secs(20);
+
+/// While this clock and the upstream's are apart, asks the upstream again from time to time: an agent's requests wait
+/// until the two agree.
+async fn settle_the_time(gateway: Weak<Gateway>) {
+    loop {
+        tokio::time::sleep(ASK_AGAIN).await;
+        let Some(gateway) = gateway.upgrade() else { return };
+        if let Err(fault) = gateway.engine.now() {
+            tracing::warn!(%fault, "asking the upstream for the time");
+            // Its answer's date is what counts; the engine takes note of it.
+            let _ = collect::identify(&gateway.engine, &gateway.upstream).await;
+        }
     }
 }

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use classify_aws::{
     answer::Refusal,
     payload,
     sigv4::{self, AuthError, Verified},
 };
 use engine::Engine;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::{body::Incoming, http::request::Parts};
+use listener::{BodyError, Source, collect};
 use model::{Request, Session, Timestamp};
 
 const MAX_HEADERS: usize = 100;
@@ -68,6 +67,19 @@ pub(crate) fn head(parts: &Parts) -> Result<Request, NotReceived> {
     })
 }
 
+/// Under which name a failure counts. A key that we know counts for itself, so that strangers behind the same address
+/// cannot use up what its holder is allowed.
+pub(crate) fn counted_as(engine: &Engine, parts: &Parts, source: Source) -> String {
+    let session = head(parts)
+        .ok()
+        .and_then(|head| sigv4::present(&head).ok())
+        .and_then(|presented| engine.session_of(presented.access_key()));
+    match session {
+        Some((session, _)) => format!("{} from {source}", session.id),
+        None => source.to_string(),
+    }
+}
+
 /// Reads, verifies and unframes. The order is: who (by table lookup), how much (bounded), then cryptography.
 pub(crate) async fn receive(
     engine: &Engine,
@@ -86,7 +98,7 @@ pub(crate) async fn receive(
     let bundle = engine.bundle();
     let limits = bundle.limits();
     let limit = usize::try_from(limits.max_body_bytes).unwrap_or(usize::MAX);
-    request.body = bounded(body, limit).await?.to_vec();
+    request.body = collect(body, limit).await.map_err(|err| not_whole(&err))?.to_vec();
     let verified = sigv4::verify(&request, &presented, secret.expose(), now, limits.clock_skew_s)
         .map_err(|err| NotReceived::stranger(err.refusal(), says(&err)))?;
     if let Some(why) = session.closed(now) {
@@ -126,20 +138,13 @@ fn one_reading(request: &Request) -> Result<(), NotReceived> {
     }
 }
 
-async fn bounded(body: Incoming, limit: usize) -> Result<Bytes, NotReceived> {
-    match Limited::new(body, limit).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(err) if err.is::<LengthLimitError>() => Err(NotReceived::stranger(
-            Refusal::TooLarge,
-            format!(
-                "Countersign denies this (CS108): its body is larger than {limit} bytes. Nothing was done."
-            ),
-        )),
-        Err(err) => Err(NotReceived::stranger(
-            Refusal::Denied,
-            format!("Countersign denies this (CS107): its body broke off: {err}."),
-        )),
-    }
+fn not_whole(err: &BodyError) -> NotReceived {
+    let (refusal, code) = match err {
+        BodyError::TooLarge { .. } => (Refusal::TooLarge, "CS108"),
+        BodyError::TooSlow | BodyError::Broken(_) | BodyError::MadeRoom => (Refusal::Denied, "CS107"),
+    };
+    let message = format!("Countersign denies this ({code}): {err}. Nothing was done.");
+    NotReceived::stranger(refusal, message)
 }
 
 fn says(err: &AuthError) -> String {

@@ -93,10 +93,16 @@ impl Gateway {
                     }
                 }
             }
-            Admitted::Recorded { change, outcome } => {
-                let body = outcome.body.clone().unwrap_or_default().into_bytes();
-                reply(outcome.status, &outcome.headers, Some(change), body)
-            }
+            Admitted::Recorded { change, outcome } => match outcome.body {
+                Some(body) => reply(outcome.status, &outcome.headers, Some(change), body.into_bytes()),
+                None => {
+                    let message = format!(
+                        "Countersign: this ran as {change} and was answered with {}; the answer itself was not kept.",
+                        outcome.status
+                    );
+                    refuse(shape, Refusal::Replayed, &message, Some(change), method)
+                }
+            },
             Admitted::Refused(refusal) => {
                 let kind = match refusal.kind {
                     RefusalKind::Held => Refusal::Held,

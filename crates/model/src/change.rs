@@ -211,6 +211,8 @@ pub enum LinkKind {
     Undoes,
     /// This change was reopened from that vetoed one.
     Reopens,
+    /// That one, of the same operation on the same target, was vetoed.
+    AfterVeto,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

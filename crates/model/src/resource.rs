@@ -21,7 +21,8 @@ impl Resource {
         Self { service: service.to_owned(), kind: Kind::unknown(), name: "*".to_owned() }
     }
 
-    /// What history and links compare: the last segment of an ARN equals the bare identifier.
+    /// What history and links compare: the last segment of an ARN equals the bare identifier, and a URL
+    /// counts without its host.
     pub fn key(&self) -> String {
         let bare = if self.name.starts_with("arn:") {
             self.name.splitn(6, ':').last().map_or(self.name.as_str(), |rest| {
@@ -29,6 +30,9 @@ impl Resource {
                 // A stack's ARN ends in an id of its own after the name it is asked for by.
                 if self.kind.as_str() == "stack" { id.split('/').next().unwrap_or(id) } else { id }
             })
+        } else if let Some((_, path)) = self.name.split_once("://").and_then(|(_, rest)| rest.split_once('/')) {
+            // A queue's URL: whichever host it is asked at, it is the same queue.
+            path
         } else {
             &self.name
         };

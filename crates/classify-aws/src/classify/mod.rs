@@ -145,7 +145,6 @@ fn act(
             other.service, other.operation
         ));
     }
-    by_parameters(&operation, params, &mut judged);
     let mut named = resources::of(routed, params, target);
     unknowns.append(&mut named.unknowns);
     if let Some(own) = own {
@@ -156,12 +155,16 @@ fn act(
             }
         }
     }
+    // After everything else: no override takes away what the parameters of this very request raise.
+    by_parameters(&operation, params, &mut judged);
     let host_prefix = host_prefix(routed, params);
     let content = Value::map([
         ("params", params.clone()),
         ("endpoint", Value::text(routed.service.endpoint_prefix)),
         ("host_prefix", host_prefix.clone().map_or(Value::Null, Value::Text)),
     ]);
+    let mut shown = shown::of(params, routed.row);
+    unknowns.append(&mut shown.unknowns);
     let parts = ActionParts {
         undo: undo(&operation, &judged, own),
         summary: summary::of(routed, &named.resources),
@@ -176,7 +179,7 @@ fn act(
         } else {
             named.resources
         },
-        shown: shown::of(params, routed.row),
+        shown: shown.lines,
         unknowns,
     };
     (Action::new(parts, &content, request), host_prefix)
@@ -192,9 +195,22 @@ fn by_parameters(operation: &Operation, params: &Value, judged: &mut effects::Ju
         )
         | None => false,
     };
+    // What a service might take for true is true.
+    let is_off = |name: &str| match params::member(params, name) {
+        None | Some(Value::Null | Value::Bool(false)) => true,
+        Some(Value::Text(text)) => text.eq_ignore_ascii_case("false"),
+        Some(
+            Value::Bool(true)
+            | Value::Int(_)
+            | Value::Number(_)
+            | Value::Bytes(_)
+            | Value::List(_)
+            | Value::Map(_),
+        ) => false,
+    };
     match (operation.service.as_str(), operation.name.as_str()) {
         ("ssm", "GetParameter" | "GetParameters" | "GetParametersByPath" | "GetParameterHistory")
-            if is("WithDecryption", "true") =>
+            if !is_off("WithDecryption") =>
         {
             judged.effects = judged.effects.with(Effect::Privilege);
             judged.exposure.credentials = true;

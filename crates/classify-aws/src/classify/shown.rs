@@ -1,15 +1,44 @@
-//! The parameters as lines for people's eyes: bounded, harmless to a terminal, secrets redacted.
+//! The parameters as lines for people's eyes, who sign what they read here: bounded, harmless to a terminal, secrets
+//! redacted. Whatever is cut, redacted or left out is named among the unknowns.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod layout;
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use model::{Value, sanitize};
 
 use crate::{overrides::Overrides, table::Row};
 
-const MAX_LINES: usize = 60;
-const MAX_TEXT: usize = 200;
-const MAX_LABEL: usize = 120;
+/// What all lines of an action may take up in a statement, in bytes; the statement has room for twice as much.
+const MAX_TOTAL: usize = 14_000;
+/// Of it, one value.
+const MAX_VALUE: usize = 6_000;
+/// What a line takes up beside its name and its value.
+const FRAME: usize = 16;
+const MAX_LABEL: usize = 200;
+const MAX_CUTS: usize = 10;
 const REDACTED: &str = "(redacted)";
+/// Names of what gives rights or runs: these get their room first. Compared in lower case, by containment.
+const CONTENT_WORDS: [&str; 15] = [
+    "policy",
+    "document",
+    "template",
+    "definition",
+    "rule",
+    "permission",
+    "grant",
+    "principal",
+    "statement",
+    "acl",
+    "cidr",
+    "command",
+    "script",
+    "role",
+    "code",
+];
 /// Names that hold secrets whatever a model says of them; compared in lower case, by containment.
 const SECRET_WORDS: [&str; 11] = [
     "password",
@@ -29,8 +58,14 @@ const SECRET_WORDS: [&str; 11] = [
 const KEYS: [&str; 7] = ["ParameterKey", "Key", "key", "Name", "name", "OptionName", "ParameterName"];
 const VALUES: [&str; 4] = ["ParameterValue", "Value", "value", "Values"];
 
+/// What people are shown of a request, and what they are not.
+pub(super) struct Shown {
+    pub(super) lines: Vec<(String, String)>,
+    pub(super) unknowns: Vec<String>,
+}
+
 /// Names and values of a canonical parse. Without a row, every value is redacted: nobody said which of them is secret.
-pub(super) fn of(params: &Value, row: Option<&Row>) -> Vec<(String, String)> {
+pub(super) fn of(params: &Value, row: Option<&Row>) -> Shown {
     let names = row.map(|row| {
         let revealed: Vec<&str> = Overrides::shared()
             .map(|overrides| overrides.revealed(row.service, row.operation).collect())
@@ -40,30 +75,114 @@ pub(super) fn of(params: &Value, row: Option<&Row>) -> Vec<(String, String)> {
             .filter(|name| !name.is_empty() && !revealed.contains(name))
             .collect::<BTreeSet<_>>()
     });
-    let mut lines = Lines { names, shown: Vec::new(), left_out: 0 };
-    lines.visit("", params, false);
-    if lines.left_out > 0 {
-        lines.shown.push(("…".to_owned(), format!("and {} more", lines.left_out)));
+    let judged = names.is_some();
+    let mut found = Found { names, lines: Vec::new() };
+    found.visit("", params, false);
+    let mut lines = found.lines;
+    let left_out = fit(&mut lines);
+    let mut shown = Shown { lines: Vec::with_capacity(lines.len()), unknowns: Vec::new() };
+    let (mut redacted, mut cut) = (Vec::new(), 0_usize);
+    for Line { label, raw, limit, .. } in lines {
+        let Some(limit) = limit else { continue };
+        let laid = match raw {
+            Raw::Secret => {
+                redacted.push(label.clone());
+                shown.lines.push((label, REDACTED.to_owned()));
+                continue;
+            }
+            Raw::Text(text) => layout::text(&text, limit),
+            Raw::Bytes(bytes) => layout::bytes(bytes, limit),
+        };
+        if let Some(sha256) = laid.sha256 {
+            cut += 1;
+            if cut <= MAX_CUTS {
+                let missing = laid.missing;
+                shown.unknowns.push(format!("{missing} bytes of {label} are not shown, sha256 {sha256}"));
+            }
+        }
+        shown.lines.push((label, laid.text));
     }
-    lines.shown
+    if cut > MAX_CUTS {
+        shown.unknowns.push(format!("{} more values are not shown whole", cut - MAX_CUTS));
+    }
+    if left_out > 0 {
+        shown.lines.push(("…".to_owned(), format!("and {left_out} more")));
+        shown.unknowns.push(format!("{left_out} parameters are not shown: there are too many"));
+    }
+    shown.unknowns.extend(not_shown(&redacted, judged));
+    shown
 }
 
-struct Lines<'a> {
+fn not_shown(redacted: &[String], judged: bool) -> Option<String> {
+    let first = redacted.first()?;
+    let why = if judged { "may be secret" } else { "are of an operation that nobody has listed the secrets of" };
+    Some(match redacted.len() - 1 {
+        0 => format!("the value of {first} is not shown: it may be secret"),
+        more => format!("the values of {first} and {more} more parameters are not shown: they {why}"),
+    })
+}
+
+/// Gives every line its room and says how many get none: first a little for each, those that give rights before the
+/// others; then what is left, the longest values being cut first.
+fn fit(lines: &mut [Line<'_>]) -> usize {
+    let mut order: Vec<usize> = (0..lines.len()).collect();
+    order.sort_by_key(|at| lines.get(*at).is_some_and(|line| !line.is_content));
+    let (mut room, mut left_out) = (MAX_TOTAL, 0);
+    for at in order {
+        let Some(line) = lines.get_mut(at) else { continue };
+        let least = line.cost.min(layout::SHORTEST);
+        match room.checked_sub(FRAME + line.label.len() + least) {
+            Some(rest) => {
+                room = rest;
+                line.limit = Some(least);
+            }
+            None => left_out += 1,
+        }
+    }
+    for content in [true, false] {
+        let mut wanting: Vec<_> =
+            lines.iter_mut().filter(|line| line.is_content == content && line.limit.is_some()).collect();
+        wanting.sort_by_key(|line| line.cost);
+        let mut waiting = wanting.len();
+        for line in wanting {
+            let least = line.limit.unwrap_or_default();
+            let more = line.cost.min(MAX_VALUE).saturating_sub(least).min(room / waiting.max(1));
+            line.limit = Some(least + more);
+            room -= more;
+            waiting -= 1;
+        }
+    }
+    left_out
+}
+
+struct Found<'a> {
     names: Option<BTreeSet<&'a str>>,
-    shown: Vec<(String, String)>,
-    left_out: usize,
+    lines: Vec<Line<'a>>,
 }
 
-impl Lines<'_> {
-    fn visit(&mut self, label: &str, value: &Value, secret: bool) {
+struct Line<'a> {
+    label: String,
+    raw: Raw<'a>,
+    is_content: bool,
+    cost: usize,
+    /// How much of the value is shown; `None` where not even its name is.
+    limit: Option<usize>,
+}
+
+enum Raw<'a> {
+    Secret,
+    Text(Cow<'a, str>),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Found<'a> {
+    fn visit(&mut self, label: &str, value: &'a Value, secret: bool) {
         // Long names in deep trees must not add up: beyond the cut nothing of a label is shown anyway.
         let label = label
             .char_indices()
             .nth(2 * MAX_LABEL)
             .map_or(label, |(end, _)| label.get(..end).unwrap_or(label));
         match value {
-            Value::Map(map) if self.is_full() => self.left_out += map.len(),
-            Value::List(items) if self.is_full() => self.left_out += items.len(),
             Value::Map(map) => {
                 for (name, inner) in map {
                     let secret = secret || self.is_secret(name) || is_value_of_secret(map, name);
@@ -82,25 +201,26 @@ impl Lines<'_> {
                 }
             }
             Value::Null if label.is_empty() => {}
-            Value::Null => self.line(label, "null", secret),
-            Value::Bool(flag) => self.line(label, if *flag { "true" } else { "false" }, secret),
-            Value::Int(number) => self.line(label, &number.to_string(), secret),
-            Value::Number(text) | Value::Text(text) => self.line(label, text, secret),
-            Value::Bytes(bytes) => self.line(label, &hex::encode(bytes), secret),
+            Value::Null => self.line(label, Raw::Text("null".into()), secret),
+            Value::Bool(flag) => {
+                self.line(label, Raw::Text(if *flag { "true" } else { "false" }.into()), secret);
+            }
+            Value::Int(number) => self.line(label, Raw::Text(number.to_string().into()), secret),
+            Value::Number(text) | Value::Text(text) => self.line(label, Raw::Text(text.into()), secret),
+            Value::Bytes(bytes) => self.line(label, Raw::Bytes(bytes), secret),
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.shown.len() + 1 >= MAX_LINES
-    }
-
-    fn line(&mut self, label: &str, text: &str, secret: bool) {
-        if self.is_full() {
-            self.left_out += 1;
-            return;
-        }
-        let text = if secret || self.names.is_none() { REDACTED.to_owned() } else { cut(text) };
-        self.shown.push((sanitize(label, MAX_LABEL), text));
+    fn line(&mut self, label: &str, raw: Raw<'a>, secret: bool) {
+        let raw = if secret || self.names.is_none() { Raw::Secret } else { raw };
+        let cost = match &raw {
+            Raw::Secret => REDACTED.len(),
+            Raw::Text(text) => layout::cost(text, MAX_VALUE),
+            Raw::Bytes(bytes) => bytes.len().saturating_mul(2),
+        };
+        let is_content = names_content(label)
+            || matches!(&raw, Raw::Text(text) if text.len() > layout::SHORTEST && layout::is_document(text));
+        self.lines.push(Line { label: cut_label(label), raw, is_content, cost, limit: None });
     }
 
     /// A member or, in a form, any step of its flat name.
@@ -128,11 +248,16 @@ fn is_value_of_secret(map: &BTreeMap<String, Value>, name: &str) -> bool {
         })
 }
 
+fn names_content(label: &str) -> bool {
+    let lowered = label.to_ascii_lowercase();
+    CONTENT_WORDS.iter().any(|word| lowered.contains(word))
+}
+
 /// A character that a terminal would obey becomes several: the cut counts what is shown.
-fn cut(text: &str) -> String {
-    let clean = sanitize(text, MAX_TEXT - 1);
-    if clean.chars().count() <= MAX_TEXT {
+fn cut_label(label: &str) -> String {
+    let clean = sanitize(label, MAX_LABEL);
+    if clean.chars().count() <= MAX_LABEL {
         return clean;
     }
-    clean.chars().take(MAX_TEXT - 1).chain(['…']).collect()
+    clean.chars().take(MAX_LABEL - 1).chain(['…']).collect()
 }

@@ -1,0 +1,66 @@
+//! What the ledger is told about a change: one function per kind of event that several places record.
+
+use model::{Change, EntryKind, Verdict};
+
+use crate::decide::Drawn;
+
+/// An entry about a change, with its whole chain.
+pub(crate) fn about(drawn: &mut Drawn, kind: EntryKind, change: &Change) -> model::Entry {
+    let mut entry = drawn.entry(kind);
+    entry.actors = model::Actors {
+        agent: Some(change.chain.agent.clone()),
+        operator: Some(change.chain.operator.clone()),
+        session: Some(change.session),
+        person: None,
+    };
+    entry.change = Some(change.id);
+    entry.change_digest = Some(change.digest);
+    entry.bundle = Some(change.bundle);
+    entry
+}
+
+pub(crate) fn held_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
+    let mut entry = about(drawn, EntryKind::ChangeHeld, change);
+    entry.detail.extend(verdict_detail(&change.verdict));
+    entry.detail.insert("summary".to_owned(), summary_of(change));
+    for step in change.steps.iter().filter_map(|step| step.observation.as_ref()).take(1) {
+        entry.detail.insert("observed".to_owned(), step.fingerprint.to_string());
+    }
+    entry
+}
+
+pub(crate) fn denied_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
+    let mut entry = about(drawn, EntryKind::ActionDenied, change);
+    entry.detail.extend(verdict_detail(&change.verdict));
+    entry.detail.insert("summary".to_owned(), summary_of(change));
+    entry
+}
+
+fn summary_of(change: &Change) -> String {
+    let all: Vec<&str> = change.steps.iter().map(|step| step.action.summary.as_str()).take(20).collect();
+    model::sanitize(&all.join(" "), 4000)
+}
+
+pub(crate) fn verdict_detail(verdict: &Verdict) -> Vec<(String, String)> {
+    let rules: Vec<String> = verdict
+        .rules()
+        .iter()
+        .take(20)
+        .map(|rule| format!("{} ({}:{})", rule.id, rule.file, rule.line))
+        .collect();
+    let mut detail =
+        vec![("verdict".to_owned(), verdict.name().to_owned()), ("rules".to_owned(), rules.join(", "))];
+    match verdict {
+        Verdict::Allow => {}
+        Verdict::Hold(hold) => {
+            detail.push(("requirement".to_owned(), hold.requirement.to_string()));
+            detail.push(("people".to_owned(), hold.requirement.people.to_string()));
+        }
+        Verdict::Deny(denial) => {
+            if let Some(fault) = &denial.fault {
+                detail.push(("fault".to_owned(), format!("{} {fault}", fault.code())));
+            }
+        }
+    }
+    detail
+}
