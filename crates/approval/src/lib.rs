@@ -20,5 +20,5 @@ mod verify;
 pub use key::{KeyError, fingerprint, parse_public_key};
 pub use people::{FileRule, Ineligible, Part, counts, eligible, may_approve};
 pub use sshsig::SignatureError;
-pub use statement::{Act, Observed, Statement, StatementError, UnknownAct};
+pub use statement::{Act, Observed, Parameter, Statement, StatementError, UnknownAct};
 pub use verify::{ApprovalError, NAMESPACE, Verified, verify};

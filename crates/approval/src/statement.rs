@@ -54,6 +54,14 @@ pub struct Observed {
     pub at: Timestamp,
 }
 
+/// One parameter of a step, as it was read from the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    pub name: String,
+    /// May have several lines: a line feed is the one character here that is kept though a terminal obeys it.
+    pub value: String,
+}
+
 /// What a person signs. Build it with sanitized text (or pass it through [`Statement::cleaned`]); then
 /// `parse(to_text(x)) == x`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +84,8 @@ pub struct Statement {
     pub intent: String,
     /// One derived sentence per step, in order.
     pub actions: Vec<String>,
+    /// What each step was asked with, in the order of the steps; secrets are redacted before they come here.
+    pub parameters: Vec<Vec<Parameter>>,
     /// At most one per step, ascending; a step without one is shown as "not observed".
     pub observed: Vec<Observed>,
     /// One per step: `captured: …`, `not captured` or `not needed`.
@@ -147,6 +157,7 @@ fields!(
     environment,
     intent,
     actions,
+    parameters,
     observed,
     undo,
     unknowns,
@@ -168,6 +179,10 @@ impl Statement {
     pub const MAX_STEPS: usize = 100;
     pub const MAX_UNKNOWNS: usize = 100;
     pub const MAX_EVIDENCE: usize = 16;
+    /// Of all steps together.
+    pub const MAX_PARAMETERS: usize = 1000;
+    /// A parameter's value, in characters.
+    pub const MAX_VALUE: usize = 8000;
     /// Names, nonces and other short things, in characters.
     pub const MAX_SHORT: usize = 256;
     /// Sentences, scopes and reasons, in characters.
@@ -186,6 +201,11 @@ impl Statement {
             environment: clean(&self.environment),
             intent: clean_claim(&self.intent),
             actions: clean_all(self.actions),
+            parameters: self
+                .parameters
+                .into_iter()
+                .map(|step| step.into_iter().map(Parameter::cleaned).collect())
+                .collect(),
             undo: clean_all(self.undo),
             unknowns: clean_all(self.unknowns),
             requirement: clean(&self.requirement),
@@ -197,12 +217,37 @@ impl Statement {
         }
     }
 
-    /// Whether a person could sign it: the bounds, one undo per step, and observations of steps that exist.
+    /// What this statement is about, whoever signs it and whatever for: the digest of its text without the act, the
+    /// signer, their presence, their checkpoint and their reason. Two people who read the same see the same digest.
+    pub fn matter(&self) -> Digest {
+        let nobodys = Self {
+            act: Act::Approve,
+            person: self.operator.clone(),
+            presence: Presence::File,
+            checkpoint: String::new(),
+            reason: None,
+            ..self.clone()
+        };
+        Digest::of(format!("countersign matter v1\n{}", nobodys.to_text()).as_bytes())
+    }
+
+    /// As [`Statement::differences`], for a veto: it stops what was asked, however the facts have moved since it was
+    /// written, so only what names the change counts. Without this, an agent that keeps facts moving could not be
+    /// vetoed. The signer's own fields are the caller's to check.
+    pub fn differences_for_a_veto(&self, other: &Self) -> Vec<&'static str> {
+        const COUNT: [&str; 3] = ["installation", "change", "digest"];
+        self.differences(other).into_iter().filter(|field| COUNT.contains(field)).collect()
+    }
+
+    /// Whether a person could sign it: the bounds, parameters and one undo per step, and observations of steps that exist.
     /// [`Statement::parse`] accepts only what passes here, so ask before holding a change.
     pub fn check(&self) -> Result<(), StatementError> {
         self.check_sizes()?;
         if self.actions.is_empty() {
             return refuse("actions", "are empty: there is nothing to sign");
+        }
+        if self.parameters.len() != self.actions.len() {
+            return refuse("parameters", "must be listed step by step");
         }
         if self.undo.len() != self.actions.len() {
             return refuse("undo", "must say of every step whether it can be undone");
@@ -232,6 +277,8 @@ impl Statement {
     fn check_sizes(&self) -> Result<(), StatementError> {
         for (field, length, max) in [
             ("actions", self.actions.len(), Self::MAX_STEPS),
+            ("parameters", self.parameters.len(), Self::MAX_STEPS),
+            ("parameters", self.parameters.iter().map(Vec::len).sum(), Self::MAX_PARAMETERS),
             ("observed", self.observed.len(), Self::MAX_STEPS),
             ("undo", self.undo.len(), Self::MAX_STEPS),
             ("unknowns", self.unknowns.len(), Self::MAX_UNKNOWNS),
@@ -260,7 +307,27 @@ impl Statement {
                 return refuse(field, &format!("holds a text of more than {max} characters"));
             }
         }
+        for Parameter { name, value } in self.parameters.iter().flatten() {
+            if clean_name(name).chars().nth(Self::MAX_SHORT).is_some() {
+                return refuse(
+                    "parameters",
+                    &format!("hold a name of more than {} characters", Self::MAX_SHORT),
+                );
+            }
+            if clean_lines(value).chars().nth(Self::MAX_VALUE).is_some() {
+                return refuse(
+                    "parameters",
+                    &format!("hold a value of more than {} characters", Self::MAX_VALUE),
+                );
+            }
+        }
         Ok(())
+    }
+}
+
+impl Parameter {
+    fn cleaned(self) -> Self {
+        Self { name: clean_name(&self.name), value: clean_lines(&self.value) }
     }
 }
 
@@ -277,6 +344,15 @@ fn check_time(field: &'static str, time: Timestamp) -> Result<(), StatementError
 
 fn clean(text: &str) -> String {
     sanitize(text, usize::MAX)
+}
+
+/// The first `=` of a written parameter ends its name, so a name has none.
+fn clean_name(name: &str) -> String {
+    clean(name).replace('=', "\\u{3d}")
+}
+
+fn clean_lines(text: &str) -> String {
+    text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
 }
 
 /// As `clean`, and at most `MAX_INTENT` characters, of which the last is then an ellipsis; twice is the same as once.

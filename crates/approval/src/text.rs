@@ -5,6 +5,7 @@
 //! section  := "\n" HEADING "\n" line+            at column 0 stand only fixed words of ours
 //! line     := "  " label value                   two or four spaces, then a fixed label
 //! value    := nothing | " " chunk ("\n        " chunk)*
+//! with     := "    with:" value("NAME = ...") ("\n      |" value)*      a parameter; a line feed in it is a bar
 //! ```
 //!
 //! A value is cut into chunks at a width that a terminal shows without wrapping, and every chunk but the first stands
@@ -16,11 +17,13 @@ use std::str::FromStr;
 
 use model::{Digest, EvidenceKind, Presence, sanitize};
 
-use crate::statement::{Act, Observed, Statement, StatementError};
+use crate::statement::{Act, Observed, Parameter, Statement, StatementError};
 
 const VERSION: &str = "countersign statement v1";
 const WIDTH: usize = 80;
 const CONTINUED: &str = "        ";
+const WITH: &str = "    with:";
+const NEXT_LINE: &str = "      |";
 
 const WILL_HAPPEN: &str = "WHAT WILL HAPPEN";
 const NOT_KNOWN: &str = "WHAT IS NOT KNOWN";
@@ -96,7 +99,7 @@ impl Statement {
         lines.literal("")?;
         lines.skip();
         lines.heading(WILL_HAPPEN)?;
-        let (actions, undo, observed) = read_steps(&mut lines)?;
+        let Steps { actions, parameters, undo, observed } = read_steps(&mut lines)?;
         lines.heading(WHERE)?;
         let environment = lines.value("  environment:")?;
         let account = lines.value("  account:")?;
@@ -137,6 +140,7 @@ impl Statement {
             environment,
             intent,
             actions,
+            parameters,
             observed,
             undo,
             unknowns,
@@ -166,9 +170,11 @@ fn sentence(it: &Statement) -> String {
 }
 
 fn write_steps(it: &Statement, out: &mut Writer) {
-    let (mut undo, mut observed) = (it.undo.iter(), it.observed.iter().peekable());
+    let (mut parameters, mut undo) = (it.parameters.iter(), it.undo.iter());
+    let mut observed = it.observed.iter().peekable();
     for (number, action) in (1u32..).zip(&it.actions) {
         out.value(&format!("  {number}."), action);
+        parameters.next().into_iter().flatten().for_each(|parameter| out.parameter(parameter));
         if let Some(undo) = undo.next() {
             out.value("    undo:", undo);
         }
@@ -178,6 +184,7 @@ fn write_steps(it: &Statement, out: &mut Writer) {
         }
     }
     // What fits no step fails `check`; it is shown all the same, where no line of it is accepted.
+    parameters.flatten().for_each(|parameter| out.parameter(parameter));
     undo.for_each(|undo| out.value("    undo:", undo));
     observed.for_each(|seen| write_observed(seen, out));
 }
@@ -187,24 +194,46 @@ fn write_observed(seen: &Observed, out: &mut Writer) {
     out.token("    read at:", &seen.at);
 }
 
-type Steps = (Vec<String>, Vec<String>, Vec<Observed>);
+#[derive(Default)]
+struct Steps {
+    actions: Vec<String>,
+    parameters: Vec<Vec<Parameter>>,
+    undo: Vec<String>,
+    observed: Vec<Observed>,
+}
 
 fn read_steps(lines: &mut Reader<'_>) -> Result<Steps, StatementError> {
-    let (mut actions, mut undo, mut observed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut steps = Steps::default();
     for step in 1u32.. {
         let label = format!("  {step}.");
         if !lines.next_starts(&label) {
             break;
         }
-        actions.push(lines.value(&label)?);
-        undo.push(lines.value("    undo:")?);
+        steps.actions.push(lines.value(&label)?);
+        steps.parameters.push(read_parameters(lines)?);
+        steps.undo.push(lines.value("    undo:")?);
         if !lines.take(&format!("    state: {NOT_OBSERVED}")) {
             let fingerprint = lines.token("    state:", "64 hexadecimal digits, or `not observed`")?;
             let at = lines.token("    read at:", "a time")?;
-            observed.push(Observed { step, fingerprint, at });
+            steps.observed.push(Observed { step, fingerprint, at });
         }
     }
-    Ok((actions, undo, observed))
+    Ok(steps)
+}
+
+fn read_parameters(lines: &mut Reader<'_>) -> Result<Vec<Parameter>, StatementError> {
+    let mut parameters = Vec::new();
+    while lines.next_starts(WITH) {
+        let unnamed = lines.unexpected(&format!("`{WITH}` with NAME = VALUE"));
+        let mut text = lines.value(WITH)?;
+        while lines.next_starts(NEXT_LINE) {
+            text.push('\n');
+            text.push_str(&lines.value(NEXT_LINE)?);
+        }
+        let (name, value) = text.split_once(" = ").ok_or(unnamed)?;
+        parameters.push(Parameter { name: name.to_owned(), value: value.to_owned() });
+    }
+    Ok(parameters)
 }
 
 fn read_unknowns(lines: &mut Reader<'_>) -> Result<Vec<String>, StatementError> {
@@ -275,6 +304,13 @@ impl Writer {
     /// Something of ours that is never wrapped.
     fn token(&mut self, label: &str, token: &dyn std::fmt::Display) {
         self.line(&format!("{label} {token}"));
+    }
+
+    /// Of the value, each line feed begins a line with a bar; a name has none, and no `=`.
+    fn parameter(&mut self, Parameter { name, value }: &Parameter) {
+        for (nth, line) in format!("{name} = {value}").split('\n').enumerate() {
+            self.value(if nth == 0 { WITH } else { NEXT_LINE }, line);
+        }
     }
 
     fn value(&mut self, label: &str, value: &str) {

@@ -4,7 +4,7 @@ use approval::{Act, ApprovalError, NAMESPACE, Observed, SignatureError, Statemen
 use model::{ChangeId, Digest, EvidenceKind, Presence, Timestamp};
 use proptest::prelude::*;
 
-use crate::fixture::{name, roster, sign, statement};
+use crate::fixture::{name, parameter, roster, sign, statement};
 
 /// One alteration per field. A new field of the statement that is not altered here does not compile.
 macro_rules! alterations {
@@ -35,6 +35,7 @@ alterations!(
     environment: |it| it.environment = "staging".into(),
     intent: |it| it.intent.push('!'),
     actions: |it| it.actions[0] = "cloudformation:DescribeStacks reads a stack (read)".into(),
+    parameters: |it| it.parameters[0][0].value.push('2'),
     observed: |it| it.observed[0] = Observed { fingerprint: Digest::of(b"another state"), ..it.observed[0].clone() },
     undo: |it| it.undo[0] = "not needed".into(),
     unknowns: |it| it.unknowns.truncate(1),
@@ -77,14 +78,20 @@ fn altering_any_field_voids_the_approval() {
 fn every_part_of_a_nested_field_is_signed() {
     let roster = roster([("bob", vec![1])]);
     let signature = sign(1, NAMESPACE, &statement().to_text());
-    let alterations: [fn(&mut Statement); 7] = [
+    let alterations: [fn(&mut Statement); 12] = [
         |it| it.observed[0].at = Timestamp::from_millis(it.observed[0].at.millis() + 1),
         |it| it.observed.clear(),
         |it| it.evidence[0].0 = EvidenceKind::DryRun,
         |it| it.evidence.reverse(),
         |it| it.unknowns.reverse(),
         |it| it.undo[0] = "captured: restores the stack from its template".into(),
+        |it| it.parameters[0][0].name.push('2'),
+        |it| it.parameters[0].clear(),
+        |it| it.parameters[0].push(parameter("RoleARN", "arn:aws:iam::1:role/r")),
+        |it| it.parameters[0][0].value.push('\n'),
+        |it| it.parameters[0].insert(0, parameter("", "")),
         |it| {
+            it.parameters.push(vec![parameter("DBInstanceIdentifier", "orders")]);
             it.actions.push("rds:DeleteDBInstance deletes the database orders (destroy)".into());
             it.undo.push("not captured".into());
         },
@@ -123,6 +130,28 @@ fn a_signed_text_that_is_no_statement_is_none() {
     let text = statement().to_text().replace("APPROVE", "approve");
     let refused = verify(&text, &sign(1, NAMESPACE, &text), &roster).unwrap_err();
     assert!(matches!(refused, ApprovalError::Statement(_)), "{refused}");
+}
+
+/// What one person read in `change show` and another is about to sign.
+#[test]
+fn the_matter_is_the_same_for_every_signer_and_another_for_every_other_field() {
+    const SIGNERS: [&str; 5] = ["act", "person", "presence", "checkpoint", "reason"];
+    let original = statement();
+    for (field, altered) in alterations() {
+        assert_eq!(original.matter() == altered.matter(), SIGNERS.contains(&field), "{field}");
+    }
+}
+
+/// Whoever keeps facts moving, and the statement with them, does not thereby escape a veto.
+#[test]
+fn a_veto_stands_on_the_change_it_names_alone() {
+    let original = statement();
+    let against: Vec<_> = alterations()
+        .into_iter()
+        .filter(|(_, altered)| !original.differences_for_a_veto(altered).is_empty())
+        .map(|(field, _)| field)
+        .collect();
+    assert_eq!(against, ["installation", "change", "digest"]);
 }
 
 proptest! {

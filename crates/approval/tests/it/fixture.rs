@@ -1,6 +1,6 @@
 //! A realistic statement, people with keys, and a security key in software that can be told not to be touched.
 
-use approval::{Act, Observed, Statement};
+use approval::{Act, Observed, Parameter, Statement};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ed25519_dalek::Signer as _;
 use model::{
@@ -32,6 +32,7 @@ pub(crate) fn statement() -> Statement {
              database cost-explorer-orders and the bucket cost-explorer-reports (destroy)"
                 .into(),
         ],
+        parameters: vec![vec![parameter("StackName", "cost-explorer")]],
         observed: vec![Observed { step: 1, fingerprint: Digest::of(b"state"), at: seen }],
         undo: vec!["not captured".into()],
         unknowns: vec![
@@ -58,6 +59,10 @@ pub(crate) fn statement() -> Statement {
         checkpoint: "countersign/5f1c 4711 Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE=".into(),
         reason: None,
     }
+}
+
+pub(crate) fn parameter(name: &str, value: &str) -> Parameter {
+    Parameter { name: name.into(), value: value.into() }
 }
 
 pub(crate) fn name(text: &str) -> PersonId {

@@ -1,11 +1,11 @@
 //! The text is pleasant to read, has one spelling, and no field of it can look like another line.
 
-use approval::{Act, Observed, Statement, StatementError};
+use approval::{Act, Observed, Parameter, Statement, StatementError};
 use expect_test::{Expect, expect};
 use model::{AgentId, ChangeId, Digest, EvidenceKind, PersonId, Presence, Timestamp, sanitize};
 use proptest::{collection::vec, option, prelude::*};
 
-use crate::fixture::statement;
+use crate::fixture::{parameter, statement};
 
 #[test]
 fn a_delete_in_production_reads_like_this() {
@@ -18,6 +18,7 @@ fn a_delete_in_production_reads_like_this() {
           1. cloudformation:DeleteStack deletes the stack cost-explorer and the 7
                  resources in it, among them the database cost-explorer-orders and the
                  bucket cost-explorer-reports (destroy)
+            with: StackName = cost-explorer
             undo: not captured
             state: 4ba69735ca53765ed6a709edb56c6ea236b7193a3b29a6b390c346f0f4340e4e
             read at: 2026-11-21T02:38:00.000Z
@@ -77,6 +78,14 @@ fn a_rejection_without_anything_known_reads_like_this() {
         evidence: Vec::new(),
         presence: Presence::Touched,
         actions: vec!["ssm:PutParameter writes the parameter /cost/feature (write)".into(), "x".repeat(200)],
+        parameters: vec![
+            vec![
+                parameter("Name", "/cost/feature"),
+                parameter("Overwrite", "true"),
+                parameter("Value", "{\n  \"enabled\": true,\n\n  \"note\": \"a\\u{a}b\"\n}\n"),
+            ],
+            Vec::new(),
+        ],
         undo: vec!["captured: writes version 3 back".into(), "not needed".into()],
         checkpoint: String::new(),
         ..statement()
@@ -88,6 +97,14 @@ fn a_rejection_without_anything_known_reads_like_this() {
 
         WHAT WILL HAPPEN
           1. ssm:PutParameter writes the parameter /cost/feature (write)
+            with: Name = /cost/feature
+            with: Overwrite = true
+            with: Value = {
+              |   "enabled": true,
+              |
+              |   "note": "a\u{a}b"
+              | }
+              |
             undo: captured: writes version 3 back
             state: not observed
           2. xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
@@ -146,12 +163,27 @@ fn an_agent_cannot_write_our_lines() {
         intent: "tidy up\n\nWHERE\n  environment: staging\r\x1b[2J\u{202e}gnigats".into(),
         region: format!("eu\n  region: {}", "lies ".repeat(20)),
         actions: vec![format!("deletes {}\n    undo: captured: everything", " ".repeat(90))],
+        parameters: vec![vec![
+            parameter(
+                "A = b\n    with: C",
+                "d\n    undo: captured: everything\n\nWHERE\n      | x\r\u{1b}[2J",
+            ),
+            parameter("", &format!("{}    with: E = f", " ".repeat(90))),
+        ]],
         ..statement()
     };
     let text = hostile.to_text();
-    for shown in
-        ["\n  environment: staging", "\n    undo: captured", "\n  region: lies", "\x1b", "\r", "\u{202e}"]
-    {
+    for shown in [
+        "\n  environment: staging",
+        "\n    undo: captured",
+        "\n    with: C",
+        "\n    with: E",
+        "\n      | x",
+        "\n  region: lies",
+        "\x1b",
+        "\r",
+        "\u{202e}",
+    ] {
         assert!(!text.contains(shown), "{shown:?} in:\n{text}");
     }
     assert_eq!(Statement::parse(&text), Ok(hostile.cleaned()));
@@ -191,6 +223,13 @@ fn what_no_person_could_judge_is_refused() {
         &expect!["the statement's undo must say of every step whether it can be undone"],
     );
     check_refused(
+        |it| it.parameters.push(vec![parameter("a", "b")]),
+        &expect!["the statement's parameters must be listed step by step"],
+    );
+    check_refused(|it| it.parameters[0][0].name = "=".repeat(50), &expect!["the statement's parameters hold a name of more than 256 characters"]);
+    check_refused(|it| it.parameters[0][0].value = "\r".repeat(2000), &expect!["the statement's parameters hold a value of more than 8000 characters"]);
+    check_refused(|it| it.parameters[0] = vec![parameter("a", "b"); 1001], &expect!["the statement's parameters has 1001 items, more than 1000"]);
+    check_refused(
         |it| it.observed[0].step = 2,
         &expect!["the statement's observed names step 2, which does not exist"],
     );
@@ -218,7 +257,7 @@ fn what_no_person_could_judge_is_refused() {
     check_refused(
         |it| it.unknowns = vec!["unknown ".repeat(99); 50],
         &expect![
-            "a statement is at most 28000 bytes, this is 46559: too much for a person to judge; split the change"
+            "a statement is at most 28000 bytes, this is 46595: too much for a person to judge; split the change"
         ],
     );
 }
@@ -251,19 +290,19 @@ fn a_text_that_is_no_statement_says_where_and_why() {
     );
     check(
         &text.replace("  account:", "  accounts:"),
-        expect!["line 15 of the statement: expected `  account:`, found `  accounts: 123456789012`"],
+        expect!["line 16 of the statement: expected `  account:`, found `  accounts: 123456789012`"],
     );
     check(
         &text.replace("presence: file", "presence: seen"),
         expect![
-            "line 44 of the statement: expected `  presence:` with file or touched, found `  presence: seen`"
+            "line 45 of the statement: expected `  presence:` with file or touched, found `  presence: seen`"
         ],
     );
-    check(&format!("{text}\n"), expect!["line 55 of the statement: expected the end, found ``"]);
+    check(&format!("{text}\n"), expect!["line 56 of the statement: expected the end, found ``"]);
     check(
         text.trim_end(),
         expect![
-            "line 54 of the statement is not written as this version writes it; ask the server for it anew"
+            "line 55 of the statement is not written as this version writes it; ask the server for it anew"
         ],
     );
     check(
@@ -297,6 +336,9 @@ fn hostile() -> BoxedStrategy<String> {
             "\r\n",
             "\n  account: 1",
             "\n    undo: captured",
+            "\n    with: a = b",
+            "\n      | ",
+            " = ",
             "\n        ",
             "        ",
             "\n\nWHERE\n",
@@ -322,7 +364,9 @@ fn statements(text: BoxedStrategy<String>) -> impl Strategy<Value = Statement> {
     let person = "[a-z0-9][a-z0-9._-]{0,8}".prop_map(|name| name.parse::<PersonId>().unwrap()).boxed();
     let agent = "[a-z0-9][a-z0-9._-]{0,8}".prop_map(|name| name.parse::<AgentId>().unwrap());
     let evidence = vec((prop::sample::select(EvidenceKind::ALL.to_vec()), option::of(digest.clone())), 0..4);
-    let steps = vec((text.clone(), text.clone(), option::of((digest.clone(), time.clone()))), 1..4);
+    let parameters = vec((text.clone(), vec(text.clone(), 1..4)), 0..3);
+    let steps =
+        vec((text.clone(), text.clone(), parameters, option::of((digest.clone(), time.clone()))), 1..4);
     let names = (agent, person.clone(), person, prop::sample::select(Act::ALL.to_vec()), any::<bool>());
     let digests = (digest.clone(), digest.clone(), digest, any::<i32>(), any::<[u8; 10]>(), time);
     let texts = (vec(text.clone(), 9), vec(text.clone(), 0..3), option::of(text));
@@ -336,11 +380,20 @@ fn statements(text: BoxedStrategy<String>) -> impl Strategy<Value = Statement> {
         ) = (<[String; 9]>::try_from(texts.0).unwrap(), texts.1, texts.2);
         let observed = (1u32..)
             .zip(&steps)
-            .filter_map(|(step, (_, _, seen))| {
+            .filter_map(|(step, (_, _, _, seen))| {
                 seen.map(|(fingerprint, at)| Observed { step, fingerprint, at })
             })
             .collect();
-        let (actions, undo) = steps.into_iter().map(|(action, undo, _)| (action, undo)).unzip();
+        let (mut actions, mut parameters, mut undo) = (Vec::new(), Vec::new(), Vec::new());
+        for (action, its_undo, with, _) in steps {
+            actions.push(action);
+            undo.push(its_undo);
+            let with = with.into_iter().map(|(name, lines)| Parameter {
+                name: name.replace('=', "\\u{3d}"),
+                value: lines.join("\n"),
+            });
+            parameters.push(with.collect());
+        }
         Statement {
             act,
             installation,
@@ -355,6 +408,7 @@ fn statements(text: BoxedStrategy<String>) -> impl Strategy<Value = Statement> {
             environment,
             intent,
             actions,
+            parameters,
             observed,
             undo,
             unknowns,
@@ -387,6 +441,8 @@ fn only_our_lines(text: &str) -> bool {
         "  1.",
         "  2.",
         "  3.",
+        "    with:",
+        "      |",
         "    undo:",
         "    state:",
         "    read at:",
