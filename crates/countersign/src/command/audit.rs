@@ -1,6 +1,11 @@
 //! `countersign audit verify`: needs no server and trusts none.
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use audit::{AuditInput, Database, Report};
 use model::Digest;
@@ -12,7 +17,9 @@ use crate::{
     output::{self, BAD, GOOD, WARN, styled},
 };
 
-pub(super) fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Failure> {
+const ANOTHER_LOOK: usize = 5;
+
+pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Failure> {
     let AuditCommand::Verify { config, log, genesis, checkpoint } = command;
     let config = config.as_ref().map(|file| Config::load(file)).transpose()?;
     let dir: PathBuf = match (&config, log) {
@@ -26,31 +33,49 @@ pub(super) fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Fa
         .as_deref()
         .map(|text| text.parse().map_err(|err| Failure::usage(format!("--genesis: {err}"))))
         .transpose()?;
-    // Before the log: what the log has beyond it then shows as pending, never as missing.
-    let database = config.as_ref().map(database).transpose()?;
-    let files = ledger::read_log(&dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?;
     let held_checkpoints = checkpoint
         .iter()
         .map(|file| {
             fs::read_to_string(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let mut report = audit::verify(&AuditInput {
-        genesis: files.genesis_bytes,
-        expected_genesis: expected,
-        checkpoint: files.checkpoint_note,
-        held_checkpoints,
-        entries: &files.entries,
-        database,
-    });
-    for problem in files.problems {
-        report.add(audit::Code::FileDamaged, None, &format!("{}: {}", problem.file, problem.message));
+    let mut report = examine(&dir, config.as_ref(), expected, &held_checkpoints)?;
+    // A server that is just appending has written what it has not signed yet: a moment later it has.
+    for _ in 0..ANOTHER_LOOK {
+        if !report.problems.iter().any(|problem| problem.code == audit::Code::EntriesUnsigned) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        report = examine(&dir, config.as_ref(), expected, &held_checkpoints)?;
     }
     match format {
         Format::Json => output::json(&report)?,
         Format::Human => show(&report),
     }
     Ok(ExitCode::from(if report.ok { 0 } else { VERIFICATION }))
+}
+
+fn examine(
+    dir: &Path,
+    config: Option<&Config>,
+    expected: Option<Digest>,
+    held_checkpoints: &[String],
+) -> Result<Report, Failure> {
+    // Before the log: what the log has beyond it then shows as pending, never as missing.
+    let database = config.map(database).transpose()?;
+    let files = ledger::read_log(dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?;
+    let mut report = audit::verify(&AuditInput {
+        genesis: files.genesis_bytes,
+        expected_genesis: expected,
+        checkpoint: files.checkpoint_note,
+        held_checkpoints: held_checkpoints.to_vec(),
+        entries: &files.entries,
+        database,
+    });
+    for problem in files.problems {
+        report.add(audit::Code::FileDamaged, None, &format!("{}: {}", problem.file, problem.message));
+    }
+    Ok(report)
 }
 
 /// The one reader of the database besides `serve`, and read-only: the auditor.

@@ -41,7 +41,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Undo(args) => undo::run(&args, format).await,
         Command::Propose(args) => propose::propose(&args, format).await,
         Command::Wait(args) => propose::wait(&args, format).await,
-        Command::Audit(command) => audit::run(&command, format),
+        Command::Audit(command) => audit::run(&command, format).await,
         Command::Policy(command) => policy::run(&command, format),
         Command::Explain { code } => explain::run(code.as_deref(), format),
         Command::Doctor(args) => doctor::run(&args, format),
