@@ -1,0 +1,124 @@
+//! The one accept loop of every listener. Connections are bounded in all and for each source, heads in bytes and in
+//! time, bodies in both through [`collect`]; a request that has been received runs to its end even where its client
+//! goes away.
+//!
+//! Not here: who is asking, and what they may do. Whoever a connection belongs to, it gives up its place to a newer
+//! one while nothing that arrived on it is being worked on, so that half-sent requests cannot shut others out.
+
+mod body;
+mod seats;
+mod source;
+
+use std::{error::Error, future::Future, sync::Arc, time::Duration};
+
+use hyper::{
+    Request, Response,
+    body::{Body, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+
+pub use body::{BodyError, collect};
+pub use source::Source;
+
+use seats::{Place, Seat, Seats};
+
+/// A head that is not whole by then is none; it is also how long a connection may rest between two requests.
+pub const HEAD_PATIENCE: Duration = Duration::from_secs(20);
+/// From the end of the head to the last byte of the body.
+pub const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// Of a request's first line and headers together, give or take what one read from the socket brings.
+pub const HEAD_BYTES: usize = 64 * 1024;
+
+/// How many connections there may be at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub connections: usize,
+    /// Of one [`Source`]; less than all, so that one machine never has every place.
+    pub per_source: usize,
+}
+
+impl Limits {
+    /// For the gateways. With the connections to the upstream that these lead to, and those of the other listeners,
+    /// it stays within the 1024 files that a process may usually open.
+    pub const GATEWAY: Self = Self { connections: 384, per_source: 288 };
+    /// For people and for agents that propose and wait.
+    pub const API: Self = Self { connections: 96, per_source: 72 };
+}
+
+/// Serves until the task is dropped.
+///
+/// `answer` runs in a task of its own: a client that hangs up must not leave something half done.
+pub async fn serve<A, F, B>(socket: TcpListener, limits: Limits, answer: A)
+where
+    A: Fn(Request<Incoming>, Source) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let seats = Seats::new(limits);
+    loop {
+        match socket.accept().await {
+            Ok((stream, from)) => {
+                let source = Source::of(from);
+                if let Some(seat) = place_for(&seats, source).await {
+                    tokio::spawn(converse(stream, seat, source, answer.clone()));
+                }
+            }
+            // Out of file descriptors, or the peer was gone already: the next one may do better.
+            Err(err) => {
+                tracing::warn!(%err, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn place_for(seats: &Arc<Seats>, source: Source) -> Option<Arc<Seat>> {
+    loop {
+        match seats.take(source) {
+            Place::Taken(seat) => return Some(Arc::new(seat)),
+            Place::SourceFull => {
+                tracing::debug!(%source, "refused a connection: each of this source's is being worked on");
+                return None;
+            }
+            Place::Full => seats.freed().await,
+        }
+    }
+}
+
+async fn converse<A, F, B>(stream: TcpStream, seat: Arc<Seat>, source: Source, answer: A)
+where
+    A: Fn(Request<Incoming>, Source) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    // Latency only; a socket that refuses it works all the same.
+    let _ = stream.set_nodelay(true);
+    let at = Arc::clone(&seat);
+    let service = service_fn(move |request| {
+        let (seat, answered) = (Arc::clone(&at), answer(request, source));
+        // The seat goes along: work that outlives its connection still counts.
+        tokio::spawn(async move {
+            let response = seats::SEAT.scope(Arc::clone(&seat), answered).await;
+            seat.rest();
+            response
+        })
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        () = seat.asked_to_leave() => tracing::debug!(%source, "an idle connection made room for a newer one"),
+        served = served => if let Err(err) = served {
+            tracing::debug!(%err, "a connection ended badly");
+        },
+    }
+}
