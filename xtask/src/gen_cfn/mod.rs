@@ -14,7 +14,7 @@ const PACKAGE: &str = "cfn-lint==1.58.0";
 const TABLE: &str = "crates/classify-aws/data/cfn_properties.tsv";
 
 /// Writes the table. Comparing it with the committed one is version control's business.
-pub fn run() -> anyhow::Result<()> {
+pub(crate) fn run() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the workspace")?;
     let folder = root.join("target/gen-cfn");
     fs::create_dir_all(&folder)?;

@@ -55,7 +55,11 @@ impl Log {
             checkpoint: self.checkpoint.clone().into_bytes(),
             held_checkpoints: self.held.clone(),
             entries: &self.entries,
-            database: self.rows.clone().map(|rows| Database { rows, sequenced: self.entries.len() as u64, pending: Vec::new() }),
+            database: self.rows.clone().map(|rows| Database {
+                rows,
+                sequenced: self.entries.len() as u64,
+                pending: Vec::new(),
+            }),
         })
     }
 
@@ -306,7 +310,11 @@ impl Scribe {
     }
 
     pub(crate) fn log(self) -> Log {
-        let rows = self.rows.into_iter().map(|((table, id), document)| Row { table, id, document, altered: None }).collect();
+        let rows = self
+            .rows
+            .into_iter()
+            .map(|((table, id), document)| Row { table, id, document, altered: None })
+            .collect();
         Log {
             genesis: genesis(),
             expected: Some(genesis().fingerprint()),

@@ -1,3 +1,5 @@
+//! Every refusal in every protocol, as a client would read it.
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};

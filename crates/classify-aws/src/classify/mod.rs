@@ -163,7 +163,7 @@ fn act(
         ("endpoint", Value::text(routed.service.endpoint_prefix)),
         ("host_prefix", host_prefix.clone().map_or(Value::Null, Value::Text)),
     ]);
-    let mut shown = shown::of(params, routed.row);
+    let mut shown = shown::of(params, &request.body, routed.row);
     unknowns.append(&mut shown.unknowns);
     let parts = ActionParts {
         undo: undo(&operation, &judged, own),

@@ -64,8 +64,9 @@ pub(super) struct Shown {
     pub(super) unknowns: Vec<String>,
 }
 
-/// Names and values of a canonical parse. Without a row, every value is redacted: nobody said which of them is secret.
-pub(super) fn of(params: &Value, row: Option<&Row>) -> Shown {
+/// Names and values of a canonical parse, and the body where that is a text of its own (a bucket's policy). Without a
+/// row, every value is redacted: nobody said which of them is secret.
+pub(super) fn of<'a>(params: &'a Value, body: &'a [u8], row: Option<&'a Row>) -> Shown {
     let names = row.map(|row| {
         let revealed: Vec<&str> = Overrides::shared()
             .map(|overrides| overrides.revealed(row.service, row.operation).collect())
@@ -76,11 +77,15 @@ pub(super) fn of(params: &Value, row: Option<&Row>) -> Shown {
             .collect::<BTreeSet<_>>()
     });
     let judged = names.is_some();
-    let mut found = Found { names, lines: Vec::new() };
+    let payload = match row.and_then(|row| row.payload.split_once(':')) {
+        Some((name, "string")) => std::str::from_utf8(body).ok().map(|text| (name, text)),
+        Some(_) | None => None,
+    };
+    let mut found = Found { names, payload, lines: Vec::new(), unread: Vec::new() };
     found.visit("", params, false);
-    let mut lines = found.lines;
+    let Found { mut lines, unread, .. } = found;
     let left_out = fit(&mut lines);
-    let mut shown = Shown { lines: Vec::with_capacity(lines.len()), unknowns: Vec::new() };
+    let mut shown = Shown { lines: Vec::with_capacity(lines.len()), unknowns: unread };
     let (mut redacted, mut cut) = (Vec::new(), 0_usize);
     for Line { label, raw, limit, .. } in lines {
         let Some(limit) = limit else { continue };
@@ -157,7 +162,11 @@ fn fit(lines: &mut [Line<'_>]) -> usize {
 
 struct Found<'a> {
     names: Option<BTreeSet<&'a str>>,
+    /// The body's name and text where it is one.
+    payload: Option<(&'a str, &'a str)>,
     lines: Vec<Line<'a>>,
+    /// One phrase for a body that stands for itself and is no text.
+    unread: Vec<String>,
 }
 
 struct Line<'a> {
@@ -184,6 +193,11 @@ impl<'a> Found<'a> {
             .map_or(label, |(end, _)| label.get(..end).unwrap_or(label));
         match value {
             Value::Map(map) => {
+                if let (2, Some(sha256), Some(length)) =
+                    (map.len(), map.get("body_sha256").and_then(Value::as_text), map.get("length"))
+                {
+                    self.body(sha256, length);
+                }
                 for (name, inner) in map {
                     let secret = secret || self.is_secret(name) || is_value_of_secret(map, name);
                     if name.starts_with('$') && label.is_empty() {
@@ -208,6 +222,31 @@ impl<'a> Found<'a> {
             Value::Int(number) => self.line(label, Raw::Text(number.to_string().into()), secret),
             Value::Number(text) | Value::Text(text) => self.line(label, Raw::Text(text.into()), secret),
             Value::Bytes(bytes) => self.line(label, Raw::Bytes(bytes), secret),
+        }
+    }
+
+    /// Of a body that is not read for parameters the parse holds the digest and the length only.
+    fn body(&mut self, sha256: &str, length: &Value) {
+        match (self.payload.take(), length) {
+            (Some((name, text)), _) => {
+                let secret = self.is_secret(name);
+                self.line(name, Raw::Text(text.into()), secret);
+            }
+            (None, Value::Int(length)) if self.unread.is_empty() => {
+                let sha256 = sanitize(sha256, 64);
+                self.unread.push(format!("{length} bytes of the body are not shown, sha256 {sha256}"));
+            }
+            (
+                None,
+                Value::Null
+                | Value::Bool(_)
+                | Value::Int(_)
+                | Value::Number(_)
+                | Value::Text(_)
+                | Value::Bytes(_)
+                | Value::List(_)
+                | Value::Map(_),
+            ) => {}
         }
     }
 

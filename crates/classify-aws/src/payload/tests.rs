@@ -1,3 +1,5 @@
+//! Framed bodies: the ones that clients send, the ones in the specification, and the ones that only look like it.
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
