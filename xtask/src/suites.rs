@@ -2,7 +2,11 @@
 //! `tests/it` (a crate against its real neighbours), `tests/aws` (the mock AWS and the real clients), `tests/e2e` (the
 //! binary as people and agents use it); everything else is `unit`.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -70,6 +74,7 @@ impl Suite {
             }
             Self::E2e => {
                 setup::clients()?;
+                build_crash_binary()?;
                 build_binary()?;
                 // The tests tell where it hurts, also where the story breaks off.
                 let played = demo::run(demo::Ending::Check);
@@ -106,6 +111,25 @@ pub(crate) fn build_binary() -> Result<()> {
     succeed(&mut cargo(&["build", "--quiet", "--package", "countersign"]))
 }
 
+/// The same binary with the points at which the crash tests kill it, put aside; whoever calls this builds the real one
+/// afterwards. Both come from one target directory, so that they share every dependency.
+fn build_crash_binary() -> Result<()> {
+    // The real one first: then it is the older, and building it again is no work.
+    build_binary()?;
+    let features = ["--features", "countersign/crash-points"];
+    succeed(cargo(&["build", "--quiet", "--package", "countersign"]).args(features))?;
+    let aside = crash_binary();
+    std::fs::create_dir_all(aside.parent().context("a folder for the crash tests' binary")?)?;
+    // The old one may be running: a new file takes its name.
+    let fresh = aside.with_extension("new");
+    std::fs::copy(testkit::binary("countersign")?, &fresh)?;
+    Ok(std::fs::rename(fresh, aside)?)
+}
+
+fn crash_binary() -> PathBuf {
+    testkit::root().join("target/crash/countersign")
+}
+
 /// An empty suite is a suite that was lost: it fails.
 fn tests(suite: Suite) -> Result<()> {
     if answers("cargo", &["nextest", "--version"]) {
@@ -113,16 +137,24 @@ fn tests(suite: Suite) -> Result<()> {
             Suite::Unit => "not binary(/^(it|aws|e2e)$/)".to_owned(),
             named @ (Suite::It | Suite::Aws | Suite::E2e) => format!("binary(/^{}$/)", named.name()),
         };
-        return succeed(&mut cargo(&["nextest", "run", "--workspace", "-E", &chosen]));
+        return succeed(&mut for_crashes(suite, cargo(&["nextest", "run", "--workspace", "-E", &chosen])));
     }
     eprintln!("cargo-nextest is not installed: using `cargo test`");
     match suite {
         Suite::Unit => succeed(&mut cargo(&["test", "--workspace", "--lib", "--bins", "--test", "house"])),
         named @ (Suite::It | Suite::Aws | Suite::E2e) => {
             let one_at_a_time = ["test", "--workspace", "--test", named.name(), "--", "--test-threads=1"];
-            succeed(&mut cargo(&one_at_a_time))
+            succeed(&mut for_crashes(suite, cargo(&one_at_a_time)))
         }
     }
+}
+
+/// Names the crash tests' binary to the suite that needs it: there it must run, and is not skipped.
+fn for_crashes(suite: Suite, mut tests: Command) -> Command {
+    if suite == Suite::E2e {
+        tests.env(testkit::CRASH_BINARY, crash_binary());
+    }
+    tests
 }
 
 /// The full check where the tool is there; the house test holds licences and bans without it.

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod exits;
 mod files;
 mod floors;
 mod promises;

@@ -1,0 +1,74 @@
+//! There is one way out to production, and it takes a permit. What can open a connection is listed here; a new one is
+//! argued for in this file before it compiles into the product.
+
+use crate::tree::{none, sources};
+
+/// Words without which nothing leaves the process, and the files that may say them.
+const EXITS: [(&str, &[&str]); 4] = [
+    ("hyper_util::client", &[]),
+    (
+        "client::legacy",
+        &[
+            // The way out: `Upstream::send`, below.
+            "crates/gateway-aws/src/forward.rs",
+            // People's and agents' clients of our own listeners; they run in no server.
+            "crates/countersign/src/client.rs",
+            "crates/countersign/src/command/propose.rs",
+        ],
+    ),
+    ("TcpStream::connect", &["crates/countersign/src/command/doctor.rs"]),
+    ("Command::new", &["crates/countersign/src/identity.rs", "crates/engine/src/crash.rs"]),
+];
+
+#[test]
+fn production_has_one_door_and_it_takes_a_permit() {
+    let mut findings = Vec::new();
+    for (path, text) in shipped() {
+        for (word, allowed) in EXITS {
+            if text.contains(word) && !allowed.contains(&path.as_str()) {
+                findings.push(format!("{path} says `{word}`"));
+            }
+        }
+        if path != "crates/gateway-aws/src/forward.rs" && text.contains(".transmit(") {
+            findings.push(format!("{path} forwards without a permit"));
+        }
+    }
+    none("only what is listed opens connections", findings);
+
+    let door = read_shipped("crates/gateway-aws/src/forward.rs");
+    assert!(
+        door.contains("pub(crate) async fn send(") && door.contains("permit: Permit,"),
+        "the door takes a permit"
+    );
+    assert_eq!(door.matches("client.request(").count(), 1, "and is the only one that sends");
+    assert_eq!(door.matches("self.transmit(").count(), 1, "and is the only one that calls it");
+}
+
+#[test]
+fn permits_are_made_in_one_place() {
+    let makers: Vec<String> = shipped()
+        .into_iter()
+        .filter(|(path, text)| text.contains("Permit::new(") && !path.ends_with("permit.rs"))
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(makers, ["crates/engine/src/admit.rs"]);
+}
+
+/// Sources that become part of the binary, without their tests.
+fn shipped() -> Vec<(String, String)> {
+    sources()
+        .into_iter()
+        .map(|(path, text)| (path.display().to_string(), text))
+        .filter(|(path, _)| {
+            path.starts_with("crates/") && path.contains("/src/") && !path.starts_with("crates/testkit/")
+        })
+        .map(|(path, text)| {
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
+            (path, code)
+        })
+        .collect()
+}
+
+fn read_shipped(wanted: &str) -> String {
+    shipped().into_iter().find(|(path, _)| path == wanted).map(|(_, text)| text).expect(wanted)
+}
