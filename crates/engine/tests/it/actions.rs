@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use engine::{Collector, Engine, Gathered, Later};
+use engine::{Collector, Engine, Gathered, Later, Pinned};
 use model::{
     Account, Action, ActionParts, CapturedUndo, Effect, EffectSet, Exposure, InnerAction, Observation,
     Operation, Partition, Region, Request, Resource, Undo, Value,
@@ -116,7 +116,7 @@ pub(crate) struct Found {
     pub(crate) undo: Option<CapturedUndo>,
     pub(crate) inner: Vec<InnerAction>,
     pub(crate) effects: Option<EffectSet>,
-    pub(crate) pinned: Option<Request>,
+    pub(crate) pinned: Pinned,
     pub(crate) unknowns: Vec<String>,
 }
 

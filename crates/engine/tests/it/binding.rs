@@ -1,12 +1,13 @@
 //! Promise 5: bound to what was seen and to what will run.
 
 use approval::Act;
+use engine::{Pinned, RefusalKind};
 use model::{ChangeState, Effect, EffectSet, EntryKind, EvidenceStatus, InnerAction, Operation};
 
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING},
     cast::BEN,
-    world::{World, permitted},
+    world::{World, expect_refusal, permitted},
 };
 
 #[tokio::test]
@@ -84,7 +85,7 @@ async fn promise_05_what_is_forwarded_names_what_was_observed() {
         Call { name: "arn:aws:cloudformation:eu-west-1:123456789012:stack/app/1", ..DELETE_STACK }.request();
     world.target.is(Found {
         state: Some("CREATE_COMPLETE"),
-        pinned: Some(pinned.clone()),
+        pinned: Pinned::Request(Box::new(pinned.clone())),
         ..Found::default()
     });
     let held = world.hold(&DELETE_STACK.action()).await;
@@ -92,6 +93,18 @@ async fn promise_05_what_is_forwarded_names_what_was_observed() {
     let (request, receipt) = permitted(world.ask(&DELETE_STACK.action()).await).redeem();
     assert_eq!(request, pinned);
     world.engine.finish(receipt, engine::Settled::NotSent("done with".to_owned())).await.unwrap();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_05_what_cannot_be_forwarded_pinned_is_not_forwarded() {
+    let world = World::in_memory().await;
+    world.target.is(Found {
+        pinned: Pinned::Impossible("the version cannot be named".to_owned()),
+        ..Found::default()
+    });
+    let refusal = expect_refusal(world.ask(&DELETE_STACK.action()).await, RefusalKind::Fault, "CS107");
+    assert!(refusal.message.contains("the version cannot be named"), "{}", refusal.message);
     world.finish().await;
 }
 

@@ -7,7 +7,7 @@ use model::{Change, ChangeState, EntryKind};
 
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, inverse},
-    world::{World, expect_refusal, permitted},
+    world::{World, expect_refusal, permitted, refused},
 };
 
 const RETRY_WINDOW_S: i64 = 900;
@@ -166,6 +166,21 @@ async fn promise_06_of_a_plan_each_step_runs_once() {
     for call in production {
         assert_ne!(world.hold(&call.action()).await, plan.id, "once");
     }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_steps_of_a_plan_run_in_their_order() {
+    let world = World::in_memory().await;
+    let plan = proposed(&world, &[FIRST, SECOND]).await;
+    let refusal = refused(world.ask(&SECOND.action()).await);
+    assert_eq!(refusal.change, Some(plan.id), "{}", refusal.message);
+    let permit = permitted(world.ask(&FIRST.action()).await);
+    let refusal = refused(world.ask(&SECOND.action()).await);
+    assert_eq!(refusal.change, Some(plan.id), "{}", refusal.message);
+    world.answer(permit, 200).await;
+    assert_eq!(world.run(&SECOND.action()).await, plan.id);
+    assert_eq!(world.state(plan.id).await, ChangeState::Executed);
     world.finish().await;
 }
 

@@ -1,11 +1,13 @@
 //! Promise 3: two people means two people.
 
+use std::sync::Arc;
+
 use approval::Act;
-use engine::{RefusalKind, SignError};
+use engine::{Gathered, RefusalKind, SignError};
 use model::{ChangeState, EntryKind, LinkKind};
 
 use crate::{
-    actions::DELETE_STACK,
+    actions::{Call, DELETE_STACK},
     cast::{ANA, BEN, BEN_AGAIN, CLEO, DAN, MALLORY, OLGA, OTTO},
     world::{World, expect_refusal},
 };
@@ -95,6 +97,21 @@ async fn promise_03_a_veto_outlives_the_change_that_reopened_it() {
     let reopened = world.says(held, Act::Reopen, &ANA, Some("it is January")).await.unwrap().change;
     world.engine.withdraw(&world.session, reopened.id).await.unwrap();
     expect_refusal(world.ask(&DELETE_STACK.action()).await, RefusalKind::Denied, "not this year");
+    world.finish().await;
+}
+
+/// The other way around: ask for the same in other company.
+#[tokio::test]
+async fn promise_03_a_veto_is_shown_with_whatever_asks_for_the_same_again() {
+    let world = World::in_memory().await;
+    let held = world.hold(&DELETE_STACK.action()).await;
+    world.says(held, Act::Reject, &DAN, Some("finance reads it")).await.unwrap();
+    let company = Call { name: "app2", ..DELETE_STACK };
+    let actions = [DELETE_STACK, company].map(|call| (call.action(), Gathered::default())).into();
+    let plan = world.engine.propose(Arc::clone(&world.session), actions, "tidy up".to_owned()).await.unwrap();
+    assert!(plan.links.iter().any(|link| link.kind == LinkKind::AfterVeto && link.change == held));
+    let statement = world.statement(plan.id, Act::Approve, &BEN, None).await;
+    assert!(statement.unknowns.iter().any(|it| it.contains("finance reads it")), "{:?}", statement.unknowns);
     world.finish().await;
 }
 

@@ -82,7 +82,7 @@ async fn promise_02_reads_are_recorded_in_batches() {
             })
             .collect();
     }
-    assert!(batches.len() < 25 && batches.iter().all(|count| *count <= 200), "{batches:?}");
+    assert!(batches.len() < 25, "many to an entry: {batches:?}");
     world.finish().await;
 }
 

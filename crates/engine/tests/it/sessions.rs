@@ -33,6 +33,19 @@ async fn a_session_stopped_in_mid_flight_asks_for_nothing_more() {
 }
 
 #[tokio::test]
+async fn what_a_stopped_session_asked_for_is_carried_out_by_no_other() {
+    let world = World::in_memory().await;
+    let other = world.session("", Autonomy::Autonomous).await;
+    let held = world.hold(&DELETE_STACK.action()).await;
+    world.approve_by_two(held).await;
+    world.engine.stop(world.session.id, name(ANA.name)).await.unwrap();
+    let refusal = refused(world.ask_as(&other, &DELETE_STACK.action()).await);
+    assert_eq!(refusal.kind, RefusalKind::SessionClosed, "{}", refusal.message);
+    assert_eq!(world.count(EntryKind::PermitIssued).await, 0);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_session_expires() {
     let world = World::in_memory().await;
     world.clock.advance(8 * 3600 - 1);

@@ -30,6 +30,7 @@ fn altered(statement: &Statement, field: &str) -> Statement {
         "actions" => {
             other.actions = vec!["DescribeStacks app. [cloudformation:DescribeStacks; read]".to_owned()]
         }
+        "parameters" => other.parameters[0][0].value = "another".to_owned(),
         "observed" => {
             other.observed = vec![Observed { step: 1, fingerprint: Digest::of(b"other"), at: START }]
         }
