@@ -7,6 +7,7 @@ use model::{Change, ChangeState, EntryKind};
 
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, inverse},
+    cast::{BEN, CLEO, DAN},
     world::{World, expect_refusal, permitted, refused},
 };
 
@@ -138,6 +139,47 @@ async fn promise_06_of_many_at_once_exactly_one_is_let_through() {
         assert_eq!(permits.len(), 1, "{}", call.operation);
         assert_eq!(world.count(EntryKind::PermitIssued).await, 1);
         world.answer(permits.pop().unwrap(), 200).await;
+        Arc::into_inner(world).unwrap().finish().await;
+    }
+}
+
+/// People sign and the agent asks, all at the same time: it goes through once, after two, or not at all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promise_06_signing_and_asking_at_once_lets_it_through_once() {
+    for _ in 0..5 {
+        let world = Arc::new(World::in_memory().await);
+        let held = world.hold(&DELETE_STACK.action()).await;
+        let signing: Vec<_> = [BEN, CLEO, DAN, BEN]
+            .into_iter()
+            .map(|who| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move { world.approve(held, &who).await.is_ok() })
+            })
+            .collect();
+        let asking: Vec<_> = (0..16)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move { world.ask(&DELETE_STACK.action()).await })
+            })
+            .collect();
+        for signed in signing {
+            // Who comes after the permit is told that it is over.
+            let _: bool = signed.await.unwrap();
+        }
+        let mut permits = Vec::new();
+        for asked in asking {
+            if let Admitted::Permit(permit) = asked.await.unwrap() {
+                permits.push(permit);
+            }
+        }
+        assert!(permits.len() <= 1, "{} permits", permits.len());
+        let permit = match permits.pop() {
+            Some(permit) => permit,
+            None => permitted(world.ask(&DELETE_STACK.action()).await),
+        };
+        assert_eq!(permit.change(), Some(held));
+        world.answer(permit, 200).await;
+        assert_eq!(world.count(EntryKind::PermitIssued).await, 1);
         Arc::into_inner(world).unwrap().finish().await;
     }
 }

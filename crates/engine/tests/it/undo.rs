@@ -59,6 +59,28 @@ async fn promise_12_a_captured_undo_goes_through_the_same_door_once() {
     world.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promise_12_of_many_undoing_at_once_one_does() {
+    let world = World::in_memory().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let done = world.run(&PUT_PARAMETER.action()).await;
+    let gateway = Arc::new(Gateway::default());
+    world.engine.connect(Arc::clone(&gateway) as Arc<dyn Connector>);
+    let undoing: Vec<_> = (0..16)
+        .map(|_| {
+            let engine = Arc::clone(&world.engine);
+            tokio::spawn(async move { engine.undo(done, name(ANA.name)).await.is_ok() })
+        })
+        .collect();
+    let mut undone = 0;
+    for one in undoing {
+        undone += usize::from(one.await.unwrap());
+    }
+    assert_eq!((undone, gateway.sent.lock().unwrap().len()), (1, 1));
+    assert_eq!(world.state(done).await, ChangeState::Undone);
+    world.finish().await;
+}
+
 /// Undoing a create is a destroy of what was created: the engine's mark does not make it less.
 #[tokio::test]
 async fn promise_12_an_undo_that_destroys_waits_for_people_too() {
