@@ -1,22 +1,20 @@
 //! The agent listener: propose, status, wait, withdraw, list own. Authenticated by the session's own virtual key
 //! (SigV4 for the service `countersign`); every answer is about this session's agent and nobody else.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, State},
-    http::{HeaderMap, Method, Uri},
+    extract::{Path, Query, Request, State},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use engine::Proposed;
-use model::{ChangeId, Request, Session, Value};
+use model::{ChangeId, Session, Value};
 use store::Filter;
 
 use crate::{
-    ApiError, MAX_BODY, Shared, auth, people,
+    ApiError, Shared, auth, people,
     types::{ChangeList, ChangeView, Proposal},
 };
 
@@ -39,47 +37,21 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/changes/{id}", get(show))
         .route("/v1/changes/{id}/wait", get(wait))
         .route("/v1/changes/{id}/withdraw", post(withdraw))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(shared)
 }
 
-/// The caller's session, by the request as it came.
-fn session(
-    shared: &Shared,
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<Arc<Session>, ApiError> {
-    let headers = headers
-        .iter()
-        .map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| ApiError::usage("a header is no plain text"))?;
-    let request = Request {
-        method: method.as_str().to_owned(),
-        path: uri.path().to_owned(),
-        query: uri.query().unwrap_or_default().to_owned(),
-        headers,
-        body: body.to_vec(),
-    };
-    auth::agent(shared, &request)
-}
-
-async fn list(
-    State(shared): State<Shared>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let session = session(&shared, &method, &uri, &headers, &body)?;
+async fn list(State(shared): State<Shared>, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let (session, _) = auth::agent(&shared, &parts, body).await?;
     let filter = Filter { states: Vec::new(), agent: None, session: Some(session.id), limit: 200 };
     let changes = shared
         .engine
         .read(move |view| {
             let changes = view.changes(&filter)?;
-            changes.iter().map(|change| Ok(ChangeView::of(change, &view.approvals(change.id)?))).collect()
+            changes
+                .iter()
+                .map(|change| Ok(ChangeView::for_agent(change, &view.approvals(change.id)?)))
+                .collect()
         })
         .await?;
     Ok(Json(ChangeList { changes }).into_response())
@@ -87,54 +59,42 @@ async fn list(
 
 async fn show(
     State(shared): State<Shared>,
-    method: Method,
-    uri: Uri,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let session = session(&shared, &method, &uri, &headers, &body)?;
+    let (parts, body) = request.into_parts();
+    let (session, _) = auth::agent(&shared, &parts, body).await?;
     Ok(Json(own(&shared, &session, &id).await?).into_response())
 }
 
 async fn wait(
     State(shared): State<Shared>,
-    method: Method,
-    uri: Uri,
     Path(id): Path<String>,
-    Query(query): Query<BTreeMap<String, String>>,
-    headers: HeaderMap,
-    body: Bytes,
+    Query(query): Query<HashMap<String, String>>,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let session = session(&shared, &method, &uri, &headers, &body)?;
+    let (parts, body) = request.into_parts();
+    let (session, _) = auth::agent(&shared, &parts, body).await?;
     let change = own(&shared, &session, &id).await?;
-    let seconds = query.get("seconds").and_then(|it| it.parse().ok()).unwrap_or(30);
-    let state = query.get("state").map_or("held", String::as_str);
-    Ok(Json(people::wait(&shared, change.id, state, seconds).await?).into_response())
+    people::wait(&shared, change.id, &query).await?;
+    Ok(Json(own(&shared, &session, &id).await?).into_response())
 }
 
 async fn withdraw(
     State(shared): State<Shared>,
-    method: Method,
-    uri: Uri,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let session = session(&shared, &method, &uri, &headers, &body)?;
+    let (parts, body) = request.into_parts();
+    let (session, _) = auth::agent(&shared, &parts, body).await?;
     let change = own(&shared, &session, &id).await?;
     shared.engine.withdraw(&session, change.id).await?;
     Ok(Json(own(&shared, &session, &id).await?).into_response())
 }
 
-async fn propose(
-    State(shared): State<Shared>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let session = session(&shared, &method, &uri, &headers, &body)?;
+async fn propose(State(shared): State<Shared>, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let (session, body) = auth::agent(&shared, &parts, body).await?;
     let proposal: Proposal = serde_json::from_slice(&body)
         .map_err(|err| ApiError::usage(format!("a proposal is {{intent, actions[]}}: {err}")))?;
     if proposal.actions.is_empty() || proposal.actions.len() > MAX_ACTIONS {
@@ -154,8 +114,8 @@ async fn propose(
         };
         actions.push(shared.engine.prepare(asked).await?);
     }
-    let change = shared.engine.propose(session, actions, proposal.intent).await?;
-    Ok(Json(people::view(&shared, change.id).await?).into_response())
+    let change = shared.engine.propose(Arc::clone(&session), actions, proposal.intent).await?;
+    Ok(Json(own(&shared, &session, &change.id.to_string()).await?).into_response())
 }
 
 /// A change of the caller's own agent; anything else does not exist for them.
@@ -166,7 +126,7 @@ async fn own(shared: &Shared, session: &Session, id: &str) -> Result<ChangeView,
     let found = shared
         .engine
         .read(move |view| match view.change(id)?.filter(|change| change.chain == chain) {
-            Some(change) => Ok(Some(ChangeView::of(&change, &view.approvals(id)?))),
+            Some(change) => Ok(Some(ChangeView::for_agent(&change, &view.approvals(id)?))),
             None => Ok(None),
         })
         .await?;

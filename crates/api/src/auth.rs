@@ -1,17 +1,22 @@
 //! Who is asking: a person by a signature over their request, the folder's reader by a token, an agent by SigV4.
+//!
+//! The order is everywhere the same: who it claims to be (by table lookup), whether too many such claims failed, how
+//! much it sends (bounded), and only then cryptography. Failures count for the key or person claimed where we know
+//! it, and for the address where we do not, so that strangers cannot lock out whoever shares their address.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use approval::request::Proof;
-use axum::http::{HeaderMap, Method};
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, request::Parts},
+};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use model::{Digest, PersonId, Request, Session, Timestamp};
+use listener::Source;
+use model::{Digest, PersonId, Request, Session};
 use subtle::ConstantTimeEq as _;
 
-use crate::{ApiError, Shared};
+use crate::{ApiError, MAX_BODY, Shared, nonce::Nonce};
 
 pub const PERSON_HEADER: &str = "x-countersign-person";
 pub const NONCE_HEADER: &str = "x-countersign-nonce";
@@ -21,30 +26,6 @@ pub const SIGNATURE_HEADER: &str = "x-countersign-signature";
 /// The service name an agent signs for on its own listener.
 pub(crate) const AGENT_SERVICE: &str = "countersign";
 
-const NONCE_LIFE_S: i64 = 60;
-const NONCES: usize = 10_000;
-
-/// Nonces given out and not used yet; each works once, for a minute.
-#[derive(Debug, Default)]
-pub struct Nonces(Mutex<BTreeMap<String, Timestamp>>);
-
-impl Nonces {
-    pub(crate) fn issue(&self, nonce: String, now: Timestamp) -> Result<(), ApiError> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, until| *until > now);
-        if known.len() >= NONCES {
-            return Err(ApiError::usage("too many open requests; try again in a minute"));
-        }
-        known.insert(nonce, now.plus_seconds(NONCE_LIFE_S));
-        Ok(())
-    }
-
-    fn take(&self, nonce: &str, now: Timestamp) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.remove(nonce).is_some_and(|until| until > now)
-    }
-}
-
 /// A person, proved by their own key.
 #[derive(Clone, Debug)]
 pub(crate) struct Signer {
@@ -53,44 +34,69 @@ pub(crate) struct Signer {
     pub(crate) proof: (String, String),
 }
 
-pub(crate) fn person(
-    shared: &Shared,
-    method: &Method,
-    target: &str,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Signer, ApiError> {
-    let missing = || ApiError::not_authenticated("this needs a person's signature");
-    let person: PersonId = header(headers, PERSON_HEADER)
-        .ok_or_else(missing)?
-        .parse()
-        .map_err(|err| ApiError::not_authenticated(format!("{err}")))?;
-    let nonce = header(headers, NONCE_HEADER).ok_or_else(missing)?;
-    let signature =
-        header(headers, SIGNATURE_HEADER).filter(|it| it.len() <= 16 * 1024).ok_or_else(missing)?;
-    let armored = BASE64_STANDARD
-        .decode(signature)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| ApiError::not_authenticated("the signature is no base64 of an armored SSHSIG"))?;
-    let now = shared.engine.now()?;
-    if !shared.nonces.take(nonce, now) {
-        return Err(ApiError::not_authenticated(
-            "the nonce is unknown, used or older than a minute; ask for a new one",
-        ));
-    }
-    let proof = Proof {
-        person,
-        method: method.as_str().to_owned(),
-        target: target.to_owned(),
-        body: Digest::of(body),
-        nonce: nonce.to_owned(),
-        installation: shared.engine.installation(),
+/// The person who signed this request, and its body.
+pub(crate) async fn person(shared: &Shared, parts: &Parts, body: Body) -> Result<(Signer, Bytes), ApiError> {
+    let source = source_of(parts);
+    let claimed = header(&parts.headers, PERSON_HEADER).and_then(|it| it.parse::<PersonId>().ok());
+    let known = claimed.filter(|person| shared.engine.bundle().roster().people.contains_key(person));
+    let counted = known.as_ref().map_or_else(|| source.clone(), |person| format!("{person} from {source}"));
+    let found = async {
+        refuse_flood(shared, &counted)?;
+        let claim = Claim::read(shared, &parts.headers, known)?;
+        let body = receive(body).await?;
+        Ok((claim.verify(shared, parts, &body)?, body))
     };
-    let bundle = shared.engine.bundle();
-    let (person, _) = approval::request::verify(&proof, &armored, bundle.roster())
-        .map_err(|err| ApiError::not_authenticated(err.to_string()))?;
-    Ok(Signer { person, proof: (proof.to_text(), armored) })
+    counting(shared, &counted, found.await).await
+}
+
+/// What a person's request says of itself; nothing is verified but that we drew the nonce.
+struct Claim {
+    person: PersonId,
+    text: String,
+    nonce: Nonce,
+    armored: String,
+}
+
+impl Claim {
+    fn read(shared: &Shared, headers: &HeaderMap, person: Option<PersonId>) -> Result<Self, ApiError> {
+        let missing = || ApiError::not_authenticated("this needs a person's signature");
+        header(headers, PERSON_HEADER).ok_or_else(missing)?;
+        let text = header(headers, NONCE_HEADER).ok_or_else(missing)?;
+        let signature =
+            header(headers, SIGNATURE_HEADER).filter(|it| it.len() <= 16 * 1024).ok_or_else(missing)?;
+        let person = person.ok_or_else(|| ApiError::not_authenticated("no such person is enrolled here"))?;
+        let armored = BASE64_STANDARD
+            .decode(signature)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .ok_or_else(|| ApiError::not_authenticated("the signature is no base64 of an armored SSHSIG"))?;
+        let nonce = shared.nonces.open(text, shared.engine.now()?).ok_or_else(spent)?;
+        Ok(Self { person, text: text.to_owned(), nonce, armored })
+    }
+
+    fn verify(self, shared: &Shared, parts: &Parts, body: &[u8]) -> Result<Signer, ApiError> {
+        let proof = Proof {
+            person: self.person,
+            method: parts.method.as_str().to_owned(),
+            target: parts.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned(),
+            body: Digest::of(body),
+            nonce: self.text,
+            installation: shared.engine.installation(),
+        };
+        let bundle = shared.engine.bundle();
+        let (person, _) = approval::request::verify(&proof, &self.armored, bundle.roster())
+            .map_err(|err| ApiError::not_authenticated(err.to_string()))?;
+        // Looked at again: the body may have been long in coming.
+        let now = shared.engine.now()?;
+        if shared.nonces.open(&proof.nonce, now).is_none() || !shared.nonces.spend(self.nonce, now) {
+            return Err(spent());
+        }
+        Ok(Signer { person, proof: (proof.to_text(), self.armored) })
+    }
+}
+
+fn spent() -> ApiError {
+    ApiError::not_authenticated("the nonce is unknown, used or older than a minute; ask for a new one")
 }
 
 /// Whoever can read the installation's folder: reads only.
@@ -100,26 +106,89 @@ pub(crate) fn is_reader(shared: &Shared, headers: &HeaderMap) -> bool {
     given.as_bytes().ct_eq(shared.reader_token.as_bytes()).into()
 }
 
-/// The session whose key signed this request for our own service name.
-pub(crate) fn agent(shared: &Shared, request: &Request) -> Result<Arc<Session>, ApiError> {
-    let refuse = |text: String| ApiError::not_authenticated(text);
-    let presented = classify_aws::sigv4::present(request).map_err(|err| refuse(err.to_string()))?;
-    let (_, service) = presented.scope();
-    if service != AGENT_SERVICE {
-        return Err(refuse(format!("sign for the service `{AGENT_SERVICE}`, not for another")));
-    }
-    let (session, secret) = shared
-        .engine
-        .session_of(presented.access_key())
-        .ok_or_else(|| refuse("this access key is none of ours".to_owned()))?;
-    let now = shared.engine.now()?;
-    let skew = shared.engine.bundle().limits().clock_skew_s;
-    classify_aws::sigv4::verify(request, &presented, secret.expose(), now, skew)
-        .map_err(|err| refuse(err.to_string()))?;
-    match session.closed(now) {
+/// The session whose key signed this request for our own service name, and the request's body.
+pub(crate) async fn agent(
+    shared: &Shared,
+    parts: &Parts,
+    body: Body,
+) -> Result<(Arc<Session>, Bytes), ApiError> {
+    let source = source_of(parts);
+    let presented = head(parts).and_then(|request| {
+        let presented = classify_aws::sigv4::present(&request).map_err(|err| refuse(err.to_string()))?;
+        Ok((request, presented))
+    });
+    let known = match &presented {
+        Ok((_, presented)) => shared.engine.session_of(presented.access_key()),
+        Err(_) => None,
+    };
+    let counted = match &known {
+        Some((session, _)) => format!("{} from {source}", session.id),
+        None => source,
+    };
+    let found = async {
+        refuse_flood(shared, &counted)?;
+        let (mut request, presented) = presented?;
+        let (_, service) = presented.scope();
+        if service != AGENT_SERVICE {
+            return Err(refuse(format!("sign for the service `{AGENT_SERVICE}`, not for another")));
+        }
+        let (session, secret) = known.ok_or_else(|| refuse("this access key is none of ours"))?;
+        let body = receive(body).await?;
+        request.body = body.to_vec();
+        let skew = shared.engine.bundle().limits().clock_skew_s;
+        classify_aws::sigv4::verify(&request, &presented, secret.expose(), shared.engine.now()?, skew)
+            .map_err(|err| refuse(err.to_string()))?;
+        Ok((session, body))
+    };
+    let (session, body) = counting(shared, &counted, found.await).await?;
+    match session.closed(shared.engine.now()?) {
         Some(why) => Err(refuse(format!("session {} is {why}", session.id))),
-        None => Ok(session),
+        None => Ok((session, body)),
     }
+}
+
+fn head(parts: &Parts) -> Result<Request, ApiError> {
+    let headers = parts
+        .headers
+        .iter()
+        .map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| ApiError::usage("a header is no plain text"))?;
+    Ok(Request {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers,
+        body: Vec::new(),
+    })
+}
+
+/// The body of a request, bounded; what is never read of it costs nothing.
+pub(crate) async fn receive(body: Body) -> Result<Bytes, ApiError> {
+    Ok(listener::collect(body, MAX_BODY).await?)
+}
+
+fn refuse(message: impl Into<String>) -> ApiError {
+    ApiError::not_authenticated(message)
+}
+
+fn refuse_flood(shared: &Shared, counted: &str) -> Result<(), ApiError> {
+    if shared.engine.is_flooding(counted) { Err(ApiError::throttled()) } else { Ok(()) }
+}
+
+/// Counts what was not authenticated; what was refused for failing too often already counted then.
+async fn counting<T>(shared: &Shared, counted: &str, found: Result<T, ApiError>) -> Result<T, ApiError> {
+    if let Err(err) = &found
+        && err.is_strangers()
+    {
+        shared.engine.authentication_failed(counted).await;
+    }
+    found
+}
+
+/// Where the router runs without a listener, nobody's address is known, and all share one count.
+fn source_of(parts: &Parts) -> String {
+    parts.extensions.get::<Source>().map_or_else(|| "unknown address".to_owned(), Source::to_string)
 }
 
 fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

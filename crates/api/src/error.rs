@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engine::{IssueError, Refusal, RefusalKind, SignError};
+use listener::BodyError;
 use model::Fault;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,7 @@ pub struct ErrorBody {
 #[derive(Debug)]
 pub struct ApiError {
     pub(crate) status: StatusCode,
-    pub(crate) body: ErrorBody,
+    pub(crate) body: Box<ErrorBody>,
 }
 
 impl ApiError {
@@ -47,7 +48,7 @@ impl ApiError {
             exit,
             change: None,
         };
-        Self { status, body }
+        Self { status, body: Box::new(body) }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -57,6 +58,17 @@ impl ApiError {
     pub(crate) fn not_authenticated(message: impl Into<String>) -> Self {
         let hint = "sign with an enrolled key: --key FILE, $COUNTERSIGN_KEY, or an ssh-agent";
         Self::new(StatusCode::UNAUTHORIZED, "CS202", NOT_AUTHENTICATED, message, Some(hint))
+    }
+
+    pub(crate) fn throttled() -> Self {
+        let message = "too many requests from here that nobody signed rightly; wait a minute";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "CS202", NOT_AUTHENTICATED, message, None)
+    }
+
+    /// Whether this request may have come from anyone: it did not get as far as a signature that holds, and that is
+    /// no fault of ours.
+    pub(crate) fn is_strangers(&self) -> bool {
+        self.status.is_client_error() && self.status != StatusCode::TOO_MANY_REQUESTS
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
@@ -70,13 +82,24 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body)).into_response()
+        (self.status, Json(*self.body)).into_response()
     }
 }
 
 impl From<Fault> for ApiError {
     fn from(fault: Fault) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, fault.code(), UNEXPECTED, fault.to_string(), None)
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(err: BodyError) -> Self {
+        let status = match err {
+            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            BodyError::Broken(_) | BodyError::MadeRoom => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, "CS201", USAGE, err.to_string(), None)
     }
 }
 

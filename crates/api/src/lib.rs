@@ -7,17 +7,22 @@
 pub mod agent;
 mod auth;
 mod error;
+mod nonce;
 pub mod people;
 pub mod types;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, body::Body, extract::Request, response::IntoResponse as _};
 use engine::Engine;
+use hyper::{body::Incoming, service::Service as _};
+use hyper_util::service::TowerToHyperService;
+use listener::{Limits, Source};
 use tokio::net::TcpListener;
 
-pub use auth::{NONCE_HEADER, Nonces, PERSON_HEADER, SIGNATURE_HEADER};
+pub use auth::{NONCE_HEADER, PERSON_HEADER, SIGNATURE_HEADER};
 pub use error::{ApiError, ErrorBody};
+pub use nonce::Nonces;
 
 /// What the listeners share.
 #[derive(Clone)]
@@ -47,9 +52,18 @@ pub struct Endpoints {
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 /// Serves `router` until the task is dropped.
-///
-/// # Errors
-/// Where the socket fails.
-pub async fn listen(router: Router, listener: TcpListener) -> std::io::Result<()> {
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+pub async fn listen(router: Router, socket: TcpListener) {
+    let service = TowerToHyperService::new(router);
+    listener::serve(socket, Limits::API, move |request: hyper::Request<Incoming>, source: Source| {
+        let service = service.clone();
+        async move {
+            let mut request: Request = request.map(Body::new);
+            request.extensions_mut().insert(source);
+            match service.call(request).await {
+                Ok(response) => response,
+                Err(never) => never.into_response(),
+            }
+        }
+    })
+    .await;
 }

@@ -7,8 +7,7 @@ use approval::Act;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, State},
-    http::{HeaderMap, Method, Uri},
+    extract::{Path, Query, Request, State},
     response::{IntoResponse as _, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
@@ -20,7 +19,7 @@ use serde_json::json;
 use store::Filter;
 
 use crate::{
-    ApiError, MAX_BODY, Shared,
+    ApiError, Shared,
     auth::{self, Signer},
     types::{
         ChangeList, ChangeView, ConsistencyView, GenesisView, SessionIssued, SessionList, SessionRequest,
@@ -94,16 +93,11 @@ pub fn router(shared: Shared) -> Router {
         let service = on(
             filter,
             move |State(shared): State<Shared>,
-                  method: Method,
-                  uri: Uri,
                   Path(path): Path<HashMap<String, String>>,
                   Query(query): Query<HashMap<String, String>>,
-                  headers: HeaderMap,
-                  body: Bytes| async move {
-                match guard(route, &shared, &method, &uri, &headers, &body) {
-                    Ok(caller) => (route.handler)(Call { shared, caller, path, query, body }).await,
-                    Err(refused) => Err(refused),
-                }
+                  request: Request| async move {
+                let (caller, body) = guard(route, &shared, request).await?;
+                (route.handler)(Call { shared, caller, path, query, body }).await
             },
         );
         let known = methods.remove(route.path);
@@ -113,23 +107,23 @@ pub fn router(shared: Shared) -> Router {
     methods
         .into_iter()
         .fold(Router::new(), |router, (path, service)| router.route(path, service))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(shared)
 }
 
-fn guard(
+/// Who is calling, where anyone must be known, and the body, where one is of use.
+async fn guard(
     route: &Route,
     shared: &Shared,
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Option<Signer>, ApiError> {
-    let target = uri.path_and_query().map_or("/", |it| it.as_str());
+    request: Request,
+) -> Result<(Option<Signer>, Bytes), ApiError> {
+    let (parts, body) = request.into_parts();
     match route.access {
-        Access::Public => Ok(None),
-        Access::Reader if auth::is_reader(shared, headers) => Ok(None),
-        Access::Reader | Access::Person => auth::person(shared, method, target, headers, body).map(Some),
+        Access::Public => Ok((None, Bytes::new())),
+        Access::Reader if auth::is_reader(shared, &parts.headers) => Ok((None, auth::receive(body).await?)),
+        Access::Reader | Access::Person => {
+            let (signer, body) = auth::person(shared, &parts, body).await?;
+            Ok((Some(signer), body))
+        }
     }
 }
 
@@ -186,9 +180,10 @@ async fn consistency(call: Call) -> Result<Response, ApiError> {
 }
 
 async fn nonce(call: Call) -> Result<Response, ApiError> {
-    let nonce = call.shared.engine.nonce()?;
-    call.shared.nonces.issue(nonce.clone(), call.shared.engine.now()?)?;
-    json(json!({ "nonce": nonce }))
+    let mut chance = [0; 16];
+    hex::decode_to_slice(call.shared.engine.nonce()?, &mut chance)
+        .map_err(|_| model::Fault::Storage("the system's randomness cannot be read".to_owned()))?;
+    json(json!({ "nonce": call.shared.nonces.issue(chance, call.shared.engine.now()?) }))
 }
 
 /// Whose key this is; the key itself is what one must have to ask.
@@ -234,7 +229,7 @@ async fn show_change(call: Call) -> Result<Response, ApiError> {
     json(view(&call.shared, id).await?)
 }
 
-pub(crate) async fn view(shared: &Shared, id: ChangeId) -> Result<ChangeView, ApiError> {
+async fn view(shared: &Shared, id: ChangeId) -> Result<ChangeView, ApiError> {
     let found = shared
         .engine
         .read(move |view| match view.change(id)? {
@@ -247,30 +242,31 @@ pub(crate) async fn view(shared: &Shared, id: ChangeId) -> Result<ChangeView, Ap
 
 async fn wait_change(call: Call) -> Result<Response, ApiError> {
     let id: ChangeId = call.id()?;
-    let seconds = call.asked("seconds").and_then(|it| it.parse().ok()).unwrap_or(30);
-    let state = call.asked("state").unwrap_or("held").to_owned();
-    json(wait(&call.shared, id, &state, seconds).await?)
+    wait(&call.shared, id, &call.query).await?;
+    json(view(&call.shared, id).await?)
 }
 
-/// Waits until the change is no longer in `state`, at most a minute.
+/// Waits until the change is no longer in the state asked about, at most a minute.
 pub(crate) async fn wait(
     shared: &Shared,
     id: ChangeId,
-    state: &str,
-    seconds: u64,
-) -> Result<ChangeView, ApiError> {
+    query: &HashMap<String, String>,
+) -> Result<(), ApiError> {
+    let seconds = query.get("seconds").and_then(|it| it.parse().ok()).unwrap_or(30);
+    let state = query.get("state").map_or("held", String::as_str);
     let mut moved = shared.engine.changes_moved();
     let patience = tokio::time::sleep(Duration::from_secs(seconds.min(60)));
     tokio::pin!(patience);
     loop {
         moved.borrow_and_update();
-        let now = view(shared, id).await?;
-        if now.state.name() != state {
-            return Ok(now);
+        let found = shared.engine.read(move |view| Ok(view.change(id)?.map(|change| change.state))).await?;
+        let now = found.ok_or_else(|| ApiError::not_found(format!("no change {id}")))?;
+        if now.name() != state {
+            return Ok(());
         }
         tokio::select! {
-            () = &mut patience => return Ok(now),
-            changed = moved.changed() => if changed.is_err() { return Ok(now) },
+            () = &mut patience => return Ok(()),
+            changed = moved.changed() => if changed.is_err() { return Ok(()) },
         }
     }
 }

@@ -258,6 +258,35 @@ impl ChangeView {
     }
 }
 
+impl ChangeView {
+    /// What an agent may know of a change of its own: what it asked for itself, and how that stands. The facts read
+    /// about the target, and what an inverse would restore, are what its own reads might be denied.
+    pub fn for_agent(change: &Change, approvals: &[Approval]) -> Self {
+        let mut view = Self::of(change, approvals);
+        // An inverse is made of what the target was before; the agent never asked for it.
+        let is_inverse = change.links.iter().any(|link| link.kind == LinkKind::Undoes);
+        for (action, step) in view.actions.iter_mut().zip(&change.steps) {
+            if step.undo.is_some() {
+                "captured".clone_into(&mut action.undo);
+            }
+            if let Some(observed) = &mut action.observed {
+                observed.facts.clear();
+            }
+            if is_inverse {
+                action.parameters.clear();
+                action.inner.clear();
+            }
+        }
+        for evidence in view.evidence.iter_mut().filter(|it| it.kind == EvidenceKind::UndoCaptured) {
+            if evidence.status == EvidenceStatus::Gathered {
+                "captured".clone_into(&mut evidence.note);
+            }
+            evidence.digest = None;
+        }
+        view
+    }
+}
+
 impl ActionView {
     fn of(step: &model::Step) -> Self {
         Self {
@@ -333,5 +362,134 @@ impl SessionView {
             issued_at: session.issued_at,
             expires_at: session.expires_at,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{
+        Account, ActionParts, CapturedUndo, Chain, Effect, EffectSet, Environment, Evidence, Exposure,
+        InnerAction, Link, Observation, Operation, Partition, Region, Request, Scope, Step, StepState, Undo,
+        Value,
+    };
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_795_228_800);
+
+    fn change(links: Vec<Link>) -> Change {
+        let operation = Operation { service: "lambda".to_owned(), name: "UpdateFunctionCode".to_owned() };
+        let digest = Value::Null.digest("countersign/test");
+        let effects = EffectSet::of(Effect::Write);
+        let action = ActionParts {
+            operation: operation.clone(),
+            partition: Partition("aws".to_owned()),
+            account: Account("111122223333".to_owned()),
+            region: Region("eu-west-1".to_owned()),
+            effects,
+            exposure: Exposure::default(),
+            resources: Vec::new(),
+            undo: Undo::Capturable,
+            summary: "Update function code of pay.".to_owned(),
+            shown: vec![("S3Key".to_owned(), "asked-for".to_owned())],
+            unknowns: Vec::new(),
+        };
+        let observation = Observation {
+            at: NOW,
+            facts: vec![("Role".to_owned(), "secret-fact".to_owned())],
+            fingerprint: digest,
+            inner: vec![InnerAction {
+                operation,
+                effects,
+                resources: Vec::new(),
+                summary: "inner step".to_owned(),
+            }],
+            inner_whole: true,
+            unknowns: Vec::new(),
+        };
+        let request = Request {
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            query: String::new(),
+            headers: Vec::new(),
+            body: b"secret-fact".to_vec(),
+        };
+        let undo = CapturedUndo {
+            summary: "puts back secret-fact".to_owned(),
+            service: "lambda".to_owned(),
+            region: "eu-west-1".to_owned(),
+            request,
+            removes_created: false,
+        };
+        let evidence = Evidence {
+            kind: EvidenceKind::UndoCaptured,
+            status: EvidenceStatus::Gathered,
+            digest: Some(digest),
+            note: undo.summary.clone(),
+        };
+        let person: PersonId = "ana".parse().unwrap();
+        Change {
+            id: ChangeId::new(1, [0; 10]),
+            digest,
+            state: ChangeState::Held,
+            version: 0,
+            session: SessionId::new(1, [0; 10]),
+            chain: Chain { agent: "kiro".parse().unwrap(), operator: person, launcher: None, owner: None },
+            scope: Scope::default(),
+            intent: "intent".to_owned(),
+            steps: vec![Step {
+                action,
+                digest,
+                environment: Environment::unknown(),
+                state: StepState::Pending,
+                observation: Some(observation),
+                undo: Some(undo),
+                execution: None,
+            }],
+            environment: Environment::unknown(),
+            verdict: Verdict::Allow,
+            evidence: vec![evidence],
+            bundle: digest,
+            nonce: String::new(),
+            created_at: NOW,
+            expires_at: NOW,
+            links,
+            rejection: None,
+            reopened: None,
+        }
+    }
+
+    /// What of the change each may read.
+    fn check(links: &[Link], agent_sees: &[&str], only_people_see: &[&str]) {
+        let change = change(links.to_vec());
+        let text = |view: ChangeView| serde_json::to_string(&view).unwrap();
+        let (people, agent) = (text(ChangeView::of(&change, &[])), text(ChangeView::for_agent(&change, &[])));
+        for seen in agent_sees {
+            assert!(agent.contains(seen) && people.contains(seen), "{seen}: {agent}");
+        }
+        for hidden in only_people_see {
+            assert!(!agent.contains(hidden) && people.contains(hidden), "{hidden}: {agent}");
+        }
+    }
+
+    #[test]
+    fn an_agent_sees_what_it_asked_for_and_not_what_was_read() {
+        let fingerprint = Value::Null.digest("countersign/test").to_string();
+        let own = [r#""undo":"captured""#, r#""facts":[]"#, r#""note":"captured""#];
+        let agent = text_of(&change(Vec::new()));
+        for part in own {
+            assert!(agent.contains(part), "{part}: {agent}");
+        }
+        check(&[], &["asked-for", "inner step", &fingerprint], &["secret-fact", "puts back"]);
+    }
+
+    #[test]
+    fn an_inverse_shows_an_agent_nothing_of_what_it_restores() {
+        let link = Link { kind: LinkKind::Undoes, change: ChangeId::new(2, [0; 10]) };
+        check(&[link], &["Update function code"], &["asked-for", "inner step", "secret-fact"]);
+    }
+
+    fn text_of(change: &Change) -> String {
+        serde_json::to_string(&ChangeView::for_agent(change, &[])).unwrap()
     }
 }

@@ -43,9 +43,9 @@ pub struct Limits {
 impl Limits {
     /// For the gateways. With the connections to the upstream that these lead to, and those of the other listeners,
     /// it stays within the 1024 files that a process may usually open.
-    pub const GATEWAY: Self = Self { connections: 384, per_source: 288 };
+    pub const GATEWAY: Self = Self { connections: 320, per_source: 240 };
     /// For people and for agents that propose and wait.
-    pub const API: Self = Self { connections: 96, per_source: 72 };
+    pub const API: Self = Self { connections: 128, per_source: 96 };
 }
 
 /// Serves until the task is dropped.

@@ -54,10 +54,10 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     })?;
     let account = gateway.target().account.clone();
     let environment = engine.bundle().environment_of(&account);
-    let reader_token = token()?;
+    let reader_token = hex::encode(drawn()?);
     let shared = Shared {
         engine: Arc::clone(&engine),
-        nonces: Arc::new(Nonces::default()),
+        nonces: Arc::new(Nonces::new(drawn()?)),
         reader_token: reader_token.as_str().into(),
         endpoints: Arc::new(Endpoints {
             aws: running.aws.clone(),
@@ -228,10 +228,10 @@ fn secret(file: &Path) -> Result<[u8; 32], Failure> {
     Ok(bytes)
 }
 
-fn token() -> Result<String, Failure> {
+fn drawn() -> Result<[u8; 32], Failure> {
     let mut bytes = [0; 32];
     SystemEntropy.fill(&mut bytes).map_err(Failure::unexpected)?;
-    Ok(hex::encode(bytes))
+    Ok(bytes)
 }
 
 /// Whole or not at all, for our eyes only.
