@@ -16,6 +16,8 @@ use crate::{overrides::Overrides, table::Row};
 const MAX_TOTAL: usize = 14_000;
 /// Of it, one value.
 const MAX_VALUE: usize = 6_000;
+/// Of it, what each rank leaves for those behind it.
+const RESERVE: usize = 2_000;
 /// What a line takes up beside its name and its value.
 const FRAME: usize = 16;
 const MAX_LABEL: usize = 200;
@@ -120,44 +122,66 @@ pub(super) fn of<'a>(params: &'a Value, body: &'a [u8], row: Option<&'a Row>) ->
 
 fn not_shown(redacted: &[String], judged: bool) -> Option<String> {
     let first = redacted.first()?;
-    let why = if judged { "may be secret" } else { "are of an operation that nobody has listed the secrets of" };
+    let why =
+        if judged { "may be secret" } else { "are of an operation that nobody has listed the secrets of" };
     Some(match redacted.len() - 1 {
         0 => format!("the value of {first} is not shown: it may be secret"),
         more => format!("the values of {first} and {more} more parameters are not shown: they {why}"),
     })
 }
 
-/// Gives every line its room and says how many get none: first a little for each, those that give rights before the
-/// others; then what is left, the longest values being cut first.
+/// Gives every line its room and says how many get none. Rank by rank, so that nothing an agent can add as much of as
+/// it likes takes room from what gives rights; within a rank a little for each, then the longest are cut first.
 fn fit(lines: &mut [Line<'_>]) -> usize {
-    let mut order: Vec<usize> = (0..lines.len()).collect();
-    order.sort_by_key(|at| lines.get(*at).is_some_and(|line| !line.is_content));
     let (mut room, mut left_out) = (MAX_TOTAL, 0);
-    for at in order {
-        let Some(line) = lines.get_mut(at) else { continue };
-        let least = line.cost.min(layout::SHORTEST);
-        match room.checked_sub(FRAME + line.label.len() + least) {
-            Some(rest) => {
-                room = rest;
-                line.limit = Some(least);
+    for (rank, kept_back) in [(Rank::Content, RESERVE), (Rank::Part, RESERVE), (Rank::Other, 0)] {
+        let mut own = room.saturating_sub(kept_back);
+        room -= own;
+        let mut admitted = Vec::new();
+        for line in lines.iter_mut().filter(|line| line.rank == rank) {
+            let least = line.cost.min(layout::SHORTEST);
+            match own.checked_sub(FRAME + line.label.len() + least) {
+                Some(rest) => {
+                    own = rest;
+                    line.limit = Some(least);
+                    admitted.push(line);
+                }
+                None => left_out += 1,
             }
-            None => left_out += 1,
         }
-    }
-    for content in [true, false] {
-        let mut wanting: Vec<_> =
-            lines.iter_mut().filter(|line| line.is_content == content && line.limit.is_some()).collect();
-        wanting.sort_by_key(|line| line.cost);
-        let mut waiting = wanting.len();
-        for line in wanting {
+        admitted.sort_by_key(|line| line.cost);
+        let mut waiting = admitted.len();
+        for line in admitted {
             let least = line.limit.unwrap_or_default();
-            let more = line.cost.min(MAX_VALUE).saturating_sub(least).min(room / waiting.max(1));
+            let more = line.cost.min(MAX_VALUE).saturating_sub(least).min(own / waiting.max(1));
             line.limit = Some(least + more);
-            room -= more;
+            own -= more;
             waiting -= 1;
         }
+        room += own;
     }
     left_out
+}
+
+/// Whose room comes first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    /// A whole parameter that gives rights or runs; an operation has few.
+    Content,
+    /// A part of one: as many as the agent likes.
+    Part,
+    Other,
+}
+
+fn rank(label: &str, raw: &Raw<'_>) -> Rank {
+    let lowered = label.to_ascii_lowercase().replace("description", "");
+    let is_content = CONTENT_WORDS.iter().any(|word| lowered.contains(word))
+        || matches!(raw, Raw::Text(text) if text.len() > layout::SHORTEST && layout::is_document(text));
+    match (is_content, label.contains(['.', '['])) {
+        (true, false) => Rank::Content,
+        (true, true) => Rank::Part,
+        (false, _) => Rank::Other,
+    }
 }
 
 struct Found<'a> {
@@ -172,7 +196,7 @@ struct Found<'a> {
 struct Line<'a> {
     label: String,
     raw: Raw<'a>,
-    is_content: bool,
+    rank: Rank,
     cost: usize,
     /// How much of the value is shown; `None` where not even its name is.
     limit: Option<usize>,
@@ -192,9 +216,15 @@ impl<'a> Found<'a> {
             .nth(2 * MAX_LABEL)
             .map_or(label, |(end, _)| label.get(..end).unwrap_or(label));
         match value {
+            Value::Map(map) if map.is_empty() && !label.is_empty() => {
+                self.line(label, Raw::Text("{}".into()), secret);
+            }
+            Value::List(items) if items.is_empty() && !label.is_empty() => {
+                self.line(label, Raw::Text("[]".into()), secret);
+            }
             Value::Map(map) => {
                 if let (2, Some(sha256), Some(length)) =
-                    (map.len(), map.get("body_sha256").and_then(Value::as_text), map.get("length"))
+                    (map.len(), map.get("body_sha256"), map.get("length"))
                 {
                     self.body(sha256, length);
                 }
@@ -226,27 +256,15 @@ impl<'a> Found<'a> {
     }
 
     /// Of a body that is not read for parameters the parse holds the digest and the length only.
-    fn body(&mut self, sha256: &str, length: &Value) {
-        match (self.payload.take(), length) {
-            (Some((name, text)), _) => {
-                let secret = self.is_secret(name);
-                self.line(name, Raw::Text(text.into()), secret);
-            }
-            (None, Value::Int(length)) if self.unread.is_empty() => {
-                let sha256 = sanitize(sha256, 64);
-                self.unread.push(format!("{length} bytes of the body are not shown, sha256 {sha256}"));
-            }
-            (
-                None,
-                Value::Null
-                | Value::Bool(_)
-                | Value::Int(_)
-                | Value::Number(_)
-                | Value::Text(_)
-                | Value::Bytes(_)
-                | Value::List(_)
-                | Value::Map(_),
-            ) => {}
+    fn body(&mut self, sha256: &Value, length: &Value) {
+        if let Some((name, text)) = self.payload.take() {
+            let secret = self.is_secret(name);
+            self.line(name, Raw::Text(text.into()), secret);
+        } else if let (Value::Bytes(sha256), Value::Int(length), true) =
+            (sha256, length, self.unread.is_empty())
+        {
+            let sha256: String = hex::encode(sha256).chars().take(64).collect();
+            self.unread.push(format!("{length} bytes of the body are not shown, sha256 {sha256}"));
         }
     }
 
@@ -257,9 +275,7 @@ impl<'a> Found<'a> {
             Raw::Text(text) => layout::cost(text, MAX_VALUE),
             Raw::Bytes(bytes) => bytes.len().saturating_mul(2),
         };
-        let is_content = names_content(label)
-            || matches!(&raw, Raw::Text(text) if text.len() > layout::SHORTEST && layout::is_document(text));
-        self.lines.push(Line { label: cut_label(label), raw, is_content, cost, limit: None });
+        self.lines.push(Line { label: cut_label(label), rank: rank(label, &raw), raw, cost, limit: None });
     }
 
     /// A member or, in a form, any step of its flat name.
@@ -285,11 +301,6 @@ fn is_value_of_secret(map: &BTreeMap<String, Value>, name: &str) -> bool {
             let beside = if prefix.is_empty() { map.get(*key) } else { map.get(&format!("{prefix}.{key}")) };
             beside.and_then(Value::as_text).is_some_and(|text| text.len() <= 512 && sounds_secret(text))
         })
-}
-
-fn names_content(label: &str) -> bool {
-    let lowered = label.to_ascii_lowercase();
-    CONTENT_WORDS.iter().any(|word| lowered.contains(word))
 }
 
 /// A character that a terminal would obey becomes several: the cut counts what is shown.

@@ -70,6 +70,7 @@ fn the_story() {
               Parameters.member.1.ParameterValue = (redacted)
               StackName = app
               TemplateBody = {}
+            ? the value of Parameters.member.1.ParameterValue is not shown: it may be secret
         "#]],
     );
     check(
@@ -123,6 +124,7 @@ fn the_story() {
             - rds database d
               DBInstanceIdentifier = d
               MasterUserPassword = (redacted)
+            ? the value of MasterUserPassword is not shown: it may be secret
         "#]],
     );
     check(
@@ -181,11 +183,13 @@ fn the_story() {
         "dynamodb",
         json("DynamoDB_20120810.BatchWriteItem", r#"{"RequestItems":{"orders":[],"users":[]}}"#),
         &expect![[r#"
-        dynamodb:BatchWriteItem [write, destroy] Unlisted
-        Writes (batch) the DynamoDB item orders, users.
-        - dynamodb table orders
-        - dynamodb table users
-    "#]],
+            dynamodb:BatchWriteItem [write, destroy] Unlisted
+            Writes (batch) the DynamoDB item orders, users.
+            - dynamodb table orders
+            - dynamodb table users
+              RequestItems.orders = []
+              RequestItems.users = []
+        "#]],
     );
     check(
         "secretsmanager",
@@ -194,12 +198,13 @@ fn the_story() {
             r#"{"SecretId":"prod/db","SecretString":"hunter2","ClientRequestToken":"t"}"#,
         ),
         &expect![[r#"
-        secretsmanager:PutSecretValue [write, privilege] Unlisted
-        Puts the Secrets Manager secret value prod/db.
-        - secretsmanager secret prod/db
-          SecretId = prod/db
-          SecretString = (redacted)
-    "#]],
+            secretsmanager:PutSecretValue [write, privilege] Unlisted
+            Puts the Secrets Manager secret value prod/db.
+            - secretsmanager secret prod/db
+              SecretId = prod/db
+              SecretString = (redacted)
+            ? the value of SecretString is not shown: it may be secret
+        "#]],
     );
     check(
         "ssm",
@@ -341,16 +346,17 @@ fn s3_by_path_query_and_header() {
         "s3",
         request("PUT", "/b/k?partNumber=1&uploadId=u", &[], "data"),
         &expect![[r#"
-        s3:UploadPart [write] Unlisted
-        Uploads the S3 part b/k.
-        - s3 object b/k
-          body_sha256 = 3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7
-          length = 4
-          Bucket = b
-          Key = k
-          partNumber = 1
-          uploadId = u
-    "#]],
+            s3:UploadPart [write] Unlisted
+            Uploads the S3 part b/k.
+            - s3 object b/k
+              body_sha256 = 3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7
+              length = 4
+              Bucket = b
+              Key = k
+              partNumber = 1
+              uploadId = u
+            ? 4 bytes of the body are not shown, sha256 3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7
+        "#]],
     );
     check(
         "s3",
@@ -369,14 +375,15 @@ fn s3_by_path_query_and_header() {
         "s3",
         request("PUT", "/b?policy=", &[], "{}"),
         &expect![[r#"
-        s3:PutBucketPolicy [write, privilege] Unlisted
-        Puts the S3 bucket policy b.
-        - s3 bucket b
-          body_sha256 = 44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
-          length = 2
-          Bucket = b
-          policy = 
-    "#]],
+            s3:PutBucketPolicy [write, privilege] Unlisted
+            Puts the S3 bucket policy b.
+            - s3 bucket b
+              Policy = {}
+              body_sha256 = 44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+              length = 2
+              Bucket = b
+              policy = 
+        "#]],
     );
     check(
         "s3",
@@ -674,10 +681,127 @@ proptest! {
         if let Ok(classified) = classify(request.clone(), &service, "eu-west-1", &target(), &BTreeMap::new()) {
             let parts = classified.action.parts();
             prop_assert!(!parts.resources.is_empty());
-            prop_assert!(parts.shown.len() <= 60);
-            prop_assert!(parts.shown.iter().all(|(_, value)| value.chars().count() <= 200));
+            let all: usize = parts.shown.iter().map(|(name, value)| name.len() + value.len()).sum();
+            prop_assert!(all <= 15_000 && parts.shown.len() <= 1000);
+            prop_assert!(parts.shown.iter().all(|(_, value)| value.len() <= 6_000));
             let routed = route(&request, &service, Table::shared()).unwrap();
             prop_assert_eq!(params::parse(&request, &routed).unwrap(), classified.params);
         }
     }
+}
+
+/// What a person signs for must be in front of them: rights, rules and code whole, and what is not shown named.
+#[test]
+fn what_gives_rights_is_shown_whole() {
+    check(
+        "iam",
+        form(
+            "Action=PutRolePolicy&Version=2010-05-08&RoleName=r1&PolicyName=p&PolicyDocument=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22*%22%2C%22Resource%22%3A%22*%22%7D%5D%7D",
+        ),
+        &expect![[r#"
+            iam:PutRolePolicy [write, privilege] Capturable
+            Puts the IAM role policy: role r1, policy p.
+            - iam role r1
+            - iam policy p
+              PolicyDocument = {
+              "Version": "2012-10-17",
+              "Statement": [
+                {
+                  "Effect": "Allow",
+                  "Action": "*",
+                  "Resource": "*"
+                }
+              ]
+            }
+              PolicyName = p
+              RoleName = r1
+        "#]],
+    );
+    check(
+        "s3",
+        request(
+            "PUT",
+            "/b?policy",
+            &[("host", "s3.eu-west-1.amazonaws.com")],
+            r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}]}"#,
+        ),
+        &expect![[r#"
+            s3:PutBucketPolicy [write, privilege] Unlisted
+            Puts the S3 bucket policy b.
+            - s3 bucket b
+              Policy = {
+              "Statement": [
+                {
+                  "Effect": "Allow",
+                  "Principal": "*",
+                  "Action": "s3:*",
+                  "Resource": "*"
+                }
+              ]
+            }
+              body_sha256 = e5869a5d6761303e46d6443caf3cd2fe9bdf5fdb4a0dee768c9b7344df3f296b
+              length = 81
+              Bucket = b
+              policy = 
+        "#]],
+    );
+    check(
+        "cloudformation",
+        form(
+            "Action=UpdateStack&Version=2010-05-15&StackName=a&TemplateBody=Resources%3A%0A%20%20B%3A%0A%20%20%20%20Type%3A%20AWS%3A%3AS3%3A%3ABucket%0D%0A",
+        ),
+        &expect![[r#"
+            cloudformation:UpdateStack [write, execute] Unlisted
+            Updates the CloudFormation stack a.
+            - cloudformation stack a
+              StackName = a
+              TemplateBody = Resources:
+              B:
+                Type: AWS::S3::Bucket\u{d}
+
+        "#]],
+    );
+    check(
+        "s3",
+        request("PUT", "/b/k", &[("host", "s3.eu-west-1.amazonaws.com")], "data"),
+        &expect![[r#"
+        s3:PutObject [write] Unlisted
+        Puts the S3 object b/k.
+        - s3 object b/k
+          body_sha256 = 3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7
+          length = 4
+          Bucket = b
+          Key = k
+        ? 4 bytes of the body are not shown, sha256 3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7
+    "#]],
+    );
+}
+
+/// An agent that pads what surrounds it cannot push a policy out of sight, and what is cut is always said.
+#[test]
+fn padding_hides_nothing() {
+    let statements: Vec<String> =
+        (0..60).map(|nth| format!(r#"{{"Effect":"Allow","Action":"*","Resource":"r{nth}"}}"#)).collect();
+    let policy = format!(r#"{{"Statement":[{}]}}"#, statements.join(","));
+    let tags: String = (1..800).map(|nth| format!("&Description.member.{nth}={}", "x".repeat(300))).collect();
+    let asked = |tags: &str, policy: &str| {
+        let body = format!(
+            "Action=PutRolePolicy&Version=2010-05-08&RoleName=r1&PolicyName=p&PolicyDocument={policy}{tags}"
+        );
+        let action = classify(form(&body), "iam", "eu-west-1", &target(), &BTreeMap::new()).unwrap().action;
+        let of = |name: &str| action.parts().shown.iter().find(|(it, _)| it == name).unwrap().1.clone();
+        let all: usize = action.parts().shown.iter().map(|(name, value)| name.len() + value.len()).sum();
+        assert!(all <= 15_000, "{all}");
+        (of("PolicyDocument"), action.parts().unknowns.clone())
+    };
+    let (shown, unknowns) = asked("", &policy);
+    assert_eq!((shown, unknowns), (policy.clone(), vec![]));
+    let (shown, unknowns) = asked(&tags, &policy);
+    assert_eq!(shown, policy);
+    assert!(unknowns.iter().any(|it| it.ends_with("parameters are not shown: there are too many")));
+
+    let (shown, unknowns) = asked("", &format!("{{{}}}", " ".repeat(7000) + &policy));
+    let sha256 = model::Digest::of(format!("{{{}}}", " ".repeat(7000) + &policy).as_bytes());
+    assert!(shown.ends_with(&format!("more bytes, sha256 {sha256})")), "{shown}");
+    assert!(unknowns[0].contains("bytes of PolicyDocument are not shown, sha256 "), "{unknowns:?}");
 }

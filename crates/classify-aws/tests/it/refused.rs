@@ -203,13 +203,14 @@ fn disguises_are_refused() {
         "monitoring",
         request("POST", "/service/GraniteServiceVersion20100801/operation/DeleteAlarms", &[cbor], "xx"),
         &expect![[r#"
-        cloudwatch:DeleteAlarms [destroy] Unlisted
-        Deletes the CloudWatch alarms.
-        - cloudwatch unknown *
-          body_sha256 = 5dde896887f6754c9b15bfe3a441ae4806df2fde94001311e08bf110622e0bbe
-          length = 2
-        ? which resources it touches
-    "#]],
+            cloudwatch:DeleteAlarms [destroy] Unlisted
+            Deletes the CloudWatch alarms.
+            - cloudwatch unknown *
+              body_sha256 = 5dde896887f6754c9b15bfe3a441ae4806df2fde94001311e08bf110622e0bbe
+              length = 2
+            ? which resources it touches
+            ? 2 bytes of the body are not shown, sha256 5dde896887f6754c9b15bfe3a441ae4806df2fde94001311e08bf110622e0bbe
+        "#]],
     );
     check(
         "monitoring",
@@ -229,15 +230,16 @@ fn disguises_are_refused() {
         "s3",
         request("PUT", "/b/k", &[("x-amz-acl", "public-read")], "x"),
         &expect![[r#"
-        s3:PutObject [write, privilege] Unlisted
-        Puts the S3 object b/k.
-        - s3 object b/k
-          body_sha256 = 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
-          length = 1
-          x-amz-acl = public-read
-          Bucket = b
-          Key = k
-    "#]],
+            s3:PutObject [write, privilege] Unlisted
+            Puts the S3 object b/k.
+            - s3 object b/k
+              body_sha256 = 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
+              length = 1
+              x-amz-acl = public-read
+              Bucket = b
+              Key = k
+            ? 1 bytes of the body are not shown, sha256 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
+        "#]],
     );
     check(
         "s3",

@@ -51,9 +51,7 @@ pub(super) fn bytes(raw: &[u8], limit: usize) -> Laid {
 fn cut(shown: String, missing: usize, whole: &[u8]) -> Laid {
     let sha256 = Digest::of(whole);
     Laid {
-        text: format!("{shown}… ({missing} more bytes, sha256 {sha256})"),
-        missing,
-        sha256: Some(sha256),
+        text: format!("{shown}… ({missing} more bytes, sha256 {sha256})"), missing, sha256: Some(sha256)
     }
 }
 
