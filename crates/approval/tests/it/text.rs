@@ -226,9 +226,18 @@ fn what_no_person_could_judge_is_refused() {
         |it| it.parameters.push(vec![parameter("a", "b")]),
         &expect!["the statement's parameters must be listed step by step"],
     );
-    check_refused(|it| it.parameters[0][0].name = "=".repeat(50), &expect!["the statement's parameters hold a name of more than 256 characters"]);
-    check_refused(|it| it.parameters[0][0].value = "\r".repeat(2000), &expect!["the statement's parameters hold a value of more than 8000 characters"]);
-    check_refused(|it| it.parameters[0] = vec![parameter("a", "b"); 1001], &expect!["the statement's parameters has 1001 items, more than 1000"]);
+    check_refused(
+        |it| it.parameters[0][0].name = "=".repeat(50),
+        &expect!["the statement's parameters hold a name of more than 256 characters"],
+    );
+    check_refused(
+        |it| it.parameters[0][0].value = "\r".repeat(2000),
+        &expect!["the statement's parameters hold a value of more than 8000 characters"],
+    );
+    check_refused(
+        |it| it.parameters[0] = vec![parameter("a", "b"); 1001],
+        &expect!["the statement's parameters has 1001 items, more than 1000"],
+    );
     check_refused(
         |it| it.observed[0].step = 2,
         &expect!["the statement's observed names step 2, which does not exist"],
