@@ -2,7 +2,9 @@
 //!
 //! The order is everywhere the same: who it claims to be (by table lookup), whether too many such claims failed, how
 //! much it sends (bounded), and only then cryptography. Failures count for the key or person claimed where we know
-//! it, and for the address where we do not, so that strangers cannot lock out whoever shares their address.
+//! it, and for the address where we do not, so that strangers cannot lock out whoever shares their address. A person's
+//! name is no secret, and stopping a session must not wait for an attacker to tire: under a name that failed too often
+//! signatures are verified still, one at a time.
 
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use listener::Source;
 use model::{Digest, PersonId, Request, Session};
 use subtle::ConstantTimeEq as _;
+use tokio::sync::Semaphore;
 
 use crate::{ApiError, MAX_BODY, Shared, nonce::Nonce};
 
@@ -25,6 +28,9 @@ pub const SIGNATURE_HEADER: &str = "x-countersign-signature";
 
 /// The service name an agent signs for on its own listener.
 pub(crate) const AGENT_SERVICE: &str = "countersign";
+
+/// Whose name is misused waits for the others of whom that is true, each for as long as a signature takes to verify.
+static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
 
 /// A person, proved by their own key.
 #[derive(Clone, Debug)]
@@ -41,10 +47,16 @@ pub(crate) async fn person(shared: &Shared, parts: &Parts, body: Body) -> Result
     let known = claimed.filter(|person| shared.engine.bundle().roster().people.contains_key(person));
     let counted = known.as_ref().map_or_else(|| source.clone(), |person| format!("{person} from {source}"));
     let found = async {
-        refuse_flood(shared, &counted)?;
+        let is_flooded = shared.engine.is_flooding(&counted);
+        if is_flooded && known.is_none() {
+            return Err(ApiError::throttled());
+        }
         let claim = Claim::read(shared, &parts.headers, known)?;
         let body = receive(body).await?;
-        Ok((claim.verify(shared, parts, &body)?, body))
+        let turn = if is_flooded { ONE_AT_A_TIME.acquire().await.ok() } else { None };
+        let signer = claim.verify(shared, parts, &body)?;
+        drop(turn);
+        Ok((signer, body))
     };
     counting(shared, &counted, found.await).await
 }
@@ -126,7 +138,9 @@ pub(crate) async fn agent(
         None => source,
     };
     let found = async {
-        refuse_flood(shared, &counted)?;
+        if shared.engine.is_flooding(&counted) {
+            return Err(ApiError::throttled());
+        }
         let (mut request, presented) = presented?;
         let (_, service) = presented.scope();
         if service != AGENT_SERVICE {
@@ -172,10 +186,6 @@ fn refuse(message: impl Into<String>) -> ApiError {
     ApiError::not_authenticated(message)
 }
 
-fn refuse_flood(shared: &Shared, counted: &str) -> Result<(), ApiError> {
-    if shared.engine.is_flooding(counted) { Err(ApiError::throttled()) } else { Ok(()) }
-}
-
 /// Counts what was not authenticated; what was refused for failing too often already counted then.
 async fn counting<T>(shared: &Shared, counted: &str, found: Result<T, ApiError>) -> Result<T, ApiError> {
     if let Err(err) = &found
@@ -194,3 +204,6 @@ fn source_of(parts: &Parts) -> String {
 fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
+
+#[cfg(test)]
+mod tests;
