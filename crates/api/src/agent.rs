@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{Path, Query, Request, State},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -16,6 +16,7 @@ use store::Filter;
 use crate::{
     ApiError, Shared, auth, people,
     types::{ChangeList, ChangeView, Proposal},
+    waiting::Waiting,
 };
 
 /// Every route there is, for the test that tries each with every kind of caller.
@@ -37,6 +38,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/changes/{id}", get(show))
         .route("/v1/changes/{id}/wait", get(wait))
         .route("/v1/changes/{id}/withdraw", post(withdraw))
+        .layer(Extension(Waiting::default()))
         .with_state(shared)
 }
 
@@ -71,12 +73,15 @@ async fn wait(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     Query(query): Query<HashMap<String, String>>,
+    Extension(waiting): Extension<Waiting>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let (session, _) = auth::agent(&shared, &parts, body).await?;
     let change = own(&shared, &session, &id).await?;
+    let turn = waiting.begin(session.id).ok_or_else(ApiError::too_many_waiting)?;
     people::wait(&shared, change.id, &query).await?;
+    drop(turn);
     Ok(Json(own(&shared, &session, &id).await?).into_response())
 }
 

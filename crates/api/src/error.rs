@@ -65,6 +65,11 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "CS202", NOT_AUTHENTICATED, message, None)
     }
 
+    pub(crate) fn too_many_waiting() -> Self {
+        let message = "too many requests of this session wait already; wait for one change at a time";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "CS201", USAGE, message, None)
+    }
+
     /// Whether this request may have come from anyone: it did not get as far as a signature that holds, and that is
     /// no fault of ours.
     pub(crate) fn is_strangers(&self) -> bool {

@@ -10,6 +10,7 @@ mod error;
 mod nonce;
 pub mod people;
 pub mod types;
+mod waiting;
 
 use std::sync::Arc;
 
