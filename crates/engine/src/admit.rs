@@ -32,6 +32,7 @@ pub enum Purpose {
     Undo { of: ChangeId, by: PersonId },
 }
 
+#[expect(clippy::large_enum_variant, reason = "made once for a request and taken apart at once")]
 #[derive(Debug)]
 pub enum Admitted {
     Permit(Permit),
