@@ -206,4 +206,285 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    //! Both listeners on real sockets, over a real engine: who is let in, who is refused, and whom that shuts out.
+
+    use std::{
+        net::SocketAddr,
+        sync::{
+            Arc,
+            atomic::{AtomicI64, AtomicU64, Ordering},
+        },
+    };
+
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    use classify_aws::sigv4::{SigningCredentials, sign};
+    use engine::{Clock, Engine, Entropy, MasterKey, NewSession, Parts};
+    use ledger::{Genesis, Ledger};
+    use model::{Digest, Fault, Request, Timestamp};
+    use policy::{Bundle, Profile, StarterOptions};
+    use ssh_key::{LineEnding, PrivateKey, private::Ed25519Keypair};
+    use tlog::SigningKey;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::{NONCE_HEADER, PERSON_HEADER, SIGNATURE_HEADER};
+    use crate::{Endpoints, Nonces, Shared, agent, people};
+
+    /// As many failures of one source as are still answered for what they are, and one more.
+    const FLOOD: usize = 121;
+
+    struct World {
+        engine: Arc<Engine>,
+        clock: Arc<Hands>,
+        agent: SocketAddr,
+        people: SocketAddr,
+        _folder: tempfile::TempDir,
+    }
+
+    struct Hands(AtomicI64);
+
+    impl Clock for Hands {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        }
+    }
+
+    struct Counted(AtomicU64);
+
+    impl Entropy for Counted {
+        fn fill(&self, out: &mut [u8]) -> Result<(), Fault> {
+            let next = Digest::of(&self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes()).to_string();
+            let bytes = hex::decode(next).unwrap();
+            out.copy_from_slice(&bytes[..out.len()]);
+            Ok(())
+        }
+    }
+
+    impl World {
+        async fn start() -> Self {
+            let start = Timestamp::from_seconds(1_795_228_800);
+            let key = approval::parse_public_key(&ana().public_key().to_openssh().unwrap()).unwrap();
+            let files = policy::starter(&StarterOptions {
+                profile: Profile::Lab,
+                operators: vec![("ana".parse().unwrap(), vec![key.clone()])],
+                approvers: vec![("ana".parse().unwrap(), Vec::new(), vec![key])],
+                agents: vec!["kiro".parse().unwrap()],
+                environments: Vec::new(),
+                calendar: None,
+            })
+            .unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let log_key = || SigningKey::from_seed("log.example/api", &[5; 32]).unwrap();
+            let genesis = Genesis {
+                origin: "log.example/api".to_owned(),
+                vkey: log_key().verifier().to_string(),
+                installation: "0123456789abcdef0123456789abcdef".to_owned(),
+                created_at: start,
+            };
+            let (log, checkpoint) = (folder.path().join("log"), folder.path().join("run").join("checkpoint"));
+            let clock = Arc::new(Hands(AtomicI64::new(start.millis())));
+            let engine = Engine::start(Parts {
+                store: store::Store::memory(),
+                ledger: Ledger::create(&log, &checkpoint, log_key(), genesis.clone()).unwrap(),
+                genesis,
+                bundle: Bundle::load(&files).unwrap(),
+                master: MasterKey::new([9; 32]),
+                clock: Arc::clone(&clock) as Arc<dyn Clock>,
+                entropy: Arc::new(Counted(AtomicU64::new(0))),
+            })
+            .await
+            .unwrap();
+            let shared = Shared {
+                engine: Arc::clone(&engine),
+                nonces: Arc::new(Nonces::new([3; 32])),
+                reader_token: "reader".into(),
+                endpoints: Arc::new(Endpoints {
+                    aws: String::new(),
+                    agent: String::new(),
+                    region: "eu-west-1".to_owned(),
+                }),
+            };
+            let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let (for_agents, for_people) = (bind().await, bind().await);
+            let (agent, people) = (for_agents.local_addr().unwrap(), for_people.local_addr().unwrap());
+            tokio::spawn(crate::listen(agent::router(shared.clone()), for_agents));
+            tokio::spawn(crate::listen(people::router(shared), for_people));
+            Self { engine, clock, agent, people, _folder: folder }
+        }
+
+        async fn session(&self) -> SigningCredentials {
+            let asked = NewSession {
+                agent: "kiro".parse().unwrap(),
+                operator: "ana".parse().unwrap(),
+                launcher: "ana".parse().unwrap(),
+                task: "look".to_owned(),
+                scope: "".parse().unwrap(),
+                autonomy: model::Autonomy::default(),
+                ttl_s: 3600,
+                signed: (String::new(), String::new()),
+            };
+            let (session, secret) = self.engine.issue(asked).await.unwrap();
+            SigningCredentials {
+                access_key: session.access_key,
+                secret: secret.expose().to_owned(),
+                session_token: None,
+            }
+        }
+
+        /// The status with which an agent's list is answered.
+        async fn as_agent(&self, credentials: &SigningCredentials) -> u16 {
+            let mut request = Request {
+                method: "GET".to_owned(),
+                path: "/v1/changes".to_owned(),
+                query: String::new(),
+                headers: vec![("host".to_owned(), "here".to_owned())],
+                body: Vec::new(),
+            };
+            sign(&mut request, credentials, super::AGENT_SERVICE, "eu-west-1", self.clock.now()).unwrap();
+            ask(self.agent, "GET /v1/changes", &request.headers, "").await.0
+        }
+
+        async fn nonce(&self) -> String {
+            let (status, body) = ask(self.people, "GET /v1/nonce", &host(), "").await;
+            assert_eq!(status, 200, "{body}");
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            body["nonce"].as_str().unwrap().to_owned()
+        }
+
+        async fn as_person(&self, person: &str, key: &PrivateKey, nonce: &str) -> u16 {
+            let proof = approval::request::Proof {
+                person: person.parse().unwrap(),
+                method: "GET".to_owned(),
+                target: "/v1/sessions".to_owned(),
+                body: Digest::of(b""),
+                nonce: nonce.to_owned(),
+                installation: self.engine.installation(),
+            };
+            let file = key.to_openssh(LineEnding::LF).unwrap();
+            let armored =
+                approval::sign::with_key_file(&file, None, approval::request::NAMESPACE, &proof.to_text())
+                    .unwrap();
+            let signed = [
+                (PERSON_HEADER, person.to_owned()),
+                (NONCE_HEADER, nonce.to_owned()),
+                (SIGNATURE_HEADER, BASE64_STANDARD.encode(armored)),
+            ];
+            let mut headers = host();
+            headers.extend(signed.map(|(name, value)| (name.to_owned(), value)));
+            ask(self.people, "GET /v1/sessions", &headers, "").await.0
+        }
+
+        async fn as_ana(&self) -> u16 {
+            self.as_person("ana", &ana(), &self.nonce().await).await
+        }
+
+        async fn flood(&self, what: impl AsyncFn() -> u16) {
+            for turn in 0..FLOOD {
+                assert_eq!(what().await, 401, "failure {turn}");
+            }
+            assert_eq!(what().await, 429);
+        }
+    }
+
+    fn ana() -> PrivateKey {
+        PrivateKey::from(Ed25519Keypair::from_seed(&[1; 32]))
+    }
+
+    fn host() -> Vec<(String, String)> {
+        vec![("host".to_owned(), "here".to_owned())]
+    }
+
+    fn stranger() -> SigningCredentials {
+        SigningCredentials {
+            access_key: "AKCSAAAAAAAAAAAAAAAA".to_owned(),
+            secret: "guess".to_owned(),
+            session_token: None,
+        }
+    }
+
+    async fn ask(to: SocketAddr, line: &str, headers: &[(String, String)], body: &str) -> (u16, String) {
+        let mut text = format!("{line} HTTP/1.1\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let mut stream = TcpStream::connect(to).await.unwrap();
+        stream.write_all(format!("{text}\r\n{body}").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+    }
+
+    #[tokio::test]
+    async fn strangers_lock_out_strangers_and_nobody_who_is_known() {
+        let world = World::start().await;
+        let known = world.session().await;
+        world.flood(async || world.as_agent(&stranger()).await).await;
+        assert_eq!(world.as_agent(&known).await, 200, "behind the same address");
+        let mallory = PrivateKey::from(Ed25519Keypair::from_seed(&[66; 32]));
+        let nonce = world.nonce().await;
+        assert_eq!(
+            world.as_person("mallory", &mallory, &nonce).await,
+            429,
+            "strangers are one, wherever they knock"
+        );
+        assert_eq!(world.as_ana().await, 200);
+        world.clock.0.fetch_add(60_000, Ordering::SeqCst);
+        assert_eq!(world.as_agent(&stranger()).await, 401, "a new minute");
+    }
+
+    #[tokio::test]
+    async fn bad_signatures_count_for_the_key_or_person_they_claim() {
+        let world = World::start().await;
+        let (known, other) = (world.session().await, world.session().await);
+        let forged = SigningCredentials {
+            access_key: known.access_key.clone(),
+            secret: "guess".to_owned(),
+            session_token: None,
+        };
+        world.flood(async || world.as_agent(&forged).await).await;
+        assert_eq!(world.as_agent(&known).await, 429, "nothing of this key is verified any more");
+        assert_eq!(world.as_agent(&other).await, 200);
+
+        let mallory = PrivateKey::from(Ed25519Keypair::from_seed(&[66; 32]));
+        let nonce = world.nonce().await;
+        for _ in 0..=FLOOD {
+            assert_eq!(world.as_person("ana", &mallory, &nonce).await, 401);
+        }
+        assert_eq!(world.as_ana().await, 200, "a name is no secret: misusing it takes nobody's veto away");
+        assert_eq!(world.as_agent(&other).await, 200);
+        assert_eq!(world.as_agent(&stranger()).await, 401, "strangers have their own count");
+    }
+
+    #[tokio::test]
+    async fn asking_for_nonces_costs_nobody_anything_and_each_works_once() {
+        let world = World::start().await;
+        let first = world.nonce().await;
+        for _ in 0..200 {
+            assert_ne!(world.nonce().await, first);
+        }
+        assert_eq!(world.as_person("ana", &ana(), &first).await, 200);
+        assert_eq!(world.as_person("ana", &ana(), &first).await, 401, "used");
+        let failed = world.nonce().await;
+        let mallory = PrivateKey::from(Ed25519Keypair::from_seed(&[66; 32]));
+        assert_eq!(world.as_person("ana", &mallory, &failed).await, 401);
+        assert_eq!(world.as_person("ana", &ana(), &failed).await, 200, "a forgery uses nothing up");
+        let old = world.nonce().await;
+        world.clock.0.fetch_add(60_000, Ordering::SeqCst);
+        assert_eq!(world.as_person("ana", &ana(), &old).await, 401, "a minute old");
+    }
+
+    #[tokio::test]
+    async fn no_body_is_awaited_from_whoever_is_unknown() {
+        let world = World::start().await;
+        let never = ("content-length".to_owned(), "1000000".to_owned());
+        for (to, line) in [(world.agent, "POST /v1/changes"), (world.people, "POST /v1/sessions")] {
+            let headers = [host(), vec![never.clone()]].concat();
+            let (status, body) = ask(to, line, &headers, "half").await;
+            assert_eq!(status, 401, "{body}");
+        }
+    }
+}
