@@ -151,10 +151,15 @@ impl Serve {
 
     /// With `env` beside the search path as the whole environment.
     pub fn start_with(config: &Path, env: &[(&str, &str)]) -> Result<Self> {
+        Self::launch(Command::new(binary("countersign")?), config, env)
+    }
+
+    /// With another binary, or under a shell that sets limits first: `program` is followed by the arguments of `serve`.
+    pub fn launch(mut program: Command, config: &Path, env: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let (ready, log) = (folder.path().join("ready.json"), folder.path().join("log"));
         let file = File::create(&log)?;
-        let mut child = Command::new(binary("countersign")?)
+        let mut child = program
             .args([OsStr::new("serve"), OsStr::new("--config"), config.as_os_str()])
             .args([OsStr::new("--ready-file"), ready.as_os_str()])
             .env_clear()
@@ -192,6 +197,11 @@ impl Serve {
     /// What it has written so far.
     pub fn log(&self) -> Result<String> {
         Ok(std::fs::read_to_string(&self.log)?)
+    }
+
+    /// `127.0.0.1:PORT` of the AWS gateway, of the agent listener, of the people listener.
+    pub fn authorities(&self) -> [&str; 3] {
+        [&self.aws, &self.agent, &self.people].map(|url| url.trim_start_matches("http://").trim_end_matches('/'))
     }
 
     pub fn is_alive(&mut self) -> Result<bool> {

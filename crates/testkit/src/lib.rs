@@ -12,6 +12,7 @@ mod key_agent;
 mod moto;
 mod place;
 mod process;
+mod signed;
 mod venv;
 mod wait;
 
@@ -20,7 +21,8 @@ pub use installation::{Cli, Installation, Serve, Session};
 pub use key::Key;
 pub use key_agent::KeyAgent;
 pub use moto::Moto;
-pub use place::{binary, python_home, root};
+pub use place::{CRASH_BINARY, binary, crash_binary, python_home, root};
 pub use process::{Output, run};
+pub use signed::{Signed, Signer, now};
 pub use venv::Venv;
 pub use wait::until;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use tempfile::TempDir;
 
 use crate::{Response, Venv, process, send, until};
@@ -63,6 +64,20 @@ impl Moto {
         Ok(std::fs::read_to_string(self.log.path().join("log"))?)
     }
 
+    /// From now on every request is kept with its body.
+    pub fn record(&self) -> Result<()> {
+        self.control("/moto-api/recorder/start-recording", &[], b"")
+    }
+
+    /// How many recorded requests have all of `texts` in their headers or body.
+    pub fn recorded(&self, texts: &[&str]) -> Result<usize> {
+        let kept = std::fs::read_to_string(self.log.path().join("recording"))
+            .context("nothing was recorded: was `record` called?")?;
+        let readable = kept.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let has_all = |request: &String| texts.iter().all(|text| request.contains(text));
+        Ok(readable.map(|request| decoded(&request)).filter(has_all).count())
+    }
+
     /// Forgets every resource.
     pub fn reset(&self) -> Result<()> {
         self.control("/moto-api/reset", &[], b"")
@@ -89,6 +104,7 @@ impl Moto {
         let file = File::create(log.path().join("log"))?;
         let child = Command::new(venv.bin("python"))
             .args(["-u", "-c", SERVER, &port.to_string()])
+            .env("MOTO_RECORDER_FILEPATH", log.path().join("recording"))
             .stdin(Stdio::piped())
             .stdout(file.try_clone()?)
             .stderr(file)
@@ -117,4 +133,13 @@ impl Drop for Moto {
 
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// One recorded request as text, its body decoded.
+fn decoded(request: &serde_json::Value) -> String {
+    let body = request.get("body").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let encoded = request.get("body_encoded").and_then(serde_json::Value::as_bool).unwrap_or_default();
+    let headers = request.get("headers").map(ToString::to_string).unwrap_or_default();
+    let body = if encoded { BASE64_STANDARD.decode(body).unwrap_or_default() } else { body.into() };
+    format!("{headers}\n{}", String::from_utf8_lossy(&body))
 }

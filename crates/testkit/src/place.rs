@@ -10,6 +10,20 @@ pub fn root() -> &'static Path {
     here.ancestors().nth(2).unwrap_or(here)
 }
 
+/// The binary with the crash points compiled in, which `cargo xtask test` builds and names in this variable. `None`
+/// where nobody built it, or where it is older than the binary it has to be like.
+pub fn crash_binary() -> Result<Option<PathBuf>> {
+    if let Some(path) = std::env::var_os(CRASH_BINARY) {
+        return Ok(Some(path.into()));
+    }
+    let built = |path: &Path| Some((path.to_owned(), path.metadata().ok()?.modified().ok()?));
+    let (_, like) = built(&binary("countersign")?).context("the binary under test is gone")?;
+    let crash = built(&root().join("target/crash/countersign"));
+    Ok(crash.filter(|(_, made)| *made >= like).map(|(path, _)| path))
+}
+
+pub const CRASH_BINARY: &str = "COUNTERSIGN_TEST_CRASH_BINARY";
+
 /// One Python environment for the checkout, whatever the target directory is: it is half a gigabyte.
 pub fn python_home() -> PathBuf {
     root().join("target/venv")

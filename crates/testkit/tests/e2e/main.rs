@@ -3,6 +3,11 @@
 
 #![cfg(test)]
 
+mod crash;
 mod hostile;
 mod lab;
+mod limits;
+mod people;
 mod setup;
+mod tamper;
+mod undo;

@@ -9,7 +9,7 @@ use crate::lab::{Lab, People};
 
 #[test]
 fn a_folder_that_others_can_read_is_not_served() -> Result<()> {
-    let installation = Installation::init(People::enter()?.flags())?;
+    let installation = Installation::init(People::enter()?.flags()?)?;
     fs::set_permissions(installation.folder(), fs::Permissions::from_mode(0o755))?;
     let refused = serve(installation.config())?.expect(2)?;
     assert!(refused.stderr.contains("chmod"), "the hint is missing: {refused}");
@@ -18,7 +18,7 @@ fn a_folder_that_others_can_read_is_not_served() -> Result<()> {
 
 #[test]
 fn a_broken_configuration_names_file_and_line() -> Result<()> {
-    let installation = Installation::init(People::enter()?.flags())?;
+    let installation = Installation::init(People::enter()?.flags()?)?;
     let text = fs::read_to_string(installation.config())?;
     for broken in [format!("{text}\nno_such_setting = 1\n"), format!("{text}\n= 3\n"), String::from("\u{0}")]
     {
@@ -35,7 +35,7 @@ fn one_key_under_two_names_is_no_installation() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let again = format!("dora={}", people.ben.public.display());
     let mut args = vec!["init".to_owned(), folder.path().join("one").display().to_string()];
-    args.extend(people.flags());
+    args.extend(people.flags()?);
     args.extend(["--approver".to_owned(), again]);
     Cli::run(args)?.expect(2).map(drop)
 }
