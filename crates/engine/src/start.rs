@@ -117,7 +117,7 @@ impl Engine {
     /// # Errors
     /// Where the ledger cannot be written.
     pub async fn close(self: &Arc<Self>) -> Result<(), Fault> {
-        tally::flush(self).await;
+        tally::flush_all(self).await;
         self.sequence().await
     }
 }

@@ -97,9 +97,8 @@ impl Tallies {
         slot.count = slot.count.saturating_add(count);
     }
 
-    /// Minutes that are over.
-    fn ended(&self, now: Timestamp) -> Vec<(String, i64, u32)> {
-        let minute = now.seconds().div_euclid(60);
+    /// Takes out the minutes before `minute`.
+    fn before(&self, minute: i64) -> Vec<(String, i64, u32)> {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = failures.iter().filter(|(_, it)| it.minute < minute && it.count > 0);
         let ended: Vec<_> = ended.map(|(source, it)| (source.clone(), it.minute, it.count)).collect();
@@ -141,7 +140,17 @@ pub(crate) async fn flush(engine: &Arc<Engine>) {
         }
     }
     let now = engine.clock.now();
-    for (source, minute, count) in engine.tallies.ended(now) {
+    failures_before(engine, now.seconds().div_euclid(60), now).await;
+}
+
+/// Also the minute that is not over: at an orderly end, when nothing more can be counted into it.
+pub(crate) async fn flush_all(engine: &Arc<Engine>) {
+    flush(engine).await;
+    failures_before(engine, i64::MAX, engine.clock.now()).await;
+}
+
+async fn failures_before(engine: &Engine, minute: i64, now: Timestamp) {
+    for (source, minute, count) in engine.tallies.before(minute) {
         failures(engine, &source, minute, count, now).await;
     }
 }
