@@ -185,7 +185,7 @@ pub(crate) enum ChangeCommand {
         #[command(flatten)]
         server: ServerArgs,
     },
-    /// Read the statement, and sign it.
+    /// Read the statement, and sign it. Asks first on a terminal, unless --seen says what you have read.
     Approve(SignArgs),
     /// Veto; one is enough.
     Reject(SignArgs),
@@ -202,8 +202,21 @@ pub(crate) struct SignArgs {
     /// The new intent of a reopening.
     #[arg(long)]
     pub(crate) intent: Option<String>,
+    /// Sign only what `change show` showed under this digest (its first 12 digits or more).
+    #[arg(long, value_name = "DIGEST", value_parser = seen)]
+    pub(crate) seen: Option<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+/// Fewer digits could be met by a change that was made to meet them.
+fn seen(text: &str) -> Result<String, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    if digits && (12..=64).contains(&text.len()) {
+        Ok(text.to_owned())
+    } else {
+        Err("it is 12 to 64 lower-case hexadecimal digits, as `change show` prints them".to_owned())
+    }
 }
 
 #[derive(Debug, Args)]

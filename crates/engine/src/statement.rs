@@ -53,7 +53,7 @@ pub(crate) fn statement(
             })
             .collect(),
         undo: change.steps.iter().map(undo).collect(),
-        unknowns: bounded(change.steps.iter().flat_map(unknowns).collect()),
+        unknowns: unknowns(&change.steps),
         bundle: change.bundle,
         requirement: match &change.verdict {
             Verdict::Hold(hold) => hold.requirement.to_string(),
@@ -87,7 +87,9 @@ pub(crate) fn signable(change: &Change, bundle: &Bundle, installation: Digest) -
             StatementError::TooLarge { .. }
             | StatementError::Field { .. }
             | StatementError::Line { .. }
-            | StatementError::NotCanonical { .. } => "ask for fewer actions at once, or with less text in them",
+            | StatementError::NotCanonical { .. } => {
+                "ask for fewer actions at once, or with less text in them"
+            }
         };
         format!("nobody could sign for this, so it is not held: {err}; {ask}")
     })
@@ -133,8 +135,7 @@ fn sentence(step: &Step) -> String {
 
 /// As the classifier shows them; what it cut or redacted it says itself, here and among the unknowns.
 fn parameters(step: &Step) -> Vec<Parameter> {
-    let parameter =
-        |(name, value): &(String, String)| Parameter { name: name.clone(), value: value.clone() };
+    let parameter = |(name, value): &(String, String)| Parameter { name: name.clone(), value: value.clone() };
     step.action.shown.iter().map(parameter).collect()
 }
 
@@ -147,16 +148,27 @@ fn undo(step: &Step) -> String {
     }
 }
 
-fn unknowns(step: &Step) -> Vec<String> {
-    let observed = match &step.observation {
-        Some(observation) => observation.unknowns.clone(),
-        None => vec!["state not observed".to_owned()],
-    };
-    step.action.unknowns.iter().chain(&observed).map(|it| model::sanitize(it, 300)).collect()
+/// Of several steps, each phrase says which it is about.
+fn unknowns(steps: &[Step]) -> Vec<String> {
+    let not_observed = ["state not observed".to_owned()];
+    let mut all = Vec::new();
+    for (step, nth) in steps.iter().zip(1..) {
+        let observed = match &step.observation {
+            Some(observation) => observation.unknowns.as_slice(),
+            None => &not_observed,
+        };
+        for unknown in step.action.unknowns.iter().chain(observed) {
+            let unknown = model::sanitize(unknown, 300);
+            all.push(if steps.len() > 1 { format!("step {nth}: {unknown}") } else { unknown });
+        }
+    }
+    bounded(all)
 }
 
-/// What does not fit is counted.
+/// Each once; what does not fit is counted.
 fn bounded(mut unknowns: Vec<String>) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    unknowns.retain(|it| seen.insert(it.clone()));
     let more = unknowns.len().saturating_sub(MAX_UNKNOWNS);
     if more > 0 {
         unknowns.truncate(MAX_UNKNOWNS);

@@ -1,16 +1,20 @@
 //! `countersign change list|show|watch|approve|reject|reopen`.
 
-use std::process::ExitCode;
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use api::types::{ChangeList, ChangeView, SignRequest, SignedView, StatementView};
 use approval::{Act, Statement};
-use model::ChangeState;
+use model::{ChangeState, Digest};
+use serde::Serialize;
 
 use super::session::safe;
 use crate::{
     cli::{ChangeCommand, Format, ServerArgs, SignArgs},
     client::Client,
-    failure::{CLOSED, DENIED, Failure, HELD},
+    failure::{CLOSED, DENIED, Failure, HELD, USAGE, VERIFICATION},
     output::{self, BAD, BOLD, DIM, GOOD, WARN, styled},
 };
 
@@ -29,11 +33,14 @@ pub(super) async fn run(command: ChangeCommand, format: Format) -> Result<ExitCo
             Ok(ExitCode::SUCCESS)
         }
         ChangeCommand::Show { id, server } => {
-            let change: ChangeView =
-                Client::connect(&server).await?.get(&format!("/v1/changes/{}", safe(&id)?)).await?;
+            let client = Client::connect(&server).await?;
+            let (change, matter) = read(&client, safe(&id)?).await?;
             match format {
-                Format::Json => output::json(&change)?,
-                Format::Human => show(&change),
+                Format::Json => output::json(&Shown { change: &change, statement_digest: matter })?,
+                Format::Human => {
+                    show(&change);
+                    show_matter(&change, matter);
+                }
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -43,6 +50,62 @@ pub(super) async fn run(command: ChangeCommand, format: Format) -> Result<ExitCo
         ChangeCommand::Reject(args) => sign(Act::Reject, &args, format).await,
         ChangeCommand::Reopen(args) => sign(Act::Reopen, &args, format).await,
     }
+}
+
+fn show_matter(change: &ChangeView, matter: Option<Digest>) {
+    let act = match change.state {
+        ChangeState::Held | ChangeState::Approved | ChangeState::Executing => Act::Approve,
+        ChangeState::Rejected => Act::Reopen,
+        ChangeState::Executed
+        | ChangeState::Undone
+        | ChangeState::Expired
+        | ChangeState::Withdrawn
+        | ChangeState::Denied
+        | ChangeState::Failed
+        | ChangeState::Unknown => return,
+    };
+    let Some(matter) = matter else {
+        output::line(format!("\n{} its statement cannot be read", styled(WARN, "not to be signed:")));
+        return;
+    };
+    output::line(format!("\nstatement {matter}"));
+    let (id, seen) = (change.id, matter.short());
+    output::line(format!("to sign what you see here: countersign change {act} {id} --seen {seen}"));
+}
+
+/// `change show`: the change, and the digest of what a signature under it would be about.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    change: &'a ChangeView,
+    /// None where no statement of it can be read.
+    statement_digest: Option<Digest>,
+}
+
+/// A change, with the matter of its statement at that very moment: the statement is read before and after, and a
+/// matter never comes back (it holds a nonce), so between two that are alike nothing has moved.
+async fn read(client: &Client, id: &str) -> Result<(ChangeView, Option<Digest>), Failure> {
+    let mut before = matter(client, id).await;
+    for _ in 0..5 {
+        let change: ChangeView = client.get(&format!("/v1/changes/{id}")).await?;
+        let after = matter(client, id).await;
+        if before == after {
+            return Ok((change, after));
+        }
+        before = after;
+    }
+    Err(Failure::new(VERIFICATION, "CS208", "the change keeps moving while it is read").hint("look again"))
+}
+
+/// Whoever is named as the signer, the matter is the same.
+async fn matter(client: &Client, id: &str) -> Option<Digest> {
+    let target = format!(
+        "/v1/changes/{id}/statement?act={}&person=anybody&presence=file&checkpoint={}",
+        Act::Approve,
+        encode(client.checkpoint())
+    );
+    let view: StatementView = client.get(&target).await.ok()?;
+    Statement::parse(&view.statement).ok().map(|statement| statement.matter())
 }
 
 /// Fetches the statement, checks that it is about what was asked for, shows it, signs it with the person's own key.
@@ -83,9 +146,21 @@ async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Fai
             "the server's statement is not about what you asked for; nothing was signed",
         ));
     }
-    if format == Format::Human {
+    let matter = statement.matter();
+    if let Some(seen) = args.seen.as_deref().filter(|seen| !matter.to_string().starts_with(*seen)) {
+        let message = format!(
+            "{id} is not what you have seen under {seen}: its statement is now {matter}; nothing was signed"
+        );
+        return Err(Failure::new(VERIFICATION, "CS208", message)
+            .hint(format!("read it again: countersign change show {id}")));
+    }
+    let asks = args.seen.is_none() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if asks || format == Format::Human {
         output::note(view.statement.trim_end());
         output::note("");
+    }
+    if asks && !agreed().await? {
+        return Err(Failure::new(USAGE, "CS001", "nothing was signed: you did not say yes"));
     }
     let signature = identity.sign(approval::NAMESPACE, &view.statement)?;
     let request = SignRequest { statement: view.statement, signature };
@@ -98,6 +173,22 @@ async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Fai
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks on the terminal; whatever is not yes is no.
+async fn agreed() -> Result<bool, Failure> {
+    let ask = || {
+        let mut out = std::io::stderr();
+        write!(out, "Sign this? [y/N] ").and_then(|()| out.flush())?;
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    };
+    // A thread of its own, which nobody waits for: Ctrl-C ends the process while it still reads.
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || tell.send(ask()));
+    let answer: std::io::Result<bool> = told.await.map_err(Failure::unexpected)?;
+    answer.map_err(|err| Failure::unexpected(format!("the terminal cannot be read: {err}")))
 }
 
 async fn watch(id: &str, server: &ServerArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -170,6 +261,9 @@ pub(super) fn show(change: &ChangeView) {
     for action in &change.actions {
         output::line(format!("\n{} [{}]", styled(BOLD, &action.operation), action.effects.join(", ")));
         output::line(format!("  on     {}", text(&action.resources.join(", "))));
+        for (name, value) in &action.parameters {
+            parameter(name, value);
+        }
         output::line(format!("  undo   {}", text(&action.undo)));
         for inner in &action.inner {
             output::line(format!("  would  {}", text(inner)));
@@ -220,6 +314,16 @@ pub(super) fn show(change: &ChangeView) {
             veto.at,
             text(&veto.reason)
         ));
+    }
+}
+
+/// Whole, as the statement has it: a value's further lines stand behind a bar, where nothing of ours stands.
+fn parameter(name: &str, value: &str) {
+    let whole = |text: &str| model::sanitize(text, usize::MAX);
+    let mut lines = value.split('\n');
+    output::line(format!("  with   {} = {}", whole(name), whole(lines.next().unwrap_or_default())));
+    for line in lines {
+        output::line(format!("         | {}", whole(line)));
     }
 }
 
