@@ -201,7 +201,8 @@ impl Serve {
 
     /// `127.0.0.1:PORT` of the AWS gateway, of the agent listener, of the people listener.
     pub fn authorities(&self) -> [&str; 3] {
-        [&self.aws, &self.agent, &self.people].map(|url| url.trim_start_matches("http://").trim_end_matches('/'))
+        [&self.aws, &self.agent, &self.people]
+            .map(|url| url.trim_start_matches("http://").trim_end_matches('/'))
     }
 
     pub fn is_alive(&mut self) -> Result<bool> {

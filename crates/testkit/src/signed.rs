@@ -71,7 +71,10 @@ impl Signer {
 
     /// Anything, dated `at` (seconds since 1970). `target` is a path in its canonical form, and perhaps a query whose
     /// parameters are in order.
-    #[expect(clippy::too_many_arguments, reason = "a request has that many parts, and each of them is signed")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a request has that many parts, and each of them is signed"
+    )]
     pub fn sign_at(
         &self,
         at: u64,
@@ -92,7 +95,8 @@ impl Signer {
         let names = headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
         let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{}", hex(&Sha256::digest(&body)));
+        let canonical =
+            format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{}", hex(&Sha256::digest(&body)));
         let scope = format!("{day}/{}/{service}/aws4_request", self.region);
         let text = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
         let mut key = format!("AWS4{}", self.secret).into_bytes();
@@ -103,9 +107,7 @@ impl Signer {
         let credential = format!("{}/{scope}", self.access_key);
         headers.push((
             "authorization".to_owned(),
-            format!(
-                "AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
-            ),
+            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"),
         ));
         Signed { method: method.to_owned(), target: target.to_owned(), headers, body }
     }

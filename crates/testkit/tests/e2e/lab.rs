@@ -164,8 +164,7 @@ impl Lab {
     ) -> Result<Response> {
         let [_, host, _] = self.serve.authorities();
         let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-        let signed =
-            self.agent.sign_at(testkit::now(), "countersign", host, method, target, &[], body);
+        let signed = self.agent.sign_at(testkit::now(), "countersign", host, method, target, &[], body);
         signed.send(host)
     }
 
@@ -207,7 +206,8 @@ impl Lab {
             let mut rest = bytes.as_slice();
             while let Some(([high, low], after)) = rest.split_first_chunk::<2>() {
                 let length = usize::from(u16::from_be_bytes([*high, *low]));
-                let entry: Value = serde_json::from_slice(after.get(..length).context("a bundle cut short")?)?;
+                let entry: Value =
+                    serde_json::from_slice(after.get(..length).context("a bundle cut short")?)?;
                 rest = &after[length..];
                 found.insert(entry["id"].as_str().unwrap_or_default().to_owned(), entry);
             }

@@ -112,7 +112,8 @@ fn a_flood_without_signatures_is_throttled_and_counted() -> Result<()> {
     let body = b"Action=DeleteStack&StackName=flood&Version=2010-05-15";
     let mut throttled = 0;
     for _ in 0..300 {
-        let answer = send(&host, "POST", "/", &[("content-type", "application/x-www-form-urlencoded")], body)?;
+        let answer =
+            send(&host, "POST", "/", &[("content-type", "application/x-www-form-urlencoded")], body)?;
         ensure!((400..500).contains(&answer.status), "{answer:?}");
         throttled += usize::from(answer.text().contains("too many requests"));
     }

@@ -12,10 +12,22 @@ const NOBODY: &str = "chg-00000000000000000000000000";
 
 /// The design's contract of a change, and what is shown beyond it.
 const CONTRACT: [&str; 14] = [
-    "schema", "id", "digest", "state", "agent", "operator", "intent", "summary", "actions", "verdict",
-    "approvals", "evidence", "links", "expires_at",
+    "schema",
+    "id",
+    "digest",
+    "state",
+    "agent",
+    "operator",
+    "intent",
+    "summary",
+    "actions",
+    "verdict",
+    "approvals",
+    "evidence",
+    "links",
+    "expires_at",
 ];
-const BEYOND: [&str; 4] = ["session", "environment", "created_at", "rejection"];
+const BEYOND: [&str; 5] = ["statement_digest", "session", "environment", "created_at", "rejection"];
 
 /// Ends with exactly one of the design's codes.
 fn ends(lab: &Lab, code: i32, key: &Key, args: &[&str]) -> Result<String> {
@@ -107,12 +119,16 @@ fn a_veto_closes_and_only_a_new_intent_brings_it_back() -> Result<()> {
     ensure!(held(&told)? == id && told.text().contains("there is traffic on it"), "{}", told.text());
 
     ends(&lab, 11, &people.ben, &["change", "reopen", &id, "--intent", "moved the traffic away"])?;
-    let reopened = ends(&lab, 0, &people.olga, &["change", "reopen", &id, "--intent", "the traffic is gone"])?;
+    let reopened =
+        ends(&lab, 0, &people.olga, &["change", "reopen", &id, "--intent", "the traffic is gone"])?;
     let reopened: Value = serde_json::from_str(&reopened)?;
     let again = reopened["id"].as_str().context("no id")?.to_owned();
     ensure!(again != id && lab.state(&id)? == "rejected");
     let change = lab.change(&again)?;
-    ensure!(change["intent"] == "the traffic is gone" && change["links"].to_string().contains(&id), "{change}");
+    ensure!(
+        change["intent"] == "the traffic is gone" && change["links"].to_string().contains(&id),
+        "{change}"
+    );
 
     lab.approve(&again, &people.ben)?.expect(0)?;
     lab.approve(&again, &people.carla)?.expect(0)?;
@@ -152,7 +168,8 @@ fn a_proposal_is_held_and_seen_by_its_own_agent() -> Result<()> {
     let told = testkit::Cli::run_with(line, &lab.session.env())?.expect(10)?.json()?;
     let id = told["id"].as_str().context("no id")?;
     ensure!(told["state"] == "held" && told["intent"] == "tidy up");
-    testkit::Cli::run_with(["wait", id, "--timeout", "1s", "--output", "json"], &lab.session.env())?.expect(10)?;
+    testkit::Cli::run_with(["wait", id, "--timeout", "1s", "--output", "json"], &lab.session.env())?
+        .expect(10)?;
     testkit::Cli::run_with(["wait", NOBODY, "--timeout", "1s"], &lab.session.env())?.expect(4)?;
     testkit::Cli::run_with(line, &[])?.expect(3)?;
     // Running it is asking for the same change.
@@ -160,7 +177,8 @@ fn a_proposal_is_held_and_seen_by_its_own_agent() -> Result<()> {
     for key in [&lab.people.ben, &lab.people.carla] {
         lab.approve(id, key)?.expect(0)?;
     }
-    testkit::Cli::run_with(["wait", id, "--timeout", "1s", "--output", "json"], &lab.session.env())?.expect(0)?;
+    testkit::Cli::run_with(["wait", id, "--timeout", "1s", "--output", "json"], &lab.session.env())?
+        .expect(0)?;
     let ran = lab.delete_stack("proposed")?;
     ensure!(ran.status == 200 && named(&ran)? == id, "{}", ran.text());
     Ok(())

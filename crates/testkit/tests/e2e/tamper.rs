@@ -20,12 +20,15 @@ fn refuses_to_start(lab: &Lab) -> Result<Output> {
 /// Python at the database file, past the server.
 fn database(lab: &Lab, script: &str) -> Result<()> {
     let file = database_file(lab)?;
-    let script = format!("import json, os, sqlite3\ndb = sqlite3.connect(os.environ['DB'], timeout=20)\n{script}\ndb.commit()\n");
+    let script = format!(
+        "import json, os, sqlite3\ndb = sqlite3.connect(os.environ['DB'], timeout=20)\n{script}\ndb.commit()\n"
+    );
     lab.venv.python(&script, &[("DB", file.to_str().context("path")?)])?.expect(0).map(drop)
 }
 
 fn database_file(lab: &Lab) -> Result<PathBuf> {
-    let is_database = |path: &PathBuf| fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3"));
+    let is_database =
+        |path: &PathBuf| fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3"));
     files_below(&lab.installation.folder())?.into_iter().find(is_database).context("no database")
 }
 
@@ -47,7 +50,10 @@ db.execute('INSERT INTO approvals (change, person, document) VALUES (?, ?, ?)', 
     )?;
     let refused = lab.delete_stack("forged")?;
     ensure!(refused.status != 200, "{}", refused.text());
-    ensure!(lab.deletes("forged")? == 0 && lab.stack_stands("forged")?, "nothing is forwarded on a forged row");
+    ensure!(
+        lab.deletes("forged")? == 0 && lab.stack_stands("forged")?,
+        "nothing is forwarded on a forged row"
+    );
     ensure!(lab.serve.is_alive()?, "{}", lab.serve.log()?);
     ensure!(lab.serve.stop()? == 0);
     ensure!(!lab.entries("alarm")?.is_empty(), "no alarm: {}", refused.text());
@@ -124,7 +130,9 @@ fn an_edited_log_convicts() -> Result<()> {
     edited[at] = b'k';
     let deleted = without_last(&bytes)?;
     let truncated = bytes[..bytes.len() / 2].to_vec();
-    for (what, content) in [("edited", Some(edited)), ("deleted", Some(deleted)), ("truncated", Some(truncated)), ("gone", None)] {
+    for (what, content) in
+        [("edited", Some(edited)), ("deleted", Some(deleted)), ("truncated", Some(truncated)), ("gone", None)]
+    {
         match content {
             Some(content) => fs::write(&last, content)?,
             None => fs::remove_file(&last)?,
@@ -133,7 +141,10 @@ fn an_edited_log_convicts() -> Result<()> {
         let alone = Cli::run(["audit", "verify", "--log", log, "--genesis", &genesis, "--output", "json"])?;
         let report = alone.expect(20).with_context(|| what.to_owned())?.json()?;
         let problems = report["problems"].as_array().context("none")?.clone();
-        ensure!(problems.iter().any(|problem| names(problem, &last)), "{what}: it is not said where: {report}");
+        ensure!(
+            problems.iter().any(|problem| names(problem, &last)),
+            "{what}: it is not said where: {report}"
+        );
         let refused = refuses_to_start(&lab)?;
         ensure!(refused.code == 20 || refused.code == 2, "{what}: {refused}");
         fs::write(&last, &bytes)?;
@@ -147,7 +158,9 @@ fn names(problem: &Value, file: &Path) -> bool {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Which one is missing at the end, a log cannot say; that one is, it does.
     let missing = problem["code"] == "entries_missing";
-    missing || problem["entry"].is_u64() || problem["message"].as_str().is_some_and(|message| message.contains(&name))
+    missing
+        || problem["entry"].is_u64()
+        || problem["message"].as_str().is_some_and(|message| message.contains(&name))
 }
 
 /// A bundle of entries without its last one.

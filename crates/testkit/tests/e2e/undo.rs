@@ -84,8 +84,14 @@ fn a_live_resource_has_one_fingerprint_under_traffic() -> Result<()> {
 
 fn fingerprints(lab: &Lab, queue: &str) -> Result<()> {
     let deletes = [
-        ("sqs", json!([{ "service": "sqs", "operation": "DeleteQueue", "parameters": { "QueueUrl": queue } }])),
-        ("dynamodb", json!([{ "service": "dynamodb", "operation": "DeleteTable", "parameters": { "TableName": "live" } }])),
+        (
+            "sqs",
+            json!([{ "service": "sqs", "operation": "DeleteQueue", "parameters": { "QueueUrl": queue } }]),
+        ),
+        (
+            "dynamodb",
+            json!([{ "service": "dynamodb", "operation": "DeleteTable", "parameters": { "TableName": "live" } }]),
+        ),
     ];
     for (what, actions) in deletes {
         let mut first: Option<Value> = None;

@@ -1,0 +1,6 @@
+//! The two listeners over real sockets, in front of a real engine.
+
+#![cfg(test)]
+
+mod house;
+mod routes;
