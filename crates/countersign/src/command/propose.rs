@@ -48,8 +48,9 @@ pub(super) async fn wait(args: &WaitArgs, format: Format) -> Result<ExitCode, Fa
     let id = safe(&args.id)?;
     let until = SystemClock.now().plus_seconds(seconds(&args.timeout)?);
     loop {
+        let left = until.since(SystemClock.now()).div_euclid(1000).clamp(1, 50);
         let change: ChangeView =
-            agent.send("GET", &format!("/v1/changes/{id}/wait?seconds=50"), Vec::new()).await?;
+            agent.send("GET", &format!("/v1/changes/{id}/wait?seconds={left}"), Vec::new()).await?;
         if change.state != model::ChangeState::Held || SystemClock.now() >= until {
             return show(&change, format);
         }
