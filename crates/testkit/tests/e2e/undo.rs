@@ -122,7 +122,7 @@ fn traffic(moto: &str, queue: &str, nth: usize) -> Result<()> {
     call("sqs", "AmazonSQS.SendMessage", json!({ "QueueUrl": queue, "MessageBody": format!("{nth}") }))?;
     let item = json!({ "TableName": "live", "Item": { "id": { "S": format!("{nth}") } } });
     call("dynamodb", "DynamoDB_20120810.PutItem", item)?;
-    if nth % 2 == 0 {
+    if nth.is_multiple_of(2) {
         call("sqs", "AmazonSQS.ReceiveMessage", json!({ "QueueUrl": queue }))?;
     }
     Ok(())
