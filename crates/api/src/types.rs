@@ -66,6 +66,9 @@ pub struct VerdictView {
     pub kind: String,
     pub rules: Vec<RuleRef>,
     pub requirement: Option<RequirementView>,
+    /// Set where it was denied because it could not be judged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fault: Option<String>,
     pub alternatives: Vec<String>,
 }
 
@@ -344,6 +347,10 @@ impl VerdictView {
             kind: verdict.name().to_owned(),
             rules: verdict.rules().to_vec(),
             requirement,
+            fault: match verdict {
+                Verdict::Deny(denial) => denial.fault.as_ref().map(|it| format!("{it} [{}]", it.code())),
+                Verdict::Allow | Verdict::Hold(_) => None,
+            },
             alternatives: alternatives.iter().map(|it| it.0.clone()).collect(),
         }
     }

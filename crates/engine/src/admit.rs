@@ -7,7 +7,7 @@ use store::WriteError;
 
 use crate::{
     Collector, Engine, Gathered, Permit, Pinned, answer,
-    decide::{Book, Decided, Drawn, Question, decide},
+    decide::{Book, Decided, Drawn, Plans, Question, decide},
     entropy,
     judge::{self, Case},
 };
@@ -154,8 +154,15 @@ impl Engine {
         let summary = step.action.summary.clone();
         let mut drawn = self.draw()?;
         let book = self.book();
-        let question =
-            Question { session: Arc::clone(&session), purpose, action: action.digest(), signature, step };
+        let plans = if self.may_have_plans(&session.chain.agent) { Plans::Perhaps } else { Plans::None };
+        let question = Question {
+            session: Arc::clone(&session),
+            purpose,
+            action: action.digest(),
+            signature,
+            step,
+            plans,
+        };
         crate::crash::point("before-decision");
         let decided = self.store.write(move |tx| decide(tx, &book, &mut drawn, question)).await;
         crate::crash::point("after-decision");

@@ -119,6 +119,13 @@ impl Drawn {
     }
 }
 
+/// Whether the agent may have an open plan of several steps that this action could be one of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plans {
+    None,
+    Perhaps,
+}
+
 /// One action asked for, with its facts.
 pub(crate) struct Question {
     pub(crate) session: Arc<Session>,
@@ -126,6 +133,7 @@ pub(crate) struct Question {
     pub(crate) action: Digest,
     pub(crate) signature: Digest,
     pub(crate) step: Step,
+    pub(crate) plans: Plans,
 }
 
 pub(crate) fn decide(
@@ -246,13 +254,11 @@ fn standing(
     if let Some(change) = tx.open_change(digest)? {
         return Ok(Some((change, 0)));
     }
+    if question.plans == Plans::None {
+        return Ok(None);
+    }
     let filter = Filter {
-        states: vec![
-            ChangeState::Held,
-            ChangeState::Approved,
-            ChangeState::Executing,
-            ChangeState::Unknown,
-        ],
+        states: vec![ChangeState::Held, ChangeState::Approved, ChangeState::Executing, ChangeState::Unknown],
         agent: Some(question.session.chain.agent.clone()),
         session: None,
         limit: 200,
@@ -363,7 +369,9 @@ pub(crate) fn open(
     };
     change.verdict = verdict(tx, book, &change, session, purpose, &[], drawn.now)?;
     // What nobody could sign whole is not held: nobody could veto it either.
-    if let (Verdict::Hold(_), Err(why)) = (&change.verdict, signable(&change, &book.bundle, book.installation)) {
+    if let (Verdict::Hold(_), Err(why)) =
+        (&change.verdict, signable(&change, &book.bundle, book.installation))
+    {
         change.verdict = Verdict::fault(Fault::Oversized(why));
     }
     Ok(change)
@@ -459,9 +467,10 @@ fn rejudge(
     for approval in forged {
         let mut entry = about(drawn, EntryKind::Alarm, &change);
         entry.actors.person = Some(approval.person.clone());
-        entry
-            .detail
-            .insert("alarm".to_owned(), "an approval in the database is not one that anybody who may approve has signed".to_owned());
+        entry.detail.insert(
+            "alarm".to_owned(),
+            "an approval in the database is not one that anybody who may approve has signed".to_owned(),
+        );
         tx.record(entry)?;
     }
     let effective = match &base {
@@ -561,7 +570,8 @@ pub(crate) fn valid_approvals<'a>(
             Ok(verified)
                 if verified.person == approval.person
                     && verified.presence == approval.presence
-                    && approval::may_approve(&change.chain, book.bundle.roster(), &verified.person).is_ok() =>
+                    && approval::may_approve(&change.chain, book.bundle.roster(), &verified.person)
+                        .is_ok() =>
             {
                 let signer = Signer {
                     act: Act::Approve,
@@ -609,9 +619,7 @@ fn read_back(
         (Some(before), Some(after)) if before.fingerprint == after.fingerprint => {
             (StepState::Failed, "the target is as it was before: it did not happen")
         }
-        (Some(_), Some(_)) => {
-            (StepState::Executed, "the target is not as it was before: it happened")
-        }
+        (Some(_), Some(_)) => (StepState::Executed, "the target is not as it was before: it happened"),
         (None, _) | (_, None) => {
             (StepState::Failed, "the target cannot be read back; look before asking again")
         }

@@ -3,12 +3,7 @@
 use model::{ChangeId, ChangeState, EntryKind, Fault, LinkKind, Outcome, StepState};
 use store::WriteError;
 
-use crate::{
-    Engine, Receipt,
-    decide::DecideError,
-    permit::StepRef,
-    record::about,
-};
+use crate::{Engine, Receipt, decide::DecideError, permit::StepRef, record::about};
 
 /// What came of forwarding.
 #[derive(Clone, Debug)]

@@ -265,6 +265,7 @@ impl Engine {
             .collect();
         let mut drawn = self.draw()?;
         let book = self.book();
+        self.plans_with(&session.chain.agent);
         let change = self
             .store
             .write(move |tx| -> Result<Result<Change, Refusal>, DecideError> {
@@ -286,8 +287,14 @@ impl Engine {
                     return Ok(Err(Refusal { kind: RefusalKind::Denied, change: None, message }));
                 }
                 let links = veto::earlier(tx, &session.chain, &mut steps)?;
-                let draft =
-                    decide::Draft { session: &session, purpose: &Purpose::Agent, steps, intent, digest, links };
+                let draft = decide::Draft {
+                    session: &session,
+                    purpose: &Purpose::Agent,
+                    steps,
+                    intent,
+                    digest,
+                    links,
+                };
                 let mut change = decide::open(tx, &book, &mut drawn, draft)?;
                 let entry = match &change.verdict {
                     Verdict::Allow => {
@@ -484,11 +491,11 @@ fn same(book: &Book, change: &Change, approval: &Approval, said: &Statement) -> 
         reason: said.reason.clone(),
     };
     let expected = statements::statement(change, &book.bundle, book.installation, &signer);
-    let mut differs = expected.differences(said);
-    if said.act == Act::Reject {
+    let differs = match said.act {
         // An agent that keeps its facts moving must not be able to outrun a veto.
-        differs.retain(|field| ["installation", "change", "digest"].contains(field));
-    }
+        Act::Reject => expected.differences_for_a_veto(said),
+        Act::Approve | Act::Reopen => expected.differences(said),
+    };
     if !differs.is_empty() {
         return Err(SignError::Stale(format!("it differs in: {}", differs.join(", "))));
     }

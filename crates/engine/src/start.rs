@@ -84,6 +84,19 @@ impl Engine {
         compare(&store, &genesis, &shared, entries).await?;
         abandon(&store, now, entropy.as_ref()).await?;
 
+        let open = Filter {
+            states: vec![
+                ChangeState::Held,
+                ChangeState::Approved,
+                ChangeState::Executing,
+                ChangeState::Unknown,
+            ],
+            agent: None,
+            session: None,
+            limit: usize::MAX,
+        };
+        let open = store.read(move |view| view.changes(&open)).await?;
+        let planners = open.iter().filter(|it| it.steps.len() > 1).map(|it| it.chain.agent.clone()).collect();
         let sessions = store.read(|view| view.sessions()).await?;
         let sessions: BTreeMap<_, _> =
             sessions.into_iter().map(|session| (session.access_key.clone(), Arc::new(session))).collect();
@@ -91,7 +104,11 @@ impl Engine {
         let own = Arc::new(crate::session::own_session(&bundle, now)?);
         let engine = Arc::new(Self {
             own,
-            sequencer: sequencer::Sequencer::start(store.clone(), Arc::clone(&shared), Arc::clone(&ledger_fault)),
+            sequencer: sequencer::Sequencer::start(
+                store.clone(),
+                Arc::clone(&shared),
+                Arc::clone(&ledger_fault),
+            ),
             store,
             ledger: shared,
             bundle: RwLock::new(Arc::new(bundle)),
@@ -104,6 +121,7 @@ impl Engine {
             sessions: RwLock::new(sessions),
             tallies: tally::Tallies::default(),
             tally_fault: Mutex::default(),
+            planners: RwLock::new(planners),
             ledger_fault,
             connectors: Mutex::new(Vec::new()),
             changed: tokio::sync::watch::Sender::new(0),

@@ -179,6 +179,7 @@ pub(crate) fn statement(
         intent: "delete and recreate the environment".into(),
         actions: vec!["deletes the stack cost-explorer".into()],
         observed: vec![Observed { step: 1, fingerprint: Digest::of(b"state"), at: time(1) }],
+        parameters: vec![Vec::new()],
         undo: vec!["not captured".into()],
         unknowns: Vec::new(),
         bundle: bundle(),

@@ -8,5 +8,6 @@ mod corpus;
 mod refused;
 #[cfg(test)]
 mod requests;
+mod settings;
 #[cfg(test)]
 mod sigv4;

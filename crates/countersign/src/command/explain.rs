@@ -62,7 +62,10 @@ mod tests {
             for rest in source.split("\"CS").skip(1) {
                 let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
                 let code = format!("CS{number}");
-                assert!(number.is_empty() || pages().any(|(known, _, _)| known == code), "{code} has no page in explain/codes.md");
+                assert!(
+                    number.is_empty() || pages().any(|(known, _, _)| known == code),
+                    "{code} has no page in explain/codes.md"
+                );
             }
         }
     }
