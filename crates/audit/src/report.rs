@@ -111,6 +111,8 @@ codes! {
     /// An entry left a row that is gone.
     RowDeleted "row_deleted",
     RowTwice "row_twice",
+    /// The log has entries that the database never had: an older database was put back.
+    DatabaseBehind "database_behind",
     /// An entry that the database holds is not the one that the log went on with.
     PendingDiffers "pending_differs",
     /// There are more problems than are listed.

@@ -136,6 +136,8 @@ impl Engine {
     /// Where the ledger cannot be written.
     pub async fn close(self: &Arc<Self>) -> Result<(), Fault> {
         tally::flush_all(self).await;
+        // A gateway holds the engine, and the engine its gateways: one of them has to let go.
+        self.connectors.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.sequence().await
     }
 }

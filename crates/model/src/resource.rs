@@ -30,7 +30,8 @@ impl Resource {
                 // A stack's ARN ends in an id of its own after the name it is asked for by.
                 if self.kind.as_str() == "stack" { id.split('/').next().unwrap_or(id) } else { id }
             })
-        } else if let Some((_, path)) = self.name.split_once("://").and_then(|(_, rest)| rest.split_once('/')) {
+        } else if let Some((_, path)) = self.name.split_once("://").and_then(|(_, rest)| rest.split_once('/'))
+        {
             // A queue's URL: whichever host it is asked at, it is the same queue.
             path
         } else {

@@ -61,9 +61,13 @@ fn examine(
     expected: Option<Digest>,
     held_checkpoints: &[String],
 ) -> Result<Report, Failure> {
-    // Before the log: what the log has beyond it then shows as pending, never as missing.
+    let unreadable = |err: std::io::Error| Failure::usage(format!("{}: {err}", dir.display()));
+    // The database between two looks at the log: it must know all that the first one showed, because every entry comes
+    // out of it, and what the second one shows beyond it is what was recorded meanwhile.
+    let before = ledger::read_log(dir).map_err(unreadable)?.entries.len() as u64;
     let database = config.map(database).transpose()?;
-    let files = ledger::read_log(dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?;
+    let known = database.as_ref().map(|it| it.sequenced.saturating_add(it.pending.len() as u64));
+    let files = ledger::read_log(dir).map_err(unreadable)?;
     let mut report = audit::verify(&AuditInput {
         genesis: files.genesis_bytes,
         expected_genesis: expected,
@@ -72,6 +76,12 @@ fn examine(
         entries: &files.entries,
         database,
     });
+    if let Some(known) = known.filter(|known| *known < before) {
+        let message = format!(
+            "the log has {before} entries, and the database knows of {known}: an older one was put back"
+        );
+        report.add(audit::Code::DatabaseBehind, Some(known), &message);
+    }
     for problem in files.problems {
         report.add(audit::Code::FileDamaged, None, &format!("{}: {}", problem.file, problem.message));
     }
