@@ -16,7 +16,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use model::{Digest, Outcome, Request, Timestamp};
+use model::{Digest, Outcome, Request, Timestamp, causes};
 
 /// How long the upstream may take to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -147,8 +147,8 @@ impl Upstream {
             builder.body(Full::new(Bytes::from(request.body))).map_err(|err| not_sent(err.to_string()))?;
         let answer = match tokio::time::timeout(PATIENCE, self.client.request(outgoing)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(err)) if err.is_connect() => return Err(not_sent(chain(&err))),
-            Ok(Err(err)) => return Err(Settled::Unknown(chain(&err))),
+            Ok(Err(err)) if err.is_connect() => return Err(not_sent(causes(&err))),
+            Ok(Err(err)) => return Err(Settled::Unknown(causes(&err))),
             Err(_) => return Err(Settled::Unknown(format!("no answer within {} s", PATIENCE.as_secs()))),
         };
         Ok(understood(engine, answer))
@@ -260,15 +260,4 @@ fn is_hop_by_hop(name: &str) -> bool {
             | "transfer-encoding"
             | "upgrade"
     )
-}
-
-fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut source = err.source();
-    while let Some(err) = source {
-        text.push_str(": ");
-        text.push_str(&err.to_string());
-        source = err.source();
-    }
-    text
 }

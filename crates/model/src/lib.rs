@@ -44,6 +44,6 @@ pub use request::Request;
 pub use resource::Resource;
 pub use scope::{Scope, ScopeError};
 pub use session::{Autonomy, Session, UnknownAutonomy};
-pub use text::sanitize;
+pub use text::{causes, sanitize};
 pub use time::Timestamp;
 pub use verdict::{Alternative, Denial, Fault, Hold, Requirement, RuleRef, Verdict};

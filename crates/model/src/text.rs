@@ -20,6 +20,18 @@ pub fn sanitize(text: &str, max: usize) -> String {
     out
 }
 
+/// An error with everything that led to it, on one line: for the edge, where it is printed once.
+pub fn causes(err: &dyn std::error::Error) -> String {
+    let mut text = err.to_string();
+    let mut source = err.source();
+    while let Some(err) = source {
+        text.push_str(": ");
+        text.push_str(&err.to_string());
+        source = err.source();
+    }
+    text
+}
+
 fn is_hostile(character: char) -> bool {
     character.is_control()
         || matches!(character,

@@ -113,7 +113,7 @@ async fn open(config: &Config) -> Result<Arc<Engine>, Failure> {
             "an unfinished append was cut off; its entries are pending in the store"
         );
     }
-    let store = Store::sqlite(&config.database()).map_err(|err| wrong("the store", &chain(&err)))?;
+    let store = Store::sqlite(&config.database()).map_err(|err| wrong("the store", &model::causes(&err)))?;
     let parts = Parts {
         store,
         ledger,
@@ -162,33 +162,17 @@ pub(super) fn bundle_files(dir: &Path) -> Result<Files, Failure> {
 
 /// Promise 7: a folder that others can read is no place for keys.
 fn private(config: &Config) -> Result<(), Failure> {
-    for dir in config.folders() {
-        let mode = fs::metadata(&dir)
-            .map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?
-            .permissions()
-            .mode();
+    let folders = config.folders().into_iter().map(|path| (path, 700));
+    let keys = ["log.key", "master.key"].into_iter().map(|name| (config.key(name), 600));
+    for (path, wanted) in folders.chain(keys) {
+        let found =
+            fs::metadata(&path).map_err(|err| Failure::usage(format!("{}: {err}", path.display())))?;
+        let mode = found.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
-            return Err(Failure::new(
-                USAGE,
-                "CS007",
-                format!("{} can be read by others (mode {:03o})", dir.display(), mode & 0o777),
-            )
-            .hint(format!("chmod 700 {}", dir.display())));
-        }
-    }
-    for name in ["log.key", "master.key"] {
-        let file = config.key(name);
-        let mode = fs::metadata(&file)
-            .map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?
-            .permissions()
-            .mode();
-        if mode & 0o077 != 0 {
-            return Err(Failure::new(
-                USAGE,
-                "CS007",
-                format!("{} can be read by others (mode {:03o})", file.display(), mode & 0o777),
-            )
-            .hint(format!("chmod 600 {}", file.display())));
+            let message = format!("{} can be read by others (mode {mode:03o})", path.display());
+            return Err(
+                Failure::new(USAGE, "CS007", message).hint(format!("chmod {wanted} {}", path.display()))
+            );
         }
     }
     Ok(())
@@ -252,15 +236,4 @@ async fn ended() -> ExitCode {
         _ = tokio::signal::ctrl_c() => ExitCode::from(INTERRUPTED),
         _ = terminate.recv() => ExitCode::SUCCESS,
     }
-}
-
-fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut source = err.source();
-    while let Some(err) = source {
-        text.push_str(": ");
-        text.push_str(&err.to_string());
-        source = err.source();
-    }
-    text
 }
