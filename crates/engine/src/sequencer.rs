@@ -46,6 +46,7 @@ impl Sequencer {
 }
 
 async fn run(store: Store, ledger: Shared, health: Health, mut woken: mpsc::Receiver<Waiter>) {
+    let _last_words = LastWords(Arc::clone(&health));
     loop {
         let mut waiters = Vec::new();
         match tokio::time::timeout(IDLE, woken.recv()).await {
@@ -72,6 +73,16 @@ async fn run(store: Store, ledger: Shared, health: Health, mut woken: mpsc::Rece
             // A waiter that has gone away needs no answer.
             let _ = waiter.send(result.clone());
         }
+    }
+}
+
+/// However the writer ends, nothing passes after it.
+struct LastWords(Health);
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        let gone = Fault::NoLedger("the ledger's writer has stopped; restart the server".to_owned());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(gone);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -113,13 +113,26 @@ fn counted_as<'s>(failures: &BTreeMap<String, Failures>, source: &'s str) -> &'s
 }
 
 /// Writes the tallies out until the engine is dropped.
-pub(crate) async fn run(engine: std::sync::Weak<Engine>) {
+pub(crate) async fn run(engine: Weak<Engine>) {
+    let _last_words = LastWords(Weak::clone(&engine));
     let mut tick = tokio::time::interval(READ_BATCH);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         let Some(engine) = engine.upgrade() else { return };
         flush(&engine).await;
+    }
+}
+
+/// However this ends, no read passes after it that nobody would write down.
+struct LastWords(Weak<Engine>);
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        if let Some(engine) = self.0.upgrade() {
+            let gone = "the writer of reads has stopped; restart the server";
+            engine.note_tallies(Some(Fault::Storage(gone.to_owned())));
+        }
     }
 }
 

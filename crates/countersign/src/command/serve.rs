@@ -27,6 +27,9 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         .with_writer(std::io::stderr)
         .with_max_level(tracing::Level::INFO)
         .with_ansi(false)
+        // Otherwise a log line that cannot be written (the disk is full) is complained about on a stream that cannot be
+        // written either, and whoever wrote the line dies of it.
+        .log_internal_errors(false)
         .init();
     let config = Config::load(&args.config)?;
     private(&config)?;
