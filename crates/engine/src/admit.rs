@@ -173,6 +173,11 @@ impl Engine {
         if !matches!(decided, Decided::Replayed(_) | Decided::InFlight(_)) {
             self.moved();
         }
+        if let Some(why) = unrecorded(&decided) {
+            // Refusals that leave no entry of their own go on record with the reads.
+            let now = self.recorded_time()?;
+            self.tallies.read(&session, &format!("refused {} ({why})", summary), now);
+        }
         match decided {
             Decided::Go { step, wait } => {
                 if wait && let Err(fault) = self.sequence().await {
@@ -276,6 +281,24 @@ impl Engine {
             nonce: hex::encode(entropy::draw::<16>(self.entropy.as_ref())?),
             used: 0,
         })
+    }
+}
+
+/// Why something was refused, where the decision itself wrote no entry.
+fn unrecorded(decided: &Decided) -> Option<String> {
+    match decided {
+        Decided::Replayed(id) => Some(format!("its signature was used for {id}")),
+        Decided::Vetoed(change) => Some(format!("{} was rejected", change.id)),
+        Decided::TooManyHolds(limit) => Some(format!("{limit} changes are waiting")),
+        Decided::SessionClosed(why) => Some(format!("the session is {why}")),
+        Decided::NotYet(id) => Some(format!("not its turn in {id}")),
+        Decided::NotUndoable { of, state } => Some(format!("{of} is {state}")),
+        Decided::Go { .. }
+        | Decided::Held(_)
+        | Decided::Denied { .. }
+        | Decided::Recorded(..)
+        | Decided::InFlight(_)
+        | Decided::ReadBack(_) => None,
     }
 }
 
