@@ -24,6 +24,12 @@ const BUILD: [Need; 3] = [
     },
 ];
 
+const CLOCK: Need = Need {
+    package: "faketime",
+    there: || Path::new("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1").exists(),
+    optional: true,
+};
+
 const PYTHON: Need = Need {
     package: "python3-venv",
     there: || answers("python3", &["-c", "import venv, ensurepip"]),
@@ -38,7 +44,7 @@ pub(crate) fn base() -> Result<()> {
 /// For the mock AWS and the real clients as well.
 pub(crate) fn clients() -> Result<testkit::Venv> {
     base()?;
-    provide(&[PYTHON])?;
+    provide(&[PYTHON, CLOCK])?;
     testkit::Venv::of_checkout()
 }
 

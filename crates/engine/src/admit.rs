@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{Action, ChangeId, Digest, Environment, Fault, History, Outcome, PersonId, Session, Verdict};
+use model::{
+    Action, ChangeId, ChangeState, Digest, Environment, Fault, History, Outcome, PersonId, Session, Verdict,
+};
 use store::WriteError;
 
 use crate::{
@@ -231,6 +233,13 @@ impl Engine {
                      succeeded. Nothing was done."
                 );
                 Err(Refusal::new(RefusalKind::Denied, Some(id), message))
+            }
+            Decided::NotUndoable { of, state: ChangeState::Unknown } => {
+                let message = format!(
+                    "Whether {of} happened is not known, and its target could not be read back by its inverse. The \
+                     agent's running the same command again reads it back. Nothing was done."
+                );
+                Err(Refusal::new(RefusalKind::Denied, Some(of), message))
             }
             Decided::NotUndoable { of, state } => {
                 let message = format!("{of} is {state}: there is nothing to undo. Nothing was done.");

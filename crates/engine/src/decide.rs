@@ -15,9 +15,9 @@ use crate::{
     admit::Purpose,
     judge::{self, Case},
     permit::StepRef,
+    read_back::{read_back, read_back_by_undo},
     record::{about, denied_entry, held_entry, verdict_detail},
     sequencer::Shared,
-    settle::overall,
     statement::{Signer, signable, statement},
     veto,
 };
@@ -154,10 +154,15 @@ pub(crate) fn decide(
         }
     }
     if let Purpose::Undo { of, .. } = question.purpose {
-        match tx.change(of)?.map(|change| change.state) {
-            Some(ChangeState::Executed) => {}
-            Some(state) => return Ok(Decided::NotUndoable { of, state }),
-            None => return Ok(Decided::NotUndoable { of, state: ChangeState::Denied }),
+        let state = match tx.change(of)? {
+            Some(change) if change.state == ChangeState::Unknown => {
+                read_back_by_undo(tx, drawn, &question.step, change)?
+            }
+            Some(change) => change.state,
+            None => ChangeState::Denied,
+        };
+        if state != ChangeState::Executed {
+            return Ok(Decided::NotUndoable { of, state });
         }
     }
     let digest = change_digest(&question.session.chain, [question.action]);
@@ -177,7 +182,10 @@ pub(crate) fn decide(
             }
             ChangeState::Executing => return Ok(Decided::InFlight(change.id)),
             ChangeState::Unknown => match change.steps.get(nth).map(|step| step.state) {
-                Some(StepState::Unknown) => return read_back(tx, drawn, &question, change, nth),
+                Some(StepState::Unknown) => {
+                    let change = read_back(tx, drawn, question.step.observation.as_ref(), change, nth)?;
+                    return Ok(Decided::ReadBack(Box::new(change)));
+                }
                 // Another step's outcome is not known: nothing else of the plan runs before it is.
                 _ => return Ok(Decided::ReadBack(Box::new(change))),
             },
@@ -602,38 +610,6 @@ pub(crate) fn knows(book: &Book, line: &str) -> bool {
     let Ok(size) = size.parse::<u64>() else { return false };
     let ledger = book.ledger.lock().unwrap_or_else(PoisonError::into_inner);
     origin == ledger.origin() && ledger.root_at(size).is_some_and(|known| hex::encode(known) == root)
-}
-
-/// An outcome was never recorded. The target's state, read again just now, says whether it happened; whatever it
-/// says, this change is not forwarded a second time.
-fn read_back(
-    tx: &mut Tx<'_>,
-    drawn: &mut Drawn,
-    question: &Question,
-    mut change: Change,
-    nth: usize,
-) -> Result<Decided, DecideError> {
-    let (before, after) =
-        (change.steps.get(nth).and_then(|it| it.observation.as_ref()), &question.step.observation);
-    let (state, found) = match (before, after) {
-        (Some(before), Some(after)) if before.fingerprint == after.fingerprint => {
-            (StepState::Failed, "the target is as it was before: it did not happen")
-        }
-        (Some(_), Some(_)) => (StepState::Executed, "the target is not as it was before: it happened"),
-        (None, _) | (_, None) => {
-            (StepState::Failed, "the target cannot be read back; look before asking again")
-        }
-    };
-    if let Some(step) = change.steps.get_mut(nth) {
-        step.state = state;
-    }
-    change.state = overall(&change.steps.iter().map(|step| step.state).collect::<Vec<_>>());
-    let mut entry = about(drawn, EntryKind::OutcomeRecorded, &change);
-    entry.detail.insert("step".to_owned(), nth.to_string());
-    entry.detail.insert("read_back".to_owned(), found.to_owned());
-    tx.advance_change(&change, change.version, entry)?;
-    change.version = change.version.saturating_add(1);
-    Ok(Decided::ReadBack(Box::new(change)))
 }
 
 /// The step of an executed, formerly held change whose recorded outcome answers the same call again.

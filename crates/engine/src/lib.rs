@@ -13,6 +13,7 @@ mod decide;
 mod entropy;
 mod judge;
 mod permit;
+mod read_back;
 mod record;
 mod secret;
 mod sequencer;

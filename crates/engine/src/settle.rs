@@ -1,6 +1,6 @@
 //! After a permit: the outcome goes on the record, and what was never sent or never answered is said to be so.
 
-use model::{ChangeId, ChangeState, EntryKind, Fault, LinkKind, Outcome, StepState};
+use model::{Change, ChangeState, EntryKind, Fault, LinkKind, Outcome, StepState};
 use store::WriteError;
 
 use crate::{Engine, Receipt, decide::DecideError, permit::StepRef, record::about};
@@ -85,12 +85,7 @@ impl Engine {
             entry.detail.insert("step".to_owned(), step.step.to_string());
             entry.detail.extend(detail);
             tx.advance_change(&change, change.version, entry)?;
-            let undone =
-                change.links.iter().find(|link| link.kind == LinkKind::Undoes).map(|link| link.change);
-            if let (ChangeState::Executed, Some(undone)) = (change.state, undone) {
-                mark_undone(tx, &mut drawn, undone, change.id)?;
-            }
-            Ok(())
+            mark_undone_by(tx, &mut drawn, &change)
         });
         written.await.map_err(|err| match err {
             WriteError::Op(err) => err.into_fault(),
@@ -99,12 +94,14 @@ impl Engine {
     }
 }
 
-fn mark_undone(
+/// Where `undo` undoes another change and is executed, that one is undone.
+pub(crate) fn mark_undone_by(
     tx: &mut store::Tx<'_>,
     drawn: &mut crate::decide::Drawn,
-    of: ChangeId,
-    by: ChangeId,
+    undo: &Change,
 ) -> Result<(), DecideError> {
+    let of = undo.links.iter().find(|link| link.kind == LinkKind::Undoes).map(|link| link.change);
+    let (ChangeState::Executed, Some(of)) = (undo.state, of) else { return Ok(()) };
     let Some(mut change) = tx.change(of)? else { return Ok(()) };
     if !change.state.may_become(ChangeState::Undone) {
         return Ok(());
@@ -114,7 +111,7 @@ fn mark_undone(
         step.state = StepState::Undone;
     }
     let mut entry = about(drawn, EntryKind::ChangeJudged, &change);
-    entry.detail.insert("undone_by".to_owned(), by.to_string());
+    entry.detail.insert("undone_by".to_owned(), undo.id.to_string());
     tx.advance_change(&change, change.version, entry)?;
     Ok(())
 }

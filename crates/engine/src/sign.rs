@@ -187,7 +187,8 @@ impl Engine {
     pub async fn undo(&self, id: ChangeId, by: PersonId) -> Result<ChangeId, SignError> {
         let change =
             self.store.read(move |view| view.change(id)).await?.ok_or(SignError::UnknownChange(id))?;
-        if change.state != ChangeState::Executed {
+        // What is not known to have happened is read back before its inverse is judged.
+        if !matches!(change.state, ChangeState::Executed | ChangeState::Unknown) {
             return Err(SignError::NotUndoable(format!(
                 "{id} is {}; only an executed change can be undone",
                 change.state

@@ -13,6 +13,7 @@ mod moto;
 mod place;
 mod process;
 mod signed;
+mod stall;
 mod venv;
 mod wait;
 
@@ -24,5 +25,6 @@ pub use moto::Moto;
 pub use place::{CRASH_BINARY, binary, crash_binary, python_home, root};
 pub use process::{Output, run};
 pub use signed::{Signed, Signer, now};
+pub use stall::Stall;
 pub use venv::Venv;
 pub use wait::until;

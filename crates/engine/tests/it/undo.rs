@@ -10,7 +10,7 @@ use model::{Action, CapturedUndo, ChangeId, ChangeState, LinkKind, PersonId, Und
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, Target, inverse},
     cast::{ANA, BEN, name},
-    world::{World, outcome, refused},
+    world::{World, outcome, permitted, refused},
 };
 
 #[tokio::test]
@@ -57,6 +57,26 @@ async fn promise_12_a_captured_undo_goes_through_the_same_door_once() {
     assert!(again.to_string().contains("only an executed change can be undone"), "{again}");
     assert_eq!(gateway.sent.lock().unwrap().len(), 1);
     world.finish().await;
+}
+
+/// The process died, or the connection broke: the record does not know, and the person who undoes need not wait for
+/// the agent to ask again.
+#[tokio::test]
+async fn promise_12_what_is_not_known_to_have_happened_is_read_back_before_it_is_undone() {
+    for (before, found) in [("blue", ChangeState::Undone), ("red", ChangeState::Failed)] {
+        let world = World::in_memory().await;
+        world.target.is(Found { state: Some(before), undo: Some(inverse()), ..Found::default() });
+        let permit = permitted(world.ask(&PUT_PARAMETER.action()).await);
+        let write = permit.change().unwrap();
+        world.settle(permit, Settled::Unknown("the connection broke".to_owned())).await;
+        let gateway = Arc::new(Gateway::default());
+        world.engine.connect(Arc::clone(&gateway) as Arc<dyn Connector>);
+        let undone = world.engine.undo(write, name(ANA.name)).await;
+        assert_eq!(world.state(write).await, found, "it was {before} and is red: {undone:?}");
+        let sent = gateway.sent.lock().unwrap().len();
+        assert_eq!((undone.is_ok(), sent), if found == ChangeState::Undone { (true, 1) } else { (false, 0) });
+        world.finish().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@
 use std::{
     cell::Cell,
     hash::{BuildHasher, RandomState},
+    path::Path,
     process::Command,
     sync::{
         Mutex,
@@ -18,33 +19,36 @@ use testkit::{CRASH_BINARY, Signer, crash_binary, send, until};
 
 use crate::lab::{Lab, named};
 
+/// Lives one life around things of this name, killed at this point of that binary; tells whether it died.
+pub(crate) type Life = fn(&mut Lab, &Path, &str, &str) -> Result<bool>;
+
 /// More hits of one point than a life has: a life that outlasts them never reached it that often.
 const HITS: u32 = 30;
 
 #[test]
 fn killed_around_a_decision() -> Result<()> {
-    every_hit_of("decisions", &[("before-decision", 2), ("after-decision", 2), ("after-permit", 1)])
+    every_hit_of("decisions", live, &[("before-decision", 2), ("after-decision", 2), ("after-permit", 1)])
 }
 
 #[test]
 fn killed_around_a_signature() -> Result<()> {
-    every_hit_of("signatures", &[("before-signature", 2), ("after-signature", 2)])
+    every_hit_of("signatures", live, &[("before-signature", 2), ("after-signature", 2)])
 }
 
 #[test]
 fn killed_around_an_outcome() -> Result<()> {
-    every_hit_of("outcomes", &[("after-forward", 1), ("before-outcome", 1), ("after-outcome", 1)])
+    every_hit_of("outcomes", live, &[("after-forward", 1), ("before-outcome", 1), ("after-outcome", 1)])
 }
 
 /// After the log was written and before the database knows of it: at least for holding, two signatures and the permit.
 #[test]
 fn killed_after_an_append() -> Result<()> {
-    every_hit_of("appends", &[("after-append", 4)])
+    every_hit_of("appends", live, &[("after-append", 4)])
 }
 
 /// For each point: lives killed at its first hit, its second, and so on until one comes through; `at_least` so many
 /// must have been killed, or the point is not where it is thought to be.
-fn every_hit_of(group: &str, points: &[(&str, u32)]) -> Result<()> {
+pub(crate) fn every_hit_of(group: &str, life: Life, points: &[(&str, u32)]) -> Result<()> {
     let Some(binary) = crash_binary()? else {
         eprintln!("SKIPPED: no crash points ({CRASH_BINARY}); `cargo xtask test e2e` builds and runs them");
         return Ok(());
@@ -53,10 +57,9 @@ fn every_hit_of(group: &str, points: &[(&str, u32)]) -> Result<()> {
     for (point, at_least) in points {
         let mut killed = 0;
         for nth in 1..=HITS {
-            let stack = format!("{group}-{point}-{nth}");
+            let name = format!("{group}-{point}-{nth}");
             let at = format!("{point}#{nth}");
-            lab.make_stack(&stack)?;
-            let died = live(&mut lab, &binary, &at, &stack).with_context(|| format!("killed at {at}"))?;
+            let died = life(&mut lab, &binary, &at, &name).with_context(|| format!("killed at {at}"))?;
             if !died {
                 break;
             }
@@ -69,11 +72,9 @@ fn every_hit_of(group: &str, points: &[(&str, u32)]) -> Result<()> {
 
 /// One life: asked for, held, signed twice, run; restarted where it died, and carried on as people and agents would.
 /// Tells whether it died.
-fn live(lab: &mut Lab, binary: &std::path::Path, at: &str, stack: &str) -> Result<bool> {
-    let mut died = lab.restart_as(Command::new(binary), &[("COUNTERSIGN_CRASH_AT", at)]).is_err();
-    if died {
-        lab.restart()?;
-    }
+fn live(lab: &mut Lab, binary: &Path, at: &str, stack: &str) -> Result<bool> {
+    lab.make_stack(stack)?;
+    let mut died = begin(lab, binary, at)?;
     let mut first: Option<String> = None;
     let mut ended = None;
     let size = Cell::new(0);
@@ -110,9 +111,18 @@ fn live(lab: &mut Lab, binary: &std::path::Path, at: &str, stack: &str) -> Resul
     Ok(died)
 }
 
+/// Starts the binary that dies at `at`; it may at once, and then the real one runs.
+pub(crate) fn begin(lab: &mut Lab, binary: &Path, at: &str) -> Result<bool> {
+    let died = lab.restart_as(Command::new(binary), &[("COUNTERSIGN_CRASH_AT", at)]).is_err();
+    if died {
+        lab.restart()?;
+    }
+    Ok(died)
+}
+
 /// Does something that may fail because the server dies of it; then, as whoever did it would, restarts the server
 /// without a crash point and does it again.
-fn through<T>(lab: &mut Lab, died: &mut bool, deed: impl Fn(&Lab) -> Result<T>) -> Result<T> {
+pub(crate) fn through<T>(lab: &mut Lab, died: &mut bool, deed: impl Fn(&Lab) -> Result<T>) -> Result<T> {
     match deed(lab) {
         Ok(done) if lab.serve.is_alive()? => Ok(done),
         first => {
@@ -134,7 +144,7 @@ fn through<T>(lab: &mut Lab, died: &mut bool, deed: impl Fn(&Lab) -> Result<T>) 
 
 /// Waits until the log has grown, so that each step is appended by itself; a while, as the last step may have been
 /// appended by the process that died of it.
-fn appended(lab: &Lab, known: &Cell<u64>) -> Result<()> {
+pub(crate) fn appended(lab: &Lab, known: &Cell<u64>) -> Result<()> {
     let [_, _, people] = lab.serve.authorities();
     let grown = until("the log to grow", Duration::from_secs(1), || {
         let Ok(note) = send(people, "GET", "/v1/checkpoint", &[], b"") else { return Ok(Some(known.get())) };
@@ -146,7 +156,7 @@ fn appended(lab: &Lab, known: &Cell<u64>) -> Result<()> {
 }
 
 /// The newest change about this stack.
-fn standing(lab: &Lab, stack: &str) -> Result<Option<(String, String)>> {
+pub(crate) fn standing(lab: &Lab, stack: &str) -> Result<Option<(String, String)>> {
     let told = lab.installation.run(["change", "list"])?.expect(0)?.json()?;
     let changes = told["changes"].as_array().context("no changes")?;
     let about = changes.iter().find(|change| change["actions"].to_string().contains(&format!("{stack}\"")));

@@ -77,10 +77,20 @@ impl Lab {
         flags: &[String],
         start: impl FnOnce(&std::path::Path) -> Result<Serve>,
     ) -> Result<Self> {
+        Self::behind(people, flags, |moto| Ok(moto.url()), start)
+    }
+
+    /// `upstream` may put something between Countersign and the mock AWS; its URL is what Countersign knows.
+    pub(crate) fn behind(
+        people: People,
+        flags: &[String],
+        upstream: impl FnOnce(&Moto) -> Result<String>,
+        start: impl FnOnce(&std::path::Path) -> Result<Serve>,
+    ) -> Result<Self> {
         let venv = Venv::of_checkout()?;
         let moto = Moto::start(&venv)?;
         moto.record()?;
-        let upstream = ["--aws-upstream".to_owned(), moto.url()];
+        let upstream = ["--aws-upstream".to_owned(), upstream(&moto)?];
         let installation = Installation::init(flags.iter().cloned().chain(upstream))?;
         let serve = start(installation.config())?;
         let session = installation.session("fixer", "olga", &people.olga.private, "look around", &[])?;

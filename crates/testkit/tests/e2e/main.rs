@@ -4,9 +4,11 @@
 #![cfg(test)]
 
 mod crash;
+mod crash_plan;
 mod hostile;
 mod lab;
 mod limits;
+mod machine;
 mod people;
 mod setup;
 mod tamper;
