@@ -16,7 +16,7 @@ use crate::{
     judge::{self, Case},
     permit::StepRef,
     read_back::{read_back, read_back_by_undo},
-    record::{about, denied_entry, held_entry, verdict_detail},
+    record::{about, asked_by, denied_entry, held_entry, verdict_detail},
     sequencer::Shared,
     statement::{Signer, signable, statement},
     veto,
@@ -312,20 +312,22 @@ fn begin(
     };
     let mut change = open(tx, book, drawn, draft)?;
     match change.verdict.clone() {
-        Verdict::Allow => go(tx, drawn, Create::Fresh, change, 0, question.signature),
+        Verdict::Allow => go(tx, drawn, Create::Fresh, change, 0, (question.signature, &question.purpose)),
         Verdict::Hold(_) => {
             let limit = book.bundle.limits().open_holds_per_session;
             if tx.open_holds(session.id)? >= limit {
                 return Ok(Decided::TooManyHolds(limit));
             }
             change.state = ChangeState::Held;
-            let entry = held_entry(drawn, &change);
+            let mut entry = held_entry(drawn, &change);
+            asked_by(&mut entry, &question.purpose);
             tx.create_change(&change, entry)?;
             Ok(Decided::Held(Box::new(change)))
         }
         verdict @ Verdict::Deny(_) => {
             change.state = ChangeState::Denied;
-            let entry = denied_entry(drawn, &change);
+            let mut entry = denied_entry(drawn, &change);
+            asked_by(&mut entry, &question.purpose);
             tx.create_change(&change, entry)?;
             Ok(Decided::Denied { change: Some(change.id), verdict })
         }
@@ -485,8 +487,18 @@ fn rejudge(
         Verdict::Allow | Verdict::Deny(_) => base.clone(),
         Verdict::Hold(_) => verdict(tx, book, &change, &session, &question.purpose, &valid, drawn.now)?,
     };
+    let effective = match effective {
+        // What is seen now may be more than anybody could sign: as at first, it is refused rather than left waiting.
+        Verdict::Hold(_) if moved || rebound || reworded => {
+            match signable(&change, &book.bundle, book.installation) {
+                Ok(()) => effective,
+                Err(why) => Verdict::fault(Fault::Oversized(why)),
+            }
+        }
+        Verdict::Allow | Verdict::Hold(_) | Verdict::Deny(_) => effective,
+    };
     match effective {
-        Verdict::Allow => go(tx, drawn, Create::Stored, change, nth, question.signature),
+        Verdict::Allow => go(tx, drawn, Create::Stored, change, nth, (question.signature, &question.purpose)),
         Verdict::Hold(_) => {
             if moved || rebound || reworded || change.state != ChangeState::Held {
                 let from = change.version;
@@ -531,7 +543,7 @@ fn go(
     create: Create,
     mut change: Change,
     nth: usize,
-    signature: Digest,
+    (signature, purpose): (Digest, &Purpose),
 ) -> Result<Decided, DecideError> {
     let Some(step) = change.steps.get_mut(nth) else {
         return Ok(Decided::InFlight(change.id));
@@ -558,6 +570,7 @@ fn go(
     ] {
         entry.detail.insert(key.to_owned(), value);
     }
+    asked_by(&mut entry, purpose);
     match create {
         Create::Fresh => tx.create_change(&change, entry)?,
         Create::Stored => tx.advance_change(&change, change.version, entry)?,

@@ -2,7 +2,7 @@
 
 use model::{Change, EntryKind, Verdict};
 
-use crate::decide::Drawn;
+use crate::{admit::Purpose, decide::Drawn};
 
 /// An entry about a change, with its whole chain.
 pub(crate) fn about(drawn: &mut Drawn, kind: EntryKind, change: &Change) -> model::Entry {
@@ -34,6 +34,14 @@ pub(crate) fn denied_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
     entry.detail.extend(verdict_detail(&change.verdict));
     entry.detail.insert("summary".to_owned(), summary_of(change));
     entry
+}
+
+/// An undo is asked for by a person, who need not be the operator under whose chain it runs.
+pub(crate) fn asked_by(entry: &mut model::Entry, purpose: &Purpose) {
+    if let Purpose::Undo { of, by } = purpose {
+        entry.detail.insert("undoes".to_owned(), of.to_string());
+        entry.detail.insert("asked_by".to_owned(), by.to_string());
+    }
 }
 
 fn summary_of(change: &Change) -> String {

@@ -47,6 +47,25 @@ async fn promise_05_a_target_that_changed_after_approval_is_held_again() {
     world.finish().await;
 }
 
+/// Refused at once, as it would have been at first, and not left waiting for people who cannot answer.
+#[tokio::test]
+async fn promise_05_a_target_that_has_grown_past_signing_is_refused_and_not_held() {
+    let world = World::in_memory().await;
+    let call = Call { name: Box::leak("long".repeat(1020).into_boxed_str()), ..DELETE_STACK };
+    world.target.is_in("CREATE_COMPLETE");
+    let held = world.hold(&call.action()).await;
+    world.approve_by_two(held).await;
+    let before = world.change(held).await;
+    let unknowns = (0..50).map(|nth| format!("what member {nth} {}", "is for ".repeat(500))).collect();
+    world.target.is(Found { state: Some("UPDATE_COMPLETE"), unknowns, ..Found::default() });
+    expect_refusal(world.ask(&call.action()).await, RefusalKind::Denied, "nobody could sign");
+    assert_eq!(world.change(held).await, before, "what people can still read, sign and reject stays");
+    assert_eq!(world.count(EntryKind::PermitIssued).await, 0);
+    world.target.is(Found { state: Some("UPDATE_COMPLETE"), ..Found::default() });
+    assert_eq!(world.hold(&call.action()).await, held, "held again over what can be signed");
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn promise_05_a_statement_signed_before_the_target_changed_is_stale() {
     let world = World::in_memory().await;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use engine::{
     Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, Settled, SignError,
 };
-use model::{Action, CapturedUndo, ChangeId, ChangeState, LinkKind, PersonId, Undo};
+use model::{Action, CapturedUndo, ChangeId, ChangeState, EntryKind, LinkKind, PersonId, Undo};
 
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, Target, inverse},
@@ -53,6 +53,11 @@ async fn promise_12_a_captured_undo_goes_through_the_same_door_once() {
     assert_eq!(change.state, ChangeState::Executed);
     assert!(change.links.iter().any(|link| link.kind == LinkKind::Undoes && link.change == done));
     assert_eq!(*gateway.sent.lock().unwrap(), [inverse().request], "the very request that was captured");
+    let entries = world.entries().await;
+    let permit = entries.iter().find(|it| it.kind == EntryKind::PermitIssued && it.change == Some(undoing));
+    let detail = &permit.unwrap().detail;
+    assert_eq!(detail.get("asked_by").map(String::as_str), Some(ANA.name), "who asked is on record");
+    assert_eq!(detail.get("undoes"), Some(&done.to_string()));
     let again = world.engine.undo(done, by).await.unwrap_err();
     assert!(again.to_string().contains("only an executed change can be undone"), "{again}");
     assert_eq!(gateway.sent.lock().unwrap().len(), 1);
