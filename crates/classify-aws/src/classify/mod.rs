@@ -1,8 +1,9 @@
 //! One request in, one action out: route, canonical parameters, effects, resources, and what people are shown. The
-//! effects come from tables and from the few parameters that decide by themselves; what cannot be established is said
+//! effects come from tables and from rules over parameters (`parameters`); what cannot be established is said
 //! in `unknowns` and counts as the worse case.
 
 pub mod effects;
+mod parameters;
 mod resources;
 mod shown;
 mod summary;
@@ -147,6 +148,14 @@ fn act(
     }
     let mut named = resources::of(routed, params, target);
     unknowns.append(&mut named.unknowns);
+    let mut readings = vec![operation.clone()];
+    readings.extend(
+        routed
+            .also
+            .iter()
+            .map(|other| Operation { service: other.service.to_owned(), name: other.operation.to_owned() }),
+    );
+    parameters::lower(&readings, params, &mut judged);
     if let Some(own) = own {
         judged.effects = own.effects;
         if let Some(kind) = &own.kind {
@@ -156,7 +165,7 @@ fn act(
         }
     }
     // After everything else: no override takes away what the parameters of this very request raise.
-    by_parameters(&operation, params, &mut judged);
+    let said = parameters::raise(&readings, params, &mut judged);
     let host_prefix = host_prefix(routed, params);
     let content = Value::map([
         ("params", params.clone()),
@@ -167,7 +176,7 @@ fn act(
     unknowns.append(&mut shown.unknowns);
     let parts = ActionParts {
         undo: undo(&operation, &judged, own),
-        summary: summary::of(routed, &named.resources),
+        summary: summary::of(routed, &named.resources, &said),
         operation,
         partition: target.partition.clone(),
         account: target.account.clone(),
@@ -183,105 +192,6 @@ fn act(
         unknowns,
     };
     (Action::new(parts, &content, request), host_prefix)
-}
-
-/// The handful of parameters that decide by themselves in this issue; all of them only raise.
-fn by_parameters(operation: &Operation, params: &Value, judged: &mut effects::Judged) {
-    let is = |name: &str, wanted: &str| match params::member(params, name) {
-        Some(Value::Bool(flag)) => *flag == (wanted == "true"),
-        Some(Value::Text(text)) => text.eq_ignore_ascii_case(wanted),
-        Some(
-            Value::Null | Value::Int(_) | Value::Number(_) | Value::Bytes(_) | Value::List(_) | Value::Map(_),
-        )
-        | None => false,
-    };
-    // What a service might take for true is true.
-    let is_off = |name: &str| match params::member(params, name) {
-        None | Some(Value::Null | Value::Bool(false)) => true,
-        Some(Value::Text(text)) => text.eq_ignore_ascii_case("false"),
-        Some(
-            Value::Bool(true)
-            | Value::Int(_)
-            | Value::Number(_)
-            | Value::Bytes(_)
-            | Value::List(_)
-            | Value::Map(_),
-        ) => false,
-    };
-    match (operation.service.as_str(), operation.name.as_str()) {
-        ("ssm", "GetParameter" | "GetParameters" | "GetParametersByPath" | "GetParameterHistory")
-            if !is_off("WithDecryption") =>
-        {
-            judged.effects = judged.effects.with(Effect::Privilege);
-            judged.exposure.credentials = true;
-        }
-        ("ssm", "PutParameter") if is("Type", "SecureString") => {
-            judged.effects = judged.effects.with(Effect::Privilege);
-        }
-        (
-            "s3",
-            "PutObject"
-            | "CopyObject"
-            | "CreateMultipartUpload"
-            | "CreateBucket"
-            | "DeleteObject"
-            | "DeleteObjects",
-        ) if opens_s3(params) => {
-            judged.effects = judged.effects.with(Effect::Privilege);
-        }
-        ("sqs", "SetQueueAttributes") if !only(params::member(params, "Attributes"), QUEUE_SETTINGS) => {
-            judged.effects = judged.effects.with(Effect::Privilege);
-        }
-        ("sns", "SetTopicAttributes") if !is("AttributeName", "DisplayName") => {
-            judged.effects = judged.effects.with(Effect::Privilege);
-        }
-        // Attributes may hold a policy.
-        ("sns", "CreateTopic") | ("sqs", "CreateQueue") if params::member(params, "Attributes").is_some() => {
-            judged.effects = judged.effects.with(Effect::Privilege);
-        }
-        _ => {}
-    }
-}
-
-/// Attributes of a queue that give nobody anything; every other (a policy, a key, one we do not know) may.
-const QUEUE_SETTINGS: &[&str] = &[
-    "ContentBasedDeduplication",
-    "DeduplicationScope",
-    "DelaySeconds",
-    "FifoThroughputLimit",
-    "MaximumMessageSize",
-    "MessageRetentionPeriod",
-    "ReceiveMessageWaitTimeSeconds",
-    "VisibilityTimeout",
-];
-
-/// Whether `attributes` can be read and names nothing but what is `listed`.
-fn only(attributes: Option<&Value>, listed: &[&str]) -> bool {
-    match attributes {
-        Some(Value::Map(map)) => map.keys().all(|name| listed.contains(&name.as_str())),
-        Some(
-            Value::Null
-            | Value::Bool(_)
-            | Value::Int(_)
-            | Value::Number(_)
-            | Value::Text(_)
-            | Value::Bytes(_)
-            | Value::List(_),
-        )
-        | None => false,
-    }
-}
-
-/// Grants on the object itself, or the right to delete what is locked.
-fn opens_s3(params: &Value) -> bool {
-    let Some(Value::Map(headers)) = params.get("$headers") else { return false };
-    headers.iter().any(|(name, value)| match name.as_str() {
-        "x-amz-acl" => {
-            value.as_text() != Some("private") && value.as_text() != Some("bucket-owner-full-control")
-        }
-        "x-amz-bypass-governance-retention" => true,
-        other => other.starts_with("x-amz-grant-"),
-    })
 }
 
 fn undo(operation: &Operation, judged: &effects::Judged, own: Option<&Override>) -> Undo {

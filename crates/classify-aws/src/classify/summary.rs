@@ -7,8 +7,8 @@ use crate::{kinds::words, route::Routed};
 
 const MAX_NAMES: usize = 3;
 
-/// `Deletes the CloudFormation stack app-production.`
-pub(super) fn of(routed: &Routed<'_>, resources: &[Resource]) -> String {
+/// `Deletes the CloudFormation stack app-production.`, and what its parameters add: `It takes no final snapshot.`
+pub(super) fn of(routed: &Routed<'_>, resources: &[Resource], said: &[&str]) -> String {
     let name = &routed.operation;
     let all = words(name);
     let (verb, nouns) = match all.as_slice() {
@@ -20,7 +20,8 @@ pub(super) fn of(routed: &Routed<'_>, resources: &[Resource]) -> String {
     };
     let noun = nouns.iter().map(|word| plain(word)).collect::<Vec<_>>().join(" ");
     let what = if noun.is_empty() { String::new() } else { format!(" {noun}") };
-    format!("{verb} the {}{what}{}.", sanitize(routed.service.short_title(), 64), names(resources))
+    let added = if said.is_empty() { String::new() } else { format!(" It {}.", said.join("; ")) };
+    format!("{verb} the {}{what}{}.{added}", sanitize(routed.service.short_title(), 64), names(resources))
 }
 
 fn names(resources: &[Resource]) -> String {

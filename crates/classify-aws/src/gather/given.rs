@@ -8,7 +8,7 @@ use model::Value;
 const STEPS_MAX: usize = 16;
 
 /// Later parts never replace earlier ones: a label names the target, whatever a body says.
-pub(super) fn normalise(params: &Value) -> Value {
+pub(crate) fn normalise(params: &Value) -> Value {
     let Value::Map(members) = params else { return Value::Map(BTreeMap::new()) };
     if !members.contains_key("$path") {
         return unflatten(members);

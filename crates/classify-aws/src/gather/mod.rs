@@ -24,6 +24,10 @@ use crate::{call::Call, table::Table};
 
 pub use answer::ReadAnswer;
 
+pub(crate) use given::normalise as given;
+#[cfg(test)]
+pub(crate) use rule::literal;
+
 use inverse::{Capturing, Undoing};
 use observe::Observing;
 use stack::StackGathering;

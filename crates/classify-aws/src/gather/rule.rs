@@ -113,7 +113,7 @@ impl Facts<'_> {
 }
 
 /// A literal of a table; what TOML has and we do not is its text.
-pub(super) fn literal(value: &toml::Value) -> Value {
+pub(crate) fn literal(value: &toml::Value) -> Value {
     match value {
         toml::Value::Integer(number) => Value::Int(*number),
         toml::Value::Boolean(flag) => Value::Bool(*flag),

@@ -78,13 +78,13 @@ fn the_story() {
             "Action=DeleteDBInstance&Version=2014-10-31&DBInstanceIdentifier=prod-db&SkipFinalSnapshot=true&FinalDBSnapshotIdentifier=s",
         ),
         &expect![[r#"
-        rds:DeleteDBInstance [destroy] Unlisted
-        Deletes the RDS DB instance prod-db.
-        - rds database prod-db
-          DBInstanceIdentifier = prod-db
-          FinalDBSnapshotIdentifier = s
-          SkipFinalSnapshot = true
-    "#]],
+            rds:DeleteDBInstance [destroy] Unlisted
+            Deletes the RDS DB instance prod-db. It takes no final snapshot; deletes its automated backups too.
+            - rds database prod-db
+              DBInstanceIdentifier = prod-db
+              FinalDBSnapshotIdentifier = s
+              SkipFinalSnapshot = true
+        "#]],
     );
     check(
         "rds",
@@ -199,12 +199,12 @@ fn the_story() {
         "ssm",
         json("AmazonSSM.GetParameter", r#"{"Name":"/prod/db","WithDecryption":true}"#),
         &expect![[r#"
-        ssm:GetParameter [read, privilege] NotNeeded
-        Gets the SSM parameter /prod/db.
-        - ssm parameter /prod/db
-          Name = /prod/db
-          WithDecryption = true
-    "#]],
+            ssm:GetParameter [read, privilege] NotNeeded
+            Gets the SSM parameter /prod/db. It shows secure values in the clear.
+            - ssm parameter /prod/db
+              Name = /prod/db
+              WithDecryption = true
+        "#]],
     );
     check(
         "lambda",
@@ -347,7 +347,7 @@ fn s3_by_path_query_and_header() {
         request("PUT", "/b?policy=", &[], "{}"),
         &expect![[r#"
             s3:PutBucketPolicy [write, privilege] Unlisted
-            Puts the S3 bucket policy b.
+            Puts the S3 bucket policy b. It sets who may do what.
             - s3 bucket b
               Policy = {}
               body_sha256 = 44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
@@ -671,7 +671,7 @@ fn what_gives_rights_is_shown_whole() {
         ),
         &expect![[r#"
             iam:PutRolePolicy [write, privilege] Capturable
-            Puts the IAM role policy: role r1, policy p.
+            Puts the IAM role policy: role r1, policy p. It sets who may do what.
             - iam role r1
             - iam policy p
               PolicyDocument = {
@@ -698,7 +698,7 @@ fn what_gives_rights_is_shown_whole() {
         ),
         &expect![[r#"
             s3:PutBucketPolicy [write, privilege] Unlisted
-            Puts the S3 bucket policy b.
+            Puts the S3 bucket policy b. It sets who may do what.
             - s3 bucket b
               Policy = {
               "Statement": [

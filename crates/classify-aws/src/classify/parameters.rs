@@ -1,0 +1,181 @@
+//! What the parameters of a request add to what its operation does: rules as data (`data/parameters.toml`), read once.
+//! The file's head says how a rule is written. A rule that adds applies unless it certainly does not; a rule that puts
+//! something milder in place applies only where it certainly does.
+
+mod condition;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::LazyLock,
+};
+
+use model::{EffectSet, Operation, Value};
+use serde::Deserialize;
+
+use super::effects::Judged;
+use crate::{gather, overrides::Shows};
+
+use condition::{Condition, Truth};
+
+const TEXT: &str = include_str!("../../data/parameters.toml");
+
+static RULES: LazyLock<Result<Rules, String>> = LazyLock::new(|| Rules::parse(TEXT));
+
+/// One row of the file.
+#[derive(Debug)]
+struct Rule {
+    id: String,
+    operations: Vec<String>,
+    when: Vec<Condition>,
+    add: Option<EffectSet>,
+    instead: Option<EffectSet>,
+    exposure: Vec<Shows>,
+    says: String,
+    yes: Vec<toml::Table>,
+    no: Vec<toml::Table>,
+}
+
+#[derive(Debug)]
+pub(super) struct Rules {
+    rules: Vec<Rule>,
+    /// By the whole name of an operation.
+    exact: HashMap<String, Vec<usize>>,
+    /// Those that name operations by pattern.
+    patterns: Vec<usize>,
+}
+
+impl Rules {
+    /// `None` where the file cannot be read; a test forbids it, and whoever asks takes the worst for granted.
+    pub(super) fn shared() -> Option<&'static Self> {
+        RULES.as_ref().ok()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|err| err.to_string())?;
+        let mut rules = Self { rules: Vec::new(), exact: HashMap::new(), patterns: Vec::new() };
+        for row in file.rule {
+            let when: Result<Vec<Condition>, String> =
+                row.when.iter().map(|text| Condition::parse(text)).collect();
+            let when = when.map_err(|why| format!("{}: {why}", row.id))?;
+            let operations: Vec<String> = row.operations.split_whitespace().map(str::to_owned).collect();
+            let place = rules.rules.len();
+            if operations.iter().any(|name| name.contains('*')) {
+                rules.patterns.push(place);
+            } else {
+                for name in &operations {
+                    rules.exact.entry(name.clone()).or_default().push(place);
+                }
+            }
+            rules.rules.push(Rule {
+                id: row.id,
+                operations,
+                when,
+                add: row.add,
+                instead: row.instead,
+                exposure: row.exposure,
+                says: row.says,
+                yes: row.yes,
+                no: row.no,
+            });
+        }
+        Ok(rules)
+    }
+
+    /// In the order of the file, each once.
+    fn of(&self, operations: &[Operation]) -> impl Iterator<Item = &Rule> {
+        let mut places = BTreeSet::new();
+        for operation in operations {
+            let name = operation.to_string();
+            places.extend(self.exact.get(&name).into_iter().flatten().copied());
+            let named = |place: &&usize| self.rules.get(**place).is_some_and(|rule| rule.names(&name));
+            places.extend(self.patterns.iter().filter(named).copied());
+        }
+        places.into_iter().filter_map(|place| self.rules.get(place))
+    }
+}
+
+impl Rule {
+    fn names(&self, operation: &str) -> bool {
+        self.operations.iter().any(|pattern| condition::glob(pattern, operation))
+    }
+
+    fn holds(&self, views: &[Value]) -> Truth {
+        self.when.iter().map(|condition| condition.holds(views)).min().unwrap_or(Truth::Yes)
+    }
+}
+
+/// Before the bundle's own override: what a request certainly does not do is taken away. `operations` is what the
+/// request can be read as; usually one.
+pub(super) fn lower(operations: &[Operation], params: &Value, judged: &mut Judged) {
+    let Some(rules) = Rules::shared() else { return };
+    let views = views(params);
+    for rule in rules.of(operations) {
+        if let Some(instead) = rule.instead.filter(|_| rule.holds(&views) == Truth::Yes) {
+            judged.effects = instead;
+        }
+    }
+}
+
+/// After everything else: what the parameters of this very request raise. Yields what is to be said of it.
+pub(super) fn raise(operations: &[Operation], params: &Value, judged: &mut Judged) -> Vec<&'static str> {
+    let Some(rules) = Rules::shared() else {
+        judged.effects = crate::overrides::worst();
+        return Vec::new();
+    };
+    let mut said = Vec::new();
+    // Only what is not a look can do more than it says; a rule that names a reading operation names it in full.
+    let reads = judged.effects.is_plain_read();
+    let views = views(params);
+    for rule in rules.of(operations) {
+        let by_pattern = rule.operations.iter().any(|name| name.contains('*'));
+        if rule.instead.is_some() || (reads && by_pattern) || rule.holds(&views) == Truth::No {
+            continue;
+        }
+        if let Some(add) = rule.add {
+            judged.effects = judged.effects.union(add);
+        }
+        for shows in &rule.exposure {
+            match shows {
+                Shows::None => {}
+                Shows::Data => judged.exposure.data = true,
+                Shows::Credentials => judged.exposure.credentials = true,
+            }
+        }
+        said.push(rule.says.as_str());
+    }
+    said
+}
+
+/// What is looked at: one tree, or in REST each place by itself, so that no place hides another.
+fn views(params: &Value) -> Vec<Value> {
+    const PLACES: [&str; 4] = ["$path", "$query", "$headers", "$body"];
+    match params {
+        Value::Map(map) if map.contains_key("$path") => {
+            PLACES.iter().filter_map(|place| map.get(*place).cloned()).collect()
+        }
+        other => vec![gather::given(other)],
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    rule: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    id: String,
+    operations: String,
+    when: Vec<String>,
+    add: Option<EffectSet>,
+    instead: Option<EffectSet>,
+    #[serde(default)]
+    exposure: Vec<Shows>,
+    says: String,
+    yes: Vec<toml::Table>,
+    no: Vec<toml::Table>,
+}
