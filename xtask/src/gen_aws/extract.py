@@ -53,6 +53,15 @@ CREDENTIAL_WORDS = re.compile(
 IDENTIFIER = re.compile(r"(Id|Ids|ID|IDs|Name|Names|Arn|ARN|Arns|ARNs|Identifier|Identifiers|Key|Url|URL|Alias|Path)$|^(id|ids|name|names|arn|arns)$")
 
 
+ALARMING = re.compile(
+    r"^force|skip|without|protect|^delet|^remov|terminat|cascade|purge|retention|expir|overwrite|bypass|disabl|suspend"
+    r"|polic(y|ies)$|policyDocument|rolearn$|^role$|instanceProfile|public|^acl$|userdata|password|secret|command"
+    r"|desired|maxsize|maxcapacity|schedule(Expression)?$|script|sourcecode|buildspec|applyImmediately|rollback",
+    re.IGNORECASE,
+)
+HARMLESS = re.compile(r"^(Include|Exclude|Filter|Max(Results|Records|Items))|PolicyName|PolicyId|publicKey|DryRun", re.IGNORECASE)
+
+
 def is_token(name):
     return re.search(r"(clientrequesttoken|clienttoken|idempotency|callerreference|creationtoken)", name, re.I)
 
@@ -317,6 +326,22 @@ def row(service, operation, spec):
     ]
 
 
+def alarming(service, operation, shape, depth=0, path=(), seen=()):
+    """Members whose names say that they force, skip, expire, expose, run or hand over something, by wire path."""
+    for name, member in service.members(shape).items():
+        wire = service.wire(member, name) if depth == 0 else member.get("locationName", name)
+        here = (*path, wire)
+        inner = member["shape"]
+        kind = service.shapes[inner]["type"]
+        while kind in ("list", "map"):
+            inner = service.shapes[inner]["member" if kind == "list" else "value"]["shape"]
+            kind = service.shapes[inner]["type"]
+        if ALARMING.search(name) and not HARMLESS.search(name):
+            yield ".".join(here)
+        if kind == "structure" and depth < 2 and inner not in seen:
+            yield from alarming(service, operation, inner, depth + 1, here, (*seen, inner))
+
+
 def write(path, columns, rows):
     for one in rows:
         assert len(one) == len(columns) and not any("\t" in cell or "\n" in cell for cell in one), one
@@ -328,7 +353,7 @@ def main():
     out, names_file = sys.argv[1:3]
     names = tomllib.loads(Path(names_file).read_text("utf-8"))
     levels = load_levels()
-    services, operations = [], []
+    services, operations, members = [], [], []
     for name, model in load_models():
         service = Service(name, model, levels, names)
         meta = service.meta
@@ -339,9 +364,14 @@ def main():
             meta.get("globalEndpoint", ""), meta.get("serviceAbbreviation", meta["serviceFullName"]),
             ",".join(f"{key}={value}" for key, value in sorted(lists.items())),
         ])
+        for operation, spec in model["operations"].items():
+            found = sorted(set(alarming(service, operation, spec.get("input", {}).get("shape"))))
+            if found:
+                members.append([name, operation, ",".join(found)])
         operations += [row(service, operation, spec) for operation, spec in model["operations"].items()]
     write(os.path.join(out, "aws_services.tsv"), SERVICE_COLUMNS, services)
     write(os.path.join(out, "aws_operations.tsv"), OPERATION_COLUMNS, operations)
+    write(os.path.join(out, "aws_alarming.tsv"), ["service", "operation", "members"], members)
     print(f"{len(services)} services, {len(operations)} operations", file=sys.stderr)
 
 

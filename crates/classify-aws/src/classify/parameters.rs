@@ -26,19 +26,17 @@ static RULES: LazyLock<Result<Rules, String>> = LazyLock::new(|| Rules::parse(TE
 /// One row of the file.
 #[derive(Debug)]
 struct Rule {
-    id: String,
     operations: Vec<String>,
     when: Vec<Condition>,
     add: Option<EffectSet>,
     instead: Option<EffectSet>,
     exposure: Vec<Shows>,
     says: String,
-    yes: Vec<toml::Table>,
-    no: Vec<toml::Table>,
 }
 
 #[derive(Debug)]
 pub(super) struct Rules {
+    /// In the order of the file.
     rules: Vec<Rule>,
     /// By the whole name of an operation.
     exact: HashMap<String, Vec<usize>>,
@@ -69,15 +67,12 @@ impl Rules {
                 }
             }
             rules.rules.push(Rule {
-                id: row.id,
                 operations,
                 when,
                 add: row.add,
                 instead: row.instead,
                 exposure: row.exposure,
                 says: row.says,
-                yes: row.yes,
-                no: row.no,
             });
         }
         Ok(rules)
@@ -176,6 +171,8 @@ struct Row {
     #[serde(default)]
     exposure: Vec<Shows>,
     says: String,
-    yes: Vec<toml::Table>,
-    no: Vec<toml::Table>,
+    #[serde(rename = "yes")]
+    _yes: Vec<toml::Table>,
+    #[serde(rename = "no")]
+    _no: Vec<toml::Table>,
 }

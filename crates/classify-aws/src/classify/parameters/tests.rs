@@ -1,10 +1,11 @@
 //! Each rule's own examples, sent through the whole way from the wire form to the effects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Account, Partition, Value};
+use serde::Deserialize;
 
-use super::{RULES, Rule, Rules, Truth, views};
+use super::{RULES, Rule, Rules, TEXT, Truth, views};
 use crate::{
     call::{Call, build},
     classify::{Target, classify},
@@ -12,17 +13,37 @@ use crate::{
     table::Table,
 };
 
+#[derive(Deserialize)]
+struct Examples {
+    id: String,
+    yes: Vec<toml::Table>,
+    no: Vec<toml::Table>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    rule: Vec<Examples>,
+}
+
+/// Each rule with its own examples.
+fn all() -> (&'static Rules, Vec<(&'static Rule, Examples)>) {
+    let rules = RULES.as_ref().unwrap();
+    let file: File = toml::from_str(TEXT).unwrap();
+    (rules, rules.rules.iter().zip(file.rule).collect())
+}
+
 #[test]
 fn every_rule_has_a_case_that_it_meets_and_one_that_it_does_not() {
-    let rules = RULES.as_ref().unwrap();
+    let (rules, all) = all();
     let mut wrong = Vec::new();
-    for rule in &rules.rules {
-        let cases = rule.yes.iter().map(|case| (case, true)).chain(rule.no.iter().map(|case| (case, false)));
-        assert!(!rule.yes.is_empty() && !rule.no.is_empty(), "{} needs both", rule.id);
-        assert_eq!(rule.add.is_some() && rule.instead.is_some(), false, "{}", rule.id);
+    for (rule, examples) in all {
+        let Examples { id, yes, no } = examples;
+        assert!(!yes.is_empty() && !no.is_empty(), "{id} needs both");
+        assert!(rule.add.is_none() || rule.instead.is_none(), "{id} raises or lowers");
+        let cases = yes.iter().map(|case| (case, true)).chain(no.iter().map(|case| (case, false)));
         for (case, expected) in cases {
             if let Err(why) = check(rules, rule, case, expected) {
-                wrong.push(format!("{}: {case:?}: {why}", rule.id));
+                wrong.push(format!("{id}: {case:?}: {why}"));
             }
         }
     }
@@ -48,7 +69,7 @@ fn check(rules: &Rules, rule: &Rule, case: &toml::Table, expected: bool) -> Resu
     let classified = classify(request, known.signing, "us-east-1", &target, &BTreeMap::new())
         .map_err(|err| err.to_string())?;
     let parts = classified.action.parts();
-    if !rules.of(&read_as(&parts.operation)).any(|one| one.id == rule.id) {
+    if !rules.of(&read_as(&parts.operation)).any(|one| std::ptr::eq(one, rule)) {
         return Err(format!("is not about {}", parts.operation));
     }
     let met = rule.holds(&views(&classified.params));
@@ -76,17 +97,13 @@ fn read_as(operation: &model::Operation) -> Vec<model::Operation> {
 
 #[test]
 fn names_are_operations_of_the_table_and_ids_are_used_once() {
-    let rules = RULES.as_ref().unwrap();
-    let mut ids = BTreeMap::new();
-    for rule in &rules.rules {
-        assert!(ids.insert(rule.id.as_str(), ()).is_none(), "{} stands twice", rule.id);
+    let mut ids = BTreeSet::new();
+    for (rule, examples) in all().1 {
+        assert!(ids.insert(examples.id.clone()), "{} stands twice", examples.id);
         for name in &rule.operations {
             let (service, operation) = name.split_once(':').unwrap();
-            assert!(
-                name.contains('*') || Table::shared().get(service, operation).is_some(),
-                "{}: {name} is no operation",
-                rule.id
-            );
+            let known = name.contains('*') || Table::shared().get(service, operation).is_some();
+            assert!(known, "{}: {name} is no operation", examples.id);
         }
     }
 }
