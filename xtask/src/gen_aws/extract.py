@@ -54,12 +54,13 @@ IDENTIFIER = re.compile(r"(Id|Ids|ID|IDs|Name|Names|Arn|ARN|Arns|ARNs|Identifier
 
 
 ALARMING = re.compile(
-    r"^force|skip|without|protect|^delet|^remov|terminat|cascade|purge|retention|expir|overwrite|bypass|disabl|suspend"
-    r"|polic(y|ies)$|policyDocument|rolearn$|^role$|instanceProfile|public|^acl$|userdata|password|secret|command"
-    r"|desired|maxsize|maxcapacity|schedule(Expression)?$|script|sourcecode|buildspec|applyImmediately|rollback",
+    r"^force|^skip|without|protect(ion|ed)?(enabled|from.*)?$|^delet|^remov|terminat|cascade|purge|retention|expirationin|overwrite"
+    r"|^bypass|disable|suspend|^polic(y|ies)$|policyDocument|resourcePolicy|rolearn$|^role$|instanceProfile|public(access|ly)"
+    r"|^acl$|userdata|password$|^secret(string|binary)|^commands?$|executecommand|^desired(count|capacity|size)|^max(size|capacity)$"
+    r"|^schedule(Expression)?$|(^|[^edb])script$|sourcecode|buildspec|applyImmediately",
     re.IGNORECASE,
 )
-HARMLESS = re.compile(r"^(Include|Exclude|Filter|Max(Results|Records|Items))|PolicyName|PolicyId|publicKey|DryRun", re.IGNORECASE)
+HARMLESS = re.compile(r"PolicyName|PolicyId|^disableRollback$|^disabledReason", re.IGNORECASE)
 
 
 def is_token(name):

@@ -184,16 +184,16 @@ fn the_story() {
             r#"{"DocumentName":"AWS-RunShellScript","Targets":[{"Key":"tag:env","Values":["prod"]}],"Parameters":{"commands":["rm -rf /"]}}"#,
         ),
         &expect![[r#"
-        ssm:SendCommand [write, execute, destroy] Unlisted
-        Sends the SSM command: document AWS-RunShellScript.
-        - ssm document AWS-RunShellScript
-        - ssm unknown *
-          DocumentName = AWS-RunShellScript
-          Parameters.commands[0] = rm -rf /
-          Targets[0].Key = tag:env
-          Targets[0].Values[0] = prod
-        ? which resources its `Targets` selects
-    "#]],
+            ssm:SendCommand [write, execute, destroy] Unlisted
+            Sends the SSM command: document AWS-RunShellScript. It carries a program, or says where one is.
+            - ssm document AWS-RunShellScript
+            - ssm unknown *
+              DocumentName = AWS-RunShellScript
+              Parameters.commands[0] = rm -rf /
+              Targets[0].Key = tag:env
+              Targets[0].Values[0] = prod
+            ? which resources its `Targets` selects
+        "#]],
     );
     check(
         "ssm",

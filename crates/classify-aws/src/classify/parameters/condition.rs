@@ -25,9 +25,12 @@ pub(super) struct Condition(Vec<Test>);
 
 #[derive(Debug)]
 struct Test {
-    paths: Vec<Vec<Step>>,
+    paths: Vec<Path>,
     predicate: Predicate,
 }
+
+#[derive(Debug)]
+pub(super) struct Path(Vec<Step>);
 
 #[derive(Debug, PartialEq)]
 enum Step {
@@ -77,19 +80,50 @@ impl Test {
             [paths, "starts", names] => (paths, Predicate::Starts(list(names))),
             _ => return Err(format!("`{text}` is no condition")),
         };
-        let step = |name: &str| if name == "**" { Step::Deep } else { Step::Name(name.to_lowercase()) };
-        let paths = paths.split('|').map(|path| path.split('.').map(step).collect()).collect();
-        Ok(Self { paths, predicate })
+        Ok(Self { paths: paths.split('|').map(Path::parse).collect(), predicate })
     }
 
     fn holds(&self, views: &[Value]) -> Truth {
         let mut found = Vec::new();
         for path in &self.paths {
             for view in views {
-                select(view, path, &mut found);
+                select(view, &path.0, &mut found);
             }
         }
         self.predicate.of(&found)
+    }
+}
+
+impl Path {
+    pub(super) fn parse(text: &str) -> Self {
+        let step = |name: &str| if name == "**" { Step::Deep } else { Step::Name(name.to_lowercase()) };
+        Self(text.split('.').map(step).collect())
+    }
+}
+
+#[cfg(test)]
+impl Condition {
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().flat_map(|test| &test.paths)
+    }
+}
+
+#[cfg(test)]
+impl Path {
+    /// Whether it can select the member of that name (`a.b.c`), or one that it stands in.
+    pub(super) fn leads_to(&self, member: &str) -> bool {
+        fn leads(steps: &[Step], names: &[String]) -> bool {
+            match (steps.split_first(), names.split_first()) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some((Step::Deep, rest)), Some((_, after))) => leads(rest, names) || leads(steps, after),
+                (Some((Step::Name(pattern), rest)), Some((name, after))) => {
+                    glob(pattern, name) && leads(rest, after)
+                }
+            }
+        }
+        let names: Vec<String> = member.split('.').map(str::to_lowercase).collect();
+        leads(&self.0, &names)
     }
 }
 
