@@ -9,5 +9,6 @@ mod refused;
 #[cfg(test)]
 mod requests;
 mod settings;
+mod severity;
 #[cfg(test)]
 mod sigv4;
