@@ -152,7 +152,13 @@ pub(crate) fn step(action: &Action, environment: Environment, gathered: Gathered
 }
 
 fn effective_effects(parts: &ActionParts, environment: &Environment, gathered: &Gathered) -> EffectSet {
-    let effects = gathered.effects.unwrap_or(parts.effects);
+    // What it carries out in turn stands in place of `write` and `execute`; what its own parameters raise stays.
+    let effects = gathered.effects.map_or(parts.effects, |inner| {
+        parts.effects.iter().fold(inner, |all, effect| match effect {
+            Effect::Write | Effect::Execute | Effect::Read => all,
+            Effect::Emit | Effect::Spend | Effect::Privilege | Effect::Destroy => all.with(effect),
+        })
+    });
     let undoable = match parts.undo {
         Undo::NotNeeded | Undo::Additive => true,
         Undo::Capturable | Undo::Unlisted => gathered.undo.is_some(),

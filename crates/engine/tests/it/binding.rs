@@ -159,6 +159,11 @@ async fn inner_actions_are_judged_and_shown() {
     let statement = world.statement(held, Act::Approve, &BEN, None).await;
     assert!(statement.actions[0].contains("It would: DeleteDBInstance orders."), "{:?}", statement.actions);
     assert_eq!(world.count(EntryKind::ChangeHeld).await, 1);
+
+    // What its own parameters raise stays, however harmless the inner actions are.
+    let overrules = Call { name: "app3", effect: Effect::Destroy, ..execute };
+    world.target.is(found(inner(Effect::Write, "ModifyDBInstance")));
+    world.hold(&overrules.action()).await;
     world.finish().await;
 }
 

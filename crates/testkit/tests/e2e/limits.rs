@@ -59,7 +59,8 @@ fn a_write_sent_twice_is_a_replay_and_a_read_is_not() -> Result<()> {
     let lab = Lab::open()?;
     let host = lab.gateway().to_owned();
     let write = lab.agent.json("ssm", &host, PUT, &value("/once", "1"));
-    ensure!(write.send(&host)?.status == 200);
+    let first = write.send(&host)?;
+    ensure!(first.status == 200, "{}", first.text());
     let before = lab.moto.recorded(&[PUT, "/once"])?;
     let again = write.send(&host)?;
     ensure!((400..500).contains(&again.status) && again.text().contains("signature"), "{}", again.text());
