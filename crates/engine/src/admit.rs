@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{
     Action, ChangeId, ChangeState, Digest, Environment, Fault, History, Outcome, PersonId, Session, Verdict,
 };
+use policy::Landing;
 use store::WriteError;
 
 use crate::{
@@ -111,8 +112,8 @@ impl Engine {
 
     fn admit_read(&self, asked: Asked, now: model::Timestamp) -> Result<Read, Refusal> {
         let bundle = self.bundle();
-        let environment = self.environment(&asked.action);
-        let step = judge::step(&asked.action, environment, Gathered::default());
+        let landing = self.landing(&asked.action, None);
+        let step = judge::step(&asked.action, landing, Gathered::default());
         let verdict = judge::judge(
             &bundle,
             &Case {
@@ -152,7 +153,7 @@ impl Engine {
             Pinned::Request(request) => action.pinned(*request),
             Pinned::Impossible(why) => return Err(Refusal::from(Fault::Undecodable(why))),
         };
-        let step = judge::step(&action, self.environment(&action), gathered);
+        let step = judge::step(&action, self.landing(&action, Some(&gathered)), gathered);
         let summary = step.action.summary.clone();
         let mut drawn = self.draw()?;
         let book = self.book();
@@ -251,18 +252,22 @@ impl Engine {
         }
     }
 
-    /// Decided only by the account and the bundle's map; a resource in another account raises it.
-    pub(crate) fn environment(&self, action: &Action) -> Environment {
+    /// Decided only by the account and the bundle's map; a resource in another account, names and tags raise it.
+    /// `gathered` is `None` for a plain read, whose target is not looked at.
+    pub(crate) fn landing(&self, action: &Action, gathered: Option<&Gathered>) -> Landing {
         let bundle = self.bundle();
         let parts = action.parts();
+        let inner = gathered.and_then(|it| it.observation.as_ref()).map(|it| it.inner.as_slice());
+        let inner = inner.unwrap_or_default().iter().flat_map(|it| &it.resources);
+        let resources = parts.resources.iter().chain(inner);
         let own = bundle.environment_of(&parts.account);
-        parts
-            .resources
-            .iter()
+        let decided = resources
+            .clone()
             .filter_map(|resource| account_of(&resource.name))
             .filter(|account| *account != parts.account.0)
             .map(|account| bundle.environment_of(&model::Account(account.to_owned())))
-            .fold(own, Environment::raise)
+            .fold(own, Environment::raise);
+        bundle.landing(decided, resources, action.marks(), gathered.map(|it| &it.tags))
     }
 
     pub(crate) fn book(&self) -> Book {

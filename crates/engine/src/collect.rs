@@ -3,7 +3,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use model::{Action, CapturedUndo, ChangeId, EffectSet, Observation, PersonId, Request, Value};
+use model::{Action, CapturedUndo, ChangeId, EffectSet, Observation, PersonId, Request, Tags, Value};
 
 use crate::{Engine, admit::Refusal};
 
@@ -18,6 +18,8 @@ pub struct Gathered {
     pub effects: Option<EffectSet>,
     /// The request with its references resolved to what was observed, to be forwarded in place of the received one.
     pub pinned: Pinned,
+    /// Of the target; they can raise the environment.
+    pub tags: Tags,
     pub unknowns: Vec<String>,
 }
 

@@ -351,11 +351,7 @@ pub(crate) fn open(
     draft: Draft<'_>,
 ) -> Result<Change, DecideError> {
     let Draft { session, purpose, steps, intent, digest, links } = draft;
-    let environment = steps
-        .iter()
-        .map(|step| step.environment.clone())
-        .reduce(Environment::raise)
-        .unwrap_or_else(Environment::unknown);
+    let environment = strictest(&steps);
     let mut change = Change {
         id: drawn.change(),
         digest,
@@ -385,6 +381,14 @@ pub(crate) fn open(
         change.verdict = Verdict::fault(Fault::Oversized(why));
     }
     Ok(change)
+}
+
+fn strictest(steps: &[Step]) -> Environment {
+    steps
+        .iter()
+        .map(|step| step.environment.clone())
+        .reduce(Environment::raise)
+        .unwrap_or_else(Environment::unknown)
 }
 
 /// Judges a change as it stands, with the signatures given.
@@ -448,6 +452,7 @@ fn rejudge(
         veto::show(tx, &mut change)?;
     }
     if moved || rebound {
+        change.environment = strictest(&change.steps);
         change.evidence = change.steps.iter().flat_map(judge::evidence_of).collect();
         change.bundle = book.bundle.digest();
         change.nonce = drawn.nonce.clone();

@@ -8,7 +8,7 @@ use model::{
     EvidenceStatus, Exposure, History, Operation, PersonId, Presence, Resource, Scope, Step, StepState,
     Timestamp, Undo, Value, Verdict,
 };
-use policy::{Ask, Bundle, ChangeFacts, FileSignatures};
+use policy::{Ask, Bundle, ChangeFacts, FileSignatures, Landing};
 
 use crate::Gathered;
 
@@ -136,9 +136,15 @@ pub(crate) fn file_rule(bundle: &Bundle, steps: &[Step]) -> approval::FileRule {
 }
 
 /// A step as it stands before it runs: the classified action with its effective effects, and the facts about it.
-pub(crate) fn step(action: &Action, environment: Environment, gathered: Gathered) -> Step {
+pub(crate) fn step(action: &Action, landing: Landing, gathered: Gathered) -> Step {
+    let Landing { environment, changes_the_map, unknowns } = landing;
     let mut parts = action.parts().clone();
     parts.effects = effective_effects(&parts, &environment, &gathered);
+    if changes_the_map {
+        parts.effects = parts.effects.with(Effect::Privilege);
+        parts.summary.push_str(" It changes a name or a tag by which the bundle's map knows production.");
+    }
+    parts.unknowns.extend(unknowns);
     parts.unknowns.extend(gathered.unknowns);
     Step {
         digest: action.digest(),

@@ -262,7 +262,10 @@ impl Engine {
         let digest = model::change_digest(&session.chain, actions.iter().map(|(action, _)| action.digest()));
         let mut steps: Vec<model::Step> = actions
             .into_iter()
-            .map(|(action, gathered)| judge::step(&action, self.environment(&action), gathered))
+            .map(|(action, gathered)| {
+                let landing = self.landing(&action, Some(&gathered));
+                judge::step(&action, landing, gathered)
+            })
             .collect();
         let mut drawn = self.draw()?;
         let book = self.book();

@@ -43,6 +43,7 @@ pub(crate) async fn gather(gateway: &Gateway, engine: &Engine, action: &Action, 
                     undo: found.undo,
                     effects: found.effects,
                     pinned,
+                    tags: found.tags,
                     unknowns: found.unknowns,
                 };
             }

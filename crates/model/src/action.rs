@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Digest, EffectSet, Partition, Region, Request, Resource, Value};
+use crate::{Account, Digest, EffectSet, Marks, Partition, Region, Request, Resource, Value};
 
 /// `service:Operation`, as the protocol's own documentation writes it: `cloudformation:DeleteStack`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -73,6 +73,7 @@ pub struct Action {
     parts: ActionParts,
     digest: Digest,
     request: Request,
+    marks: Marks,
 }
 
 impl Action {
@@ -88,7 +89,17 @@ impl Action {
             ("content", content.clone()),
         ])
         .digest("countersign/action/v1");
-        Self { parts, digest, request }
+        Self { parts, digest, request, marks: Marks::default() }
+    }
+
+    /// With what its parameters say of names and tags.
+    #[must_use]
+    pub fn marked(self, marks: Marks) -> Self {
+        Self { marks, ..self }
+    }
+
+    pub const fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     pub const fn parts(&self) -> &ActionParts {

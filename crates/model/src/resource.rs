@@ -16,9 +16,12 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// The name of a target that the request does not identify.
+    pub const UNKNOWN: &str = "*";
+
     /// A target that the request does not identify.
     pub fn unknown(service: &str) -> Self {
-        Self { service: service.to_owned(), kind: Kind::unknown(), name: "*".to_owned() }
+        Self { service: service.to_owned(), kind: Kind::unknown(), name: Self::UNKNOWN.to_owned() }
     }
 
     /// What history and links compare: the last segment of an ARN equals the bare identifier, and a URL

@@ -6,8 +6,8 @@ mod load;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Account, Digest, Effect, EffectSet, Environment, Fault, History, Operation, Resource, Roster, RuleRef,
-    Timestamp, Verdict,
+    Account, Digest, Effect, EffectSet, Environment, Fault, History, Marks, Operation, Resource, Roster,
+    RuleRef, Tags, Timestamp, Verdict,
 };
 
 use crate::{
@@ -16,8 +16,9 @@ use crate::{
     examples::{Example, ExampleResult, run},
     kinds,
     law::{Grants, Law, Question},
+    places::{Landing, Places},
     problem::{LoadError, Problems},
-    registry::{Override, Places},
+    registry::Override,
     schema::{Ours, Vocabulary},
     search::Search,
     settings::{FileSignatures, Limits, Profile, Settings},
@@ -91,6 +92,18 @@ impl Bundle {
     /// An account that the bundle does not know is production.
     pub fn environment_of(&self, account: &Account) -> Environment {
         self.places.environment_of(account)
+    }
+
+    /// From the environment that the accounts decide to the one that names and tags raise it to. `tags`: of the target,
+    /// as they are now; `None` where the target is not looked at (a plain read).
+    pub fn landing<'r>(
+        &self,
+        decided: Environment,
+        resources: impl Iterator<Item = &'r Resource> + Clone,
+        marks: &Marks,
+        tags: Option<&Tags>,
+    ) -> Landing {
+        self.places.landing(decided, resources, marks, tags)
     }
 
     pub fn overrides(&self) -> &BTreeMap<Operation, Override> {

@@ -1,5 +1,5 @@
-//! The three hand-written maps of a bundle: who there is (`roster.toml`), which account is which environment
-//! (`environments.toml`), and what an operation is called instead of what the tables say (`overrides.toml`).
+//! Two hand-written maps of a bundle: who there is (`roster.toml`), and what an operation is called instead of what the
+//! tables say (`overrides.toml`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,8 +7,7 @@ use std::{
 };
 
 use model::{
-    Account, Agent, AgentId, Effect, EffectSet, EnrolledKey, Environment, EnvironmentName, Kind, Operation,
-    Person, PersonId, Resource, Role, Roster,
+    Agent, AgentId, Effect, EffectSet, EnrolledKey, Kind, Operation, Person, PersonId, Role, Roster,
 };
 
 use crate::{kinds, problem::did_you_mean, reader::Section};
@@ -83,82 +82,6 @@ impl FromStr for Key {
             }
             _ => Err("not a public key as OpenSSH writes it on one line: `ssh-ed25519 AAAA…`".to_owned()),
         }
-    }
-}
-
-/// Where accounts belong. An account that is not here is production.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Places {
-    by_account: BTreeMap<Account, Environment>,
-    pub(crate) names: BTreeMap<EnvironmentName, bool>,
-    /// Last segments of the names of the roles that Countersign itself acts with.
-    own: BTreeSet<String>,
-}
-
-impl Places {
-    pub(crate) fn environment_of(&self, account: &Account) -> Environment {
-        self.by_account.get(account).cloned().unwrap_or_else(Environment::unknown)
-    }
-
-    /// Whether `resource` is a right of our own: what the agent acts with.
-    pub(crate) fn is_own(&self, resource: &Resource) -> bool {
-        let could_be = || {
-            let lineage = kinds::lineage(resource.kind.as_str());
-            ["identity", "unknown", "unlisted"].iter().any(|kind| lineage.contains(kind))
-        };
-        !self.own.is_empty() && self.own.contains(last_segment(&resource.name)) && could_be()
-    }
-}
-
-/// The identifier of a resource, equal whether the request gave an ARN or not.
-pub(crate) fn bare(resource: &Resource) -> String {
-    let key = resource.key();
-    let prefix = resource.service.len() + resource.kind.as_str().len() + 2;
-    key.get(prefix..).unwrap_or(&key).to_owned()
-}
-
-/// What a role is called however it is written: as an ARN, with its path, or bare.
-fn last_segment(name: &str) -> &str {
-    name.rsplit(['/', ':']).next().unwrap_or(name)
-}
-
-pub(crate) fn read_places(root: &Section<'_>) -> Places {
-    let mut places = Places::default();
-    for (name, section) in root.named::<EnvironmentName>("environments") {
-        // Where it is not said, it is production.
-        let production = section.flag("production").unwrap_or(true);
-        if name.is_production() && !production {
-            section.wrong(
-                "production",
-                "the environment `production` is production".to_owned(),
-                Some("give an environment in which the rules are laxer another name".to_owned()),
-            );
-        }
-        for account in section.list::<AccountText>("accounts") {
-            let environment = Environment { name: name.clone(), production };
-            if let Some(other) = places.by_account.insert(Account(account.0.clone()), environment) {
-                section.wrong("accounts", format!("account {} is also in {}", account.0, other.name), None);
-            }
-        }
-        for role in section.list::<String>("own_roles") {
-            places.own.insert(last_segment(&role).to_owned());
-        }
-        section.finish();
-        places.names.insert(name, production);
-    }
-    places
-}
-
-struct AccountText(String);
-
-impl FromStr for AccountText {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let plain = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        plain
-            .then(|| Self(text.to_owned()))
-            .ok_or_else(|| format!("`{text}` is no account, such as \"111122223333\""))
     }
 }
 

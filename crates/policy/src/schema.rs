@@ -8,7 +8,7 @@ use cedar_policy::{
 };
 use model::{Digest, Effect, Environment, Resource};
 
-use crate::{kinds, registry::bare};
+use crate::{kinds, places::bare};
 
 /// The schema as Cedar reads it.
 pub const fn schema_text() -> &'static str {

@@ -199,6 +199,8 @@ fn roster_text(people: &BTreeMap<PersonId, model::Person>, agents: &[AgentId]) -
 fn environments_text(environments: &BTreeMap<EnvironmentName, Vec<Account>>) -> String {
     let mut text = String::from(
         "# Which account is which environment. An account that is not here is production.\n\
+         # names = [\"*prod*\"] and tags = [\"env=prod*\"] make production of what lies elsewhere; they never lower anything,\n\
+         # and whoever changes such a name or tag needs what a change of rights needs.\n\
          # own_roles: what Countersign itself acts with; no agent can change it, whoever agrees.\n",
     );
     for (name, accounts) in environments {

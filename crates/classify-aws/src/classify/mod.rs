@@ -3,6 +3,7 @@
 //! in `unknowns` and counts as the worse case.
 
 pub mod effects;
+mod marks;
 mod parameters;
 mod resources;
 mod shown;
@@ -174,6 +175,7 @@ fn act(
     ]);
     let mut shown = shown::of(params, &request.body, routed.row);
     unknowns.append(&mut shown.unknowns);
+    let marks = marks::of(&operation, params, &judged);
     let parts = ActionParts {
         undo: undo(&operation, &judged, own),
         summary: summary::of(routed, &named.resources, &said),
@@ -191,7 +193,7 @@ fn act(
         shown: shown.lines,
         unknowns,
     };
-    (Action::new(parts, &content, request), host_prefix)
+    (Action::new(parts, &content, request).marked(marks), host_prefix)
 }
 
 fn undo(operation: &Operation, judged: &effects::Judged, own: Option<&Override>) -> Undo {

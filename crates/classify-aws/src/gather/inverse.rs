@@ -38,6 +38,10 @@ impl Capturing {
         Some(Self { service: service.to_owned(), region: region.to_owned(), entry, reads })
     }
 
+    pub(super) const fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
     pub(super) fn want(&mut self, given: &Value) -> Vec<Call> {
         self.reads.want(given)
     }

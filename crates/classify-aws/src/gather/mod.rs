@@ -6,6 +6,7 @@ mod answer;
 mod ask;
 mod given;
 mod inverse;
+mod marked;
 mod observe;
 mod path;
 mod reads;
@@ -18,13 +19,14 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use model::{ActionParts, CapturedUndo, EffectSet, Observation, Operation, Timestamp, Value};
+use model::{ActionParts, CapturedUndo, EffectSet, Observation, Operation, Tags, Timestamp, Value};
 
 use crate::{call::Call, table::Table};
 
 pub use answer::ReadAnswer;
 
 pub(crate) use given::normalise as given;
+pub(crate) use marked::{names_tags, tags_in};
 #[cfg(test)]
 pub(crate) use rule::literal;
 
@@ -52,6 +54,8 @@ pub struct Gathered {
     pub listing: Listing,
     /// References that were resolved: forward these parameters with these values.
     pub pins: Vec<Pin>,
+    /// Of the target, as they are.
+    pub tags: Tags,
     pub unknowns: Vec<String>,
 }
 
@@ -236,6 +240,12 @@ impl Gathering {
             projection = Some(projection.unwrap_or_default().with_undo(undoing));
         }
         gathered.observation = projection.map(|found| found.sealed(self.now, gathered.unknowns.clone()));
+        let reads = [
+            self.observing.as_ref().map(Observing::reads),
+            self.capturing.as_ref().map(Capturing::reads),
+            self.retagging.as_ref().map(Retagging::reads),
+        ];
+        gathered.tags = marked::tags_of(reads.into_iter().flatten());
         gathered.settle(undo);
         gathered
     }

@@ -35,6 +35,10 @@ impl Observing {
         Some(Self { reads: Reads::new(service, region, &entry.read) })
     }
 
+    pub(super) const fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
     pub(super) fn want(&mut self, given: &Value) -> Vec<Call> {
         self.reads.want(given)
     }

@@ -39,6 +39,10 @@ impl Retagging {
         Some(Self { region: region.to_owned(), entry, way, reads })
     }
 
+    pub(super) const fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
     pub(super) fn want(&mut self, given: &Value) -> Vec<Call> {
         self.reads.want(given)
     }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use engine::{Collector, Engine, Gathered, Later, Pinned};
 use model::{
     Account, Action, ActionParts, CapturedUndo, Effect, EffectSet, Exposure, InnerAction, Observation,
-    Operation, Partition, Region, Request, Resource, Undo, Value,
+    Operation, Partition, Region, Request, Resource, Tags, Undo, Value,
 };
 
 pub(crate) const PRODUCTION: &str = "123456789012";
@@ -117,6 +117,7 @@ pub(crate) struct Found {
     pub(crate) inner: Vec<InnerAction>,
     pub(crate) effects: Option<EffectSet>,
     pub(crate) pinned: Pinned,
+    pub(crate) tags: Tags,
     pub(crate) unknowns: Vec<String>,
 }
 
@@ -132,7 +133,7 @@ impl Target {
 
 impl Collector for Target {
     fn gather<'a>(&'a self, engine: &'a Engine, _action: &'a Action) -> Later<'a, Gathered> {
-        let Found { state, undo, inner, effects, pinned, unknowns } = self.0.lock().unwrap().clone();
+        let Found { state, undo, inner, effects, pinned, tags, unknowns } = self.0.lock().unwrap().clone();
         Box::pin(async move {
             let observation = state.and_then(|state| {
                 Some(Observation {
@@ -144,7 +145,7 @@ impl Collector for Target {
                     unknowns: Vec::new(),
                 })
             });
-            Gathered { observation, undo, effects, pinned, unknowns }
+            Gathered { observation, undo, effects, pinned, tags, unknowns }
         })
     }
 }

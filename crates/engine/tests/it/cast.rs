@@ -5,8 +5,8 @@ use model::{Account, EnrolledKey, PersonId};
 use policy::{Files, Profile, StarterOptions};
 use ssh_key::{LineEnding, PrivateKey, private::Ed25519Keypair};
 
-/// A starter bundle with an owner for the agents.
-pub(crate) fn bundle_files() -> Files {
+/// A starter bundle with an owner for the agents, and with `production` below `[environments.production]`.
+pub(crate) fn bundle_files(production: &str) -> Files {
     let key = |seed: u8| Person { name: "", seed }.enrolled();
     let options = StarterOptions {
         profile: Profile::Lab,
@@ -30,6 +30,10 @@ pub(crate) fn bundle_files() -> Files {
     let owned = roster.replacen("# owner = \"NAME\"", "owner = \"otto\" #", 2);
     assert_ne!(owned, roster, "the agents have an owner");
     files.insert("roster.toml".to_owned(), owned.into_bytes());
+    let map = String::from_utf8(files["environments.toml"].clone()).unwrap();
+    let map =
+        map.replace("[environments.production]\n", &format!("[environments.production]\n{production}\n"));
+    files.insert("environments.toml".to_owned(), map.into_bytes());
     files
 }
 

@@ -11,6 +11,8 @@ mod cast;
 #[cfg(test)]
 mod closed;
 #[cfg(test)]
+mod environment;
+#[cfg(test)]
 mod once;
 #[cfg(test)]
 mod people;

@@ -58,6 +58,8 @@ pub(crate) struct Place {
 pub(crate) struct Unusual {
     pub(crate) probe: Option<store::Probe>,
     pub(crate) disk: Option<Box<dyn Disk>>,
+    /// Stands below `[environments.production]`.
+    pub(crate) production: &'static str,
 }
 
 impl World {
@@ -71,14 +73,14 @@ impl World {
     }
 
     pub(crate) async fn on_disk_with(unusual: Unusual) -> Self {
-        let place = Place::new(unusual.disk);
+        let place = Place::new(unusual.disk, unusual.production);
         let probe = unusual.probe.unwrap_or_default();
         let store = Store::sqlite_probed(&place.0.database(), probe).unwrap();
         Self::begun(place, store).await
     }
 
     pub(crate) async fn built(unusual: Unusual, store: Store) -> Self {
-        Self::begun(Place::new(unusual.disk), store).await
+        Self::begun(Place::new(unusual.disk, unusual.production), store).await
     }
 
     async fn begun((place, ledger): (Place, Ledger), store: Store) -> Self {
@@ -235,7 +237,7 @@ impl World {
 }
 
 impl Place {
-    fn new(disk: Option<Box<dyn Disk>>) -> (Self, Ledger) {
+    fn new(disk: Option<Box<dyn Disk>>, production: &str) -> (Self, Ledger) {
         let dir = TempDir::new().unwrap();
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
@@ -244,7 +246,7 @@ impl Place {
             created_at: START,
         };
         let disk = disk.unwrap_or_else(|| Box::new(RealDisk));
-        let place = Self { dir, files: bundle_files(), genesis, chance: Arc::default() };
+        let place = Self { dir, files: bundle_files(production), genesis, chance: Arc::default() };
         let ledger =
             Ledger::create_on(disk, &place.log(), &place.lock(), log_key(), place.genesis.clone()).unwrap();
         (place, ledger)

@@ -251,6 +251,8 @@ fn the_starter_grants_are_for_reading() {
     "##]].assert_eq(&text("roster.toml"));
     expect![[r##"
         # Which account is which environment. An account that is not here is production.
+        # names = ["*prod*"] and tags = ["env=prod*"] make production of what lies elsewhere; they never lower anything,
+        # and whoever changes such a name or tag needs what a change of rights needs.
         # own_roles: what Countersign itself acts with; no agent can change it, whoever agrees.
 
         [environments.production]

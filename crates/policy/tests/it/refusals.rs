@@ -123,13 +123,43 @@ fn hand_written_lines_get_help() {
     );
     check(
         replace("environments.toml", "444455556666", "111122223333"),
-        expect!["environments.toml:16: account 111122223333 is also in production"],
+        expect!["environments.toml:18: account 111122223333 is also in production"],
     );
     check(
         replace("environments.toml", "production = true", "production = false"),
         expect![[r#"
-        environments.toml:5: the environment `production` is production
-          hint: give an environment in which the rules are laxer another name"#]],
+            environments.toml:7: the environment `production` is production
+              hint: give an environment in which the rules are laxer another name"#]],
+    );
+    check(
+        replace("environments.toml", "production = false", "production = false\nnames = [\"*live*\"]"),
+        expect![[r#"
+            environments.toml:18: names cannot make anything staging: they only raise, and staging is not production
+              hint: put them under the environment that is production"#]],
+    );
+    check(
+        replace("environments.toml", "production = false", "production = false\ntags = [\"env=live\"]"),
+        expect![[r#"
+            environments.toml:18: tags cannot make anything staging: they only raise, and staging is not production
+              hint: put them under the environment that is production"#]],
+    );
+    check(
+        replace(
+            "environments.toml",
+            "production = true",
+            "production = true\ntags = [\"env\", \"=prod\", \"e*v=prod\", \"env=\"]\nnames = [\"\"]",
+        ),
+        expect![[r#"
+            environments.toml:8: `tags`: `=prod` is no tag such as "env=prod*"
+            environments.toml:8: `tags`: `e*v=prod` is no tag such as "env=prod*"
+            environments.toml:8: `tags`: `env=` is no tag such as "env=prod*"
+            environments.toml:8: `tags`: `env` is no tag such as "env=prod*"
+            environments.toml:9: `names`: `` is no pattern: 1 to 512 characters that can be seen, in which `*` and `?` stand for others
+            environments.toml:15: `tags`: `=prod` is no tag such as "env=prod*"
+            environments.toml:15: `tags`: `e*v=prod` is no tag such as "env=prod*"
+            environments.toml:15: `tags`: `env=` is no tag such as "env=prod*"
+            environments.toml:15: `tags`: `env` is no tag such as "env=prod*"
+            environments.toml:16: `names`: `` is no pattern: 1 to 512 characters that can be seen, in which `*` and `?` stand for others"#]],
     );
     check(
         put("overrides.toml", "[[override]]\noperation = \"rds\"\n"),

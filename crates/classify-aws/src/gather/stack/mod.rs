@@ -8,9 +8,9 @@ mod inner;
 mod kinds;
 mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Effect, EffectSet, InnerAction, Observation, Timestamp, Value, sanitize};
+use model::{Effect, EffectSet, InnerAction, Observation, Tags, Timestamp, Value, sanitize};
 
 use crate::call::Call;
 
@@ -19,6 +19,7 @@ use super::{
     answer::{self, Answer, ReadAnswer},
     ask,
     inverse::Undoing,
+    marked::tags_in,
     observe::unordered,
     path,
 };
@@ -264,10 +265,29 @@ impl StackGathering {
                 effects,
                 listing,
                 pins: self.pins(),
+                tags: self.tags(),
                 unknowns: found.unknowns,
             },
             undo,
         )
+    }
+
+    /// Of the stack, and of everything that its template tags.
+    fn tags(&self) -> Tags {
+        let stack = match &self.stack {
+            Some(Answer::Found(stack)) => tags_in(stack),
+            Some(Answer::Absent) => BTreeSet::new(),
+            Some(Answer::Failed(_)) | None => return Tags::Unread,
+        };
+        let mut tags = stack;
+        match (&self.template, found_text(self.template.as_ref(), "TemplateBody")) {
+            (None | Some(Answer::Absent), _) => {}
+            (Some(_), text) => match text.and_then(|text| Template::parse(&text)).and_then(|it| it.tags()) {
+                Some(own) => tags.extend(own),
+                None => return Tags::Unread,
+            },
+        }
+        Tags::Read(tags)
     }
 
     fn pins(&self) -> Vec<Pin> {

@@ -2,11 +2,17 @@
 //! CloudFormation takes them) and every intrinsic has its long form. A template that can be read in two ways
 //! (duplicate keys, aliases) is not read at all.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use model::{Digest, Value};
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::gather::marked::whole_tags;
 
 const LENGTH_MAX: usize = 1024 * 1024;
 const DEPTH_MAX: usize = 64;
@@ -65,6 +71,15 @@ impl Template {
             mappings: value.get("Mappings").cloned().unwrap_or(Value::Null),
             transforms: value.get("Transform").is_some() || mentions_transform(&value),
         })
+    }
+
+    /// The tags that its resources are given; `None` where one of them is not plain text.
+    pub(super) fn tags(&self) -> Option<BTreeSet<model::Tag>> {
+        let mut all = BTreeSet::new();
+        for definition in self.resources.values() {
+            all.extend(whole_tags(&Value::Map(definition.properties.clone()))?);
+        }
+        (!self.transforms).then_some(all)
     }
 }
 
