@@ -303,6 +303,8 @@ mod tests {
                 reader_token: "reader".into(),
                 endpoints: Arc::new(Endpoints {
                     aws: String::new(),
+                    proxy: String::new(),
+                    ca: String::new(),
                     agent: String::new(),
                     region: "eu-west-1".to_owned(),
                 }),
@@ -310,8 +312,16 @@ mod tests {
             let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
             let (for_agents, for_people) = (bind().await, bind().await);
             let (agent, people) = (for_agents.local_addr().unwrap(), for_people.local_addr().unwrap());
-            tokio::spawn(crate::listen(agent::router(shared.clone()), for_agents));
-            tokio::spawn(crate::listen(people::router(shared), for_people));
+            tokio::spawn(crate::listen(
+                agent::router(shared.clone()),
+                for_agents,
+                listener::Doors::plain(listener::Limits::API),
+            ));
+            tokio::spawn(crate::listen(
+                people::router(shared),
+                for_people,
+                listener::Doors::plain(listener::Limits::API),
+            ));
             Self { engine, clock, agent, people, _folder: folder }
         }
 

@@ -18,7 +18,7 @@ use axum::{Router, body::Body, extract::Request, response::IntoResponse as _};
 use engine::Engine;
 use hyper::{body::Incoming, service::Service as _};
 use hyper_util::service::TowerToHyperService;
-use listener::{Limits, Source};
+use listener::{Doors, Source};
 use tokio::net::TcpListener;
 
 pub use auth::{NONCE_HEADER, PERSON_HEADER, SIGNATURE_HEADER};
@@ -45,6 +45,10 @@ impl std::fmt::Debug for Shared {
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     pub aws: String,
+    /// For `HTTPS_PROXY`.
+    pub proxy: String,
+    /// Where the certificate of our own authority lies.
+    pub ca: String,
     pub agent: String,
     pub region: String,
 }
@@ -53,9 +57,9 @@ pub struct Endpoints {
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 /// Serves `router` until the task is dropped.
-pub async fn listen(router: Router, socket: TcpListener) {
+pub async fn listen(router: Router, socket: TcpListener, doors: Doors) {
     let service = TowerToHyperService::new(router);
-    listener::serve(socket, Limits::API, move |request: hyper::Request<Incoming>, source: Source| {
+    listener::serve(socket, doors, move |request: hyper::Request<Incoming>, source: Source| {
         let service = service.clone();
         async move {
             let mut request: Request = request.map(Body::new);

@@ -19,7 +19,7 @@ use serde_json::json;
 use store::Filter;
 
 use crate::{
-    ApiError, Shared,
+    ApiError, Endpoints, Shared,
     auth::{self, Signer},
     types::{
         ChangeList, ChangeView, ConsistencyView, GenesisView, SessionIssued, SessionList, SessionRequest,
@@ -344,17 +344,16 @@ async fn new_session(call: Call) -> Result<Response, ApiError> {
         })
         .await?;
     let to = &call.shared.endpoints;
-    let env = [
+    let mut env = vec![
         ("AWS_ACCESS_KEY_ID", session.access_key.clone()),
         ("AWS_SECRET_ACCESS_KEY", secret.expose().to_owned()),
-        ("AWS_ENDPOINT_URL", to.aws.clone()),
         ("AWS_REGION", to.region.clone()),
         ("AWS_DEFAULT_REGION", to.region.clone()),
-        ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true".to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ("COUNTERSIGN_AGENT_URL", to.agent.clone()),
         ("COUNTERSIGN_SESSION", session.id.to_string()),
     ];
+    env.extend(way(to, asked.proxy));
     json(SessionIssued {
         id: session.id,
         agent: session.chain.agent.to_string(),
@@ -362,6 +361,26 @@ async fn new_session(call: Call) -> Result<Response, ApiError> {
         expires_at: session.expires_at,
         env: env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
     })
+}
+
+/// How the agent's clients find us: as the endpoint of every service, or as the proxy before AWS's own hosts.
+fn way(to: &Endpoints, proxy: bool) -> Vec<(&'static str, String)> {
+    let mut env = if proxy {
+        vec![
+            ("HTTPS_PROXY", to.proxy.clone()),
+            // Our own listeners are reached directly, and so is everything else on this machine.
+            ("NO_PROXY", "localhost,127.0.0.1,::1".to_owned()),
+            // Node.js asks the variables above only where told to.
+            ("NODE_USE_ENV_PROXY", "1".to_owned()),
+        ]
+    } else {
+        vec![("AWS_ENDPOINT_URL", to.aws.clone()), ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true".to_owned())]
+    };
+    if proxy || to.aws.starts_with("https://") {
+        env.push(("AWS_CA_BUNDLE", to.ca.clone()));
+        env.push(("NODE_EXTRA_CA_CERTS", to.ca.clone()));
+    }
+    env
 }
 
 async fn stop_session(call: Call) -> Result<Response, ApiError> {

@@ -124,6 +124,9 @@ pub struct SessionRequest {
     #[serde(default)]
     pub autonomy: Option<String>,
     pub ttl_seconds: i64,
+    /// Point the agent's clients at a proxy rather than at an endpoint.
+    #[serde(default)]
+    pub proxy: bool,
 }
 
 /// `session new`; the only answer that ever holds a secret.

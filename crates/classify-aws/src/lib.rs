@@ -1,6 +1,7 @@
 //! AWS requests in, actions out: signatures, routing, parameters, effects, and the tables behind them. Pure: bytes
 //! and times are parameters, and what must be read from a cloud is asked for as data.
 
+pub mod address;
 pub mod answer;
 pub mod call;
 pub mod classify;

@@ -120,6 +120,9 @@ pub(crate) struct ServerArgs {
     /// Your private key; otherwise $COUNTERSIGN_KEY, otherwise the ssh-agent.
     #[arg(long, value_name = "PRIVATE_KEY")]
     pub(crate) key: Option<PathBuf>,
+    /// The certificate of the server's authority, where TLS is spoken; otherwise $COUNTERSIGN_CA.
+    #[arg(long, value_name = "PEM_FILE")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -159,6 +162,9 @@ pub(crate) struct SessionNewArgs {
     /// How long it lives: 90s, 30m, 8h, 1d.
     #[arg(long, default_value = "8h")]
     pub(crate) ttl: String,
+    /// For clients that cannot be pointed at an endpoint: reach AWS's own hosts through us as their proxy.
+    #[arg(long)]
+    pub(crate) proxy: bool,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

@@ -14,10 +14,6 @@ use base64::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_util::{
-    client::legacy::{Client as Http, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use ledger::Genesis;
 use model::{Digest, PersonId};
 use serde::{Serialize, de::DeserializeOwned};
@@ -28,13 +24,14 @@ use crate::{
     config::Config,
     failure::{Failure, VERIFICATION},
     identity::{Identity, variable},
+    transport::{self, Http},
 };
 
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) struct Client {
-    http: Http<HttpConnector, Full<Bytes>>,
+    http: Http,
     base: String,
     installation: Digest,
     reader_token: Option<String>,
@@ -49,13 +46,24 @@ pub(crate) struct Running {
     pub(crate) aws: String,
     pub(crate) agent: String,
     pub(crate) people: String,
+    /// What `HTTPS_PROXY` is set to for clients that cannot be pointed at `aws`.
+    #[serde(default)]
+    pub(crate) proxy: String,
+    /// The certificate of our own authority, for those clients and wherever TLS is spoken.
+    #[serde(default)]
+    pub(crate) ca: PathBuf,
     pub(crate) pid: u32,
 }
 
 impl Client {
     pub(crate) async fn connect(args: &ServerArgs) -> Result<Self, Failure> {
+        let mut ca = args.ca.clone();
         let (base, expected, reader_token) = match (&args.config, &args.server) {
-            (Some(config), _) => from_config(&Config::load(config)?)?,
+            (Some(config), _) => {
+                let config = Config::load(config)?;
+                ca = ca.or_else(|| Some(config.key("ca.pem")).filter(|file| file.exists()));
+                from_config(&config)?
+            }
             (None, Some(server)) => {
                 let genesis = args.genesis.as_deref().unwrap_or_default();
                 let expected = genesis.parse().map_err(|err| Failure::usage(format!("--genesis: {err}")))?;
@@ -68,7 +76,7 @@ impl Client {
             }
         };
         let mut client = Self {
-            http: Http::builder(TokioExecutor::new()).build(HttpConnector::new()),
+            http: transport::http(ca.as_deref())?,
             base,
             installation: expected,
             reader_token,
@@ -213,7 +221,7 @@ impl Client {
 
 /// One HTTP exchange; errors of the API become failures with its own exit codes.
 pub(crate) async fn send(
-    http: &Http<HttpConnector, Full<Bytes>>,
+    http: &Http,
     base: &str,
     method: &str,
     target: &str,

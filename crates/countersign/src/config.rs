@@ -17,6 +17,7 @@ pub(crate) struct Config {
     pub(crate) dir: PathBuf,
     pub(crate) listen: Listen,
     pub(crate) aws: Aws,
+    tls: Tls,
     paths: Paths,
 }
 
@@ -28,6 +29,8 @@ struct File {
     #[serde(default)]
     aws: Aws,
     #[serde(default)]
+    tls: Tls,
+    #[serde(default)]
     paths: Paths,
 }
 
@@ -38,6 +41,16 @@ pub(crate) struct Listen {
     pub(crate) aws: SocketAddr,
     pub(crate) agent: SocketAddr,
     pub(crate) people: SocketAddr,
+    /// DNS names by which clients reach the listeners; a bucket may stand before one of them.
+    pub(crate) names: Vec<String>,
+}
+
+/// A certificate that clients believe already, in place of one of our own authority.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Tls {
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -64,7 +77,7 @@ struct Paths {
 impl Default for Listen {
     fn default() -> Self {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { aws: free, agent: free, people: free }
+        Self { aws: free, agent: free, people: free, names: Vec::new() }
     }
 }
 
@@ -98,7 +111,10 @@ pub(crate) fn template(upstream: Option<&str>) -> String {
          # The real AWS credentials come from the environment of `countersign serve`: AWS_ACCESS_KEY_ID,\n\
          # AWS_SECRET_ACCESS_KEY and, where there is one, AWS_SESSION_TOKEN.\n\n\
          [listen]            # port 0 takes a free port; run/serve.json says which\n\
-         aws = \"127.0.0.1:0\"\nagent = \"127.0.0.1:0\"\npeople = \"127.0.0.1:0\"\n\n\
+         aws = \"127.0.0.1:0\"\nagent = \"127.0.0.1:0\"\npeople = \"127.0.0.1:0\"\n\
+         names = []          # DNS names by which clients reach us, such as \"countersign.corp.example\"\n\n\
+         [tls]               # without these, the installation's own authority (keys/ca.pem) signs\n\
+         # certificate = \"tls.pem\"\n# key = \"tls.key\"\n\n\
          [aws]\nregion = \"us-east-1\"\n{upstream}\n\n\
          [paths]             # relative to this file\n\
          bundle = \"bundle\"\nlog = \"log\"\ncheckpoint = \"lock/checkpoint\"   # keep it out of the database's backups\n\
@@ -117,10 +133,40 @@ impl Config {
 
     fn parse(text: &str, file: &Path) -> Result<Self, Failure> {
         let parsed: File = toml::from_str(text).map_err(|err| malformed(&err, text, file))?;
+        let wrong_name = parsed.listen.names.iter().find(|name| !is_name(name));
+        if let Some(name) = wrong_name {
+            let name = model::sanitize(name, 100);
+            return Err(Failure::usage(format!(
+                "{}: [listen] names: `{name}` is no DNS name",
+                file.display()
+            ))
+            .hint("give names alone, in lower case, without a scheme, a port or a wildcard"));
+        }
+        if parsed.tls.certificate.is_some() != parsed.tls.key.is_some() {
+            return Err(Failure::usage(format!(
+                "{}: [tls] takes `certificate` and `key`, or neither",
+                file.display()
+            )));
+        }
         let absolute =
             std::path::absolute(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
         let dir = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
-        Ok(Self { dir, listen: parsed.listen, aws: parsed.aws, paths: parsed.paths })
+        Ok(Self { dir, listen: parsed.listen, aws: parsed.aws, tls: parsed.tls, paths: parsed.paths })
+    }
+
+    /// Certificate and key that were given.
+    pub(crate) fn certificate(&self) -> Option<(PathBuf, PathBuf)> {
+        let (certificate, key) = self.tls.certificate.as_ref().zip(self.tls.key.as_ref())?;
+        Some((self.dir.join(certificate), self.dir.join(key)))
+    }
+
+    /// The names by which clients reach the listeners, beside their addresses.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = self.listen.names.clone();
+        if !names.iter().any(|name| name == "localhost") {
+            names.push("localhost".to_owned());
+        }
+        names
     }
 
     pub(crate) fn bundle(&self) -> PathBuf {
@@ -160,6 +206,13 @@ impl Config {
             self.dir.join(&self.paths.run),
         ]
     }
+}
+
+fn is_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    name.len() <= 200
+        && name.split('.').all(|label| (1..=63).contains(&label.len()) && label.bytes().all(good))
+        && name.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 /// File, line, what was expected, and what was probably meant.
@@ -207,6 +260,13 @@ mod tests {
             ("[aws]\nupstraem = \"x\"\n", ":2:", Some("did you mean `upstream`?")),
             ("[listen]\naws = \"nonsense\"\n", ":2:", None),
             ("[listen\n", ":1:", None),
+            ("[tls]\ncertificat = \"x\"\n", ":2:", Some("did you mean `certificate`?")),
+            ("[tls]\nkey = \"x\"\n", "or neither", None),
+            (
+                "[listen]\nnames = [\"https://x\"]\n",
+                "`https://x` is no DNS name",
+                Some("give names alone, in lower case, without a scheme, a port or a wildcard"),
+            ),
         ] {
             let failure = Config::parse(text, Path::new("/x/countersign.toml")).unwrap_err();
             assert!(failure.message.contains(line), "{}", failure.message);
@@ -226,6 +286,7 @@ mod tests {
             "aws",
             "agent",
             "people",
+            "names",
             "region",
             "upstream",
             "bundle",
@@ -238,7 +299,8 @@ mod tests {
         assert_eq!(keys, known);
         let Config {
             dir: _,
-            listen: Listen { aws: _, agent: _, people: _ },
+            listen: Listen { aws: _, agent: _, people: _, names: _ },
+            tls: Tls { certificate: _, key: _ },
             aws: Aws { upstream: _, region: _ },
             paths,
         } = Config::parse("", Path::new("/x/c.toml")).unwrap();

@@ -9,6 +9,8 @@ mod failure;
 mod identity;
 mod output;
 mod ssh_agent;
+mod tls;
+mod transport;
 
 use std::process::ExitCode;
 

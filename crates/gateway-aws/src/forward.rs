@@ -154,6 +154,17 @@ impl Upstream {
         Ok(understood(engine, answer))
     }
 
+    /// What the upstream itself would write before the path of a URL of this service.
+    pub(crate) fn beginning(&self, prefix: &str, region: &str, partition: &str) -> Option<String> {
+        match &self.base {
+            Some(base) => Some(format!("{}://{}", base.scheme_str()?, base.authority()?)),
+            None => {
+                let to = endpoint::host(prefix, region, partition, None).ok()?;
+                Some(format!("https://{}", to.host))
+            }
+        }
+    }
+
     fn address(&self, route: &Route) -> Result<(String, String, String), String> {
         match &self.base {
             Some(base) => {

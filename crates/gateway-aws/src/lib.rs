@@ -8,15 +8,17 @@ mod collect;
 mod connector;
 mod forward;
 mod listen;
+mod queue_url;
 mod receive;
 mod serve;
+mod tunnel;
 
 use std::{
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use classify_aws::classify::Target;
+use classify_aws::{address::Hosts, classify::Target};
 use engine::Engine;
 
 pub use forward::{Credentials, Upstream, UpstreamError};
@@ -27,6 +29,7 @@ pub struct Gateway {
     engine: Arc<Engine>,
     upstream: Upstream,
     target: Target,
+    hosts: Hosts,
     change_sets: change_sets::ChangeSets,
 }
 
@@ -37,14 +40,20 @@ impl std::fmt::Debug for Gateway {
 }
 
 impl Gateway {
+    /// `hosts`: the names by which clients reach the gateway.
+    ///
     /// Finds out which account the real credentials belong to, as a read of Countersign's own, and stands ready for it.
     ///
     /// # Errors
     /// Where the upstream does not answer, or does not say who we are.
-    pub async fn connect(engine: Arc<Engine>, upstream: Upstream) -> Result<Arc<Self>, UpstreamError> {
+    pub async fn connect(
+        engine: Arc<Engine>,
+        upstream: Upstream,
+        hosts: Hosts,
+    ) -> Result<Arc<Self>, UpstreamError> {
         let target = collect::identify(&engine, &upstream).await?;
-        let gateway =
-            Arc::new(Self { engine, upstream, target, change_sets: change_sets::ChangeSets::default() });
+        let change_sets = change_sets::ChangeSets::default();
+        let gateway = Arc::new(Self { engine, upstream, target, hosts, change_sets });
         gateway.engine.connect(Arc::<Self>::clone(&gateway));
         tokio::spawn(settle_the_time(Arc::downgrade(&gateway)));
         Ok(gateway)

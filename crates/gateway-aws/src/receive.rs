@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use classify_aws::{
+    address::{Hosts, addressed},
     answer::Refusal,
     payload,
     sigv4::{self, AuthError, Verified},
@@ -83,6 +84,7 @@ pub(crate) fn counted_as(engine: &Engine, parts: &Parts, source: Source) -> Stri
 /// Reads, verifies and unframes. The order is: who (by table lookup), how much (bounded), then cryptography.
 pub(crate) async fn receive(
     engine: &Engine,
+    hosts: &Hosts,
     mut request: Request,
     body: Incoming,
     now: Timestamp,
@@ -114,6 +116,9 @@ pub(crate) async fn receive(
     sigv4::take_off_presigned(&mut request);
     one_reading(&request)?;
     payload::unframe(&mut request, &verified.payload, limit).map_err(|err| {
+        NotReceived::new(Refusal::Denied, format!("Countersign denies this (CS107): {err}."))
+    })?;
+    let request = addressed(request, &verified.service, hosts).map_err(|err| {
         NotReceived::new(Refusal::Denied, format!("Countersign denies this (CS107): {err}."))
     })?;
     Ok(Received { request, session, verified })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use classify_aws::answer::{self, Answer, Refusal, Shape};
 use engine::{Admitted, Asked, Engine, Permit, Purpose, RefusalKind, Settled};
-use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
+use http_body_util::{BodyExt as _, Full, Limited, combinators::BoxBody};
 use hyper::{body::Incoming, http::request::Parts};
 use model::{ChangeId, Outcome, Request};
 
@@ -13,13 +13,20 @@ use crate::{
     Gateway, change_sets,
     collect::{Gatherer, route, understand},
     forward::{Answered, Route, whole},
+    queue_url::{self, Reached},
     receive::{self, NotReceived, Received},
 };
 
 pub(crate) type Reply = hyper::Response<BoxBody<Bytes, hyper::Error>>;
 
 impl Gateway {
-    pub(crate) async fn serve(self: Arc<Self>, parts: Parts, body: Incoming, source: String) -> Reply {
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        parts: Parts,
+        body: Incoming,
+        source: String,
+        tls: bool,
+    ) -> Reply {
         let method = parts.method.as_str().to_owned();
         let head = match receive::head(&parts) {
             Ok(head) => head,
@@ -38,14 +45,25 @@ impl Gateway {
                 return refuse(shape, Refusal::Fault, &message, None, &method);
             }
         };
-        match receive::receive(&self.engine, head, body, now).await {
-            Ok(received) => self.handle(received, &method).await,
+        match receive::receive(&self.engine, &self.hosts, head, body, now).await {
+            Ok(received) => self.handle(received, &method, tls).await,
             Err(refused) => self.not_received(shape, refused, &method, &source).await,
         }
     }
 
-    async fn handle(&self, received: Received, method: &str) -> Reply {
-        let Received { request, session, verified } = received;
+    async fn handle(&self, received: Received, method: &str, tls: bool) -> Reply {
+        let Received { mut request, session, verified } = received;
+        let reached = Reached::new(tls, &request);
+        let partition = &self.target().partition.0;
+        if let Some(reached) = &reached
+            && let Some(upstream) = self.upstream.beginning("sqs", &verified.region, partition)
+        {
+            reached.inward(&verified.service, &mut request, &upstream);
+        }
+        let outward = |body: Vec<u8>| match &reached {
+            Some(reached) => reached.outward(&verified.service, body),
+            None => body,
+        };
         let classified =
             match understand(&self.engine, request, &verified.service, &verified.region, self.target()) {
                 Ok(classified) => classified,
@@ -75,7 +93,7 @@ impl Gateway {
         };
         match self.engine.admit(asked, &gatherer).await {
             Admitted::Permit(permit) if permit.change().is_none() => {
-                self.stream(permit, &route, shape, method).await
+                self.stream(permit, &route, shape, method, reached.as_ref()).await
             }
             Admitted::Permit(permit) => {
                 let change = permit.change();
@@ -84,7 +102,7 @@ impl Gateway {
                         if let Some(template) = template.filter(|_| outcome.succeeded()) {
                             self.change_sets.remember(&body, template);
                         }
-                        reply(outcome.status, &outcome.headers, change, body)
+                        reply(outcome.status, &outcome.headers, change, outward(body))
                     }
                     Err(why) => {
                         let message =
@@ -94,7 +112,9 @@ impl Gateway {
                 }
             }
             Admitted::Recorded { change, outcome } => match outcome.body {
-                Some(body) => reply(outcome.status, &outcome.headers, Some(change), body.into_bytes()),
+                Some(body) => {
+                    reply(outcome.status, &outcome.headers, Some(change), outward(body.into_bytes()))
+                }
                 None => {
                     let message = format!(
                         "Countersign: this ran as {change} and was answered with {}; the answer itself was not kept.",
@@ -118,7 +138,14 @@ impl Gateway {
     }
 
     /// A plain read: its answer passes through as it comes.
-    async fn stream(&self, permit: Permit, route: &Route, shape: Shape, method: &str) -> Reply {
+    async fn stream(
+        &self,
+        permit: Permit,
+        route: &Route,
+        shape: Shape,
+        method: &str,
+        reached: Option<&Reached>,
+    ) -> Reply {
         let (receipt, result) = self.upstream.send(&self.engine, permit, route).await;
         // A plain read leaves nothing to settle.
         drop(receipt);
@@ -128,6 +155,17 @@ impl Gateway {
                 for (name, value) in &headers {
                     builder = builder.header(name, value);
                 }
+                let body = match reached.filter(|_| route.signing_name == "sqs") {
+                    Some(reached) => match Limited::new(body, queue_url::ANSWER_MAX).collect().await {
+                        Ok(whole) => full(reached.outward("sqs", whole.to_bytes().to_vec())),
+                        Err(err) => {
+                            let message =
+                                format!("Countersign (CS109): the upstream's answer broke off: {err}.");
+                            return refuse(shape, Refusal::Fault, &message, None, method);
+                        }
+                    },
+                    None => body,
+                };
                 builder.body(body).unwrap_or_else(|_| broken())
             }
             Err(settled) => {

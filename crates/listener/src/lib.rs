@@ -5,23 +5,28 @@
 //! Not here: who is asking, and what they may do. Whoever a connection belongs to, it gives up its place to a newer
 //! one while nothing that arrived on it is being worked on, so that half-sent requests cannot shut others out.
 
+mod authority;
 mod body;
+mod converse;
+mod doors;
 mod seats;
 mod source;
 
 use std::{error::Error, future::Future, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use hyper::{
     Request, Response,
     body::{Body, Incoming},
-    server::conn::http1,
-    service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
+pub use authority::{Authority, Clock, TlsError, new_authority, server_of};
 pub use body::{BodyError, collect};
+pub use doors::{Doors, Identity, Plain, Secured, Tunnels};
 pub use source::Source;
+
+use converse::converse;
 
 use seats::{Place, Seat, Seats};
 
@@ -51,21 +56,20 @@ impl Limits {
 /// Serves until the task is dropped.
 ///
 /// `answer` runs in a task of its own: a client that hangs up must not leave something half done.
-pub async fn serve<A, F, B>(socket: TcpListener, limits: Limits, answer: A)
+pub async fn serve<A, F, B>(socket: TcpListener, doors: Doors, answer: A)
 where
     A: Fn(Request<Incoming>, Source) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
+    B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let seats = Seats::new(limits);
+    let seats = Seats::new(doors.limits);
     loop {
         match socket.accept().await {
             Ok((stream, from)) => {
                 let source = Source::of(from);
                 if let Some(seat) = place_for(&seats, source).await {
-                    tokio::spawn(converse(stream, seat, source, answer.clone()));
+                    tokio::spawn(converse(stream, seat, source, doors.clone(), answer.clone()));
                 }
             }
             // Out of file descriptors, or the peer was gone already: the next one may do better.
@@ -87,38 +91,5 @@ async fn place_for(seats: &Arc<Seats>, source: Source) -> Option<Arc<Seat>> {
             }
             Place::Full => seats.freed().await,
         }
-    }
-}
-
-async fn converse<A, F, B>(stream: TcpStream, seat: Arc<Seat>, source: Source, answer: A)
-where
-    A: Fn(Request<Incoming>, Source) -> F + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    // Latency only; a socket that refuses it works all the same.
-    let _ = stream.set_nodelay(true);
-    let at = Arc::clone(&seat);
-    let service = service_fn(move |request| {
-        let (seat, answered) = (Arc::clone(&at), answer(request, source));
-        // The seat goes along: work that outlives its connection still counts.
-        tokio::spawn(async move {
-            let response = seats::SEAT.scope(Arc::clone(&seat), answered).await;
-            seat.rest();
-            response
-        })
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        () = seat.asked_to_leave() => tracing::debug!(%source, "an idle connection made room for a newer one"),
-        served = served => if let Err(err) = served {
-            tracing::debug!(%err, "a connection ended badly");
-        },
     }
 }

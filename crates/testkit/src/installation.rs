@@ -141,6 +141,10 @@ pub struct Serve {
     pub agent: String,
     /// Where people look and sign.
     pub people: String,
+    /// What `HTTPS_PROXY` is set to.
+    pub proxy: String,
+    /// The certificate of the installation's own authority.
+    pub ca: PathBuf,
 }
 
 impl Serve {
@@ -179,10 +183,13 @@ impl Serve {
         });
         let listeners = told.and_then(|told| {
             let told: Value = serde_json::from_str(&told)?;
-            Ok((text(&told, "aws")?, text(&told, "agent")?, text(&told, "people")?))
+            let urls = [text(&told, "aws")?, text(&told, "agent")?, text(&told, "people")?];
+            Ok((urls, text(&told, "proxy")?, PathBuf::from(text(&told, "ca")?)))
         });
         match listeners {
-            Ok((aws, agent, people)) => Ok(Self { child, log, _folder: folder, aws, agent, people }),
+            Ok(([aws, agent, people], proxy, ca)) => {
+                Ok(Self { child, log, _folder: folder, aws, agent, people, proxy, ca })
+            }
             Err(error) => {
                 process::end(&mut child);
                 Err(error.context(std::fs::read_to_string(&log).unwrap_or_default()))
@@ -202,7 +209,7 @@ impl Serve {
     /// `127.0.0.1:PORT` of the AWS gateway, of the agent listener, of the people listener.
     pub fn authorities(&self) -> [&str; 3] {
         [&self.aws, &self.agent, &self.people]
-            .map(|url| url.trim_start_matches("http://").trim_end_matches('/'))
+            .map(|url| url.split_once("://").map_or(url.as_str(), |(_, authority)| authority))
     }
 
     pub fn is_alive(&mut self) -> Result<bool> {

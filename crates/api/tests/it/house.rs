@@ -66,6 +66,8 @@ impl House {
                 reader_token: READER_TOKEN.into(),
                 endpoints: Arc::new(Endpoints {
                     aws: "http://127.0.0.1:1".to_owned(),
+                    proxy: String::new(),
+                    ca: String::new(),
                     agent: "http://127.0.0.1:2".to_owned(),
                     region: "us-east-1".to_owned(),
                 }),
@@ -73,8 +75,16 @@ impl House {
             let (people, agents) = (socket().await, socket().await);
             let at = |socket: &TcpListener| socket.local_addr().unwrap().to_string();
             let told = (at(&people), at(&agents));
-            tokio::spawn(api::listen(api::people::router(shared.clone()), people));
-            tokio::spawn(api::listen(api::agent::router(shared), agents));
+            tokio::spawn(api::listen(
+                api::people::router(shared.clone()),
+                people,
+                listener::Doors::plain(listener::Limits::API),
+            ));
+            tokio::spawn(api::listen(
+                api::agent::router(shared),
+                agents,
+                listener::Doors::plain(listener::Limits::API),
+            ));
             (engine, told.0, told.1, session)
         });
         Self {

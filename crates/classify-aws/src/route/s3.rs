@@ -17,7 +17,7 @@ fn is_neutral(name: &str) -> bool {
 }
 
 /// S3 Control shares the signing name; its requests name the account in a header and its version in the path.
-pub(super) fn is_control(request: &Request) -> bool {
+pub(crate) fn is_control(request: &Request) -> bool {
     request.path.starts_with("/v20180820/") && request.header("x-amz-account-id").is_some()
 }
 
@@ -88,17 +88,6 @@ pub(super) fn route<'t>(request: &Request, table: &'t Table) -> Result<Routed<'t
         }
     }
     Ok(routed)
-}
-
-/// A host-style request as path style, which is what we classify and forward: `bucket.base` → `/bucket/…`. `base` is the
-/// gateway's own host name without a port; a request to `base` itself is returned as it is.
-pub fn path_style(mut request: Request, base: &str) -> Request {
-    let host = request.header("host").map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
-    let bucket = host.and_then(|host| host.strip_suffix(base)).and_then(|rest| rest.strip_suffix('.'));
-    if let Some(bucket) = bucket.filter(|bucket| !bucket.is_empty()) {
-        request.path = format!("/{bucket}{}", request.path);
-    }
-    request
 }
 
 /// `/bucket/` is the bucket, as `/bucket` is.

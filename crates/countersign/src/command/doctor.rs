@@ -219,6 +219,7 @@ fn reach(config: &Config, found: &mut Vec<Finding>) -> Option<Vec<EnrolledKey>> 
         ("the log's signing key", config.key("log.key")),
         ("the master key of all virtual credentials", config.key("master.key")),
         ("the database", config.database()),
+        ("the key of the certificate authority", config.key("ca.key")),
         ("the reader's token", config.run("reader.token")),
     ] {
         if fs::File::open(&file).is_ok() {
@@ -230,7 +231,7 @@ fn reach(config: &Config, found: &mut Vec<Finding>) -> Option<Vec<EnrolledKey>> 
         }
     }
     if let Some(running) = running(config) {
-        let address = running.people.trim_start_matches("http://").parse::<SocketAddr>();
+        let address = running.people.split_once("://").map_or("", |(_, host)| host).parse::<SocketAddr>();
         let open = address
             .is_ok_and(|address| TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok());
         found.push(if open {

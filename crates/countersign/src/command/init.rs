@@ -19,6 +19,7 @@ use crate::{
     config::{self, Config},
     failure::{Failure, USAGE},
     output::{self, BOLD, DIM, GOOD, WARN, styled},
+    tls,
 };
 
 pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -46,6 +47,7 @@ pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> 
         write(&file, content)?;
     }
     let genesis = keys_and_log(&config)?;
+    tls::ensure_authority(&config)?;
 
     if format == Format::Json {
         output::json(&json!({

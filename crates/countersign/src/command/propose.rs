@@ -3,14 +3,8 @@
 use std::{fs, io::Read as _, process::ExitCode};
 
 use api::types::{ChangeView, Proposal, ProposedAction};
-use bytes::Bytes;
 use classify_aws::sigv4::{self, SigningCredentials};
 use engine::{Clock as _, SystemClock};
-use http_body_util::Full;
-use hyper_util::{
-    client::legacy::{Client as Http, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use model::Request;
 use serde::de::DeserializeOwned;
 
@@ -24,6 +18,7 @@ use crate::{
     failure::Failure,
     identity::variable,
     output,
+    transport::{self, Http},
 };
 
 pub(super) async fn propose(args: &ProposeArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -66,7 +61,7 @@ fn show(view: &ChangeView, format: Format) -> Result<ExitCode, Failure> {
 }
 
 struct Agent {
-    http: Http<HttpConnector, Full<Bytes>>,
+    http: Http,
     base: String,
     credentials: SigningCredentials,
 }
@@ -80,7 +75,7 @@ impl Agent {
             })
         };
         Ok(Self {
-            http: Http::builder(TokioExecutor::new()).build(HttpConnector::new()),
+            http: transport::http(None)?,
             base: need("COUNTERSIGN_AGENT_URL")?,
             credentials: SigningCredentials {
                 access_key: need("AWS_ACCESS_KEY_ID")?,
@@ -97,7 +92,7 @@ impl Agent {
         body: Vec<u8>,
     ) -> Result<T, Failure> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let host = self.base.trim_start_matches("http://").to_owned();
+        let host = self.base.split_once("://").map_or(self.base.as_str(), |(_, host)| host).to_owned();
         let mut request = Request {
             method: method.to_owned(),
             path: path.to_owned(),

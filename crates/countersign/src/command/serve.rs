@@ -5,9 +5,11 @@ use std::{
 };
 
 use api::{Endpoints, Nonces, Shared};
+use classify_aws::address::Hosts;
 use engine::{Engine, Entropy as _, MasterKey, Parts, SystemClock, SystemEntropy};
 use gateway_aws::{Credentials, Gateway, Upstream};
 use ledger::{Genesis, Ledger};
+use listener::Limits;
 use policy::{Bundle, Files};
 use store::Store;
 use tlog::SigningKey;
@@ -20,6 +22,7 @@ use crate::{
     failure::{Failure, INTERRUPTED, USAGE},
     identity::variable,
     output::{self, BOLD, WARN, styled},
+    tls::{self, Tls},
 };
 
 pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
@@ -32,6 +35,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         .log_internal_errors(false)
         .init();
     let config = Config::load(&args.config)?;
+    tls::ensure_authority(&config)?;
     private(&config)?;
     let engine = open(&config).await?;
 
@@ -44,17 +48,25 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let aws = bind("aws", config.listen.aws).await?;
     let agent = bind("agent", config.listen.agent).await?;
     let people = bind("people", config.listen.people).await?;
-    let url = |listener: &TcpListener| {
-        listener.local_addr().map(|address| format!("http://{address}")).map_err(Failure::unexpected)
+    let tls = Tls::load(&config)?;
+    let at = |listener: &TcpListener| listener.local_addr().map_err(Failure::unexpected);
+    let (at_aws, at_agent, at_people) = (at(&aws)?, at(&agent)?, at(&people)?);
+    let running = Running {
+        aws: tls::url(&config, at_aws),
+        agent: tls::url(&config, at_agent),
+        people: tls::url(&config, at_people),
+        proxy: tls::url(&config, at_aws),
+        ca: config.run("ca.pem"),
+        pid: std::process::id(),
     };
-    let running =
-        Running { aws: url(&aws)?, agent: url(&agent)?, people: url(&people)?, pid: std::process::id() };
+    put(&running.ca, tls.authority.pem().as_bytes())?;
 
     let upstream = upstream(&config)?;
-    let gateway = Gateway::connect(Arc::clone(&engine), upstream).await.map_err(|err| {
-        Failure::usage(err)
-            .hint("is the upstream running, and are the credentials of `serve` the right ones?")
-    })?;
+    let gateway =
+        Gateway::connect(Arc::clone(&engine), upstream, Hosts::new(config.names())).await.map_err(|err| {
+            Failure::usage(err)
+                .hint("is the upstream running, and are the credentials of `serve` the right ones?")
+        })?;
     let account = gateway.target().account.clone();
     let environment = engine.bundle().environment_of(&account);
     let reader_token = hex::encode(drawn()?);
@@ -64,13 +76,18 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         reader_token: reader_token.as_str().into(),
         endpoints: Arc::new(Endpoints {
             aws: running.aws.clone(),
+            proxy: running.proxy.clone(),
+            ca: running.ca.display().to_string(),
             agent: running.agent.clone(),
             region: config.aws.region.clone(),
         }),
     };
-    tokio::spawn(gateway_aws::listen(gateway, aws));
-    tokio::spawn(api::listen(api::people::router(shared.clone()), people));
-    tokio::spawn(api::listen(api::agent::router(shared), agent));
+    let authority = Some(Arc::clone(&tls.authority));
+    let doors = tls.doors(Limits::GATEWAY, at_aws);
+    tokio::spawn(gateway_aws::listen(gateway, aws, doors, authority));
+    let (for_people, for_agents) = (tls.doors(Limits::API, at_people), tls.doors(Limits::API, at_agent));
+    tokio::spawn(api::listen(api::people::router(shared.clone()), people, for_people));
+    tokio::spawn(api::listen(api::agent::router(shared), agent, for_agents));
 
     put(&config.run("reader.token"), reader_token.as_bytes())?;
     let described = serde_json::to_vec_pretty(&running).map_err(Failure::unexpected)?;
@@ -166,7 +183,7 @@ pub(super) fn bundle_files(dir: &Path) -> Result<Files, Failure> {
 /// Promise 7: a folder that others can read is no place for keys.
 fn private(config: &Config) -> Result<(), Failure> {
     let folders = config.folders().into_iter().map(|path| (path, 700));
-    let keys = ["log.key", "master.key"].into_iter().map(|name| (config.key(name), 600));
+    let keys = ["log.key", "master.key", "ca.key"].into_iter().map(|name| (config.key(name), 600));
     for (path, wanted) in folders.chain(keys) {
         let found =
             fs::metadata(&path).map_err(|err| Failure::usage(format!("{}: {err}", path.display())))?;

@@ -45,6 +45,7 @@ async fn new(args: &SessionNewArgs, format: Format, env: bool) -> Result<ExitCod
         scope: args.scope.clone(),
         autonomy: args.autonomy.clone(),
         ttl_seconds: seconds(&args.ttl)?,
+        proxy: args.proxy,
     };
     let issued: SessionIssued = Client::connect(&args.server).await?.post("/v1/sessions", &request).await?;
     if env {

@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+mod tls;
+
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -13,7 +15,7 @@ use hyper::{
     Request, Response,
     body::{Bytes, Incoming},
 };
-use listener::{BodyError, Limits, Source, collect};
+use listener::{BodyError, Doors, Limits, Source, collect};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -36,6 +38,10 @@ struct Server {
 
 impl Server {
     async fn start(limits: Limits) -> Self {
+        Self::start_with(Doors::plain(limits)).await
+    }
+
+    async fn start_with(doors: Doors) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self {
             address: socket.local_addr().unwrap(),
@@ -45,7 +51,7 @@ impl Server {
         };
         let (go, begun, ended) =
             (Arc::clone(&server.go), Arc::clone(&server.begun), Arc::clone(&server.ended));
-        tokio::spawn(listener::serve(socket, limits, move |request, source| {
+        tokio::spawn(listener::serve(socket, doors, move |request, source| {
             answer(request, source, Arc::clone(&go), Arc::clone(&begun), Arc::clone(&ended))
         }));
         server

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod addressing;
 mod crash;
 mod crash_plan;
 mod hostile;

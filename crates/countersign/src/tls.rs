@@ -1,0 +1,123 @@
+//! What `serve` shows in TLS handshakes: given certificates where `countersign.toml` names them, otherwise certificates
+//! of the installation's own authority, which is made once and signs for the hosts behind the proxy as well.
+
+use std::{
+    fs,
+    io::Write as _,
+    net::{IpAddr, SocketAddr},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use engine::{Clock as _, SystemClock};
+use listener::{Authority, Doors, Identity, Limits, Plain, TlsError, new_authority, server_of};
+
+use crate::{config::Config, failure::Failure};
+
+pub(crate) struct Tls {
+    pub(crate) authority: Arc<Authority>,
+    identity: Identity,
+}
+
+/// Makes the authority where there is none yet.
+pub(crate) fn ensure_authority(config: &Config) -> Result<(), Failure> {
+    let (certificate_file, key_file) = (config.key("ca.pem"), config.key("ca.key"));
+    match (certificate_file.exists(), key_file.exists()) {
+        (true, true) => Ok(()),
+        (false, false) => {
+            let (certificate, key) = new_authority(now()).map_err(|err| told(&err))?;
+            write(&key_file, &key)?;
+            write(&certificate_file, &certificate)
+        }
+        (has_certificate, _) => {
+            let (there, missing) =
+                if has_certificate { (&certificate_file, &key_file) } else { (&key_file, &certificate_file) };
+            Err(Failure::usage(format!("{} is there and {} is not", there.display(), missing.display()))
+                .hint("put it back, or remove both: `serve` then makes a new authority, which clients must be given"))
+        }
+    }
+}
+
+impl Tls {
+    pub(crate) fn load(config: &Config) -> Result<Self, Failure> {
+        ensure_authority(config)?;
+        let (certificate, key) = (config.key("ca.pem"), config.key("ca.key"));
+        let authority = Authority::load(&read(&certificate)?, &read(&key)?, Arc::new(now))
+            .map_err(|err| told(&err).hint(format!("{} and {}", certificate.display(), key.display())))?;
+        let authority = Arc::new(authority);
+        let identity = match config.certificate() {
+            Some((certificate, key)) => {
+                let server = server_of(&read(&certificate)?, &read(&key)?).map_err(|err| {
+                    told(&err).hint(format!("[tls] names {} and {}", certificate.display(), key.display()))
+                })?;
+                Identity::Given(server)
+            }
+            None => Identity::Own { authority: Arc::clone(&authority), names: names(config).into() },
+        };
+        let own = Self { authority, identity };
+        // A name that no certificate can have is found now rather than in the first handshake.
+        if let Identity::Own { authority, names } = &own.identity {
+            authority.server(names).map_err(|err| told(&err))?;
+        }
+        Ok(own)
+    }
+
+    /// Plain HTTP is for loopback only: nothing else is there to listen in.
+    pub(crate) fn doors(&self, limits: Limits, at: SocketAddr) -> Doors {
+        let plain = if at.ip().is_loopback() { Plain::Spoken } else { Plain::Refused };
+        Doors::with_tls(limits, self.identity.clone(), plain)
+    }
+}
+
+/// How clients write the address of a listener.
+pub(crate) fn url(config: &Config, at: SocketAddr) -> String {
+    if at.ip().is_loopback() {
+        return format!("http://{at}");
+    }
+    match config.listen.names.first() {
+        Some(name) => format!("https://{name}:{}", at.port()),
+        None => format!("https://{at}"),
+    }
+}
+
+/// Ourselves under every name and address that clients may use; a wildcard for buckets in front of each name.
+fn names(config: &Config) -> Vec<String> {
+    let listen = &config.listen;
+    let own = config.names();
+    let mut names: Vec<String> = own.iter().flat_map(|name| [name.clone(), format!("*.{name}")]).collect();
+    let addresses = [listen.aws, listen.agent, listen.people].map(|at| at.ip());
+    let loopback: [IpAddr; 2] = [[127, 0, 0, 1].into(), std::net::Ipv6Addr::LOCALHOST.into()];
+    for address in addresses.into_iter().chain(loopback).filter(|ip| !ip.is_unspecified()) {
+        let address = address.to_string();
+        if !names.contains(&address) {
+            names.push(address);
+        }
+    }
+    names
+}
+
+fn now() -> SystemTime {
+    let millis = u64::try_from(SystemClock.now().millis()).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
+}
+
+fn told(err: &TlsError) -> Failure {
+    Failure::usage(format!("TLS: {err}"))
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file)
+        .map_err(|err| Failure::usage(format!("{} cannot be read: {err}", file.display())))
+}
+
+fn write(file: &Path, content: &str) -> Result<(), Failure> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+        .and_then(|mut open| open.write_all(content.as_bytes()).and_then(|()| open.sync_all()))
+        .map_err(|err| Failure::usage(format!("{} cannot be written: {err}", file.display())))
+}
