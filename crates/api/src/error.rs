@@ -117,7 +117,7 @@ impl From<store::StorageError> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let (status, code, exit) = match refusal.kind {
-            RefusalKind::Held => (StatusCode::FORBIDDEN, "CS301", HELD),
+            RefusalKind::Held | RefusalKind::ContentNeeded => (StatusCode::FORBIDDEN, "CS301", HELD),
             RefusalKind::Denied | RefusalKind::Replayed => (StatusCode::FORBIDDEN, "CS302", DENIED),
             RefusalKind::SessionClosed => (StatusCode::UNAUTHORIZED, "CS303", NOT_AUTHENTICATED),
             RefusalKind::InFlight => (StatusCode::CONFLICT, "CS304", HELD),

@@ -3,7 +3,7 @@
 //!
 //! Endpoint forms of S3: Amazon S3 User Guide, "Virtual hosting of buckets" and "Amazon S3 dual-stack endpoints".
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use model::Request;
 

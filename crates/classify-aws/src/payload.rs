@@ -10,30 +10,32 @@
 //!
 //! What is not here: HTTP's own chunked coding (the server has taken it off), and checksums (the cloud checks them).
 
+mod stream;
+mod unframe;
+
 use model::Request;
 
-use crate::sigv4::{ChunkChain, PayloadHash};
+pub use stream::{Arrived, Framing, Streaming, take_off_framing};
+use unframe::Unframer;
 
-const SIZE_LINE_BYTES: usize = 128;
-const TRAILERS: usize = 16;
-const TRAILER_BYTES: usize = 1024;
-/// More chunks than this for the content they hold is an attempt to keep us busy; clients send 64 KiB or more each.
-const CHUNKS: usize = 65_536;
+use crate::sigv4::{ChunkChain, PayloadHash};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {
     #[error("the aws-chunked body ends in the middle of {0}")]
     Truncated(&'static str),
     #[error("the aws-chunked body has {what} at byte {at}")]
-    Malformed { what: &'static str, at: usize },
+    Malformed { what: &'static str, at: u64 },
     #[error("the aws-chunked body has more than {limit} {what}")]
-    Oversized { what: &'static str, limit: usize },
+    Oversized { what: &'static str, limit: u64 },
     #[error("the signature of {0} of the aws-chunked body does not match")]
     Signature(&'static str),
     #[error("the content is {found} bytes long, and x-amz-decoded-content-length says {declared}")]
     Length { declared: u64, found: u64 },
     #[error("the body is {0}, and its signature says otherwise; which is meant would be a guess")]
     Framing(&'static str),
+    #[error("the body is not the one whose digest was signed")]
+    Content,
     #[error("the trailer {0} was not announced in x-amz-trailer, or is no checksum")]
     Trailer(String),
 }
@@ -50,9 +52,9 @@ pub struct Decoded {
 /// `limit` once decoded is an error.
 pub fn decode(body: &[u8], payload: &PayloadHash, limit: usize) -> Result<Decoded, PayloadError> {
     match payload {
-        PayloadHash::Sha256(_) | PayloadHash::Unsigned => {
+        PayloadHash::Sha256(_) | PayloadHash::Promised(_) | PayloadHash::Unsigned => {
             if body.len() > limit {
-                return Err(PayloadError::Oversized { what: "bytes", limit });
+                return Err(PayloadError::Oversized { what: "bytes", limit: limit as u64 });
             }
             Ok(Decoded { content: body.to_vec(), trailers: Vec::new() })
         }
@@ -68,7 +70,7 @@ pub fn decode(body: &[u8], payload: &PayloadHash, limit: usize) -> Result<Decode
 /// headers, and no header left that speaks of framing.
 pub fn unframe(request: &mut Request, payload: &PayloadHash, limit: usize) -> Result<(), PayloadError> {
     let framed = match payload {
-        PayloadHash::Sha256(_) | PayloadHash::Unsigned => false,
+        PayloadHash::Sha256(_) | PayloadHash::Promised(_) | PayloadHash::Unsigned => false,
         PayloadHash::StreamingUnsignedTrailer
         | PayloadHash::StreamingSigned(_)
         | PayloadHash::StreamingSignedTrailer(_) => true,
@@ -95,25 +97,7 @@ pub fn unframe(request: &mut Request, payload: &PayloadHash, limit: usize) -> Re
     {
         return Err(PayloadError::Trailer(model::sanitize(missing, 64)));
     }
-    let codings = encodings(request)
-        .filter(|coding| !coding.eq_ignore_ascii_case(AWS_CHUNKED))
-        .collect::<Vec<_>>()
-        .join(", ");
-    request.headers.retain(|(name, _)| {
-        !matches!(
-            name.as_str(),
-            "content-encoding"
-                | "content-length"
-                | "transfer-encoding"
-                | "trailer"
-                | "x-amz-content-sha256"
-                | "x-amz-decoded-content-length"
-                | "x-amz-trailer"
-        )
-    });
-    if !codings.is_empty() {
-        request.headers.push(("content-encoding".into(), codings));
-    }
+    take_off_framing(request);
     request.headers.push(("content-length".into(), content.len().to_string()));
     request.headers.extend(trailers);
     request.body = content;
@@ -144,6 +128,7 @@ fn check_length(request: &Request, content: &[u8]) -> Result<(), PayloadError> {
     Ok(())
 }
 
+#[derive(Debug)]
 enum Signatures {
     None,
     Chunks(ChunkChain),
@@ -151,6 +136,15 @@ enum Signatures {
 }
 
 impl Signatures {
+    /// Whether a chunk may have, or must have, a signature at all.
+    fn check_form(&self, signature: Option<&str>) -> Result<(), PayloadError> {
+        match (self, signature) {
+            (Self::None, None) | (Self::Chunks(_) | Self::ChunksAndTrailer(_), Some(_)) => Ok(()),
+            (Self::None, Some(_)) => Err(PayloadError::Framing("made of signed chunks")),
+            (Self::Chunks(_) | Self::ChunksAndTrailer(_), None) => Err(PayloadError::Signature("a chunk")),
+        }
+    }
+
     fn accept_chunk(&mut self, chunk: &[u8], signature: Option<&str>) -> Result<(), PayloadError> {
         let accepted = match (self, signature) {
             (Self::None, None) => true,
@@ -182,137 +176,12 @@ impl Signatures {
     }
 }
 
-fn read(body: &[u8], mut signatures: Signatures, limit: usize) -> Result<Decoded, PayloadError> {
-    let mut reader = Reader { body, at: 0 };
+fn read(body: &[u8], signatures: Signatures, limit: usize) -> Result<Decoded, PayloadError> {
     let mut content = Vec::with_capacity(body.len().min(limit));
-    for _ in 0..CHUNKS {
-        let (size, signature) = reader.size_line()?;
-        if size == 0 {
-            signatures.accept_chunk(&[], signature)?;
-            let mut trailers = reader.trailers()?;
-            signatures.accept_trailers(&mut trailers)?;
-            return Ok(Decoded { content, trailers });
-        }
-        if size > limit.saturating_sub(content.len()) {
-            return Err(PayloadError::Oversized { what: "bytes", limit });
-        }
-        let chunk = reader.take(size)?;
-        reader.expect(b"\r\n", "no line end after a chunk")?;
-        signatures.accept_chunk(chunk, signature)?;
-        content.extend_from_slice(chunk);
-    }
-    Err(PayloadError::Oversized { what: "chunks", limit: CHUNKS })
-}
-
-struct Reader<'a> {
-    body: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn rest(&self) -> &'a [u8] {
-        self.body.get(self.at..).unwrap_or_default()
-    }
-
-    const fn malformed(&self, what: &'static str) -> PayloadError {
-        PayloadError::Malformed { what, at: self.at }
-    }
-
-    fn take(&mut self, size: usize) -> Result<&'a [u8], PayloadError> {
-        let taken = self.rest().get(..size).ok_or(PayloadError::Truncated("a chunk"))?;
-        self.at += size;
-        Ok(taken)
-    }
-
-    fn expect(&mut self, bytes: &[u8], what: &'static str) -> Result<(), PayloadError> {
-        if self.rest().starts_with(bytes) {
-            self.at += bytes.len();
-            Ok(())
-        } else if bytes.starts_with(self.rest()) {
-            Err(PayloadError::Truncated("its framing"))
-        } else {
-            Err(self.malformed(what))
-        }
-    }
-
-    /// A line of at most `max` bytes up to its `\n`, which is taken too; visible ASCII, spaces and a `\r` at its end.
-    fn line(&mut self, max: usize) -> Result<&'a str, PayloadError> {
-        let window = self.rest().get(..max).unwrap_or(self.rest());
-        let end = window.iter().position(|&byte| byte == b'\n').ok_or_else(|| {
-            if window.len() < max {
-                PayloadError::Truncated("a line")
-            } else {
-                self.malformed("a line without an end")
-            }
-        })?;
-        let line = window.get(..end).and_then(|line| std::str::from_utf8(line).ok());
-        let line = line.ok_or_else(|| self.malformed("a line that is no text"))?;
-        let bare = line.strip_suffix('\r').unwrap_or(line);
-        if !bare.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-            return Err(self.malformed("a line with control characters"));
-        }
-        self.at += end + 1;
-        Ok(line)
-    }
-
-    /// `size[;chunk-signature=…]` CRLF
-    fn size_line(&mut self) -> Result<(usize, Option<&'a str>), PayloadError> {
-        let start = self.at;
-        let malformed = |what| PayloadError::Malformed { what, at: start };
-        let line = self.line(SIZE_LINE_BYTES)?;
-        let line =
-            line.strip_suffix('\r').ok_or_else(|| malformed("a size line that does not end in CRLF"))?;
-        let (size, signature) = match line.split_once(';') {
-            None => (line, None),
-            Some((size, extension)) => {
-                let signature = extension.strip_prefix("chunk-signature=");
-                (
-                    size,
-                    Some(signature.ok_or_else(|| malformed("a chunk extension other than its signature"))?),
-                )
-            }
-        };
-        let good = (1..=8).contains(&size.len()) && size.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let size = good.then(|| usize::from_str_radix(size, 16).ok()).flatten();
-        Ok((size.ok_or_else(|| malformed("a chunk size that is no short hexadecimal number"))?, signature))
-    }
-
-    /// Trailing headers up to the empty line that ends the body.
-    fn trailers(&mut self) -> Result<Vec<(String, String)>, PayloadError> {
-        let mut trailers: Vec<(String, String)> = Vec::new();
-        loop {
-            let start = self.at;
-            let malformed = |what| PayloadError::Malformed { what, at: start };
-            let line = self.line(TRAILER_BYTES)?;
-            let bare = line.strip_suffix('\r').unwrap_or(line);
-            if bare.is_empty() {
-                // Signers that end a trailer with a bare LF end the list with CRLF all the same.
-                if line.is_empty() {
-                    return Err(malformed("an empty line that does not end in CRLF"));
-                }
-                // One more trailer may follow the list: its signature.
-                if !self.rest().starts_with(b"x-amz-trailer-signature:") {
-                    break;
-                }
-                continue;
-            }
-            let (name, value) = bare.split_once(':').ok_or_else(|| malformed("a trailer without a colon"))?;
-            let name = name.to_ascii_lowercase();
-            if name.is_empty()
-                || !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
-            {
-                return Err(malformed("a trailer without a proper name"));
-            }
-            if trailers.iter().any(|(known, _)| *known == name) {
-                return Err(malformed("the same trailer twice"));
-            }
-            if trailers.len() == TRAILERS {
-                return Err(PayloadError::Oversized { what: "trailers", limit: TRAILERS });
-            }
-            trailers.push((name, value.trim().to_owned()));
-        }
-        if self.rest().is_empty() { Ok(trailers) } else { Err(self.malformed("bytes after its end")) }
-    }
+    let mut unframer = Unframer::new(signatures, limit as u64);
+    unframer.feed(body, &mut content)?;
+    let trailers = unframer.finish()?;
+    Ok(Decoded { content, trailers })
 }
 
 #[cfg(test)]

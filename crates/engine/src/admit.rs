@@ -50,6 +50,8 @@ pub enum Admitted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
     Held,
+    /// Asked for before its content came, it would be held: it must be asked for again, whole.
+    ContentNeeded,
     Denied,
     /// The session is stopped or expired.
     SessionClosed,
@@ -165,6 +167,7 @@ impl Engine {
             signature,
             step,
             plans,
+            body: action.body(),
         };
         crate::crash::point("before-decision");
         let decided = self.store.write(move |tx| decide(tx, &book, &mut drawn, question)).await;
@@ -173,7 +176,7 @@ impl Engine {
             WriteError::Op(err) => Refusal::from(err.into_fault()),
             WriteError::Storage(err) => Refusal::from(Fault::Storage(err.to_string())),
         })?;
-        if !matches!(decided, Decided::Replayed(_) | Decided::InFlight(_)) {
+        if !matches!(decided, Decided::Replayed(_) | Decided::InFlight(_) | Decided::ContentNeeded) {
             self.moved();
         }
         if let Some(why) = unrecorded(&decided) {
@@ -189,6 +192,10 @@ impl Engine {
                 }
                 crate::crash::point("after-permit");
                 Ok(Admitted::Permit(Permit::new(action, Some(step))))
+            }
+            Decided::ContentNeeded => {
+                let message = "Countersign would hold this, and people sign for its content too.".to_owned();
+                Err(Refusal::new(RefusalKind::ContentNeeded, None, message))
             }
             Decided::Held(change) => {
                 Err(Refusal::new(RefusalKind::Held, Some(change.id), answer::held(&change)))
@@ -308,6 +315,7 @@ fn unrecorded(decided: &Decided) -> Option<String> {
         Decided::NotYet(id) => Some(format!("not its turn in {id}")),
         Decided::NotUndoable { of, state } => Some(format!("{of} is {state}")),
         Decided::Go { .. }
+        | Decided::ContentNeeded
         | Decided::Held(_)
         | Decided::Denied { .. }
         | Decided::Recorded(..)

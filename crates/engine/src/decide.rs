@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError};
 
 use approval::Act;
 use model::{
-    Approval, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment, Execution, Fault, Link,
-    LinkKind, PersonId, Presence, Session, Step, StepState, Timestamp, Verdict, change_digest,
+    Approval, Body, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment, Execution, Fault,
+    Link, LinkKind, PersonId, Presence, Session, Step, StepState, Timestamp, Verdict, change_digest,
 };
 use policy::Bundle;
 use store::{Conflict, Filter, HistoryQuery, StorageError, Tx};
@@ -24,6 +24,8 @@ use crate::{
 
 /// What came of asking.
 pub(crate) enum Decided {
+    /// It would be held, and its content is part of what would be signed.
+    ContentNeeded,
     /// Forward; `wait` until the decision is sequenced first.
     Go {
         step: StepRef,
@@ -134,6 +136,7 @@ pub(crate) struct Question {
     pub(crate) signature: Digest,
     pub(crate) step: Step,
     pub(crate) plans: Plans,
+    pub(crate) body: Body,
 }
 
 pub(crate) fn decide(
@@ -313,6 +316,8 @@ fn begin(
     let mut change = open(tx, book, drawn, draft)?;
     match change.verdict.clone() {
         Verdict::Allow => go(tx, drawn, Create::Fresh, change, 0, (question.signature, &question.purpose)),
+        // Nobody can sign for what has not come.
+        Verdict::Hold(_) if question.body == Body::ToCome => Ok(Decided::ContentNeeded),
         Verdict::Hold(_) => {
             let limit = book.bundle.limits().open_holds_per_session;
             if tx.open_holds(session.id)? >= limit {

@@ -48,10 +48,11 @@ impl Engine {
                         400..=499 => StepState::Failed,
                         _ => StepState::Unknown,
                     };
-                    let detail = vec![
+                    let mut detail = vec![
                         ("status".to_owned(), outcome.status.to_string()),
                         ("body_digest".to_owned(), outcome.body_digest.to_string()),
                     ];
+                    detail.extend(outcome.content.map(|it| ("content_digest".to_owned(), it.to_string())));
                     if let Some(step) = change.steps.get_mut(step.step) {
                         // What an answer would expose is not kept: its digest is.
                         let exposes = step.action.exposure.credentials || step.action.exposure.data;

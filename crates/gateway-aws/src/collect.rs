@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 
 use crate::{
     Gateway, Upstream, UpstreamError,
-    forward::{Route, whole},
+    forward::{Content, Route, whole},
 };
 
 /// Gathers for one classified request.
@@ -90,7 +90,7 @@ async fn submit(
     };
     match engine.admit(asked, &Nothing).await {
         Admitted::Permit(permit) => {
-            let (receipt, result) = upstream.send(engine, permit, &route).await;
+            let (receipt, result) = upstream.send(engine, permit, &route, Content::Whole).await;
             // A plain read leaves nothing to settle.
             drop(receipt);
             let answered = result.map_err(|settled| format!("{settled:?}"))?;

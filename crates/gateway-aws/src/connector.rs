@@ -10,6 +10,7 @@ use model::{Action, CapturedUndo, ChangeId, Digest, PersonId};
 use crate::{
     Gateway,
     collect::{Gatherer, gather, route, signing_name, understand},
+    forward::Content,
     serve::carry_out,
 };
 
@@ -59,7 +60,7 @@ impl Connector for Gateway {
                 Admitted::Recorded { change, .. } => Ok(change),
                 Admitted::Permit(permit) => {
                     let change = permit.change().unwrap_or(of);
-                    match carry_out(self, engine, permit, &route).await {
+                    match carry_out(self, engine, permit, &route, Content::Whole).await {
                         Ok((outcome, _)) if outcome.succeeded() => Ok(change),
                         Ok((outcome, body)) => Err(denied(format!(
                             "the upstream refused the undo ({}): {}",

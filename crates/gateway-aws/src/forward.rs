@@ -1,15 +1,19 @@
 //! The way out. A permit is consumed, its request is signed with the real credentials and sent once; whether a failure
 //! means "nothing left" or "it may have arrived" is told apart, because the second must never be sent again.
 
-use std::{fmt, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use classify_aws::{
     endpoint,
-    sigv4::{self, SigningCredentials},
+    payload::Framing,
+    sigv4::{self, Covers, SigningCredentials},
 };
 use engine::{Engine, Permit, Receipt, Settled};
-use http_body_util::{BodyExt as _, Full, Limited, combinators::BoxBody};
+use http_body_util::{
+    BodyExt as _, Full, Limited,
+    combinators::{BoxBody, UnsyncBoxBody},
+};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
@@ -17,6 +21,8 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use model::{Digest, Outcome, Request, Timestamp, causes};
+
+use crate::body::{self, Fate, PassError, Passing};
 
 /// How long the upstream may take to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -39,7 +45,7 @@ impl fmt::Debug for Credentials {
 
 /// Where requests go: the real cloud, or another address for everything (an emulator).
 pub struct Upstream {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, UnsyncBoxBody<Bytes, PassError>>,
     credentials: Credentials,
     /// `http://host:port`, without a path; `None` is the real cloud.
     base: Option<http::Uri>,
@@ -71,11 +77,21 @@ pub(crate) struct Route {
     pub(crate) partition: String,
 }
 
+/// Where the content of the forwarded request is.
+pub(crate) enum Content {
+    /// In the permit.
+    Whole,
+    /// On its way from the agent: the permit's request is the head of it.
+    Passing { body: Box<Passing>, fate: Arc<Fate>, framing: Framing, covers: Covers },
+}
+
 /// The upstream's answer.
 pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: BoxBody<Bytes, hyper::Error>,
+    /// Of what was passed on.
+    pub(crate) content: Option<Digest>,
 }
 
 impl Upstream {
@@ -83,7 +99,7 @@ impl Upstream {
     /// [`UpstreamError::Address`] for anything but a bare `http` or `https` authority.
     pub fn new(base: Option<&str>, credentials: Credentials) -> Result<Self, UpstreamError> {
         let base = base.map(parse_base).transpose()?;
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(provider)
             .map_err(|err| UpstreamError::Tls(err.to_string()))?
@@ -102,10 +118,11 @@ impl Upstream {
         engine: &Engine,
         permit: Permit,
         route: &Route,
+        content: Content,
     ) -> (Receipt, Result<Answered, Settled>) {
         let fresh_connection = permit.change().is_some();
         let (request, receipt) = permit.redeem();
-        let result = self.transmit(engine, request, route, fresh_connection).await;
+        let result = self.transmit(engine, request, route, fresh_connection, content).await;
         (receipt, result)
     }
 
@@ -115,6 +132,7 @@ impl Upstream {
         mut request: Request,
         route: &Route,
         fresh_connection: bool,
+        content: Content,
     ) -> Result<Answered, Settled> {
         let not_sent = |why: String| Settled::NotSent(why);
         // Whether the clock can be trusted was decided when the permit was made; our own reads may dispute it.
@@ -128,7 +146,15 @@ impl Upstream {
             secret: self.credentials.secret.clone(),
             session_token: self.credentials.session_token.clone(),
         };
-        sigv4::sign(&mut request, &credentials, &route.signing_name, &signing_region, now)
+        let covers = match &content {
+            Content::Whole => Covers::Body,
+            Content::Passing { framing, covers, .. } => {
+                body::frame(&mut request, framing);
+                *covers
+            }
+        };
+        let names = (route.signing_name.as_str(), signing_region.as_str());
+        sigv4::sign_covering(&mut request, covers, &credentials, names.0, names.1, now)
             .map_err(|err| not_sent(err.to_string()))?;
 
         let target = if request.query.is_empty() {
@@ -143,15 +169,30 @@ impl Upstream {
         if fresh_connection {
             builder = builder.header("connection", "close");
         }
-        let outgoing =
-            builder.body(Full::new(Bytes::from(request.body))).map_err(|err| not_sent(err.to_string()))?;
-        let answer = match tokio::time::timeout(PATIENCE, self.client.request(outgoing)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(err)) if err.is_connect() => return Err(not_sent(causes(&err))),
-            Ok(Err(err)) => return Err(Settled::Unknown(causes(&err))),
-            Err(_) => return Err(Settled::Unknown(format!("no answer within {} s", PATIENCE.as_secs()))),
+        let (content, fate) = match content {
+            Content::Whole => {
+                let whole = Full::new(Bytes::from(request.body)).map_err(|never| match never {});
+                (whole.boxed_unsync(), None)
+            }
+            Content::Passing { body, fate, .. } => (body.boxed_unsync(), Some(fate)),
         };
-        Ok(understood(engine, answer))
+        let outgoing = builder.body(content).map_err(|err| not_sent(err.to_string()))?;
+        let answered = patiently(self.client.request(outgoing), fate.as_deref()).await;
+        // What did not come whole was never whole at the upstream either: its last piece was kept back.
+        if let (Err(_), Some(Err(why))) = (&answered, fate.as_ref().and_then(|fate| fate.end())) {
+            return Err(not_sent(why));
+        }
+        match answered {
+            Ok(answer) => {
+                let content = fate.and_then(|fate| fate.end()).and_then(Result::ok);
+                Ok(Answered { content, ..understood(engine, answer) })
+            }
+            Err(Unanswered::Failed(err)) if err.is_connect() => Err(not_sent(causes(&err))),
+            Err(Unanswered::Failed(err)) => Err(Settled::Unknown(causes(&err))),
+            Err(Unanswered::TooLate) => {
+                Err(Settled::Unknown(format!("no answer within {} s", PATIENCE.as_secs())))
+            }
+        }
     }
 
     /// What the upstream itself would write before the path of a URL of this service.
@@ -185,6 +226,29 @@ impl Upstream {
     }
 }
 
+enum Unanswered {
+    Failed(hyper_util::client::legacy::Error),
+    TooLate,
+}
+
+/// Waits for the answer to begin, for as long as the content still moves and a while after.
+async fn patiently<F>(request: F, fate: Option<&Fate>) -> Result<hyper::Response<Incoming>, Unanswered>
+where
+    F: Future<Output = Result<hyper::Response<Incoming>, hyper_util::client::legacy::Error>>,
+{
+    let mut request = std::pin::pin!(request);
+    let mut came = 0;
+    loop {
+        match tokio::time::timeout(PATIENCE, &mut request).await {
+            Ok(answered) => return answered.map_err(Unanswered::Failed),
+            Err(_) => match fate.map(Fate::came).filter(|now| *now > came) {
+                Some(now) => came = now,
+                None => return Err(Unanswered::TooLate),
+            },
+        }
+    }
+}
+
 /// Reads an answer to its end for the record, within bounds.
 pub(crate) async fn whole(answered: Answered) -> Result<(Outcome, Vec<u8>), Settled> {
     let limited = Limited::new(answered.body, MAX_ANSWER);
@@ -200,6 +264,7 @@ pub(crate) async fn whole(answered: Answered) -> Result<(Outcome, Vec<u8>), Sett
         headers: answered.headers,
         body: text,
         body_digest: Digest::of(&body),
+        content: answered.content,
     };
     Ok((outcome, body))
 }
@@ -217,7 +282,7 @@ fn understood(engine: &Engine, answer: hyper::Response<Incoming>) -> Answered {
     {
         engine.upstream_says(date);
     }
-    Answered { status: parts.status.as_u16(), headers, body: body.boxed() }
+    Answered { status: parts.status.as_u16(), headers, body: body.boxed(), content: None }
 }
 
 fn http_date(value: &str) -> Option<Timestamp> {

@@ -3,6 +3,7 @@
 //!
 //! Invariant: [`forward`](forward::Upstream::send) takes a permit by value; there is no other way to the upstream.
 
+mod body;
 mod change_sets;
 mod collect;
 mod connector;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use classify_aws::{
     address::{Hosts, addressed},
     answer::Refusal,
-    payload,
+    payload::{self, Framing},
     sigv4::{self, AuthError, Verified},
 };
 use engine::Engine;
 use hyper::{body::Incoming, http::request::Parts};
 use listener::{BodyError, Source, collect};
 use model::{Request, Session, Timestamp};
+
+use crate::body;
 
 const MAX_HEADERS: usize = 100;
 const MAX_TARGET: usize = 32 * 1024;
@@ -103,25 +105,73 @@ pub(crate) async fn receive(
     request.body = collect(body, limit).await.map_err(|err| not_whole(&err))?.to_vec();
     let verified = sigv4::verify(&request, &presented, secret.expose(), now, limits.clock_skew_s)
         .map_err(|err| NotReceived::stranger(err.refusal(), says(&err)))?;
-    if let Some(why) = session.closed(now) {
-        return Err(NotReceived::new(
-            Refusal::Expired,
-            format!(
-                "Countersign: session {} is {why}. Ask {} for a new one (countersign session new).",
-                session.id, session.chain.operator
-            ),
-        ));
-    }
+    admissible(&session, now)?;
     sigv4::strip_unsigned(&mut request, &verified);
     sigv4::take_off_presigned(&mut request);
     one_reading(&request)?;
     payload::unframe(&mut request, &verified.payload, limit).map_err(|err| {
         NotReceived::new(Refusal::Denied, format!("Countersign denies this (CS107): {err}."))
     })?;
-    let request = addressed(request, &verified.service, hosts).map_err(|err| {
-        NotReceived::new(Refusal::Denied, format!("Countersign denies this (CS107): {err}."))
-    })?;
+    let request = in_path_style(request, &verified, hosts)?;
     Ok(Received { request, session, verified })
+}
+
+/// What the head alone tells of a request whose content can be passed on as it comes.
+pub(crate) struct Headed {
+    pub(crate) received: Received,
+    pub(crate) framing: Framing,
+}
+
+/// Verifies a request on its head, before anything of its body is asked for: one whose client waits to be told to go on
+/// (`Expect: 100-continue`), or whose body is longer than what is read before a verdict. `None`: the body is needed.
+pub(crate) fn by_head(
+    engine: &Engine,
+    hosts: &Hosts,
+    head: &Request,
+    now: Timestamp,
+) -> Option<Result<Headed, NotReceived>> {
+    let presented = sigv4::present(head).ok()?;
+    let (service, _) = presented.scope();
+    let declares = head.headers.iter().any(|(name, _)| name == "x-amz-content-sha256");
+    if head.method != "PUT" || service != "s3" || !declares {
+        return None;
+    }
+    let (session, secret) = engine.session_of(presented.access_key())?;
+    let limits = *engine.bundle().limits();
+    let verified = match sigv4::verify_head(head, &presented, secret.expose(), now, limits.clock_skew_s) {
+        Ok(verified) => verified,
+        Err(err) => return Some(Err(NotReceived::stranger(err.refusal(), says(&err)))),
+    };
+    let framing = body::framing(head, &verified.payload)?;
+    let waits = head.header("expect").is_some_and(|it| it.eq_ignore_ascii_case("100-continue"));
+    if !waits && framing.length <= limits.max_body_bytes {
+        return None;
+    }
+    Some(admissible(&session, now).and_then(|()| {
+        let mut request = head.clone();
+        sigv4::strip_unsigned(&mut request, &verified);
+        sigv4::take_off_presigned(&mut request);
+        one_reading(&request)?;
+        payload::take_off_framing(&mut request);
+        let request = in_path_style(request, &verified, hosts)?;
+        Ok(Headed { received: Received { request, session, verified }, framing })
+    }))
+}
+
+fn in_path_style(request: Request, verified: &Verified, hosts: &Hosts) -> Result<Request, NotReceived> {
+    addressed(request, &verified.service, hosts)
+        .map_err(|err| NotReceived::new(Refusal::Denied, format!("Countersign denies this (CS107): {err}.")))
+}
+
+fn admissible(session: &Session, now: Timestamp) -> Result<(), NotReceived> {
+    let Some(why) = session.closed(now) else { return Ok(()) };
+    Err(NotReceived::new(
+        Refusal::Expired,
+        format!(
+            "Countersign: session {} is {why}. Ask {} for a new one (countersign session new).",
+            session.id, session.chain.operator
+        ),
+    ))
 }
 
 /// Presigners move `x-amz-*` headers into the query, where a service may obey them and a table may not look.

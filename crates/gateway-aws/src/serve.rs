@@ -1,20 +1,23 @@
 //! One request from its first byte to its last: received, classified, admitted, forwarded, recorded, answered.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
 use classify_aws::answer::{self, Answer, Refusal, Shape};
 use engine::{Admitted, Asked, Engine, Permit, Purpose, RefusalKind, Settled};
 use http_body_util::{BodyExt as _, Full, Limited, combinators::BoxBody};
 use hyper::{body::Incoming, http::request::Parts};
+use listener::Paced;
 use model::{ChangeId, Outcome, Request};
 
 use crate::{
-    Gateway, change_sets,
+    Gateway,
+    body::{self, Passing},
+    change_sets,
     collect::{Gatherer, route, understand},
-    forward::{Answered, Route, whole},
+    forward::{Answered, Content, Route, whole},
     queue_url::{self, Reached},
-    receive::{self, NotReceived, Received},
+    receive::{self, Headed, NotReceived, Received},
 };
 
 pub(crate) type Reply = hyper::Response<BoxBody<Bytes, hyper::Error>>;
@@ -44,6 +47,14 @@ impl Gateway {
                     format!("Countersign denies this ({}): {fault}. Nothing was done.", fault.code());
                 return refuse(shape, Refusal::Fault, &message, None, &method);
             }
+        };
+        let body = match receive::by_head(&self.engine, &self.hosts, &head, now) {
+            None => body,
+            Some(Err(refused)) => return self.not_received(shape, refused, &method, &source).await,
+            Some(Ok(headed)) => match self.pass_on(headed, body, &method).await {
+                ControlFlow::Break(reply) => return reply,
+                ControlFlow::Continue(body) => body,
+            },
         };
         match receive::receive(&self.engine, &self.hosts, head, body, now).await {
             Ok(received) => self.handle(received, &method, tls).await,
@@ -97,7 +108,7 @@ impl Gateway {
             }
             Admitted::Permit(permit) => {
                 let change = permit.change();
-                match carry_out(self, &self.engine, permit, &route).await {
+                match carry_out(self, &self.engine, permit, &route, Content::Whole).await {
                     Ok((outcome, body)) => {
                         if let Some(template) = template.filter(|_| outcome.succeeded()) {
                             self.change_sets.remember(&body, template);
@@ -123,17 +134,74 @@ impl Gateway {
                     refuse(shape, Refusal::Replayed, &message, Some(change), method)
                 }
             },
-            Admitted::Refused(refusal) => {
-                let kind = match refusal.kind {
-                    RefusalKind::Held => Refusal::Held,
-                    RefusalKind::Denied => Refusal::Denied,
-                    RefusalKind::SessionClosed => Refusal::Expired,
-                    RefusalKind::Replayed => Refusal::Replayed,
-                    RefusalKind::InFlight => Refusal::Throttled,
-                    RefusalKind::Fault => Refusal::Fault,
-                };
-                refuse(shape, kind, &refusal.message, refusal.change, method)
+            Admitted::Refused(refusal) => refused(shape, &refusal, method),
+        }
+    }
+
+    /// The verdict on the head alone: allowed, the content is passed on as it comes; to be held, it must be read first,
+    /// and the body is given back unread.
+    async fn pass_on(&self, headed: Headed, body: Incoming, method: &str) -> ControlFlow<Reply, Incoming> {
+        let Headed { received, framing } = headed;
+        let Received { request, session, verified } = received;
+        let target = self.target();
+        let Ok(classified) = understand(&self.engine, request, &verified.service, &verified.region, target)
+        else {
+            return ControlFlow::Continue(body);
+        };
+        if !classified.streams {
+            return ControlFlow::Continue(body);
+        }
+        let shape = classified.shape;
+        let route = route(&classified, &verified.region, target);
+        let gatherer = Gatherer { gateway: self, params: classified.params };
+        let action = classified.action.to_come(verified.signature);
+        let asked = Asked { session, action, signature: verified.signature, purpose: Purpose::Agent };
+        let permit = match self.engine.admit(asked, &gatherer).await {
+            Admitted::Permit(permit) => permit,
+            Admitted::Refused(refusal) if refusal.kind == RefusalKind::ContentNeeded => {
+                let limit = self.engine.bundle().limits().max_body_bytes;
+                if framing.length <= limit {
+                    return ControlFlow::Continue(body);
+                }
+                let message = format!(
+                    "Countersign denies this (CS108): it needs people, who sign for its content, and {} bytes are more \
+                     than the {limit} that are read for that. Nothing was done. Instead: write it under a new name, \
+                     which can be undone, or in smaller objects.",
+                    framing.length
+                );
+                return ControlFlow::Break(refuse(shape, Refusal::TooLarge, &message, None, method));
             }
+            Admitted::Refused(refusal) => return ControlFlow::Break(refused(shape, &refusal, method)),
+            Admitted::Recorded { change, .. } => {
+                let message = "Countersign: this has run already.";
+                return ControlFlow::Break(refuse(shape, Refusal::Replayed, message, Some(change), method));
+            }
+        };
+        let change = permit.change();
+        let body = match Paced::new(body) {
+            Ok(body) => body,
+            Err(err) => {
+                let message = format!("Countersign denies this (CS107): {err}. Nothing was done.");
+                self.never_sent(permit, &err.to_string()).await;
+                return ControlFlow::Break(refuse(shape, Refusal::Denied, &message, change, method));
+            }
+        };
+        let covers = body::covers(&verified.payload, !framing.trailers.is_empty());
+        let (passing, fate) = Passing::new(body, &verified.payload, framing.clone());
+        let content = Content::Passing { body: Box::new(passing), fate, framing, covers };
+        ControlFlow::Break(match carry_out(self, &self.engine, permit, &route, content).await {
+            Ok((outcome, body)) => reply(outcome.status, &outcome.headers, change, body),
+            Err(why) => {
+                let message = format!("Countersign (CS109): {why}.");
+                refuse(shape, Refusal::Denied, &message, change, method)
+            }
+        })
+    }
+
+    async fn never_sent(&self, permit: Permit, why: &str) {
+        let (_, receipt) = permit.redeem();
+        if let Err(fault) = self.engine.finish(receipt, Settled::NotSent(why.to_owned())).await {
+            tracing::error!(%fault, "an outcome could not be recorded; it will be read back");
         }
     }
 
@@ -146,11 +214,11 @@ impl Gateway {
         method: &str,
         reached: Option<&Reached>,
     ) -> Reply {
-        let (receipt, result) = self.upstream.send(&self.engine, permit, route).await;
+        let (receipt, result) = self.upstream.send(&self.engine, permit, route, Content::Whole).await;
         // A plain read leaves nothing to settle.
         drop(receipt);
         match result {
-            Ok(Answered { status, headers, body }) => {
+            Ok(Answered { status, headers, body, .. }) => {
                 let mut builder = hyper::Response::builder().status(status);
                 for (name, value) in &headers {
                     builder = builder.header(name, value);
@@ -190,8 +258,9 @@ pub(crate) async fn carry_out(
     engine: &Engine,
     permit: Permit,
     route: &Route,
+    content: Content,
 ) -> Result<(Outcome, Vec<u8>), String> {
-    let (receipt, result) = gateway.upstream.send(engine, permit, route).await;
+    let (receipt, result) = gateway.upstream.send(engine, permit, route, content).await;
     engine::crash::point("after-forward");
     let result = match result {
         Ok(answered) => whole(answered).await,
@@ -223,6 +292,18 @@ fn claimed_service(request: &Request) -> Option<&str> {
     let credential =
         request.header("authorization").and_then(|it| it.split_once("Credential=")).map(|(_, rest)| rest);
     credential?.split('/').nth(3)
+}
+
+fn refused(shape: Shape, refusal: &engine::Refusal, method: &str) -> Reply {
+    let kind = match refusal.kind {
+        RefusalKind::Held | RefusalKind::ContentNeeded => Refusal::Held,
+        RefusalKind::Denied => Refusal::Denied,
+        RefusalKind::SessionClosed => Refusal::Expired,
+        RefusalKind::Replayed => Refusal::Replayed,
+        RefusalKind::InFlight => Refusal::Throttled,
+        RefusalKind::Fault => Refusal::Fault,
+    };
+    refuse(shape, kind, &refusal.message, refusal.change, method)
 }
 
 fn refuse(shape: Shape, kind: Refusal, message: &str, change: Option<ChangeId>, method: &str) -> Reply {

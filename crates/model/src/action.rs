@@ -74,6 +74,15 @@ pub struct Action {
     digest: Digest,
     request: Request,
     marks: Marks,
+    body: Body,
+}
+
+/// Whether the content of an action's request is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    Whole,
+    /// It is passed on as it comes, if it may be; held, the action would have to be asked for whole.
+    ToCome,
 }
 
 impl Action {
@@ -89,13 +98,29 @@ impl Action {
             ("content", content.clone()),
         ])
         .digest("countersign/action/v1");
-        Self { parts, digest, request, marks: Marks::default() }
+        Self { parts, digest, request, marks: Marks::default(), body: Body::Whole }
     }
 
     /// With what its parameters say of names and tags.
     #[must_use]
     pub fn marked(self, marks: Marks) -> Self {
         Self { marks, ..self }
+    }
+
+    /// The same action, judged before its content has come. Its digest is its own, for `signature` stands in it where the
+    /// content would: no approval of anything else can fit it.
+    #[must_use]
+    pub fn to_come(self, signature: Digest) -> Self {
+        let digest = Value::map([
+            ("head", Value::text(self.digest.to_string())),
+            ("signature", Value::text(signature.to_string())),
+        ])
+        .digest("countersign/action-to-come/v1");
+        Self { digest, body: Body::ToCome, ..self }
+    }
+
+    pub const fn body(&self) -> Body {
+        self.body
     }
 
     pub const fn marks(&self) -> &Marks {

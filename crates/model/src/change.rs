@@ -151,6 +151,9 @@ pub struct Outcome {
     /// At most [`Outcome::MAX_BODY`] bytes, as text; a longer or binary body is kept as its digest alone.
     pub body: Option<String>,
     pub body_digest: Digest,
+    /// Of what was sent, where it was passed on as it came and is in no action's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Digest>,
 }
 
 impl Outcome {

@@ -26,7 +26,7 @@ mod text;
 mod time;
 mod verdict;
 
-pub use action::{Action, ActionParts, Exposure, Operation, Undo};
+pub use action::{Action, ActionParts, Body, Exposure, Operation, Undo};
 pub use canonical::{Value, encode};
 pub use change::{
     Approval, Change, ChangeState, Execution, IllegalTransition, Link, LinkKind, Outcome, Presence,

@@ -50,6 +50,8 @@ pub struct Classified {
     pub endpoint_prefix: String,
     pub host_prefix: Option<String>,
     pub signing_name: String,
+    /// Its body is content that nothing else of the request depends on, and may be passed on as it comes.
+    pub streams: bool,
 }
 
 /// Why a request could not be classified; it is denied, in the client's own error shape.
@@ -105,6 +107,7 @@ pub fn classify(
         fail(fault, "send the request as the AWS SDKs and the AWS CLI do")
     })?;
     let region = Region(region.to_owned());
+    let streams = routed.row.is_some_and(|row| row.service == "s3" && row.payload.ends_with(":blob"));
     let (action, host_prefix) = act(request, &routed, &params, region, target, own);
     Ok(Classified {
         action,
@@ -113,6 +116,7 @@ pub fn classify(
         endpoint_prefix: routed.service.endpoint_prefix.to_owned(),
         host_prefix,
         signing_name: routed.service.signing.to_owned(),
+        streams,
     })
 }
 

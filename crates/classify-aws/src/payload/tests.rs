@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::sigv4::{present, verify};
+use model::Digest;
 
 const LIMIT: usize = 1 << 20;
 
@@ -287,5 +288,120 @@ proptest! {
             let _ = decode(&body, &payload, 64);
             let _ = decode(text.as_bytes(), &payload, 64);
         }
+    }
+}
+
+/// What a stream gives out before its end, and what it says then.
+fn streamed(
+    payload: &PayloadHash,
+    framing: Framing,
+    pieces: &[&[u8]],
+) -> (Vec<u8>, Result<Arrived, PayloadError>) {
+    let mut stream = Streaming::new(payload, framing);
+    let mut given = Vec::new();
+    for piece in pieces {
+        match stream.feed(piece) {
+            Ok(content) => given.extend_from_slice(&content),
+            Err(error) => return (given, Err(error)),
+        }
+    }
+    (given, stream.finish())
+}
+
+#[test]
+fn a_stream_is_whole_only_once_all_of_it_is_right() {
+    let content = b"hello world";
+    let digest = Digest::of(content);
+    let framing = |length: u64, trailers: &[&str]| Framing {
+        length,
+        trailers: trailers.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let plain = PayloadHash::Promised(digest);
+    let (given, arrived) = streamed(&plain, framing(11, &[]), &[b"hello ", b"wor", b"ld"]);
+    let arrived = arrived.unwrap();
+    assert_eq!((arrived.content, [given, arrived.rest].concat()), (digest, content.to_vec()));
+
+    let crc = "x-amz-checksum-crc32";
+    let framed: &[u8] = b"b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n";
+    let chunks = PayloadHash::StreamingUnsignedTrailer;
+    let (given, arrived) = streamed(&chunks, framing(11, &[crc]), &[framed]);
+    let arrived = arrived.unwrap();
+    assert_eq!((arrived.content, [given, arrived.rest].concat()), (digest, content.to_vec()));
+    assert_eq!(arrived.trailers, [(crc.to_owned(), "DUoRhQ==".to_owned())]);
+
+    for (payload, framing, pieces, expected) in [
+        (&plain, framing(11, &[]), vec![&b"hello worlds"[..]], "12 bytes long, and"),
+        (&plain, framing(11, &[]), vec![b"hello worl"], "10 bytes long, and"),
+        (&plain, framing(11, &[]), vec![b"hello ", b"World"], "not the one whose digest was signed"),
+        (&chunks, framing(12, &[crc]), vec![framed], "11 bytes long, and"),
+        (&chunks, framing(11, &[]), vec![framed], "the trailer x-amz-checksum-crc32"),
+        (
+            &chunks,
+            framing(11, &[crc, "x-amz-checksum-sha1"]),
+            vec![framed],
+            "the trailer x-amz-checksum-sha1",
+        ),
+        (&chunks, framing(11, &[crc]), vec![&framed[..20]], "ends in the middle"),
+        (&chunks, framing(11, &[crc]), vec![framed, b"more"], "bytes after its end"),
+    ] {
+        let (given, ended) = streamed(payload, framing, &pieces);
+        assert!(given.len() < 11, "the last piece is kept back");
+        let told = ended.unwrap_err().to_string();
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
+#[test]
+fn signed_chunks_are_given_out_once_their_signature_is_true() {
+    let (payload, body) = signed_example();
+    let decoded = decode(&body, &payload, LIMIT).unwrap();
+    let framing = Framing { length: decoded.content.len() as u64, trailers: Vec::new() };
+    let pieces: Vec<&[u8]> = body.chunks(1000).collect();
+    let (given, arrived) = streamed(&payload, framing.clone(), &pieces);
+    assert_eq!([given, arrived.unwrap().rest].concat(), decoded.content);
+    let mut forged = body.clone();
+    let last = forged.iter().rposition(|byte| *byte == b'a').unwrap();
+    forged[last] = b'b';
+    let (given, ended) = streamed(&payload, framing, &[&forged]);
+    assert!(ended.is_err() && given.len() < decoded.content.len());
+}
+
+proptest! {
+    #[test]
+    fn any_cut_of_a_stream_reads_the_same(
+        chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..8),
+        cuts in proptest::collection::vec(1usize..9, 1..20),
+        noise in proptest::option::of((any::<prop::sample::Index>(), any::<u8>())),
+    ) {
+        let mut body = Vec::new();
+        for chunk in &chunks {
+            body.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            body.extend_from_slice(chunk);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"0\r\nx-amz-checksum-crc32:AAAA\r\n\r\n");
+        if let Some((at, byte)) = noise {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        let whole = decode(&body, &PayloadHash::StreamingUnsignedTrailer, LIMIT);
+        let mut unframer = Unframer::new(Signatures::None, LIMIT as u64);
+        let (mut content, mut rest, mut broken) = (Vec::new(), &body[..], None);
+        for cut in cuts.iter().cycle() {
+            let (piece, after) = rest.split_at((*cut).min(rest.len()));
+            if piece.is_empty() {
+                break;
+            }
+            if let Err(error) = unframer.feed(piece, &mut content) {
+                broken = Some(error);
+                break;
+            }
+            rest = after;
+        }
+        let cut = match broken {
+            Some(error) => Err(error),
+            None => unframer.finish().map(|trailers| Decoded { content, trailers }),
+        };
+        prop_assert_eq!(cut, whole);
     }
 }

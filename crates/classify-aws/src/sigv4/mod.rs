@@ -24,8 +24,8 @@ mod verify;
 pub use error::AuthError;
 pub use key::{ChunkChain, SigningCredentials};
 pub use present::{Claim, Credential, Presented, Presigned, present};
-pub use sign::{SignError, sign, take_off_presigned};
-pub use verify::{PayloadHash, Verified, strip_unsigned, verify};
+pub use sign::{Covers, SignError, sign, sign_covering, take_off_presigned};
+pub use verify::{PayloadHash, Verified, strip_unsigned, verify, verify_head};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const TERMINATOR: &str = "aws4_request";

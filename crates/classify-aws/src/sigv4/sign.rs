@@ -1,14 +1,15 @@
 //! Signing the request that is forwarded: whatever signature the agent's request carried is taken off, and the header
 //! form is put on under the real credentials.
 
-use model::{Request, Timestamp};
+use model::{Digest, Request, Timestamp};
 use percent_encoding::percent_decode_str;
 
 use super::{
-    ALGORITHM, AUTH_KEYS, AuthError, SigningCredentials,
+    ALGORITHM, AUTH_KEYS, AuthError, SigningCredentials, UNSIGNED_PAYLOAD,
     canonical::{self, PathStyle},
     key::{self, SigningKey},
     signs_path_verbatim, stamp,
+    verify::STREAMING_UNSIGNED_TRAILER,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,10 +22,35 @@ pub enum SignError {
     Canonical(#[source] AuthError),
 }
 
+/// What stands for the body in a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Covers {
+    /// Its digest.
+    Body,
+    /// A digest that was promised for a body that has yet to come.
+    Promised(Digest),
+    /// Nothing: the body is as long as `content-length` says and protected by TLS alone.
+    Unsigned,
+    /// `aws-chunked` content with unsigned chunks, and checksums after it.
+    UnsignedTrailer,
+}
+
 /// Signs in the header form, as `credentials`, at `now`. The caller has set `host` and has taken off the headers of
 /// the agent's own connection; the body is what will be sent, byte for byte.
 pub fn sign(
     request: &mut Request,
+    credentials: &SigningCredentials,
+    service: &str,
+    region: &str,
+    now: Timestamp,
+) -> Result<(), SignError> {
+    sign_covering(request, Covers::Body, credentials, service, region, now)
+}
+
+/// The same, with something else standing for the body.
+pub fn sign_covering(
+    request: &mut Request,
+    covers: Covers,
     credentials: &SigningCredentials,
     service: &str,
     region: &str,
@@ -39,8 +65,15 @@ pub fn sign(
         return Err(SignError::Time(now));
     }
     let verbatim = signs_path_verbatim(service);
-    let payload = canonical::payload_hash(&request.body);
-    let declares = verbatim || request.headers.iter().any(|(name, _)| name == "x-amz-content-sha256");
+    let payload = match covers {
+        Covers::Body => canonical::payload_hash(&request.body),
+        Covers::Promised(digest) => digest.to_string(),
+        Covers::Unsigned => UNSIGNED_PAYLOAD.to_owned(),
+        Covers::UnsignedTrailer => STREAMING_UNSIGNED_TRAILER.to_owned(),
+    };
+    let declares = verbatim
+        || covers != Covers::Body
+        || request.headers.iter().any(|(name, _)| name == "x-amz-content-sha256");
     take_off_signature(request);
     request.headers.push(("x-amz-date".into(), stamp.clone()));
     if declares {

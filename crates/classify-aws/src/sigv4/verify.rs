@@ -18,6 +18,8 @@ use super::{
 pub enum PayloadHash {
     /// Covered, and found to be the body that came.
     Sha256(Digest),
+    /// Covered, and the body has yet to come ([`verify_head`]).
+    Promised(Digest),
     /// Not covered: what is bound to an approval is the digest that we compute.
     Unsigned,
     /// `aws-chunked` with unsigned chunks and trailers.
@@ -51,6 +53,63 @@ pub fn verify(
     now: Timestamp,
     skew_s: i64,
 ) -> Result<Verified, AuthError> {
+    let (believed, mode) = believe(request, presented, secret, now, skew_s)?;
+    let payload = mode.checked(request, || believed.chain())?;
+    Ok(believed.verified(presented, payload))
+}
+
+/// The same of a request whose body has yet to come: `request.body` is not looked at. Only where `x-amz-content-sha256`
+/// says what stands for the body.
+pub fn verify_head(
+    request: &Request,
+    presented: &Presented,
+    secret: &str,
+    now: Timestamp,
+    skew_s: i64,
+) -> Result<Verified, AuthError> {
+    let (believed, mode) = believe(request, presented, secret, now, skew_s)?;
+    if matches!(mode, PayloadMode::Computed) {
+        return Err(AuthError::PayloadMode("nothing, where the body comes later".to_owned()));
+    }
+    let payload = mode.promised(|| believed.chain());
+    Ok(believed.verified(presented, payload))
+}
+
+/// A signature that was found true, whatever the body is.
+struct Believed<'p> {
+    claim: &'p super::present::Claim,
+    unsigned: Vec<String>,
+    key: SigningKey,
+    stamp: String,
+    scope: String,
+}
+
+impl Believed<'_> {
+    fn chain(&self) -> ChunkChain {
+        ChunkChain::new(self.key.clone(), self.stamp.clone(), self.scope.clone(), self.claim.signature)
+    }
+
+    fn verified(self, presented: &Presented, payload: PayloadHash) -> Verified {
+        let credential = &self.claim.credential;
+        Verified {
+            service: credential.service.clone(),
+            region: credential.region.clone(),
+            access_key: credential.access_key.clone(),
+            signed_at: self.claim.signed_at,
+            signature: presented.signature_digest(),
+            payload,
+            unsigned: self.unsigned,
+        }
+    }
+}
+
+fn believe<'p>(
+    request: &Request,
+    presented: &'p Presented,
+    secret: &str,
+    now: Timestamp,
+    skew_s: i64,
+) -> Result<(Believed<'p>, PayloadMode), AuthError> {
     let claim = presented.claim();
     let credential = &claim.credential;
     check_time(presented, now, skew_s)?;
@@ -64,21 +123,12 @@ pub fn verify(
     let canonical = canonical::canonical_request(request, style, &claim.signed_headers, &mode.text(request))?;
     let stamp = stamp::format(claim.signed_at);
     let scope = key::scope(&credential.date, &credential.region, &credential.service);
-    let signing_key = SigningKey::derive(secret, &credential.date, &credential.region, &credential.service);
-    let expected = signing_key.sign_request(&stamp, &scope, &canonical);
+    let key = SigningKey::derive(secret, &credential.date, &credential.region, &credential.service);
+    let expected = key.sign_request(&stamp, &scope, &canonical);
     if !key::same(&expected, &claim.signature) {
         return Err(AuthError::SignatureMismatch);
     }
-    let chain = || ChunkChain::new(signing_key.clone(), stamp.clone(), scope.clone(), claim.signature);
-    Ok(Verified {
-        service: credential.service.clone(),
-        region: credential.region.clone(),
-        access_key: credential.access_key.clone(),
-        signed_at: claim.signed_at,
-        signature: presented.signature_digest(),
-        payload: mode.checked(request, chain)?,
-        unsigned,
-    })
+    Ok((Believed { claim, unsigned, key, stamp, scope }, mode))
 }
 
 /// Removes what the signature does not cover and could still mean something.
@@ -164,7 +214,7 @@ enum PayloadMode {
     StreamingSignedTrailer,
 }
 
-const STREAMING_UNSIGNED_TRAILER: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
+pub(super) const STREAMING_UNSIGNED_TRAILER: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
 const STREAMING_SIGNED: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
 const STREAMING_SIGNED_TRAILER: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
 
@@ -201,6 +251,17 @@ impl PayloadMode {
             Self::StreamingUnsignedTrailer => STREAMING_UNSIGNED_TRAILER.to_owned(),
             Self::StreamingSigned => STREAMING_SIGNED.to_owned(),
             Self::StreamingSignedTrailer => STREAMING_SIGNED_TRAILER.to_owned(),
+        }
+    }
+
+    /// What the head alone says of the body.
+    fn promised(self, chain: impl Fn() -> ChunkChain) -> PayloadHash {
+        match self {
+            Self::Declared(digest) => PayloadHash::Promised(digest),
+            Self::Computed | Self::Unsigned => PayloadHash::Unsigned,
+            Self::StreamingUnsignedTrailer => PayloadHash::StreamingUnsignedTrailer,
+            Self::StreamingSigned => PayloadHash::StreamingSigned(chain()),
+            Self::StreamingSignedTrailer => PayloadHash::StreamingSignedTrailer(chain()),
         }
     }
 

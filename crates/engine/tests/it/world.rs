@@ -388,6 +388,7 @@ pub(crate) fn outcome(status: u16) -> Outcome {
         headers: vec![("content-type".to_owned(), "text/xml".to_owned())],
         body: Some("<Done/>".to_owned()),
         body_digest: Digest::of(b"<Done/>"),
+        content: None,
     }
 }
 

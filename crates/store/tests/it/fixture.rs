@@ -100,6 +100,7 @@ pub(crate) fn execution(signature: u64, second: i64) -> Execution {
         headers: Vec::new(),
         body: Some("<ok/>".into()),
         body_digest: Digest::of(b"<ok/>"),
+        content: None,
     };
     Execution { started_at: at(second), signature: digest(signature), outcome: Some(outcome) }
 }
