@@ -13,13 +13,16 @@ use tempfile::TempDir;
 
 use crate::{Response, Venv, process, send, until};
 
-/// The pipe to its standard input is its lifeline: when this process ends, however it ends, the mock does too.
+/// The pipe to its standard input is its lifeline: when this process ends, however it ends, the mock does too. Without
+/// Nagle's algorithm an answer need not wait for the acknowledgement of its own head.
 const SERVER: &str = "
 import os, sys, threading
 def lifeline():
     sys.stdin.buffer.read()
     os._exit(0)
 threading.Thread(target=lifeline, daemon=True).start()
+import socketserver
+socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 from moto.server import main
 main(['-H', '127.0.0.1', '-p', sys.argv[1]])
 ";
@@ -105,6 +108,8 @@ impl Moto {
         let child = Command::new(venv.bin("python"))
             .args(["-u", "-c", SERVER, &port.to_string()])
             .env("MOTO_RECORDER_FILEPATH", log.path().join("recording"))
+            // Thousands of machine images, read anew after every reset; machines start from any name.
+            .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
             .stdin(Stdio::piped())
             .stdout(file.try_clone()?)
             .stderr(file)

@@ -12,7 +12,7 @@ use crate::{
 
 use super::path;
 
-/// `members` by place: for REST services `path.X`, `query.X`, `headers.X`, `body.X`.
+/// `members` by place: for REST services `path.X`, `query.X`, `headers.X`, `body.X`, and `body` where it is one text.
 pub(super) fn call(service: &str, operation: &str, region: &str, members: BTreeMap<String, Value>) -> Call {
     let parameters = match Table::shared().service(service).map(|service| service.protocol()) {
         Some(Protocol::RestJson | Protocol::RestXml) => in_parts(members),
@@ -32,6 +32,10 @@ fn in_parts(members: BTreeMap<String, Value>) -> Value {
         .map(|part| (format!("${part}"), Value::Map(BTreeMap::new())))
         .collect();
     for (name, value) in members {
+        if name == "body" {
+            parts.insert("$body".to_owned(), value);
+            continue;
+        }
         let Some((part, member)) = name.split_once('.') else { continue };
         if let Some(Value::Map(part)) = parts.get_mut(&format!("${part}")) {
             part.insert(member.to_owned(), value);

@@ -12,7 +12,7 @@ use super::{
     ask, path,
     reads::Reads,
     rule::{Facts, literal},
-    table::{Case, INVERSE, Inverse, Restore},
+    table::{Case, INVERSE, Inverse, Pairs, Restore},
 };
 
 /// An inverse as a call; the gateway's form of it is made in one place, in the module above.
@@ -69,6 +69,9 @@ impl Capturing {
         let identified = ask::identifiers(&case.with, &members);
         if let Some(restore) = &case.restore {
             put_back(restore, facts, &mut members)?;
+        }
+        if let Some(pairs) = &case.pairs {
+            members.insert(pairs.given.clone(), pairs_before(pairs, facts)?);
         }
         let call = ask::call(&self.service, &case.call, &self.region, members);
         Ok(Undoing {
@@ -147,6 +150,33 @@ fn put_back(
         members.insert(restore.put.clone(), Value::Map(put));
     }
     Ok(())
+}
+
+/// The pairs that the request gives, with the values that they had.
+fn pairs_before(pairs: &Pairs, facts: Facts<'_>) -> Result<Value, String> {
+    let before = facts
+        .resolve(&pairs.from)
+        .map_err(|_| "undo not captured: the state before could not be read".to_owned())?;
+    let mut put = Vec::new();
+    for given in path::select(facts.given, &pairs.given).into_iter().flat_map(path::items) {
+        let name = path::text(given, &pairs.key)
+            .ok_or_else(|| "undo not captured: the request names no setting".to_owned())?;
+        let was = path::items(&before)
+            .into_iter()
+            .find(|item| path::text(item, &pairs.key).as_deref() == Some(name.as_str()))
+            .and_then(|item| path::text(item, &pairs.value))
+            .ok_or_else(|| {
+                format!("undo not captured: `{}` was not set before", model::sanitize(&name, 64))
+            })?;
+        put.push(Value::map([
+            (pairs.key.clone(), Value::Text(name)),
+            (pairs.value.clone(), Value::Text(was)),
+        ]));
+    }
+    if put.is_empty() {
+        return Err("undo not captured: the request sets nothing".to_owned());
+    }
+    Ok(Value::List(put))
 }
 
 fn whole(found: Vec<&Value>) -> Option<Value> {

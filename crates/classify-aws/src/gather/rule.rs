@@ -1,6 +1,7 @@
 //! Operands and conditions of the tables. An operand is `$member` (the request's), `@read` or `@read:path` (an
-//! answer's), or literal text; a trailing `?` makes it optional. A condition is `operand present`, `operand absent`,
-//! or `operand op operand` with `=`, `!=`, `<`, `<=`, `>`, `>=` (numbers only for the last four); several apart by ` or `.
+//! answer's), or literal text; a trailing `?` makes it optional. In a form of writing it is `json(operand)`,
+//! `decoded(operand)` or `dotted(operand)`. A condition is `operand present`, `operand absent`, or `operand op operand`
+//! with `=`, `!=`, `<`, `<=`, `>`, `>=` (numbers only for the last four); several apart by ` or `.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,9 @@ pub(super) enum Missing {
 
 impl Facts<'_> {
     pub(super) fn resolve(&self, operand: &str) -> Result<Value, Missing> {
+        if let Some((form, inner)) = Form::of(operand) {
+            return form.written(&self.resolve(inner)?).ok_or(Missing::Never);
+        }
         if let Some(member) = operand.strip_prefix('$') {
             return whole(path::select(self.given, member)).ok_or(Missing::Never);
         }
@@ -46,7 +50,7 @@ impl Facts<'_> {
     fn holds_alone(&self, condition: &str) -> bool {
         let words: Vec<&str> = condition.split_whitespace().collect();
         match words.as_slice() {
-            [operand, "present"] => self.resolve(operand).is_ok(),
+            [operand, "present"] => self.resolve(operand).is_ok_and(|value| !is_empty(&value)),
             [operand, "absent"] => self.is_absent(operand),
             [left, operator, right @ ..] => {
                 // Literals may hold blanks.
@@ -65,11 +69,14 @@ impl Facts<'_> {
     }
 
     fn is_absent(&self, operand: &str) -> bool {
+        if let Some((_, inner)) = Form::of(operand) {
+            return self.is_absent(inner);
+        }
         let failed = operand.strip_prefix('@').is_some_and(|reference| {
             let read = reference.split_once(':').map_or(reference, |(read, _)| read);
             !matches!(self.answers.get(read), Some(Answer::Found(_) | Answer::Absent))
         });
-        !failed && self.resolve(operand).is_err()
+        !failed && self.resolve(operand).map_or(true, |value| is_empty(&value))
     }
 
     /// A template's table with every operand replaced. Optional operands that are missing leave their member out.
@@ -112,6 +119,46 @@ impl Facts<'_> {
     }
 }
 
+/// Services give back some texts in another form than they take them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// A document as the text that it is: a policy that was answered as JSON.
+    Json,
+    /// Percent-decoded: IAM's policies.
+    Decoded,
+    /// With the dot at the end that Route 53 adds to a name.
+    Dotted,
+}
+
+impl Form {
+    fn of(operand: &str) -> Option<(Self, &str)> {
+        let (name, inner) = operand.strip_suffix(')')?.split_once('(')?;
+        let form = match name {
+            "json" => Self::Json,
+            "decoded" => Self::Decoded,
+            "dotted" => Self::Dotted,
+            _ => return None,
+        };
+        Some((form, inner))
+    }
+
+    fn written(self, value: &Value) -> Option<Value> {
+        let text = match self {
+            Self::Json => {
+                let mut text = String::new();
+                crate::params::json::write(value, &mut text);
+                text
+            }
+            Self::Decoded => {
+                let text = path::scalar(value)?;
+                percent_encoding::percent_decode_str(&text).decode_utf8().ok()?.into_owned()
+            }
+            Self::Dotted => format!("{}.", path::scalar(value)?.trim_end_matches('.')),
+        };
+        Some(Value::Text(text))
+    }
+}
+
 /// A literal of a table; what TOML has and we do not is its text.
 pub(crate) fn literal(value: &toml::Value) -> Value {
     match value {
@@ -125,6 +172,11 @@ pub(crate) fn literal(value: &toml::Value) -> Value {
             Value::Map(table.iter().map(|(name, value)| (name.clone(), literal(value))).collect())
         }
     }
+}
+
+/// An empty list is as good as none: services answer now this way, now that.
+fn is_empty(value: &Value) -> bool {
+    matches!(value, Value::List(items) if items.is_empty())
 }
 
 fn whole(found: Vec<&Value>) -> Option<Value> {
@@ -158,7 +210,7 @@ mod tests {
         let parse = |text: &str| super::super::answer::parse(text.as_bytes()).unwrap();
         let given = parse(r#"{"Name":"n","Count":"3","Off":false}"#);
         let answers = BTreeMap::from([
-            ("was".to_owned(), Answer::Found(parse(r#"{"Size":2,"Type":"String"}"#))),
+            ("was".to_owned(), Answer::Found(parse(r#"{"Size":2,"Type":"String","Coded":"%7Ba%7D"}"#))),
             ("gone".to_owned(), Answer::Absent),
             ("broken".to_owned(), Answer::Failed(String::new())),
         ]);
@@ -173,6 +225,11 @@ mod tests {
             ("$Count >= @was:Size", true),
             ("$Count < @was:Size", false),
             ("$Off = false", true),
+            ("dotted($Name) = n.", true),
+            ("decoded(@was:Coded) = {a}", true),
+            ("json(@was:Type) = \"String\"", true),
+            ("json(@gone) absent", true),
+            ("json(@broken) absent", false),
             ("@gone absent", true),
             ("@gone present", false),
             ("@broken absent", false),

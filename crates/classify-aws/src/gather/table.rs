@@ -103,6 +103,7 @@ pub(super) struct Case {
     #[serde(default)]
     pub(super) removes_created: bool,
     pub(super) restore: Option<Restore>,
+    pub(super) pairs: Option<Pairs>,
 }
 
 /// Puts back every member that the request gives, from what was read before.
@@ -127,6 +128,20 @@ pub(super) struct Restore {
     /// Members of the request that identify and do not change.
     #[serde(default)]
     pub(super) ignore: Vec<String>,
+}
+
+/// Puts back the value of every name that a list of the request gives: `[{"Key": "a", "Value": "1"}]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pairs {
+    /// The list before.
+    pub(super) from: String,
+    /// Where the list lies in the request and in the undo.
+    pub(super) given: String,
+    #[serde(default = "key")]
+    pub(super) key: String,
+    #[serde(default = "value")]
+    pub(super) value: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -254,7 +254,7 @@ fn the_story() {
             "<ChangeResourceRecordSetsRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch><Changes><Change><Action>DELETE</Action><ResourceRecordSet><Name>www.example.com</Name><Type>A</Type></ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>",
         ),
         &expect![[r#"
-            route53:ChangeResourceRecordSets [write, destroy] Unlisted
+            route53:ChangeResourceRecordSets [write, destroy] Capturable
             Changes the Route 53 resource record sets: dns-zone Z1, dns-record www.example.com.
             - route53 dns-zone Z1
             - route53 dns-record www.example.com
@@ -346,7 +346,7 @@ fn s3_by_path_query_and_header() {
         "s3",
         request("PUT", "/b?policy=", &[], "{}"),
         &expect![[r#"
-            s3:PutBucketPolicy [write, privilege] Unlisted
+            s3:PutBucketPolicy [write, privilege] Capturable
             Puts the S3 bucket policy b. It sets who may do what.
             - s3 bucket b
               Policy = {}
@@ -694,7 +694,7 @@ fn what_gives_rights_is_shown_whole() {
             r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}]}"#,
         ),
         &expect![[r#"
-            s3:PutBucketPolicy [write, privilege] Unlisted
+            s3:PutBucketPolicy [write, privilege] Capturable
             Puts the S3 bucket policy b. It sets who may do what.
             - s3 bucket b
               Policy = {
@@ -733,15 +733,15 @@ fn what_gives_rights_is_shown_whole() {
         "s3",
         request("PUT", "/b/k", &[("host", "s3.eu-west-1.amazonaws.com")], "data"),
         &expect![[r#"
-        s3:PutObject [write] Unlisted
-        Puts the S3 object b/k.
-        - s3 object b/k
-          body_sha256 = 3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7
-          length = 4
-          Bucket = b
-          Key = k
-        ? 4 bytes of the body are not shown, sha256 3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7
-    "#]],
+            s3:PutObject [write] Capturable
+            Puts the S3 object b/k.
+            - s3 object b/k
+              body_sha256 = 3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7
+              length = 4
+              Bucket = b
+              Key = k
+            ? 4 bytes of the body are not shown, sha256 3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7
+        "#]],
     );
 }
 

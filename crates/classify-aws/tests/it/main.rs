@@ -12,3 +12,5 @@ mod settings;
 mod severity;
 #[cfg(test)]
 mod sigv4;
+#[cfg(test)]
+mod terraform;

@@ -230,7 +230,7 @@ fn disguises_are_refused() {
         "s3",
         request("PUT", "/b/k", &[("x-amz-acl", "public-read")], "x"),
         &expect![[r#"
-            s3:PutObject [write, privilege] Unlisted
+            s3:PutObject [write, privilege] Capturable
             Puts the S3 object b/k. It gives others access to what is stored.
             - s3 object b/k
               body_sha256 = 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
