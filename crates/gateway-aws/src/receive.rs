@@ -131,7 +131,7 @@ pub(crate) fn by_head(
     now: Timestamp,
 ) -> Option<Result<Headed, NotReceived>> {
     let presented = sigv4::present(head).ok()?;
-    let (service, _) = presented.scope();
+    let (_, service) = presented.scope();
     let declares = head.headers.iter().any(|(name, _)| name == "x-amz-content-sha256");
     if head.method != "PUT" || service != "s3" || !declares {
         return None;

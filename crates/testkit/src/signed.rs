@@ -69,6 +69,12 @@ impl Signer {
         self.sign_at(now(), service, host, "POST", "/", &headers, body.to_string().into_bytes())
     }
 
+    /// The head of an upload to S3; `payload` stands for the body in the signature.
+    pub fn put(&self, host: &str, path: &str, payload: &str) -> Signed {
+        let declared = [("x-amz-content-sha256", payload)];
+        self.sign_at(now(), "s3", host, "PUT", path, &declared, Vec::new())
+    }
+
     /// Anything, dated `at` (seconds since 1970). `target` is a path in its canonical form, and perhaps a query whose
     /// parameters are in order.
     #[expect(
@@ -95,8 +101,9 @@ impl Signer {
         let names = headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
         let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let canonical =
-            format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{}", hex(&Sha256::digest(&body)));
+        let declared = headers.iter().find(|(name, _)| name == "x-amz-content-sha256");
+        let payload = declared.map_or_else(|| hex(&Sha256::digest(&body)), |(_, value)| value.clone());
+        let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{payload}");
         let scope = format!("{day}/{}/{service}/aws4_request", self.region);
         let text = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
         let mut key = format!("AWS4{}", self.secret).into_bytes();
@@ -114,6 +121,14 @@ impl Signer {
 }
 
 impl Signed {
+    /// As it goes over the wire, without a body and with `more` headers that nobody signed.
+    pub fn head(&self, more: &[(&str, &str)]) -> String {
+        let own = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let lines: String =
+            own.chain(more.iter().copied()).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        format!("{} {} HTTP/1.1\r\n{lines}\r\n", self.method, self.target)
+    }
+
     pub fn send(&self, authority: &str) -> Result<Response> {
         let headers: Vec<_> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

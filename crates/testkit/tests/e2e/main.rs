@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod addressing;
+mod bodies;
 mod crash;
 mod crash_plan;
 mod hostile;
