@@ -67,10 +67,7 @@ pub fn addressed(request: Request, service: &str, hosts: &Hosts) -> Result<Reque
             Err(AddressError::Account)
         }
         (bucket, _) => {
-            let path = match request.path.as_str() {
-                "/" => format!("/{bucket}"),
-                key => format!("/{bucket}{key}"),
-            };
+            let path = format!("/{bucket}{}", request.path);
             Ok(Request { path, ..request })
         }
     }
@@ -193,7 +190,7 @@ mod tests {
         check(host, "s3", control, Some(one), Ok(control));
         check("111122223333.localhost", "s3", control, Some(one), Ok(control));
         check(host, "s3", control, Some(other), Err("one account"));
-        check("b.localhost", "s3", "/", None, Ok("/b"));
+        check("b.localhost", "s3", "/", None, Ok("/b/"));
         // An object of that name in a bucket is no request to S3 Control.
         check("b.localhost", "s3", "/v20180820/x", Some(one), Ok("/b/v20180820/x"));
     }

@@ -17,7 +17,7 @@ use http_body_util::{
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{Client, Error as ClientError, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use model::{Digest, Outcome, Request, Timestamp, causes};
@@ -227,14 +227,14 @@ impl Upstream {
 }
 
 enum Unanswered {
-    Failed(hyper_util::client::legacy::Error),
+    Failed(ClientError),
     TooLate,
 }
 
 /// Waits for the answer to begin, for as long as the content still moves and a while after.
 async fn patiently<F>(request: F, fate: Option<&Fate>) -> Result<hyper::Response<Incoming>, Unanswered>
 where
-    F: Future<Output = Result<hyper::Response<Incoming>, hyper_util::client::legacy::Error>>,
+    F: Future<Output = Result<hyper::Response<Incoming>, ClientError>>,
 {
     let mut request = std::pin::pin!(request);
     let mut came = 0;

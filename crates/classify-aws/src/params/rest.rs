@@ -6,7 +6,7 @@ use model::{Request, Value};
 
 use super::{MAX_NODES, ParamError, content, json, xml};
 use crate::{
-    route::Routed,
+    route::{Routed, scope_path},
     table::{Protocol, Row},
 };
 
@@ -32,6 +32,7 @@ const FRAMING: [&str; 3] = ["content-length", "content-md5", "x-amz-trailer"];
 pub(super) fn parse(request: &Request, routed: &Routed<'_>) -> Result<Value, ParamError> {
     let row = routed.row;
     let path = match row {
+        Some(row) if row.service == "s3" => labels(row, scope_path(&request.path))?,
         Some(row) => labels(row, &request.path)?,
         None => BTreeMap::new(),
     };

@@ -15,7 +15,7 @@ use crate::{
     table::{Class, Protocol, Row, Service, Table},
 };
 
-pub(crate) use s3::is_control as is_s3_control;
+pub(crate) use s3::{is_control as is_s3_control, scope_path};
 
 /// An operation of a known service. `row` is `None` where the table does not know the operation: then only an override
 /// of the bundle can say what it does.

@@ -40,7 +40,7 @@ pub(super) fn route<'t>(request: &Request, table: &'t Table) -> Result<Routed<'t
     let mut found: Vec<(&'t Row, usize)> = table
         .rows_of("s3")
         .iter()
-        .filter(|row| row.method == request.method && match_path(row.path(), &path).is_some())
+        .filter(|row| row.method == request.method && match_path(row.path(), path).is_some())
         // Signs as `s3express`.
         .filter(|row| row.operation != "ListDirectoryBuckets")
         .filter(|row| {
@@ -91,12 +91,10 @@ pub(super) fn route<'t>(request: &Request, table: &'t Table) -> Result<Routed<'t
 }
 
 /// `/bucket/` is the bucket, as `/bucket` is.
-fn scope_path(path: &str) -> String {
+pub(crate) fn scope_path(path: &str) -> &str {
     match path.strip_suffix('/') {
-        Some(bucket) if bucket.len() > 1 && !bucket.get(1..).is_some_and(|rest| rest.contains('/')) => {
-            bucket.to_owned()
-        }
-        Some(_) | None => path.to_owned(),
+        Some(bucket) if bucket.len() > 1 && !bucket.get(1..).is_some_and(|rest| rest.contains('/')) => bucket,
+        Some(_) | None => path,
     }
 }
 

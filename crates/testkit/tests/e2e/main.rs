@@ -5,6 +5,7 @@
 
 mod addressing;
 mod bodies;
+mod clients;
 mod crash;
 mod crash_plan;
 mod hostile;
