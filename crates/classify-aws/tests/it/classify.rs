@@ -283,11 +283,11 @@ fn s3_by_path_query_and_header() {
         "s3",
         request("DELETE", "/b/", &[], ""),
         &expect![[r#"
-        s3:DeleteBucket [destroy] Unlisted
-        Deletes the S3 bucket.
-        - s3 unknown *
-        ? which resources it touches
-    "#]],
+            s3:DeleteBucket [destroy] Unlisted
+            Deletes the S3 bucket b.
+            - s3 bucket b
+              Bucket = b
+        "#]],
     );
     check(
         "s3",
