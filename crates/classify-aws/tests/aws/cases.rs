@@ -53,19 +53,33 @@ pub(crate) struct Lack {
     pub(crate) says: String,
 }
 
+/// A call whose target must be read and shown, each fact of it known.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Look {
+    #[serde(default)]
+    base: Vec<String>,
+    #[serde(default)]
+    pub(crate) setup: Vec<toml::Table>,
+    pub(crate) call: toml::Table,
+}
+
+/// All of it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub(crate) struct File {
     #[serde(default)]
     base: BTreeMap<String, Vec<toml::Table>>,
     #[serde(default)]
-    case: Vec<Case>,
+    pub(crate) case: Vec<Case>,
     #[serde(default)]
-    lack: Vec<Lack>,
+    pub(crate) lack: Vec<Lack>,
+    #[serde(default)]
+    pub(crate) look: Vec<Look>,
 }
 
 /// All files of the folder, in the order of their names.
-pub(crate) fn all() -> (Vec<Case>, Vec<Lack>) {
+pub(crate) fn all() -> File {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/cases");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
@@ -76,15 +90,17 @@ pub(crate) fn all() -> (Vec<Case>, Vec<Lack>) {
         all.base.extend(file.base);
         all.case.extend(file.case);
         all.lack.extend(file.lack);
+        all.look.extend(file.look);
     }
-    let File { base, mut case, mut lack } = all;
+    let base = std::mem::take(&mut all.base);
     let build = |names: &[String], setup: &mut Vec<toml::Table>| {
         let below: Vec<_> = names.iter().flat_map(|name| base[name].iter().cloned()).collect();
         setup.splice(..0, below);
     };
-    case.iter_mut().for_each(|one| build(&one.base, &mut one.setup));
-    lack.iter_mut().for_each(|one| build(&one.base, &mut one.setup));
-    (case, lack)
+    all.case.iter_mut().for_each(|one| build(&one.base, &mut one.setup));
+    all.lack.iter_mut().for_each(|one| build(&one.base, &mut one.setup));
+    all.look.iter_mut().for_each(|one| build(&one.base, &mut one.setup));
+    all
 }
 
 /// The operation that a call names.

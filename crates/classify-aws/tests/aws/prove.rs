@@ -13,7 +13,7 @@ use model::{Account, CapturedUndo, Partition, Timestamp};
 use testkit::{Moto, Venv};
 
 use crate::{
-    cases::{self, Case, Lack, REGION},
+    cases::{self, Case, Lack, Look, REGION},
     mock::{Mock, good, leaves, state, text},
     table::{Way, promised},
 };
@@ -25,7 +25,7 @@ const ACCOUNT: &str = "123456789012";
 fn every_inverse_puts_back_what_was_there() -> Result<()> {
     let moto = Moto::start(&Venv::of_checkout()?)?;
     let mock = Mock(&moto);
-    let (cases, lacks) = cases::all();
+    let cases::File { case: cases, lack: lacks, .. } = cases::all();
     let mut problems = Vec::new();
     let mut seen: BTreeMap<String, BTreeSet<Way>> = BTreeMap::new();
     for case in &cases {
@@ -58,6 +58,31 @@ fn every_inverse_puts_back_what_was_there() -> Result<()> {
         problems.push(format!("{stray} has a case and no entry"));
     }
     ensure!(problems.is_empty(), "{} of {}:\n{}", problems.len(), cases.len(), problems.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn what_would_be_lost_is_read_and_shown() -> Result<()> {
+    let moto = Moto::start(&Venv::of_checkout()?)?;
+    let mock = Mock(&moto);
+    let mut problems = Vec::new();
+    for look in cases::all().look {
+        moto.reset()?;
+        if let Err(error) = shown(&mock, &look) {
+            problems.push(format!("{}: {error:#}", cases::named(&look.call)));
+        }
+    }
+    ensure!(problems.is_empty(), "{}", problems.join("\n"));
+    Ok(())
+}
+
+fn shown(mock: &Mock<'_>, look: &Look) -> Result<()> {
+    let kept = set_up(mock, &look.setup)?;
+    let (found, _) = gathered(mock, &cases::call(&look.call, &kept))?;
+    let observed = found.observation.with_context(|| format!("nothing is observed: {:?}", found.unknowns))?;
+    let facts: Vec<_> = observed.facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    ensure!(observed.unknowns.is_empty(), "{:?}", observed.unknowns);
+    ensure!(!facts.is_empty() && !facts.iter().any(|fact| fact.ends_with(" absent")), "{facts:?}");
     Ok(())
 }
 
