@@ -173,37 +173,77 @@ pub(crate) async fn identify(engine: &Engine, upstream: &Upstream) -> Result<Tar
     Ok(Target { partition: Partition(partition), account: Account(account) })
 }
 
-/// Puts resolved references into a form request, written anew from its one parse, so that no second spelling of a
-/// parameter survives beside the pinned one.
+/// Puts resolved references into a request, written anew from its one parse, so that no second spelling of a parameter
+/// survives beside the pinned one.
 fn pin(request: &Request, params: &Value, pins: &[gather::Pin]) -> Pinned {
     if pins.is_empty() {
         return Pinned::NotNeeded;
     }
-    let pinned = || {
-        let form = if request.body.is_empty() { request.query.as_bytes() } else { request.body.as_slice() };
-        let mut members: BTreeMap<String, String> = form_pairs(form)?;
-        for pin in pins {
-            params.get(&pin.parameter)?;
-            members.insert(pin.parameter.clone(), pin.value.clone());
-        }
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let body: Vec<String> =
-            members.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        let mut headers: Vec<(String, String)> =
-            request.headers.iter().filter(|(name, _)| name != "content-type").cloned().collect();
-        headers.push(("content-type".to_owned(), FORM.to_owned()));
-        Some(Request {
-            method: "POST".to_owned(),
-            path: "/".to_owned(),
-            query: String::new(),
-            headers,
-            body: body.join("&").into_bytes(),
-        })
+    let in_parts = params.get("$path").is_some();
+    let json = request.header("x-amz-target").is_some() && !in_parts;
+    let pinned = match (in_parts, json) {
+        (true, _) => pin_parts(request, pins),
+        (false, true) => pin_json(request.clone(), pins),
+        (false, false) => pin_form(request, pins),
     };
-    match pinned() {
+    match pinned {
         Some(request) => Pinned::Request(Box::new(request)),
         None => Pinned::Impossible("what it refers to by name cannot be put into this request".to_owned()),
     }
+}
+
+fn pin_form(request: &Request, pins: &[gather::Pin]) -> Option<Request> {
+    let form = if request.body.is_empty() { request.query.as_bytes() } else { request.body.as_slice() };
+    let mut members: BTreeMap<String, String> = form_pairs(form)?;
+    for pin in pins {
+        members.insert(pin.parameter.clone(), pin.value.clone());
+    }
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let body: Vec<String> =
+        members.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    let mut headers: Vec<(String, String)> =
+        request.headers.iter().filter(|(name, _)| name != "content-type").cloned().collect();
+    headers.push(("content-type".to_owned(), FORM.to_owned()));
+    Some(Request {
+        method: "POST".to_owned(),
+        path: "/".to_owned(),
+        query: String::new(),
+        headers,
+        body: body.join("&").into_bytes(),
+    })
+}
+
+/// By dots into the objects of a JSON body; each object on the way must be there.
+fn pin_json(mut request: Request, pins: &[gather::Pin]) -> Option<Request> {
+    let mut body: serde_json::Value = serde_json::from_slice(&request.body).ok()?;
+    for pin in pins {
+        let mut steps: Vec<&str> = pin.parameter.split('.').collect();
+        let last = steps.pop()?;
+        let place = steps.into_iter().try_fold(&mut body, |place, step| place.get_mut(step))?;
+        place.as_object_mut()?.insert(last.to_owned(), pin.value.clone().into());
+    }
+    request.body = serde_json::to_vec(&body).ok()?;
+    Some(request)
+}
+
+/// Of REST requests by place.
+fn pin_parts(request: &Request, pins: &[gather::Pin]) -> Option<Request> {
+    let mut request = request.clone();
+    for pin in pins {
+        let (place, name) = pin.parameter.split_once('.')?;
+        match place {
+            "body" => {
+                let pin = gather::Pin { parameter: name.to_owned(), value: pin.value.clone() };
+                request = pin_json(request, &[pin])?;
+            }
+            "headers" => {
+                request.headers.retain(|(header, _)| header != name);
+                request.headers.push((name.to_owned(), pin.value.clone()));
+            }
+            _ => return None,
+        }
+    }
+    Some(request)
 }
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
@@ -246,6 +286,32 @@ mod tests {
             Pinned::NotNeeded | Pinned::Impossible(_) => None,
         };
         assert_eq!(pinned.as_deref(), expected);
+    }
+
+    #[test]
+    fn a_reference_is_pinned_in_every_protocol() {
+        let request = |target: bool, body: &str| Request {
+            method: "PUT".to_owned(),
+            path: "/x".to_owned(),
+            query: String::new(),
+            headers: if target { vec![("x-amz-target".to_owned(), "A.B".to_owned())] } else { Vec::new() },
+            body: body.as_bytes().to_vec(),
+        };
+        let pins = |parameter: &str| [gather::Pin { parameter: parameter.to_owned(), value: "7".to_owned() }];
+        let (flat, parts) = (Value::map::<String>([]), Value::map([("$path", Value::map::<String>([]))]));
+        let body = |pinned: Pinned| match pinned {
+            Pinned::Request(request) => String::from_utf8(request.body).unwrap(),
+            Pinned::NotNeeded | Pinned::Impossible(_) => "impossible".to_owned(),
+        };
+        let json = r#"{"A":{"V":"1"}}"#;
+        assert_eq!(body(pin(&request(true, json), &flat, &pins("A.V"))), r#"{"A":{"V":"7"}}"#);
+        assert_eq!(body(pin(&request(true, json), &flat, &pins("B.V"))), "impossible");
+        assert_eq!(body(pin(&request(true, "[]"), &flat, &pins("V"))), "impossible");
+        assert_eq!(body(pin(&request(false, json), &parts, &pins("body.W"))), r#"{"A":{"V":"1"},"W":"7"}"#);
+        match pin(&request(false, ""), &parts, &pins("headers.x-if")) {
+            Pinned::Request(request) => assert_eq!(request.header("x-if"), Some("7")),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

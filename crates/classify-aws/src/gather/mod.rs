@@ -10,6 +10,7 @@ mod marked;
 mod observe;
 mod path;
 mod reads;
+mod referring;
 mod rule;
 mod stack;
 mod table;
@@ -32,6 +33,7 @@ pub(crate) use rule::literal;
 
 use inverse::{Capturing, Undoing};
 use observe::Observing;
+use referring::Referring;
 use stack::StackGathering;
 use tags::Retagging;
 
@@ -91,6 +93,7 @@ pub struct Gathering {
     observing: Option<Observing>,
     capturing: Option<Capturing>,
     retagging: Option<Retagging>,
+    referring: Option<Referring>,
     stack: Option<StackGathering>,
 }
 
@@ -99,6 +102,7 @@ enum Part {
     Observing,
     Capturing,
     Retagging,
+    Referring,
     Stack,
 }
 
@@ -114,12 +118,14 @@ pub fn start(action: &ActionParts, params: &Value, now: Timestamp) -> Option<Gat
         observing: Observing::of(service, operation, region, &given),
         capturing: Capturing::of(service, operation, region),
         retagging: Retagging::of(service, operation, region),
+        referring: Referring::of(service, operation, region, &given),
         stack: StackGathering::of(service, operation, region, &given),
         given,
     };
     let empty = gathering.observing.is_none()
         && gathering.capturing.is_none()
         && gathering.retagging.is_none()
+        && gathering.referring.is_none()
         && gathering.stack.is_none();
     (!empty).then_some(gathering)
 }
@@ -193,6 +199,7 @@ impl Gathering {
             (Part::Observing, self.observing.as_mut().map(|part| part.want(&self.given))),
             (Part::Capturing, self.capturing.as_mut().map(|part| part.want(&self.given))),
             (Part::Retagging, self.retagging.as_mut().map(|part| part.want(&self.given))),
+            (Part::Referring, self.referring.as_mut().map(Referring::want)),
             (Part::Stack, self.stack.as_mut().map(StackGathering::want)),
         ];
         let mut calls: Vec<Call> = Vec::new();
@@ -219,6 +226,7 @@ impl Gathering {
             Part::Observing => self.observing.as_mut().map(|part| part.take(answers)),
             Part::Capturing => self.capturing.as_mut().map(|part| part.take(answers)),
             Part::Retagging => self.retagging.as_mut().map(|part| part.take(answers)),
+            Part::Referring => self.referring.as_mut().map(|part| part.take(answers)),
             Part::Stack => self.stack.as_mut().map(|part| part.take(answers)),
         };
     }
@@ -226,6 +234,7 @@ impl Gathering {
     fn finish(&self) -> Gathered {
         if let Some(stack) = &self.stack {
             let (mut gathered, undo) = stack.finish(self.now);
+            gathered.unknowns.extend(self.referring.iter().flat_map(|part| part.finish().unknowns));
             gathered.settle(undo.map(Ok));
             return gathered;
         }
@@ -238,6 +247,13 @@ impl Gathering {
         let undo = captured.or_else(|| self.retagging.as_ref().map(|part| part.finish(&self.given)));
         if let Some(Ok(undoing)) = &undo {
             projection = Some(projection.unwrap_or_default().with_undo(undoing));
+        }
+        if let Some(resolved) = self.referring.as_ref().map(Referring::finish) {
+            gathered.unknowns.extend(resolved.unknowns);
+            gathered.pins = resolved.pins;
+            if !resolved.projection.is_empty() {
+                projection = Some(projection.unwrap_or_default().with(resolved.projection));
+            }
         }
         gathered.observation = projection.map(|found| found.sealed(self.now, gathered.unknowns.clone()));
         let reads = [

@@ -53,21 +53,9 @@ impl Observing {
         if unknowns.len() >= self.reads.done().len() {
             return (None, unknowns);
         }
-        let mut facts = Vec::new();
-        let mut projection = BTreeMap::new();
-        for spec in self.reads.done() {
-            let projected = match self.reads.answers().get(spec.name()) {
-                Some(Answer::Found(value)) => project(value, spec, &mut facts),
-                Some(Answer::Absent) => {
-                    facts.push((spec.name().to_owned(), "absent".to_owned()));
-                    Value::text("absent")
-                }
-                Some(Answer::Failed(_)) | None => Value::Null,
-            };
-            projection.insert(spec.name().to_owned(), projected);
-        }
-        facts.truncate(FACTS_MAX);
-        (Some(Projection { facts, members: projection }), unknowns)
+        let mut projection = Projection::default();
+        projection.add(&self.reads);
+        (Some(projection), unknowns)
     }
 }
 
@@ -79,6 +67,35 @@ pub(super) struct Projection {
 }
 
 impl Projection {
+    /// What the reads found, by read.
+    pub(super) fn add(&mut self, reads: &Reads) {
+        for spec in reads.done() {
+            let projected = match reads.answers().get(spec.name()) {
+                Some(Answer::Found(value)) => project(value, spec, &mut self.facts),
+                Some(Answer::Absent) => {
+                    self.facts.push((spec.name().to_owned(), "absent".to_owned()));
+                    Value::text("absent")
+                }
+                Some(Answer::Failed(_)) | None => Value::Null,
+            };
+            self.members.insert(spec.name().to_owned(), projected);
+        }
+        self.facts.truncate(FACTS_MAX);
+    }
+
+    /// Together with what another part of the gathering found; names of reads differ by their entries.
+    pub(super) fn with(mut self, other: Self) -> Self {
+        self.facts.extend(other.facts);
+        self.facts.truncate(FACTS_MAX);
+        self.members
+            .extend(other.members.into_iter().map(|(name, value)| (format!("reference {name}"), value)));
+        self
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// The state before is also what its undo would put back: where that changes, the approval no longer holds.
     pub(super) fn with_undo(mut self, undoing: &Undoing) -> Self {
         if self.facts.is_empty() {

@@ -1,4 +1,4 @@
-//! The two data tables, `data/observe.toml` and `data/inverse.toml`, as types. A table that does not parse is empty:
+//! The data tables `observe.toml`, `inverse.toml` and `references.toml` as types. A table that does not parse is empty:
 //! nothing is then observed or undone, which is the severe reading; a test keeps that from ever shipping.
 
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -9,6 +9,34 @@ pub(super) static OBSERVE: LazyLock<ObserveTable> =
     LazyLock::new(|| toml::from_str(include_str!("../../data/observe.toml")).unwrap_or_default());
 pub(super) static INVERSE: LazyLock<InverseTable> =
     LazyLock::new(|| toml::from_str(include_str!("../../data/inverse.toml")).unwrap_or_default());
+
+pub(super) static REFERENCES: LazyLock<ReferenceTable> =
+    LazyLock::new(|| toml::from_str(include_str!("../../data/references.toml")).unwrap_or_default());
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReferenceTable {
+    pub(super) reference: Vec<Reference>,
+}
+
+/// A member that names content elsewhere, and how what stands there is found.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reference {
+    /// `service:Operation`, apart by blanks; `*` stands for any run of characters.
+    pub(super) operations: String,
+    /// Paths in the request, apart by `|`: any of them makes it a reference.
+    pub(super) member: String,
+    #[serde(default)]
+    pub(super) when: Vec<String>,
+    #[serde(default)]
+    pub(super) read: Vec<ReadSpec>,
+    /// Member of the forwarded request → operand.
+    #[serde(default)]
+    pub(super) pin: BTreeMap<String, String>,
+    /// Why it is not resolved.
+    pub(super) unresolved: Option<String>,
+}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

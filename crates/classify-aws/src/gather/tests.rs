@@ -81,6 +81,10 @@ fn recorded_states_give_the_undo_that_was_seen_to_work() {
             start(classified.action.parts(), &classified.params, Timestamp::from_millis(0)).unwrap();
         let found = gathered(&mut gathering, |call| {
             let recorded = case.answers.iter().find(|(operation, ..)| *operation == call.operation);
+            // Recorded before references were read; what they stand for has no part in an undo.
+            if recorded.is_none() && call.operation == "DescribeTaskDefinition" {
+                return answer(404, "{}");
+            }
             let (_, status, body) = recorded.unwrap_or_else(|| panic!("{}: {call:?}", case.operation));
             answer(*status, body)
         });

@@ -13,6 +13,7 @@ mod lab;
 mod limits;
 mod machine;
 mod people;
+mod references;
 mod setup;
 mod tamper;
 mod undo;
