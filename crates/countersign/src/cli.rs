@@ -266,6 +266,26 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
     },
+    /// Compare the log with CloudTrail: each event of ours has its permit, each forwarded permit its event.
+    Reconcile(ReconcileArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReconcileArgs {
+    /// A log file of CloudTrail, or a folder of them: .json and .json.gz.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) cloudtrail: PathBuf,
+    /// Whom `serve` acts as: the ARN of a role or user, or an access key's id; several may be given.
+    #[arg(long, value_name = "ARN|KEY_ID", required = true)]
+    pub(crate) ours: Vec<String>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A copy of a log folder, on its own.
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub(crate) log: Option<PathBuf>,
+    /// The fingerprint this log must have.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) genesis: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

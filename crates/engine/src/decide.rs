@@ -565,6 +565,7 @@ fn go(
             .into_iter()
             .any(|effect| step.action.effects.contains(effect));
     let (operation, summary) = (step.action.operation.to_string(), step.action.summary.clone());
+    let (account, region) = (step.action.account.0.clone(), step.action.region.0.clone());
     change.state = ChangeState::Executing;
     let mut entry = about(drawn, EntryKind::PermitIssued, &change);
     let people = match &change.verdict {
@@ -575,6 +576,8 @@ fn go(
         ("step", nth.to_string()),
         ("people", people.to_string()),
         ("operation", operation),
+        ("account", account),
+        ("region", region),
         ("summary", summary),
         ("verdict", change.verdict.name().to_owned()),
     ] {

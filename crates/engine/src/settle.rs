@@ -52,6 +52,7 @@ impl Engine {
                         ("status".to_owned(), outcome.status.to_string()),
                         ("body_digest".to_owned(), outcome.body_digest.to_string()),
                     ];
+                    detail.extend(request_id(&outcome.headers).map(|id| ("request_id".to_owned(), id)));
                     detail.extend(outcome.content.map(|it| ("content_digest".to_owned(), it.to_string())));
                     if let Some(step) = change.steps.get_mut(step.step) {
                         // What an answer would expose is not kept: its digest is.
@@ -93,6 +94,13 @@ impl Engine {
             WriteError::Storage(err) => Fault::Storage(err.to_string()),
         })
     }
+}
+
+/// What the upstream calls this request in its own trail.
+fn request_id(headers: &[(String, String)]) -> Option<String> {
+    let named = |name: &str| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    let (_, id) = named("x-amzn-requestid").or_else(|| named("x-amz-request-id"))?;
+    Some(model::sanitize(id, 100))
 }
 
 /// Where `undo` undoes another change and is executed, that one is undone.

@@ -20,7 +20,10 @@ use crate::{
 const ANOTHER_LOOK: usize = 5;
 
 pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Failure> {
-    let AuditCommand::Verify { config, log, genesis, checkpoint } = command;
+    let (config, log, genesis, checkpoint) = match command {
+        AuditCommand::Verify { config, log, genesis, checkpoint } => (config, log, genesis, checkpoint),
+        AuditCommand::Reconcile(args) => return super::reconcile::run(args, format),
+    };
     let config = config.as_ref().map(|file| Config::load(file)).transpose()?;
     let dir: PathBuf = match (&config, log) {
         (Some(config), _) => config.log(),
@@ -55,7 +58,7 @@ pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCo
     Ok(ExitCode::from(if report.ok { 0 } else { VERIFICATION }))
 }
 
-fn examine(
+pub(super) fn examine(
     dir: &Path,
     config: Option<&Config>,
     expected: Option<Digest>,

@@ -7,6 +7,7 @@ mod explain;
 mod init;
 mod policy;
 mod propose;
+mod reconcile;
 mod serve;
 mod session;
 mod undo;
