@@ -10,6 +10,7 @@ mod propose;
 mod serve;
 mod session;
 mod undo;
+mod upstream;
 
 use std::{
     process::ExitCode,
