@@ -108,8 +108,8 @@ pub(crate) fn template(upstream: Option<&str>) -> String {
     );
     format!(
         "# Addresses, paths and where secrets are; nothing here can change a verdict (that is what bundle/ is for).\n\
-         # The real AWS credentials come from the environment of `countersign serve`: AWS_ACCESS_KEY_ID,\n\
-         # AWS_SECRET_ACCESS_KEY and, where there is one, AWS_SESSION_TOKEN.\n\n\
+         # The real AWS credentials come from where AWS's own tools look for them, in the surroundings of\n\
+         # `countersign serve`: its environment, a profile, a web identity, the container, the machine.\n\n\
          [listen]            # port 0 takes a free port; run/serve.json says which\n\
          aws = \"127.0.0.1:0\"\nagent = \"127.0.0.1:0\"\npeople = \"127.0.0.1:0\"\n\
          names = []          # DNS names by which clients reach us, such as \"countersign.corp.example\"\n\n\

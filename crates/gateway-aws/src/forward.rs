@@ -9,6 +9,7 @@ use classify_aws::{
     payload::Framing,
     sigv4::{self, Covers, SigningCredentials},
 };
+use credentials::{Cache, Credentials};
 use engine::{Engine, Permit, Receipt, Settled};
 use http_body_util::{
     BodyExt as _, Full, Limited,
@@ -22,31 +23,20 @@ use hyper_util::{
 };
 use model::{Digest, Outcome, Request, Timestamp, causes};
 
-use crate::body::{self, Fate, PassError, Passing};
+use crate::{
+    body::{self, Fate, PassError, Passing},
+    expired,
+};
 
 /// How long the upstream may take to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// An answer to anything but a plain read is buffered for the record; longer ones end the wait as unknown.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
-/// The real credentials, as the server was given them.
-#[derive(Clone)]
-pub struct Credentials {
-    pub access_key: String,
-    pub secret: String,
-    pub session_token: Option<String>,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(redacted)")
-    }
-}
-
 /// Where requests go: the real cloud, or another address for everything (an emulator).
 pub struct Upstream {
     client: Client<HttpsConnector<HttpConnector>, UnsyncBoxBody<Bytes, PassError>>,
-    credentials: Credentials,
+    credentials: Cache,
     /// `http://host:port`, without a path; `None` is the real cloud.
     base: Option<http::Uri>,
 }
@@ -89,6 +79,8 @@ pub(crate) enum Content {
 pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
+    /// What the upstream said of it, where it did.
+    pub(crate) length: Option<u64>,
     pub(crate) body: BoxBody<Bytes, hyper::Error>,
     /// Of what was passed on.
     pub(crate) content: Option<Digest>,
@@ -97,7 +89,7 @@ pub(crate) struct Answered {
 impl Upstream {
     /// # Errors
     /// [`UpstreamError::Address`] for anything but a bare `http` or `https` authority.
-    pub fn new(base: Option<&str>, credentials: Credentials) -> Result<Self, UpstreamError> {
+    pub fn new(base: Option<&str>, credentials: Cache) -> Result<Self, UpstreamError> {
         let base = base.map(parse_base).transpose()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
@@ -141,57 +133,80 @@ impl Upstream {
         request.headers.retain(|(name, _)| travels(name));
         let (scheme, authority, signing_region) = self.address(route).map_err(not_sent)?;
         request.headers.push(("host".to_owned(), authority.clone()));
-        let credentials = SigningCredentials {
-            access_key: self.credentials.access_key.clone(),
-            secret: self.credentials.secret.clone(),
-            session_token: self.credentials.session_token.clone(),
-        };
-        let covers = match &content {
+        let mut covers = match &content {
             Content::Whole => Covers::Body,
             Content::Passing { framing, covers, .. } => {
                 body::frame(&mut request, framing);
                 *covers
             }
         };
-        let names = (route.signing_name.as_str(), signing_region.as_str());
-        sigv4::sign_covering(&mut request, covers, &credentials, names.0, names.1, now)
-            .map_err(|err| not_sent(err.to_string()))?;
-
         let target = if request.query.is_empty() {
             format!("{scheme}://{authority}{}", request.path)
         } else {
             format!("{scheme}://{authority}{}?{}", request.path, request.query)
         };
-        let mut builder = hyper::Request::builder().method(request.method.as_str()).uri(target);
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value);
-        }
-        if fresh_connection {
-            builder = builder.header("connection", "close");
-        }
-        let (content, fate) = match content {
-            Content::Whole => {
-                let whole = Full::new(Bytes::from(request.body)).map_err(|never| match never {});
-                (whole.boxed_unsync(), None)
-            }
-            Content::Passing { body, fate, .. } => (body.boxed_unsync(), Some(fate)),
+        let mut credentials =
+            self.credentials.get(now).await.map_err(|err| not_sent(format!("{err}; {}", err.hint())))?;
+        let mut passing = match content {
+            Content::Whole => None,
+            Content::Passing { body, fate, .. } => Some((body, fate)),
         };
-        let outgoing = builder.body(content).map_err(|err| not_sent(err.to_string()))?;
-        let answered = patiently(self.client.request(outgoing), fate.as_deref()).await;
-        // What did not come whole was never whole at the upstream either: its last piece was kept back.
-        if let (Err(_), Some(Err(why))) = (&answered, fate.as_ref().and_then(|fate| fate.end())) {
-            return Err(not_sent(why));
-        }
-        match answered {
-            Ok(answer) => {
-                let content = fate.and_then(|fate| fate.end()).and_then(Result::ok);
-                Ok(Answered { content, ..understood(engine, answer) })
+        let mut again = passing.is_none();
+        let mut whole = Bytes::new();
+        loop {
+            let (names, with) = ((&route.signing_name, &signing_region), signing(&credentials));
+            sigv4::sign_covering(&mut request, covers, &with, names.0, names.1, now)
+                .map_err(|err| not_sent(err.to_string()))?;
+            if covers == Covers::Body {
+                covers = Covers::Promised(Digest::of(&request.body));
+                whole = Bytes::from(std::mem::take(&mut request.body));
             }
-            Err(Unanswered::Failed(err)) if err.is_connect() => Err(not_sent(causes(&err))),
-            Err(Unanswered::Failed(err)) => Err(Settled::Unknown(causes(&err))),
-            Err(Unanswered::TooLate) => {
-                Err(Settled::Unknown(format!("no answer within {} s", PATIENCE.as_secs())))
+            let mut builder = hyper::Request::builder().method(request.method.as_str()).uri(&target);
+            for (name, value) in &request.headers {
+                builder = builder.header(name, value);
             }
+            if fresh_connection {
+                builder = builder.header("connection", "close");
+            }
+            let (content, fate) = match passing.take() {
+                None => {
+                    let whole = Full::new(whole.clone()).map_err(|never| match never {});
+                    (whole.boxed_unsync(), None)
+                }
+                Some((body, fate)) => (body.boxed_unsync(), Some(fate)),
+            };
+            let outgoing = builder.body(content).map_err(|err| not_sent(err.to_string()))?;
+            let answered = patiently(self.client.request(outgoing), fate.as_deref()).await;
+            // What did not come whole was never whole at the upstream either: its last piece was kept back.
+            if let (Err(_), Some(Err(why))) = (&answered, fate.as_ref().and_then(|fate| fate.end())) {
+                return Err(not_sent(why));
+            }
+            let answer = match answered {
+                Ok(answer) => {
+                    let content = fate.and_then(|fate| fate.end()).and_then(Result::ok);
+                    Answered { content, ..understood(engine, answer) }
+                }
+                Err(Unanswered::Failed(err)) if err.is_connect() => return Err(not_sent(causes(&err))),
+                Err(Unanswered::Failed(err)) => return Err(Settled::Unknown(causes(&err))),
+                Err(Unanswered::TooLate) => {
+                    return Err(Settled::Unknown(format!("no answer within {} s", PATIENCE.as_secs())));
+                }
+            };
+            // Credentials that are refused as ended were refused before anything was done: the one answer after which
+            // the same request may go out once more.
+            let (answer, ended) = expired::seen(answer, &credentials).await?;
+            if !ended {
+                return Ok(answer);
+            }
+            match self.credentials.other_than(&credentials, now).await {
+                Ok(Some(fresh)) if again => credentials = fresh,
+                Ok(_) => return Ok(answer),
+                Err(err) => {
+                    tracing::warn!(%err, "the upstream calls the credentials expired, and others could not be had");
+                    return Ok(answer);
+                }
+            }
+            again = false;
         }
     }
 
@@ -223,6 +238,14 @@ impl Upstream {
                 Ok(("https".to_owned(), to.host, to.signing_region))
             }
         }
+    }
+}
+
+fn signing(credentials: &Credentials) -> SigningCredentials {
+    SigningCredentials {
+        access_key: credentials.access_key.clone(),
+        secret: credentials.secret.to_string(),
+        session_token: credentials.session_token.as_ref().map(|token| token.to_string()),
     }
 }
 
@@ -282,7 +305,8 @@ fn understood(engine: &Engine, answer: hyper::Response<Incoming>) -> Answered {
     {
         engine.upstream_says(date);
     }
-    Answered { status: parts.status.as_u16(), headers, body: body.boxed(), content: None }
+    let length = parts.headers.get("content-length").and_then(|it| it.to_str().ok()?.parse().ok());
+    Answered { status: parts.status.as_u16(), headers, length, body: body.boxed(), content: None }
 }
 
 fn http_date(value: &str) -> Option<Timestamp> {

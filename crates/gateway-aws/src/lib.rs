@@ -7,6 +7,7 @@ mod body;
 mod change_sets;
 mod collect;
 mod connector;
+mod expired;
 mod forward;
 mod listen;
 mod queue_url;
@@ -22,7 +23,7 @@ use std::{
 use classify_aws::{address::Hosts, classify::Target};
 use engine::Engine;
 
-pub use forward::{Credentials, Upstream, UpstreamError};
+pub use forward::{Upstream, UpstreamError};
 pub use listen::listen;
 
 /// One gateway for one account of one partition.

@@ -11,6 +11,7 @@ mod reconcile;
 mod serve;
 mod session;
 mod undo;
+mod upstream;
 
 use std::{
     process::ExitCode,

@@ -7,7 +7,7 @@ use std::{
 use api::{Endpoints, Nonces, Shared};
 use classify_aws::address::Hosts;
 use engine::{Engine, Entropy as _, MasterKey, Parts, SystemClock, SystemEntropy};
-use gateway_aws::{Credentials, Gateway, Upstream};
+use gateway_aws::Gateway;
 use ledger::{Genesis, Ledger};
 use listener::Limits;
 use policy::{Bundle, Files};
@@ -18,9 +18,9 @@ use tokio::net::TcpListener;
 use crate::{
     cli::ServeArgs,
     client::Running,
+    command::upstream,
     config::Config,
     failure::{Failure, INTERRUPTED, USAGE},
-    identity::variable,
     output::{self, BOLD, WARN, styled},
     tls::{self, Tls},
 };
@@ -61,7 +61,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     };
     put(&running.ca, tls.authority.pem().as_bytes())?;
 
-    let upstream = upstream(&config)?;
+    let upstream = upstream::open(&config, &engine).await?;
     let gateway =
         Gateway::connect(Arc::clone(&engine), upstream, Hosts::new(config.names())).await.map_err(|err| {
             Failure::usage(err)
@@ -196,32 +196,6 @@ fn private(config: &Config) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The real credentials. An emulator on this machine takes any, so none are asked for there.
-fn upstream(config: &Config) -> Result<Upstream, Failure> {
-    let base = config.aws.upstream.as_deref();
-    let given = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
-    let credentials = match given {
-        Some((access_key, secret)) => {
-            Credentials { access_key, secret, session_token: variable("AWS_SESSION_TOKEN") }
-        }
-        None if base.is_some_and(is_loopback) => Credentials {
-            access_key: "AKIAEMULATOR00000000".to_owned(),
-            secret: "emulator".to_owned(),
-            session_token: None,
-        },
-        None => {
-            return Err(Failure::usage("no AWS credentials to forward with")
-                .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for `serve`, and for nothing an agent can read"));
-        }
-    };
-    Upstream::new(base, credentials).map_err(Failure::usage)
-}
-
-fn is_loopback(url: &str) -> bool {
-    let host = url.trim_start_matches("http://");
-    host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
 }
 
 fn secret(file: &Path) -> Result<[u8; 32], Failure> {

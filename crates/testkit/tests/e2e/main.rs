@@ -8,6 +8,7 @@ mod bodies;
 mod clients;
 mod crash;
 mod crash_plan;
+mod credentials;
 mod hostile;
 mod lab;
 mod limits;
