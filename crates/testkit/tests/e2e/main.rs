@@ -14,6 +14,7 @@ mod lab;
 mod limits;
 mod machine;
 mod people;
+mod reconcile;
 mod references;
 mod setup;
 mod tamper;
