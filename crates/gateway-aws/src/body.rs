@@ -55,11 +55,6 @@ pub(crate) enum PassError {
     Ended,
 }
 
-/// Where the operation's content may be passed on as it comes: how it is framed.
-pub(crate) fn framing(head: &Request, payload: &PayloadHash) -> Option<Framing> {
-    Framing::of(head, payload)
-}
-
 /// What stands for the body in our own signature.
 pub(crate) const fn covers(payload: &PayloadHash, trailers: bool) -> Covers {
     match (payload, trailers) {

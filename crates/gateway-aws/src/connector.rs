@@ -11,7 +11,7 @@ use crate::{
     Gateway,
     collect::{Gatherer, gather, route, signing_name, understand},
     forward::Content,
-    serve::carry_out,
+    serve::{carry_out, undelivered},
 };
 
 impl Connector for Gateway {
@@ -67,7 +67,9 @@ impl Connector for Gateway {
                             outcome.status,
                             model::sanitize(&String::from_utf8_lossy(&body), 400)
                         ))),
-                        Err(why) => Err(denied(format!("the undo did not go through: {why}"))),
+                        Err(settled) => {
+                            Err(denied(format!("the undo did not go through: {}", undelivered(&settled))))
+                        }
                     }
                 }
             }

@@ -13,8 +13,6 @@ use hyper::{body::Incoming, http::request::Parts};
 use listener::{BodyError, Source, collect};
 use model::{Request, Session, Timestamp};
 
-use crate::body;
-
 const MAX_HEADERS: usize = 100;
 const MAX_TARGET: usize = 32 * 1024;
 
@@ -130,23 +128,24 @@ pub(crate) fn by_head(
     head: &Request,
     now: Timestamp,
 ) -> Option<Result<Headed, NotReceived>> {
+    let waits = head.header("expect").is_some_and(|it| it.eq_ignore_ascii_case("100-continue"));
+    let limits = *engine.bundle().limits();
+    let declared = |name| head.header(name).and_then(|it| it.trim().parse::<u64>().ok());
+    let length = declared("x-amz-decoded-content-length").or_else(|| declared("content-length"))?;
+    if head.method != "PUT" || !waits && length <= limits.max_body_bytes {
+        return None;
+    }
     let presented = sigv4::present(head).ok()?;
-    let (_, service) = presented.scope();
     let declares = head.headers.iter().any(|(name, _)| name == "x-amz-content-sha256");
-    if head.method != "PUT" || service != "s3" || !declares {
+    if presented.scope().1 != "s3" || !declares {
         return None;
     }
     let (session, secret) = engine.session_of(presented.access_key())?;
-    let limits = *engine.bundle().limits();
     let verified = match sigv4::verify_head(head, &presented, secret.expose(), now, limits.clock_skew_s) {
         Ok(verified) => verified,
         Err(err) => return Some(Err(NotReceived::stranger(err.refusal(), says(&err)))),
     };
-    let framing = body::framing(head, &verified.payload)?;
-    let waits = head.header("expect").is_some_and(|it| it.eq_ignore_ascii_case("100-continue"));
-    if !waits && framing.length <= limits.max_body_bytes {
-        return None;
-    }
+    let framing = Framing::of(head, &verified.payload)?;
     Some(admissible(&session, now).and_then(|()| {
         let mut request = head.clone();
         sigv4::strip_unsigned(&mut request, &verified);

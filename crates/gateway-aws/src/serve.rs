@@ -115,11 +115,7 @@ impl Gateway {
                         }
                         reply(outcome.status, &outcome.headers, change, outward(body))
                     }
-                    Err(why) => {
-                        let message =
-                            format!("Countersign forwarded this, and the outcome is not known: {why}.");
-                        refuse(shape, Refusal::Fault, &message, change, method)
-                    }
+                    Err(settled) => refuse(shape, Refusal::Fault, &undelivered(&settled), change, method),
                 }
             }
             Admitted::Recorded { change, outcome } => match outcome.body {
@@ -191,10 +187,11 @@ impl Gateway {
         let content = Content::Passing { body: Box::new(passing), fate, framing, covers };
         ControlFlow::Break(match carry_out(self, &self.engine, permit, &route, content).await {
             Ok((outcome, body)) => reply(outcome.status, &outcome.headers, change, body),
-            Err(why) => {
-                let message = format!("Countersign (CS109): {why}.");
-                refuse(shape, Refusal::Denied, &message, change, method)
+            // What the client itself broke off or got wrong it is not to try again as it is.
+            Err(settled @ Settled::NotSent(_)) => {
+                refuse(shape, Refusal::Denied, &undelivered(&settled), change, method)
             }
+            Err(settled) => refuse(shape, Refusal::Fault, &undelivered(&settled), change, method),
         })
     }
 
@@ -259,7 +256,7 @@ pub(crate) async fn carry_out(
     permit: Permit,
     route: &Route,
     content: Content,
-) -> Result<(Outcome, Vec<u8>), String> {
+) -> Result<(Outcome, Vec<u8>), Settled> {
     let (receipt, result) = gateway.upstream.send(engine, permit, route, content).await;
     engine::crash::point("after-forward");
     let result = match result {
@@ -268,15 +265,24 @@ pub(crate) async fn carry_out(
     };
     let (settled, answer) = match result {
         Ok((outcome, body)) => (Settled::Answered(outcome.clone()), Ok((outcome, body))),
-        Err(settled) => {
-            let why = why(&settled);
-            (settled, Err(why))
-        }
+        Err(settled) => (settled.clone(), Err(settled)),
     };
     if let Err(fault) = engine.finish(receipt, settled).await {
         tracing::error!(%fault, "an outcome could not be recorded; it will be read back");
     }
     answer
+}
+
+/// For the agent: whether anything can have happened.
+pub(crate) fn undelivered(settled: &Settled) -> String {
+    match settled {
+        Settled::NotSent(why) => {
+            format!("Countersign (CS109) permitted this, and did not send it: {why}. Nothing was done.")
+        }
+        Settled::Answered(_) | Settled::Unknown(_) => {
+            format!("Countersign forwarded this, and the outcome is not known: {}.", why(settled))
+        }
+    }
 }
 
 fn why(settled: &Settled) -> String {

@@ -17,6 +17,7 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
+    task::JoinHandle,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -26,106 +27,98 @@ use crate::{
     seats::{self, Seat},
 };
 
-type Tunnelled = Option<Arc<dyn Tunnels>>;
-
-pub(crate) async fn converse<A, F, B>(
-    mut stream: TcpStream,
-    seat: Arc<Seat>,
-    source: Source,
-    doors: Doors,
-    answer: A,
-) where
-    A: Fn(Request<Incoming>, Source) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    // Latency only; a socket that refuses it works all the same.
-    let _ = stream.set_nodelay(true);
-    let Doors { tls, plain, tunnels, .. } = doors;
-    let Some(tls) = tls else { return speak(stream, Secured(false), seat, source, tunnels, answer).await };
-    let mut first = [0];
-    let peeked = tokio::select! {
-        () = seat.asked_to_leave() => return,
-        peeked = tokio::time::timeout(HEAD_PATIENCE, stream.peek(&mut first)) => peeked,
-    };
-    match (peeked, plain) {
-        (Ok(Ok(1..)), _) if first == [TLS_HANDSHAKE] => match tls.server() {
-            Ok(config) => secured(stream, config, seat, source, tunnels, answer).await,
-            Err(err) => tracing::error!(%err, "no certificate to show"),
-        },
-        (Ok(Ok(1..)), Plain::Spoken) => speak(stream, Secured(false), seat, source, tunnels, answer).await,
-        (Ok(Ok(1..)), Plain::Refused) => {
-            // Whether the client reads it is its own affair.
-            let _ = stream.write_all(SPEAK_TLS).await;
-            let _ = stream.shutdown().await;
-        }
-        (Ok(Ok(0) | Err(_)) | Err(_), _) => {}
-    }
+/// One connection, and all that its requests are answered with.
+#[derive(Clone)]
+pub(crate) struct Conversation<A> {
+    pub(crate) seat: Arc<Seat>,
+    pub(crate) source: Source,
+    pub(crate) doors: Doors,
+    pub(crate) answer: A,
 }
 
 const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 75\r\nconnection: close\r\n\r\n\
     Countersign: this listener is not on loopback and speaks TLS; use https://\n";
 
-async fn secured<S, A, F, B>(
-    stream: S,
-    config: Arc<ServerConfig>,
-    seat: Arc<Seat>,
-    source: Source,
-    tunnels: Tunnelled,
-    answer: A,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+impl<A, F, B> Conversation<A>
+where
     A: Fn(Request<Incoming>, Source) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let handshake = tokio::time::timeout(HEAD_PATIENCE, TlsAcceptor::from(config).accept(stream));
-    let stream = tokio::select! {
-        () = seat.asked_to_leave() => return,
-        done = handshake => match done {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(err)) => return tracing::debug!(%err, %source, "a TLS handshake failed"),
-            Err(_) => return tracing::debug!(%source, "a TLS handshake took too long"),
-        },
-    };
-    speak(stream, Secured(true), seat, source, tunnels, answer).await;
-}
-
-async fn speak<S, A, F, B>(
-    stream: S,
-    by: Secured,
-    seat: Arc<Seat>,
-    source: Source,
-    tunnels: Tunnelled,
-    answer: A,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: Fn(Request<Incoming>, Source) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    let at = Arc::clone(&seat);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        let seat = Arc::clone(&at);
-        request.extensions_mut().insert(by);
-        let tunnel = (request.method() == Method::CONNECT).then(|| {
-            tunnel_to(&request, tunnels.as_deref()).map(|config| (config, hyper::upgrade::on(&mut request)))
-        });
-        let answered = match tunnel {
-            None => Ok(answer(request, source)),
-            Some(Ok((config, upgrade))) => {
-                tokio::spawn(through(upgrade, config, Arc::clone(&seat), source, answer.clone()));
-                Err(Response::new(Full::default()))
-            }
-            Some(Err(NoTunnel(status, why))) => {
-                let mut response = Response::new(Full::from(format!("Countersign: {why}\n")));
-                *response.status_mut() = status;
-                Err(response)
-            }
+    pub(crate) async fn converse(self, mut stream: TcpStream) {
+        // Latency only; a socket that refuses it works all the same.
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = self.doors.tls.clone() else { return self.speak(stream, Secured(false)).await };
+        let mut first = [0];
+        let peeked = tokio::select! {
+            () = self.seat.asked_to_leave() => return,
+            peeked = tokio::time::timeout(HEAD_PATIENCE, stream.peek(&mut first)) => peeked,
         };
+        match (peeked, self.doors.plain) {
+            (Ok(Ok(1..)), _) if first == [TLS_HANDSHAKE] => match tls.server() {
+                Ok(config) => self.secured(stream, config).await,
+                Err(err) => tracing::error!(%err, "no certificate to show"),
+            },
+            (Ok(Ok(1..)), Plain::Spoken) => self.speak(stream, Secured(false)).await,
+            (Ok(Ok(1..)), Plain::Refused) => {
+                // Whether the client reads it is its own affair.
+                let _ = stream.write_all(SPEAK_TLS).await;
+                let _ = stream.shutdown().await;
+            }
+            (Ok(Ok(0) | Err(_)) | Err(_), _) => {}
+        }
+    }
+
+    async fn secured<S>(self, stream: S, config: Arc<ServerConfig>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let handshake = tokio::time::timeout(HEAD_PATIENCE, TlsAcceptor::from(config).accept(stream));
+        let source = self.source;
+        let stream = tokio::select! {
+            () = self.seat.asked_to_leave() => return,
+            done = handshake => match done {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(err)) => return tracing::debug!(%err, %source, "a TLS handshake failed"),
+                Err(_) => return tracing::debug!(%source, "a TLS handshake took too long"),
+            },
+        };
+        self.speak(stream, Secured(true)).await;
+    }
+
+    async fn speak<S>(self, stream: S, by: Secured)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (seat, source) = (Arc::clone(&self.seat), self.source);
+        let service = service_fn(move |request| self.respond(request, by));
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_PATIENCE)
+            .max_buf_size(HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        tokio::select! {
+            () = seat.asked_to_leave() => tracing::debug!(%source, "an idle connection made room for a newer one"),
+            served = served => if let Err(err) = served {
+                tracing::debug!(%err, "a connection ended badly");
+            },
+        }
+    }
+
+    fn respond(
+        &self,
+        mut request: Request<Incoming>,
+        by: Secured,
+    ) -> JoinHandle<Response<Either<B, Full<Bytes>>>> {
+        request.extensions_mut().insert(by);
+        let answered = if request.method() == Method::CONNECT {
+            Err(self.tunnel(request))
+        } else {
+            Ok((self.answer)(request, self.source))
+        };
+        let seat = Arc::clone(&self.seat);
         // The seat goes along: work that outlives its connection still counts.
         tokio::spawn(async move {
             let response = match answered {
@@ -135,18 +128,38 @@ async fn speak<S, A, F, B>(
             seat.rest();
             response
         })
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::select! {
-        () = seat.asked_to_leave() => tracing::debug!(%source, "an idle connection made room for a newer one"),
-        served = served => if let Err(err) = served {
-            tracing::debug!(%err, "a connection ended badly");
-        },
+    }
+
+    fn tunnel(&self, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
+        match tunnel_to(&request, self.doors.tunnels.as_deref()) {
+            Ok(config) => {
+                tokio::spawn(self.clone().through(hyper::upgrade::on(&mut request), config));
+                Response::new(Full::default())
+            }
+            Err(NoTunnel(status, why)) => {
+                let mut response = Response::new(Full::from(format!("Countersign: {why}\n")));
+                *response.status_mut() = status;
+                response
+            }
+        }
+    }
+
+    /// The tunnel leads back to ourselves. Inside it there are no further tunnels. (Boxed, since the future of a
+    /// connection would otherwise contain itself.)
+    fn through(
+        mut self,
+        upgrade: OnUpgrade,
+        config: Arc<ServerConfig>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.doors.tunnels = None;
+        Box::pin(async move {
+            let source = self.source;
+            match tokio::time::timeout(HEAD_PATIENCE, upgrade).await {
+                Ok(Ok(upgraded)) => self.secured(TokioIo::new(upgraded), config).await,
+                Ok(Err(err)) => tracing::debug!(%err, %source, "a tunnel was not begun"),
+                Err(_) => tracing::debug!(%source, "a tunnel was not begun in time"),
+            }
+        })
     }
 }
 
@@ -165,28 +178,4 @@ fn tunnel_to(
         return Err(NoTunnel(StatusCode::BAD_REQUEST, "CONNECT takes HOST:PORT.".to_owned()));
     };
     tunnels.open(host, port).map_err(|why| NoTunnel(StatusCode::FORBIDDEN, why))
-}
-
-/// The tunnel leads back to ourselves. Inside it there are no further tunnels. (Boxed, since the future of a connection
-/// would otherwise contain itself.)
-fn through<A, F, B>(
-    upgrade: OnUpgrade,
-    config: Arc<ServerConfig>,
-    seat: Arc<Seat>,
-    source: Source,
-    answer: A,
-) -> Pin<Box<dyn Future<Output = ()> + Send>>
-where
-    A: Fn(Request<Incoming>, Source) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    Box::pin(async move {
-        match tokio::time::timeout(HEAD_PATIENCE, upgrade).await {
-            Ok(Ok(upgraded)) => secured(TokioIo::new(upgraded), config, seat, source, None, answer).await,
-            Ok(Err(err)) => tracing::debug!(%err, %source, "a tunnel was not begun"),
-            Err(_) => tracing::debug!(%source, "a tunnel was not begun in time"),
-        }
-    })
 }

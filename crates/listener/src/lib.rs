@@ -28,7 +28,7 @@ pub use doors::{Doors, Identity, Plain, Secured, Tunnels};
 pub use paced::Paced;
 pub use source::Source;
 
-use converse::converse;
+use converse::Conversation;
 
 use seats::{Place, Seat, Seats};
 
@@ -71,7 +71,8 @@ where
             Ok((stream, from)) => {
                 let source = Source::of(from);
                 if let Some(seat) = place_for(&seats, source).await {
-                    tokio::spawn(converse(stream, seat, source, doors.clone(), answer.clone()));
+                    let (doors, answer) = (doors.clone(), answer.clone());
+                    tokio::spawn(Conversation { seat, source, doors, answer }.converse(stream));
                 }
             }
             // Out of file descriptors, or the peer was gone already: the next one may do better.

@@ -42,7 +42,7 @@ pub use history::History;
 pub use id::{ChangeId, EntryId, IdError, SessionId};
 pub use mark::{Marks, Retags, Tag, Tags};
 pub use name::{AgentId, EnvironmentName, Kind, NameError, PersonId, Role, RuleId};
-pub use pattern::{Pattern, PatternError};
+pub use pattern::{Pattern, PatternError, glob};
 pub use people::{Agent, Chain, EnrolledKey, Person, Roster, RosterError, Tally};
 pub use request::Request;
 pub use resource::Resource;

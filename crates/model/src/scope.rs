@@ -38,7 +38,7 @@ impl Scope {
                     && action
                         .resources
                         .iter()
-                        .all(|it| self.arns.iter().any(|glob| crate::pattern::glob_matches(glob, &it.name)))))
+                        .all(|it| self.arns.iter().any(|glob| crate::glob(glob, &it.name)))))
     }
 }
 

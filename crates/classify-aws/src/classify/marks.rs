@@ -15,8 +15,8 @@ const WORDS: [&str; 4] = ["Tag", "Tags", "Tagging", "Untag"];
 /// Operations on tags that change the named ones and leave the others.
 const BY_KEY: [&str; 9] =
     ["Tag", "Untag", "Add", "Remove", "Create", "Delete", "Change", "Associate", "Disassociate"];
-/// First words of operations that make their target.
-const CREATING: [&str; 12] = [
+/// First words of operations whose tags are those of something new.
+const MAKING: [&str; 12] = [
     "Create",
     "Run",
     "Restore",
@@ -42,7 +42,7 @@ pub(super) fn of(operation: &Operation, params: &Value, judged: &Judged) -> Mark
     let words = words(&operation.name);
     let first = words.first().copied().unwrap_or_default();
     let about_tags = words.iter().any(|word| WORDS.contains(word));
-    let creates = !about_tags && (CREATING.contains(&first) || judged.additive);
+    let makes = !about_tags && MAKING.contains(&first);
     let by_template = BY_TEMPLATE.contains(&operation.service.as_str());
     let retags = if about_tags {
         if BY_KEY.contains(&first) && !words.contains(&"Tagging") && has_tag_member(&given) {
@@ -50,11 +50,13 @@ pub(super) fn of(operation: &Operation, params: &Value, judged: &Judged) -> Mark
         } else {
             Retags::Any
         }
-    } else if by_template && first != "Create" && first != "Delete" || !creates && has_tag_member(&given) {
+    } else if by_template && first != "Create" && first != "Delete" || !makes && has_tag_member(&given) {
         Retags::Any
     } else {
         Retags::None
     };
+    // Many a `Create…` adds something to what is there already (a route, a listener), and that has tags of its own.
+    let creates = judged.additive || gather::is_additive(operation);
     Marks { gives: tags_in(&given), retags, renames: renames(&given, &words), creates }
 }
 
@@ -144,6 +146,18 @@ mod tests {
         // `env` is what the map reads; `None`: other tags only.
         let expected = (touches.is_some(), touches == Some(true));
         assert_eq!((marks.retags.may_touch("Env"), marks.retags == Retags::Any), expected, "{operation}");
+    }
+
+    #[test]
+    fn only_what_adds_and_touches_nothing_has_no_earlier_tags() {
+        for (operation, parameters, expected) in [
+            ("rds:CreateDBSnapshot", "DBInstanceIdentifier = 'd'\nDBSnapshotIdentifier = 's'", true),
+            ("ec2:CreateRoute", "RouteTableId = 'rtb-1'\nDestinationCidrBlock = '0.0.0.0/0'", false),
+            ("ec2:StartInstances", "InstanceId = ['i-1']", false),
+            ("ec2:CreateTags", "ResourceId = ['i-1']\nTag = [{ Key = 'env', Value = 'prod' }]", false),
+        ] {
+            assert_eq!(marks(operation, parameters).creates, expected, "{operation}");
+        }
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Rules {
 
 impl Rule {
     fn names(&self, operation: &str) -> bool {
-        self.operations.iter().any(|pattern| condition::glob(pattern, operation))
+        self.operations.iter().any(|pattern| model::glob(pattern, operation))
     }
 
     fn holds(&self, views: &[Value]) -> Truth {

@@ -1,7 +1,7 @@
 //! References of a request: members that name content elsewhere. Found by the table, resolved by reads, shown and
 //! fingerprinted as what they stand for, and pinned where the request has a place for that.
 
-use model::{Operation, Pattern, Value};
+use model::{Operation, Value};
 
 use crate::{call::Call, params};
 
@@ -101,9 +101,7 @@ impl Referring {
 
 impl Reference {
     fn names(&self, operation: &str) -> bool {
-        self.operations
-            .split_whitespace()
-            .any(|pattern| pattern.parse::<Pattern>().is_ok_and(|pattern| pattern.matches(operation)))
+        self.operations.split_whitespace().any(|pattern| model::glob(pattern, operation))
     }
 
     /// The first of its members that the request gives.
@@ -206,6 +204,11 @@ mod tests {
         check("lambda:UpdateFunctionCode", code, VERSIONS, &[("body.S3ObjectVersion", "v7")], None);
         let copy = "'$path' = { Bucket = 'to', Key = 'x' }\n'$headers' = { x-amz-copy-source = '/b/k' }";
         check("s3:CopyObject", copy, VERSIONS, &[("headers.x-amz-copy-source-if-match", "e")], None);
+        // What names a version stays as it was asked for.
+        let exact = "'$path' = { FunctionName = 'f' }\n'$body' = { S3Bucket = 'b', S3Key = 'k', S3ObjectVersion = 'v1' }";
+        check("lambda:UpdateFunctionCode", exact, VERSIONS, &[], None);
+        let exact = "'$path' = { Bucket = 'to', Key = 'x' }\n'$headers' = { x-amz-copy-source = '/b/k?versionId=v1' }";
+        check("s3:CopyObject", exact, VERSIONS, &[], None);
         let unversioned = VERSIONS.replace("v7", "null");
         check("lambda:UpdateFunctionCode", code, &unversioned, &[], None);
     }

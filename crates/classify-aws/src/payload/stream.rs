@@ -48,7 +48,7 @@ impl Framing {
     pub fn of(request: &Request, payload: &PayloadHash) -> Option<Self> {
         let is_framed = framed(payload);
         let says_framed = encodings(request).any(|coding| coding.eq_ignore_ascii_case(AWS_CHUNKED));
-        if is_framed != says_framed && !is_framed {
+        if says_framed && !is_framed {
             return None;
         }
         let length = if is_framed { "x-amz-decoded-content-length" } else { "content-length" };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     RULES, Rule, Rules, TEXT, Truth,
-    condition::{self, Condition, Path},
+    condition::{Condition, Path},
     views,
 };
 use crate::{
@@ -116,7 +116,7 @@ fn no_alarming_member_is_left_without_a_rule_or_a_reason() {
         }
         let name = model::Operation::new(service, operation);
         let reasons = left.iter().filter(|(operations, _)| {
-            operations.iter().any(|pattern| condition::glob(pattern, &name.to_string()))
+            operations.iter().any(|pattern| model::glob(pattern, &name.to_string()))
         });
         let reasons: Vec<&Path> = reasons.flat_map(|(_, paths)| paths).collect();
         let ours = read_as(&name);
