@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use model::{
-    Action, ChangeId, ChangeState, Digest, Environment, Fault, History, Outcome, PersonId, Session, Verdict,
+    Action, ChangeId, ChangeState, Digest, Environment, Fault, History, Outcome, PersonId, Resource, Session,
+    Verdict,
 };
-use policy::Landing;
+use policy::{Landing, Spent};
 use store::WriteError;
 
 use crate::{
@@ -129,6 +130,7 @@ impl Engine {
                 replaces: false,
                 undo: false,
                 now,
+                spent: &Spent::new(),
             },
         );
         let parts = asked.action.parts();
@@ -270,7 +272,7 @@ impl Engine {
         let own = bundle.environment_of(&parts.account);
         let decided = resources
             .clone()
-            .filter_map(|resource| account_of(&resource.name))
+            .filter_map(Resource::account)
             .filter(|account| *account != parts.account.0)
             .map(|account| bundle.environment_of(&model::Account(account.to_owned())))
             .fold(own, Environment::raise);
@@ -347,11 +349,6 @@ fn closed(session: &Session, why: &str) -> String {
 }
 
 /// The account field of an ARN, where it has one.
-fn account_of(name: &str) -> Option<&str> {
-    let account = name.strip_prefix("arn:")?.split(':').nth(3)?;
-    (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
-}
-
 fn names(parts: &model::ActionParts) -> String {
     parts.resources.iter().take(3).map(|it| it.name.as_str()).collect::<Vec<_>>().join(" ")
 }

@@ -9,11 +9,12 @@ use model::{
     Link, LinkKind, PersonId, Presence, Session, Step, StepState, Timestamp, Verdict, change_digest,
 };
 use policy::Bundle;
-use store::{Conflict, Filter, HistoryQuery, StorageError, Tx};
+use store::{Conflict, Filter, StorageError, Tx};
 
 use crate::{
     admit::Purpose,
-    judge::{self, Case},
+    facts::{Facts, Leave},
+    judge,
     permit::StepRef,
     read_back::{read_back, read_back_by_undo},
     record::{about, asked_by, denied_entry, held_entry, verdict_detail},
@@ -313,9 +314,11 @@ fn begin(
         digest,
         links,
     };
-    let mut change = open(tx, book, drawn, draft)?;
+    let (mut change, leave) = open(tx, book, drawn, draft)?;
     match change.verdict.clone() {
-        Verdict::Allow => go(tx, drawn, Create::Fresh, change, 0, (question.signature, &question.purpose)),
+        Verdict::Allow => {
+            go(tx, drawn, Create::Fresh, change, 0, (question.signature, &question.purpose), leave)
+        }
         // Nobody can sign for what has not come.
         Verdict::Hold(_) if question.body == Body::ToCome => Ok(Decided::ContentNeeded),
         Verdict::Hold(_) => {
@@ -348,13 +351,13 @@ pub(crate) struct Draft<'a> {
     pub(crate) links: Vec<Link>,
 }
 
-/// A change judged without any approval, not yet stored.
+/// A change judged without any approval, not yet stored, and on what its first step would rest.
 pub(crate) fn open(
     tx: &Tx<'_>,
     book: &Book,
     drawn: &mut Drawn,
     draft: Draft<'_>,
-) -> Result<Change, DecideError> {
+) -> Result<(Change, Leave), DecideError> {
     let Draft { session, purpose, steps, intent, digest, links } = draft;
     let environment = strictest(&steps);
     let mut change = Change {
@@ -378,14 +381,16 @@ pub(crate) fn open(
         rejection: None,
         reopened: None,
     };
-    change.verdict = verdict(tx, book, &change, session, purpose, &[], drawn.now)?;
+    let facts = Facts::read(tx, book, &change, session, purpose, drawn.now)?;
+    let (verdict, leave) = (facts.verdict(&[]), facts.leave(0));
+    change.verdict = verdict;
     // What nobody could sign whole is not held: nobody could veto it either.
     if let (Verdict::Hold(_), Err(why)) =
         (&change.verdict, signable(&change, &book.bundle, book.installation))
     {
         change.verdict = Verdict::fault(Fault::Oversized(why));
     }
-    Ok(change)
+    Ok((change, leave))
 }
 
 fn strictest(steps: &[Step]) -> Environment {
@@ -394,45 +399,6 @@ fn strictest(steps: &[Step]) -> Environment {
         .map(|step| step.environment.clone())
         .reduce(Environment::raise)
         .unwrap_or_else(Environment::unknown)
-}
-
-/// Judges a change as it stands, with the signatures given.
-pub(crate) fn verdict(
-    tx: &Tx<'_>,
-    book: &Book,
-    change: &Change,
-    session: &Session,
-    purpose: &Purpose,
-    approvals: &[(PersonId, Presence)],
-    now: Timestamp,
-) -> Result<Verdict, DecideError> {
-    let targets = change.steps.iter().flat_map(|step| store::Target::all(&step.action)).collect();
-    // Carried out under another session, a change gets no more freedom than either of the two.
-    let autonomy = match tx.session(change.session)? {
-        Some(own) => own.autonomy.min(session.autonomy),
-        None => session.autonomy,
-    };
-    let history = tx.history(&HistoryQuery {
-        session: session.id,
-        agent: session.chain.agent.clone(),
-        targets,
-        since: now.plus_seconds(-book.bundle.limits().history_window_s),
-    })?;
-    Ok(judge::judge(
-        &book.bundle,
-        &Case {
-            chain: &change.chain,
-            scope: &change.scope,
-            session_scope: &session.scope,
-            autonomy,
-            steps: &change.steps,
-            approvals,
-            history,
-            replaces: change.links.iter().any(|link| link.kind == LinkKind::Recreates),
-            undo: matches!(purpose, Purpose::Undo { .. }),
-            now,
-        },
-    ))
 }
 
 /// The agent runs a held change again: everything is judged anew.
@@ -463,15 +429,17 @@ fn rejudge(
         change.nonce = drawn.nonce.clone();
     }
     let session = question.session;
-    let base = verdict(tx, book, &change, &session, &question.purpose, &[], drawn.now)?;
+    let facts = Facts::read(tx, book, &change, &session, &question.purpose, drawn.now)?;
+    let (base, leave) = (facts.verdict(&[]), facts.leave(nth));
     // What was approved for a wider session of the same chain is not for a narrower one.
     let own = Change {
         scope: session.scope.clone(),
         steps: change.steps.get(nth).cloned().into_iter().collect(),
         ..change.clone()
     };
-    if let deny @ Verdict::Deny(_) = verdict(tx, book, &own, &session, &question.purpose, &[], drawn.now)?
-        && session.scope != change.scope
+    if session.scope != change.scope
+        && let deny @ Verdict::Deny(_) =
+            Facts::read(tx, book, &own, &session, &question.purpose, drawn.now)?.verdict(&[])
     {
         let mut entry = about(drawn, EntryKind::ActionDenied, &change);
         entry.detail.extend(verdict_detail(&deny));
@@ -495,7 +463,9 @@ fn rejudge(
     }
     let effective = match &base {
         Verdict::Allow | Verdict::Deny(_) => base.clone(),
-        Verdict::Hold(_) => verdict(tx, book, &change, &session, &question.purpose, &valid, drawn.now)?,
+        Verdict::Hold(_) => {
+            Facts::read(tx, book, &change, &session, &question.purpose, drawn.now)?.verdict(&valid)
+        }
     };
     let effective = match effective {
         // What is seen now may be more than anybody could sign: as at first, it is refused rather than left waiting.
@@ -508,7 +478,11 @@ fn rejudge(
         Verdict::Allow | Verdict::Hold(_) | Verdict::Deny(_) => effective,
     };
     match effective {
-        Verdict::Allow => go(tx, drawn, Create::Stored, change, nth, (question.signature, &question.purpose)),
+        Verdict::Allow => {
+            // What people agreed to takes nothing out of what may pass without them.
+            let leave = if base == Verdict::Allow { leave } else { Leave::default() };
+            go(tx, drawn, Create::Stored, change, nth, (question.signature, &question.purpose), leave)
+        }
         Verdict::Hold(_) => {
             if moved || rebound || reworded || change.state != ChangeState::Held {
                 let from = change.version;
@@ -554,12 +528,16 @@ fn go(
     mut change: Change,
     nth: usize,
     (signature, purpose): (Digest, &Purpose),
+    leave: Leave,
 ) -> Result<Decided, DecideError> {
+    let Leave { charges, standing } = leave;
+    let charged: Vec<String> =
+        charges.iter().map(|it| format!("{} from {}", it.amount, it.allowance)).collect();
     let Some(step) = change.steps.get_mut(nth) else {
         return Ok(Decided::InFlight(change.id));
     };
     step.state = StepState::Executing;
-    step.execution = Some(Execution { started_at: drawn.now, signature, outcome: None });
+    step.execution = Some(Execution { started_at: drawn.now, signature, outcome: None, charges });
     let wait = step.environment.production
         && [model::Effect::Destroy, model::Effect::Privilege, model::Effect::Execute]
             .into_iter()
@@ -582,6 +560,13 @@ fn go(
         ("verdict", change.verdict.name().to_owned()),
     ] {
         entry.detail.insert(key.to_owned(), value);
+    }
+    let standing: Vec<String> =
+        standing.iter().map(|rule| format!("{} ({}:{})", rule.id, rule.file, rule.line)).collect();
+    for (key, parts) in [("charges", charged), ("standing", standing)] {
+        if !parts.is_empty() {
+            entry.detail.insert(key.to_owned(), parts.join(", "));
+        }
     }
     asked_by(&mut entry, purpose);
     match create {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use model::{
     Action, ActionParts, Autonomy, Chain, Digest, Effect, EffectSet, Environment, Evidence, EvidenceKind,
-    EvidenceStatus, Exposure, History, Operation, PersonId, Presence, Resource, Scope, Step, StepState,
-    Timestamp, Undo, Value, Verdict,
+    EvidenceStatus, Exposure, History, Operation, PersonId, Presence, Quantity, Resource, RuleRef, Scope,
+    Step, StepState, Timestamp, Undo, Value, Verdict,
 };
-use policy::{Ask, Bundle, ChangeFacts, FileSignatures, Landing};
+use policy::{Ask, Bundle, ChangeFacts, Charges, FileSignatures, Landing, Spent};
 
 use crate::Gathered;
 
@@ -29,10 +29,39 @@ pub(crate) struct Case<'a> {
     /// It carries out a captured inverse.
     pub(crate) undo: bool,
     pub(crate) now: Timestamp,
+    /// What was taken out of each allowance by now, and what this change would add (see [`charges`]).
+    pub(crate) spent: &'a Spent,
 }
 
 /// The strictest verdict over every step, every action a step would carry out, every effect and every resource.
 pub(crate) fn judge(bundle: &Bundle, case: &Case<'_>) -> Verdict {
+    let mut verdict = Verdict::Allow;
+    each(bundle, case, &mut |_, ask| {
+        verdict = std::mem::replace(&mut verdict, Verdict::Allow).join(bundle.decide(ask))
+    });
+    verdict
+}
+
+/// What the steps would take out of the bundle's allowances if nobody had to agree, each with its place in the change.
+pub(crate) fn charges(bundle: &Bundle, case: &Case<'_>) -> Vec<(usize, Charges)> {
+    let mut found = Vec::new();
+    if bundle.has_allowances() {
+        each(bundle, case, &mut |nth, ask| found.push((nth, bundle.charges(ask))));
+    }
+    found
+}
+
+/// The standing approvals that answer for some part of the change.
+pub(crate) fn standing(bundle: &Bundle, case: &Case<'_>) -> BTreeSet<RuleRef> {
+    let mut found = BTreeSet::new();
+    if bundle.has_allowances() {
+        each(bundle, case, &mut |_, ask| found.extend(bundle.standing(ask)));
+    }
+    found
+}
+
+/// Every question that the change poses to a bundle, with the place of the step that poses it.
+fn each(bundle: &Bundle, case: &Case<'_>, answer: &mut dyn FnMut(usize, &Ask<'_>)) {
     let destroys = case.steps.iter().map(destroys_of).sum();
     let change = ChangeFacts {
         destroys,
@@ -49,17 +78,20 @@ pub(crate) fn judge(bundle: &Bundle, case: &Case<'_>) -> Verdict {
 
     let parts = parts(case.steps);
     let gathered: Vec<BTreeSet<EvidenceKind>> = case.steps.iter().map(kinds_of).collect();
-    parts.iter().zip(0usize..).fold(Verdict::Allow, |verdict, (part, nth)| {
+    for (part, nth) in parts.iter().zip(0usize..) {
         let evidence = gathered.get(part.nth).unwrap_or(&NOTHING);
-        verdict.join(bundle.decide(&Ask {
+        let ask = Ask {
             chain: case.chain,
             autonomy: case.autonomy,
             in_scope: case.scope.covers(&part.step.action, &part.step.environment)
                 && case.session_scope.covers(&part.step.action, &part.step.environment),
             operation: part.operation,
             effects: part.effects,
+            listed: part.listed,
+            quantity: part.quantity,
             exposure: part.exposure,
             resources: part.resources,
+            account: &part.step.action.account,
             environment: &part.step.environment,
             change,
             approvals: &approvals,
@@ -68,8 +100,10 @@ pub(crate) fn judge(bundle: &Bundle, case: &Case<'_>) -> Verdict {
             gatherable: evidence,
             now: case.now,
             history: beside(case.history, &parts, nth),
-        }))
-    })
+            spent: case.spent,
+        };
+        answer(part.nth, &ask);
+    }
 }
 
 static NOTHING: BTreeSet<EvidenceKind> = BTreeSet::new();
@@ -80,9 +114,14 @@ struct Part<'a> {
     step: &'a Step,
     operation: &'a Operation,
     effects: EffectSet,
+    listed: EffectSet,
+    quantity: &'a Quantity,
     exposure: Exposure,
     resources: &'a [Resource],
 }
+
+/// Of what an action would carry out in turn.
+static UNTOLD: Quantity = Quantity::unknown();
 
 fn parts(steps: &[Step]) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
@@ -92,6 +131,8 @@ fn parts(steps: &[Step]) -> Vec<Part<'_>> {
             step,
             operation: &step.action.operation,
             effects: step.action.effects,
+            listed: step.listed.unwrap_or(step.action.effects),
+            quantity: &step.action.quantity,
             exposure: step.action.exposure,
             resources: &step.action.resources,
         });
@@ -101,6 +142,8 @@ fn parts(steps: &[Step]) -> Vec<Part<'_>> {
             step,
             operation: &inner.operation,
             effects: inner.effects,
+            listed: inner.effects,
+            quantity: &UNTOLD,
             exposure: Exposure::default(),
             resources: &inner.resources,
         }));
@@ -139,15 +182,17 @@ pub(crate) fn file_rule(bundle: &Bundle, steps: &[Step]) -> approval::FileRule {
 pub(crate) fn step(action: &Action, landing: Landing, gathered: Gathered) -> Step {
     let Landing { environment, changes_the_map, unknowns } = landing;
     let mut parts = action.parts().clone();
-    parts.effects = effective_effects(&parts, &environment, &gathered);
+    let mut listed = with_inner(&parts, &gathered);
     if changes_the_map {
-        parts.effects = parts.effects.with(Effect::Privilege);
+        listed = listed.with(Effect::Privilege);
         parts.summary.push_str(" It changes a name or a tag by which the bundle's map knows production.");
     }
+    parts.effects = as_undoable(listed, &parts, &environment, &gathered);
     parts.unknowns.extend(unknowns);
     parts.unknowns.extend(gathered.unknowns);
     Step {
         digest: action.digest(),
+        listed: (listed != parts.effects).then_some(listed),
         action: parts,
         environment,
         state: StepState::Pending,
@@ -157,14 +202,22 @@ pub(crate) fn step(action: &Action, landing: Landing, gathered: Gathered) -> Ste
     }
 }
 
-fn effective_effects(parts: &ActionParts, environment: &Environment, gathered: &Gathered) -> EffectSet {
-    // What it carries out in turn stands in place of `write` and `execute`; what its own parameters raise stays.
-    let effects = gathered.effects.map_or(parts.effects, |inner| {
+/// What it carries out in turn stands in place of `write` and `execute`; what its own parameters raise stays.
+fn with_inner(parts: &ActionParts, gathered: &Gathered) -> EffectSet {
+    gathered.effects.map_or(parts.effects, |inner| {
         parts.effects.iter().fold(inner, |all, effect| match effect {
             Effect::Write | Effect::Execute | Effect::Read => all,
             Effect::Emit | Effect::Spend | Effect::Privilege | Effect::Destroy => all.with(effect),
         })
-    });
+    })
+}
+
+fn as_undoable(
+    effects: EffectSet,
+    parts: &ActionParts,
+    environment: &Environment,
+    gathered: &Gathered,
+) -> EffectSet {
     let undoable = match parts.undo {
         Undo::NotNeeded | Undo::Additive => true,
         Undo::Capturable | Undo::Unlisted => gathered.undo.is_some(),

@@ -11,6 +11,7 @@ mod collect;
 pub mod crash;
 mod decide;
 mod entropy;
+mod facts;
 mod judge;
 mod permit;
 mod read_back;

@@ -12,6 +12,7 @@ use crate::{
     admit::Purpose,
     answer,
     decide::{self, Book, DecideError, Drawn},
+    facts::Facts,
     judge,
     record::{about, held_entry, verdict_detail},
     statement as statements, veto,
@@ -299,7 +300,7 @@ impl Engine {
                     digest,
                     links,
                 };
-                let mut change = decide::open(tx, &book, &mut drawn, draft)?;
+                let (mut change, _) = decide::open(tx, &book, &mut drawn, draft)?;
                 let entry = match &change.verdict {
                     Verdict::Allow => {
                         change.state = ChangeState::Approved;
@@ -377,7 +378,7 @@ fn approve(
     let session = session_for(tx, change)?;
     let (valid, _) = decide::valid_approvals(book, change, &given);
     let purpose = purpose_of(change);
-    let verdict = decide::verdict(tx, book, change, &session, &purpose, &valid, drawn.now)?;
+    let verdict = Facts::read(tx, book, change, &session, &purpose, drawn.now)?.verdict(&valid);
     let mut change = change.clone();
     let note = match &verdict {
         Verdict::Allow => {
@@ -468,7 +469,7 @@ fn reopen(
         digest: vetoed.digest,
         links: vec![Link { kind: LinkKind::Reopens, change: vetoed.id }],
     };
-    let mut change = decide::open(tx, book, drawn, draft)?;
+    let (mut change, _) = decide::open(tx, book, drawn, draft)?;
     veto::show(tx, &mut change)?;
     let mut entry = about(drawn, EntryKind::ChangeReopened, &change);
     entry.actors.person = Some(approval.person.clone());

@@ -49,6 +49,37 @@ pub enum Undo {
     Unlisted,
 }
 
+/// How much of it is asked for at once, as budgets count it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quantity {
+    /// Messages, instances, nodes; `None` where the request does not tell.
+    pub units: Option<u64>,
+    /// How large they are, where the operation has sizes (`t3.micro`); [`Quantity::UNKNOWN`] where it does not say.
+    pub sizes: Vec<String>,
+}
+
+impl Quantity {
+    pub const UNKNOWN: &str = "unknown";
+
+    pub const fn one() -> Self {
+        Self { units: Some(1), sizes: Vec::new() }
+    }
+
+    pub const fn unknown() -> Self {
+        Self { units: None, sizes: Vec::new() }
+    }
+
+    fn is_one(&self) -> bool {
+        *self == Self::one()
+    }
+}
+
+impl Default for Quantity {
+    fn default() -> Self {
+        Self::one()
+    }
+}
+
 /// What a classifier says of an action; everything but the request itself, so it can be stored and shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionParts {
@@ -60,6 +91,8 @@ pub struct ActionParts {
     pub exposure: Exposure,
     pub resources: Vec<Resource>,
     pub undo: Undo,
+    #[serde(default, skip_serializing_if = "Quantity::is_one")]
+    pub quantity: Quantity,
     /// One derived sentence of what it does, in plain words; never text of the agent's.
     pub summary: String,
     /// The parameters for people's eyes: names and values, secrets redacted.

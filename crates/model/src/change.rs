@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionParts, Chain, ChangeId, Digest, Environment, Observation, PersonId, Scope, SessionId, Timestamp,
-    Value, Verdict,
+    ActionParts, AllowanceId, Chain, ChangeId, Digest, EffectSet, Environment, Observation, PersonId, Scope,
+    SessionId, Timestamp, Value, Verdict,
     evidence::{CapturedUndo, Evidence},
 };
 
@@ -128,6 +128,9 @@ pub struct Step {
     pub digest: Digest,
     pub environment: Environment,
     pub state: StepState,
+    /// What the tables make of it, where it counts as `destroy` only for want of a captured undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<EffectSet>,
     pub observation: Option<Observation>,
     pub undo: Option<CapturedUndo>,
     pub execution: Option<Execution>,
@@ -140,6 +143,17 @@ pub struct Execution {
     /// Of the received request's signature: a byte-identical one is a replay.
     pub signature: Digest,
     pub outcome: Option<Outcome>,
+    /// What it takes out of the bundle's allowances; nothing where people agreed to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub charges: Vec<Charge>,
+}
+
+/// What one step takes out of one allowance of the bundle.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Charge {
+    pub allowance: AllowanceId,
+    /// Messages, whole currency units, or times, by what the allowance is of.
+    pub amount: u64,
 }
 
 /// The upstream's answer, as the agent got it.

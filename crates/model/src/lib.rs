@@ -26,10 +26,10 @@ mod text;
 mod time;
 mod verdict;
 
-pub use action::{Action, ActionParts, Body, Exposure, Operation, Undo};
+pub use action::{Action, ActionParts, Body, Exposure, Operation, Quantity, Undo};
 pub use canonical::{Value, encode};
 pub use change::{
-    Approval, Change, ChangeState, Execution, IllegalTransition, Link, LinkKind, Outcome, Presence,
+    Approval, Change, ChangeState, Charge, Execution, IllegalTransition, Link, LinkKind, Outcome, Presence,
     Rejection, Step, StepState, change_digest,
 };
 pub use digest::{Digest, DigestError};
@@ -41,7 +41,7 @@ pub use genesis::Genesis;
 pub use history::History;
 pub use id::{ChangeId, EntryId, IdError, SessionId};
 pub use mark::{Marks, Retags, Tag, Tags};
-pub use name::{AgentId, EnvironmentName, Kind, NameError, PersonId, Role, RuleId};
+pub use name::{AgentId, AllowanceId, EnvironmentName, Kind, NameError, PersonId, Role, RuleId};
 pub use pattern::{Pattern, PatternError, glob};
 pub use people::{Agent, Chain, EnrolledKey, Person, Roster, RosterError, Tally};
 pub use request::Request;

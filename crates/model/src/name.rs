@@ -100,6 +100,10 @@ name!(
     /// The `@id` of a rule.
     RuleId, "rule's id"
 );
+name!(
+    /// A budget or a standing approval of the bundle; no two have one name.
+    AllowanceId, "name of an allowance"
+);
 
 impl EnvironmentName {
     /// Where an environment is not known, it is production.

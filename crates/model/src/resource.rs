@@ -24,6 +24,12 @@ impl Resource {
         Self { service: service.to_owned(), kind: Kind::unknown(), name: Self::UNKNOWN.to_owned() }
     }
 
+    /// The account that its ARN names, twelve digits.
+    pub fn account(&self) -> Option<&str> {
+        let account = self.name.strip_prefix("arn:")?.split(':').nth(3)?;
+        (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
+    }
+
     /// What history and links compare: the last segment of an ARN equals the bare identifier, and a URL
     /// counts without its host.
     pub fn key(&self) -> String {

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 
 use cedar_policy::{Context, RestrictedExpression};
 use model::{
-    Autonomy, Chain, EffectSet, Environment, EvidenceKind, Exposure, History, Operation, Resource, Tally,
-    Timestamp,
+    Account, Autonomy, Chain, EffectSet, Environment, EvidenceKind, Exposure, History, Operation, Quantity,
+    Resource, Tally, Timestamp,
 };
+
+use crate::allowances::Spent;
 
 #[derive(Clone, Debug)]
 pub struct Ask<'a> {
@@ -18,9 +20,13 @@ pub struct Ask<'a> {
     pub operation: &'a Operation,
     /// As they count: a `write` whose undo is not captured is a `destroy` by now.
     pub effects: EffectSet,
+    /// As the tables and the parameters have them.
+    pub listed: EffectSet,
+    pub quantity: &'a Quantity,
     pub exposure: Exposure,
     /// Empty: one target that nobody knows.
     pub resources: &'a [Resource],
+    pub account: &'a Account,
     pub environment: &'a Environment,
     pub change: ChangeFacts,
     /// People outside the chain who have signed what is asked.
@@ -33,6 +39,15 @@ pub struct Ask<'a> {
     pub now: Timestamp,
     /// What went before, the other actions of the same change included.
     pub history: History,
+    /// Of every allowance that covers it: what would be taken out by then, the whole change included.
+    pub spent: &'a Spent,
+}
+
+/// What the bundle allowed ahead of time of one effect on one resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ahead {
+    pub(crate) within_budget: bool,
+    pub(crate) standing: bool,
 }
 
 /// The change that the action is part of.
@@ -58,7 +73,7 @@ pub(crate) struct Standing {
 }
 
 /// Cedar's context; the members are those of `schema.cedarschema`, which a test holds against this.
-pub(crate) fn context_of(ask: &Ask<'_>, standing: &Standing) -> Result<Context, String> {
+pub(crate) fn context_of(ask: &Ask<'_>, ahead: Ahead, standing: &Standing) -> Result<Context, String> {
     let Standing { tally, evidence, peak, frozen } = standing;
     let autonomy = match ask.autonomy {
         Autonomy::Suggest => 0,
@@ -93,6 +108,8 @@ pub(crate) fn context_of(ask: &Ask<'_>, standing: &Standing) -> Result<Context, 
             "exposes",
             record([("data", flag(ask.exposure.data)), ("credentials", flag(ask.exposure.credentials))])?,
         ),
+        ("within_budget", flag(ahead.within_budget)),
+        ("standing", flag(ahead.standing)),
         (
             "risk",
             // Not computed yet: losses count as the largest.
@@ -183,8 +200,11 @@ mod tests {
             in_scope: true,
             operation: &Operation::new("s", "O"),
             effects: EffectSet::of(Effect::Destroy),
+            listed: EffectSet::of(Effect::Destroy),
+            quantity: &Quantity::one(),
             exposure: Exposure::default(),
             resources: &[],
+            account: &Account("111122223333".into()),
             environment: &Environment::unknown(),
             change: ChangeFacts::default(),
             approvals: &tally,
@@ -193,11 +213,12 @@ mod tests {
             gatherable: &evidence,
             now: Timestamp::from_millis(0),
             history: History::default(),
+            spent: &Spent::new(),
         };
         for tally in [Tally::default(), tally.clone()] {
             let standing = Standing { tally, evidence: BTreeSet::new(), peak: true, frozen: false };
             for effect in Effect::ALL {
-                let context = context_of(&ask, &standing).unwrap();
+                let context = context_of(&ask, Ahead::default(), &standing).unwrap();
                 let resource: EntityUid = "Resource::\"r\"".parse().unwrap();
                 for principal in [vocabulary.agent("kiro"), vocabulary.person("ana")] {
                     let action = vocabulary.action(effect).unwrap().clone();

@@ -6,12 +6,13 @@ mod load;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Account, Digest, Effect, EffectSet, Environment, Fault, History, Marks, Operation, Resource, Roster,
-    RuleRef, Tags, Timestamp, Verdict,
+    Account, AllowanceId, Digest, Effect, EffectSet, Environment, Fault, History, Marks, Operation, Resource,
+    Roster, RuleRef, Tags, Timestamp, Verdict,
 };
 
 use crate::{
-    ask::Ask,
+    allowances::{Allowances, Charges},
+    ask::{Ahead, Ask},
     calendar::{Calendar, TimeFacts},
     examples::{Example, ExampleResult, run},
     kinds,
@@ -33,6 +34,7 @@ pub struct Bundle {
     settings: Settings,
     roster: Roster,
     places: Places,
+    allowances: Allowances,
     calendar: Option<Calendar>,
     overrides: BTreeMap<Operation, Override>,
     vocabulary: Vocabulary,
@@ -136,11 +138,44 @@ impl Bundle {
 
     pub fn decide(&self, ask: &Ask<'_>) -> Verdict {
         let grants = Grants::Enforced { agent: &ask.chain.agent, operator: &ask.chain.operator };
-        self.judge(ask, &self.time_facts(ask.now, ask.environment), grants)
+        self.judge(ask, &self.time_facts(ask.now, ask.environment), grants, None)
+    }
+
+    /// Whether it has budgets or standing approvals at all.
+    pub fn has_allowances(&self) -> bool {
+        !self.allowances.is_empty()
+    }
+
+    /// What `ask` would take out of the bundle's allowances if nobody has to agree to it. (`ask.spent` is not read.)
+    pub fn charges(&self, ask: &Ask<'_>) -> Charges {
+        self.allowances.charges(ask)
+    }
+
+    /// How far back the allowance looks, in seconds; `None` where nothing of that name is counted.
+    pub fn window_of(&self, allowance: &AllowanceId) -> Option<i64> {
+        self.allowances.window_s(allowance)
+    }
+
+    /// The standing approvals that answer for some part of `ask`.
+    pub fn standing(&self, ask: &Ask<'_>) -> Vec<RuleRef> {
+        let found: BTreeSet<_> = ask
+            .effects
+            .iter()
+            .flat_map(|effect| ask.resources.iter().map(move |resource| (effect, resource)))
+            .filter_map(|(effect, resource)| self.allowances.standing(ask, effect, resource))
+            .collect();
+        found.into_iter().cloned().collect()
     }
 
     /// Each effect on each resource is decided; the strictest wins.
-    pub(crate) fn judge(&self, ask: &Ask<'_>, time: &TimeFacts, grants: Grants<'_>) -> Verdict {
+    /// `ahead`: what an example says was allowed ahead of time, in place of the bundle's own allowances.
+    pub(crate) fn judge(
+        &self,
+        ask: &Ask<'_>,
+        time: &TimeFacts,
+        grants: Grants<'_>,
+        ahead: Option<Ahead>,
+    ) -> Verdict {
         if ask.resources.len() > MAX_RESOURCES {
             let detail =
                 format!("{} targets; at most {MAX_RESOURCES} are judged at once", ask.resources.len());
@@ -159,7 +194,7 @@ impl Bundle {
         let distinct: BTreeSet<&Resource> = resources.iter().collect();
         let together = Together::of(ask.effects, &distinct);
         // A delete of a thousand objects is judged once where no rule can tell them apart.
-        let alike = !self.law.reads_names();
+        let alike = !self.law.reads_names() && !self.allowances.names_resources();
         let mut seen = BTreeSet::new();
         distinct
             .into_iter()
@@ -168,12 +203,19 @@ impl Bundle {
             })
             .map(|resource| {
                 let ask = Ask { history: together.besides(resource, ask.history), ..ask.clone() };
-                self.judge_one(&ask, time, grants, resource)
+                self.judge_one(&ask, time, grants, resource, ahead)
             })
             .fold(Verdict::Allow, Verdict::join)
     }
 
-    fn judge_one(&self, ask: &Ask<'_>, time: &TimeFacts, grants: Grants<'_>, resource: &Resource) -> Verdict {
+    fn judge_one(
+        &self,
+        ask: &Ask<'_>,
+        time: &TimeFacts,
+        grants: Grants<'_>,
+        resource: &Resource,
+        ahead: Option<Ahead>,
+    ) -> Verdict {
         let ours = if self.places.is_own(resource) { Ours::Yes } else { Ours::No };
         let (uid, entities) = match self.vocabulary.entities(resource, ask.environment, ours) {
             Ok(built) => built,
@@ -198,7 +240,12 @@ impl Bundle {
                     entities: &entities,
                 };
                 let hold_expiry_s = self.settings.limits.hold_expiry_s;
-                Search { law: &self.law, ask, question, time, hold_expiry_s }.verdict()
+                let ahead = ahead.unwrap_or_else(|| Ahead {
+                    within_budget: self.allowances.within_budget(ask, effect),
+                    standing: self.allowances.standing(ask, effect, resource).is_some(),
+                });
+                let verdict = Search { law: &self.law, ask, ahead, question, time, hold_expiry_s }.verdict();
+                self.allowances.explained(verdict, ask, effect)
             })
             .fold(Verdict::Allow, Verdict::join)
     }

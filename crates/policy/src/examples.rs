@@ -5,12 +5,14 @@
 use std::collections::BTreeSet;
 
 use model::{
-    AgentId, Autonomy, Chain, Effect, EffectSet, Environment, EnvironmentName, EvidenceKind, Exposure,
-    History, Kind, Operation, PersonId, Resource, Role, RuleId, Tally, Timestamp, Verdict,
+    Account, AgentId, Autonomy, Chain, Effect, EffectSet, Environment, EnvironmentName, EvidenceKind,
+    Exposure, History, Kind, Operation, PersonId, Quantity, Resource, Role, RuleId, Tally, Timestamp,
+    Verdict,
 };
 
 use crate::{
-    ask::{Ask, ChangeFacts},
+    allowances::Spent,
+    ask::{Ahead, Ask, ChangeFacts},
     bundle::Bundle,
     calendar::TimeFacts,
     law::Grants,
@@ -55,6 +57,7 @@ struct Given {
     time: TimeFacts,
     change: ChangeFacts,
     history: History,
+    ahead: Ahead,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +93,11 @@ pub(crate) fn run(bundle: &Bundle, example: &Example) -> ExampleResult {
         in_scope: true,
         operation: &given.operation,
         effects: given.effects,
+        listed: given.effects,
+        quantity: &Quantity::one(),
         exposure: given.exposure,
         resources: std::slice::from_ref(&given.resource),
+        account: &Account("111122223333".to_owned()),
         environment: &given.environment,
         change: given.change,
         approvals: &given.approvals,
@@ -100,12 +106,13 @@ pub(crate) fn run(bundle: &Bundle, example: &Example) -> ExampleResult {
         gatherable: &given.gatherable,
         now: THEN,
         history: given.history,
+        spent: &Spent::new(),
     };
     let grants = match given.enforce_grants {
         GrantsIn::Force => Grants::Enforced { agent: &given.agent, operator: &given.operator },
         GrantsIn::Abeyance => Grants::Assumed,
     };
-    let verdict = bundle.judge(&ask, &given.time, grants);
+    let verdict = bundle.judge(&ask, &given.time, grants, Some(given.ahead));
     let unknown =
         example.expected.rules.iter().flatten().find(|id| !bundle.has_rule(id) && id.as_str() != "no-grant");
     let detail = match unknown {
@@ -215,6 +222,10 @@ fn read_given(section: &Section<'_>) -> Option<Given> {
             next_open: (!time.is_empty()).then(|| THEN.plus_seconds(3600)),
         },
         change: section.section("change").map(|change| read_change(&change)).unwrap_or_default(),
+        ahead: Ahead {
+            within_budget: section.flag("within_budget").unwrap_or(false),
+            standing: section.flag("standing").unwrap_or(false),
+        },
         history: section.section("history").map(|history| read_history(&history)).unwrap_or_default(),
         effects: EffectSet::of(effects.next()?),
         resource: Resource { service: service.to_owned(), kind: kind?, name: resource },

@@ -16,6 +16,7 @@
 //! people (tallies are given), no risk. Allowed means: {permit all} ∪ constitution, the agent's grant and the
 //! operator's grant each allow, and nothing erred. Every other outcome of any step is a denial or a hold.
 
+mod allowances;
 mod ask;
 mod bounds;
 mod bundle;
@@ -34,6 +35,7 @@ mod search;
 mod settings;
 mod starter;
 
+pub use allowances::{Charges, Spent};
 pub use ask::{Ask, ChangeFacts};
 pub use bundle::{Bundle, Files};
 pub use calendar::TimeFacts;

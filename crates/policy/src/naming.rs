@@ -81,10 +81,18 @@ fn naming_by(expression: &Json, depth: usize) -> Naming {
 
 /// Whether a pattern says more than "anything": of an ARN, its part after the account has to.
 fn is_narrow(pattern: &[Json]) -> bool {
-    let parts: Vec<Option<char>> = pattern
-        .iter()
-        .map(|part| part.get("Literal").and_then(Json::as_str).and_then(|text| text.chars().next()))
-        .collect();
+    let literal =
+        |part: &Json| part.get("Literal").and_then(Json::as_str).and_then(|text| text.chars().next());
+    says_more(&pattern.iter().map(literal).collect::<Vec<_>>())
+}
+
+/// The same of a pattern as it is written elsewhere, with `*` and `?`.
+pub(crate) fn is_narrow_text(pattern: &str) -> bool {
+    let plain = |character: char| (!matches!(character, '*' | '?')).then_some(character);
+    says_more(&pattern.chars().map(plain).collect::<Vec<_>>())
+}
+
+fn says_more(parts: &[Option<char>]) -> bool {
     let is_arn = parts.iter().take(4).copied().eq("arn:".chars().map(Some));
     let own = if is_arn {
         let mut colons = 0;

@@ -51,6 +51,10 @@ impl Places {
         self.by_account.get(account).cloned().unwrap_or_else(Environment::unknown)
     }
 
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.by_account.keys()
+    }
+
     /// From the environment that the accounts decide to the one that names and tags make of it. `tags` is `None` for
     /// what is judged without looking at its target: a plain read.
     pub(crate) fn landing<'r>(

@@ -10,7 +10,7 @@ use model::{
 };
 
 use crate::{
-    ask::{Ask, Standing, context_of},
+    ask::{Ahead, Ask, Standing, context_of},
     calendar::{TimeFacts, short},
     law::{Answer, Law, Question, Ungranted},
 };
@@ -23,6 +23,7 @@ const CROWD: u32 = 64;
 pub(crate) struct Search<'a> {
     pub(crate) law: &'a Law,
     pub(crate) ask: &'a Ask<'a>,
+    pub(crate) ahead: Ahead,
     pub(crate) question: Question<'a>,
     pub(crate) time: &'a TimeFacts,
     pub(crate) hold_expiry_s: i64,
@@ -276,7 +277,7 @@ impl Search<'_> {
     }
 
     fn answer(&self, standing: &Standing) -> Result<Answer, String> {
-        self.law.ask(&self.question, &context_of(self.ask, standing)?)
+        self.law.ask(&self.question, &context_of(self.ask, self.ahead, standing)?)
     }
 
     fn is_absolute(&self, rule: usize) -> bool {

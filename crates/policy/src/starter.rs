@@ -80,6 +80,8 @@ pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
     put("roster.toml".to_owned(), roster_text(&people, &options.agents));
     put("environments.toml".to_owned(), environments_text(&environments));
     put("overrides.toml".to_owned(), OVERRIDES.to_owned());
+    put("budgets.toml".to_owned(), BUDGETS.to_owned());
+    put("standing.toml".to_owned(), STANDING.to_owned());
     let calendar = options.calendar.clone().unwrap_or_else(|| calendar_text(options.profile).to_owned());
     put("calendar.toml".to_owned(), calendar);
     for (path, text) in CONSTITUTION {
@@ -227,6 +229,9 @@ const OVERRIDES: &str = "\
 # reason = \"copies a snapshot to our own bucket\"
 override = []
 ";
+
+const BUDGETS: &str = include_str!("starter/budgets.toml");
+const STANDING: &str = include_str!("starter/standing.toml");
 
 const fn calendar_text(profile: Profile) -> &'static str {
     match profile {

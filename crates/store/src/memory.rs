@@ -190,6 +190,13 @@ impl Rows for Memory {
         }))
     }
 
+    fn charged(&self, allowance: &str, since: i64) -> Found<i64> {
+        let state = self.state();
+        let all = state.traces.values().flat_map(|trace| &trace.charges);
+        let own = all.filter(|((_, of), charged)| of == allowance && charged.at >= since);
+        Ok(own.fold(0, |sum, (_, charged)| sum.saturating_add(charged.amount)))
+    }
+
     fn created(&self, session: &str, target: &str) -> Found<bool> {
         let state = self.state();
         let at = |trace: &Trace, mark: Mark| trace.marks.get(&(mark, target.to_owned())).copied();

@@ -103,6 +103,8 @@ pub(crate) trait Rows {
     fn waiting(&self, session: &str) -> Found<u32>;
 
     fn deeds(&self, who: Who<'_>, since: i64) -> Found<Deeds>;
+    /// What was taken out of the allowance since.
+    fn charged(&self, allowance: &str, since: i64) -> Found<i64>;
     /// Whether the session created the target and nobody has destroyed it since.
     fn created(&self, session: &str, target: &str) -> Found<bool>;
     /// The newest change that ran a request with this signature.

@@ -22,6 +22,14 @@ pub(crate) struct Trace {
     pub(crate) marks: BTreeMap<(Mark, String), i64>,
     /// Signatures of the requests that ran, and when last.
     pub(crate) signatures: BTreeMap<String, i64>,
+    /// What its steps took out of the bundle's allowances, by step and allowance.
+    pub(crate) charges: BTreeMap<(i64, String), Charged>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Charged {
+    pub(crate) at: i64,
+    pub(crate) amount: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +70,13 @@ impl Trace {
             let at = step.execution.as_ref().map_or(change.created_at, |it| it.started_at).millis();
             if let Some(execution) = &step.execution {
                 raise(&mut trace.signatures, execution.signature.to_string(), at);
+                if has_cost(step.state) {
+                    for charge in &execution.charges {
+                        let slot = trace.charges.entry((nth, charge.allowance.to_string())).or_default();
+                        let amount = i64::try_from(charge.amount).unwrap_or(i64::MAX / 1_000_000);
+                        *slot = Charged { at, amount: slot.amount.saturating_add(amount) };
+                    }
+                }
             }
             if has_run(step.state) {
                 let deed = Deed::of(step, at);
@@ -122,6 +137,14 @@ const fn has_run(state: StepState) -> bool {
     match state {
         StepState::Executing | StepState::Executed | StepState::Unknown => true,
         StepState::Pending | StepState::Failed | StepState::Undone => false,
+    }
+}
+
+/// What was sent or bought stays so, whatever is undone afterwards.
+const fn has_cost(state: StepState) -> bool {
+    match state {
+        StepState::Executing | StepState::Executed | StepState::Unknown | StepState::Undone => true,
+        StepState::Pending | StepState::Failed => false,
     }
 }
 

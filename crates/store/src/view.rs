@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use model::{
-    AgentId, Approval, Change, ChangeId, Digest, EntryId, History, PersonId, Session, SessionId, Timestamp,
+    AgentId, AllowanceId, Approval, Change, ChangeId, Digest, EntryId, History, PersonId, Session, SessionId,
+    Timestamp,
 };
 
 use crate::{
@@ -82,6 +83,12 @@ impl<'a> View<'a> {
             data_destroyed: own.data,
             created_by_session,
         })
+    }
+
+    /// What changes that nobody had to agree to took out of an allowance of the bundle since then.
+    pub fn charged(&self, allowance: &AllowanceId, since: Timestamp) -> Result<u64, StorageError> {
+        let amount = self.rows.charged(allowance.as_str(), since.millis())?;
+        Ok(u64::try_from(amount).unwrap_or(u64::MAX))
     }
 
     /// Changes of the session that are held or approved.

@@ -5,6 +5,7 @@
 pub mod effects;
 mod marks;
 mod parameters;
+mod quantity;
 mod resources;
 mod shown;
 mod summary;
@@ -182,6 +183,7 @@ fn act(
     let marks = marks::of(&operation, params, &judged);
     let parts = ActionParts {
         undo: undo(&operation, &judged, own),
+        quantity: quantity::of(&readings, params),
         summary: summary::of(routed, &named.resources, &said),
         operation,
         partition: target.partition.clone(),

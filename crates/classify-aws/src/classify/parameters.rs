@@ -4,7 +4,7 @@
 
 mod condition;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::effects::Judged;
 use crate::{gather, overrides::Shows};
 
+pub(super) use condition::Path;
 use condition::{Condition, Truth};
 
 const TEXT: &str = include_str!("../../data/parameters.toml");
@@ -144,7 +145,7 @@ pub(super) fn raise(operations: &[Operation], params: &Value, judged: &mut Judge
 }
 
 /// What is looked at: one tree, or in REST each place by itself, so that no place hides another.
-fn views(params: &Value) -> Vec<Value> {
+pub(super) fn views(params: &Value) -> Vec<Value> {
     const PLACES: [&str; 4] = ["$path", "$query", "$headers", "$body"];
     match params {
         Value::Map(map) if map.contains_key("$path") => {

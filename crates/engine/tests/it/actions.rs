@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use engine::{Collector, Engine, Gathered, Later, Pinned};
 use model::{
     Account, Action, ActionParts, CapturedUndo, Effect, EffectSet, Exposure, InnerAction, Observation,
-    Operation, Partition, Region, Request, Resource, Tags, Undo, Value,
+    Operation, Partition, Quantity, Region, Request, Resource, Tags, Undo, Value,
 };
 
 pub(crate) const PRODUCTION: &str = "123456789012";
@@ -21,6 +21,7 @@ pub(crate) struct Call {
     pub(crate) name: &'static str,
     pub(crate) account: &'static str,
     pub(crate) exposure: Exposure,
+    pub(crate) units: u64,
     /// A header that means nothing.
     pub(crate) date: &'static str,
 }
@@ -36,6 +37,7 @@ pub(crate) const DELETE_STACK: Call = Call {
     name: "app",
     account: PRODUCTION,
     exposure: NOTHING_SHOWN,
+    units: 1,
     date: "20261121T000000Z",
 };
 
@@ -86,6 +88,7 @@ impl Call {
                 name: self.name.to_owned(),
             }],
             undo: self.undo,
+            quantity: Quantity { units: Some(self.units), ..Quantity::one() },
             summary: format!("{operation} {}.", self.name),
             shown: vec![("Name".to_owned(), self.name.to_owned())],
             unknowns: Vec::new(),

@@ -60,6 +60,8 @@ pub(crate) struct Unusual {
     pub(crate) disk: Option<Box<dyn Disk>>,
     /// Stands below `[environments.production]`.
     pub(crate) production: &'static str,
+    pub(crate) budgets: &'static str,
+    pub(crate) standing: &'static str,
 }
 
 impl World {
@@ -73,14 +75,13 @@ impl World {
     }
 
     pub(crate) async fn on_disk_with(unusual: Unusual) -> Self {
-        let place = Place::new(unusual.disk, unusual.production);
-        let probe = unusual.probe.unwrap_or_default();
-        let store = Store::sqlite_probed(&place.0.database(), probe).unwrap();
+        let (place, probe) = Place::new(unusual);
+        let store = Store::sqlite_probed(&place.0.database(), probe.unwrap_or_default()).unwrap();
         Self::begun(place, store).await
     }
 
     pub(crate) async fn built(unusual: Unusual, store: Store) -> Self {
-        Self::begun(Place::new(unusual.disk, unusual.production), store).await
+        Self::begun(Place::new(unusual).0, store).await
     }
 
     async fn begun((place, ledger): (Place, Ledger), store: Store) -> Self {
@@ -237,7 +238,8 @@ impl World {
 }
 
 impl Place {
-    fn new(disk: Option<Box<dyn Disk>>, production: &str) -> (Self, Ledger) {
+    fn new(unusual: Unusual) -> ((Self, Ledger), Option<store::Probe>) {
+        let Unusual { probe, disk, production, budgets, standing } = unusual;
         let dir = TempDir::new().unwrap();
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
@@ -246,10 +248,14 @@ impl Place {
             created_at: START,
         };
         let disk = disk.unwrap_or_else(|| Box::new(RealDisk));
-        let place = Self { dir, files: bundle_files(production), genesis, chance: Arc::default() };
+        let mut files = bundle_files(production);
+        for (file, text) in [("budgets.toml", budgets), ("standing.toml", standing)] {
+            files.insert(file.to_owned(), text.into());
+        }
+        let place = Self { dir, files, genesis, chance: Arc::default() };
         let ledger =
             Ledger::create_on(disk, &place.log(), &place.lock(), log_key(), place.genesis.clone()).unwrap();
-        (place, ledger)
+        ((place, ledger), probe)
     }
 
     pub(crate) fn log(&self) -> PathBuf {

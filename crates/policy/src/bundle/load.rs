@@ -7,6 +7,7 @@ use model::{AgentId, Digest, EnvironmentName, PersonId, RuleRef, Value};
 
 use super::{Bundle, Files};
 use crate::{
+    allowances::{Allowances, Known, read_budgets, read_standing},
     calendar::Calendar,
     examples::{Example, read_examples},
     law::Law,
@@ -19,8 +20,16 @@ use crate::{
     settings::read_settings,
 };
 
-/// The files that stand at the top of a bundle; all but the calendar and the overrides must be there.
-const TOP: [&str; 5] = ["bundle.toml", "roster.toml", "environments.toml", "calendar.toml", "overrides.toml"];
+/// The files that stand at the top of a bundle; the first three must be there.
+const TOP: [&str; 7] = [
+    "bundle.toml",
+    "roster.toml",
+    "environments.toml",
+    "calendar.toml",
+    "overrides.toml",
+    "budgets.toml",
+    "standing.toml",
+];
 const MAX_FILES: usize = 1_000;
 const MAX_FILE: usize = 256 * 1024;
 
@@ -72,6 +81,21 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
         agents: roster.agents.keys().map(AgentId::as_str).chain([OWN_NAME]).collect(),
         people: roster.people.keys().map(PersonId::as_str).chain([OWN_NAME]).collect(),
     };
+    let known = Known {
+        accounts: places.accounts().collect(),
+        agents: roster.agents.keys().map(AgentId::as_str).collect(),
+    };
+    let allowances = Allowances {
+        budgets: toml("budgets.toml")
+            .and_then(|(file, text)| read_toml(file, text, problems, |root| Some(read_budgets(root, &known))))
+            .unwrap_or_default(),
+        standing: toml("standing.toml")
+            .and_then(|(file, text)| {
+                read_toml(file, text, problems, |root| Some(read_standing(root, &known)))
+            })
+            .unwrap_or_default(),
+    };
+    allowances.check_names(problems);
     let rules = read_all_rules(&texts, &names, problems);
     let examples = read_all_examples(&texts, problems);
     check_covered(&rules, &examples, problems);
@@ -87,6 +111,7 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
         settings: settings?,
         roster,
         places,
+        allowances,
         calendar,
         overrides,
         vocabulary,

@@ -1,6 +1,7 @@
 //! The crate from outside: bundles as files, asks as the engine makes them, verdicts as people read them.
 
 #[cfg(test)]
+mod allowances;
 mod decisions;
 #[cfg(test)]
 mod loading;

@@ -4,9 +4,9 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use model::{
     Account, Autonomy, Chain, Effect, EffectSet, EnrolledKey, Environment, EvidenceKind, Exposure, History,
-    Operation, Resource, Tally, Timestamp, Verdict,
+    Operation, Quantity, Resource, Tally, Timestamp, Verdict,
 };
-use policy::{Ask, Bundle, ChangeFacts, Files, Profile, StarterOptions, starter};
+use policy::{Ask, Bundle, ChangeFacts, Files, Profile, Spent, StarterOptions, starter};
 
 /// A Monday, 12:00 UTC.
 pub(crate) const NOON: Timestamp = Timestamp::from_seconds(1_795_435_200);
@@ -67,6 +67,11 @@ pub(crate) struct World {
     pub(crate) in_scope: bool,
     pub(crate) operation: Operation,
     pub(crate) effects: EffectSet,
+    /// `None`: the same.
+    pub(crate) listed: Option<EffectSet>,
+    pub(crate) quantity: Quantity,
+    pub(crate) account: Account,
+    pub(crate) spent: Spent,
     pub(crate) exposure: Exposure,
     pub(crate) resources: Vec<Resource>,
     pub(crate) environment: Environment,
@@ -93,6 +98,10 @@ impl World {
             in_scope: true,
             operation: Operation::new("example", "Operation"),
             effects: EffectSet::of(effect),
+            listed: None,
+            quantity: Quantity::one(),
+            account: Account("111122223333".into()),
+            spent: Spent::new(),
             exposure: Exposure::default(),
             resources: vec![Resource {
                 service: "example".into(),
@@ -120,6 +129,10 @@ impl World {
             in_scope: self.in_scope,
             operation: &self.operation,
             effects: self.effects,
+            listed: self.listed.unwrap_or(self.effects),
+            quantity: &self.quantity,
+            account: &self.account,
+            spent: &self.spent,
             exposure: self.exposure,
             resources: &self.resources,
             environment: &self.environment,

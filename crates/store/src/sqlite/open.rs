@@ -114,6 +114,7 @@ fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Result<(), Open
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
     match (number("application_id")?, number("user_version")?, tables, empty) {
         (schema::APPLICATION, schema::LAYOUT, _, _) => Ok(()),
+        (schema::APPLICATION, schema::BEFORE_CHARGES, _, Empty::Create) => add_charges(conn).map_err(fail),
         (schema::APPLICATION, found, _, _) => {
             Err(OpenError::Layout { path: path.to_owned(), found, known: schema::LAYOUT })
         }
@@ -125,9 +126,19 @@ fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Result<(), Open
 
 fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(&format!(
-        "PRAGMA synchronous = EXTRA; BEGIN EXCLUSIVE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
+        "PRAGMA synchronous = EXTRA; BEGIN EXCLUSIVE; {} {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
         schema::CREATE,
+        schema::CHARGES,
         schema::APPLICATION,
+        schema::LAYOUT,
+    ))
+}
+
+/// The rows follow when the index is derived anew, since other rules made the one that is there.
+fn add_charges(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch(&format!(
+        "BEGIN EXCLUSIVE; {} PRAGMA user_version = {}; COMMIT;",
+        schema::CHARGES,
         schema::LAYOUT,
     ))
 }

@@ -8,7 +8,7 @@ use super::{Probe, fault::classify};
 use crate::{
     Filter, Pending, StorageError,
     rows::{Appended, ApprovalRow, ChangeRow, Deeds, EntryRow, Found, Rows, RowsMut, SessionRow, Standing},
-    trace::{Deed, Mark, Trace, Who},
+    trace::{Charged, Deed, Mark, Trace, Who},
 };
 
 pub(crate) struct SqliteRows<'a> {
@@ -201,6 +201,11 @@ impl Rows for SqliteRows<'_> {
         Ok(found.unwrap_or_default())
     }
 
+    fn charged(&self, allowance: &str, since: i64) -> Found<i64> {
+        let sql = "SELECT coalesce(sum(amount), 0) FROM charges WHERE allowance = ?1 AND at >= ?2";
+        Ok(self.one(sql, params![allowance, since], |row| row.get(0))?.unwrap_or(0))
+    }
+
     fn created(&self, session: &str, target: &str) -> Found<bool> {
         let sql = "SELECT EXISTS (
             SELECT 1 FROM marks AS own WHERE own.target = ?2 AND own.mark = 'created' AND own.session = ?1
@@ -241,7 +246,16 @@ impl Rows for SqliteRows<'_> {
         }
         let signatures = "SELECT signature, at FROM signatures WHERE change = ?1";
         let signatures = self.all(signatures, [change], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(Trace { deeds: deeds.into_iter().collect(), marks, signatures: signatures.into_iter().collect() })
+        let charges = "SELECT step, allowance, at, amount FROM charges WHERE change = ?1";
+        let charges = self.all(charges, [change], |row| {
+            Ok(((row.get(0)?, row.get(1)?), Charged { at: row.get(2)?, amount: row.get(3)? }))
+        })?;
+        Ok(Trace {
+            deeds: deeds.into_iter().collect(),
+            marks,
+            signatures: signatures.into_iter().collect(),
+            charges: charges.into_iter().collect(),
+        })
     }
 
     fn derived_by(&self) -> Found<Option<String>> {
@@ -313,6 +327,7 @@ impl RowsMut for SqliteRows<'_> {
     fn put_trace(&self, row: &ChangeRow, trace: &Trace) -> Found<()> {
         self.put("clear deeds", "DELETE FROM deeds WHERE change = ?1", [&row.id])?;
         self.put("clear marks", "DELETE FROM marks WHERE change = ?1", [&row.id])?;
+        self.put("clear charges", "DELETE FROM charges WHERE change = ?1", [&row.id])?;
         self.put("clear signatures", "DELETE FROM signatures WHERE change = ?1", [&row.id])?;
         for (step, deed) in &trace.deeds {
             let sql = "INSERT INTO deeds (change, step, session, agent, at, destroys, lowers_protection,
@@ -339,6 +354,10 @@ impl RowsMut for SqliteRows<'_> {
         for (signature, at) in &trace.signatures {
             let sql = "INSERT INTO signatures (change, signature, at) VALUES (?1, ?2, ?3)";
             self.put("put signature", sql, params![row.id, signature, at])?;
+        }
+        for ((step, allowance), Charged { at, amount }) in &trace.charges {
+            let sql = "INSERT INTO charges (change, step, allowance, at, amount) VALUES (?1, ?2, ?3, ?4, ?5)";
+            self.put("put charge", sql, params![row.id, step, allowance, at, amount])?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Tables. A document stands last in its row, so that looking at columns does not read it.
 
-/// In `PRAGMA user_version`; a file of another layout is not opened.
-pub(crate) const LAYOUT: i64 = 1;
+/// In `PRAGMA user_version`. A file of layout 1 is brought up to this one; of any other it is not opened.
+pub(crate) const LAYOUT: i64 = 2;
+pub(crate) const BEFORE_CHARGES: i64 = 1;
 /// In `PRAGMA application_id`: "CSgn".
 pub(crate) const APPLICATION: i64 = 0x4353_676e;
 
@@ -86,4 +87,17 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_by_time ON outbox (at);
 CREATE INDEX outbox_pending ON outbox (number) WHERE place IS NULL;
+";
+
+/// What layout 2 has and layout 1 had not; filled like every index, from the documents.
+pub(crate) const CHARGES: &str = "
+CREATE TABLE charges (
+    change TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    allowance TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
+    PRIMARY KEY (change, step, allowance)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX charges_by_allowance ON charges (allowance, at);
 ";

@@ -1,11 +1,11 @@
 //! What every backend must do. Each case is a conversation with a fresh store; it runs on both.
 
 use expect_test::{Expect, expect};
-use model::{ChangeState, Digest, Entry, Resource, Session};
+use model::{Change, ChangeState, Charge, Digest, Entry, Execution, Resource, Session, Step, StepState};
 use store::{Conflict, Filter, StorageError, Store, Tx, WriteError};
 
 use crate::fixture::{
-    approval, at, change, change_id, digest, entry, entry_id, moved_to, session, session_id,
+    approval, at, change, change_id, digest, entry, entry_id, execution, moved_to, session, session_id,
 };
 
 macro_rules! on_both {
@@ -37,6 +37,7 @@ on_both!(
     entries_are_sequenced_in_order_and_once,
     entries_have_bounds_and_are_recorded_once,
     what_waits_is_counted_and_found,
+    what_was_taken_out_of_an_allowance_is_added_up,
 );
 
 async fn write(store: &Store, op: impl FnOnce(&mut Tx<'_>) -> Result<(), Conflict> + Send + 'static) {
@@ -425,5 +426,29 @@ impl Named for Expect {
         let text: &'static str = self.data.replace(name, &id.to_string()).leak();
         self.data = text;
         self
+    }
+}
+
+async fn what_was_taken_out_of_an_allowance_is_added_up(store: &Store) {
+    let step = |second: i64, state: StepState, charges: &[(&str, u64)]| {
+        let charges =
+            charges.iter().map(|(name, amount)| Charge { allowance: name.parse().unwrap(), amount: *amount });
+        let execution = Execution { charges: charges.collect(), ..execution(1, second) };
+        Step { execution: Some(execution), state, ..change(1).steps.remove(0) }
+    };
+    let steps = vec![
+        step(10, StepState::Executed, &[("mails", 3), ("texts", 1)]),
+        step(20, StepState::Executing, &[("mails", 4)]),
+        step(30, StepState::Failed, &[("mails", 100)]),
+        step(40, StepState::Undone, &[("mails", 5)]),
+    ];
+    let ran = Change { steps, state: ChangeState::Executing, ..change(1) };
+    write(store, move |tx| tx.create_change(&ran, entry(1))).await;
+    for (allowance, since, expected) in
+        [("mails", 0, 12), ("mails", 20, 9), ("mails", 41, 0), ("texts", 0, 1), ("other", 0, 0)]
+    {
+        let allowance = allowance.parse().unwrap();
+        let found = store.read(move |view| view.charged(&allowance, at(since))).await.unwrap();
+        assert_eq!(found, expected, "since {since}");
     }
 }

@@ -74,6 +74,7 @@ pub(crate) fn action(operation: &str, effect: Effect, resources: Vec<Resource>) 
         exposure: Exposure::default(),
         resources,
         undo: Undo::Unlisted,
+        quantity: model::Quantity::one(),
         summary: format!("{operation} on something"),
         shown: Vec::new(),
         unknowns: Vec::new(),
@@ -87,6 +88,7 @@ pub(crate) fn step(action: ActionParts, state: StepState) -> Step {
         digest: digest(7),
         environment: Environment::unknown(),
         state,
+        listed: None,
         observation: None,
         undo: None,
         execution,
@@ -102,7 +104,12 @@ pub(crate) fn execution(signature: u64, second: i64) -> Execution {
         body_digest: Digest::of(b"<ok/>"),
         content: None,
     };
-    Execution { started_at: at(second), signature: digest(signature), outcome: Some(outcome) }
+    Execution {
+        started_at: at(second),
+        signature: digest(signature),
+        outcome: Some(outcome),
+        charges: Vec::new(),
+    }
 }
 
 /// A held deletion of stack `demo-N`, in session 1, created at second N.

@@ -115,8 +115,21 @@ async fn what_is_not_ours_is_left_alone() {
     fs::remove_file(&path).unwrap();
     filled(&path).await;
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 9").unwrap();
-    let newer = expect!["DB has layout 9, this version knows 1; use the version that wrote it"];
+    let newer = expect!["DB has layout 9, this version knows 2; use the version that wrote it"];
     check(Store::sqlite(&path), &path, newer);
+}
+
+#[tokio::test]
+async fn a_file_of_the_layout_before_is_brought_up() {
+    let (_folder, path) = place();
+    filled(&path).await;
+    let before = Store::projection_of(&path).unwrap();
+    let older = "DROP TABLE charges; UPDATE derived_by SET rules = 'older'; PRAGMA user_version = 1";
+    Connection::open(&path).unwrap().execute_batch(older).unwrap();
+    let auditor = expect!["DB has layout 1, this version knows 2; use the version that wrote it"];
+    check(Store::projection_of(&path), &path, auditor);
+    drop(Store::sqlite(&path).unwrap());
+    assert_eq!(Store::projection_of(&path).unwrap(), before);
 }
 
 /// A crash while creating leaves an empty file, or one with a transaction that never ended.

@@ -30,7 +30,7 @@ struct Test {
 }
 
 #[derive(Debug)]
-pub(super) struct Path(Vec<Step>);
+pub(in crate::classify) struct Path(Vec<Step>);
 
 #[derive(Debug, PartialEq)]
 enum Step {
@@ -84,20 +84,24 @@ impl Test {
     }
 
     fn holds(&self, views: &[Value]) -> Truth {
-        let mut found = Vec::new();
-        for path in &self.paths {
-            for view in views {
-                select(view, &path.0, &mut found);
-            }
-        }
+        let found: Vec<&Value> = self.paths.iter().flat_map(|path| path.values(views)).collect();
         self.predicate.of(&found)
     }
 }
 
 impl Path {
-    pub(super) fn parse(text: &str) -> Self {
+    pub(in crate::classify) fn parse(text: &str) -> Self {
         let step = |name: &str| if name == "**" { Step::Deep } else { Step::Name(name.to_lowercase()) };
         Self(text.split('.').map(step).collect())
+    }
+
+    /// What it selects; of lists, their entries.
+    pub(in crate::classify) fn values<'v>(&self, views: &'v [Value]) -> Vec<&'v Value> {
+        let mut found = Vec::new();
+        for view in views {
+            select(view, &self.0, &mut found);
+        }
+        found
     }
 }
 

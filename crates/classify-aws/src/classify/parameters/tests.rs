@@ -5,14 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{Account, Effect, Partition, Value};
 use serde::Deserialize;
 
-use super::{
-    RULES, Rule, Rules, TEXT, Truth,
-    condition::{Condition, Path},
-    views,
-};
+use super::{Path, RULES, Rule, Rules, TEXT, Truth, condition::Condition, views};
 use crate::{
     call::{Call, build},
-    classify::{Target, classify, effects},
+    classify::{Classified, Target, classify, effects},
     gather,
     table::Table,
 };
@@ -54,13 +50,9 @@ fn every_rule_has_a_case_that_it_meets_and_one_that_it_does_not() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn check(rules: &Rules, rule: &Rule, case: &toml::Table, expected: bool) -> Result<(), String> {
-    let mut given = case.clone();
-    let name = match given.remove("_") {
-        Some(name) => name.as_str().unwrap().to_owned(),
-        None => rule.operations.first().unwrap().clone(),
-    };
-    let (service, operation) = name.split_once(':').unwrap();
+/// `operation` with these parameters, through the whole way from the wire form.
+pub(in crate::classify) fn classified(operation: &str, given: toml::Table) -> Result<Classified, String> {
+    let (service, operation) = operation.split_once(':').unwrap();
     let known = Table::shared().service(service).ok_or("no such service")?;
     let call = Call {
         service: service.to_owned(),
@@ -70,8 +62,16 @@ fn check(rules: &Rules, rule: &Rule, case: &toml::Table, expected: bool) -> Resu
     };
     let request = build(&call).map_err(|err| err.to_string())?;
     let target = Target { partition: Partition("aws".into()), account: Account("111122223333".into()) };
-    let classified = classify(request, known.signing, "us-east-1", &target, &BTreeMap::new())
-        .map_err(|err| err.to_string())?;
+    classify(request, known.signing, "us-east-1", &target, &BTreeMap::new()).map_err(|err| err.to_string())
+}
+
+fn check(rules: &Rules, rule: &Rule, case: &toml::Table, expected: bool) -> Result<(), String> {
+    let mut given = case.clone();
+    let name = match given.remove("_") {
+        Some(name) => name.as_str().unwrap().to_owned(),
+        None => rule.operations.first().unwrap().clone(),
+    };
+    let classified = classified(&name, given)?;
     let parts = classified.action.parts();
     if !rules.of(&read_as(&parts.operation)).any(|one| std::ptr::eq(one, rule)) {
         return Err(format!("is not about {}", parts.operation));

@@ -1,0 +1,136 @@
+//! What the store knows of a case, read in the decision's own transaction: the history, how free the session is, and what
+//! was taken out of the bundle's allowances.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{
+    AllowanceId, Change, Charge, History, LinkKind, PersonId, Presence, RuleRef, Session, Timestamp, Verdict,
+};
+use policy::{Bundle, Charges, Spent};
+use store::{HistoryQuery, Tx};
+
+use crate::{
+    admit::Purpose,
+    decide::{Book, DecideError},
+    judge::{self, Case},
+};
+
+/// A change as it would be judged now.
+pub(crate) struct Facts<'a> {
+    bundle: &'a Bundle,
+    change: &'a Change,
+    session: &'a Session,
+    purpose: &'a Purpose,
+    now: Timestamp,
+    autonomy: model::Autonomy,
+    history: History,
+    charges: Vec<(usize, Charges)>,
+    spent: Spent,
+}
+
+/// What the bundle allowed ahead of time, and what that takes out of its allowances.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Leave {
+    pub(crate) charges: Vec<Charge>,
+    pub(crate) standing: BTreeSet<RuleRef>,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn read(
+        tx: &Tx<'_>,
+        book: &'a Book,
+        change: &'a Change,
+        session: &'a Session,
+        purpose: &'a Purpose,
+        now: Timestamp,
+    ) -> Result<Self, DecideError> {
+        let bundle = &*book.bundle;
+        let targets = change.steps.iter().flat_map(|step| store::Target::all(&step.action)).collect();
+        // Carried out under another session, a change gets no more freedom than either of the two.
+        let autonomy = match tx.session(change.session)? {
+            Some(own) => own.autonomy.min(session.autonomy),
+            None => session.autonomy,
+        };
+        let history = tx.history(&HistoryQuery {
+            session: session.id,
+            agent: session.chain.agent.clone(),
+            targets,
+            since: now.plus_seconds(-bundle.limits().history_window_s),
+        })?;
+        let mut facts = Self {
+            bundle,
+            change,
+            session,
+            purpose,
+            now,
+            autonomy,
+            history,
+            charges: Vec::new(),
+            spent: Spent::new(),
+        };
+        facts.charges = judge::charges(bundle, &facts.case(&[]));
+        facts.spent = facts.spent_with(tx)?;
+        Ok(facts)
+    }
+
+    /// With these signatures.
+    pub(crate) fn verdict(&self, approvals: &[(PersonId, Presence)]) -> Verdict {
+        judge::judge(self.bundle, &self.case(approvals))
+    }
+
+    /// On what the step would rest if nobody had to agree to it.
+    pub(crate) fn leave(&self, nth: usize) -> Leave {
+        let mut sums: BTreeMap<&AllowanceId, u64> = BTreeMap::new();
+        let own = self.charges.iter().filter(|(step, _)| *step == nth);
+        for charge in own.flat_map(|(_, charges)| &charges.charges) {
+            let sum = sums.entry(&charge.allowance).or_default();
+            *sum = sum.saturating_add(charge.amount);
+        }
+        let charge =
+            |(allowance, amount): (&AllowanceId, u64)| Charge { allowance: allowance.clone(), amount };
+        Leave {
+            charges: sums.into_iter().map(charge).collect(),
+            standing: judge::standing(self.bundle, &self.case(&[])),
+        }
+    }
+
+    fn case<'c>(&'c self, approvals: &'c [(PersonId, Presence)]) -> Case<'c> {
+        Case {
+            chain: &self.change.chain,
+            scope: &self.change.scope,
+            session_scope: &self.session.scope,
+            autonomy: self.autonomy,
+            steps: &self.change.steps,
+            approvals,
+            history: self.history,
+            replaces: self.change.links.iter().any(|link| link.kind == LinkKind::Recreates),
+            undo: matches!(self.purpose, Purpose::Undo { .. }),
+            now: self.now,
+            spent: &self.spent,
+        }
+    }
+
+    /// What others took out by now, and all that this change still has to take out: a loop in one change is a loop.
+    fn spent_with(&self, tx: &Tx<'_>) -> Result<Spent, DecideError> {
+        let mut spent = Spent::new();
+        for (nth, Charges { charges, beyond }) in &self.charges {
+            let pending = self.change.steps.get(*nth).is_some_and(|it| it.state == model::StepState::Pending);
+            if !pending {
+                continue;
+            }
+            for charge in charges {
+                let sum = spent.entry(charge.allowance.clone()).or_default();
+                *sum = sum.saturating_add(charge.amount);
+            }
+            for allowance in beyond {
+                spent.insert(allowance.clone(), u64::MAX);
+            }
+        }
+        for (allowance, sum) in &mut spent {
+            let Some(window_s) = self.bundle.window_of(allowance) else { continue };
+            let before = tx.charged(allowance, self.now.plus_seconds(-window_s))?;
+            *sum = sum.saturating_add(before);
+        }
+        Ok(spent)
+    }
+}

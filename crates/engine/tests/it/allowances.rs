@@ -1,0 +1,186 @@
+//! What the bundle allows ahead of time: counted in the decision's own transaction, kept on record, and never more than
+//! was agreed to, whatever asks beside it, in one change or after a crash.
+
+use std::sync::Arc;
+
+use engine::{Gathered, RefusalKind};
+use model::{AllowanceId, ChangeState, Effect, EntryKind, Undo, Verdict};
+
+use crate::{
+    actions::{Call, DELETE_STACK, Found},
+    cast::BEN,
+    world::{Unusual, World, expect_refusal, permitted},
+};
+
+const BUDGETS: &str = r#"
+[budgets.mails]
+effect = "emit"
+operations = ["sns:Publish*"]
+accounts = ["123456789012"]
+limit = 5
+per = "hour"
+reason = "what a busy hour sends"
+"#;
+
+const STANDING: &str = r#"
+[standing.restarts]
+operations = ["ecs:UpdateService"]
+resources = ["web-*"]
+accounts = ["123456789012"]
+limit = 2
+per = "hour"
+reason = "restarts are routine"
+"#;
+
+const PUBLISH: Call = Call {
+    operation: "sns:Publish",
+    effect: Effect::Emit,
+    undo: Undo::Additive,
+    kind: "topic",
+    name: "orders",
+    ..DELETE_STACK
+};
+const BATCH: Call = Call { operation: "sns:PublishBatch", units: 3, ..PUBLISH };
+
+/// Nobody can capture an undo of it: in production it counts as destroy.
+const RESTART: Call = Call {
+    operation: "ecs:UpdateService",
+    effect: Effect::Write,
+    undo: Undo::Unlisted,
+    kind: "service",
+    name: "web-1",
+    ..DELETE_STACK
+};
+
+fn unusual() -> Unusual {
+    Unusual { budgets: BUDGETS, standing: STANDING, ..Unusual::default() }
+}
+
+async fn world() -> World {
+    let world = World::built(unusual(), store::Store::memory()).await;
+    world.target.is(Found { state: Some("running"), ..Found::default() });
+    world
+}
+
+async fn charged(world: &World, allowance: &str) -> u64 {
+    let allowance: AllowanceId = allowance.parse().unwrap();
+    let since = model::Timestamp::from_millis(0);
+    world.engine.read(move |view| view.charged(&allowance, since)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_budget_is_used_up_and_comes_back() {
+    let world = world().await;
+    world.run(&BATCH.action()).await;
+    world.run(&PUBLISH.action()).await;
+    let held = world.hold(&BATCH.action()).await;
+    world.run(&PUBLISH.action()).await;
+    let refusal = expect_refusal(world.ask(&PUBLISH.action()).await, RefusalKind::Held, "beyond the budget");
+    let Verdict::Hold(hold) = world.change(refusal.change.unwrap()).await.verdict else { panic!("held") };
+    let told = "the budget mails (5 an hour) has no room for it now";
+    assert!(hold.alternatives.iter().any(|it| it.0 == told), "{:?}", hold.alternatives);
+    assert_eq!(charged(&world, "mails").await, 5);
+    // What a person agrees to takes nothing out of it.
+    world.approve(held, &BEN).await.unwrap();
+    assert_eq!(world.run(&BATCH.action()).await, held);
+    assert_eq!(charged(&world, "mails").await, 5);
+    world.clock.advance(3601);
+    world.run(&PUBLISH.action()).await;
+    let entries = world.entries().await;
+    let noted: Vec<&str> = entries
+        .iter()
+        .filter(|entry| entry.kind == EntryKind::PermitIssued)
+        .filter_map(|entry| entry.detail.get("charges").map(String::as_str))
+        .collect();
+    assert_eq!(noted, ["3 from mails", "1 from mails", "1 from mails", "1 from mails"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn many_at_once_do_not_take_more_than_there_is() {
+    let world = Arc::new(world().await);
+    let asked: Vec<_> = (0..20)
+        .map(|nth: usize| {
+            let (world, name) = (Arc::clone(&world), &*format!("topic-{nth}").leak());
+            tokio::spawn(async move { world.ask(&Call { name, ..PUBLISH }.action()).await })
+        })
+        .collect();
+    let mut permits = Vec::new();
+    for asked in asked {
+        if let engine::Admitted::Permit(permit) = asked.await.unwrap() {
+            permits.push(permit);
+        }
+    }
+    assert_eq!(permits.len(), 5);
+    for permit in permits {
+        world.answer(permit, 200).await;
+    }
+    assert_eq!(charged(&world, "mails").await, 5);
+    Arc::into_inner(world).unwrap().finish().await;
+}
+
+#[tokio::test]
+async fn a_plan_asks_for_all_that_it_takes() {
+    let world = world().await;
+    let plan = |calls: Vec<Call>| {
+        let actions = calls.iter().map(|call| (call.action(), Gathered::default())).collect();
+        world.engine.propose(Arc::clone(&world.session), actions, "tell them".to_owned())
+    };
+    let named = |name: &'static str| Call { name, ..PUBLISH };
+    let six = plan(vec![BATCH, Call { name: "b", ..BATCH }]).await.unwrap();
+    assert_eq!(six.state, ChangeState::Held, "three and three are six");
+    let five = plan(vec![Call { name: "c", ..BATCH }, named("d"), named("e")]).await.unwrap();
+    assert_eq!(five.state, ChangeState::Approved);
+    // Somebody else takes one out before it runs: from there on it waits for a person like any other.
+    world.run(&named("f").action()).await;
+    let refusal = expect_refusal(
+        world.ask(&Call { name: "c", ..BATCH }.action()).await,
+        RefusalKind::Held,
+        "beyond the budget",
+    );
+    assert_eq!(refusal.change, Some(five.id));
+    world.clock.advance(3601);
+    for call in [Call { name: "c", ..BATCH }, named("d"), named("e")] {
+        assert_eq!(world.run(&call.action()).await, five.id);
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_failed_is_not_counted_and_what_is_not_known_is() {
+    let world = world().await;
+    for status in [400, 200, 500] {
+        let permit = permitted(world.ask(&PUBLISH.action()).await);
+        world.answer(permit, status).await;
+    }
+    assert_eq!(charged(&world, "mails").await, 2);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_standing_approval_lets_routine_pass_and_says_so() {
+    let world = world().await;
+    world.run(&RESTART.action()).await;
+    world.run(&Call { name: "web-2", ..RESTART }.action()).await;
+    world.hold(&Call { name: "web-3", ..RESTART }.action()).await;
+    world.hold(&Call { name: "db-1", ..RESTART }.action()).await;
+    world.hold(&Call { effect: Effect::Destroy, name: "web-4", ..RESTART }.action()).await;
+    world.hold(&Call { kind: "table", name: "web-5", ..RESTART }.action()).await;
+    let entries = world.entries().await;
+    let noted: Vec<&str> =
+        entries.iter().filter_map(|entry| entry.detail.get("standing").map(String::as_str)).collect();
+    assert_eq!(noted, ["restarts (standing.toml:2)"; 2]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_was_taken_out_survives_the_process() {
+    let world = World::on_disk_with(unusual()).await;
+    for name in ["a", "b", "c", "d", "e"] {
+        world.run(&Call { name, ..PUBLISH }.action()).await;
+    }
+    let (session, now) = (Arc::clone(&world.session), crate::world::START.plus_seconds(60));
+    let world = world.end().await.restart(session, now).await.map_err(|(err, _)| err).unwrap();
+    world.hold(&PUBLISH.action()).await;
+    world.finish().await;
+}
