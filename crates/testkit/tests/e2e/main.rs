@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod addressing;
+mod allowances;
 mod bodies;
 mod clients;
 mod crash;
