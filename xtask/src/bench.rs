@@ -10,10 +10,23 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::run::{answers, cargo, succeed, tool};
+use crate::{
+    run::{answers, cargo, succeed, tool},
+    setup,
+};
 
-/// Name, package, bench target.
-const BENCHES: [(&str, &str, &str); 1] = [("admit", "engine", "admit")];
+/// What is run under which name.
+struct Bench {
+    name: &'static str,
+    package: &'static str,
+    /// It measures the program as it ships, beside programs of others.
+    whole: bool,
+}
+
+const BENCHES: [Bench; 2] = [
+    Bench { name: "admit", package: "engine", whole: false },
+    Bench { name: "aws", package: "testkit", whole: true },
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
@@ -22,17 +35,21 @@ pub(crate) enum Judgement {
 }
 
 pub(crate) fn names() -> String {
-    BENCHES.map(|(name, ..)| name).join(", ")
+    BENCHES.map(|bench| bench.name).join(", ")
 }
 
 pub(crate) fn run(name: &str, judgement: Judgement) -> Result<()> {
-    let (_, package, target) = BENCHES
+    let Bench { name, package, whole } = BENCHES
         .into_iter()
-        .find(|(known, ..)| *known == name)
+        .find(|bench| bench.name == name)
         .with_context(|| format!("`{name}` is no bench; there is {}", names()))?;
+    if whole {
+        setup::peers()?;
+        succeed(&mut cargo(&["build", "--quiet", "--release", "--package", "countersign"]))?;
+    }
     // Built unpinned, measured pinned.
-    succeed(&mut cargo(&["bench", "--quiet", "--no-run", "--package", package, "--bench", target]))?;
-    let lines = measured(pinned(&["bench", "--quiet", "--package", package, "--bench", target]))?;
+    succeed(&mut cargo(&["bench", "--quiet", "--no-run", "--package", package, "--bench", name]))?;
+    let lines = measured(pinned(&["bench", "--quiet", "--package", package, "--bench", name]))?;
     let (figures, missed) = judge(&lines);
     ensure!(figures > 0, "the bench told no figure");
     ensure!(judgement == Judgement::Show || missed.is_empty(), "targets not met: {}", missed.join(", "));

@@ -36,6 +36,17 @@ const PYTHON: Need = Need {
     optional: false,
 };
 
+/// What benches are compared with, and what keeps both on their processors.
+const PEERS: [Need; 2] = [
+    Need { package: "nginx-light", there: || answers("nginx", &["-v"]), optional: false },
+    Need { package: "util-linux", there: || answers("taskset", &["--version"]), optional: false },
+];
+
+pub(crate) fn peers() -> Result<()> {
+    base()?;
+    provide(&PEERS)
+}
+
 /// For building and for keys.
 pub(crate) fn base() -> Result<()> {
     provide(&BUILD)

@@ -90,7 +90,7 @@ pub fn is_aws(host: &str) -> bool {
 }
 
 /// The bucket in a host of S3; empty where the host is the service's own.
-fn bucket_of(host: &str) -> Option<&str> {
+pub(crate) fn bucket_of(host: &str) -> Option<&str> {
     let before = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
     let labels: Vec<&str> = before.split('.').collect();
     let is_region = |label: &str| {

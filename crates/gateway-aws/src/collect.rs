@@ -197,6 +197,9 @@ fn pin_form(request: &Request, pins: &[gather::Pin]) -> Option<Request> {
     let mut members: BTreeMap<String, String> = form_pairs(form)?;
     for pin in pins {
         members.insert(pin.parameter.clone(), pin.value.clone());
+        if let Some(left_out) = &pin.instead_of {
+            members.remove(left_out);
+        }
     }
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let body: Vec<String> =
@@ -220,7 +223,11 @@ fn pin_json(mut request: Request, pins: &[gather::Pin]) -> Option<Request> {
         let mut steps: Vec<&str> = pin.parameter.split('.').collect();
         let last = steps.pop()?;
         let place = steps.into_iter().try_fold(&mut body, |place, step| place.get_mut(step))?;
-        place.as_object_mut()?.insert(last.to_owned(), pin.value.clone().into());
+        let object = place.as_object_mut()?;
+        object.insert(last.to_owned(), pin.value.clone().into());
+        if let Some(left_out) = &pin.instead_of {
+            object.remove(left_out);
+        }
     }
     request.body = serde_json::to_vec(&body).ok()?;
     Some(request)
@@ -233,7 +240,7 @@ fn pin_parts(request: &Request, pins: &[gather::Pin]) -> Option<Request> {
         let (place, name) = pin.parameter.split_once('.')?;
         match place {
             "body" => {
-                let pin = gather::Pin { parameter: name.to_owned(), value: pin.value.clone() };
+                let pin = gather::Pin { parameter: name.to_owned(), ..pin.clone() };
                 request = pin_json(request, &[pin])?;
             }
             "headers" => {
@@ -277,7 +284,11 @@ mod tests {
             body: body.as_bytes().to_vec(),
         };
         let params = Value::map([("ChangeSetName", Value::text("k"))]);
-        let pins = [gather::Pin { parameter: "ChangeSetName".to_owned(), value: "arn:k/1".to_owned() }];
+        let pins = [gather::Pin {
+            parameter: "ChangeSetName".to_owned(),
+            value: "arn:k/1".to_owned(),
+            instead_of: None,
+        }];
         let pinned = match pin(&request, &params, &pins) {
             Pinned::Request(request) => {
                 assert!(request.query.is_empty() && request.method == "POST");
@@ -297,7 +308,9 @@ mod tests {
             headers: if target { vec![("x-amz-target".to_owned(), "A.B".to_owned())] } else { Vec::new() },
             body: body.as_bytes().to_vec(),
         };
-        let pins = |parameter: &str| [gather::Pin { parameter: parameter.to_owned(), value: "7".to_owned() }];
+        let pins = |parameter: &str| {
+            [gather::Pin { parameter: parameter.to_owned(), value: "7".to_owned(), instead_of: None }]
+        };
         let (flat, parts) = (Value::map::<String>([]), Value::map([("$path", Value::map::<String>([]))]));
         let body = |pinned: Pinned| match pinned {
             Pinned::Request(request) => String::from_utf8(request.body).unwrap(),

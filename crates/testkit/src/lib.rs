@@ -26,7 +26,7 @@ pub use moto::Moto;
 pub use node::Node;
 pub use place::{CRASH_BINARY, binary, crash_binary, python_home, root};
 pub use process::{Output, run};
-pub use signed::{Signed, Signer, now};
+pub use signed::{Signed, Signer, now, stamp};
 pub use stall::Stall;
 pub use venv::Venv;
 pub use wait::until;

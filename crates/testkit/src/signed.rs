@@ -160,8 +160,8 @@ fn encoded(text: &str) -> String {
         .collect()
 }
 
-/// `20261121T040000Z`. Counts years and months by hand: no calendar is worth a dependency here.
-fn stamp(at: u64) -> String {
+/// `20261121T040000Z`, of seconds since 1970. Counts years and months by hand: no calendar is worth a dependency here.
+pub fn stamp(at: u64) -> String {
     let (mut day, second) = (at / 86_400, at % 86_400);
     let mut year = 1970;
     loop {

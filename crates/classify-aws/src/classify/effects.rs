@@ -155,7 +155,7 @@ mod tests {
             cloudformation:CreateChangeSet: write (additive)
             cloudformation:ExecuteChangeSet: write, execute
             cloudformation:DeleteStack: destroy
-            cloudcontrol:CreateResource: execute, destroy
+            cloudcontrol:CreateResource: write, execute
             iam:ListRoles: read
             iam:AttachRolePolicy: write, privilege
             iam:CreateAccessKey: write, privilege +credentials

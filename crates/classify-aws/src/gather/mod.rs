@@ -33,8 +33,8 @@ pub(crate) use rule::literal;
 
 use inverse::{Capturing, Undoing};
 use observe::Observing;
-use referring::Referring;
-use stack::StackGathering;
+use referring::{Referring, Resolved};
+use stack::{SingleGathering, StackGathering};
 use tags::Retagging;
 
 /// What a gateway does next.
@@ -77,6 +77,14 @@ pub enum Listing {
 pub struct Pin {
     pub parameter: String,
     pub value: String,
+    /// A parameter that is left out, because this one says what it stood for.
+    pub instead_of: Option<String>,
+}
+
+impl Pin {
+    fn of(parameter: &str, value: String) -> Self {
+        Self { parameter: parameter.to_owned(), value, instead_of: None }
+    }
 }
 
 const ROUNDS_MAX: u32 = 8;
@@ -95,6 +103,7 @@ pub struct Gathering {
     retagging: Option<Retagging>,
     referring: Option<Referring>,
     stack: Option<StackGathering>,
+    single: Option<SingleGathering>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +113,7 @@ enum Part {
     Retagging,
     Referring,
     Stack,
+    Single,
 }
 
 /// `params` is the canonical parse. `None`: no table has an entry for the operation, and there is nothing to learn.
@@ -120,13 +130,15 @@ pub fn start(action: &ActionParts, params: &Value, now: Timestamp) -> Option<Gat
         retagging: Retagging::of(service, operation, region),
         referring: Referring::of(service, operation, region, &given),
         stack: StackGathering::of(service, operation, region, &given),
+        single: SingleGathering::of(service, operation, region, &given),
         given,
     };
     let empty = gathering.observing.is_none()
         && gathering.capturing.is_none()
         && gathering.retagging.is_none()
         && gathering.referring.is_none()
-        && gathering.stack.is_none();
+        && gathering.stack.is_none()
+        && gathering.single.is_none();
     (!empty).then_some(gathering)
 }
 
@@ -201,6 +213,7 @@ impl Gathering {
             (Part::Retagging, self.retagging.as_mut().map(|part| part.want(&self.given))),
             (Part::Referring, self.referring.as_mut().map(Referring::want)),
             (Part::Stack, self.stack.as_mut().map(StackGathering::want)),
+            (Part::Single, self.single.as_mut().map(SingleGathering::want)),
         ];
         let mut calls: Vec<Call> = Vec::new();
         for (part, own) in wanted {
@@ -228,14 +241,21 @@ impl Gathering {
             Part::Retagging => self.retagging.as_mut().map(|part| part.take(answers)),
             Part::Referring => self.referring.as_mut().map(|part| part.take(answers)),
             Part::Stack => self.stack.as_mut().map(|part| part.take(answers)),
+            Part::Single => self.single.as_mut().map(|part| part.take(answers)),
         };
     }
 
     fn finish(&self) -> Gathered {
+        let resolved = self.referring.as_ref().map(Referring::finish).unwrap_or_default();
         if let Some(stack) = &self.stack {
             let (mut gathered, undo) = stack.finish(self.now);
-            gathered.unknowns.extend(self.referring.iter().flat_map(|part| part.finish().unknowns));
+            gathered.refer(resolved);
             gathered.settle(undo.map(Ok));
+            return gathered;
+        }
+        if let Some(single) = &self.single {
+            let mut gathered = single.finish(self.now);
+            gathered.refer(resolved);
             return gathered;
         }
         let mut gathered = Gathered::default();
@@ -248,12 +268,10 @@ impl Gathering {
         if let Some(Ok(undoing)) = &undo {
             projection = Some(projection.unwrap_or_default().with_undo(undoing));
         }
-        if let Some(resolved) = self.referring.as_ref().map(Referring::finish) {
-            gathered.unknowns.extend(resolved.unknowns);
-            gathered.pins = resolved.pins;
-            if !resolved.projection.is_empty() {
-                projection = Some(projection.unwrap_or_default().with(resolved.projection));
-            }
+        gathered.unknowns.extend(resolved.unknowns);
+        gathered.pins = resolved.pins;
+        if !resolved.projection.is_empty() {
+            projection = Some(projection.unwrap_or_default().with(resolved.projection));
         }
         gathered.observation = projection.map(|found| found.sealed(self.now, gathered.unknowns.clone()));
         let reads = [
@@ -268,6 +286,17 @@ impl Gathering {
 }
 
 impl Gathered {
+    /// What the request refers to besides what was listed of it.
+    fn refer(&mut self, resolved: Resolved) {
+        let Resolved { projection, pins, unknowns } = resolved;
+        self.pins.extend(pins);
+        self.unknowns.extend(unknowns);
+        if let Some(observation) = self.observation.as_mut().filter(|_| !projection.is_empty()) {
+            projection.join(observation);
+            observation.unknowns.clone_from(&self.unknowns);
+        }
+    }
+
     fn settle(&mut self, undo: Option<Result<Undoing, String>>) {
         match undo.map(|undo| undo.and_then(captured_undo)) {
             Some(Ok(undo)) => self.undo = Some(undo),

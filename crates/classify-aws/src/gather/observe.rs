@@ -109,6 +109,14 @@ impl Projection {
         self
     }
 
+    /// Into what was observed already, under one fingerprint.
+    pub(super) fn join(self, observation: &mut Observation) {
+        let both =
+            [("observed", Value::from(observation.fingerprint)), ("references", Value::Map(self.members))];
+        observation.fingerprint = Observation::fingerprint_of(&Value::map(both));
+        observation.facts.extend(self.facts);
+    }
+
     pub(super) fn sealed(self, at: Timestamp, unknowns: Vec<String>) -> Observation {
         let fingerprint = Observation::fingerprint_of(&Value::Map(self.members));
         Observation { at, facts: self.facts, fingerprint, inner: Vec::new(), inner_whole: true, unknowns }

@@ -17,10 +17,18 @@ use super::{
 
 #[derive(Debug)]
 pub(super) struct Referring {
-    entries: Vec<(&'static Reference, Reads)>,
-    given: Value,
+    entries: Vec<Entry>,
     /// How many calls of the last round belong to each entry.
     asked: Vec<usize>,
+}
+
+/// One reference that the request makes.
+#[derive(Debug)]
+struct Entry {
+    reference: &'static Reference,
+    reads: Reads,
+    /// The request, with the value of the member as `referred`.
+    given: Value,
 }
 
 /// What the references of a request stand for.
@@ -37,21 +45,24 @@ impl Referring {
         let name = Operation::new(service, operation).to_string();
         let nothing = std::collections::BTreeMap::new();
         let facts = Facts { given: &given, answers: &nothing };
-        let entries: Vec<_> = REFERENCES
+        let entries: Vec<Entry> = REFERENCES
             .reference
             .iter()
-            .filter(|entry| entry.names(&name) && entry.member_of(&given).is_some())
+            .filter(|entry| entry.names(&name))
             .filter(|entry| facts.all_hold(&entry.when))
-            .map(|entry| (entry, Reads::new(service, region, &entry.read)))
+            .filter_map(|reference| {
+                let given = with_referred(&given, reference.member_of(&given)?);
+                Some(Entry { reference, reads: Reads::new(service, region, &reference.read), given })
+            })
             .collect();
-        (!entries.is_empty()).then_some(Self { entries, given, asked: Vec::new() })
+        (!entries.is_empty()).then_some(Self { entries, asked: Vec::new() })
     }
 
     pub(super) fn want(&mut self) -> Vec<Call> {
         let mut calls = Vec::new();
         self.asked.clear();
-        for (_, reads) in &mut self.entries {
-            let own = reads.want(&self.given);
+        for Entry { reads, given, .. } in &mut self.entries {
+            let own = reads.want(given);
             self.asked.push(own.len());
             calls.extend(own);
         }
@@ -60,7 +71,7 @@ impl Referring {
 
     pub(super) fn take(&mut self, answers: &[ReadAnswer]) {
         let mut rest = answers;
-        for ((_, reads), count) in self.entries.iter_mut().zip(std::mem::take(&mut self.asked)) {
+        for (Entry { reads, .. }, count) in self.entries.iter_mut().zip(std::mem::take(&mut self.asked)) {
             let (own, after) = rest.split_at_checked(count).unwrap_or((rest, &[]));
             if count > 0 {
                 reads.take(own);
@@ -71,9 +82,9 @@ impl Referring {
 
     pub(super) fn finish(&self) -> Resolved {
         let mut resolved = Resolved::default();
-        for (entry, reads) in &self.entries {
-            let member = entry.member_of(&self.given).unwrap_or(&entry.member);
-            if let Some(why) = &entry.unresolved {
+        for Entry { reference, reads, given } in &self.entries {
+            let member = reference.member_of(given).unwrap_or(&reference.member);
+            if let Some(why) = &reference.unresolved {
                 resolved.unknowns.push(format!("what {member} names: {why}"));
                 continue;
             }
@@ -83,12 +94,12 @@ impl Referring {
                 resolved.unknowns.push(format!("what {member} names: {}", failed.join("; ")));
                 continue;
             }
-            let facts = Facts { given: &self.given, answers: reads.answers() };
-            for (parameter, operand) in &entry.pin {
+            let facts = Facts { given, answers: reads.answers() };
+            for (parameter, operand) in &reference.pin {
                 match facts.resolve(operand).ok().as_ref().and_then(path::scalar) {
                     // What S3 says of objects that have no versions.
                     Some(value) if value == "null" => {}
-                    Some(value) => resolved.pins.push(Pin { parameter: parameter.clone(), value }),
+                    Some(value) => resolved.pins.push(Pin::of(parameter, value)),
                     None => {
                         resolved.unknowns.push(format!("what {member} names: nothing was found under it"))
                     }
@@ -107,6 +118,18 @@ impl Reference {
     /// The first of its members that the request gives.
     fn member_of(&self, given: &Value) -> Option<&str> {
         self.member.split('|').find(|member| !path::select(given, member).is_empty())
+    }
+}
+
+fn with_referred(given: &Value, member: &str) -> Value {
+    let referred = path::select(given, member).first().map_or(Value::Null, |value| (*value).clone());
+    match given {
+        Value::Map(members) => {
+            let mut members = members.clone();
+            members.insert("referred".to_owned(), referred);
+            Value::Map(members)
+        }
+        other => other.clone(),
     }
 }
 
@@ -172,10 +195,8 @@ mod tests {
 
     fn check(operation: &str, parameters: &str, answer: &str, pins: &[(&str, &str)], unknown: Option<&str>) {
         let found = gathered(operation, parameters, answer);
-        let expected: Vec<Pin> = pins
-            .iter()
-            .map(|(parameter, value)| Pin { parameter: (*parameter).to_owned(), value: (*value).to_owned() })
-            .collect();
+        let expected: Vec<Pin> =
+            pins.iter().map(|(parameter, value)| Pin::of(parameter, (*value).to_owned())).collect();
         assert_eq!(found.pins, expected, "{operation}: {:?} {:?}", found.unknowns, found.observation);
         let told = found.unknowns.join("; ");
         assert_eq!(told.contains("what "), unknown.is_some(), "{operation}: {told}");
@@ -225,7 +246,32 @@ mod tests {
             Some("DescribeTaskDefinition failed"),
         );
         let template = "StackName = 's'\nTemplateURL = 'https://x/t'";
-        check("cloudformation:CreateStack", template, "<R/>", &[], Some("a template behind an address"));
+        check("cloudformation:CreateStack", template, "<R/>", &[], Some("no address of an object in S3"));
+        let set = "StackSetName = 's'\nTemplateURL = 'https://b.s3.amazonaws.com/t'";
+        check("cloudformation:CreateStackSet", set, "<R/>", &[], Some("a template behind an address"));
+    }
+
+    #[test]
+    fn a_role_that_is_handed_over_is_shown_with_what_it_may_do() {
+        let answer = "<R><Role><Arn>arn:aws:iam::1:role/r</Arn></Role>\
+            <AttachedPolicies><member><PolicyArn>arn:aws:iam::aws:policy/AdministratorAccess</PolicyArn></member></AttachedPolicies>\
+            <InstanceProfile><Roles><member><RoleName>r</RoleName></member></Roles></InstanceProfile>\
+            <PolicyNames><member>inline</member></PolicyNames></R>";
+        for (operation, parameters) in [
+            (
+                "lambda:UpdateFunctionConfiguration",
+                "'$path' = { FunctionName = 'f' }\n'$body' = { Role = 'arn:aws:iam::1:role/p/r' }",
+            ),
+            ("ecs:RegisterTaskDefinition", "family = 'f'\ntaskRoleArn = 'r'\ncontainerDefinitions = []"),
+            (
+                "ec2:RunInstances",
+                "ImageId = 'i'\nMinCount = 1\nMaxCount = 1\nIamInstanceProfile = { Name = 'r' }",
+            ),
+        ] {
+            let observation = gathered(operation, parameters, answer).observation.unwrap();
+            let admin = |(_, value): &(String, String)| value.contains("policy/AdministratorAccess");
+            assert!(observation.facts.iter().any(admin), "{operation}: {:?}", observation.facts);
+        }
     }
 
     /// What stands behind a reference is part of the fingerprint.

@@ -1,6 +1,6 @@
 //! Operands and conditions of the tables. An operand is `$member` (the request's), `@read` or `@read:path` (an
 //! answer's), or literal text; a trailing `?` makes it optional. In a form of writing it is `json(operand)`,
-//! `decoded(operand)` or `dotted(operand)`. A condition is `operand present`, `operand absent`, or `operand op operand`
+//! `decoded(operand)`, `dotted(operand)` or `named(operand)`. A condition is `operand present`, `operand absent`, or `operand op operand`
 //! with `=`, `!=`, `<`, `<=`, `>`, `>=` (numbers only for the last four); several apart by ` or `.
 
 use std::collections::BTreeMap;
@@ -128,6 +128,8 @@ enum Form {
     Decoded,
     /// With the dot at the end that Route 53 adds to a name.
     Dotted,
+    /// The name that an ARN of IAM ends in; a bare name is itself.
+    Named,
 }
 
 impl Form {
@@ -137,6 +139,7 @@ impl Form {
             "json" => Self::Json,
             "decoded" => Self::Decoded,
             "dotted" => Self::Dotted,
+            "named" => Self::Named,
             _ => return None,
         };
         Some((form, inner))
@@ -154,6 +157,11 @@ impl Form {
                 percent_encoding::percent_decode_str(&text).decode_utf8().ok()?.into_owned()
             }
             Self::Dotted => format!("{}.", path::scalar(value)?.trim_end_matches('.')),
+            Self::Named => {
+                let text = path::scalar(value)?;
+                let last = text.rsplit(['/', ':']).next().filter(|last| !last.is_empty())?;
+                last.to_owned()
+            }
         };
         Some(Value::Text(text))
     }
@@ -208,7 +216,7 @@ mod tests {
     #[test]
     fn conditions_hold_only_on_known_facts() {
         let parse = |text: &str| super::super::answer::parse(text.as_bytes()).unwrap();
-        let given = parse(r#"{"Name":"n","Count":"3","Off":false}"#);
+        let given = parse(r#"{"Name":"n","Count":"3","Off":false,"Role":"arn:aws:iam::1:role/path/r"}"#);
         let answers = BTreeMap::from([
             ("was".to_owned(), Answer::Found(parse(r#"{"Size":2,"Type":"String","Coded":"%7Ba%7D"}"#))),
             ("gone".to_owned(), Answer::Absent),
@@ -226,6 +234,8 @@ mod tests {
             ("$Count < @was:Size", false),
             ("$Off = false", true),
             ("dotted($Name) = n.", true),
+            ("named($Name) = n", true),
+            ("named($Role) = r", true),
             ("decoded(@was:Coded) = {a}", true),
             ("json(@was:Type) = \"String\"", true),
             ("json(@gone) absent", true),

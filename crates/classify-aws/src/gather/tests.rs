@@ -82,7 +82,7 @@ fn recorded_states_give_the_undo_that_was_seen_to_work() {
         let found = gathered(&mut gathering, |call| {
             let recorded = case.answers.iter().find(|(operation, ..)| *operation == call.operation);
             // Recorded before references were read; what they stand for has no part in an undo.
-            if recorded.is_none() && call.operation == "DescribeTaskDefinition" {
+            if recorded.is_none() && (call.operation == "DescribeTaskDefinition" || call.service == "iam") {
                 return answer(404, "{}");
             }
             let (_, status, body) = recorded.unwrap_or_else(|| panic!("{}: {call:?}", case.operation));
@@ -275,11 +275,88 @@ fn deleting_a_stack_lists_what_goes_with_it() {
     assert_eq!(kinds, ["queue", "database", "role"]);
 }
 
+/// Created from `url`, where `behind` stands; nothing of that name is there yet.
+fn check_behind(url: &str, behind: &ReadAnswer, pinned: bool, expected: &Expect) {
+    let found = stack_action("CreateStack", &[("StackName", "new"), ("TemplateURL", url)], |call| match call
+        .operation
+        .as_str()
+    {
+        "GetObject" => behind.clone(),
+        _ => answer(
+            400,
+            "<R><Error><Code>ValidationError</Code><Message>Stack new does not exist</Message></Error></R>",
+        ),
+    });
+    let pin = Pin { instead_of: Some("TemplateURL".into()), ..Pin::of("TemplateBody", TEMPLATE.into()) };
+    assert_eq!(found.pins, if pinned { vec![pin] } else { Vec::new() }, "{url}");
+    expected.assert_eq(&told(&found));
+}
+
+#[test]
+fn a_template_behind_an_address_is_judged_and_sent_in_its_place() {
+    let url = "https://b.s3.us-east-1.amazonaws.com/t.yaml";
+    check_behind(
+        url,
+        &answer(200, TEMPLATE),
+        true,
+        &expect![[r#"
+        rds:CreateDBInstance [spend, write] create: AWS::RDS::DBInstance Data
+        sns:CreateTopic [write] create: AWS::SNS::Topic Kept
+        sqs:CreateQueue [write] create: AWS::SQS::Queue Queue
+        iam:CreateRole [write, privilege] create: AWS::IAM::Role Role
+        effects: spend, write, privilege
+        undo: remove what was created: cloudformation:DeleteStack (new)
+    "#]],
+    );
+    check_behind(
+        url,
+        &answer(403, "<Error><Code>AccessDenied</Code></Error>"),
+        false,
+        &expect![[r#"
+        effects: none
+        unknown: the template is not in the request, so what it creates is not known
+        unknown: what TemplateURL names: it could not be read (status 403)
+    "#]],
+    );
+    check_behind(
+        url,
+        &answer(200, &" ".repeat(51_201)),
+        false,
+        &expect![[r#"
+        effects: none
+        unknown: the template is not in the request, so what it creates is not known
+        unknown: what TemplateURL names: it is larger than the 51200 bytes that a request can carry, so it cannot be forwarded as it was seen
+    "#]],
+    );
+    check_behind(
+        "https://example.com/t.yaml",
+        &answer(200, TEMPLATE),
+        false,
+        &expect![[r#"
+        effects: none
+        unknown: the template is not in the request, so what it creates is not known
+        unknown: what TemplateURL names: it is no address of an object in S3
+    "#]],
+    );
+    let print = |template: &str| {
+        let given = [("StackName", "new"), ("TemplateURL", url)];
+        let found = stack_action("CreateStack", &given, |call| match call.operation.as_str() {
+            "GetObject" => answer(200, template),
+            _ => answer(
+                400,
+                "<R><Error><Code>ValidationError</Code><Message>does not exist</Message></Error></R>",
+            ),
+        });
+        found.observation.unwrap().fingerprint
+    };
+    assert_ne!(print(TEMPLATE), print(&format!("{TEMPLATE} ")), "another content is another fingerprint");
+}
+
 fn check_change_set(changes: &str, edit: impl Fn(&str) -> String, expected: &Expect) {
     let new = edit(TEMPLATE);
     let names = [("StackName", "app"), ("ChangeSetName", "c")];
     let found = stack_action("ExecuteChangeSet", &names, |call| stack(call, changes, &new));
-    assert_eq!(found.pins, [Pin { parameter: "ChangeSetName".into(), value: "arn:cs".into() }]);
+    assert_eq!(found.pins, [Pin::of("ChangeSetName", "arn:cs".into())]);
     expected.assert_eq(&told(&found));
 }
 

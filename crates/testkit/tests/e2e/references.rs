@@ -51,3 +51,50 @@ fn a_source_that_changed_after_approval_is_held_again() -> Result<()> {
     assert_eq!(lab.moto.recorded(&["x-amz-copy-source-if-match"])?, 1, "it was forwarded pinned");
     Ok(())
 }
+
+const STACK: &str = "
+import boto3
+cfn = boto3.client('cloudformation')
+print(cfn.create_stack(StackName='new', TemplateURL='https://bkt.s3.us-east-1.amazonaws.com/t.yaml')['StackId'])
+";
+
+const FUNCTION: &str = "
+import boto3, botocore
+from botocore.config import Config
+functions = boto3.client('lambda', config=Config(retries={'total_max_attempts': 1}))
+try:
+    functions.create_function(FunctionName='f', Runtime='python3.11', Handler='x.y', Code={'ZipFile': b'x'},
+                              Role='arn:aws:iam::123456789012:role/power')
+except botocore.exceptions.ClientError as err:
+    print(err.response['ResponseMetadata']['HTTPHeaders'].get('x-countersign-change'))
+";
+
+#[test]
+fn a_template_behind_an_address_runs_as_it_was_seen_and_a_role_is_shown_with_its_rights() -> Result<()> {
+    let lab = Lab::open()?;
+    let url = lab.moto.url();
+    let env = [OWNER.as_slice(), &[("AWS_ENDPOINT_URL", url.as_str())]].concat();
+    lab.venv
+        .python(
+            "
+import boto3, json
+s3, iam = boto3.client('s3'), boto3.client('iam')
+s3.create_bucket(Bucket='bkt')
+s3.put_object(Bucket='bkt', Key='t.yaml', Body=b'Resources: {Q: {Type: AWS::SQS::Queue}}')
+iam.create_role(RoleName='power', AssumeRolePolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': []}))
+iam.put_role_policy(RoleName='power', PolicyName='everything', PolicyDocument=json.dumps({
+    'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': '*', 'Resource': '*'}]}))",
+            &env,
+        )?
+        .expect(0)?;
+    let made = lab.python(STACK, &[])?.expect(0)?.stdout;
+    assert!(made.contains(":stack/new/"), "{made}");
+    assert!(lab.stack_stands("new")?);
+    assert_eq!(lab.moto.recorded(&["TemplateURL"])?, 0, "what was seen was sent, not where it lay");
+
+    let held = lab.python(FUNCTION, &[])?.expect(0)?.stdout.trim().to_owned();
+    let shown = lab.change(&held)?.to_string();
+    assert!(shown.contains("arn:aws:iam::123456789012:role/power"), "{shown}");
+    assert!(shown.contains("everything"), "{shown}");
+    Ok(())
+}

@@ -2,11 +2,15 @@
 //! A change set is taken at its word where it says whether a resource is replaced; where it does not, the two templates
 //! are compared. What cannot be listed stays unknown, and the outer `execute` stands.
 
+mod behind;
 mod changeset;
 mod diff;
 mod inner;
 mod kinds;
+mod single;
 mod template;
+
+pub(super) use single::SingleGathering;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +27,7 @@ use super::{
     observe::unordered,
     path,
 };
+use behind::Object;
 use diff::Parameters;
 use template::Template;
 
@@ -74,6 +79,7 @@ enum Ask {
     Template,
     ChangeSet(Option<String>),
     ChangeSetTemplate,
+    Behind,
 }
 
 #[derive(Debug)]
@@ -90,6 +96,8 @@ pub(super) struct StackGathering {
     changes: Paged,
     change_set_template: Option<Answer>,
     known_templates: BTreeMap<String, String>,
+    /// What stands behind `TemplateURL`, or why that is not known.
+    behind: Option<Result<String, String>>,
 }
 
 /// A list read page by page.
@@ -104,12 +112,15 @@ struct Paged {
 impl StackGathering {
     pub(super) fn of(service: &str, operation: &str, region: &str, given: &Value) -> Option<Self> {
         let operation = Operation::named(service, operation)?;
-        let queue = match operation {
+        let mut queue = match operation {
             Operation::Delete | Operation::Update => vec![Ask::Stack, Ask::Resources(None), Ask::Template],
             Operation::Create => vec![Ask::Stack],
             Operation::CreateChangeSet => vec![Ask::Stack, Ask::Template],
             Operation::ExecuteChangeSet | Operation::DeleteChangeSet => vec![Ask::ChangeSet(None)],
         };
+        if path::text(given, "TemplateURL").is_some() && path::text(given, "TemplateBody").is_none() {
+            queue.push(Ask::Behind);
+        }
         Some(Self {
             operation,
             region: region.to_owned(),
@@ -123,6 +134,7 @@ impl StackGathering {
             changes: Paged::default(),
             change_set_template: None,
             known_templates: BTreeMap::new(),
+            behind: None,
         })
     }
 
@@ -145,6 +157,7 @@ impl StackGathering {
 
     fn call(&self, ask: &Ask) -> Option<Call> {
         let (operation, members) = match ask {
+            Ask::Behind => return Some(self.address()?.read(&self.region)),
             Ask::Stack => ("DescribeStacks", vec![("StackName", self.stack_name()?)]),
             Ask::Resources(token) => {
                 let mut members = vec![("StackName", self.stack_name()?)];
@@ -171,6 +184,10 @@ impl StackGathering {
         let members =
             members.into_iter().map(|(name, value)| (name.to_owned(), Value::Text(value))).collect();
         Some(ask::call(SERVICE, operation, &self.region, members))
+    }
+
+    fn address(&self) -> Option<Object> {
+        Object::at(&path::text(&self.given, "TemplateURL")?)
     }
 
     fn change_set_members(&self) -> Option<Vec<(&'static str, String)>> {
@@ -201,6 +218,10 @@ impl StackGathering {
     pub(super) fn take(&mut self, answers: &[ReadAnswer]) {
         let absent = ["ValidationError~does not exist".to_owned(), "ChangeSetNotFound".to_owned()];
         for (nth, ask) in std::mem::take(&mut self.asked).into_iter().enumerate() {
+            if ask == Ask::Behind {
+                self.take_behind(answers.get(nth));
+                continue;
+            }
             let answer = answers
                 .get(nth)
                 .map_or_else(|| Answer::Failed("not answered".to_owned()), |raw| answer::read(raw, &absent));
@@ -214,6 +235,30 @@ impl StackGathering {
                     }
                 }
                 Ask::ChangeSet(token) => self.take_change_set(answer, token.is_none()),
+                Ask::Behind => {}
+            }
+        }
+    }
+
+    /// From here on it stands in the request, as it will in the one that is forwarded.
+    fn take_behind(&mut self, answer: Option<&ReadAnswer>) {
+        let found = answer.map_or_else(|| Err("not answered".to_owned()), behind::template_in);
+        if let (Ok(template), Value::Map(given)) = (&found, &mut self.given) {
+            given.insert("TemplateBody".to_owned(), Value::text(template));
+        }
+        self.behind = Some(found);
+    }
+
+    /// Why what stands behind `TemplateURL` is not known, where that is so.
+    fn not_behind(&self) -> Option<String> {
+        match &self.behind {
+            Some(Ok(_)) => None,
+            Some(Err(why)) => Some(format!("what TemplateURL names: {why}")),
+            None => {
+                let url = path::text(&self.given, "TemplateURL")?;
+                Object::at(&url)
+                    .is_none()
+                    .then(|| "what TemplateURL names: it is no address of an object in S3".to_owned())
             }
         }
     }
@@ -248,6 +293,9 @@ impl StackGathering {
             Operation::CreateChangeSet => self.create_change_set(&mut found),
             Operation::ExecuteChangeSet => self.execute_change_set(&mut found),
             Operation::DeleteChangeSet => found.listed = true,
+        }
+        if let Some(why) = self.not_behind() {
+            found.unknown(&why);
         }
         if found.inner.len() > INNER_MAX {
             found.inner.truncate(INNER_MAX);
@@ -291,8 +339,12 @@ impl StackGathering {
     }
 
     fn pins(&self) -> Vec<Pin> {
-        let Some(id) = self.change_set_text("ChangeSetId") else { return Vec::new() };
-        vec![Pin { parameter: "ChangeSetName".to_owned(), value: id }]
+        let change_set = self.change_set_text("ChangeSetId").map(|id| Pin::of("ChangeSetName", id));
+        let template = self.behind.iter().filter_map(|it| it.as_ref().ok()).map(|template| Pin {
+            instead_of: Some("TemplateURL".to_owned()),
+            ..Pin::of("TemplateBody", template.clone())
+        });
+        change_set.into_iter().chain(template).collect()
     }
 
     fn observe(&self, at: Timestamp, found: &mut Found) -> Option<Observation> {
@@ -324,6 +376,11 @@ impl StackGathering {
             let digest = model::Digest::of(template.as_bytes());
             facts.push(("change set's template".to_owned(), format!("sha256:{}", digest.short())));
             projection.insert("change set's template".to_owned(), digest.into());
+        }
+        if let Some(Ok(template)) = &self.behind {
+            let digest = model::Digest::of(template.as_bytes());
+            facts.push(("template at TemplateURL".to_owned(), format!("sha256:{}", digest.short())));
+            projection.insert("template at TemplateURL".to_owned(), digest.into());
         }
         if self.resources.pages > 0 {
             facts.push(("resources".to_owned(), self.resources.items.len().to_string()));

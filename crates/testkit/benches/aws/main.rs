@@ -1,0 +1,228 @@
+//! What the AWS gateway costs, as its clients meet it: the release binary beside nginx, both before the same stub, each
+//! with one worker on the first processor; the load and the stub are this process, on the last one.
+//!
+//! Reads are one request signed anew in each round and sent over and over, as pollers do; nginx passes the same bytes on
+//! without looking at them. A write is one that production lets through because it only adds (`PutMetricData`), each
+//! signed by itself, judged, on disk before it is forwarded and with its outcome recorded after. Beside them stands one
+//! flush of a file that grows, on the same disk.
+//!
+//! Targets. A read: at most twice nginx's time with 32 connections, and at most 0.3 ms more than nginx's at the median
+//! with one. Writes of 64 connections: less than one flush each, since they share them. Memory: 60 MB at rest, 250 MB
+//! with 10,000 held changes.
+
+mod load;
+mod nginx;
+mod stub;
+
+use std::{
+    fs::File,
+    io::Write as _,
+    path::PathBuf,
+    process::Command,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use anyhow::{Context, Result, bail};
+use testkit::{
+    Installation, Key, Serve, Session, Signed, Signer,
+    bench::{Contestant, Figure, Target, compare, report},
+    binary, now,
+};
+
+use crate::{load::Latencies, nginx::Nginx, stub::Stub};
+
+const READERS: usize = 32;
+const WRITERS: usize = 64;
+const HELD: usize = 10_000;
+const HELD_BY_SESSION: usize = 1_000;
+const OWNER: [(&str, &str); 3] =
+    [("AWS_ACCESS_KEY_ID", "owner"), ("AWS_SECRET_ACCESS_KEY", "owner"), ("AWS_DEFAULT_REGION", "us-east-1")];
+
+fn main() -> Result<()> {
+    let stub = Stub::start()?;
+    let nginx = Nginx::start(stub.authority())?;
+    let place = Place::new(stub.authority())?;
+    let [gateway, _, _] = place.serve.authorities();
+    let agent = place.agent()?;
+    let at_rest = place.resident()?;
+
+    let written = AtomicU64::new(0);
+    let latencies = [(); 6].map(|()| Latencies::default());
+    let [direct_one, nginx_one, ours_one, write_one, nginx_many, ours_many] = &latencies;
+    let reads = |authority: &str, connections: usize, times: u32, into: &Latencies| {
+        let request = load::bytes(&read(&agent, authority));
+        load::run(authority, connections, vec![request; times as usize], into)
+    };
+    let writes = |connections: usize, times: u32, into: &Latencies| {
+        let requests =
+            (0..times).map(|_| load::bytes(&write(&agent, gateway, written.fetch_add(1, Ordering::Relaxed))));
+        load::run(gateway, connections, requests.collect(), into)
+    };
+    let mut flushed = File::create(place.installation.beside().join("flushed"))?;
+    let together = Latencies::default();
+    let measured = compare(&mut [
+        contestant("a read past everything, 1 connection", 2_000, |times| {
+            reads(stub.authority(), 1, times, direct_one)
+        }),
+        contestant("a read through nginx, 1 connection", 2_000, |times| {
+            reads(nginx.authority(), 1, times, nginx_one)
+        }),
+        contestant("a read through Countersign, 1 connection", 1_000, |times| {
+            reads(gateway, 1, times, ours_one)
+        }),
+        contestant("a read through nginx, 32 connections", 20_000, |times| {
+            reads(nginx.authority(), READERS, times, nginx_many)
+        }),
+        contestant("a read through Countersign, 32 connections", 8_000, |times| {
+            reads(gateway, READERS, times, ours_many)
+        }),
+        contestant("4 KiB appended and flushed", 100, |times| {
+            (0..times).try_for_each(|_| {
+                flushed.write_all(&[7; 4096])?;
+                Ok(flushed.sync_data()?)
+            })
+        }),
+        contestant("a write through Countersign, 1 connection", 200, |times| writes(1, times, write_one)),
+        contestant("a write through Countersign, 64 connections", 2_000, |times| {
+            writes(WRITERS, times, &together)
+        }),
+    ])?;
+    let [direct, one_nginx, one_ours, many_nginx, many_ours, flush, one_write, many_writes] =
+        measured.as_slice()
+    else {
+        bail!("one figure each");
+    };
+    report(&[
+        direct.figure(None, Target::None),
+        one_nginx.figure(Some(direct), Target::None),
+        one_ours.figure(Some(one_nginx), Target::None),
+        added("added to nginx's p50, 1 connection", ours_one, nginx_one, 0.5, Target::AtMost(300.0))?,
+        added("added to nginx's p99, 1 connection", ours_one, nginx_one, 0.99, Target::None)?,
+        many_nginx.figure(None, Target::None),
+        many_ours.figure(Some(many_nginx), Target::RatioAtMost(2.0)),
+        added("added to nginx's p50, 32 connections", ours_many, nginx_many, 0.5, Target::None)?,
+        added("added to nginx's p99, 32 connections", ours_many, nginx_many, 0.99, Target::None)?,
+        flush.figure(None, Target::None),
+        one_write.figure(Some(flush), Target::None),
+        many_writes.figure(Some(flush), Target::RatioAtMost(1.0)),
+        at("a write's p50, 64 connections", &together, 0.5)?,
+        at("a write's p99, 64 connections", &together, 0.99)?,
+        megabytes("memory at rest", at_rest, Target::AtMost(60.0)),
+    ])?;
+
+    place.hold(HELD)?;
+    report(&[megabytes("memory with 10,000 held changes", place.resident()?, Target::AtMost(250.0))])
+}
+
+fn contestant<'a>(
+    name: &'a str,
+    per_round: u32,
+    round: impl FnMut(u32) -> Result<()> + 'a,
+) -> Contestant<'a> {
+    Contestant { name, per_round, round: Box::new(round) }
+}
+
+fn read(agent: &Signer, authority: &str) -> Signed {
+    agent.json("dynamodb", authority, "DynamoDB_20120810.ListTables", &serde_json::json!({ "Limit": 10 }))
+}
+
+fn write(agent: &Signer, authority: &str, nth: u64) -> Signed {
+    let value = nth.to_string();
+    let fields = [
+        ("Action", "PutMetricData"),
+        ("Version", "2010-08-01"),
+        ("Namespace", "bench"),
+        ("MetricData.member.1.MetricName", "nth"),
+        ("MetricData.member.1.Value", value.as_str()),
+    ];
+    agent.form("monitoring", authority, &fields)
+}
+
+fn added(name: &str, ours: &Latencies, theirs: &Latencies, share: f64, target: Target) -> Result<Figure> {
+    let value = ours.at(share)? - theirs.at(share)?;
+    Ok(Figure { name: name.to_owned(), value, unit: "µs", peer: None, target, spread: None })
+}
+
+fn at(name: &str, latencies: &Latencies, share: f64) -> Result<Figure> {
+    let value = latencies.at(share)?;
+    Ok(Figure { name: name.to_owned(), value, unit: "µs", peer: None, target: Target::None, spread: None })
+}
+
+fn megabytes(name: &str, value: f64, target: Target) -> Figure {
+    Figure { name: name.to_owned(), value, unit: "MB", peer: None, target, spread: None }
+}
+
+/// An installation before the stub, and who acts in it. Fields end in the order they stand in.
+struct Place {
+    serve: Serve,
+    installation: Installation,
+    operator: PathBuf,
+    _keys: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(stub: &str) -> Result<Self> {
+        let keys = tempfile::tempdir()?;
+        let key = |name| Key::ed25519(keys.path(), name);
+        let (olga, ben, carla) = (key("olga")?, key("ben")?, key("carla")?);
+        let calendar = keys.path().join("calendar.toml");
+        std::fs::write(&calendar, "timezone = \"UTC\"\npeak = []\nfreeze = []\n")?;
+        let enrol = |name: &str, key: &Key| format!("{name}={}", key.public.display());
+        let installation = Installation::init([
+            "--operator".to_owned(),
+            enrol("olga", &olga),
+            "--approver".to_owned(),
+            enrol("ben", &ben),
+            "--approver".to_owned(),
+            enrol("carla", &carla),
+            "--agent".to_owned(),
+            "fixer".to_owned(),
+            "--environment".to_owned(),
+            "production=123456789012".to_owned(),
+            "--calendar".to_owned(),
+            calendar.display().to_string(),
+            "--aws-upstream".to_owned(),
+            format!("http://{stub}"),
+        ])?;
+        let settings = installation.folder().join("bundle/bundle.toml");
+        let text = std::fs::read_to_string(&settings)?;
+        let wide = format!("open_holds_per_session = {HELD_BY_SESSION}");
+        std::fs::write(&settings, text.replace("open_holds_per_session = 10\n", &format!("{wide}\n")))?;
+        let mut program = Command::new("taskset");
+        program.args(["--cpu-list", "0"]).arg(binary("countersign")?);
+        let serve = Serve::launch(program, installation.config(), &OWNER)?;
+        Ok(Self { serve, installation, operator: olga.private, _keys: keys })
+    }
+
+    fn session(&self) -> Result<Session> {
+        self.installation.session("fixer", "olga", &self.operator, "be measured", &[])
+    }
+
+    fn agent(&self) -> Result<Signer> {
+        Signer::of(&self.session()?)
+    }
+
+    /// Deletes of objects in production, each in a bucket of its own: each is a change, and waits.
+    fn hold(&self, count: usize) -> Result<()> {
+        let [gateway, _, _] = self.serve.authorities();
+        let hash = ("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+        let mut buckets = 0..count;
+        while !buckets.is_empty() {
+            let agent = self.agent()?;
+            let requests = buckets.by_ref().take(HELD_BY_SESSION).map(|nth| {
+                let target = format!("/bucket-{nth}/key");
+                load::bytes(&agent.sign_at(now(), "s3", gateway, "DELETE", &target, &[hash], Vec::new()))
+            });
+            load::held(gateway, READERS, requests.collect())?;
+        }
+        Ok(())
+    }
+
+    /// Resident memory of `serve`, in millions of bytes.
+    fn resident(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.serve.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kib * 1024.0 / 1e6)
+    }
+}
