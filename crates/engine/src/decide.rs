@@ -385,8 +385,8 @@ pub(crate) fn open(
     let (verdict, leave) = (facts.verdict(&[]), facts.leave(0));
     change.verdict = verdict;
     // What nobody could sign whole is not held: nobody could veto it either.
-    if let (Verdict::Hold(_), Err(why)) =
-        (&change.verdict, signable(&change, &book.bundle, book.installation))
+    if matches!(change.verdict, Verdict::Hold(_))
+        && let Err(why) = signable(&change, &book.bundle, book.installation)
     {
         change.verdict = Verdict::fault(Fault::Oversized(why));
     }

@@ -45,6 +45,13 @@ pub(super) struct Rules {
     patterns: Vec<usize>,
 }
 
+/// Whether rules count that name operations by pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patterns {
+    Too,
+    No,
+}
+
 impl Rules {
     /// `None` where the file cannot be read; a test forbids it, and whoever asks takes the worst for granted.
     pub(super) fn shared() -> Option<&'static Self> {
@@ -61,6 +68,9 @@ impl Rules {
             let operations: Vec<String> = row.operations.split_whitespace().map(str::to_owned).collect();
             let place = rules.rules.len();
             if operations.iter().any(|name| name.contains('*')) {
+                if row.instead.is_some() {
+                    return Err(format!("{}: what lowers names its operations in full", row.id));
+                }
                 rules.patterns.push(place);
             } else {
                 for name in &operations {
@@ -80,13 +90,19 @@ impl Rules {
     }
 
     /// In the order of the file, each once.
-    fn of(&self, operations: &[Operation]) -> impl Iterator<Item = &Rule> {
+    fn of(&self, operations: &[Operation], patterns: Patterns) -> impl Iterator<Item = &Rule> {
         let mut places = BTreeSet::new();
         for operation in operations {
             let name = operation.to_string();
             places.extend(self.exact.get(&name).into_iter().flatten().copied());
-            let named = |place: &&usize| self.rules.get(**place).is_some_and(|rule| rule.names(&name));
-            places.extend(self.patterns.iter().filter(named).copied());
+            match patterns {
+                Patterns::Too => {
+                    let named =
+                        |place: &&usize| self.rules.get(**place).is_some_and(|rule| rule.names(&name));
+                    places.extend(self.patterns.iter().filter(named).copied());
+                }
+                Patterns::No => {}
+            }
         }
         places.into_iter().filter_map(|place| self.rules.get(place))
     }
@@ -106,9 +122,11 @@ impl Rule {
 /// request can be read as; usually one.
 pub(super) fn lower(operations: &[Operation], params: &Value, judged: &mut Judged) {
     let Some(rules) = Rules::shared() else { return };
-    let views = views(params);
-    for rule in rules.of(operations) {
-        if let Some(instead) = rule.instead.filter(|_| rule.holds(&views) == Truth::Yes) {
+    let mut views_of = None;
+    // What puts something milder in place names its operations in full.
+    for rule in rules.of(operations, Patterns::No) {
+        let Some(instead) = rule.instead else { continue };
+        if rule.holds(views_of.get_or_insert_with(|| views(params))) == Truth::Yes {
             judged.effects = instead;
         }
     }
@@ -122,11 +140,10 @@ pub(super) fn raise(operations: &[Operation], params: &Value, judged: &mut Judge
     };
     let mut said = Vec::new();
     // Only what is not a look can do more than it says; a rule that names a reading operation names it in full.
-    let reads = judged.effects.is_plain_read();
-    let views = views(params);
-    for rule in rules.of(operations) {
-        let by_pattern = rule.operations.iter().any(|name| name.contains('*'));
-        if rule.instead.is_some() || (reads && by_pattern) || rule.holds(&views) == Truth::No {
+    let patterns = if judged.effects.is_plain_read() { Patterns::No } else { Patterns::Too };
+    let mut views_of = None;
+    for rule in rules.of(operations, patterns).filter(|rule| rule.instead.is_none()) {
+        if rule.holds(views_of.get_or_insert_with(|| views(params))) == Truth::No {
             continue;
         }
         if let Some(add) = rule.add {

@@ -92,6 +92,8 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, OpenError> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map_err(fail)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).map_err(fail)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false).map_err(fail)?;
+    // A plan that depends on what was bound is made anew whenever something else is bound.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fail)?;
     conn.pragma_update(None, "cell_size_check", true).map_err(fail)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(conn)
@@ -114,7 +116,7 @@ fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Result<(), Open
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
     match (number("application_id")?, number("user_version")?, tables, empty) {
         (schema::APPLICATION, schema::LAYOUT, _, _) => Ok(()),
-        (schema::APPLICATION, schema::BEFORE_CHARGES, _, Empty::Create) => add_charges(conn).map_err(fail),
+        (schema::APPLICATION, schema::FIRST_LAYOUT, _, Empty::Create) => bring_up(conn).map_err(fail),
         (schema::APPLICATION, found, _, _) => {
             Err(OpenError::Layout { path: path.to_owned(), found, known: schema::LAYOUT })
         }
@@ -128,17 +130,17 @@ fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(&format!(
         "PRAGMA synchronous = EXTRA; BEGIN EXCLUSIVE; {} {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
         schema::CREATE,
-        schema::CHARGES,
+        schema::SINCE_FIRST,
         schema::APPLICATION,
         schema::LAYOUT,
     ))
 }
 
-/// The rows follow when the index is derived anew, since other rules made the one that is there.
-fn add_charges(conn: &Connection) -> rusqlite::Result<()> {
+/// Rows of the new table follow when what is derived is derived anew, since other rules made what is there.
+fn bring_up(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(&format!(
         "BEGIN EXCLUSIVE; {} PRAGMA user_version = {}; COMMIT;",
-        schema::CHARGES,
+        schema::SINCE_FIRST,
         schema::LAYOUT,
     ))
 }

@@ -2,7 +2,7 @@
 
 /// In `PRAGMA user_version`. A file of layout 1 is brought up to this one; of any other it is not opened.
 pub(crate) const LAYOUT: i64 = 2;
-pub(crate) const BEFORE_CHARGES: i64 = 1;
+pub(crate) const FIRST_LAYOUT: i64 = 1;
 /// In `PRAGMA application_id`: "CSgn".
 pub(crate) const APPLICATION: i64 = 0x4353_676e;
 
@@ -89,8 +89,10 @@ CREATE INDEX outbox_by_time ON outbox (at);
 CREATE INDEX outbox_pending ON outbox (number) WHERE place IS NULL;
 ";
 
-/// What layout 2 has and layout 1 had not; filled like every index, from the documents.
-pub(crate) const CHARGES: &str = "
+/// What layout 2 has and layout 1 had not. Every decision looks for vetoes of its agent: they are few among very many.
+pub(crate) const SINCE_FIRST: &str = "
+CREATE INDEX changes_by_agent_and_state ON changes (agent, state, created_at, id);
+
 CREATE TABLE charges (
     change TEXT NOT NULL,
     step INTEGER NOT NULL,

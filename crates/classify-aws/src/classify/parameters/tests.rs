@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{Account, Effect, Partition, Value};
 use serde::Deserialize;
 
-use super::{Path, RULES, Rule, Rules, TEXT, Truth, condition::Condition, views};
+use super::{Path, Patterns, RULES, Rule, Rules, TEXT, Truth, condition::Condition, views};
 use crate::{
     call::{Call, build},
     classify::{Classified, Target, classify, effects},
@@ -73,7 +73,7 @@ fn check(rules: &Rules, rule: &Rule, case: &toml::Table, expected: bool) -> Resu
     };
     let classified = classified(&name, given)?;
     let parts = classified.action.parts();
-    if !rules.of(&read_as(&parts.operation)).any(|one| std::ptr::eq(one, rule)) {
+    if !rules.of(&read_as(&parts.operation), Patterns::Too).any(|one| std::ptr::eq(one, rule)) {
         return Err(format!("is not about {}", parts.operation));
     }
     let met = rule.holds(&views(&classified.params));
@@ -120,7 +120,7 @@ fn no_alarming_member_is_left_without_a_rule_or_a_reason() {
         });
         let reasons: Vec<&Path> = reasons.flat_map(|(_, paths)| paths).collect();
         let ours = read_as(&name);
-        let speaks: Vec<&Rule> = rules.of(&ours).collect();
+        let speaks: Vec<&Rule> = rules.of(&ours, Patterns::Too).collect();
         for member in members.split(',') {
             let ruled = speaks.iter().flat_map(|rule| &rule.when).flat_map(Condition::paths);
             if !ruled.chain(reasons.iter().copied()).any(|path| path.leads_to(member)) {
