@@ -10,7 +10,7 @@ use axum::{
     routing::{get, post},
 };
 use engine::Proposed;
-use model::{ChangeId, Session, Value};
+use model::{Approval, Change, ChangeId, Resource, Session, Step, Value};
 use store::Filter;
 
 use crate::{
@@ -46,16 +46,24 @@ async fn list(State(shared): State<Shared>, request: Request) -> Result<Response
     let (parts, body) = request.into_parts();
     let (session, _) = auth::agent(&shared, &parts, body).await?;
     let filter = Filter { states: Vec::new(), agent: None, session: Some(session.id), limit: 200 };
-    let changes = shared
+    let changes: Vec<(Change, Vec<Approval>)> = shared
         .engine
         .read(move |view| {
-            let changes = view.changes(&filter)?;
+            let changes = view.changes(&filter)?.into_iter();
             changes
-                .iter()
-                .map(|change| Ok(ChangeView::for_agent(change, &view.approvals(change.id)?)))
+                .map(|change| {
+                    let approvals = view.approvals(change.id)?;
+                    Ok((change, approvals))
+                })
                 .collect()
         })
         .await?;
+    let reading = shared.engine.reading(&session);
+    let may_read = |step: &Step, resource: &Resource| reading.may_read(step, resource);
+    let changes = changes
+        .iter()
+        .map(|(change, approvals)| ChangeView::for_agent(change, approvals, &may_read))
+        .collect();
     Ok(Json(ChangeList { changes }).into_response())
 }
 
@@ -131,11 +139,13 @@ async fn own(shared: &Shared, session: &Session, id: &str) -> Result<ChangeView,
     let found = shared
         .engine
         .read(move |view| match view.change(id)?.filter(|change| change.chain == chain) {
-            Some(change) => Ok(Some(ChangeView::for_agent(&change, &view.approvals(id)?))),
+            Some(change) => Ok(Some((change, view.approvals(id)?))),
             None => Ok(None),
         })
         .await?;
-    found.ok_or_else(missing)
+    let (change, approvals): (Change, Vec<Approval>) = found.ok_or_else(missing)?;
+    let reading = shared.engine.reading(session);
+    Ok(ChangeView::for_agent(&change, &approvals, &|step, resource| reading.may_read(step, resource)))
 }
 
 fn value(json: serde_json::Value, depth: u32) -> Option<Value> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::{
     Approval, Change, ChangeId, ChangeState, Digest, EvidenceKind, EvidenceStatus, LinkKind, PersonId,
-    Presence, Role, RuleRef, Session, SessionId, Timestamp, Verdict,
+    Presence, Resource, Role, RuleRef, Session, SessionId, Step, Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -266,8 +266,13 @@ impl ChangeView {
 
 impl ChangeView {
     /// What an agent may know of a change of its own: what it asked for itself, and how that stands. The facts read
-    /// about the target, and what an inverse would restore, are what its own reads might be denied.
-    pub fn for_agent(change: &Change, approvals: &[Approval]) -> Self {
+    /// about the target, and what an inverse would restore, are what its own reads might be denied; of what its action
+    /// would carry out in turn it sees what `may_read` says that it could have read.
+    pub fn for_agent(
+        change: &Change,
+        approvals: &[Approval],
+        may_read: &dyn Fn(&Step, &Resource) -> bool,
+    ) -> Self {
         let mut view = Self::of(change, approvals);
         // An inverse is made of what the target was before; the agent never asked for it.
         let is_inverse = change.links.iter().any(|link| link.kind == LinkKind::Undoes);
@@ -277,6 +282,17 @@ impl ChangeView {
             }
             if let Some(observed) = &mut action.observed {
                 observed.facts.clear();
+            }
+            let inner = step.observation.iter().flat_map(|it| &it.inner);
+            action.inner = inner
+                .map(|it| {
+                    let readable = !it.resources.is_empty()
+                        && it.resources.iter().all(|resource| may_read(step, resource));
+                    if readable { it.summary.clone() } else { WITHHELD.to_owned() }
+                })
+                .collect();
+            if !action.unknowns.is_empty() {
+                action.unknowns = vec![NOT_ESTABLISHED.to_owned()];
             }
             if is_inverse {
                 action.parameters.clear();
@@ -292,6 +308,10 @@ impl ChangeView {
         view
     }
 }
+
+const WITHHELD: &str = "withheld: your grant does not cover reading it";
+/// What could not be read, and why, tells of what is there.
+const NOT_ESTABLISHED: &str = "some facts about the target could not be established; people are shown which";
 
 impl ActionView {
     fn of(step: &model::Step) -> Self {
@@ -379,8 +399,7 @@ impl SessionView {
 mod tests {
     use model::{
         Account, ActionParts, CapturedUndo, Chain, Effect, EffectSet, Environment, Evidence, Exposure,
-        InnerAction, Link, Observation, Operation, Partition, Region, Request, Scope, Step, StepState, Undo,
-        Value,
+        InnerAction, Link, Observation, Operation, Partition, Region, Request, Scope, StepState, Undo, Value,
     };
 
     use super::*;
@@ -403,18 +422,24 @@ mod tests {
             quantity: model::Quantity::one(),
             summary: "Update function code of pay.".to_owned(),
             shown: vec![("S3Key".to_owned(), "asked-for".to_owned())],
-            unknowns: Vec::new(),
+            unknowns: vec!["the role prod-admin could not be read".to_owned()],
         };
         let observation = Observation {
             at: NOW,
             facts: vec![("Role".to_owned(), "secret-fact".to_owned())],
             fingerprint: digest,
-            inner: vec![InnerAction {
-                operation,
-                effects,
-                resources: Vec::new(),
-                summary: "inner step".to_owned(),
-            }],
+            inner: [("stack", "inner step"), ("secret", "hidden step")]
+                .map(|(kind, summary)| InnerAction {
+                    operation: operation.clone(),
+                    effects,
+                    resources: vec![Resource {
+                        service: "s".to_owned(),
+                        kind: kind.parse().unwrap(),
+                        name: "n".to_owned(),
+                    }],
+                    summary: summary.to_owned(),
+                })
+                .into(),
             inner_whole: true,
             unknowns: Vec::new(),
         };
@@ -475,7 +500,7 @@ mod tests {
     fn check(links: &[Link], agent_sees: &[&str], only_people_see: &[&str]) {
         let change = change(links.to_vec());
         let text = |view: ChangeView| serde_json::to_string(&view).unwrap();
-        let (people, agent) = (text(ChangeView::of(&change, &[])), text(ChangeView::for_agent(&change, &[])));
+        let (people, agent) = (text(ChangeView::of(&change, &[])), text_of(&change));
         for seen in agent_sees {
             assert!(agent.contains(seen) && people.contains(seen), "{seen}: {agent}");
         }
@@ -492,7 +517,9 @@ mod tests {
         for part in own {
             assert!(agent.contains(part), "{part}: {agent}");
         }
-        check(&[], &["asked-for", "inner step", &fingerprint], &["secret-fact", "puts back"]);
+        let hidden = ["secret-fact", "puts back", "hidden step", "prod-admin"];
+        check(&[], &["asked-for", "inner step", &fingerprint], &hidden);
+        assert!(agent.contains("withheld: your grant"), "{agent}");
     }
 
     #[test]
@@ -502,6 +529,7 @@ mod tests {
     }
 
     fn text_of(change: &Change) -> String {
-        serde_json::to_string(&ChangeView::for_agent(change, &[])).unwrap()
+        let may_read = |_: &Step, resource: &Resource| resource.kind.as_str() != "secret";
+        serde_json::to_string(&ChangeView::for_agent(change, &[], &may_read)).unwrap()
     }
 }

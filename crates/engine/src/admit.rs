@@ -240,7 +240,7 @@ impl Engine {
             Decided::NotYet(id) => {
                 let message = format!(
                     "Countersign denies this for now: in {id} other actions come before it, and each must have \
-                     succeeded. Nothing was done."
+                     succeeded. Nothing was done. Run those first, in their order."
                 );
                 Err(Refusal::new(RefusalKind::Denied, Some(id), message))
             }

@@ -11,8 +11,9 @@ pub(crate) fn held(change: &Change) -> String {
         );
     };
     format!(
-        "Countersign holds this as {id}. {what} It needs: {needs}. {why}{instead} Nothing was done. Run the same command \
-         again once it is approved; to wait: countersign wait {id}",
+        "Countersign holds this as {id}. {what} It needs: {needs}. {why}{instead} Nothing was done. Wait for it, do not look \
+         for another way: that would be held too. Run the same command again once it is approved; to wait: countersign \
+         wait {id}",
         id = change.id,
         what = summary(change),
         needs = hold.requirement,
@@ -36,9 +37,27 @@ pub(crate) fn denied(verdict: &Verdict, what: &str) -> String {
 
 pub(crate) fn fault(fault: &Fault) -> String {
     format!(
-        "Countersign denies this, because it cannot judge it ({}): {fault}. Nothing was done.",
-        fault.code()
+        "Countersign denies this, because it cannot judge it ({code}): {fault}. Nothing was done. {next} (countersign \
+         explain {code})",
+        code = fault.code(),
+        next = next(fault),
     )
+}
+
+/// The one thing to do about it.
+const fn next(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::NoPolicy(_) | Fault::NoLedger(_) | Fault::NoClock(_) | Fault::Storage(_) => {
+            "Tell your operator, and ask again later: no other request would pass either."
+        }
+        Fault::Evaluation(_) => "Tell your operator: a rule of the bundle is broken.",
+        Fault::UnknownOperation(_) => {
+            "Use an operation that is known, or ask your operator to adopt an override for this one."
+        }
+        Fault::Undecodable(_) => "Send it as the AWS SDKs and the AWS CLI do.",
+        Fault::Oversized(_) => "Ask for less at once.",
+        Fault::Upstream(_) => "Look at the target before asking again.",
+    }
 }
 
 pub(crate) fn vetoed(change: &Change) -> String {
