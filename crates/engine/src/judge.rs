@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use model::{
     Action, ActionParts, Autonomy, Chain, Digest, Effect, EffectSet, Environment, Evidence, EvidenceKind,
     EvidenceStatus, Exposure, History, Operation, PersonId, Presence, Quantity, Resource, RuleRef, Scope,
-    Step, StepState, Timestamp, Undo, Value, Verdict,
+    Step, StepState, Tally, Timestamp, Undo, Value, Verdict,
 };
 use policy::{Ask, Bundle, ChangeFacts, Charges, FileSignatures, Landing, Spent};
 
@@ -35,18 +35,27 @@ pub(crate) struct Case<'a> {
 
 /// The strictest verdict over every step, every action a step would carry out, every effect and every resource.
 pub(crate) fn judge(bundle: &Bundle, case: &Case<'_>) -> Verdict {
-    let mut verdict = Verdict::Allow;
-    each(bundle, case, &mut |_, ask| {
-        verdict = std::mem::replace(&mut verdict, Verdict::Allow).join(bundle.decide(ask))
-    });
-    verdict
+    let verdict = |eligible: &Tally| {
+        let mut verdict = Verdict::Allow;
+        each(bundle, case, eligible, &mut |_, ask| {
+            verdict = std::mem::replace(&mut verdict, Verdict::Allow).join(bundle.decide(ask));
+        });
+        verdict
+    };
+    // What is allowed as it stands asks nobody, and finding out who could be asked means reading everybody's keys.
+    match verdict(&Tally::default()) {
+        Verdict::Allow => Verdict::Allow,
+        Verdict::Hold(_) | Verdict::Deny(_) => {
+            verdict(&approval::eligible(case.chain, bundle.roster(), file_rule(bundle, case.steps)))
+        }
+    }
 }
 
 /// What the steps would take out of the bundle's allowances if nobody had to agree, each with its place in the change.
 pub(crate) fn charges(bundle: &Bundle, case: &Case<'_>) -> Vec<(usize, Charges)> {
     let mut found = Vec::new();
     if bundle.has_allowances() {
-        each(bundle, case, &mut |nth, ask| found.push((nth, bundle.charges(ask))));
+        each(bundle, case, &Tally::default(), &mut |nth, ask| found.push((nth, bundle.charges(ask))));
     }
     found
 }
@@ -55,13 +64,13 @@ pub(crate) fn charges(bundle: &Bundle, case: &Case<'_>) -> Vec<(usize, Charges)>
 pub(crate) fn standing(bundle: &Bundle, case: &Case<'_>) -> BTreeSet<RuleRef> {
     let mut found = BTreeSet::new();
     if bundle.has_allowances() {
-        each(bundle, case, &mut |_, ask| found.extend(bundle.standing(ask)));
+        each(bundle, case, &Tally::default(), &mut |_, ask| found.extend(bundle.standing(ask)));
     }
     found
 }
 
 /// Every question that the change poses to a bundle, with the place of the step that poses it.
-fn each(bundle: &Bundle, case: &Case<'_>, answer: &mut dyn FnMut(usize, &Ask<'_>)) {
+fn each(bundle: &Bundle, case: &Case<'_>, eligible: &Tally, answer: &mut dyn FnMut(usize, &Ask<'_>)) {
     let destroys = case.steps.iter().map(destroys_of).sum();
     let change = ChangeFacts {
         destroys,
@@ -74,8 +83,6 @@ fn each(bundle: &Bundle, case: &Case<'_>, answer: &mut dyn FnMut(usize, &Ask<'_>
     let roster = bundle.roster();
     let approvals =
         approval::counts(case.chain, roster, case.approvals.iter().map(|(who, how)| (who, *how)), rule);
-    let eligible = approval::eligible(case.chain, roster, rule);
-
     let parts = parts(case.steps);
     let gathered: Vec<BTreeSet<EvidenceKind>> = case.steps.iter().map(kinds_of).collect();
     for (part, nth) in parts.iter().zip(0usize..) {
@@ -95,7 +102,7 @@ fn each(bundle: &Bundle, case: &Case<'_>, answer: &mut dyn FnMut(usize, &Ask<'_>
             environment: &part.step.environment,
             change,
             approvals: &approvals,
-            eligible: &eligible,
+            eligible,
             evidence,
             gatherable: evidence,
             now: case.now,

@@ -217,7 +217,7 @@ impl Bundle {
         ahead: Option<Ahead>,
     ) -> Verdict {
         let ours = if self.places.is_own(resource) { Ours::Yes } else { Ours::No };
-        let (uid, entities) = match self.vocabulary.entities(resource, ask.environment, ours) {
+        let about = match self.vocabulary.entities(resource, ask.environment, ours) {
             Ok(built) => built,
             Err(err) => return Verdict::fault(Fault::Evaluation(err)),
         };
@@ -236,8 +236,8 @@ impl Bundle {
                     grants,
                     agent: &agent,
                     operator: &operator,
-                    resource: &uid,
-                    entities: &entities,
+                    resource: &about.resource,
+                    entities: &about.entities,
                 };
                 let hold_expiry_s = self.settings.limits.hold_expiry_s;
                 let ahead = ahead.unwrap_or_else(|| Ahead {

@@ -333,7 +333,7 @@ mod tests {
         let vocabulary = Vocabulary::new().unwrap();
         let law = law(text, &vocabulary);
         let resource = Resource { service: "s".into(), kind: "stack".parse().unwrap(), name: "n".into() };
-        let (uid, entities) = vocabulary.entities(&resource, &Environment::unknown(), Ours::No).unwrap();
+        let about = vocabulary.entities(&resource, &Environment::unknown(), Ours::No).unwrap();
         let (agent, operator) = (vocabulary.agent("a"), vocabulary.person("p"));
         let question = Question {
             effect: Effect::Destroy,
@@ -342,8 +342,8 @@ mod tests {
             grants: Grants::Assumed,
             agent: &agent,
             operator: &operator,
-            resource: &uid,
-            entities: &entities,
+            resource: &about.resource,
+            entities: &about.entities,
         };
         let context =
             Context::from_pairs([("people".to_owned(), RestrictedExpression::new_long(i64::MAX))]).unwrap();

@@ -1,7 +1,11 @@
 //! The compiled-in Cedar schema and what is built from it once: type names, the seven actions, and the certainty that
 //! every action is among the entities (Cedar says nothing where the action hierarchy is missing, and allows).
 
-use std::{collections::HashSet, str::FromStr};
+use std::{
+    collections::{HashMap, HashSet},
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use cedar_policy::{
     ActionConstraint, Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema,
@@ -31,7 +35,21 @@ pub(crate) struct Vocabulary {
     resource: EntityTypeName,
     actions: [(Effect, EntityUid); Effect::ALL.len()],
     hierarchy: Entities,
+    seen: Mutex<HashMap<Asked, Arc<About>>>,
 }
+
+/// What the entities of a decision depend on.
+type Asked = (Resource, Environment, Ours);
+
+/// One resource and the entities of a decision about it.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) resource: EntityUid,
+    pub(crate) entities: Entities,
+}
+
+/// Agents ask about the same few things over and over.
+const SEEN_MAX: usize = 512;
 
 impl Vocabulary {
     pub(crate) fn new() -> Result<Self, String> {
@@ -51,6 +69,7 @@ impl Vocabulary {
             schema,
             actions,
             hierarchy,
+            seen: Mutex::default(),
         })
     }
 
@@ -83,7 +102,22 @@ impl Vocabulary {
         resource: &Resource,
         environment: &Environment,
         ours: Ours,
-    ) -> Result<(EntityUid, Entities), String> {
+    ) -> Result<Arc<About>, String> {
+        let asked = (resource.clone(), environment.clone(), ours);
+        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(about) = seen().get(&asked) {
+            return Ok(Arc::clone(about));
+        }
+        let about = Arc::new(self.built(resource, environment, ours)?);
+        let mut seen = seen();
+        if seen.len() >= SEEN_MAX {
+            seen.clear();
+        }
+        seen.insert(asked, Arc::clone(&about));
+        Ok(about)
+    }
+
+    fn built(&self, resource: &Resource, environment: &Environment, ours: Ours) -> Result<About, String> {
         let uid = EntityUid::from_type_name_and_id(self.resource.clone(), EntityId::new(&resource.name));
         let under = |kind: &EntityTypeName, name: &str| {
             EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(name))
@@ -107,12 +141,13 @@ impl Vocabulary {
             .map_err(|err| err.to_string())?;
         let entities =
             Entities::from_entities([entity], Some(&self.schema)).map_err(|err| err.to_string())?;
-        Ok((uid, entities))
+        Ok(About { resource: uid, entities })
     }
 
     /// Refuses to go on where a decision's entities would lack an action or its place in the hierarchy.
     pub(crate) fn assert_actions(&self) -> Result<(), String> {
-        let (_, entities) = self.entities(&Resource::unknown("any"), &Environment::unknown(), Ours::No)?;
+        let About { entities, .. } =
+            self.built(&Resource::unknown("any"), &Environment::unknown(), Ours::No)?;
         for (effect, uid) in &self.actions {
             if entities.get(uid).is_none() {
                 return Err(format!("the action `{effect}` is not among the entities"));
@@ -134,7 +169,7 @@ impl Vocabulary {
 }
 
 /// Whether a resource is what we act with ourselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Ours {
     Yes,
     No,
