@@ -36,7 +36,9 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// Where requests go: the real cloud, or another address for everything (an emulator).
 pub struct Upstream {
     client: Client<HttpsConnector<HttpConnector>, UnsyncBoxBody<Bytes, PassError>>,
-    credentials: Cache,
+    credentials: Arc<Cache>,
+    /// For what only looks, where that is done as somebody else.
+    reads: Option<Arc<Cache>>,
     /// `http://host:port`, without a path; `None` is the real cloud.
     base: Option<http::Uri>,
 }
@@ -55,6 +57,8 @@ pub enum UpstreamError {
     Tls(String),
     #[error("the upstream did not say which account these credentials belong to: {0}")]
     Identity(String),
+    #[error("reads would go to account {reads} and changes to account {changes}")]
+    Accounts { reads: String, changes: String },
 }
 
 /// What a classified request needs to find its way.
@@ -101,7 +105,20 @@ impl Upstream {
         // A connection taken from a pool can die under a request, and then nobody knows whether it arrived: writes
         // use a fresh one (`Connection: close` is set per request), reads may share.
         let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(connector);
-        Ok(Self { client, credentials, base })
+        Ok(Self { client, credentials: Arc::new(credentials), reads: None, base })
+    }
+
+    /// Plain reads are signed with these: what was taken for a read by mistake then cannot change anything.
+    #[must_use]
+    pub fn reading_as(self, reads: Cache) -> Self {
+        Self { reads: Some(Arc::new(reads)), ..self }
+    }
+
+    /// The same way out, on which reads go as changes do; `None` where they do anyway.
+    pub(crate) fn as_for_changes(&self) -> Option<Self> {
+        self.reads.as_ref()?;
+        let credentials = Arc::clone(&self.credentials);
+        Some(Self { client: self.client.clone(), credentials, reads: None, base: self.base.clone() })
     }
 
     /// Redeems the permit: signs and sends its request, once.
@@ -112,9 +129,9 @@ impl Upstream {
         route: &Route,
         content: Content,
     ) -> (Receipt, Result<Answered, Settled>) {
-        let fresh_connection = permit.change().is_some();
+        let changes = permit.change().is_some();
         let (request, receipt) = permit.redeem();
-        let result = self.transmit(engine, request, route, fresh_connection, content).await;
+        let result = self.transmit(engine, request, route, changes, content).await;
         (receipt, result)
     }
 
@@ -123,9 +140,11 @@ impl Upstream {
         engine: &Engine,
         mut request: Request,
         route: &Route,
-        fresh_connection: bool,
+        changes: bool,
         content: Content,
     ) -> Result<Answered, Settled> {
+        let cache =
+            if changes { &self.credentials } else { self.reads.as_ref().unwrap_or(&self.credentials) };
         let not_sent = |why: String| Settled::NotSent(why);
         // Whether the clock can be trusted was decided when the permit was made; our own reads may dispute it.
         let now = engine.recorded_time().map_err(|fault| not_sent(fault.to_string()))?;
@@ -146,7 +165,7 @@ impl Upstream {
             format!("{scheme}://{authority}{}?{}", request.path, request.query)
         };
         let mut credentials =
-            self.credentials.get(now).await.map_err(|err| not_sent(format!("{err}; {}", err.hint())))?;
+            cache.get(now).await.map_err(|err| not_sent(format!("{err}; {}", err.hint())))?;
         let mut passing = match content {
             Content::Whole => None,
             Content::Passing { body, fate, .. } => Some((body, fate)),
@@ -165,7 +184,7 @@ impl Upstream {
             for (name, value) in &request.headers {
                 builder = builder.header(name, value);
             }
-            if fresh_connection {
+            if changes {
                 builder = builder.header("connection", "close");
             }
             let (content, fate) = match passing.take() {
@@ -198,7 +217,7 @@ impl Upstream {
             if !ended {
                 return Ok(answer);
             }
-            match self.credentials.other_than(&credentials, now).await {
+            match cache.other_than(&credentials, now).await {
                 Ok(Some(fresh)) if again => credentials = fresh,
                 Ok(_) => return Ok(answer),
                 Err(err) => {
