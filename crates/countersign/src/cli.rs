@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bootstrap::{AccountId, Arn, ExternalId, Prefix};
+
 #[derive(Debug, Parser)]
 #[command(name = "countersign", version, about = "Change control for AI agents", propagate_version = true)]
 pub(crate) struct Cli {
@@ -20,6 +22,10 @@ pub(crate) enum OutputArg {
     Json,
     /// `session new` only: lines for `eval`.
     Env,
+    /// `aws bootstrap` only: a template, as JSON.
+    Cloudformation,
+    /// `aws bootstrap` only: a main.tf.json.
+    Terraform,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +38,9 @@ impl Cli {
     pub(crate) fn output_format(&self) -> Format {
         match self.output {
             OutputArg::Json => Format::Json,
-            OutputArg::Human | OutputArg::Env => Format::Human,
+            OutputArg::Human | OutputArg::Env | OutputArg::Cloudformation | OutputArg::Terraform => {
+                Format::Human
+            }
         }
     }
 }
@@ -61,6 +69,9 @@ pub(crate) enum Command {
     /// The bundle's rules.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// AWS accounts.
+    #[command(subcommand)]
+    Aws(AwsCommand),
     /// Explain an error code.
     Explain {
         /// A code such as CS106; without one, all are listed.
@@ -303,6 +314,32 @@ pub(crate) struct BundleArgs {
     /// A bundle folder on its own.
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     pub(crate) bundle: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AwsCommand {
+    /// Print what an account needs before `serve` may act in it: a role for reads and one for changes, whom they trust,
+    /// and a service-control policy. Nothing is touched: apply it yourself.
+    Bootstrap(BootstrapArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BootstrapArgs {
+    /// The account that the roles are for.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) account: AccountId,
+    /// What `countersign serve` runs as, and nobody else.
+    #[arg(long, value_name = "ARN")]
+    pub(crate) principal: Arn,
+    /// What the server says when it takes on a role; long, and this installation's own.
+    #[arg(long, value_name = "ID")]
+    pub(crate) external_id: ExternalId,
+    /// Begins the names of the roles.
+    #[arg(long, value_name = "NAME", default_value = "countersign")]
+    pub(crate) prefix: Prefix,
+    /// What an agent runs as in this account: the policy leaves it nothing to do there by itself.
+    #[arg(long, value_name = "ARN")]
+    pub(crate) agent: Vec<Arn>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod audit;
+mod aws;
 mod change;
 mod doctor;
 mod explain;
@@ -45,6 +46,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Wait(args) => propose::wait(&args, format).await,
         Command::Audit(command) => audit::run(&command, format).await,
         Command::Policy(command) => policy::run(&command, format),
+        Command::Aws(command) => aws::run(command, cli.output),
         Command::Explain { code } => explain::run(code.as_deref(), format),
         Command::Doctor(args) => doctor::run(&args, format),
     }

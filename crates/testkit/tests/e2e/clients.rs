@@ -96,7 +96,7 @@ resource "aws_dynamodb_table" "orders" {
 }
 "#;
 
-fn terraform(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<Output> {
+pub(crate) fn terraform(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<Output> {
     let mut command = Command::new("terraform");
     command
         .args(args)

@@ -6,6 +6,7 @@
 mod addressing;
 mod allowances;
 mod bodies;
+mod bootstrap;
 mod clients;
 mod crash;
 mod crash_plan;
