@@ -4,6 +4,8 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use tlog::{bundle, leaf_hash};
@@ -85,7 +87,9 @@ pub struct FileProblem {
 }
 
 /// Reads again where there are entries that no checkpoint covers: a running server may be about to sign them.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: usize = 20;
+/// A batch is flushed and signed in far less, unless the disk is busy.
+const PAUSE: Duration = Duration::from_millis(100);
 /// `x018/x446/…/615`: what a `u64` can name.
 const MAX_DEPTH: usize = 7;
 
@@ -101,12 +105,20 @@ pub fn read_log(log_dir: &Path) -> io::Result<LogFiles> {
     for _ in 1..ATTEMPTS {
         match read {
             Read::Settled(log) => return Ok(log),
-            Read::Ahead(_) => read = read_once(&files),
+            Read::Ahead(_) => {
+                pause();
+                read = read_once(&files);
+            }
         }
     }
     match read {
         Read::Settled(log) | Read::Ahead(log) => Ok(log),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process signs, and a folder tells nobody when")]
+fn pause() {
+    thread::sleep(PAUSE);
 }
 
 enum Read {

@@ -100,7 +100,8 @@ fn expired_credentials_are_fetched_anew_once_and_nothing_is_doubled() -> Result<
     for secret in ["real-secret", "real-token", "ASIA1", "ASIA2"] {
         assert!(!told.contains(secret), "{secret} is in {told}");
         for file in crate::lab::files_below(&lab.installation.folder())? {
-            let bytes = fs::read(&file)?;
+            // What was there only between two steps of a write has gone by now.
+            let Ok(bytes) = fs::read(&file) else { continue };
             assert!(!bytes.windows(secret.len()).any(|it| it == secret.as_bytes()), "{}", file.display());
         }
     }
