@@ -60,10 +60,6 @@ pub(crate) struct Aws {
     pub(crate) upstream: Option<String>,
     /// The region that `session new` prints.
     pub(crate) region: String,
-    /// The profile whose credentials sign what is forwarded; without it, the standard chain.
-    pub(crate) profile: Option<String>,
-    /// The profile for plain reads, of the same account; without it, the same credentials.
-    pub(crate) read_profile: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -87,7 +83,7 @@ impl Default for Listen {
 
 impl Default for Aws {
     fn default() -> Self {
-        Self { upstream: None, region: "us-east-1".to_owned(), profile: None, read_profile: None }
+        Self { upstream: None, region: "us-east-1".to_owned() }
     }
 }
 
@@ -119,9 +115,7 @@ pub(crate) fn template(upstream: Option<&str>) -> String {
          names = []          # DNS names by which clients reach us, such as \"countersign.corp.example\"\n\n\
          [tls]               # without these, the installation's own authority (keys/ca.pem) signs\n\
          # certificate = \"tls.pem\"\n# key = \"tls.key\"\n\n\
-         [aws]\nregion = \"us-east-1\"\n{upstream}\n\
-         # profile = \"countersign-write\"       # of ~/.aws/config; `countersign aws bootstrap` makes the roles\n\
-         # read_profile = \"countersign-read\"   # plain reads as somebody who cannot change anything\n\n\
+         [aws]\nregion = \"us-east-1\"\n{upstream}\n\n\
          [paths]             # relative to this file\n\
          bundle = \"bundle\"\nlog = \"log\"\ncheckpoint = \"lock/checkpoint\"   # keep it out of the database's backups\n\
          database = \"data/countersign.db\"\nkeys = \"keys\"\nrun = \"run\"\n"
@@ -307,7 +301,7 @@ mod tests {
             dir: _,
             listen: Listen { aws: _, agent: _, people: _, names: _ },
             tls: Tls { certificate: _, key: _ },
-            aws: Aws { upstream: _, region: _, profile: _, read_profile: _ },
+            aws: Aws { upstream: _, region: _ },
             paths,
         } = Config::parse("", Path::new("/x/c.toml")).unwrap();
         let Paths { bundle: _, log: _, checkpoint: _, database: _, keys: _, run: _ } = paths;

@@ -23,7 +23,6 @@ pub struct Surroundings {
     pub(crate) sts: Option<String>,
     /// Whether the addresses that only a cloud's machine has are asked.
     pub(crate) on_a_machine: bool,
-    profile: Option<String>,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -37,26 +36,13 @@ impl Surroundings {
         region: impl Into<String>,
         variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            variables: Arc::new(variables),
-            region: region.into(),
-            sts: None,
-            on_a_machine: true,
-            profile: None,
-        }
+        Self { variables: Arc::new(variables), region: region.into(), sts: None, on_a_machine: true }
     }
 
     /// The security token service is there, and not where AWS has it.
     #[must_use]
     pub fn with_sts(mut self, base: impl Into<String>) -> Self {
         self.sts = Some(base.into());
-        self
-    }
-
-    /// This profile, whatever `AWS_PROFILE` says.
-    #[must_use]
-    pub fn with_profile(mut self, name: impl Into<String>) -> Self {
-        self.profile = Some(name.into());
         self
     }
 
@@ -69,8 +55,7 @@ impl Surroundings {
 
     /// A variable that is set and not empty.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
-        let given = self.profile.clone().filter(|_| name == "AWS_PROFILE");
-        given.or_else(|| (self.variables)(name)).filter(|value| !value.is_empty())
+        (self.variables)(name).filter(|value| !value.is_empty())
     }
 
     pub(crate) fn is_on(&self, name: &str) -> bool {

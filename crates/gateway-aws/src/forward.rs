@@ -36,9 +36,7 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// Where requests go: the real cloud, or another address for everything (an emulator).
 pub struct Upstream {
     client: Client<HttpsConnector<HttpConnector>, UnsyncBoxBody<Bytes, PassError>>,
-    credentials: Arc<Cache>,
-    /// For what only looks, where that is done as somebody else.
-    reads: Option<Arc<Cache>>,
+    credentials: Cache,
     /// `http://host:port`, without a path; `None` is the real cloud.
     base: Option<http::Uri>,
 }
@@ -57,8 +55,6 @@ pub enum UpstreamError {
     Tls(String),
     #[error("the upstream did not say which account these credentials belong to: {0}")]
     Identity(String),
-    #[error("reads would go to account {reads} and changes to account {changes}")]
-    Accounts { reads: String, changes: String },
 }
 
 /// What a classified request needs to find its way.
@@ -105,20 +101,7 @@ impl Upstream {
         // A connection taken from a pool can die under a request, and then nobody knows whether it arrived: writes
         // use a fresh one (`Connection: close` is set per request), reads may share.
         let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(connector);
-        Ok(Self { client, credentials: Arc::new(credentials), reads: None, base })
-    }
-
-    /// Plain reads are signed with these: what was taken for a read by mistake then cannot change anything.
-    #[must_use]
-    pub fn reading_as(self, reads: Cache) -> Self {
-        Self { reads: Some(Arc::new(reads)), ..self }
-    }
-
-    /// The same way out, on which reads go as changes do; `None` where they do anyway.
-    pub(crate) fn as_for_changes(&self) -> Option<Self> {
-        self.reads.as_ref()?;
-        let credentials = Arc::clone(&self.credentials);
-        Some(Self { client: self.client.clone(), credentials, reads: None, base: self.base.clone() })
+        Ok(Self { client, credentials, base })
     }
 
     /// Redeems the permit: signs and sends its request, once.
@@ -129,9 +112,9 @@ impl Upstream {
         route: &Route,
         content: Content,
     ) -> (Receipt, Result<Answered, Settled>) {
-        let changes = permit.change().is_some();
+        let fresh_connection = permit.change().is_some();
         let (request, receipt) = permit.redeem();
-        let result = self.transmit(engine, request, route, changes, content).await;
+        let result = self.transmit(engine, request, route, fresh_connection, content).await;
         (receipt, result)
     }
 
@@ -140,11 +123,9 @@ impl Upstream {
         engine: &Engine,
         mut request: Request,
         route: &Route,
-        changes: bool,
+        fresh_connection: bool,
         content: Content,
     ) -> Result<Answered, Settled> {
-        let cache =
-            if changes { &self.credentials } else { self.reads.as_ref().unwrap_or(&self.credentials) };
         let not_sent = |why: String| Settled::NotSent(why);
         // Whether the clock can be trusted was decided when the permit was made; our own reads may dispute it.
         let now = engine.recorded_time().map_err(|fault| not_sent(fault.to_string()))?;
@@ -165,7 +146,7 @@ impl Upstream {
             format!("{scheme}://{authority}{}?{}", request.path, request.query)
         };
         let mut credentials =
-            cache.get(now).await.map_err(|err| not_sent(format!("{err}; {}", err.hint())))?;
+            self.credentials.get(now).await.map_err(|err| not_sent(format!("{err}; {}", err.hint())))?;
         let mut passing = match content {
             Content::Whole => None,
             Content::Passing { body, fate, .. } => Some((body, fate)),
@@ -184,7 +165,7 @@ impl Upstream {
             for (name, value) in &request.headers {
                 builder = builder.header(name, value);
             }
-            if changes {
+            if fresh_connection {
                 builder = builder.header("connection", "close");
             }
             let (content, fate) = match passing.take() {
@@ -217,7 +198,7 @@ impl Upstream {
             if !ended {
                 return Ok(answer);
             }
-            match cache.other_than(&credentials, now).await {
+            match self.credentials.other_than(&credentials, now).await {
                 Ok(Some(fresh)) if again => credentials = fresh,
                 Ok(_) => return Ok(answer),
                 Err(err) => {

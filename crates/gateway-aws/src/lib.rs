@@ -54,13 +54,6 @@ impl Gateway {
         hosts: Hosts,
     ) -> Result<Arc<Self>, UpstreamError> {
         let target = collect::identify(&engine, &upstream).await?;
-        if let Some(changing) = upstream.as_for_changes() {
-            let other = collect::identify(&engine, &changing).await?;
-            if other != target {
-                let account = |it: &Target| format!("{} of {}", it.account, it.partition);
-                return Err(UpstreamError::Accounts { reads: account(&target), changes: account(&other) });
-            }
-        }
         let change_sets = change_sets::ChangeSets::default();
         let gateway = Arc::new(Self { engine, upstream, target, hosts, change_sets });
         gateway.engine.connect(Arc::<Self>::clone(&gateway));

@@ -9,32 +9,20 @@ use crate::{config::Config, failure::Failure, identity::variable};
 /// Credentials that cannot be had stop the start.
 pub(super) async fn open(config: &Config, engine: &Engine) -> Result<Upstream, Failure> {
     let base = config.aws.upstream.as_deref();
-    let credentials = kept(config, config.aws.profile.as_deref(), engine).await?;
-    let upstream = Upstream::new(base, credentials).map_err(Failure::usage)?;
-    Ok(match config.aws.read_profile.as_deref() {
-        None => upstream,
-        Some(profile) => upstream.reading_as(kept(config, Some(profile), engine).await?),
-    })
-}
-
-async fn kept(config: &Config, profile: Option<&str>, engine: &Engine) -> Result<Cache, Failure> {
     let unavailable = |err: CredentialError| Failure::usage(&err).hint(err.hint());
+    let chain = chain(config, base).map_err(unavailable)?;
     let now = engine.recorded_time().map_err(Failure::usage)?;
-    let cache = Cache::new(chain(config, profile).map_err(unavailable)?);
+    let cache = Cache::new(chain);
     cache.get(now).await.map_err(unavailable)?;
-    Ok(cache)
+    Upstream::new(base, cache).map_err(Failure::usage)
 }
 
 /// An emulator on this machine takes any credentials, so none are asked for there, and no machine is asked for its own.
-fn chain(config: &Config, profile: Option<&str>) -> Result<Chain, CredentialError> {
-    let base = config.aws.upstream.as_deref();
+fn chain(config: &Config, base: Option<&str>) -> Result<Chain, CredentialError> {
     let region = variable("AWS_REGION").unwrap_or_else(|| config.aws.region.clone());
     let mut around = Surroundings::new(region, variable);
     if let Some(base) = base {
         around = around.with_sts(base);
-    }
-    if let Some(profile) = profile {
-        around = around.with_profile(profile);
     }
     if base.is_some_and(is_loopback) {
         let emulator = Credentials::lasting("AKIAEMULATOR00000000", "emulator");

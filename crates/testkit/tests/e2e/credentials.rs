@@ -140,43 +140,6 @@ fn a_role_by_profile_and_a_role_by_web_identity_sign_what_is_forwarded() -> Resu
     Ok(())
 }
 
-/// What only looks goes as one role and what changes as another, both of one account.
-#[test]
-fn reads_go_as_a_role_that_cannot_change_anything() -> Result<()> {
-    let home = tempfile::tempdir()?;
-    fs::create_dir(home.path().join(".aws"))?;
-    let echo = |key: &str| {
-        let out = format!(r#"{{"Version":1,"AccessKeyId":"{key}","SecretAccessKey":"real-secret"}}"#);
-        format!("credential_process = echo '{out}'\n")
-    };
-    let profiles = format!("[profile looks]\n{}[profile acts]\n{}", echo("AKIALOOKS"), echo("AKIAACTS"));
-    fs::write(home.path().join(".aws/config"), profiles)?;
-    let here = home.path().display().to_string();
-    let people = People::enter()?;
-    let flags = people.flags()?;
-    let lab = Lab::over(people, &flags, |config| {
-        let text = fs::read_to_string(config)?;
-        let roles = "[aws]\nprofile = \"acts\"\nread_profile = \"looks\"\n";
-        fs::write(config, text.replace("[aws]\n", roles))?;
-        Serve::start_with(config, &[("HOME", here.as_str())])
-    })?;
-    let read = lab.call("ssm", "AmazonSSM.DescribeParameters", &json!({}))?;
-    assert_eq!(read.status, 200, "{}", read.text());
-    let put = json!({ "Name": "orders", "Value": "1", "Type": "String" });
-    assert_eq!(lab.call("ssm", "AmazonSSM.PutParameter", &put)?.status, 200);
-    for (operation, key, times) in [
-        // The agent's own, and ours before the change.
-        ("AmazonSSM.DescribeParameters", "AKIALOOKS", 2),
-        ("AmazonSSM.DescribeParameters", "AKIAACTS", 0),
-        ("AmazonSSM.PutParameter", "AKIAACTS", 1),
-        ("AmazonSSM.PutParameter", "AKIALOOKS", 0),
-    ] {
-        let signed = format!("Credential={key}/");
-        assert_eq!(lab.moto.recorded(&[operation, &signed])?, times, "{operation} as {key}");
-    }
-    Ok(())
-}
-
 #[test]
 fn credentials_that_cannot_be_had_stop_the_start() -> Result<()> {
     let lab = Lab::open()?;
