@@ -13,6 +13,7 @@ mod json;
 mod metadata;
 mod process;
 mod profile;
+mod role;
 mod sts;
 mod surroundings;
 
@@ -20,7 +21,8 @@ pub use cache::{Cache, Supply};
 pub use chain::Chain;
 pub use client::Http;
 pub use error::CredentialError;
-pub use sts::{AssumeRole, Sts};
+pub use role::Role;
+pub use sts::{AssumeRole, Caller, Sts};
 pub use surroundings::Surroundings;
 
 use model::Timestamp;

@@ -28,7 +28,7 @@ pub struct Sts {
 }
 
 /// A role as it is taken on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AssumeRole {
     pub role: String,
     pub external_id: Option<String>,
@@ -39,6 +39,13 @@ pub struct AssumeRole {
     /// Takes away from what the role may do, and never adds.
     pub policy: Option<String>,
     pub seconds: u32,
+}
+
+/// Whom the cloud takes somebody for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub account: String,
+    pub arn: String,
 }
 
 impl Sts {
@@ -71,6 +78,23 @@ impl Sts {
         self.call(&asked.role, &fields, Some(by), now).await
     }
 
+    /// `sts:GetCallerIdentity`: whom `credentials` belong to. `from`: what they are, for the error.
+    ///
+    /// # Errors
+    /// Where the service cannot be reached, refuses, or does not say.
+    pub async fn caller(
+        &self,
+        from: &str,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Result<Caller, CredentialError> {
+        let answer = self.ask(from, &[("Action", "GetCallerIdentity")], Some(credentials), now).await?;
+        let found = between(&answer, "Account").zip(between(&answer, "Arn"));
+        let (account, arn) =
+            found.ok_or_else(|| CredentialError::unusable(from, "the answer names no account"))?;
+        Ok(Caller { account: account.to_owned(), arn: arn.to_owned() })
+    }
+
     /// # Errors
     /// The same.
     pub async fn assume_with_web_identity(
@@ -97,7 +121,18 @@ impl Sts {
         now: Timestamp,
     ) -> Result<Credentials, CredentialError> {
         let from = format!("the role {}", model::sanitize(role, 200));
-        let (base, region) = self.address(&from)?;
+        let answer = self.ask(&from, fields, by, now).await?;
+        read(&answer).ok_or_else(|| CredentialError::unusable(from, "the answer holds no credentials"))
+    }
+
+    async fn ask(
+        &self,
+        from: &str,
+        fields: &[(&str, &str)],
+        by: Option<&Credentials>,
+        now: Timestamp,
+    ) -> Result<Zeroizing<String>, CredentialError> {
+        let (base, region) = self.address(from)?;
         let authority = base.split_once("://").map_or(base.as_str(), |(_, authority)| authority).to_owned();
         let encode = |text: &str| utf8_percent_encode(text, UNRESERVED).to_string();
         let mut body = Zeroizing::new("Version=2011-06-15".to_owned());
@@ -121,19 +156,19 @@ impl Sts {
                 session_token: by.session_token.as_ref().map(|token| token.to_string()),
             };
             sigv4::sign(&mut request, &with, "sts", &region, now)
-                .map_err(|err| CredentialError::unusable(&from, err))?;
+                .map_err(|err| CredentialError::unusable(from, err))?;
         }
         let mut builder = http::Request::post(format!("{base}/"));
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
-        let reply = self.http.ask(&from, builder, request.body, PATIENCE).await?;
+        let reply = self.http.ask(from, builder, request.body, PATIENCE).await?;
         if reply.status != 200 {
             let code = between(&reply.body, "Code").unwrap_or("no code");
             let why = format!("{} ({})", model::sanitize(code, 80), reply.status);
-            return Err(CredentialError::Refused { from, why });
+            return Err(CredentialError::Refused { from: from.to_owned(), why });
         }
-        read(&reply.body).ok_or_else(|| CredentialError::unusable(from, "the answer holds no credentials"))
+        Ok(reply.body)
     }
 
     fn address(&self, from: &str) -> Result<(String, String), CredentialError> {

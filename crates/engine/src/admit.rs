@@ -137,7 +137,7 @@ impl Engine {
         match verdict {
             Verdict::Allow => {
                 self.tallies.read(&asked.session, &format!("{} {}", parts.operation, names(parts)), now);
-                Ok(Read::Permit(Permit::new(asked.action, None)))
+                Ok(Read::Permit(Permit::new(asked.action, asked.session.chain.operator.clone(), None)))
             }
             Verdict::Hold(_) => Ok(Read::Hold(asked)),
             deny @ Verdict::Deny(_) => {
@@ -193,7 +193,7 @@ impl Engine {
                     return Err(Refusal::from(fault));
                 }
                 crate::crash::point("after-permit");
-                Ok(Admitted::Permit(Permit::new(action, Some(step))))
+                Ok(Admitted::Permit(Permit::new(action, session.chain.operator.clone(), Some(step))))
             }
             Decided::ContentNeeded => {
                 let message = "Countersign would hold this, and people sign for its content too.".to_owned();

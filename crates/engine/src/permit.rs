@@ -1,13 +1,14 @@
 //! The single-use value without which nothing is forwarded. Only [`crate::Engine::admit`] makes one; it cannot be
 //! cloned, stored or taken apart except to forward what it owns.
 
-use model::{Action, ActionParts, ChangeId, Digest, Request};
+use model::{Action, ActionParts, ChangeId, Digest, PersonId, Request};
 
 /// Leave to forward exactly one received request, once.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped leaves its change executing until it is read back"]
 pub struct Permit {
     action: Action,
+    operator: PersonId,
     receipt: Receipt,
 }
 
@@ -26,8 +27,8 @@ pub(crate) struct StepRef {
 }
 
 impl Permit {
-    pub(crate) const fn new(action: Action, step: Option<StepRef>) -> Self {
-        Self { action, receipt: Receipt { step } }
+    pub(crate) const fn new(action: Action, operator: PersonId, step: Option<StepRef>) -> Self {
+        Self { action, operator, receipt: Receipt { step } }
     }
 
     pub const fn action(&self) -> &ActionParts {
@@ -36,6 +37,11 @@ impl Permit {
 
     pub const fn digest(&self) -> Digest {
         self.action.digest()
+    }
+
+    /// Who answers for it; Countersign itself for its own reads.
+    pub const fn operator(&self) -> &PersonId {
+        &self.operator
     }
 
     /// The change this permit belongs to; `None` for a plain read.

@@ -15,6 +15,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use crate::{
     Gateway, Upstream, UpstreamError,
     forward::{Content, Route, whole},
+    rights::NOT_KNOWN_YET,
 };
 
 /// Gathers for one classified request.
@@ -153,7 +154,8 @@ pub(crate) fn route(classified: &Classified, region: &str, target: &Target) -> R
 
 /// Which account the real credentials belong to: `sts:GetCallerIdentity`, as a read of our own.
 pub(crate) async fn identify(engine: &Engine, upstream: &Upstream) -> Result<Target, UpstreamError> {
-    let unknown = Target { partition: Partition("aws".to_owned()), account: Account("unknown".to_owned()) };
+    let unknown =
+        Target { partition: Partition("aws".to_owned()), account: Account(NOT_KNOWN_YET.to_owned()) };
     let call = Call {
         service: "sts".to_owned(),
         operation: "GetCallerIdentity".to_owned(),

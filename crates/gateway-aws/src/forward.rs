@@ -9,7 +9,7 @@ use classify_aws::{
     payload::Framing,
     sigv4::{self, Covers, SigningCredentials},
 };
-use credentials::{Cache, Credentials};
+use credentials::{Cache, Credentials, Sts};
 use engine::{Engine, Permit, Receipt, Settled};
 use http_body_util::{
     BodyExt as _, Full, Limited,
@@ -21,11 +21,12 @@ use hyper_util::{
     client::legacy::{Client, Error as ClientError, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use model::{Digest, Outcome, Request, Timestamp, causes};
+use model::{Account, Digest, Outcome, Request, Timestamp, causes};
 
 use crate::{
     body::{self, Fate, PassError, Passing},
     expired,
+    rights::Rights,
 };
 
 /// How long the upstream may take to begin its answer.
@@ -36,7 +37,7 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// Where requests go: the real cloud, or another address for everything (an emulator).
 pub struct Upstream {
     client: Client<HttpsConnector<HttpConnector>, UnsyncBoxBody<Bytes, PassError>>,
-    credentials: Cache,
+    pub(crate) rights: Rights,
     /// `http://host:port`, without a path; `None` is the real cloud.
     base: Option<http::Uri>,
 }
@@ -55,6 +56,32 @@ pub enum UpstreamError {
     Tls(String),
     #[error("the upstream did not say which account these credentials belong to: {0}")]
     Identity(String),
+    #[error("accounts.toml: [accounts.{account}] `{setting}` = {role} cannot be acted as: {found}")]
+    Role { setting: &'static str, role: String, account: Account, found: String },
+    #[error(
+        "sessions would act in account {default} by accounts.toml, in partition {given}, but the server's own credentials \
+         are of partition {own}"
+    )]
+    Partition { default: Account, given: String, own: String },
+}
+
+impl UpstreamError {
+    /// What to do about it.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Address(_) | Self::Tls(_) => "see [aws] of countersign.toml",
+            Self::Identity(_) => {
+                "is the upstream running, and are the credentials of `serve` the right ones?"
+            }
+            Self::Role { .. } => {
+                "is the role there, does its trust name what `serve` acts as with this external id, and does it allow \
+                 sts:AssumeRole and sts:SetSourceIdentity?"
+            }
+            Self::Partition { .. } => {
+                "run `serve` with credentials of the partition that its accounts lie in"
+            }
+        }
+    }
 }
 
 /// What a classified request needs to find its way.
@@ -89,7 +116,9 @@ pub(crate) struct Answered {
 impl Upstream {
     /// # Errors
     /// [`UpstreamError::Address`] for anything but a bare `http` or `https` authority.
-    pub fn new(base: Option<&str>, credentials: Cache) -> Result<Self, UpstreamError> {
+    ///
+    /// `own`: the server's own credentials; roles are taken on with them at `sts`.
+    pub fn new(base: Option<&str>, own: Cache, sts: Sts) -> Result<Self, UpstreamError> {
         let base = base.map(parse_base).transpose()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
@@ -101,7 +130,7 @@ impl Upstream {
         // A connection taken from a pool can die under a request, and then nobody knows whether it arrived: writes
         // use a fresh one (`Connection: close` is set per request), reads may share.
         let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(connector);
-        Ok(Self { client, credentials, base })
+        Ok(Self { client, rights: Rights::new(own, sts), base })
     }
 
     /// Redeems the permit: signs and sends its request, once.
@@ -113,8 +142,15 @@ impl Upstream {
         content: Content,
     ) -> (Receipt, Result<Answered, Settled>) {
         let fresh_connection = permit.change().is_some();
+        let rights = engine
+            .recorded_time()
+            .map_err(|fault| fault.to_string())
+            .and_then(|now| self.rights.of(engine, &permit, now));
         let (request, receipt) = permit.redeem();
-        let result = self.transmit(engine, request, route, fresh_connection, content).await;
+        let result = match rights {
+            Ok(rights) => self.transmit(engine, request, route, &rights, fresh_connection, content).await,
+            Err(why) => Err(Settled::NotSent(why)),
+        };
         (receipt, result)
     }
 
@@ -123,6 +159,7 @@ impl Upstream {
         engine: &Engine,
         mut request: Request,
         route: &Route,
+        rights: &Cache,
         fresh_connection: bool,
         content: Content,
     ) -> Result<Answered, Settled> {
@@ -146,7 +183,7 @@ impl Upstream {
             format!("{scheme}://{authority}{}?{}", request.path, request.query)
         };
         let mut credentials =
-            self.credentials.get(now).await.map_err(|err| not_sent(format!("{err}; {}", err.hint())))?;
+            rights.get(now).await.map_err(|err| not_sent(format!("{err}; {}", err.hint())))?;
         let mut passing = match content {
             Content::Whole => None,
             Content::Passing { body, fate, .. } => Some((body, fate)),
@@ -198,7 +235,7 @@ impl Upstream {
             if !ended {
                 return Ok(answer);
             }
-            match self.credentials.other_than(&credentials, now).await {
+            match rights.other_than(&credentials, now).await {
                 Ok(Some(fresh)) if again => credentials = fresh,
                 Ok(_) => return Ok(answer),
                 Err(err) => {

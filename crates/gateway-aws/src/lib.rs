@@ -12,6 +12,7 @@ mod forward;
 mod listen;
 mod queue_url;
 mod receive;
+mod rights;
 mod serve;
 mod tunnel;
 
@@ -44,16 +45,41 @@ impl std::fmt::Debug for Gateway {
 impl Gateway {
     /// `hosts`: the names by which clients reach the gateway.
     ///
-    /// Finds out which account the real credentials belong to, as a read of Countersign's own, and stands ready for it.
+    /// Finds out which account the server's own credentials belong to, as a read of Countersign's own, takes on every role
+    /// that the bundle gives, and stands ready.
+    ///
+    /// The account of a request is decided here and nowhere later: it is the bundle's `default`, or else the account of the
+    /// server's own credentials; nothing in a request speaks of it, and nothing goes out with another's rights
+    /// ([`rights::Rights::of`]).
     ///
     /// # Errors
-    /// Where the upstream does not answer, or does not say who we are.
+    /// Where the upstream does not answer, does not say who we are, or a role is not ours to act as.
     pub async fn connect(
         engine: Arc<Engine>,
         upstream: Upstream,
         hosts: Hosts,
     ) -> Result<Arc<Self>, UpstreamError> {
-        let target = collect::identify(&engine, &upstream).await?;
+        let own = collect::identify(&engine, &upstream).await?;
+        upstream.rights.belong_to(&own.account);
+        let bundle = engine.bundle();
+        for (account, roles) in bundle.accounts() {
+            let now = engine.recorded_time().map_err(|fault| UpstreamError::Identity(fault.to_string()))?;
+            upstream.rights.check(account, roles, now).await?;
+        }
+        let target = match bundle.default_account() {
+            None => own,
+            Some(account) => {
+                let given = bundle.roles_of(account).map_or(&own.partition, |roles| roles.read.partition());
+                if *given != own.partition {
+                    return Err(UpstreamError::Partition {
+                        default: account.clone(),
+                        given: given.0.clone(),
+                        own: own.partition.0,
+                    });
+                }
+                Target { partition: own.partition, account: account.clone() }
+            }
+        };
         let change_sets = change_sets::ChangeSets::default();
         let gateway = Arc::new(Self { engine, upstream, target, hosts, change_sets });
         gateway.engine.connect(Arc::<Self>::clone(&gateway));

@@ -11,6 +11,7 @@ use model::{
 };
 
 use crate::{
+    accounts::{Accounts, Roles},
     allowances::{Allowances, Charges},
     ask::{Ahead, Ask},
     calendar::{Calendar, TimeFacts},
@@ -34,6 +35,7 @@ pub struct Bundle {
     settings: Settings,
     roster: Roster,
     places: Places,
+    accounts: Accounts,
     allowances: Allowances,
     calendar: Option<Calendar>,
     overrides: BTreeMap<Operation, Override>,
@@ -94,6 +96,21 @@ impl Bundle {
     /// An account that the bundle does not know is production.
     pub fn environment_of(&self, account: &Account) -> Environment {
         self.places.environment_of(account)
+    }
+
+    /// What Countersign acts as in `account`; `None` where that is whatever the server's own credentials are.
+    pub fn roles_of(&self, account: &Account) -> Option<&Roles> {
+        self.accounts.roles.get(account)
+    }
+
+    /// Every account with roles of its own.
+    pub fn accounts(&self) -> impl Iterator<Item = (&Account, &Roles)> {
+        self.accounts.roles.iter()
+    }
+
+    /// Where sessions act; `None`: in the account of the server's own credentials.
+    pub fn default_account(&self) -> Option<&Account> {
+        self.accounts.default.as_ref()
     }
 
     /// From the environment that the accounts decide to the one that names and tags raise it to. `tags`: of the target,

@@ -16,6 +16,7 @@
 //! people (tallies are given), no risk. Allowed means: {permit all} ∪ constitution, the agent's grant and the
 //! operator's grant each allow, and nothing erred. Every other outcome of any step is a denial or a hold.
 
+mod accounts;
 mod allowances;
 mod ask;
 mod bounds;
@@ -35,6 +36,7 @@ mod search;
 mod settings;
 mod starter;
 
+pub use accounts::{RoleArn, Roles};
 pub use allowances::{Charges, Spent};
 pub use ask::{Ask, ChangeFacts};
 pub use bundle::{Bundle, Files};

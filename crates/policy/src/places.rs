@@ -102,6 +102,11 @@ impl Places {
         landing
     }
 
+    /// Roles that Countersign acts with, wherever else they are named.
+    pub(crate) fn also_ours<'r>(&mut self, roles: impl IntoIterator<Item = &'r str>) {
+        self.own.extend(roles.into_iter().map(|role| last_segment(role).to_owned()));
+    }
+
     /// Whether `resource` is a right of our own: what the agent acts with.
     pub(crate) fn is_own(&self, resource: &Resource) -> bool {
         let could_be = || {

@@ -64,8 +64,8 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let upstream = upstream::open(&config, &engine).await?;
     let gateway =
         Gateway::connect(Arc::clone(&engine), upstream, Hosts::new(config.names())).await.map_err(|err| {
-            Failure::usage(err)
-                .hint("is the upstream running, and are the credentials of `serve` the right ones?")
+            let hint = err.hint();
+            Failure::usage(err).hint(hint)
         })?;
     let account = gateway.target().account.clone();
     let environment = engine.bundle().environment_of(&account);

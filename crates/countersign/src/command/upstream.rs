@@ -12,9 +12,10 @@ pub(super) async fn open(config: &Config, engine: &Engine) -> Result<Upstream, F
     let unavailable = |err: CredentialError| Failure::usage(&err).hint(err.hint());
     let chain = chain(config, base).map_err(unavailable)?;
     let now = engine.recorded_time().map_err(Failure::usage)?;
+    let sts = chain.sts().clone();
     let cache = Cache::new(chain);
     cache.get(now).await.map_err(unavailable)?;
-    Upstream::new(base, cache).map_err(Failure::usage)
+    Upstream::new(base, cache, sts).map_err(Failure::usage)
 }
 
 /// An emulator on this machine takes any credentials, so none are asked for there, and no machine is asked for its own.

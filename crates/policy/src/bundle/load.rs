@@ -7,6 +7,7 @@ use model::{AgentId, Digest, EnvironmentName, PersonId, RuleRef, Value};
 
 use super::{Bundle, Files};
 use crate::{
+    accounts::read_accounts,
     allowances::{Allowances, Known, read_budgets, read_standing},
     calendar::Calendar,
     examples::{Example, read_examples},
@@ -21,10 +22,11 @@ use crate::{
 };
 
 /// The files that stand at the top of a bundle; the first three must be there.
-const TOP: [&str; 7] = [
+const TOP: [&str; 8] = [
     "bundle.toml",
     "roster.toml",
     "environments.toml",
+    "accounts.toml",
     "calendar.toml",
     "overrides.toml",
     "budgets.toml",
@@ -63,9 +65,18 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
     if let Err(err) = roster.check() {
         problems.add("roster.toml", None, err.to_string(), None);
     }
-    let places = toml("environments.toml")
+    let mut places = toml("environments.toml")
         .and_then(|(file, text)| read_toml(file, text, problems, |root| Some(read_places(root))))
         .unwrap_or_default();
+    let accounts = toml("accounts.toml")
+        .and_then(|(file, text)| {
+            let environment_of = |account: &_| places.environment_of(account);
+            read_toml(file, text, problems, |root| Some(read_accounts(root, environment_of)))
+        })
+        .unwrap_or_default();
+    for roles in accounts.roles.values() {
+        places.also_ours([roles.read.as_str(), roles.write.as_str()]);
+    }
     let environments: Vec<EnvironmentName> = places.names.keys().cloned().collect();
     let calendar = toml("calendar.toml")
         .and_then(|(file, text)| read_toml(file, text, problems, |root| Calendar::read(root, &environments)));
@@ -111,6 +122,7 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
         settings: settings?,
         roster,
         places,
+        accounts,
         allowances,
         calendar,
         overrides,

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod accounts;
 mod addressing;
 mod allowances;
 mod bodies;

@@ -1,0 +1,143 @@
+//! The roles that the bundle gives for an account: with which of them what goes out, and what is wrong with them said
+//! before anything is served.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::Path,
+};
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use testkit::{Cli, Installation, Serve};
+
+use crate::lab::{Lab, OWNER, People};
+
+/// Roles of `account`, and whether sessions act there.
+fn roles(account: &str, by_default: bool) -> String {
+    let default = if by_default { format!("default = \"{account}\"\n") } else { String::new() };
+    format!(
+        "{default}[accounts.{account}]\nread_role = \"arn:aws:iam::{account}:role/cs-read\"\n\
+         write_role = \"arn:aws:iam::{account}:role/cs-write\"\nexternal_id = \"ex-1\"\n"
+    )
+}
+
+fn write(config: &Path, accounts: &str) -> Result<()> {
+    let folder = config.parent().context("a configuration in no folder")?;
+    Ok(fs::write(folder.join("bundle/accounts.toml"), accounts)?)
+}
+
+fn lab(accounts: &str) -> Result<Lab> {
+    let people = People::enter()?;
+    let flags = people.flags()?;
+    Lab::over(people, &flags, |config| {
+        write(config, accounts)?;
+        Serve::start_with(config, &OWNER)
+    })
+}
+
+/// Before the mock: in its answers every session of a role is somebody else's.
+fn impostor(upstream: &str) -> Result<String> {
+    let socket = TcpListener::bind("127.0.0.1:0")?;
+    let base = format!("http://{}", socket.local_addr()?);
+    let upstream = upstream.to_owned();
+    std::thread::spawn(move || {
+        for stream in socket.incoming().flatten() {
+            // What breaks off is seen by the test as an answer that never came.
+            let _ = pass(stream, &upstream);
+        }
+    });
+    Ok(base)
+}
+
+fn pass(mut client: TcpStream, upstream: &str) -> Result<()> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        client.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    let head = String::from_utf8(head)?;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
+    let mut body = vec![0; length.trim().parse()?];
+    client.read_exact(&mut body)?;
+    let mut cloud = TcpStream::connect(upstream)?;
+    let lines = head.lines().filter(|line| !line.starts_with("connection:") && !line.is_empty());
+    let head: String = lines.map(|line| format!("{line}\r\n")).collect();
+    cloud.write_all(format!("{head}connection: close\r\n\r\n").as_bytes())?;
+    cloud.write_all(&body)?;
+    let mut answer = Vec::new();
+    cloud.read_to_end(&mut answer)?;
+    // As long as what it stands in place of.
+    let answer = String::from_utf8(answer)?.replace("assumed-role/cs-read", "assumed-role/cs-else");
+    Ok(client.write_all(answer.as_bytes())?)
+}
+
+#[test]
+fn a_change_goes_out_as_the_write_role_under_its_id_and_a_read_as_the_read_role() -> Result<()> {
+    let lab = lab(&roles("123456789012", false))?;
+    let put = json!({ "Name": "orders", "Value": "1", "Type": "String" });
+    let answer = lab.call("ssm", "AmazonSSM.PutParameter", &put)?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let of_change = ["Action=AssumeRole&", "role%2Fcs-write", "RoleSessionName=chg-", "DurationSeconds=900"];
+    let answerable = ["ExternalId=ex-1", "SourceIdentity=olga"];
+    assert_eq!(lab.moto.recorded(&[&of_change[..], &answerable].concat())?, 1);
+    for _ in 0..2 {
+        let read = lab.call("ssm", "AmazonSSM.DescribeParameters", &json!({}))?;
+        assert_eq!(read.status, 200, "{}", read.text());
+    }
+    let to_read = ["Action=AssumeRole&", "role%2Fcs-read", "RoleSessionName=countersign"];
+    assert_eq!(lab.moto.recorded(&[&to_read[..], &answerable].concat())?, 1, "one session for many reads");
+    for forwarded in ["AmazonSSM.PutParameter", "AmazonSSM.DescribeParameters"] {
+        assert!(lab.moto.recorded(&[forwarded, "Credential=ASIA"])? >= 1, "{forwarded}");
+        assert_eq!(lab.moto.recorded(&[forwarded, "Credential=owner/"])?, 0, "{forwarded}");
+    }
+    Ok(())
+}
+
+#[test]
+fn sessions_act_in_the_account_that_the_bundle_names_and_in_no_other() -> Result<()> {
+    let lab = lab(&roles("444455556666", true))?;
+    let put = json!({ "Name": "orders", "Value": "1", "Type": "String" });
+    let answer = lab.call("ssm", "AmazonSSM.PutParameter", &put)?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(lab.parameter("orders")?, None, "not in the account of the server's own credentials");
+    let there = lab.call("ssm", "AmazonSSM.DescribeParameters", &json!({}))?;
+    assert!(there.text().contains("orders"), "{}", there.text());
+    Ok(())
+}
+
+#[test]
+fn roles_that_are_wrong_stop_the_start() -> Result<()> {
+    let lab = Lab::open()?;
+    drop(lab.serve);
+    let own = roles("123456789012", false);
+    for (accounts, why) in [
+        (own.replace("::123456789012:role/cs-write", "::444455556666:role/cs-write"), "not of 123456789012"),
+        (own.replace("cs-write", "cs-read"), "is the read role too"),
+        (own.replace("write_role", "wirte_role"), "did you mean `write_role`?"),
+    ] {
+        let installation = Installation::init(lab.people.flags()?)?;
+        write(installation.config(), &accounts)?;
+        let refused = Cli::run(["serve", "--config", &installation.config().display().to_string()])?;
+        let refused = refused.expect(2)?;
+        assert!(refused.stderr.contains("accounts.toml") && refused.stderr.contains(why), "{refused}");
+    }
+    // Whoever answers in the role's place is somebody else.
+    let relay = impostor(lab.moto.authority())?;
+    let flags = [lab.people.flags()?, vec!["--aws-upstream".to_owned(), relay]].concat();
+    let installation = Installation::init(flags)?;
+    write(installation.config(), &own)?;
+    let config_text = installation.config().display().to_string();
+    let refused = Cli::run_with(["serve", "--config", &config_text], &OWNER)?.expect(2)?;
+    for part in [
+        "[accounts.123456789012] `read_role`",
+        "cannot be acted as",
+        "assumed-role/cs-else",
+        "sts:SetSourceIdentity",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {refused}");
+    }
+    Ok(())
+}
