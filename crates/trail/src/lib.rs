@@ -2,7 +2,6 @@
 //! tell one story. Pure: bytes in, a report out; who reads files is the caller.
 
 pub mod event;
-pub mod name;
 pub mod read;
 pub mod reconcile;
 
