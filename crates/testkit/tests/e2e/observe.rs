@@ -142,6 +142,35 @@ fn a_trail_is_judged_by_principal_and_rule_and_nothing_is_forwarded() -> Result<
 }
 
 #[test]
+fn what_went_before_counts_in_whatever_order_the_files_are() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let delete = |id: &str, time: &str, name: &str, member: &str| {
+        event(id, time, "rds", name, &json!({ member: "prod", "skipFinalSnapshot": true }))
+    };
+    let backup = delete("backup", "2026-03-02T21:30:00Z", "DeleteDBSnapshot", "dBSnapshotIdentifier");
+    let mut data = delete("data", "2026-03-02T21:00:00Z", "DeleteDBInstance", "dBInstanceIdentifier");
+    let rules = || -> Result<String> {
+        let report = observe(folder.path(), &["--output", "json"])?.expect(0)?.json()?;
+        Ok(report["principals"][0]["rules"].to_string())
+    };
+    write(&folder.path().join("1.json"), &[backup])?;
+    write(&folder.path().join("2.json"), std::slice::from_ref(&data))?;
+    ensure!(rules()?.contains("no-backup-loss-after-data"), "{}", rules()?);
+    // What failed was not done, and another's deed is another's.
+    for changes in [
+        json!({ "errorCode": "AccessDenied" }),
+        json!({ "userIdentity": { "type": "Root", "arn": "arn:aws:iam::111122223333:root" } }),
+        json!({ "eventTime": "2026-03-01T21:00:00Z" }),
+    ] {
+        data = with(data, &json!({ "errorCode": null }));
+        write(&folder.path().join("2.json"), &[with(data.clone(), &changes)])?;
+        let report = observe(folder.path(), &["--output", "json"])?.expect(0)?.stdout;
+        ensure!(!report.contains("no-backup-loss-after-data"), "{changes}: {report}");
+    }
+    Ok(())
+}
+
+#[test]
 fn what_is_proposed_loads_and_allows_the_reads_that_were_seen() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (seen, proposed, bundle) =
