@@ -11,6 +11,7 @@ pub mod kinds;
 pub mod overrides;
 pub mod params;
 pub mod payload;
+pub mod recorded;
 pub mod route;
 pub mod sigv4;
 pub mod table;

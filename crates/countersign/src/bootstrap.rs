@@ -103,12 +103,12 @@ impl Account {
         format!("arn:{}:iam::aws:policy/{name}", self.partition())
     }
 
-    /// Whoever takes on a role must be the server, and say the external id.
+    /// Whoever takes on a role must be the server, and say the external id; the source identity is the operator.
     fn trust(&self) -> Value {
         document(&[json!({
             "Effect": "Allow",
             "Principal": { "AWS": self.principal.0 },
-            "Action": "sts:AssumeRole",
+            "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
             "Condition": { "StringEquals": { "sts:ExternalId": self.external_id.0 } }
         })])
     }
@@ -287,25 +287,14 @@ impl Account {
         })
     }
 
-    /// For the server's own `~/.aws/config`; `base` is whatever profile is the principal.
-    pub(crate) fn profiles(&self) -> String {
-        let profile = |role: &str| {
-            format!(
-                "[profile {0}]\nrole_arn = {1}\nexternal_id = {2}\nrole_session_name = countersign\ncredential_source = Ec2InstanceMetadata\n",
-                self.name(role),
-                self.arn(role),
-                self.external_id
-            )
-        };
-        format!("{}\n{}", profile("read"), profile("write"))
-    }
-
-    /// For `[aws]` of `countersign.toml`, and `own_roles` of the bundle.
-    pub(crate) fn settings(&self) -> String {
+    /// For the bundle's `accounts.toml`.
+    pub(crate) fn accounts(&self) -> String {
         format!(
-            "profile = \"{write}\"\nread_profile = \"{read}\"\n\n# bundle/environments.toml\nown_roles = [\"{write}\", \"{read}\"]\n",
-            write = self.name("write"),
-            read = self.name("read")
+            "[accounts.{id}]\nread_role = \"{read}\"\nwrite_role = \"{write}\"\nexternal_id = \"{external}\"\n",
+            id = self.id,
+            read = self.arn("read"),
+            write = self.arn("write"),
+            external = self.external_id
         )
     }
 }

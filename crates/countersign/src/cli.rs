@@ -66,6 +66,8 @@ pub(crate) enum Command {
     /// The record.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Watch first: what would have been held or denied of what CloudTrail recorded. Forwards nothing.
+    Observe(ObserveArgs),
     /// The bundle's rules.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -279,6 +281,28 @@ pub(crate) enum AuditCommand {
     },
     /// Compare the log with CloudTrail: each event of ours has its permit, each forwarded permit its event.
     Reconcile(ReconcileArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example, on a day one without a bundle:\n  countersign observe --cloudtrail trail/ --write proposed/"
+)]
+pub(crate) struct ObserveArgs {
+    /// A log file of CloudTrail, or a folder of them: .json and .json.gz.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) cloudtrail: PathBuf,
+    /// The bundle to judge under; without it, the one that `init` writes, in which every account is production.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// The agent of the bundle whose grant everybody is judged by; needed where there are several.
+    #[arg(long = "as", value_name = "AGENT", requires = "bundle")]
+    pub(crate) agent: Option<String>,
+    /// The operator of the bundle who would answer for it; needed where there are several.
+    #[arg(long, value_name = "NAME", requires = "bundle")]
+    pub(crate) operator: Option<String>,
+    /// Write the proposed environments and grants into this folder; nothing that is there is overwritten.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) write: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

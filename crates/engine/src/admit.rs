@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{
-    Action, ChangeId, ChangeState, Digest, Environment, Fault, History, Outcome, PersonId, Resource, Session,
-    Verdict,
-};
+use model::{Action, ChangeId, ChangeState, Digest, Fault, History, Outcome, PersonId, Session, Verdict};
 use policy::{Landing, Spent};
 use store::WriteError;
 
@@ -264,19 +261,10 @@ impl Engine {
     /// Decided only by the account and the bundle's map; a resource in another account, names and tags raise it.
     /// `gathered` is `None` for a plain read, whose target is not looked at.
     pub(crate) fn landing(&self, action: &Action, gathered: Option<&Gathered>) -> Landing {
-        let bundle = self.bundle();
-        let parts = action.parts();
         let inner = gathered.and_then(|it| it.observation.as_ref()).map(|it| it.inner.as_slice());
         let inner = inner.unwrap_or_default().iter().flat_map(|it| &it.resources);
-        let resources = parts.resources.iter().chain(inner);
-        let own = bundle.environment_of(&parts.account);
-        let decided = resources
-            .clone()
-            .filter_map(Resource::account)
-            .filter(|account| *account != parts.account.0)
-            .map(|account| bundle.environment_of(&model::Account(account.to_owned())))
-            .fold(own, Environment::raise);
-        bundle.landing(decided, resources, action.marks(), gathered.map(|it| &it.tags))
+        let tags = gathered.map(|it| &it.tags);
+        judge::landing(&self.bundle(), action.parts(), action.marks(), inner, tags)
     }
 
     pub(crate) fn book(&self) -> Book {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use model::{
     Action, ActionParts, Autonomy, Chain, Digest, Effect, EffectSet, Environment, Evidence, EvidenceKind,
-    EvidenceStatus, Exposure, History, Operation, PersonId, Presence, Quantity, Resource, RuleRef, Scope,
-    Step, StepState, Tally, Timestamp, Undo, Value, Verdict,
+    EvidenceStatus, Exposure, History, Marks, Operation, PersonId, Presence, Quantity, Resource, RuleRef,
+    Scope, Step, StepState, Tags, Tally, Timestamp, Undo, Value, Verdict,
 };
 use policy::{Ask, Bundle, ChangeFacts, Charges, FileSignatures, Landing, Spent};
 
@@ -185,10 +185,33 @@ pub(crate) fn file_rule(bundle: &Bundle, steps: &[Step]) -> approval::FileRule {
     if steps.iter().all(counts) { approval::FileRule::Counts } else { approval::FileRule::DoesNotCount }
 }
 
+/// Where an action lands: the strictest of the accounts that it names, and what names and tags raise that to. `inner`:
+/// resources of what it would carry out in turn; `tags` is `None` where the target is not looked at (a plain read).
+pub(crate) fn landing<'r>(
+    bundle: &Bundle,
+    parts: &'r ActionParts,
+    marks: &Marks,
+    inner: impl Iterator<Item = &'r Resource> + Clone,
+    tags: Option<&Tags>,
+) -> Landing {
+    let resources = parts.resources.iter().chain(inner);
+    let own = bundle.environment_of(&parts.account);
+    let decided = resources
+        .clone()
+        .filter_map(Resource::account)
+        .filter(|account| *account != parts.account.0)
+        .map(|account| bundle.environment_of(&model::Account(account.to_owned())))
+        .fold(own, Environment::raise);
+    bundle.landing(decided, resources, marks, tags)
+}
+
 /// A step as it stands before it runs: the classified action with its effective effects, and the facts about it.
 pub(crate) fn step(action: &Action, landing: Landing, gathered: Gathered) -> Step {
+    step_of(action.parts().clone(), action.digest(), landing, gathered)
+}
+
+pub(crate) fn step_of(mut parts: ActionParts, digest: Digest, landing: Landing, gathered: Gathered) -> Step {
     let Landing { environment, changes_the_map, unknowns } = landing;
-    let mut parts = action.parts().clone();
     let mut listed = with_inner(&parts, &gathered);
     if changes_the_map {
         listed = listed.with(Effect::Privilege);
@@ -198,7 +221,7 @@ pub(crate) fn step(action: &Action, landing: Landing, gathered: Gathered) -> Ste
     parts.unknowns.extend(unknowns);
     parts.unknowns.extend(gathered.unknowns);
     Step {
-        digest: action.digest(),
+        digest,
         listed: (listed != parts.effects).then_some(listed),
         action: parts,
         environment,

@@ -13,6 +13,7 @@ mod decide;
 mod entropy;
 mod facts;
 mod judge;
+pub mod observe;
 mod permit;
 mod read_back;
 mod readable;

@@ -113,6 +113,11 @@ impl Bundle {
         self.accounts.default.as_ref()
     }
 
+    /// Whether the map names the account at all.
+    pub fn knows(&self, account: &Account) -> bool {
+        self.places.accounts().any(|known| known == account)
+    }
+
     /// From the environment that the accounts decide to the one that names and tags raise it to. `tags`: of the target,
     /// as they are now; `None` where the target is not looked at (a plain read).
     pub fn landing<'r>(

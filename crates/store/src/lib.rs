@@ -15,6 +15,7 @@ mod document;
 mod error;
 mod listed;
 mod memory;
+mod past;
 mod query;
 mod readers;
 mod rows;
@@ -27,6 +28,7 @@ mod writer;
 
 pub use document::{Document, Projection};
 pub use error::{Conflict, OpenError, StorageError, WriteError};
+pub use past::Past;
 pub use query::{Filter, HistoryQuery, Pending, Target};
 #[doc(hidden)]
 pub use sqlite::Probe;

@@ -103,7 +103,7 @@ impl Trace {
 }
 
 impl Deed {
-    fn of(step: &Step, at: i64) -> Self {
+    pub(crate) fn of(step: &Step, at: i64) -> Self {
         let action = &step.action;
         let destroys = listed::destroys(effects(step));
         let inner = step.observation.as_ref().map_or(&[][..], |it| it.inner.as_slice());
@@ -168,7 +168,7 @@ fn targets(step: &Step) -> impl Iterator<Item = Target> {
 /// What the step created for certain. A name that was taken before would let a session call a stranger's thing its own,
 /// so it takes either a captured undo that removes it (whose capture saw that it was not there) or an operation listed
 /// as failing where the thing exists.
-fn created(step: &Step) -> impl Iterator<Item = Target> {
+pub(crate) fn created(step: &Step) -> impl Iterator<Item = Target> {
     let succeeded = step.state == StepState::Executed
         && step.execution.as_ref().and_then(|it| it.outcome.as_ref()).is_some_and(model::Outcome::succeeded);
     let captured = step.undo.as_ref().is_some_and(|undo| undo.removes_created);

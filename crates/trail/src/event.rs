@@ -1,10 +1,11 @@
 //! One record of CloudTrail: the members that matter here. Its text is hostile and stays so until it is shown.
 
+use classify_aws::{
+    recorded,
+    table::{Row, Service},
+};
 use model::Timestamp;
 use serde_json::Value;
-
-/// What CloudTrail writes in place of what it does not show.
-const HIDDEN: [&str; 2] = ["HIDDEN_DUE_TO_SECURITY_REASONS", "***"];
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
@@ -26,9 +27,11 @@ pub struct Event {
     pub invoked_by: Option<String>,
     pub error: Option<String>,
     pub request_id: Option<String>,
+    /// `AwsApiCall`, `AwsServiceEvent`, …
+    pub kind: String,
     pub parameters: Value,
-    /// CloudTrail left out or shortened some of the parameters.
-    pub hidden: bool,
+    /// CloudTrail says that it left something out of the record.
+    pub omitted: bool,
 }
 
 impl Event {
@@ -36,7 +39,6 @@ impl Event {
     pub(crate) fn of(record: &Value) -> Result<Self, &'static str> {
         let text = |path: &str| record.pointer(path).and_then(Value::as_str).map(str::to_owned);
         let identity = |name: &str| text(&format!("/userIdentity/{name}"));
-        let parameters = record.get("requestParameters").cloned().unwrap_or(Value::Null);
         Ok(Self {
             id: text("/eventID").ok_or("eventID")?,
             at: text("/eventTime").and_then(|time| time.parse().ok()).ok_or("eventTime")?,
@@ -54,9 +56,15 @@ impl Event {
             invoked_by: identity("invokedBy"),
             error: text("/errorCode"),
             request_id: text("/requestID"),
-            hidden: hides(&parameters) || record.get("omitted").is_some_and(|it| *it != Value::Bool(false)),
-            parameters,
+            kind: text("/eventType").unwrap_or_default(),
+            omitted: record.get("omitted").is_some_and(|it| *it != Value::Bool(false)),
+            parameters: record.get("requestParameters").cloned().unwrap_or(Value::Null),
         })
+    }
+
+    /// What it may be of in our table; empty: unknown.
+    pub fn operations(&self) -> Vec<(&'static Service, &'static Row)> {
+        recorded::operations(&self.source, &self.name, &self.api_version)
     }
 
     /// Whether `who`, a role's or user's ARN or an access key's id, made it.
@@ -65,14 +73,5 @@ impl Event {
             .into_iter()
             .flatten()
             .any(|it| it == who)
-    }
-}
-
-fn hides(value: &Value) -> bool {
-    match value {
-        Value::String(text) => HIDDEN.contains(&text.as_str()),
-        Value::Array(items) => items.iter().any(hides),
-        Value::Object(members) => members.iter().any(|(name, value)| name == "omitted" || hides(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

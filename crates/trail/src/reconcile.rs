@@ -7,7 +7,7 @@ use classify_aws::{classify::effects, table::Table};
 use model::{ChangeId, Entry, EntryKind, Timestamp, sanitize};
 use serde::Serialize;
 
-use crate::{Event, name};
+use crate::Event;
 
 /// How far the two clocks may be apart, in seconds.
 pub const SKEW: i64 = 300;
@@ -215,7 +215,8 @@ impl Permit {
         (self.from..=self.until).contains(&event.at)
             && same(&self.account, &event.account)
             && (global || same(&self.region, &event.region))
-            && name::operations(event)
+            && event
+                .operations()
                 .iter()
                 .any(|(_, row)| self.operation == format!("{}:{}", row.service, row.operation))
     }
@@ -223,7 +224,7 @@ impl Permit {
 
 /// An operation that we do not know is none.
 fn is_plain_read(event: &Event) -> bool {
-    let found = name::operations(event);
+    let found = event.operations();
     !found.is_empty() && found.iter().all(|(_, row)| effects::of(row).effects.is_plain_read())
 }
 

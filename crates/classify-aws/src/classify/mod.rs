@@ -4,7 +4,7 @@
 
 pub mod effects;
 mod marks;
-mod parameters;
+pub(crate) mod parameters;
 mod quantity;
 mod resources;
 mod shown;
@@ -13,8 +13,8 @@ mod summary;
 use std::collections::BTreeMap;
 
 use model::{
-    Account, Action, ActionParts, Effect, EffectSet, Exposure, Fault, Kind, Operation, Partition, Region,
-    Request, Resource, Undo, Value,
+    Account, Action, ActionParts, Effect, EffectSet, Exposure, Fault, Kind, Marks, Operation, Partition,
+    Quantity, Region, Request, Resource, Retags, Undo, Value,
 };
 
 use crate::{
@@ -129,6 +129,42 @@ fn act(
     target: &Target,
     own: Option<&Override>,
 ) -> (Action, Option<String>) {
+    let host_prefix = host_prefix(routed, params);
+    let content = Value::map([
+        ("params", params.clone()),
+        ("endpoint", Value::text(routed.service.endpoint_prefix)),
+        ("host_prefix", host_prefix.clone().map_or(Value::Null, Value::Text)),
+    ]);
+    let given = Given { params, body: &request.body, told: Told::Whole };
+    let (parts, marks) = mean(routed, &given, region, target, own);
+    (Action::new(parts, &content, request).marked(marks), host_prefix)
+}
+
+/// What is known of a call's parameters.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    pub(crate) params: &'a Value,
+    pub(crate) body: &'a [u8],
+    pub(crate) told: Told,
+}
+
+/// How much of what was sent the parameters say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Whole,
+    /// Some or all may be missing, and what they name with them: they could say the worst.
+    InPart,
+}
+
+/// What a call of `routed` with these parameters is, whoever tells of it.
+pub(crate) fn mean(
+    routed: &Routed<'_>,
+    given: &Given<'_>,
+    region: Region,
+    target: &Target,
+    own: Option<&Override>,
+) -> (ActionParts, Marks) {
+    let Given { params, body, told } = *given;
     let operation = routed.operation();
     let mut judged = routed.row.map_or(
         effects::Judged {
@@ -161,7 +197,7 @@ fn act(
             .iter()
             .map(|other| Operation { service: other.service.to_owned(), name: other.operation.to_owned() }),
     );
-    parameters::lower(&readings, params, &mut judged);
+    parameters::lower(&readings, params, told, &mut judged);
     if let Some(own) = own {
         judged.effects = own.effects;
         if let Some(kind) = &own.kind {
@@ -171,19 +207,24 @@ fn act(
         }
     }
     // After everything else: no override takes away what the parameters of this very request raise.
-    let said = parameters::raise(&readings, params, &mut judged);
-    let host_prefix = host_prefix(routed, params);
-    let content = Value::map([
-        ("params", params.clone()),
-        ("endpoint", Value::text(routed.service.endpoint_prefix)),
-        ("host_prefix", host_prefix.clone().map_or(Value::Null, Value::Text)),
-    ]);
-    let mut shown = shown::of(params, &request.body, routed.row);
+    let said = parameters::raise(&readings, params, told, &mut judged);
+    let mut marks = marks::of(&operation, params, &judged);
+    let mut quantity = quantity::of(&readings, params);
+    match told {
+        Told::Whole => {}
+        Told::InPart => {
+            named.resources.push(Resource::unknown(routed.service.name));
+            quantity = Quantity::unknown();
+            if !judged.effects.is_plain_read() {
+                marks.retags = Retags::Any;
+            }
+        }
+    }
+    let mut shown = shown::of(params, body, routed.row);
     unknowns.append(&mut shown.unknowns);
-    let marks = marks::of(&operation, params, &judged);
     let parts = ActionParts {
         undo: undo(&operation, &judged, own),
-        quantity: quantity::of(&readings, params),
+        quantity,
         summary: summary::of(routed, &named.resources, &said),
         operation,
         partition: target.partition.clone(),
@@ -199,7 +240,7 @@ fn act(
         shown: shown.lines,
         unknowns,
     };
-    (Action::new(parts, &content, request).marked(marks), host_prefix)
+    (parts, marks)
 }
 
 fn undo(operation: &Operation, judged: &effects::Judged, own: Option<&Override>) -> Undo {

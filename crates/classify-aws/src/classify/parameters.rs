@@ -14,7 +14,7 @@ use std::{
 use model::{EffectSet, Operation, Value};
 use serde::Deserialize;
 
-use super::effects::Judged;
+use super::{Told, effects::Judged};
 use crate::{gather, overrides::Shows};
 
 pub(super) use condition::Path;
@@ -120,8 +120,8 @@ impl Rule {
 
 /// Before the bundle's own override: what a request certainly does not do is taken away. `operations` is what the
 /// request can be read as; usually one.
-pub(super) fn lower(operations: &[Operation], params: &Value, judged: &mut Judged) {
-    let Some(rules) = Rules::shared() else { return };
+pub(super) fn lower(operations: &[Operation], params: &Value, told: Told, judged: &mut Judged) {
+    let Some(rules) = Rules::shared().filter(|_| told == Told::Whole) else { return };
     let mut views_of = None;
     // What puts something milder in place names its operations in full.
     for rule in rules.of(operations, Patterns::No) {
@@ -133,7 +133,12 @@ pub(super) fn lower(operations: &[Operation], params: &Value, judged: &mut Judge
 }
 
 /// After everything else: what the parameters of this very request raise. Yields what is to be said of it.
-pub(super) fn raise(operations: &[Operation], params: &Value, judged: &mut Judged) -> Vec<&'static str> {
+pub(super) fn raise(
+    operations: &[Operation],
+    params: &Value,
+    told: Told,
+    judged: &mut Judged,
+) -> Vec<&'static str> {
     let Some(rules) = Rules::shared() else {
         judged.effects = crate::overrides::worst();
         return Vec::new();
@@ -143,7 +148,8 @@ pub(super) fn raise(operations: &[Operation], params: &Value, judged: &mut Judge
     let patterns = if judged.effects.is_plain_read() { Patterns::No } else { Patterns::Too };
     let mut views_of = None;
     for rule in rules.of(operations, patterns).filter(|rule| rule.instead.is_none()) {
-        if rule.holds(views_of.get_or_insert_with(|| views(params))) == Truth::No {
+        let mut holds = || rule.holds(views_of.get_or_insert_with(|| views(params)));
+        if told == Told::Whole && holds() == Truth::No {
             continue;
         }
         if let Some(add) = rule.add {
@@ -159,6 +165,16 @@ pub(super) fn raise(operations: &[Operation], params: &Value, judged: &mut Judge
         said.push(rule.says.as_str());
     }
     said
+}
+
+/// Whether a rule names one of these operations in full: then their parameters mean something, also where they only read.
+pub(crate) fn names_in_full(operations: &[Operation]) -> bool {
+    let names: Vec<String> = operations.iter().map(ToString::to_string).collect();
+    Rules::shared().is_none_or(|rules| {
+        rules
+            .of(operations, Patterns::Too)
+            .any(|rule| names.iter().any(|name| rule.operations.contains(name)))
+    })
 }
 
 /// What is looked at: one tree, or in REST each place by itself, so that no place hides another.

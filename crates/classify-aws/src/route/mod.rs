@@ -263,7 +263,7 @@ fn named<'t>(
 }
 
 /// The most severe of equal candidates; of the equally severe, the service that carries the signing name itself.
-fn strictest<'t>(
+pub(crate) fn strictest<'t>(
     mut found: Vec<(&'t Service, &'t Row)>,
     signing: &str,
     protocol: Protocol,

@@ -22,8 +22,9 @@ pub(super) fn run(command: AwsCommand, form: OutputArg) -> Result<ExitCode, Fail
         }
     };
     output::json(&document)?;
-    output::note("To act as these roles, once they are there:\n");
-    output::note(format!("~/.aws/config of whoever runs `countersign serve`:\n\n{}", account.profiles()));
-    output::note(format!("[aws] of countersign.toml:\n\n{}", account.settings()));
+    output::note(format!(
+        "To act as these roles, once they are there, the bundle's accounts.toml needs:\n\n{}",
+        account.accounts()
+    ));
     Ok(ExitCode::SUCCESS)
 }

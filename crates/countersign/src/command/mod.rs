@@ -6,11 +6,13 @@ mod change;
 mod doctor;
 mod explain;
 mod init;
+mod observe;
 mod policy;
 mod propose;
 mod reconcile;
 mod serve;
 mod session;
+mod trails;
 mod undo;
 mod upstream;
 
@@ -45,6 +47,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Propose(args) => propose::propose(&args, format).await,
         Command::Wait(args) => propose::wait(&args, format).await,
         Command::Audit(command) => audit::run(&command, format).await,
+        Command::Observe(args) => observe::run(&args, format),
         Command::Policy(command) => policy::run(&command, format),
         Command::Aws(command) => aws::run(command, cli.output),
         Command::Explain { code } => explain::run(code.as_deref(), format),

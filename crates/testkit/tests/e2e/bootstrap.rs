@@ -35,36 +35,24 @@ for name in ('read', 'write'):
 
 #[test]
 fn the_roles_that_bootstrap_prints_are_what_serve_acts_as() -> Result<()> {
-    let home = tempfile::tempdir()?;
-    fs::create_dir(home.path().join(".aws"))?;
+    let folder = tempfile::tempdir()?;
     let printed = Cli::run(ASK.iter().copied().chain(["--output", "cloudformation"]))?.expect(0)?;
-    let template = home.path().join("roles.json");
+    let template = folder.path().join("roles.json");
     fs::write(&template, &printed.stdout)?;
-    // The server's base is a profile here, and no machine of the cloud.
-    let told = printed.stderr.split("countersign serve`:").nth(1).unwrap_or_default();
-    let profiles = told.split("[aws] of").next().unwrap_or_default();
-    let profiles = profiles.replace("credential_source = Ec2InstanceMetadata", "source_profile = base");
-    fs::write(home.path().join(".aws/config"), profiles)?;
-    fs::write(
-        home.path().join(".aws/credentials"),
-        "[base]\naws_access_key_id = AKIABASE\naws_secret_access_key = base-secret\n",
-    )?;
-    let here = home.path().display().to_string();
+    let accounts = printed.stderr.split("accounts.toml needs:").nth(1).unwrap_or_default();
     let people = People::enter()?;
     let flags = people.flags()?;
     let lab = Lab::over(people, &flags, |config| {
-        let text = fs::read_to_string(config)?;
-        let roles = "[aws]\nprofile = \"countersign-write\"\nread_profile = \"countersign-read\"\n";
-        fs::write(config, text.replace("[aws]\n", roles))?;
-        Serve::start_with(config, &[("HOME", here.as_str())])
+        fs::write(config.with_file_name("bundle").join("accounts.toml"), accounts)?;
+        Serve::start_with(config, &OWNER)
     })?;
+    let put = json!({ "Name": "orders", "Value": "1", "Type": "String" });
+    assert_eq!(lab.call("ssm", "AmazonSSM.PutParameter", &put)?.status, 200);
     for role in ["read", "write"] {
         let name = format!("countersign-{role}");
         let asked = ["Action=AssumeRole&", &name, "ExternalId=only-this-installation"];
-        assert_eq!(lab.moto.recorded(&asked)?, 1, "{role}");
+        assert!(lab.moto.recorded(&asked)? >= 1, "{role}");
     }
-    let put = json!({ "Name": "orders", "Value": "1", "Type": "String" });
-    assert_eq!(lab.call("ssm", "AmazonSSM.PutParameter", &put)?.status, 200);
 
     let url = lab.moto.url();
     let env = [OWNER.as_slice(), &[("AWS_ENDPOINT_URL", url.as_str())]].concat();

@@ -16,6 +16,7 @@ mod hostile;
 mod lab;
 mod limits;
 mod machine;
+mod observe;
 mod people;
 mod reconcile;
 mod references;

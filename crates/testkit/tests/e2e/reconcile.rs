@@ -38,10 +38,14 @@ fn what_went_past_countersign_is_named() -> Result<()> {
         })
         .collect();
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("trail.json");
+    let file = folder.path().join("eu-west-1/trail.json");
+    std::fs::create_dir(folder.path().join("eu-west-1"))?;
     let reconcile = |trail: &[Value]| -> Result<testkit::Output> {
+        // As it is delivered: packed, in folders.
         std::fs::write(&file, json!({ "Records": trail }).to_string())?;
-        let path = file.to_str().context("a path that is not text")?;
+        let _ = std::fs::remove_file(file.with_extension("json.gz"));
+        crate::observe::pack(&file)?;
+        let path = folder.path().to_str().context("a path that is not text")?;
         let genesis = lab.installation.genesis();
         lab.installation.run([
             "audit",

@@ -6,7 +6,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use trail::{
     Event,
-    name::operations,
     read::{Damage, MAX_FILE, UnpackError, records, unpack},
 };
 
@@ -90,7 +89,7 @@ fn cloudtrails_names_are_those_of_the_table() {
     let check = |source: &str, name: &str, wanted: &str| {
         let event = event(&record("e", "2026-03-01T10:00:00Z", source, name));
         let found: Vec<_> =
-            operations(&event).iter().map(|(_, row)| format!("{}:{}", row.service, row.operation)).collect();
+            event.operations().iter().map(|(_, row)| format!("{}:{}", row.service, row.operation)).collect();
         assert!(
             found.iter().any(|it| it == wanted) || (wanted.is_empty() && found.is_empty()),
             "{name}: {found:?}"
@@ -121,6 +120,6 @@ proptest! {
         let mut bytes = json!({ "Records": [record] }).to_string().into_bytes();
         let at = at % bytes.len();
         bytes[at] = byte;
-        records(&bytes, |it| { let _ = it.map(|event| operations(&event).len()); });
+        records(&bytes, |it| { let _ = it.map(|event| event.operations().len()); });
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Path, Patterns, RULES, Rule, Rules, TEXT, Truth, condition::Condition, views};
 use crate::{
     call::{Call, build},
-    classify::{Classified, Target, classify, effects},
+    classify::{Classified, Target, Told, classify, effects},
     gather,
     table::Table,
 };
@@ -176,11 +176,11 @@ fn what_cannot_be_read_raises_and_never_lowers() {
     };
     let odd = Value::map([("DeletionProtection", Value::map([("x", Value::Null)]))]);
     let operation = model::Operation { service: "rds".into(), name: "ModifyDBInstance".into() };
-    super::raise(&[operation], &odd, &mut judged);
+    super::raise(&[operation], &odd, Told::Whole, &mut judged);
     assert!(judged.effects.contains(model::Effect::Destroy));
     let before = judged.effects;
     let odd = Value::map([("Statement", Value::Null)]);
     let operation = model::Operation { service: "dynamodb".into(), name: "ExecuteStatement".into() };
-    super::lower(&[operation], &odd, &mut judged);
+    super::lower(&[operation], &odd, Told::Whole, &mut judged);
     assert_eq!(judged.effects, before);
 }
