@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Action, ChangeId, ChangeState, Digest, Fault, History, Outcome, PersonId, Session, Verdict};
+use model::{Action, ChangeId, Digest, Fault, History, Outcome, PersonId, Session, Verdict};
 use policy::{Landing, Spent};
 use store::WriteError;
 
@@ -94,8 +94,9 @@ impl Engine {
         let now = if asked.purpose == Purpose::Collector { self.recorded_time()? } else { self.now()? };
         self.recordable()?;
         if asked.purpose == Purpose::Agent {
-            self.live_session(asked.session.id, now)
-                .map_err(|why| Refusal::new(RefusalKind::SessionClosed, None, closed(&asked.session, why)))?;
+            self.live_session(asked.session.id, now).map_err(|why| {
+                Refusal::new(RefusalKind::SessionClosed, None, answer::session_closed(&asked.session, why))
+            })?;
         }
         if asked.action.parts().effects.is_plain_read() {
             match self.admit_read(asked, now)? {
@@ -193,8 +194,7 @@ impl Engine {
                 Ok(Admitted::Permit(Permit::new(action, session.chain.operator.clone(), Some(step))))
             }
             Decided::ContentNeeded => {
-                let message = "Countersign would hold this, and people sign for its content too.".to_owned();
-                Err(Refusal::new(RefusalKind::ContentNeeded, None, message))
+                Err(Refusal::new(RefusalKind::ContentNeeded, None, answer::content_needed()))
             }
             Decided::Held(change) => {
                 Err(Refusal::new(RefusalKind::Held, Some(change.id), answer::held(&change)))
@@ -218,42 +218,18 @@ impl Engine {
                 Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::read_back(&change)))
             }
             Decided::InFlight(id) => {
-                let message = format!("Countersign is carrying this out as {id}; ask again in a moment.");
-                Err(Refusal::new(RefusalKind::InFlight, Some(id), message))
+                Err(Refusal::new(RefusalKind::InFlight, Some(id), answer::in_flight(id)))
             }
-            Decided::Replayed(id) => {
-                let message = format!(
-                    "Countersign denies this: a request with this very signature was carried out as {id}. Sign a new one."
-                );
-                Err(Refusal::new(RefusalKind::Replayed, Some(id), message))
-            }
+            Decided::Replayed(id) => Err(Refusal::new(RefusalKind::Replayed, Some(id), answer::replayed(id))),
             Decided::TooManyHolds(limit) => {
-                let message = format!(
-                    "Countersign denies this: {limit} changes of this session are already waiting for people. Wait for \
-                     one (countersign wait), withdraw one, or ask for many at once (countersign propose)."
-                );
-                Err(Refusal::new(RefusalKind::Denied, None, message))
+                Err(Refusal::new(RefusalKind::Denied, None, answer::too_many_holds(limit)))
             }
-            Decided::NotYet(id) => {
-                let message = format!(
-                    "Countersign denies this for now: in {id} other actions come before it, and each must have \
-                     succeeded. Nothing was done. Run those first, in their order."
-                );
-                Err(Refusal::new(RefusalKind::Denied, Some(id), message))
-            }
-            Decided::NotUndoable { of, state: ChangeState::Unknown } => {
-                let message = format!(
-                    "Whether {of} happened is not known, and its target could not be read back by its inverse. The \
-                     agent's running the same command again reads it back. Nothing was done."
-                );
-                Err(Refusal::new(RefusalKind::Denied, Some(of), message))
-            }
+            Decided::NotYet(id) => Err(Refusal::new(RefusalKind::Denied, Some(id), answer::not_yet(id))),
             Decided::NotUndoable { of, state } => {
-                let message = format!("{of} is {state}: there is nothing to undo. Nothing was done.");
-                Err(Refusal::new(RefusalKind::Denied, Some(of), message))
+                Err(Refusal::new(RefusalKind::Denied, Some(of), answer::not_undoable(of, state)))
             }
             Decided::SessionClosed(why) => {
-                Err(Refusal::new(RefusalKind::SessionClosed, None, closed(&session, why)))
+                Err(Refusal::new(RefusalKind::SessionClosed, None, answer::session_closed(&session, why)))
             }
         }
     }
@@ -327,13 +303,6 @@ impl Collector for NoCollector {
     fn gather<'a>(&'a self, _engine: &'a Engine, _action: &'a Action) -> crate::Later<'a, Gathered> {
         Box::pin(async { Gathered::default() })
     }
-}
-
-fn closed(session: &Session, why: &str) -> String {
-    format!(
-        "Countersign: session {} is {why}. Nothing was done. Ask {} for a new one (countersign session new).",
-        session.id, session.chain.operator
-    )
 }
 
 /// The account field of an ARN, where it has one.

@@ -1,6 +1,7 @@
-//! What an agent is told: plain sentences it can act on, so that it waits instead of hunting for another road.
+//! What an agent is told: plain sentences it can act on, so that it waits instead of hunting for another road. Each says
+//! the one thing to do next, and is short enough for a client's error message.
 
-use model::{Change, Denial, Fault, Hold, RuleRef, Verdict, sanitize};
+use model::{Change, ChangeId, ChangeState, Denial, Fault, Hold, RuleRef, Session, Verdict, sanitize};
 
 /// For a held change.
 pub(crate) fn held(change: &Change) -> String {
@@ -27,9 +28,16 @@ pub(crate) fn denied(verdict: &Verdict, what: &str) -> String {
         Verdict::Deny(Denial { fault: Some(it), .. }) => fault(it),
         Verdict::Deny(denial) => {
             let nearest: Vec<&str> = denial.alternatives.iter().map(|it| it.0.as_str()).collect();
-            let nearest =
-                if nearest.is_empty() { String::new() } else { format!(" Instead: {}", nearest.join(" ")) };
-            format!("Countersign denies this. {what} {}Nothing was done.{nearest}", because(&denial.rules))
+            let nearest = if nearest.is_empty() {
+                String::new()
+            } else {
+                format!(" Instead: {}", sanitize(&nearest.join(" "), 400))
+            };
+            format!(
+                "Countersign denies this. {what} {why}Nothing was done.{nearest}",
+                what = sanitize(what, MAX_SUMMARY),
+                why = because(&denial.rules),
+            )
         }
         Verdict::Allow | Verdict::Hold(_) => "Countersign denies this. Nothing was done.".to_owned(),
     }
@@ -81,18 +89,71 @@ pub(crate) fn read_back(change: &Change) -> String {
     )
 }
 
+pub(crate) fn content_needed() -> String {
+    "Countersign would hold this, and people sign for its content too. Nothing was done. Send it again whole, with the \
+     content's digest signed."
+        .to_owned()
+}
+
+pub(crate) fn in_flight(id: ChangeId) -> String {
+    format!(
+        "Countersign is carrying this out as {id}. Run the same command again in a moment for its outcome."
+    )
+}
+
+pub(crate) fn replayed(id: ChangeId) -> String {
+    format!(
+        "Countersign denies this: a request with this very signature was carried out as {id}. Nothing was done. Sign a \
+         new one."
+    )
+}
+
+pub(crate) fn too_many_holds(limit: u32) -> String {
+    format!(
+        "Countersign denies this: {limit} changes of this session are already waiting for people. Nothing was done. Wait \
+         for one (countersign wait), withdraw one, or ask for many at once (countersign propose)."
+    )
+}
+
+pub(crate) fn not_yet(id: ChangeId) -> String {
+    format!(
+        "Countersign denies this for now: in {id} other actions come before it, and each must have succeeded. Nothing \
+         was done. Run those first, in their order."
+    )
+}
+
+pub(crate) fn not_undoable(of: ChangeId, state: ChangeState) -> String {
+    if state == ChangeState::Unknown {
+        return format!(
+            "Whether {of} happened is not known, and its target could not be read back by its inverse. The agent's \
+             running the same command again reads it back. Nothing was done."
+        );
+    }
+    format!("{of} is {state}: there is nothing to undo. Nothing was done.")
+}
+
+pub(crate) fn session_closed(session: &Session, why: &str) -> String {
+    format!(
+        "Countersign: session {} is {why}. Nothing was done. Ask {} for a new one (countersign session new).",
+        session.id, session.chain.operator
+    )
+}
+
+/// Of what the request says about itself, which may be long.
+const MAX_SUMMARY: usize = 800;
+
 fn summary(change: &Change) -> String {
     let all: Vec<&str> = change.steps.iter().map(|step| step.action.summary.as_str()).take(5).collect();
     let more = change.steps.len().saturating_sub(all.len());
     let more = if more > 0 { format!(" And {more} more actions.") } else { String::new() };
-    format!("{} Environment: {}.{more}", sanitize(&all.join(" "), 1500), change.environment)
+    format!("{} Environment: {}.{more}", sanitize(&all.join(" "), MAX_SUMMARY), change.environment)
 }
 
 fn because(rules: &[RuleRef]) -> String {
     let all: Vec<String> = rules
         .iter()
         .take(3)
-        .map(|rule| format!("{} ({}, {}:{})", sanitize(&rule.reason, 300), rule.id, rule.file, rule.line))
+        .map(|rule| format!("{} ({}, {}:{})", sanitize(&rule.reason, 200), rule.id, rule.file, rule.line))
         .collect();
     if all.is_empty() { String::new() } else { format!("Why: {}. ", all.join("; ").trim_end_matches('.')) }
 }
@@ -101,4 +162,77 @@ fn instead(hold: &Hold) -> String {
     hold.alternatives
         .first()
         .map_or_else(String::new, |it| format!("Allowed without anyone: {} ", sanitize(&it.0, 300)))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Alternative, Hold, Requirement, RuleId};
+
+    use super::*;
+
+    /// In characters: AWS's clients print an error on one line of a terminal's screen.
+    const MAX: usize = 2600;
+
+    fn rules() -> Vec<RuleRef> {
+        let id: RuleId = "two-people".parse().unwrap();
+        let rule =
+            RuleRef { id, reason: "reason ".repeat(500), file: "constitution.cedar".to_owned(), line: 7 };
+        vec![rule; 9]
+    }
+
+    #[track_caller]
+    fn check(answer: &str, says: &[&str]) {
+        assert!(answer.chars().count() <= MAX, "{} characters: {answer}", answer.chars().count());
+        assert!(!answer.contains(['\n', '\u{1b}']), "{answer:?}");
+        for part in says {
+            assert!(answer.contains(part), "`{part}` is not in: {answer}");
+        }
+    }
+
+    #[test]
+    fn every_answer_is_short_and_says_what_to_do_next() {
+        let id = ChangeId::new(1, [0; 10]);
+        check(&content_needed(), &["Nothing was done", "Send it again whole"]);
+        check(&in_flight(id), &[&id.to_string(), "Run the same command again"]);
+        check(&replayed(id), &[&id.to_string(), "Nothing was done", "Sign a new one"]);
+        check(&too_many_holds(10), &["10 changes", "countersign wait", "withdraw", "countersign propose"]);
+        check(&not_yet(id), &[&id.to_string(), "Run those first"]);
+        for state in ChangeState::ALL {
+            check(&not_undoable(id, state), &[&id.to_string(), "Nothing was done"]);
+        }
+        let text = || "x".repeat(10_000);
+        for (fault, then) in [
+            (Fault::NoPolicy(text()), "Tell your operator"),
+            (Fault::NoLedger(text()), "Tell your operator"),
+            (Fault::NoClock(text()), "Tell your operator"),
+            (Fault::Storage(text()), "Tell your operator"),
+            (Fault::Evaluation(text()), "Tell your operator"),
+            (Fault::UnknownOperation(text()), "adopt an override"),
+            (Fault::Undecodable(text()), "as the AWS SDKs"),
+            (Fault::Oversized(text()), "Ask for less"),
+            (Fault::Upstream(text()), "Look at the target"),
+        ] {
+            let code = fault.code();
+            check(&super::fault(&fault), &[code, then, "Nothing was done", "countersign explain"]);
+        }
+    }
+
+    #[test]
+    fn a_denial_keeps_rule_and_way_out_however_long_the_request_and_its_rules_are() {
+        let alternatives = vec![Alternative("Take a snapshot first. ".repeat(200)); 9];
+        let denial = Verdict::Deny(Denial { fault: None, rules: rules(), alternatives });
+        let what = "Delete\u{1b}[2J\nbucket ".repeat(900);
+        check(&denied(&denial, &what), &["two-people", "Nothing was done", "Instead: Take a snapshot first"]);
+    }
+
+    #[test]
+    fn what_a_hold_says_of_rules_and_alternatives_is_bounded() {
+        let hold = Hold {
+            requirement: Requirement::default(),
+            rules: rules(),
+            alternatives: vec![Alternative("y".repeat(9000)); 9],
+        };
+        check(&because(&hold.rules), &["Why: reason", "two-people"]);
+        check(&instead(&hold), &["Allowed without anyone"]);
+    }
 }

@@ -257,7 +257,7 @@ impl Engine {
             return Err(Refusal {
                 kind: RefusalKind::SessionClosed,
                 change: None,
-                message: format!("session {} is {why}", session.id),
+                message: answer::session_closed(&session, why),
             });
         }
         let digest = model::change_digest(&session.chain, actions.iter().map(|(action, _)| action.digest()));
@@ -288,7 +288,7 @@ impl Engine {
                 }
                 let limit = book.bundle.limits().open_holds_per_session;
                 if tx.open_holds(session.id)? >= limit {
-                    let message = format!("{limit} changes of this session are already waiting");
+                    let message = answer::too_many_holds(limit);
                     return Ok(Err(Refusal { kind: RefusalKind::Denied, change: None, message }));
                 }
                 let links = veto::earlier(tx, &session.chain, &mut steps)?;
