@@ -203,21 +203,21 @@ mod tests {
             "default = \"333333333333\"\n[accounts.222222222222]\nread_role = \"arn:aws:iam::111111111111:role/r\"\n\
              write_role = \"arn:aws-cn:iam::222222222222:role/w\"\nextern_id = \"x\"\n",
             &expect![[r#"
+                accounts.toml:1: account 333333333333 has no roles in this file
+                  hint: without `default`, sessions act in the account of the server's own credentials
                 accounts.toml:3: arn:aws:iam::111111111111:role/r is a role of account 111111111111, not of 222222222222
                 accounts.toml:4: the two roles lie in two partitions
                 accounts.toml:5: [accounts.222222222222] has no setting `extern_id`
-                  hint: did you mean `external_id`?
-                accounts.toml:1: account 333333333333 has no roles in this file
-                  hint: without `default`, sessions act in the account of the server's own credentials"#]],
+                  hint: did you mean `external_id`?"#]],
         );
         check(
             "[accounts.production]\n[accounts.222222222222]\nexternal_id = \"x\"\nread_role = \"all\"\n",
             &expect![[r#"
                 accounts.toml:1: `production` is no account: twelve digits in quotes
-                accounts.toml:4: `read_role`: `all` is no role, such as "arn:aws:iam::111122223333:role/countersign-read"
                 accounts.toml:2: [accounts.222222222222] has no `write_role`
                   hint: the role for permitted changes
-                accounts.toml:3: `external_id`: an external id is 2 to 1224 of A–Z, a–z, 0–9 and _+=,.@:/-"#]],
+                accounts.toml:3: `external_id`: an external id is 2 to 1224 of A–Z, a–z, 0–9 and _+=,.@:/-
+                accounts.toml:4: `read_role`: `all` is no role, such as "arn:aws:iam::111122223333:role/countersign-read""#]],
         );
     }
 

@@ -2,7 +2,7 @@
 //! wraps EC2's lists (`instancesSet: {items: [{instanceId: …}]}`), sometimes a whole request (`CreateNatGatewayRequest`),
 //! and stars out what may be secret. Names that no table needs stay as they are: rules compare them in any case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use model::Value;
 use serde_json::Value as Json;
@@ -139,9 +139,15 @@ impl Reader {
                 continue;
             }
             let (name, value) = self.member(name, inner, depth);
-            // Two members that are one on the wire are none.
-            if let Some(before) = out.insert(name.clone(), value) {
-                self.left_out |= Some(&before) != out.get(&name);
+            // Two members that are one on the wire are none, in whichever order they stand.
+            match out.entry(name) {
+                Entry::Vacant(place) => drop(place.insert(value)),
+                Entry::Occupied(mut place) => {
+                    if *place.get() != value {
+                        self.left_out = true;
+                        place.insert(Value::Null);
+                    }
+                }
             }
         }
         out

@@ -218,7 +218,7 @@ fn what_is_left_out_counts_as_the_worst() {
         "dynamodb",
         "DeleteTable",
         json!({ "tableName": "t", "TableName": "u" }),
-        &expect!["dynamodb:DeleteTable [execute, privilege, destroy] Unlisted table t, unknown * LEFT OUT"],
+        &expect!["dynamodb:DeleteTable [execute, privilege, destroy] Unlisted unknown * LEFT OUT"],
     );
     check(
         "dynamodb",

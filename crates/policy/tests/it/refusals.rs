@@ -188,7 +188,7 @@ fn hand_written_lines_get_help() {
         put("constitution/README.md", "hello"),
         expect![[r#"
         constitution/README.md: no such file belongs in a bundle
-          hint: expected one of: bundle.toml, roster.toml, environments.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml"#]],
+          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml"#]],
     );
     check(
         put("roster.tml", "hello"),
