@@ -396,7 +396,7 @@ mod tests {
         let content: Value = serde_json::from_str(content.as_str().unwrap()).unwrap();
         assert_eq!(content, at(&stack, "/Resources/ServiceControlPolicy/Properties/Content"));
         assert!(content.to_string().contains("AgentsOnlyThroughCountersign"));
-        assert!(!super::tests::account(&[]).organization().to_string().contains("AgentsOnly"));
+        assert!(!self::account(&[]).organization().to_string().contains("AgentsOnly"));
     }
 
     #[test]

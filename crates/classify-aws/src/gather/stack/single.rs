@@ -108,23 +108,13 @@ impl SingleGathering {
             }
             None => {}
         }
-        let is_seen = !projection.is_empty();
-        if let Some(inner) = inner {
+        if inner.is_some() || !projection.is_empty() {
             gathered.observation = Some(Observation {
                 at,
                 facts,
                 fingerprint: Observation::fingerprint_of(&Value::Map(projection)),
-                inner: vec![inner],
-                inner_whole: true,
-                unknowns: gathered.unknowns.clone(),
-            });
-        } else if is_seen {
-            gathered.observation = Some(Observation {
-                at,
-                facts,
-                fingerprint: Observation::fingerprint_of(&Value::Map(projection)),
-                inner: Vec::new(),
-                inner_whole: false,
+                inner_whole: inner.is_some(),
+                inner: inner.into_iter().collect(),
                 unknowns: gathered.unknowns.clone(),
             });
         }
