@@ -1,11 +1,9 @@
 //! What the store knows of a case, read in the decision's own transaction: the history, how free the session is, and what
 //! was taken out of the bundle's allowances.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use model::{
-    AllowanceId, Change, Charge, History, LinkKind, PersonId, Presence, RuleRef, Session, Timestamp, Verdict,
-};
+use model::{Change, Charge, History, LinkKind, PersonId, Presence, RuleRef, Session, Timestamp, Verdict};
 use policy::{Bundle, Charges, Spent};
 use store::{HistoryQuery, Tx};
 
@@ -80,16 +78,11 @@ impl<'a> Facts<'a> {
 
     /// On what the step would rest if nobody had to agree to it.
     pub(crate) fn leave(&self, nth: usize) -> Leave {
-        let mut sums: BTreeMap<&AllowanceId, u64> = BTreeMap::new();
-        let own = self.charges.iter().filter(|(step, _)| *step == nth);
-        for charge in own.flat_map(|(_, charges)| &charges.charges) {
-            let sum = sums.entry(&charge.allowance).or_default();
-            *sum = sum.saturating_add(charge.amount);
-        }
-        let charge =
-            |(allowance, amount): (&AllowanceId, u64)| Charge { allowance: allowance.clone(), amount };
+        let own = self.charges.iter().filter(|(step, _)| *step == nth).map(|(_, charges)| charges);
+        // What cannot be told passes only where no rule asks for a budget, and is not counted there.
+        let sums = judge::sum(own).into_iter().filter(|(_, amount)| *amount != u64::MAX);
         Leave {
-            charges: sums.into_iter().map(charge).collect(),
+            charges: sums.map(|(allowance, amount)| Charge { allowance, amount }).collect(),
             standing: judge::standing(self.bundle, &self.case(&[])),
         }
     }
@@ -112,20 +105,11 @@ impl<'a> Facts<'a> {
 
     /// What others took out by now, and all that this change still has to take out: a loop in one change is a loop.
     fn spent_with(&self, tx: &Tx<'_>) -> Result<Spent, DecideError> {
-        let mut spent = Spent::new();
-        for (nth, Charges { charges, beyond }) in &self.charges {
-            let pending = self.change.steps.get(*nth).is_some_and(|it| it.state == model::StepState::Pending);
-            if !pending {
-                continue;
-            }
-            for charge in charges {
-                let sum = spent.entry(charge.allowance.clone()).or_default();
-                *sum = sum.saturating_add(charge.amount);
-            }
-            for allowance in beyond {
-                spent.insert(allowance.clone(), u64::MAX);
-            }
-        }
+        let pending = |nth: usize| {
+            self.change.steps.get(nth).is_some_and(|step| step.state == model::StepState::Pending)
+        };
+        let wanted = self.charges.iter().filter(|(nth, _)| pending(*nth)).map(|(_, charges)| charges);
+        let mut spent = judge::sum(wanted);
         for (allowance, sum) in &mut spent {
             let Some(window_s) = self.bundle.window_of(allowance) else { continue };
             let before = tx.charged(allowance, self.now.plus_seconds(-window_s))?;

@@ -60,6 +60,19 @@ pub(crate) fn charges(bundle: &Bundle, case: &Case<'_>) -> Vec<(usize, Charges)>
     found
 }
 
+/// All that these take out of each allowance; what cannot be told is beyond it.
+pub(crate) fn sum<'c>(charges: impl IntoIterator<Item = &'c Charges>) -> Spent {
+    let mut spent = Spent::new();
+    for Charges { charges, beyond } in charges {
+        for charge in charges {
+            let sum = spent.entry(charge.allowance.clone()).or_default();
+            *sum = u64::saturating_add(*sum, charge.amount);
+        }
+        spent.extend(beyond.iter().map(|allowance| (allowance.clone(), u64::MAX)));
+    }
+    spent
+}
+
 /// The standing approvals that answer for some part of the change.
 pub(crate) fn standing(bundle: &Bundle, case: &Case<'_>) -> BTreeSet<RuleRef> {
     let mut found = BTreeSet::new();

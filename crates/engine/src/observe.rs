@@ -98,14 +98,8 @@ impl<'b> Observer<'b> {
             spent: &Spent::new(),
         };
         // What it would itself take out of each allowance; what others took before is not known.
-        let mut spent = Spent::new();
-        for (_, charges) in judge::charges(self.bundle, &case) {
-            for charge in charges.charges {
-                let sum = spent.entry(charge.allowance).or_default();
-                *sum = u64::saturating_add(*sum, charge.amount);
-            }
-            spent.extend(charges.beyond.into_iter().map(|allowance| (allowance, u64::MAX)));
-        }
+        let charges = judge::charges(self.bundle, &case);
+        let spent = judge::sum(charges.iter().map(|(_, charges)| charges));
         case.spent = &spent;
         Judged {
             verdict: judge::judge(self.bundle, &case),

@@ -338,6 +338,12 @@ fn a_template_behind_an_address_is_judged_and_sent_in_its_place() {
         unknown: what TemplateURL names: it is no address of an object in S3
     "#]],
     );
+    let both = [("StackName", "new"), ("TemplateURL", url), ("TemplateBody", TEMPLATE)];
+    let found = stack_action("CreateStack", &both, |call| {
+        assert_ne!(call.operation, "GetObject");
+        answer(400, "<R><Error><Code>ValidationError</Code><Message>does not exist</Message></Error></R>")
+    });
+    assert!(found.effects.unwrap().contains(Effect::Execute) && found.pins.is_empty(), "{}", told(&found));
     let print = |template: &str| {
         let given = [("StackName", "new"), ("TemplateURL", url)];
         let found = stack_action("CreateStack", &given, |call| match call.operation.as_str() {

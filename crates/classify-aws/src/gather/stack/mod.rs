@@ -118,7 +118,8 @@ impl StackGathering {
             Operation::CreateChangeSet => vec![Ask::Stack, Ask::Template],
             Operation::ExecuteChangeSet | Operation::DeleteChangeSet => vec![Ask::ChangeSet(None)],
         };
-        if path::text(given, "TemplateURL").is_some() && path::text(given, "TemplateBody").is_none() {
+        let gives = |member: &str| path::text(given, member).is_some();
+        if gives("TemplateURL") && !gives("TemplateBody") {
             queue.push(Ask::Behind);
         }
         Some(Self {
@@ -184,6 +185,10 @@ impl StackGathering {
         let members =
             members.into_iter().map(|(name, value)| (name.to_owned(), Value::Text(value))).collect();
         Some(ask::call(SERVICE, operation, &self.region, members))
+    }
+
+    fn gives(&self, member: &str) -> bool {
+        path::text(&self.given, member).is_some()
     }
 
     fn address(&self) -> Option<Object> {
@@ -296,6 +301,10 @@ impl StackGathering {
         }
         if let Some(why) = self.not_behind() {
             found.unknown(&why);
+        }
+        // A service that took the one that was not looked at would do something else.
+        if self.behind.is_none() && self.gives("TemplateURL") && self.gives("TemplateBody") {
+            found.not_listed("the request gives a template and the address of another");
         }
         if found.inner.len() > INNER_MAX {
             found.inner.truncate(INNER_MAX);
