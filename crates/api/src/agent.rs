@@ -28,7 +28,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/v1/changes/{id}/withdraw"),
 ];
 
-const MAX_ACTIONS: usize = 20;
+const MAX_ACTIONS: usize = Change::MAX_STEPS;
 const MAX_DEPTH: u32 = 32;
 
 /// The agent listener's router.

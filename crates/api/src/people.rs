@@ -23,7 +23,7 @@ use crate::{
     auth::{self, Signer},
     types::{
         ChangeList, ChangeView, ConsistencyView, GenesisView, SessionIssued, SessionList, SessionRequest,
-        SessionView, SignRequest, SignedView, StatementView,
+        SessionView, SignRequest, SignedView, StatementView, UndoRequest,
     },
 };
 
@@ -149,6 +149,10 @@ impl Call {
         self.caller.as_ref().ok_or_else(|| ApiError::not_authenticated("this needs a person's signature"))
     }
 
+    fn person(&self) -> Option<PersonId> {
+        self.caller.as_ref().map(|signer| signer.person.clone())
+    }
+
     fn asked(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
     }
@@ -226,6 +230,10 @@ async fn list_changes(call: Call) -> Result<Response, ApiError> {
 
 async fn show_change(call: Call) -> Result<Response, ApiError> {
     let id: ChangeId = call.id()?;
+    // Whoever looks at it will decide on what they saw.
+    if let Some(person) = call.person() {
+        call.shared.engine.open(id, Some(person)).await?;
+    }
     json(view(&call.shared, id).await?)
 }
 
@@ -290,8 +298,9 @@ async fn statement(call: Call) -> Result<Response, ApiError> {
         checkpoint: need("checkpoint")?.to_owned(),
         reason: call.asked("reason").map(|it| model::sanitize(it, 1000)),
     };
-    let statement = call.shared.engine.statement(id, signer).await?;
-    json(StatementView { statement: statement.to_text() })
+    let engine = &call.shared.engine;
+    let opened = engine.open(id, call.person()).await?;
+    json(StatementView { statement: engine.statement(&opened, &signer).to_text() })
 }
 
 async fn sign(call: Call) -> Result<Response, ApiError> {
@@ -304,7 +313,8 @@ async fn sign(call: Call) -> Result<Response, ApiError> {
 async fn undo(call: Call) -> Result<Response, ApiError> {
     let id: ChangeId = call.id()?;
     let by = call.signer()?.person.clone();
-    let done = call.shared.engine.undo(id, by).await?;
+    let asked = if call.body.is_empty() { UndoRequest::default() } else { call.parse()? };
+    let done = call.shared.engine.undo(id, asked.action, by).await?;
     json(view(&call.shared, done).await?)
 }
 

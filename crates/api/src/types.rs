@@ -176,6 +176,15 @@ pub struct SignRequest {
     pub signature: String,
 }
 
+/// What to undo of a change; an empty body asks for its only action.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UndoRequest {
+    /// Counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<usize>,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignedView {
     pub id: ChangeId,
@@ -493,6 +502,7 @@ mod tests {
             links,
             rejection: None,
             reopened: None,
+            joint: None,
         }
     }
 
@@ -524,7 +534,7 @@ mod tests {
 
     #[test]
     fn an_inverse_shows_an_agent_nothing_of_what_it_restores() {
-        let link = Link { kind: LinkKind::Undoes, change: ChangeId::new(2, [0; 10]) };
+        let link = Link::to(LinkKind::Undoes, ChangeId::new(2, [0; 10]));
         check(&[link], &["Update function code"], &["asked-for", "inner step", "secret-fact"]);
     }
 

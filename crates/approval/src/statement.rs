@@ -178,7 +178,7 @@ impl Statement {
     /// A change of more steps cannot be judged by reading it.
     pub const MAX_STEPS: usize = 100;
     pub const MAX_UNKNOWNS: usize = 100;
-    pub const MAX_EVIDENCE: usize = 16;
+    pub const MAX_EVIDENCE: usize = 100;
     /// Of all steps together.
     pub const MAX_PARAMETERS: usize = 1000;
     /// A parameter's value, in characters.

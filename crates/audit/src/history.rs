@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use model::{ChangeId, Digest, EntryKind, Timestamp};
+use model::{Chain, ChangeId, Digest, EntryKind, Timestamp, change_digest};
 
 use crate::{Code, entries::Placed, report::Findings};
 
@@ -61,18 +61,177 @@ fn times(entries: &[Placed], findings: &mut Findings) {
     }
 }
 
+/// A change is one digest for all its life, except that others may join one which nobody has opened.
 fn digests(entries: &[Placed], findings: &mut Findings) {
-    let mut known: HashMap<ChangeId, (Digest, u64)> = HashMap::new();
-    for Placed { index, entry } in entries {
+    let mut known: HashMap<ChangeId, Known> = HashMap::new();
+    for placed in entries {
+        let Placed { index, entry } = placed;
         let (Some(change), Some(digest)) = (entry.change, entry.change_digest) else { continue };
-        let (first, at) = *known.entry(change).or_insert((digest, *index));
-        if first != digest {
-            let message = format!(
-                "entry {index} says that {change} is {}, entry {at} that it is {}",
-                digest.short(),
-                first.short()
+        let known = known.entry(change).or_insert(Known { digest, at: *index, settled: None });
+        let altered = if entry.kind == EntryKind::ChangeJoined {
+            let altered = joined(placed, known, digest).err();
+            (known.digest, known.at) = (digest, *index);
+            altered
+        } else {
+            (known.digest != digest).then(|| {
+                let (first, at) = (known.digest.short(), known.at);
+                format!("says that {change} is {}, entry {at} that it is {first}", digest.short())
+            })
+        };
+        if let Some(why) = altered {
+            findings.add(Code::ChangeAltered, Some(*index), format!("entry {index} {why}"));
+        }
+        if settles(entry.kind) {
+            known.settled.get_or_insert(*index);
+        }
+    }
+}
+
+struct Known {
+    digest: Digest,
+    /// The entry that says so.
+    at: u64,
+    /// Since this entry nothing joins it.
+    settled: Option<u64>,
+}
+
+/// The list of actions must be the one known before and one more.
+fn joined(placed: &Placed, known: &Known, digest: Digest) -> Result<(), String> {
+    let change = placed.entry.change.map(|it| it.to_string()).unwrap_or_default();
+    if let Some(at) = known.settled {
+        return Err(format!("puts an action into {change}, which entry {at} has closed to others"));
+    }
+    let (Some(agent), Some(operator)) = (&placed.entry.actors.agent, &placed.entry.actors.operator) else {
+        return Err(format!("puts an action into {change} for nobody"));
+    };
+    let chain = Chain { agent: agent.clone(), operator: operator.clone(), launcher: None, owner: None };
+    let listed = placed.detail("actions").unwrap_or_default();
+    let actions: Result<Vec<Digest>, _> = listed.split(' ').map(str::parse).collect();
+    let Ok(actions) = actions else {
+        return Err(format!("puts an action into {change} and does not list them all"));
+    };
+    let before = actions.split_last().map(|(_, before)| before).unwrap_or_default();
+    if change_digest(&chain, before.iter().copied()) != known.digest {
+        return Err(format!(
+            "puts an action into {change} whose others are not those of entry {at}",
+            at = known.at
+        ));
+    }
+    if change_digest(&chain, actions.iter().copied()) != digest {
+        return Err(format!("lists other actions of {change} than it has the digest of"));
+    }
+    Ok(())
+}
+
+/// Whether somebody has seen it as it is, or it is over.
+const fn settles(kind: EntryKind) -> bool {
+    match kind {
+        EntryKind::ChangeSealed
+        | EntryKind::ApprovalGiven
+        | EntryKind::ChangeRejected
+        | EntryKind::ChangeReopened
+        | EntryKind::ChangeWithdrawn
+        | EntryKind::ChangeExpired
+        | EntryKind::PermitIssued => true,
+        EntryKind::Genesis
+        | EntryKind::BundleAdopted
+        | EntryKind::SessionIssued
+        | EntryKind::SessionStopped
+        | EntryKind::ReadsAdmitted
+        | EntryKind::ActionAllowed
+        | EntryKind::ActionDenied
+        | EntryKind::ChangeHeld
+        | EntryKind::ChangeJoined
+        | EntryKind::ChangeJudged
+        | EntryKind::ApprovalRefused
+        | EntryKind::OutcomeRecorded
+        | EntryKind::OutcomeUnknown
+        | EntryKind::AuthenticationFailed
+        | EntryKind::Alarm => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use model::{Actors, Entry, EntryId};
+
+    use super::*;
+
+    const CHANGE: &str = "chg-00000000000000000000000001";
+
+    fn chain() -> Chain {
+        let (agent, operator) = ("kiro".parse().unwrap(), "ana".parse().unwrap());
+        Chain { agent, operator, launcher: None, owner: None }
+    }
+
+    fn action(n: u8) -> Digest {
+        Digest::of(&[n])
+    }
+
+    /// An entry of each kind: the actions that the change's digest is of, and those that are listed.
+    fn check(life: &[(EntryKind, &[u8], &[u8])], expected: &Expect) {
+        let placed = |(index, (kind, of, listed)): (u64, &(EntryKind, &[u8], &[u8]))| {
+            let at = Timestamp::from_seconds(1);
+            let mut entry = Entry::new(EntryId::new(1, [0; 10]), at, *kind);
+            let (agent, operator) = (Some(chain().agent), Some(chain().operator));
+            entry.actors = Actors { agent, operator, session: None, person: None };
+            entry.change = Some(CHANGE.parse().unwrap());
+            entry.change_digest = Some(change_digest(&chain(), of.iter().map(|n| action(*n))));
+            let listed: Vec<String> = listed.iter().map(|n| action(*n).to_string()).collect();
+            entry.detail.insert("actions".to_owned(), listed.join(" "));
+            Placed { index, entry }
+        };
+        let entries: Vec<Placed> = (0..).zip(life).map(placed).collect();
+        let mut findings = Findings::default();
+        digests(&entries, &mut findings);
+        let problems = findings.into_report(true, 0, None).problems;
+        let lines = problems.iter().map(|it| format!("{} {}\n", it.code, it.message.replace(CHANGE, "it")));
+        expected.assert_eq(&lines.collect::<String>());
+    }
+
+    #[test]
+    fn others_join_a_change_only_at_its_end_and_before_anybody_opened_it() {
+        use EntryKind::{ApprovalGiven, ChangeHeld, ChangeJoined, ChangeJudged, ChangeSealed, PermitIssued};
+        type Told = (EntryKind, &'static [u8], &'static [u8]);
+        let held: Told = (ChangeHeld, &[1], &[]);
+        let second: Told = (ChangeJoined, &[1, 2], &[1, 2]);
+        let third: Told = (ChangeJoined, &[1, 2, 3], &[1, 2, 3]);
+        let honest = [
+            held,
+            second,
+            third,
+            (ChangeSealed, &[1, 2, 3], &[]),
+            (ApprovalGiven, &[1, 2, 3], &[]),
+            (PermitIssued, &[1, 2, 3], &[]),
+        ];
+        check(&honest, &expect![""]);
+        check(&[held, (ChangeJudged, &[1, 2], &[])], &expect![[r#"
+            change_altered entry 1 says that it is b49d06f5f6a6, entry 0 that it is 780e876a2123
+        "#]]);
+        check(&[held, (ChangeJoined, &[2, 1], &[2, 1])], &expect![[r#"
+            change_altered entry 1 puts an action into it whose others are not those of entry 0
+        "#]]);
+        check(&[held, second, (ChangeJoined, &[1, 3], &[1, 3])], &expect![[r#"
+            change_altered entry 2 puts an action into it whose others are not those of entry 1
+        "#]]);
+        check(&[held, (ChangeJoined, &[1, 2, 3], &[1, 2, 3])], &expect![[r#"
+            change_altered entry 1 puts an action into it whose others are not those of entry 0
+        "#]]);
+        check(&[held, (ChangeJoined, &[1, 2, 3], &[1, 2])], &expect![[r#"
+            change_altered entry 1 lists other actions of it than it has the digest of
+        "#]]);
+        check(&[held, (ChangeJoined, &[1, 2], &[])], &expect![[r#"
+            change_altered entry 1 puts an action into it and does not list them all
+        "#]]);
+        for closing in [ChangeSealed, ApprovalGiven, PermitIssued] {
+            let late = [held, second, (closing, &[1, 2], &[]), third];
+            check(
+                &late,
+                &expect![
+                    "change_altered entry 3 puts an action into it, which entry 2 has closed to others\n"
+                ],
             );
-            findings.add(Code::ChangeAltered, Some(*index), message);
         }
     }
 }

@@ -47,7 +47,10 @@ pub(crate) fn check(
                 Some(Chain { agent: agent.clone(), operator: operator.clone(), launcher, owner: None });
         }
         match entry.kind {
-            EntryKind::ChangeHeld | EntryKind::ChangeJudged | EntryKind::ChangeReopened => {
+            EntryKind::ChangeHeld
+            | EntryKind::ChangeJoined
+            | EntryKind::ChangeJudged
+            | EntryKind::ChangeReopened => {
                 if let Some(people) = placed.detail("people").and_then(|text| text.parse().ok()) {
                     life.held_for = Some((people, index));
                 }
@@ -81,6 +84,7 @@ pub(crate) fn check(
             | EntryKind::SessionStopped
             | EntryKind::ReadsAdmitted
             | EntryKind::ActionDenied
+            | EntryKind::ChangeSealed
             | EntryKind::ApprovalRefused
             | EntryKind::ChangeWithdrawn
             | EntryKind::ChangeExpired

@@ -78,6 +78,8 @@ pub(crate) fn check(entries: &[Placed], genesis: Option<Digest>, findings: &mut 
             | EntryKind::ActionAllowed
             | EntryKind::ActionDenied
             | EntryKind::ChangeHeld
+            | EntryKind::ChangeJoined
+            | EntryKind::ChangeSealed
             | EntryKind::ChangeJudged
             | EntryKind::ApprovalRefused
             | EntryKind::ChangeWithdrawn

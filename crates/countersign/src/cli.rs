@@ -241,6 +241,9 @@ fn seen(text: &str) -> Result<String, String> {
 #[derive(Debug, Args)]
 pub(crate) struct UndoArgs {
     pub(crate) id: String,
+    /// Which of its actions, counted from 1; needed where it has several.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) action: Option<u16>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

@@ -8,7 +8,7 @@ use store::WriteError;
 
 use crate::{
     Collector, Engine, Gathered, Permit, Pinned, answer,
-    decide::{Book, Decided, Drawn, Plans, Question, decide},
+    decide::{Book, Decided, Drawn, Question, decide},
     entropy,
     judge::{self, Case},
 };
@@ -30,7 +30,16 @@ pub enum Purpose {
     /// Countersign gathering evidence: plain reads and nothing else.
     Collector,
     /// A captured inverse; the engine alone can mark an action so.
-    Undo { of: ChangeId, by: PersonId },
+    Undo(Undoing),
+}
+
+/// Whose inverse is carried out, and who asked for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undoing {
+    pub of: ChangeId,
+    /// Of that change, counted from 0.
+    pub step: usize,
+    pub by: PersonId,
 }
 
 #[expect(clippy::large_enum_variant, reason = "made once for a request and taken apart at once")]
@@ -159,14 +168,12 @@ impl Engine {
         let summary = step.action.summary.clone();
         let mut drawn = self.draw()?;
         let book = self.book();
-        let plans = if self.may_have_plans(&session.chain.agent) { Plans::Perhaps } else { Plans::None };
         let question = Question {
             session: Arc::clone(&session),
             purpose,
             action: action.digest(),
             signature,
             step,
-            plans,
             body: action.body(),
         };
         crate::crash::point("before-decision");
@@ -196,8 +203,8 @@ impl Engine {
             Decided::ContentNeeded => {
                 Err(Refusal::new(RefusalKind::ContentNeeded, None, answer::content_needed()))
             }
-            Decided::Held(change) => {
-                Err(Refusal::new(RefusalKind::Held, Some(change.id), answer::held(&change)))
+            Decided::Held(change, nth) => {
+                Err(Refusal::new(RefusalKind::Held, Some(change.id), answer::held(&change, nth)))
             }
             Decided::Denied { change, verdict } => {
                 Err(Refusal::new(RefusalKind::Denied, change, answer::denied(&verdict, &summary)))
@@ -216,6 +223,9 @@ impl Engine {
             }
             Decided::ReadBack(change) => {
                 Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::read_back(&change)))
+            }
+            Decided::Unsettled(change, nth) => {
+                Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::unsettled(&change, nth)))
             }
             Decided::InFlight(id) => {
                 Err(Refusal::new(RefusalKind::InFlight, Some(id), answer::in_flight(id)))
@@ -279,10 +289,13 @@ fn unrecorded(decided: &Decided) -> Option<String> {
         Decided::TooManyHolds(limit) => Some(format!("{limit} changes are waiting")),
         Decided::SessionClosed(why) => Some(format!("the session is {why}")),
         Decided::NotYet(id) => Some(format!("not its turn in {id}")),
-        Decided::NotUndoable { of, state } => Some(format!("{of} is {state}")),
+        Decided::NotUndoable { of, state } => Some(format!("{of} is {}", state.name())),
+        Decided::Unsettled(change, _) => {
+            Some(format!("the outcome of another action of {} is not known", change.id))
+        }
         Decided::Go { .. }
         | Decided::ContentNeeded
-        | Decided::Held(_)
+        | Decided::Held(..)
         | Decided::Denied { .. }
         | Decided::Recorded(..)
         | Decided::InFlight(_)

@@ -1,10 +1,10 @@
 //! What an agent is told: plain sentences it can act on, so that it waits instead of hunting for another road. Each says
 //! the one thing to do next, and is short enough for a client's error message.
 
-use model::{Change, ChangeId, ChangeState, Denial, Fault, Hold, RuleRef, Session, Verdict, sanitize};
+use model::{Change, ChangeId, Denial, Fault, Hold, RuleRef, Session, StepState, Verdict, sanitize};
 
 /// For a held change.
-pub(crate) fn held(change: &Change) -> String {
+pub(crate) fn held(change: &Change, nth: usize) -> String {
     let Verdict::Hold(hold) = &change.verdict else {
         return format!(
             "Countersign holds this as {}: its approvals no longer suffice. Run the same command again once approved.",
@@ -16,7 +16,7 @@ pub(crate) fn held(change: &Change) -> String {
          for another way: that would be held too. Run the same command again once it is approved; to wait: countersign \
          wait {id}",
         id = change.id,
-        what = summary(change),
+        what = summary(change, nth),
         needs = hold.requirement,
         why = because(&hold.rules),
         instead = instead(hold),
@@ -89,6 +89,15 @@ pub(crate) fn read_back(change: &Change) -> String {
     )
 }
 
+pub(crate) fn unsettled(change: &Change, nth: usize) -> String {
+    format!(
+        "Countersign denies this for now: of {id} the outcome of another action is not known: {what} Nothing was done. \
+         Run that one again first, it is read back and not sent twice.",
+        id = change.id,
+        what = sanitize(change.steps.get(nth).map_or("", |step| step.action.summary.as_str()), MAX_SUMMARY),
+    )
+}
+
 pub(crate) fn content_needed() -> String {
     "Countersign would hold this, and people sign for its content too. Nothing was done. Send it again whole, with the \
      content's digest signed."
@@ -122,14 +131,14 @@ pub(crate) fn not_yet(id: ChangeId) -> String {
     )
 }
 
-pub(crate) fn not_undoable(of: ChangeId, state: ChangeState) -> String {
-    if state == ChangeState::Unknown {
+pub(crate) fn not_undoable(of: ChangeId, state: StepState) -> String {
+    if state == StepState::Unknown {
         return format!(
             "Whether {of} happened is not known, and its target could not be read back by its inverse. The agent's \
              running the same command again reads it back. Nothing was done."
         );
     }
-    format!("{of} is {state}: there is nothing to undo. Nothing was done.")
+    format!("{of} is {}: there is nothing to undo. Nothing was done.", state.name())
 }
 
 pub(crate) fn session_closed(session: &Session, why: &str) -> String {
@@ -142,11 +151,17 @@ pub(crate) fn session_closed(session: &Session, why: &str) -> String {
 /// Of what the request says about itself, which may be long.
 const MAX_SUMMARY: usize = 800;
 
-fn summary(change: &Change) -> String {
-    let all: Vec<&str> = change.steps.iter().map(|step| step.action.summary.as_str()).take(5).collect();
-    let more = change.steps.len().saturating_sub(all.len());
-    let more = if more > 0 { format!(" And {more} more actions.") } else { String::new() };
-    format!("{} Environment: {}.{more}", sanitize(&all.join(" "), MAX_SUMMARY), change.environment)
+/// Of the action asked for now, and what it stands together with.
+fn summary(change: &Change, nth: usize) -> String {
+    let own = change.steps.get(nth).map_or("", |step| step.action.summary.as_str());
+    let beside = match (change.steps.len(), &change.joint) {
+        (0 | 1, _) => String::new(),
+        (all, Some(_)) => {
+            format!(" It is one of {all} like it that wait together: one decision is for all of them.")
+        }
+        (all, None) => format!(" It is action {} of {all} of a plan.", nth.saturating_add(1)),
+    };
+    format!("{} Environment: {}.{beside}", sanitize(own, MAX_SUMMARY), change.environment)
 }
 
 fn because(rules: &[RuleRef]) -> String {
@@ -197,7 +212,7 @@ mod tests {
         check(&replayed(id), &[&id.to_string(), "Nothing was done", "Sign a new one"]);
         check(&too_many_holds(10), &["10 changes", "countersign wait", "withdraw", "countersign propose"]);
         check(&not_yet(id), &[&id.to_string(), "Run those first"]);
-        for state in ChangeState::ALL {
+        for state in [StepState::Pending, StepState::Failed, StepState::Unknown, StepState::Undone] {
             check(&not_undoable(id, state), &[&id.to_string(), "Nothing was done"]);
         }
         let text = || "x".repeat(10_000);

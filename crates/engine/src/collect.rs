@@ -3,9 +3,9 @@
 
 use std::{future::Future, pin::Pin};
 
-use model::{Action, CapturedUndo, ChangeId, EffectSet, Observation, PersonId, Request, Tags, Value};
+use model::{Action, CapturedUndo, ChangeId, EffectSet, Observation, Request, Tags, Value};
 
-use crate::{Engine, admit::Refusal};
+use crate::{Engine, Undoing, admit::Refusal};
 
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -63,7 +63,6 @@ pub trait Connector: Send + Sync {
         &'a self,
         engine: &'a Engine,
         undo: CapturedUndo,
-        of: ChangeId,
-        by: PersonId,
+        undoing: Undoing,
     ) -> Later<'a, Result<ChangeId, Refusal>>;
 }

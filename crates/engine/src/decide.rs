@@ -9,12 +9,12 @@ use model::{
     Link, LinkKind, PersonId, Presence, Session, Step, StepState, Timestamp, Verdict, change_digest,
 };
 use policy::Bundle;
-use store::{Conflict, Filter, StorageError, Tx};
+use store::{Conflict, StorageError, Tx};
 
 use crate::{
-    admit::Purpose,
+    admit::{Purpose, Undoing},
     facts::{Facts, Leave},
-    judge,
+    joint, judge,
     permit::StepRef,
     read_back::{read_back, read_back_by_undo},
     record::{about, asked_by, denied_entry, held_entry, verdict_detail},
@@ -32,7 +32,8 @@ pub(crate) enum Decided {
         step: StepRef,
         wait: bool,
     },
-    Held(Box<Change>),
+    /// As this step of it.
+    Held(Box<Change>, usize),
     /// Denied now; the change, where there is one to show.
     Denied {
         change: Option<ChangeId>,
@@ -45,6 +46,8 @@ pub(crate) enum Decided {
     InFlight(ChangeId),
     /// An outcome was not known; reading the target back has settled it.
     ReadBack(Box<Change>),
+    /// The outcome of another step of the same change, this one, is not known.
+    Unsettled(Box<Change>, usize),
     Replayed(ChangeId),
     TooManyHolds(u32),
     SessionClosed(&'static str),
@@ -53,7 +56,7 @@ pub(crate) enum Decided {
     /// What was to be undone is not, or no longer, there to be undone.
     NotUndoable {
         of: ChangeId,
-        state: ChangeState,
+        state: StepState,
     },
 }
 
@@ -122,13 +125,6 @@ impl Drawn {
     }
 }
 
-/// Whether the agent may have an open plan of several steps that this action could be one of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Plans {
-    None,
-    Perhaps,
-}
-
 /// One action asked for, with its facts.
 pub(crate) struct Question {
     pub(crate) session: Arc<Session>,
@@ -136,7 +132,6 @@ pub(crate) struct Question {
     pub(crate) action: Digest,
     pub(crate) signature: Digest,
     pub(crate) step: Step,
-    pub(crate) plans: Plans,
     pub(crate) body: Body,
 }
 
@@ -157,92 +152,92 @@ pub(crate) fn decide(
             None => return Ok(Decided::SessionClosed("unknown")),
         }
     }
-    if let Purpose::Undo { of, .. } = question.purpose {
+    if let Purpose::Undo(Undoing { of, step, .. }) = question.purpose {
         let state = match tx.change(of)? {
-            Some(change) if change.state == ChangeState::Unknown => {
-                read_back_by_undo(tx, drawn, &question.step, change)?
-            }
-            Some(change) => change.state,
-            None => ChangeState::Denied,
+            Some(change) => ran(read_back_by_undo(tx, drawn, &question.step, change, step)?, step),
+            None => StepState::Pending,
         };
-        if state != ChangeState::Executed {
+        if state != StepState::Executed {
             return Ok(Decided::NotUndoable { of, state });
         }
     }
-    let digest = change_digest(&question.session.chain, [question.action]);
-    if let Some((change, nth)) = standing(tx, &question, digest)? {
+    let alone = change_digest(&question.session.chain, [question.action]);
+    if let Some((change, nth)) = tx.open_asking(alone, question.action)? {
         if let Some(why) = orphaned(tx, &question, &change)? {
             return Ok(Decided::SessionClosed(why));
         }
-        match change.state {
-            ChangeState::Held | ChangeState::Approved if now >= change.expires_at => {
+        let expired = drawn.now >= change.expires_at;
+        match turn(&change, nth) {
+            Turn::Running => return Ok(Decided::InFlight(change.id)),
+            Turn::ToReadBack => {
+                let change = read_back(tx, drawn, question.step.observation.as_ref(), change, nth)?;
+                return Ok(Decided::ReadBack(Box::new(change)));
+            }
+            Turn::Now if !expired => return rejudge(tx, book, drawn, question, change, nth),
+            Turn::Later if !expired => return Ok(Decided::NotYet(change.id)),
+            Turn::Unsettled(other) if !expired => {
+                return Ok(Decided::Unsettled(Box::new(change), other));
+            }
+            Turn::Now | Turn::Later | Turn::Unsettled(_) if change.state.is_open() => {
                 expire(tx, drawn, &change)?;
             }
-            ChangeState::Held | ChangeState::Approved => {
-                return match turn(&change, nth) {
-                    Turn::Now => rejudge(tx, book, drawn, question, change, nth),
-                    Turn::Later => Ok(Decided::NotYet(change.id)),
-                };
-            }
-            ChangeState::Executing => return Ok(Decided::InFlight(change.id)),
-            ChangeState::Unknown => match change.steps.get(nth).map(|step| step.state) {
-                Some(StepState::Unknown) => {
-                    let change = read_back(tx, drawn, question.step.observation.as_ref(), change, nth)?;
-                    return Ok(Decided::ReadBack(Box::new(change)));
-                }
-                // Another step's outcome is not known: nothing else of the plan runs before it is.
-                _ => return Ok(Decided::ReadBack(Box::new(change))),
-            },
-            ChangeState::Executed
-            | ChangeState::Undone
-            | ChangeState::Rejected
-            | ChangeState::Expired
-            | ChangeState::Withdrawn
-            | ChangeState::Denied
-            | ChangeState::Failed => {}
+            // Something of it is under way still; it expires once that is known.
+            Turn::Now | Turn::Later | Turn::Unsettled(_) => {}
         }
     }
-    if let Some(last) = tx.latest_by_digest(digest)? {
+    if let Some((last, nth)) = tx.latest_asking(alone, question.action)? {
         if let Some(vetoed) = veto::against(tx, &last)? {
             return Ok(Decided::Vetoed(Box::new(vetoed)));
         }
-        match last.state {
-            ChangeState::Executed => {
-                if let Some(nth) = repeats(&last, &question.step, book.bundle.limits().retry_window_s, now) {
-                    return Ok(Decided::Recorded(Box::new(last), nth));
-                }
-            }
-            ChangeState::Held
-            | ChangeState::Approved
-            | ChangeState::Executing
-            | ChangeState::Undone
-            | ChangeState::Rejected
-            | ChangeState::Expired
-            | ChangeState::Withdrawn
-            | ChangeState::Denied
-            | ChangeState::Failed
-            | ChangeState::Unknown => {}
+        if repeats(&last, nth, &question.step, book.bundle.limits().retry_window_s, now) {
+            return Ok(Decided::Recorded(Box::new(last), nth));
         }
     }
     // However old: a presigned request lives for days.
     if let Some(seen) = tx.seen_signature(question.signature, Timestamp::from_millis(i64::MIN))? {
         return Ok(Decided::Replayed(seen));
     }
-    begin(tx, book, drawn, question, digest)
+    begin(tx, book, drawn, question, alone)
 }
 
+/// How a step of an open change stands among the others.
 enum Turn {
     Now,
+    /// Those before it come first.
     Later,
+    /// It is being carried out, or another of the same plan is.
+    Running,
+    ToReadBack,
+    /// The outcome of this other one is not known: nothing else of the change runs before it is.
+    Unsettled(usize),
 }
 
-/// The steps of a plan run in their order, each only when all before it have succeeded.
+/// The steps of a plan run in their order, each only when all before it have succeeded; those of a joint change were
+/// asked for one by one and run beside each other.
 fn turn(change: &Change, nth: usize) -> Turn {
-    if change.steps.iter().take(nth).all(|step| step.state == StepState::Executed) {
-        Turn::Now
-    } else {
-        Turn::Later
+    let nth_of = |state: StepState| change.steps.iter().position(|step| step.state == state);
+    match change.steps.get(nth).map(|step| step.state) {
+        Some(StepState::Unknown) => return Turn::ToReadBack,
+        Some(StepState::Pending) => {}
+        Some(StepState::Executing | StepState::Executed | StepState::Failed | StepState::Undone) | None => {
+            return Turn::Running;
+        }
     }
+    if let Some(other) = nth_of(StepState::Unknown) {
+        return Turn::Unsettled(other);
+    }
+    if change.joint.is_some() {
+        return Turn::Now;
+    }
+    if nth_of(StepState::Executing).is_some() {
+        return Turn::Running;
+    }
+    let mut before = change.steps.iter().take(nth);
+    if before.all(|step| step.state == StepState::Executed) { Turn::Now } else { Turn::Later }
+}
+
+fn ran(change: Change, nth: usize) -> StepState {
+    change.steps.get(nth).map_or(StepState::Pending, |step| step.state)
 }
 
 /// A change whose own session was stopped is carried out by no other one of the same agent.
@@ -257,37 +252,6 @@ fn orphaned(tx: &Tx<'_>, question: &Question, change: &Change) -> Result<Option<
     })
 }
 
-/// The open change this action belongs to, and which of its steps it is.
-fn standing(
-    tx: &Tx<'_>,
-    question: &Question,
-    digest: Digest,
-) -> Result<Option<(Change, usize)>, DecideError> {
-    if let Some(change) = tx.open_change(digest)? {
-        return Ok(Some((change, 0)));
-    }
-    if question.plans == Plans::None {
-        return Ok(None);
-    }
-    let filter = Filter {
-        states: vec![ChangeState::Held, ChangeState::Approved, ChangeState::Executing, ChangeState::Unknown],
-        agent: Some(question.session.chain.agent.clone()),
-        session: None,
-        limit: 200,
-    };
-    let same_chain = |change: &Change| change.chain == question.session.chain && change.steps.len() > 1;
-    Ok(tx.changes(&filter)?.into_iter().filter(same_chain).find_map(|change| {
-        let nth = change.steps.iter().position(|step| {
-            let over = match step.state {
-                StepState::Pending | StepState::Executing | StepState::Unknown => false,
-                StepState::Executed | StepState::Failed | StepState::Undone => true,
-            };
-            step.digest == question.action && !over
-        })?;
-        Some((change, nth))
-    }))
-}
-
 /// A new change: judged, and recorded whatever the verdict.
 fn begin(
     tx: &mut Tx<'_>,
@@ -298,11 +262,12 @@ fn begin(
 ) -> Result<Decided, DecideError> {
     let session = Arc::clone(&question.session);
     let mut links = Vec::new();
-    if let Purpose::Undo { of, .. } = question.purpose {
-        links.push(Link { kind: LinkKind::Undoes, change: of });
+    if let Purpose::Undo(Undoing { of, step, .. }) = question.purpose {
+        let step = (step > 0).then_some(step);
+        links.push(Link { step, ..Link::to(LinkKind::Undoes, of) });
     }
     let recreates = recreated(tx, &question)?;
-    links.extend(recreates.iter().map(|change| Link { kind: LinkKind::Recreates, change: *change }));
+    links.extend(recreates.iter().map(|change| Link::to(LinkKind::Recreates, *change)));
     let mut steps = vec![question.step];
     links.extend(veto::earlier(tx, &session.chain, &mut steps)?);
 
@@ -322,15 +287,19 @@ fn begin(
         // Nobody can sign for what has not come.
         Verdict::Hold(_) if question.body == Body::ToCome => Ok(Decided::ContentNeeded),
         Verdict::Hold(_) => {
+            change.joint = joint::of(&change, &question.purpose);
+            if let Some(joined) = joint::join(tx, book, drawn, &change, &session)? {
+                let last = joined.steps.len().saturating_sub(1);
+                return Ok(Decided::Held(Box::new(joined), last));
+            }
             let limit = book.bundle.limits().open_holds_per_session;
             if tx.open_holds(session.id)? >= limit {
                 return Ok(Decided::TooManyHolds(limit));
             }
-            change.state = ChangeState::Held;
             let mut entry = held_entry(drawn, &change);
             asked_by(&mut entry, &question.purpose);
             tx.create_change(&change, entry)?;
-            Ok(Decided::Held(Box::new(change)))
+            Ok(Decided::Held(Box::new(change), 0))
         }
         verdict @ Verdict::Deny(_) => {
             change.state = ChangeState::Denied;
@@ -380,6 +349,7 @@ pub(crate) fn open(
         links,
         rejection: None,
         reopened: None,
+        joint: None,
     };
     let facts = Facts::read(tx, book, &change, session, purpose, drawn.now)?;
     let (verdict, leave) = (facts.verdict(&[]), facts.leave(0));
@@ -393,7 +363,7 @@ pub(crate) fn open(
     Ok((change, leave))
 }
 
-fn strictest(steps: &[Step]) -> Environment {
+pub(crate) fn strictest(steps: &[Step]) -> Environment {
     steps
         .iter()
         .map(|step| step.environment.clone())
@@ -503,7 +473,7 @@ fn rejudge(
                 tx.advance_change(&change, from, entry)?;
                 change.version = from.saturating_add(1);
             }
-            Ok(Decided::Held(Box::new(change)))
+            Ok(Decided::Held(Box::new(change), nth))
         }
         // A freeze or peak hours may pass: the change stays as it is, and the agent is told.
         deny @ Verdict::Deny(_) => {
@@ -623,19 +593,17 @@ pub(crate) fn knows(book: &Book, line: &str) -> bool {
     origin == ledger.origin() && ledger.root_at(size).is_some_and(|known| hex::encode(known) == root)
 }
 
-/// The step of an executed, formerly held change whose recorded outcome answers the same call again.
-fn repeats(last: &Change, fresh: &Step, window_s: i64, now: Timestamp) -> Option<usize> {
-    if last.steps.len() != 1 || matches!(last.verdict, Verdict::Allow) {
-        return None;
+/// Whether the recorded outcome of a step that people agreed to answers the same call again.
+fn repeats(last: &Change, nth: usize, fresh: &Step, window_s: i64, now: Timestamp) -> bool {
+    let Some(step) = last.steps.get(nth) else { return false };
+    if step.state != StepState::Executed || matches!(last.verdict, Verdict::Allow) {
+        return false;
     }
-    let step = last.steps.first()?;
-    let outcome = step.execution.as_ref()?.outcome.as_ref()?;
+    let Some(outcome) = step.execution.as_ref().and_then(|it| it.outcome.as_ref()) else { return false };
     // An answer that left it unknown what happened answers nobody again.
-    if outcome.status >= 500 {
-        return None;
-    }
-    let recent = now.since(outcome.at) <= window_s.saturating_mul(1000);
-    (recent && unchanged_since(step, fresh)).then_some(0)
+    outcome.status < 500
+        && now.since(outcome.at) <= window_s.saturating_mul(1000)
+        && unchanged_since(step, fresh)
 }
 
 /// Whether the target is where carrying out the step left it: as it was, or gone after a delete.

@@ -43,7 +43,9 @@ impl<'a> Facts<'a> {
         now: Timestamp,
     ) -> Result<Self, DecideError> {
         let bundle = &*book.bundle;
-        let targets = change.steps.iter().flat_map(|step| store::Target::all(&step.action)).collect();
+        // What ran before is history itself: whose its targets were is decided.
+        let pending = change.steps.iter().filter(|step| step.state == model::StepState::Pending);
+        let targets = pending.flat_map(|step| store::Target::all(&step.action)).collect();
         // Carried out under another session, a change gets no more freedom than either of the two.
         let autonomy = match tx.session(change.session)? {
             Some(own) => own.autonomy.min(session.autonomy),
@@ -97,7 +99,7 @@ impl<'a> Facts<'a> {
             approvals,
             history: self.history,
             replaces: self.change.links.iter().any(|link| link.kind == LinkKind::Recreates),
-            undo: matches!(self.purpose, Purpose::Undo { .. }),
+            undo: matches!(self.purpose, Purpose::Undo(_)),
             now: self.now,
             spent: &self.spent,
         }

@@ -179,6 +179,15 @@ fn beside(history: History, parts: &[Part<'_>], own: usize) -> History {
             parts.iter().zip(0..).filter(|(part, nth)| *nth != own && part.effects.contains(Effect::Destroy));
         destroying.flat_map(|(part, _)| part.resources)
     };
+    // What ran already stands in the history; a loop in one change is a loop as well.
+    let own = parts.get(own).map(|part| part.nth);
+    let pending: BTreeSet<usize> = parts
+        .iter()
+        .filter(|part| Some(part.nth) != own && part.step.state == StepState::Pending)
+        .filter(|part| part.effects.contains(Effect::Destroy))
+        .map(|part| part.nth)
+        .collect();
+    let pending = u32::try_from(pending.len()).unwrap_or(u32::MAX);
     let count = |kinds: &[&str]| {
         let found = others()
             .filter(|resource| kinds.iter().any(|group| policy::lies_in(&resource.kind, group)))
@@ -186,6 +195,8 @@ fn beside(history: History, parts: &[Part<'_>], own: usize) -> History {
         u32::try_from(found).unwrap_or(u32::MAX)
     };
     History {
+        destroys: history.destroys.saturating_add(pending),
+        agent_destroys: history.agent_destroys.saturating_add(pending),
         data_destroyed: history.data_destroyed.saturating_add(count(&["data", "unknown"])),
         backups_touched: history.backups_touched.saturating_add(count(&["backup"])),
         ..history

@@ -12,6 +12,7 @@ pub mod crash;
 mod decide;
 mod entropy;
 mod facts;
+mod joint;
 mod judge;
 pub mod observe;
 mod permit;
@@ -29,18 +30,19 @@ mod tally;
 mod veto;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use model::{AgentId, Digest, EntryId, Fault, Session, SessionId, Timestamp};
+use model::{Digest, EntryId, Fault, Session, SessionId, Timestamp};
 use policy::Bundle;
 use store::Store;
 
-pub use admit::{Admitted, Asked, Purpose, Refusal, RefusalKind};
+pub use admit::{Admitted, Asked, Purpose, Refusal, RefusalKind, Undoing};
 pub use clock::{Clock, SystemClock};
 pub use collect::{Collector, Connector, Gathered, Later, Pinned, Proposed};
 pub use entropy::{Entropy, SystemEntropy};
+pub use joint::Opened;
 pub use permit::{Permit, Receipt};
 pub use readable::Readable;
 pub use secret::{MasterKey, Secret};
@@ -68,9 +70,6 @@ pub struct Engine {
     tallies: tally::Tallies,
     /// Why what is counted and written later cannot be recorded at present; `None` while it can.
     tally_fault: Mutex<Option<Fault>>,
-    /// Agents that may have an open plan of several steps. Only grows: a plan must never be overlooked, and looking for
-    /// one costs every action of an agent that has none.
-    planners: RwLock<BTreeSet<AgentId>>,
     /// Why the ledger cannot be written at present, as its writer found it.
     ledger_fault: sequencer::Health,
     connectors: Mutex<Vec<Arc<dyn Connector>>>,
@@ -174,14 +173,6 @@ impl Engine {
 
     fn moved(&self) {
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
-    }
-
-    fn plans_with(&self, agent: &AgentId) {
-        self.planners.write().unwrap_or_else(PoisonError::into_inner).insert(agent.clone());
-    }
-
-    fn may_have_plans(&self, agent: &AgentId) -> bool {
-        self.planners.read().unwrap_or_else(PoisonError::into_inner).contains(agent)
     }
 
     fn note_tallies(&self, fault: Option<Fault>) {

@@ -1,12 +1,12 @@
 //! What came of a request whose answer nobody saw: found by reading the target, never by sending it again.
 
-use model::{Change, ChangeState, EntryKind, Observation, Step, StepState};
+use model::{Change, EntryKind, Observation, Step, StepState};
 use store::Tx;
 
 use crate::{
     decide::{DecideError, Drawn},
     record::about,
-    settle::{mark_undone_by, overall},
+    settle::mark_undone_by,
 };
 
 /// An outcome was never recorded. The target's state, read again just now, says whether it happened; whatever it
@@ -31,7 +31,7 @@ pub(crate) fn read_back(
     if let Some(step) = change.steps.get_mut(nth) {
         step.state = state;
     }
-    change.state = overall(&change.steps.iter().map(|step| step.state).collect::<Vec<_>>());
+    change.state = change.overall();
     let mut entry = about(drawn, EntryKind::OutcomeRecorded, &change);
     entry.detail.insert("step".to_owned(), nth.to_string());
     entry.detail.insert("read_back".to_owned(), found.to_owned());
@@ -48,15 +48,16 @@ pub(crate) fn read_back_by_undo(
     drawn: &mut Drawn,
     inverse: &Step,
     change: Change,
-) -> Result<ChangeState, DecideError> {
+    nth: usize,
+) -> Result<Change, DecideError> {
     let members = |observation: &Observation| -> Vec<String> {
         observation.facts.iter().map(|(name, _)| name.clone()).collect()
     };
-    let [step] = change.steps.as_slice() else { return Ok(change.state) };
-    match (&step.observation, &inverse.observation) {
+    let unknown = change.steps.get(nth).filter(|step| step.state == StepState::Unknown);
+    match (unknown.and_then(|step| step.observation.as_ref()), &inverse.observation) {
         (Some(before), Some(after)) if members(before) == members(after) => {
-            Ok(read_back(tx, drawn, Some(after), change, 0)?.state)
+            read_back(tx, drawn, Some(after), change, nth)
         }
-        _ => Ok(change.state),
+        _ => Ok(change),
     }
 }

@@ -2,7 +2,10 @@
 
 use model::{Change, EntryKind, Verdict};
 
-use crate::{admit::Purpose, decide::Drawn};
+use crate::{
+    admit::{Purpose, Undoing},
+    decide::Drawn,
+};
 
 /// An entry about a change, with its whole chain.
 pub(crate) fn about(drawn: &mut Drawn, kind: EntryKind, change: &Change) -> model::Entry {
@@ -29,6 +32,25 @@ pub(crate) fn held_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
     entry
 }
 
+/// That another action stands in it now; all are listed, so that everybody can follow the digest.
+pub(crate) fn joined_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
+    let mut entry = held_entry(drawn, change);
+    entry.kind = EntryKind::ChangeJoined;
+    let last = change.steps.last();
+    let actions: Vec<String> = change.steps.iter().map(|step| step.digest.to_string()).collect();
+    for (key, value) in [
+        ("actions", actions.join(" ")),
+        ("summary", model::sanitize(last.map_or("", |step| step.action.summary.as_str()), 4000)),
+    ] {
+        entry.detail.insert(key.to_owned(), value);
+    }
+    match last.and_then(|step| step.observation.as_ref()) {
+        Some(seen) => entry.detail.insert("observed".to_owned(), seen.fingerprint.to_string()),
+        None => entry.detail.remove("observed"),
+    };
+    entry
+}
+
 pub(crate) fn denied_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
     let mut entry = about(drawn, EntryKind::ActionDenied, change);
     entry.detail.extend(verdict_detail(&change.verdict));
@@ -38,7 +60,7 @@ pub(crate) fn denied_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
 
 /// An undo is asked for by a person, who need not be the operator under whose chain it runs.
 pub(crate) fn asked_by(entry: &mut model::Entry, purpose: &Purpose) {
-    if let Purpose::Undo { of, by } = purpose {
+    if let Purpose::Undo(Undoing { of, by, .. }) = purpose {
         entry.detail.insert("undoes".to_owned(), of.to_string());
         entry.detail.insert("asked_by".to_owned(), by.to_string());
     }

@@ -74,7 +74,7 @@ impl Engine {
             if let Some(step) = change.steps.get_mut(step.step) {
                 step.state = state;
             }
-            change.state = overall(&change.steps.iter().map(|step| step.state).collect::<Vec<_>>());
+            change.state = change.overall();
             let kind = match state {
                 StepState::Unknown => EntryKind::OutcomeUnknown,
                 StepState::Executed
@@ -103,41 +103,27 @@ fn request_id(headers: &[(String, String)]) -> Option<String> {
     Some(model::sanitize(id, 100))
 }
 
-/// Where `undo` undoes another change and is executed, that one is undone.
+/// Where `undo` undoes another change, or a step of it, and is executed, that one is undone.
 pub(crate) fn mark_undone_by(
     tx: &mut store::Tx<'_>,
     drawn: &mut crate::decide::Drawn,
     undo: &Change,
 ) -> Result<(), DecideError> {
-    let of = undo.links.iter().find(|link| link.kind == LinkKind::Undoes).map(|link| link.change);
-    let (ChangeState::Executed, Some(of)) = (undo.state, of) else { return Ok(()) };
-    let Some(mut change) = tx.change(of)? else { return Ok(()) };
-    if !change.state.may_become(ChangeState::Undone) {
-        return Ok(());
+    let link = undo.links.iter().find(|link| link.kind == LinkKind::Undoes);
+    let (ChangeState::Executed, Some(link)) = (undo.state, link) else { return Ok(()) };
+    let Some(mut change) = tx.change(link.change)? else { return Ok(()) };
+    match change.steps.get_mut(link.step.unwrap_or(0)) {
+        Some(step) if step.state == StepState::Executed => step.state = StepState::Undone,
+        Some(_) | None => return Ok(()),
     }
-    change.state = ChangeState::Undone;
-    for step in &mut change.steps {
-        step.state = StepState::Undone;
+    // One that waits for people, or is over, stays so: only a step of it is undone.
+    let next = change.overall();
+    if change.state != ChangeState::Held && change.state.may_become(next) {
+        change.state = next;
     }
     let mut entry = about(drawn, EntryKind::ChangeJudged, &change);
     entry.detail.insert("undone_by".to_owned(), undo.id.to_string());
+    entry.detail.insert("step".to_owned(), link.step.unwrap_or(0).to_string());
     tx.advance_change(&change, change.version, entry)?;
     Ok(())
-}
-
-/// A change is as far as its steps: executing while one is, then unknown or failed if one is, executed when all are,
-/// else waiting for the rest.
-pub(crate) fn overall(steps: &[StepState]) -> ChangeState {
-    let any = |state: StepState| steps.contains(&state);
-    if any(StepState::Executing) {
-        ChangeState::Executing
-    } else if any(StepState::Unknown) {
-        ChangeState::Unknown
-    } else if any(StepState::Failed) {
-        ChangeState::Failed
-    } else if any(StepState::Pending) {
-        ChangeState::Approved
-    } else {
-        ChangeState::Executed
-    }
 }

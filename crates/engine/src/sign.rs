@@ -2,17 +2,18 @@
 
 use approval::{Act, Ineligible, Statement};
 use model::{
-    Approval, Change, ChangeId, ChangeState, EntryKind, Fault, Link, LinkKind, PersonId, Presence, Rejection,
-    Session, SessionId, StepState, Verdict,
+    Approval, Change, ChangeId, ChangeState, EntryKind, Fault, Joint, Link, LinkKind, PersonId, Presence,
+    Rejection, Session, SessionId, StepState, Verdict,
 };
 use store::{Tx, WriteError};
 
 use crate::{
-    Engine, Refusal, RefusalKind, Signer,
+    Engine, Refusal, RefusalKind, Signer, Undoing,
     admit::Purpose,
     answer,
     decide::{self, Book, DecideError, Drawn},
     facts::Facts,
+    joint::Opened,
     judge,
     record::{about, held_entry, verdict_detail},
     statement as statements, veto,
@@ -88,14 +89,9 @@ impl From<WriteError<Self>> for SignError {
 }
 
 impl Engine {
-    /// The statement of `change` as it stands, for `signer` to read and sign.
-    ///
-    /// # Errors
-    /// [`SignError::UnknownChange`], or where the store cannot be read.
-    pub async fn statement(&self, change: ChangeId, signer: Signer) -> Result<Statement, SignError> {
-        let found = self.store.read(move |view| view.change(change)).await?;
-        let change = found.ok_or(SignError::UnknownChange(change))?;
-        Ok(statements::statement(&change, &self.bundle(), self.installation, &signer))
+    /// The statement of a change as it stands, for `signer` to read and sign.
+    pub fn statement(&self, change: &Opened, signer: &Signer) -> Statement {
+        statements::statement(change.as_change(), &self.bundle(), self.installation, signer)
     }
 
     /// Takes a person's signature over a statement: an approval, a veto or, from the operator, a reopening.
@@ -180,31 +176,40 @@ impl Engine {
         Ok(change)
     }
 
-    /// Submits the captured inverse of a single-action change through `admit`.
+    /// Submits the captured inverse of an action through `admit`. `nth` counts from 0; `None` is the only one.
     ///
     /// # Errors
     /// [`SignError::NotUndoable`] where there is nothing to undo with; [`SignError::Refused`] where it was held or
     /// denied.
-    pub async fn undo(&self, id: ChangeId, by: PersonId) -> Result<ChangeId, SignError> {
+    pub async fn undo(&self, id: ChangeId, nth: Option<usize>, by: PersonId) -> Result<ChangeId, SignError> {
         let change =
             self.store.read(move |view| view.change(id)).await?.ok_or(SignError::UnknownChange(id))?;
-        // What is not known to have happened is read back before its inverse is judged.
-        if !matches!(change.state, ChangeState::Executed | ChangeState::Unknown) {
-            return Err(SignError::NotUndoable(format!(
-                "{id} is {}; only an executed change can be undone",
-                change.state
-            )));
-        }
-        let [step] = change.steps.as_slice() else {
-            return Err(SignError::NotUndoable(format!("{id} has several actions; undo them one by one")));
+        let not = |why: String| SignError::NotUndoable(why);
+        let (name, nth, step) = match (nth, change.steps.as_slice()) {
+            (None | Some(0), [only]) => (id.to_string(), 0, only),
+            (None, several) => {
+                return Err(not(format!("{id} has {} actions; say which (--action N)", several.len())));
+            }
+            (Some(nth), several) => {
+                let step = several
+                    .get(nth)
+                    .ok_or_else(|| not(format!("{id} has {} actions, counted from 1", several.len())))?;
+                (format!("action {} of {id}", nth.saturating_add(1)), nth, step)
+            }
         };
-        let undo = step.undo.clone().ok_or_else(|| {
-            SignError::NotUndoable(format!("no inverse of {id} was captured before it ran"))
-        })?;
-        let connector = self.connector().ok_or_else(|| {
-            SignError::NotUndoable("no gateway is connected that could carry it out".to_owned())
-        })?;
-        connector.undo(self, undo, id, by).await.map_err(SignError::Refused)
+        // What is not known to have happened is read back before its inverse is judged.
+        if !matches!(step.state, StepState::Executed | StepState::Unknown) {
+            let state = if change.steps.len() == 1 { change.state.name() } else { step.state.name() };
+            return Err(not(format!("{name} is {state}; only what was executed can be undone")));
+        }
+        let undo = step
+            .undo
+            .clone()
+            .ok_or_else(|| not(format!("no inverse of {name} was captured before it ran")))?;
+        let connector = self
+            .connector()
+            .ok_or_else(|| not("no gateway is connected that could carry it out".to_owned()))?;
+        connector.undo(self, undo, Undoing { of: id, step: nth, by }).await.map_err(SignError::Refused)
     }
 
     /// The chain under which a captured inverse runs: that of the change it undoes.
@@ -270,7 +275,6 @@ impl Engine {
             .collect();
         let mut drawn = self.draw()?;
         let book = self.book();
-        self.plans_with(&session.chain.agent);
         let change = self
             .store
             .write(move |tx| -> Result<Result<Change, Refusal>, DecideError> {
@@ -467,7 +471,7 @@ fn reopen(
         steps: vetoed.steps.clone(),
         intent,
         digest: vetoed.digest,
-        links: vec![Link { kind: LinkKind::Reopens, change: vetoed.id }],
+        links: vec![Link::to(LinkKind::Reopens, vetoed.id)],
     };
     let (mut change, _) = decide::open(tx, book, drawn, draft)?;
     veto::show(tx, &mut change)?;
@@ -482,6 +486,7 @@ fn reopen(
     }
     change.reopened = Some(approval);
     change.rejection = None;
+    change.joint = vetoed.joint.clone().map(|joint| Joint { sealed_at: Some(drawn.now), ..joint });
     tx.create_change(&change, entry)?;
     Ok(Signed { change, note: "reopened: it is held anew and needs its signatures afresh".to_owned() })
 }
@@ -519,7 +524,11 @@ fn session_for(tx: &Tx<'_>, change: &Change) -> Result<Session, SignError> {
 
 fn purpose_of(change: &Change) -> Purpose {
     match change.links.iter().find(|link| link.kind == LinkKind::Undoes) {
-        Some(link) => Purpose::Undo { of: link.change, by: change.chain.operator.clone() },
+        Some(link) => Purpose::Undo(Undoing {
+            of: link.change,
+            step: link.step.unwrap_or(0),
+            by: change.chain.operator.clone(),
+        }),
         None => Purpose::Agent,
     }
 }

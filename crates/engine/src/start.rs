@@ -84,19 +84,6 @@ impl Engine {
         compare(&store, &genesis, &shared, entries).await?;
         abandon(&store, now, entropy.as_ref()).await?;
 
-        let open = Filter {
-            states: vec![
-                ChangeState::Held,
-                ChangeState::Approved,
-                ChangeState::Executing,
-                ChangeState::Unknown,
-            ],
-            agent: None,
-            session: None,
-            limit: usize::MAX,
-        };
-        let open = store.read(move |view| view.changes(&open)).await?;
-        let planners = open.iter().filter(|it| it.steps.len() > 1).map(|it| it.chain.agent.clone()).collect();
         let sessions = store.read(|view| view.sessions()).await?;
         let sessions: BTreeMap<_, _> =
             sessions.into_iter().map(|session| (session.access_key.clone(), Arc::new(session))).collect();
@@ -121,7 +108,6 @@ impl Engine {
             sessions: RwLock::new(sessions),
             tallies: tally::Tallies::default(),
             tally_fault: Mutex::default(),
-            planners: RwLock::new(planners),
             ledger_fault,
             connectors: Mutex::new(Vec::new()),
             changed: tokio::sync::watch::Sender::new(0),

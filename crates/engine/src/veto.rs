@@ -51,7 +51,7 @@ pub(crate) fn earlier(tx: &Tx<'_>, chain: &Chain, steps: &mut [Step]) -> Result<
             }
         }
         if found {
-            links.push(Link { kind: LinkKind::AfterVeto, change: vetoed.id });
+            links.push(Link::to(LinkKind::AfterVeto, vetoed.id));
         }
     }
     Ok(links)

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use classify_aws::call::{self, Call};
-use engine::{Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind};
-use model::{Action, CapturedUndo, ChangeId, Digest, PersonId};
+use engine::{
+    Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind, Undoing,
+};
+use model::{Action, CapturedUndo, ChangeId, Digest};
 
 use crate::{
     Gateway,
@@ -38,22 +40,23 @@ impl Connector for Gateway {
         &'a self,
         engine: &'a Engine,
         undo: CapturedUndo,
-        of: ChangeId,
-        by: PersonId,
+        undoing: Undoing,
     ) -> Later<'a, Result<ChangeId, Refusal>> {
         Box::pin(async move {
+            let of = undoing.of;
             let session = engine.session_of_change(of).await?;
             let denied = |message: String| Refusal { kind: RefusalKind::Denied, change: Some(of), message };
             let classified = understand(engine, undo.request, &undo.service, &undo.region, self.target())
                 .map_err(|(_, why)| denied(format!("the captured inverse cannot be understood: {why}")))?;
             let route = route(&classified, &undo.region, self.target());
             let gatherer = Gatherer { gateway: self, params: classified.params };
-            let signature = Digest::of(format!("undo {of} {by} {}", engine.nonce()?).as_bytes());
+            let Undoing { step, by, .. } = &undoing;
+            let signature = Digest::of(format!("undo {of} {step} {by} {}", engine.nonce()?).as_bytes());
             let asked = Asked {
                 session: Arc::new(session),
                 action: classified.action,
                 signature,
-                purpose: Purpose::Undo { of, by },
+                purpose: Purpose::Undo(undoing),
             };
             match engine.admit(asked, &gatherer).await {
                 Admitted::Refused(refusal) => Err(refusal),

@@ -101,6 +101,16 @@ pub struct ActionParts {
     pub unknowns: Vec<String>,
 }
 
+impl ActionParts {
+    /// What its targets lie in, as a key: the bucket of objects (`s3/object/bucket`), else their kind. `None` where they
+    /// lie in several, or the request identifies none.
+    pub fn parent(&self) -> Option<String> {
+        let mut parents = self.resources.iter().map(Resource::parent);
+        let first = parents.next()??;
+        parents.all(|it| it.as_ref() == Some(&first)).then_some(first)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Action {
     parts: ActionParts,

@@ -73,11 +73,14 @@ impl ChangeState {
             Self::Unknown => {
                 matches!(next, Self::Unknown | Self::Approved | Self::Executed | Self::Failed)
             }
-            Self::Executed => matches!(next, Self::Undone),
+            Self::Executed => matches!(next, Self::Executed | Self::Undone),
+            // To itself: one of its steps had run and was undone since.
+            Self::Failed => matches!(next, Self::Failed),
+            Self::Rejected => matches!(next, Self::Rejected),
+            Self::Expired => matches!(next, Self::Expired),
+            Self::Withdrawn => matches!(next, Self::Withdrawn),
             // A vetoed change comes back only through the operator's newly signed intent, as a new change.
-            Self::Undone | Self::Rejected | Self::Expired | Self::Withdrawn | Self::Denied | Self::Failed => {
-                false
-            }
+            Self::Undone | Self::Denied => false,
         }
     }
 
@@ -119,6 +122,19 @@ pub enum StepState {
     Failed,
     Unknown,
     Undone,
+}
+
+impl StepState {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Executing => "executing",
+            Self::Executed => "executed",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Undone => "undone",
+        }
+    }
 }
 
 /// One action of a change, without its request.
@@ -207,6 +223,43 @@ pub struct Change {
     pub rejection: Option<Rejection>,
     /// Filled where this change was reopened after a veto: the operator's signed new intent.
     pub reopened: Option<Approval>,
+    /// Where its actions were asked for one by one, each of which may run whatever becomes of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joint: Option<Joint>,
+}
+
+impl Change {
+    /// More actions nobody reads before signing.
+    pub const MAX_STEPS: usize = 20;
+
+    /// As far as its steps: executing while one is, then unknown if one is, executed when all are. One that failed ends
+    /// a plan; of a joint change the rest still wait for the agent.
+    pub fn overall(&self) -> ChangeState {
+        let any = |state: StepState| self.steps.iter().any(|step| step.state == state);
+        if any(StepState::Executing) {
+            ChangeState::Executing
+        } else if any(StepState::Unknown) {
+            ChangeState::Unknown
+        } else if any(StepState::Failed) && !(self.joint.is_some() && any(StepState::Pending)) {
+            ChangeState::Failed
+        } else if any(StepState::Pending) {
+            ChangeState::Approved
+        } else if self.steps.iter().all(|step| step.state == StepState::Undone) {
+            ChangeState::Undone
+        } else {
+            ChangeState::Executed
+        }
+    }
+}
+
+/// Held calls of one session on one parent stand together, so that a loop is one thing to decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joint {
+    /// See [`ActionParts::parent`].
+    pub parent: String,
+    /// When a person opened it; nothing joins it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_at: Option<Timestamp>,
 }
 
 /// What an approval covers: the agent and every action in order. The agent's wording is not part of it.
@@ -236,6 +289,15 @@ pub enum LinkKind {
 pub struct Link {
     pub kind: LinkKind,
     pub change: ChangeId,
+    /// The step of that change which this one undoes, where it has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
+}
+
+impl Link {
+    pub const fn to(kind: LinkKind, change: ChangeId) -> Self {
+        Self { kind, change, step: None }
+    }
 }
 
 /// How a signer's presence was shown.
@@ -291,7 +353,7 @@ mod tests {
             ChangeState::Failed,
             ChangeState::Undone,
         ] {
-            for to in ChangeState::ALL {
+            for to in ChangeState::ALL.into_iter().filter(|to| *to != from) {
                 assert!(!from.may_become(to), "{from} -> {to}");
             }
         }

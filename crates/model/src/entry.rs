@@ -20,6 +20,10 @@ pub enum EntryKind {
     ActionAllowed,
     ActionDenied,
     ChangeHeld,
+    /// One more action that was asked for alone stands in it now; `actions` lists the digests of all.
+    ChangeJoined,
+    /// A person opened it: no action joins it any more.
+    ChangeSealed,
     /// Judged again: the verdict, the state or the evidence differs from before.
     ChangeJudged,
     ApprovalGiven,

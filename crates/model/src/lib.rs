@@ -29,8 +29,8 @@ mod verdict;
 pub use action::{Action, ActionParts, Body, Exposure, Operation, Quantity, Undo};
 pub use canonical::{Value, encode};
 pub use change::{
-    Approval, Change, ChangeState, Charge, Execution, IllegalTransition, Link, LinkKind, Outcome, Presence,
-    Rejection, Step, StepState, change_digest,
+    Approval, Change, ChangeState, Charge, Execution, IllegalTransition, Joint, Link, LinkKind, Outcome,
+    Presence, Rejection, Step, StepState, change_digest,
 };
 pub use digest::{Digest, DigestError};
 pub use effect::{Effect, EffectSet, UnknownEffect};

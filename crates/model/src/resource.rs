@@ -30,6 +30,19 @@ impl Resource {
         (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
     }
 
+    /// What it lies in: its [`key`](Self::key) up to the first `/` within its own name, else its kind alone.
+    pub fn parent(&self) -> Option<String> {
+        if self.name == Self::UNKNOWN {
+            return None;
+        }
+        let (key, kind) = (self.key(), format!("{}/{}", self.service, self.kind));
+        let own = key.get(kind.len().saturating_add(1)..).unwrap_or_default();
+        Some(match own.split_once('/') {
+            Some((container, _)) => format!("{kind}/{container}"),
+            None => kind,
+        })
+    }
+
     /// What history and links compare: the last segment of an ARN equals the bare identifier, and a URL
     /// counts without its host.
     pub fn key(&self) -> String {

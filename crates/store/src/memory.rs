@@ -222,6 +222,12 @@ impl Rows for Memory {
         Ok(state.changes.values().filter(waits).map(|row| row.id.clone()).collect())
     }
 
+    fn marked(&self, mark: Mark, target: &str) -> Found<Option<(String, i64)>> {
+        let (state, mark) = (self.state(), (mark, target.to_owned()));
+        let marked = state.traces.iter().filter_map(|(id, trace)| Some((*trace.marks.get(&mark)?, id)));
+        Ok(marked.max().map(|(at, id)| (id.clone(), at)))
+    }
+
     fn trace(&self, change: &str) -> Found<Trace> {
         Ok(self.state().traces.get(change).cloned().unwrap_or_default())
     }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use model::{Change, Step, StepState, Undo};
+use model::{Change, Step, StepState, Undo, change_digest};
 
-use crate::{Target, listed};
+use crate::{Target, listed, rows::is_open};
 
 /// Whose deeds are counted.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub(crate) enum Who<'a> {
 pub(crate) struct Trace {
     /// One for each step that counts, by its place in the change.
     pub(crate) deeds: BTreeMap<i64, Deed>,
-    /// What it created, destroyed or waits to destroy, and when last.
+    /// What it created, destroyed, waits to destroy or was asked for with others, and when last.
     pub(crate) marks: BTreeMap<(Mark, String), i64>,
     /// Signatures of the requests that ran, and when last.
     pub(crate) signatures: BTreeMap<String, i64>,
@@ -49,16 +49,23 @@ pub(crate) enum Mark {
     Destroyed,
     /// On a resource's key wherever it lies: links are drawn rather too often than too seldom.
     WaitsToDestroy,
+    /// On the digest that a change of this one action would have, where several stand together: it can run yet.
+    Asks,
+    /// Likewise, of what ran or cannot run any more. Of what was proposed and never ran nothing is to be found.
+    Asked,
 }
 
 impl Mark {
-    pub(crate) const ALL: [Self; 3] = [Self::Created, Self::Destroyed, Self::WaitsToDestroy];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Created, Self::Destroyed, Self::WaitsToDestroy, Self::Asks, Self::Asked];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Destroyed => "destroyed",
             Self::WaitsToDestroy => "waits_to_destroy",
+            Self::Asks => "asks",
+            Self::Asked => "asked",
         }
     }
 }
@@ -77,6 +84,11 @@ impl Trace {
                         *slot = Charged { at, amount: slot.amount.saturating_add(amount) };
                     }
                 }
+            }
+            if let Some(mark) = asked(change, step) {
+                let at = change.rejection.as_ref().map_or(at, |it| it.approval.at.millis());
+                let alone = change_digest(&change.chain, [step.digest]);
+                raise(&mut trace.marks, (mark, alone.to_string()), at);
             }
             if has_run(step.state) {
                 let deed = Deed::of(step, at);
@@ -99,6 +111,24 @@ impl Trace {
             }
         }
         trace
+    }
+}
+
+/// How a step that stands beside others is found by the call that asks for it alone.
+fn asked(change: &Change, step: &Step) -> Option<Mark> {
+    if change.steps.len() < 2 {
+        return None;
+    }
+    match step.state {
+        StepState::Pending | StepState::Executing | StepState::Unknown if is_open(change.state) => {
+            Some(Mark::Asks)
+        }
+        StepState::Pending => change.joint.is_some().then_some(Mark::Asked),
+        StepState::Executing
+        | StepState::Unknown
+        | StepState::Executed
+        | StepState::Failed
+        | StepState::Undone => Some(Mark::Asked),
     }
 }
 

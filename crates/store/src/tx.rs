@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, ops::Deref};
 
-use model::{Approval, Change, Entry, Session, Subject};
+use model::{Approval, Change, ChangeState, Entry, Joint, Session, StepState, Subject, change_digest};
 
 use crate::{
     Conflict, StorageError, View,
@@ -90,27 +90,30 @@ impl<'a> Tx<'a> {
         from_version: u64,
         entry: Entry,
     ) -> Result<(), Conflict> {
-        let id = change.id.to_string();
-        let stored =
-            self.change(change.id)?.ok_or(Conflict::Missing { table: Change::TABLE, id: id.clone() })?;
-        if stored.version != from_version {
-            return Err(Conflict::Version { expected: from_version, found: stored.version });
-        }
+        let (id, stored) = (change.id.to_string(), self.at_version(change, from_version)?);
         if !stored.state.may_become(change.state) {
             return Err(Conflict::Illegal(model::IllegalTransition { from: stored.state, to: change.state }));
         }
         if let Some(what) = moved(&stored, change) {
             return Err(Conflict::Fixed { table: Change::TABLE, id, what });
         }
-        let next = Change { version: from_version.saturating_add(1), ..change.clone() };
-        let (row, subject) = encode(&next)?;
-        self.append(entry, Some(subject))?;
-        self.rows.put_change(&row)?;
-        let trace = Trace::of(&next);
-        if trace != Trace::of(&stored) {
-            self.rows.put_trace(&row, &trace)?;
+        self.put_next(&stored, change, entry)
+    }
+
+    /// Puts one more action at the end of a held joint change that nobody has opened or signed. It is found by another
+    /// digest then and stands for another nonce; nothing else writes a change's list of actions.
+    pub fn join_change(&mut self, change: &Change, from_version: u64, entry: Entry) -> Result<(), Conflict> {
+        let (id, stored) = (change.id.to_string(), self.at_version(change, from_version)?);
+        if let Some(what) = not_joined(&stored, change) {
+            return Err(Conflict::Fixed { table: Change::TABLE, id, what });
         }
-        Ok(())
+        if !self.approvals(change.id)?.is_empty() {
+            return Err(Conflict::Fixed { table: Change::TABLE, id, what: "what people have signed" });
+        }
+        if let Some(open) = self.open_change(change.digest)? {
+            return Err(Conflict::Open(open.id));
+        }
+        self.put_next(&stored, change, entry)
     }
 
     /// A person signs a change once.
@@ -159,6 +162,27 @@ impl<'a> Tx<'a> {
         fresh.into_iter().try_for_each(|(row, index)| self.rows.sequence(row, index))
     }
 
+    fn at_version(&self, change: &Change, version: u64) -> Result<Change, Conflict> {
+        let missing = || Conflict::Missing { table: Change::TABLE, id: change.id.to_string() };
+        let stored = self.change(change.id)?.ok_or_else(missing)?;
+        if stored.version != version {
+            return Err(Conflict::Version { expected: version, found: stored.version });
+        }
+        Ok(stored)
+    }
+
+    fn put_next(&mut self, stored: &Change, change: &Change, entry: Entry) -> Result<(), Conflict> {
+        let next = Change { version: stored.version.saturating_add(1), ..change.clone() };
+        let (row, subject) = encode(&next)?;
+        self.append(entry, Some(subject))?;
+        self.rows.put_change(&row)?;
+        let trace = Trace::of(&next);
+        if trace != Trace::of(stored) {
+            self.rows.put_trace(&row, &trace)?;
+        }
+        Ok(())
+    }
+
     fn check_change_of(&self, approval: &Approval) -> Result<(), Conflict> {
         match self.change(approval.change)? {
             Some(_) => Ok(()),
@@ -203,15 +227,57 @@ fn moved(stored: &Change, change: &Change) -> Option<&'static str> {
         && stored.steps.iter().zip(&change.steps).all(|(one, two)| one.digest == two.digest);
     if stored.digest != change.digest {
         Some("the digest")
-    } else if stored.session != change.session {
+    } else if !steps {
+        Some("the list of actions")
+    } else if !may_seal(stored.joint.as_ref(), change.joint.as_ref()) {
+        Some("whether others may join it")
+    } else {
+        origin_moved(stored, change)
+    }
+}
+
+fn origin_moved(stored: &Change, change: &Change) -> Option<&'static str> {
+    if stored.session != change.session {
         Some("the session")
     } else if stored.chain != change.chain {
         Some("the chain")
     } else if stored.created_at != change.created_at {
         Some("the time of creation")
-    } else if !steps {
-        Some("the list of actions")
     } else {
         None
+    }
+}
+
+/// It stays as it is, or is sealed; it is never opened again.
+fn may_seal(stored: Option<&Joint>, next: Option<&Joint>) -> bool {
+    match (stored, next) {
+        (Some(stored), Some(next)) => {
+            stored.parent == next.parent && (stored.sealed_at.is_none() || stored.sealed_at == next.sealed_at)
+        }
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+/// Why `change` is not `stored` with one more action.
+fn not_joined(stored: &Change, change: &Change) -> Option<&'static str> {
+    let one_more = change.steps.split_last().is_some_and(|(last, before)| {
+        last.state == StepState::Pending
+            && before.len() == stored.steps.len()
+            && before.iter().zip(&stored.steps).all(|(one, two)| {
+                one.digest == two.digest && two.state == StepState::Pending && one.state == two.state
+            })
+    });
+    let digest = change_digest(&change.chain, change.steps.iter().map(|step| step.digest));
+    if stored.joint.as_ref().is_none_or(|joint| joint.sealed_at.is_some()) || stored.joint != change.joint {
+        Some("whether others may join it")
+    } else if stored.state != ChangeState::Held || change.state != ChangeState::Held {
+        Some("the state, where another joins,")
+    } else if !one_more || change.steps.len() > Change::MAX_STEPS {
+        Some("the list of actions, but for one more,")
+    } else if change.digest != digest || change.nonce == stored.nonce {
+        Some("what people sign")
+    } else {
+        origin_moved(stored, change)
     }
 }

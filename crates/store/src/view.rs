@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use model::{
     AgentId, AllowanceId, Approval, Change, ChangeId, Digest, EntryId, History, PersonId, Session, SessionId,
-    Timestamp,
+    Step, StepState, Timestamp,
 };
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     document::{Stored, decode},
     listed,
     rows::{ApprovalRow, Found, Rows, Standing},
-    trace::{Trace, Who},
+    trace::{Mark, Trace, Who},
 };
 
 /// Whatever is returned agreed with its row's columns; a row that does not is [`StorageError::Tampered`].
@@ -50,6 +50,43 @@ impl<'a> View<'a> {
     /// The newest change with this digest, whatever became of it.
     pub fn latest_by_digest(&self, digest: Digest) -> Result<Option<Change>, StorageError> {
         load(self.rows.latest_change(&digest.to_string())?)
+    }
+
+    /// An open change in which one action can run yet, and which of its steps that is: of this action alone, or of
+    /// several. `alone` is the [`change_digest`](model::change_digest) of it alone.
+    pub fn open_asking(
+        &self,
+        alone: Digest,
+        action: Digest,
+    ) -> Result<Option<(Change, usize)>, StorageError> {
+        if let Some(change) = self.open_change(alone)? {
+            return Ok(Some((change, 0)));
+        }
+        let Some((id, _)) = self.rows.marked(Mark::Asks, &alone.to_string())? else { return Ok(None) };
+        let Some(change) = self.change(change_id(&id)?)? else { return Ok(None) };
+        let can_run = |step: &Step| match step.state {
+            StepState::Pending | StepState::Executing | StepState::Unknown => step.digest == action,
+            StepState::Executed | StepState::Failed | StepState::Undone => false,
+        };
+        Ok(change.steps.iter().position(can_run).map(|nth| (change, nth)))
+    }
+
+    /// The change in which one action was last asked for or ran, whatever became of it, and which of its steps that is.
+    /// Among several that were proposed together it counts only once it ran.
+    pub fn latest_asking(
+        &self,
+        alone: Digest,
+        action: Digest,
+    ) -> Result<Option<(Change, usize)>, StorageError> {
+        let lone = self.latest_by_digest(alone)?;
+        let Some((id, at)) = self.rows.marked(Mark::Asked, &alone.to_string())? else {
+            return Ok(lone.map(|change| (change, 0)));
+        };
+        if lone.as_ref().is_some_and(|change| change.created_at.millis() > at) {
+            return Ok(lone.map(|change| (change, 0)));
+        }
+        let Some(change) = self.change(change_id(&id)?)? else { return Ok(None) };
+        Ok(change.steps.iter().rposition(|step| step.digest == action).map(|nth| (change, nth)))
     }
 
     /// Newest first.

@@ -258,8 +258,13 @@ pub(super) fn show(change: &ChangeView) {
     output::line(format!("  asked by     {} for {}", change.agent, change.operator));
     output::line(format!("  it says      “{}”", text(&change.intent)));
     output::line(format!("  until        {}", change.expires_at));
-    for action in &change.actions {
-        output::line(format!("\n{} [{}]", styled(BOLD, &action.operation), action.effects.join(", ")));
+    for (action, nth) in change.actions.iter().zip(1..) {
+        let place = if change.actions.len() > 1 {
+            format!("{nth}/{} {} ", change.actions.len(), action.state)
+        } else {
+            String::new()
+        };
+        output::line(format!("\n{place}{} [{}]", styled(BOLD, &action.operation), action.effects.join(", ")));
         output::line(format!("  on     {}", text(&action.resources.join(", "))));
         for (name, value) in &action.parameters {
             parameter(name, value);

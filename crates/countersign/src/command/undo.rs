@@ -1,9 +1,8 @@
-//! `countersign undo CHANGE`.
+//! `countersign undo CHANGE [--action N]`.
 
 use std::process::ExitCode;
 
-use api::types::ChangeView;
-use serde_json::json;
+use api::types::{ChangeView, UndoRequest};
 
 use super::{change, session::safe};
 use crate::{
@@ -15,8 +14,8 @@ use crate::{
 
 pub(super) async fn run(args: &UndoArgs, format: Format) -> Result<ExitCode, Failure> {
     let client = Client::connect(&args.server).await?;
-    let undone: ChangeView =
-        client.post(&format!("/v1/changes/{}/undo", safe(&args.id)?), &json!({})).await?;
+    let request = UndoRequest { action: args.action.map(|nth| usize::from(nth).saturating_sub(1)) };
+    let undone: ChangeView = client.post(&format!("/v1/changes/{}/undo", safe(&args.id)?), &request).await?;
     match format {
         Format::Json => output::json(&undone)?,
         Format::Human => change::row(&undone),

@@ -16,6 +16,8 @@ async fn promise_05_what_does_not_matter_makes_no_other_change() {
     let held = world.hold(&DELETE_STACK.action()).await;
     let later = Call { date: "20261121T235959Z", ..DELETE_STACK };
     assert_eq!(world.hold(&later.action()).await, held, "another date is the same action");
+    // Once somebody looks at it, nothing joins it.
+    world.statement(held, Act::Approve, &BEN, None).await;
     for other in [Call { name: "app2", ..DELETE_STACK }, Call { account: "999999999999", ..DELETE_STACK }] {
         assert_ne!(world.hold(&other.action()).await, held, "another target is another one");
     }

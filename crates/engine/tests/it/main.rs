@@ -15,6 +15,8 @@ mod closed;
 #[cfg(test)]
 mod environment;
 #[cfg(test)]
+mod joint;
+#[cfg(test)]
 mod once;
 #[cfg(test)]
 mod people;

@@ -206,6 +206,13 @@ async fn promise_06_of_a_plan_each_step_runs_once() {
     }
     assert_eq!(world.state(plan.id).await, ChangeState::Executed);
     for call in production {
+        match world.ask(&call.action()).await {
+            Admitted::Recorded { change, .. } => assert_eq!(change, plan.id, "its outcome is the answer"),
+            other => panic!("{other:?}"),
+        }
+    }
+    world.clock.advance(3_600);
+    for call in production {
         assert_ne!(world.hold(&call.action()).await, plan.id, "once");
     }
     world.finish().await;

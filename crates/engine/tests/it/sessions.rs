@@ -117,15 +117,16 @@ async fn a_narrow_session_does_not_run_what_a_wider_one_was_approved_for() {
 #[tokio::test]
 async fn a_session_may_not_pile_up_holds() {
     let world = World::in_memory().await;
-    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    // In as many places: those of one place would stand together.
+    let names = ["a/1", "b/1", "c/1", "d/1", "e/1", "f/1", "g/1", "h/1", "i/1", "j/1"];
     let mut first = None;
     for stack in names {
         let held = world.hold(&Call { name: stack, ..DELETE_STACK }.action()).await;
         first.get_or_insert(held);
     }
-    let more = Call { name: "k", ..DELETE_STACK };
+    let more = Call { name: "k/1", ..DELETE_STACK };
     expect_refusal(world.ask(&more.action()).await, RefusalKind::Denied, "10 changes of this session");
-    world.hold(&Call { name: "a", ..DELETE_STACK }.action()).await;
+    world.hold(&Call { name: "a/1", ..DELETE_STACK }.action()).await;
     world.engine.withdraw(&world.session, first.unwrap()).await.unwrap();
     world.hold(&more.action()).await;
     world.finish().await;

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use engine::{
     Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, Settled, SignError,
+    Undoing,
 };
-use model::{Action, CapturedUndo, ChangeId, ChangeState, EntryKind, LinkKind, PersonId, Undo};
+use model::{Action, CapturedUndo, ChangeId, ChangeState, EntryKind, LinkKind, StepState, Undo};
 
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, Target, inverse},
@@ -41,13 +42,13 @@ async fn promise_12_a_captured_undo_goes_through_the_same_door_once() {
     let done = world.run(&PUT_PARAMETER.action()).await;
     let by = name(ANA.name);
     assert!(
-        matches!(world.engine.undo(done, by.clone()).await, Err(SignError::NotUndoable(_))),
+        matches!(world.engine.undo(done, None, by.clone()).await, Err(SignError::NotUndoable(_))),
         "no gateway yet"
     );
 
     let gateway = Arc::new(Gateway::default());
     world.engine.connect(Arc::clone(&gateway) as Arc<dyn Connector>);
-    let undoing = world.engine.undo(done, by.clone()).await.unwrap();
+    let undoing = world.engine.undo(done, None, by.clone()).await.unwrap();
     assert_eq!(world.state(done).await, ChangeState::Undone);
     let change = world.change(undoing).await;
     assert_eq!(change.state, ChangeState::Executed);
@@ -58,8 +59,8 @@ async fn promise_12_a_captured_undo_goes_through_the_same_door_once() {
     let detail = &permit.unwrap().detail;
     assert_eq!(detail.get("asked_by").map(String::as_str), Some(ANA.name), "who asked is on record");
     assert_eq!(detail.get("undoes"), Some(&done.to_string()));
-    let again = world.engine.undo(done, by).await.unwrap_err();
-    assert!(again.to_string().contains("only an executed change can be undone"), "{again}");
+    let again = world.engine.undo(done, None, by).await.unwrap_err();
+    assert!(again.to_string().contains("only what was executed can be undone"), "{again}");
     assert_eq!(gateway.sent.lock().unwrap().len(), 1);
     world.finish().await;
 }
@@ -76,7 +77,7 @@ async fn promise_12_what_is_not_known_to_have_happened_is_read_back_before_it_is
         world.settle(permit, Settled::Unknown("the connection broke".to_owned())).await;
         let gateway = Arc::new(Gateway::default());
         world.engine.connect(Arc::clone(&gateway) as Arc<dyn Connector>);
-        let undone = world.engine.undo(write, name(ANA.name)).await;
+        let undone = world.engine.undo(write, None, name(ANA.name)).await;
         assert_eq!(world.state(write).await, found, "it was {before} and is red: {undone:?}");
         let sent = gateway.sent.lock().unwrap().len();
         assert_eq!((undone.is_ok(), sent), if found == ChangeState::Undone { (true, 1) } else { (false, 0) });
@@ -94,7 +95,7 @@ async fn promise_12_of_many_undoing_at_once_one_does() {
     let undoing: Vec<_> = (0..16)
         .map(|_| {
             let engine = Arc::clone(&world.engine);
-            tokio::spawn(async move { engine.undo(done, name(ANA.name)).await.is_ok() })
+            tokio::spawn(async move { engine.undo(done, None, name(ANA.name)).await.is_ok() })
         })
         .collect();
     let mut undone = 0;
@@ -114,7 +115,7 @@ async fn promise_12_an_undo_that_destroys_waits_for_people_too() {
     world.target.is(Found { state: Some("absent"), undo: Some(removal), ..Found::default() });
     let done = world.run(&Call { undo: Undo::Capturable, ..crate::actions::CREATE_STACK }.action()).await;
     world.engine.connect(Arc::new(Gateway { inverse: Some(DELETE_STACK), ..Gateway::default() }));
-    match world.engine.undo(done, name(ANA.name)).await {
+    match world.engine.undo(done, None, name(ANA.name)).await {
         Err(SignError::Refused(refusal)) => {
             assert_eq!(refusal.kind, engine::RefusalKind::Held, "{}", refusal.message)
         }
@@ -130,14 +131,55 @@ async fn promise_12_what_nothing_was_captured_for_cannot_be_undone() {
     world.engine.connect(Arc::new(Gateway::default()));
     let held = world.hold(&DELETE_STACK.action()).await;
     let by = name(ANA.name);
-    let err = world.engine.undo(held, by.clone()).await.unwrap_err();
+    let err = world.engine.undo(held, None, by.clone()).await.unwrap_err();
     assert!(err.to_string().contains("is held"), "{err}");
     world.approve_by_two(held).await;
     world.run(&DELETE_STACK.action()).await;
-    let err = world.engine.undo(held, by).await.unwrap_err();
+    let err = world.engine.undo(held, None, by).await.unwrap_err();
     assert!(err.to_string().contains("no inverse"), "{err}");
     world.finish().await;
 }
+
+/// Held one by one and decided together, each is undone by itself.
+#[tokio::test]
+async fn each_action_of_several_is_undone_by_itself() {
+    let world = World::in_memory().await;
+    let gateway = Arc::new(Gateway::default());
+    world.engine.connect(gateway.clone());
+    let attach = |name| Call { operation: "iam:PutRolePolicy", kind: "role", name, ..GRANT };
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let held = world.hold(&attach("one").action()).await;
+    assert_eq!(world.hold(&attach("two").action()).await, held);
+    world.approve_by_two(held).await;
+    world.run(&attach("one").action()).await;
+
+    let undo = async |nth| world.engine.undo(held, nth, name(ANA.name)).await;
+    for (nth, says) in [
+        (None, "2 actions; say which (--action N)"),
+        (Some(1), "action 2 of"),
+        (Some(1), "is pending"),
+        (Some(2), "2 actions, counted from 1"),
+    ] {
+        let err = undo(nth).await.unwrap_err().to_string();
+        assert!(err.contains(says), "{says}: {err}");
+    }
+    undo(Some(0)).await.unwrap();
+    let states = async || {
+        let change = world.change(held).await;
+        (change.state, change.steps.iter().map(|step| step.state).collect::<Vec<_>>())
+    };
+    use StepState::{Executed, Pending, Undone};
+    assert_eq!(states().await, (ChangeState::Approved, vec![Undone, Pending]));
+    assert!(undo(Some(0)).await.unwrap_err().to_string().contains("action 1 of"), "once");
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    world.run(&attach("two").action()).await;
+    assert_eq!(states().await, (ChangeState::Executed, vec![Undone, Executed]));
+    undo(Some(1)).await.unwrap();
+    assert_eq!(states().await, (ChangeState::Undone, vec![Undone, Undone]));
+    world.finish().await;
+}
+
+const GRANT: Call = Call { effect: model::Effect::Privilege, ..PUT_PARAMETER };
 
 /// As a gateway carries a captured inverse out.
 #[derive(Default)]
@@ -161,17 +203,16 @@ impl Connector for Gateway {
         &'a self,
         engine: &'a Engine,
         undo: CapturedUndo,
-        of: ChangeId,
-        by: PersonId,
+        undoing: Undoing,
     ) -> Later<'a, Result<ChangeId, Refusal>> {
         Box::pin(async move {
             let classified = self.inverse.unwrap_or(Call { date: "inverse", ..PUT_PARAMETER }).action();
             self.target.is(Found { state: Some("red"), undo: Some(inverse()), ..Found::default() });
             let asked = Asked {
-                session: Arc::new(engine.session_of_change(of).await?),
+                session: Arc::new(engine.session_of_change(undoing.of).await?),
                 action: classified.pinned(undo.request),
-                signature: model::Digest::of(of.to_string().as_bytes()),
-                purpose: Purpose::Undo { of, by },
+                signature: model::Digest::of(format!("{} {}", undoing.of, undoing.step).as_bytes()),
+                purpose: Purpose::Undo(undoing),
             };
             match engine.admit(asked, &self.target).await {
                 Admitted::Permit(permit) => {

@@ -161,7 +161,8 @@ impl World {
             checkpoint: checkpoint_line(&self.engine),
             reason: reason.map(str::to_owned),
         };
-        self.engine.statement(change, signer).await.unwrap()
+        let opened = self.engine.open(change, None).await.unwrap();
+        self.engine.statement(&opened, &signer)
     }
 
     pub(crate) async fn says(

@@ -1,11 +1,13 @@
 //! What every backend must do. Each case is a conversation with a fresh store; it runs on both.
 
 use expect_test::{Expect, expect};
-use model::{Change, ChangeState, Charge, Digest, Entry, Execution, Resource, Session, Step, StepState};
+use model::{
+    Change, ChangeState, Charge, Digest, Entry, Execution, Joint, Resource, Session, Step, StepState,
+};
 use store::{Conflict, Filter, StorageError, Store, Tx, WriteError};
 
 use crate::fixture::{
-    approval, at, change, change_id, digest, entry, entry_id, execution, moved_to, session, session_id,
+    approval, at, chain, change, change_id, digest, entry, entry_id, execution, moved_to, session, session_id,
 };
 
 macro_rules! on_both {
@@ -28,6 +30,8 @@ on_both!(
     one_open_change_asks_for_a_thing,
     a_change_moves_as_its_life_allows,
     what_people_sign_does_not_move,
+    one_more_joins_what_nobody_opened,
+    what_stands_beside_others_is_found_by_what_asks_for_it_alone,
     a_person_signs_once,
     refused_operations_leave_nothing,
     a_broken_operation_leaves_nothing_and_the_writer_lives,
@@ -199,12 +203,13 @@ async fn a_change_moves_as_its_life_allows(store: &Store) {
 async fn what_people_sign_does_not_move(store: &Store) {
     write(store, |tx| tx.create_change(&change(1), entry(1))).await;
     type Edit = fn(&mut model::Change);
-    let edits: [(&str, Edit); 5] = [
+    let edits: [(&str, Edit); 6] = [
         ("the digest", |it| it.digest = digest(99)),
         ("the session", |it| it.session = session_id(9)),
         ("the chain", |it| it.chain.operator = "mallory".parse().unwrap()),
         ("the time of creation", |it| it.created_at = at(999)),
         ("the list of actions", |it| it.steps.clear()),
+        ("whether others may join it", |it| it.joint = Some(joint())),
     ];
     for (expected, edit) in edits {
         let mut edited = moved_to(&change(1), ChangeState::Approved);
@@ -215,6 +220,112 @@ async fn what_people_sign_does_not_move(store: &Store) {
             "{expected}: {err}"
         );
     }
+}
+
+fn joint() -> Joint {
+    Joint { parent: "cloudformation/stack".into(), sealed_at: None }
+}
+
+/// A held change of these actions, asked for one by one; its nonce says how many there are.
+fn together(actions: &[u64]) -> Change {
+    let steps: Vec<Step> =
+        actions.iter().map(|n| Step { digest: digest(*n), ..change(*n).steps.pop().unwrap() }).collect();
+    let digest = model::change_digest(&chain(), steps.iter().map(|step| step.digest));
+    Change { digest, steps, nonce: actions.len().to_string(), joint: Some(joint()), ..change(1) }
+}
+
+async fn one_more_joins_what_nobody_opened(store: &Store) {
+    write(store, |tx| tx.create_change(&together(&[1]), entry(1))).await;
+    type Edit = fn(&mut Change);
+    let edits: [(&str, Edit); 10] = [
+        ("the list of actions, but for one more,", |it| *it = together(&[2, 1])),
+        ("the list of actions, but for one more,", |it| *it = together(&[1])),
+        ("the list of actions, but for one more,", |it| *it = together(&[1, 2, 3])),
+        ("the list of actions, but for one more,", |it| it.steps[1].state = StepState::Executed),
+        ("what people sign", |it| it.digest = digest(9)),
+        ("what people sign", |it| it.nonce = "1".into()),
+        ("whether others may join it", |it| it.joint = None),
+        ("whether others may join it", |it| it.joint = Some(Joint { sealed_at: Some(at(2)), ..joint() })),
+        ("the state, where another joins,", |it| it.state = ChangeState::Approved),
+        ("the session", |it| it.session = session_id(9)),
+    ];
+    for (expected, edit) in edits {
+        let mut edited = together(&[1, 2]);
+        edit(&mut edited);
+        let err = store.write(move |tx| tx.join_change(&edited, 0, entry(2))).await.unwrap_err();
+        assert!(
+            matches!(err, WriteError::Op(Conflict::Fixed { what, .. }) if what == expected),
+            "{expected}: {err}"
+        );
+    }
+    write(store, |tx| tx.join_change(&together(&[1, 2]), 0, entry(3))).await;
+    refused(store, expect!["the change stands at version 1, not 0: someone else moved it first"], |tx| {
+        tx.join_change(&together(&[1, 2, 3]), 0, entry(4))
+    })
+    .await;
+    let twin = || Change { id: change_id(8), joint: None, ..together(&[1, 2, 3]) };
+    write(store, move |tx| tx.create_change(&twin(), entry(5))).await;
+    let open = expect!["change chg-8 asks for the same and is still open"].named(change_id(8), "chg-8");
+    refused(store, open, |tx| tx.join_change(&together(&[1, 2, 3]), 1, entry(6))).await;
+    write(store, |tx| {
+        let sealed = Some(Joint { sealed_at: Some(at(5)), ..joint() });
+        tx.advance_change(&Change { joint: sealed, ..together(&[1, 2]) }, 1, entry(7))
+    })
+    .await;
+    let sealed = expect!["whether others may join it of change chg-1 is fixed once it is stored"];
+    refused(store, sealed.named(change_id(1), "chg-1"), |tx| {
+        tx.join_change(&together(&[1, 2, 4]), 2, entry(8))
+    })
+    .await;
+    let sealed = expect!["whether others may join it of change chg-1 is fixed once it is stored"];
+    refused(store, sealed.named(change_id(1), "chg-1"), |tx| {
+        tx.advance_change(&together(&[1, 2]), 2, entry(8))
+    })
+    .await;
+}
+
+async fn what_stands_beside_others_is_found_by_what_asks_for_it_alone(store: &Store) {
+    let alone = |n: u64| model::change_digest(&chain(), [digest(n)]);
+    let found = async |n: u64| {
+        let read = move |view: &store::View<'_>| {
+            let place = |it: Option<(Change, usize)>| it.map(|(change, nth)| (change.id, nth));
+            Ok((
+                place(view.open_asking(alone(n), digest(n))?),
+                place(view.latest_asking(alone(n), digest(n))?),
+            ))
+        };
+        store.read(read).await.unwrap()
+    };
+    let here = |nth| Some((change_id(1), nth));
+    write(store, |tx| tx.create_change(&together(&[1]), entry(1))).await;
+    assert_eq!(found(1).await, (here(0), here(0)), "by its own digest");
+    write(store, |tx| tx.join_change(&together(&[1, 2]), 0, entry(2))).await;
+    assert_eq!((found(1).await, found(2).await), ((here(0), None), (here(1), None)));
+    assert_eq!(found(3).await, (None, None));
+    write(store, |tx| {
+        let mut ran = together(&[1, 2]);
+        ran.state = ChangeState::Executing;
+        ran.steps[0].state = StepState::Executed;
+        tx.advance_change(&ran, 1, entry(3))
+    })
+    .await;
+    assert_eq!((found(1).await, found(2).await), ((None, here(0)), (here(1), None)));
+    write(store, |tx| {
+        let mut failed = together(&[1, 2]);
+        failed.state = ChangeState::Failed;
+        failed.steps[0].state = StepState::Executed;
+        tx.advance_change(&failed, 2, entry(4))
+    })
+    .await;
+    assert_eq!((found(1).await, found(2).await), ((None, here(0)), (None, here(1))));
+    // Of what was only proposed with others nothing is found once it is over.
+    write(store, |tx| {
+        let plan = Change { id: change_id(5), joint: None, ..together(&[6, 7]) };
+        tx.create_change(&plan, entry(5))?;
+        tx.advance_change(&Change { state: ChangeState::Withdrawn, ..plan }, 0, entry(6))
+    })
+    .await;
+    assert_eq!((found(6).await, found(7).await), ((None, None), (None, None)));
 }
 
 async fn a_person_signs_once(store: &Store) {

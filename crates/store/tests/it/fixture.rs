@@ -140,6 +140,7 @@ pub(crate) fn change(n: u64) -> Change {
         links: Vec::new(),
         rejection: None,
         reopened: None,
+        joint: None,
     }
 }
 

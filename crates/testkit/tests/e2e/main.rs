@@ -13,6 +13,7 @@ mod crash;
 mod crash_plan;
 mod credentials;
 mod hostile;
+mod joint;
 mod lab;
 mod limits;
 mod machine;
