@@ -432,6 +432,7 @@ mod tests {
             summary: "Update function code of pay.".to_owned(),
             shown: vec![("S3Key".to_owned(), "asked-for".to_owned())],
             unknowns: vec!["the role prod-admin could not be read".to_owned()],
+            second_lock: None,
         };
         let observation = Observation {
             at: NOW,

@@ -90,6 +90,8 @@ pub struct Statement {
     pub observed: Vec<Observed>,
     /// One per step: `captured: …`, `not captured` or `not needed`.
     pub undo: Vec<String>,
+    /// One per step: whether the rights under which it runs are narrowed to it: `yes…` or `no: …`.
+    pub second_lock: Vec<String>,
     /// What is not known, one plain phrase each.
     pub unknowns: Vec<String>,
     pub bundle: Digest,
@@ -160,6 +162,7 @@ fields!(
     parameters,
     observed,
     undo,
+    second_lock,
     unknowns,
     bundle,
     requirement,
@@ -207,6 +210,7 @@ impl Statement {
                 .map(|step| step.into_iter().map(Parameter::cleaned).collect())
                 .collect(),
             undo: clean_all(self.undo),
+            second_lock: clean_all(self.second_lock),
             unknowns: clean_all(self.unknowns),
             requirement: clean(&self.requirement),
             presence_rule: clean(&self.presence_rule),
@@ -239,7 +243,7 @@ impl Statement {
         self.differences(other).into_iter().filter(|field| COUNT.contains(field)).collect()
     }
 
-    /// Whether a person could sign it: the bounds, parameters and one undo per step, and observations of steps that exist.
+    /// Whether a person could sign it: the bounds, parameters, one undo and one second lock per step, and observations of steps that exist.
     /// [`Statement::parse`] accepts only what passes here, so ask before holding a change.
     pub fn check(&self) -> Result<(), StatementError> {
         self.check_sizes()?;
@@ -251,6 +255,9 @@ impl Statement {
         }
         if self.undo.len() != self.actions.len() {
             return refuse("undo", "must say of every step whether it can be undone");
+        }
+        if self.second_lock.len() != self.actions.len() {
+            return refuse("second_lock", "must say of every step whether its rights are narrowed to it");
         }
         if self.nonce.is_empty() {
             return refuse("nonce", "is empty");
@@ -281,6 +288,7 @@ impl Statement {
             ("parameters", self.parameters.iter().map(Vec::len).sum(), Self::MAX_PARAMETERS),
             ("observed", self.observed.len(), Self::MAX_STEPS),
             ("undo", self.undo.len(), Self::MAX_STEPS),
+            ("second_lock", self.second_lock.len(), Self::MAX_STEPS),
             ("unknowns", self.unknowns.len(), Self::MAX_UNKNOWNS),
             ("evidence", self.evidence.len(), Self::MAX_EVIDENCE),
         ] {
@@ -301,6 +309,7 @@ impl Statement {
             ("reason", self.reason.as_slice(), Self::MAX_LONG),
             ("actions", &self.actions, Self::MAX_LONG),
             ("undo", &self.undo, Self::MAX_LONG),
+            ("second_lock", &self.second_lock, Self::MAX_LONG),
             ("unknowns", &self.unknowns, Self::MAX_LONG),
         ] {
             if texts.iter().any(|text| clean(text).chars().nth(max).is_some()) {

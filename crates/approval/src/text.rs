@@ -23,6 +23,7 @@ const VERSION: &str = "countersign statement v1";
 const WIDTH: usize = 80;
 const CONTINUED: &str = "        ";
 const WITH: &str = "    with:";
+const SECOND_LOCK: &str = "    second lock:";
 const NEXT_LINE: &str = "      |";
 
 const WILL_HAPPEN: &str = "WHAT WILL HAPPEN";
@@ -99,7 +100,7 @@ impl Statement {
         lines.literal("")?;
         lines.skip();
         lines.heading(WILL_HAPPEN)?;
-        let Steps { actions, parameters, undo, observed } = read_steps(&mut lines)?;
+        let Steps { actions, parameters, undo, second_lock, observed } = read_steps(&mut lines)?;
         lines.heading(WHERE)?;
         let environment = lines.value("  environment:")?;
         let account = lines.value("  account:")?;
@@ -143,6 +144,7 @@ impl Statement {
             parameters,
             observed,
             undo,
+            second_lock,
             unknowns,
             requirement,
             evidence,
@@ -171,12 +173,16 @@ fn sentence(it: &Statement) -> String {
 
 fn write_steps(it: &Statement, out: &mut Writer) {
     let (mut parameters, mut undo) = (it.parameters.iter(), it.undo.iter());
+    let mut second_lock = it.second_lock.iter();
     let mut observed = it.observed.iter().peekable();
     for (number, action) in (1u32..).zip(&it.actions) {
         out.value(&format!("  {number}."), action);
         parameters.next().into_iter().flatten().for_each(|parameter| out.parameter(parameter));
         if let Some(undo) = undo.next() {
             out.value("    undo:", undo);
+        }
+        if let Some(lock) = second_lock.next() {
+            out.value(SECOND_LOCK, lock);
         }
         match observed.next_if(|seen| seen.step == number) {
             Some(seen) => write_observed(seen, out),
@@ -186,6 +192,7 @@ fn write_steps(it: &Statement, out: &mut Writer) {
     // What fits no step fails `check`; it is shown all the same, where no line of it is accepted.
     parameters.flatten().for_each(|parameter| out.parameter(parameter));
     undo.for_each(|undo| out.value("    undo:", undo));
+    second_lock.for_each(|lock| out.value(SECOND_LOCK, lock));
     observed.for_each(|seen| write_observed(seen, out));
 }
 
@@ -199,6 +206,7 @@ struct Steps {
     actions: Vec<String>,
     parameters: Vec<Vec<Parameter>>,
     undo: Vec<String>,
+    second_lock: Vec<String>,
     observed: Vec<Observed>,
 }
 
@@ -212,6 +220,7 @@ fn read_steps(lines: &mut Reader<'_>) -> Result<Steps, StatementError> {
         steps.actions.push(lines.value(&label)?);
         steps.parameters.push(read_parameters(lines)?);
         steps.undo.push(lines.value("    undo:")?);
+        steps.second_lock.push(lines.value(SECOND_LOCK)?);
         if !lines.take(&format!("    state: {NOT_OBSERVED}")) {
             let fingerprint = lines.token("    state:", "64 hexadecimal digits, or `not observed`")?;
             let at = lines.token("    read at:", "a time")?;

@@ -206,24 +206,42 @@ mod tests {
             (PermitIssued, &[1, 2, 3], &[]),
         ];
         check(&honest, &expect![""]);
-        check(&[held, (ChangeJudged, &[1, 2], &[])], &expect![[r#"
+        check(
+            &[held, (ChangeJudged, &[1, 2], &[])],
+            &expect![[r#"
             change_altered entry 1 says that it is b49d06f5f6a6, entry 0 that it is 780e876a2123
-        "#]]);
-        check(&[held, (ChangeJoined, &[2, 1], &[2, 1])], &expect![[r#"
+        "#]],
+        );
+        check(
+            &[held, (ChangeJoined, &[2, 1], &[2, 1])],
+            &expect![[r#"
             change_altered entry 1 puts an action into it whose others are not those of entry 0
-        "#]]);
-        check(&[held, second, (ChangeJoined, &[1, 3], &[1, 3])], &expect![[r#"
+        "#]],
+        );
+        check(
+            &[held, second, (ChangeJoined, &[1, 3], &[1, 3])],
+            &expect![[r#"
             change_altered entry 2 puts an action into it whose others are not those of entry 1
-        "#]]);
-        check(&[held, (ChangeJoined, &[1, 2, 3], &[1, 2, 3])], &expect![[r#"
+        "#]],
+        );
+        check(
+            &[held, (ChangeJoined, &[1, 2, 3], &[1, 2, 3])],
+            &expect![[r#"
             change_altered entry 1 puts an action into it whose others are not those of entry 0
-        "#]]);
-        check(&[held, (ChangeJoined, &[1, 2, 3], &[1, 2])], &expect![[r#"
+        "#]],
+        );
+        check(
+            &[held, (ChangeJoined, &[1, 2, 3], &[1, 2])],
+            &expect![[r#"
             change_altered entry 1 lists other actions of it than it has the digest of
-        "#]]);
-        check(&[held, (ChangeJoined, &[1, 2], &[])], &expect![[r#"
+        "#]],
+        );
+        check(
+            &[held, (ChangeJoined, &[1, 2], &[])],
+            &expect![[r#"
             change_altered entry 1 puts an action into it and does not list them all
-        "#]]);
+        "#]],
+        );
         for closing in [ChangeSealed, ApprovalGiven, PermitIssued] {
             let late = [held, second, (closing, &[1, 2], &[]), third];
             check(

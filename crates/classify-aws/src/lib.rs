@@ -13,5 +13,6 @@ pub mod params;
 pub mod payload;
 pub mod recorded;
 pub mod route;
+mod second_lock;
 pub mod sigv4;
 pub mod table;

@@ -3,9 +3,10 @@
 //! together; where it is not, the call is held by itself.
 
 use model::{
-    Change, ChangeId, ChangeState, EntryKind, Joint, PersonId, Session, Timestamp, Verdict, change_digest,
+    Change, ChangeId, ChangeState, EntryKind, Joint, PersonId, Session, Step, Timestamp, Verdict,
+    change_digest,
 };
-use store::{Filter, Tx};
+use store::{Filter, Target, Tx};
 
 use crate::{
     Engine, SignError,
@@ -119,6 +120,13 @@ fn alike(open: &Change, lone: &Change, now: Timestamp) -> bool {
         && one.action.region == other.action.region
         && one.action.effects == other.action.effects
         && needs(&open.verdict) == needs(&lone.verdict)
+        && open.steps.iter().all(|step| apart(step, other))
+}
+
+/// They run in whatever order, so it must not matter.
+fn apart(one: &Step, other: &Step) -> bool {
+    let targets = Target::all(&one.action);
+    Target::all(&other.action).iter().all(|target| !targets.contains(target))
 }
 
 fn needs(verdict: &Verdict) -> Option<&model::Requirement> {

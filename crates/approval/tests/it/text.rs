@@ -20,6 +20,7 @@ fn a_delete_in_production_reads_like_this() {
                  bucket cost-explorer-reports (destroy)
             with: StackName = cost-explorer
             undo: not captured
+            second lock: no: accounts.toml gives no roles
             state: 4ba69735ca53765ed6a709edb56c6ea236b7193a3b29a6b390c346f0f4340e4e
             read at: 2026-11-21T02:38:00.000Z
 
@@ -87,6 +88,10 @@ fn a_rejection_without_anything_known_reads_like_this() {
             Vec::new(),
         ],
         undo: vec!["captured: writes version 3 back".into(), "not needed".into()],
+        second_lock: vec![
+            "yes, to arn:aws:s3:::reports".into(),
+            "no: it acts with the caller's rights".into(),
+        ],
         checkpoint: String::new(),
         ..statement()
     };
@@ -106,11 +111,13 @@ fn a_rejection_without_anything_known_reads_like_this() {
               | }
               |
             undo: captured: writes version 3 back
+            second lock: yes, to arn:aws:s3:::reports
             state: not observed
           2. xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
                 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
                 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
             undo: not needed
+            second lock: no: it acts with the caller's rights
             state: not observed
 
         WHERE
@@ -223,6 +230,10 @@ fn what_no_person_could_judge_is_refused() {
         &expect!["the statement's undo must say of every step whether it can be undone"],
     );
     check_refused(
+        |it| it.second_lock.clear(),
+        &expect!["the statement's second_lock must say of every step whether its rights are narrowed to it"],
+    );
+    check_refused(
         |it| it.parameters.push(vec![parameter("a", "b")]),
         &expect!["the statement's parameters must be listed step by step"],
     );
@@ -266,7 +277,7 @@ fn what_no_person_could_judge_is_refused() {
     check_refused(
         |it| it.unknowns = vec!["unknown ".repeat(99); 50],
         &expect![
-            "a statement is at most 28000 bytes, this is 46595: too much for a person to judge; split the change"
+            "a statement is at most 28000 bytes, this is 46645: too much for a person to judge; split the change"
         ],
     );
 }
@@ -299,19 +310,19 @@ fn a_text_that_is_no_statement_says_where_and_why() {
     );
     check(
         &text.replace("  account:", "  accounts:"),
-        expect!["line 16 of the statement: expected `  account:`, found `  accounts: 123456789012`"],
+        expect!["line 17 of the statement: expected `  account:`, found `  accounts: 123456789012`"],
     );
     check(
         &text.replace("presence: file", "presence: seen"),
         expect![
-            "line 45 of the statement: expected `  presence:` with file or touched, found `  presence: seen`"
+            "line 46 of the statement: expected `  presence:` with file or touched, found `  presence: seen`"
         ],
     );
-    check(&format!("{text}\n"), expect!["line 56 of the statement: expected the end, found ``"]);
+    check(&format!("{text}\n"), expect!["line 57 of the statement: expected the end, found ``"]);
     check(
         text.trim_end(),
         expect![
-            "line 55 of the statement is not written as this version writes it; ask the server for it anew"
+            "line 56 of the statement is not written as this version writes it; ask the server for it anew"
         ],
     );
     check(
@@ -394,8 +405,10 @@ fn statements(text: BoxedStrategy<String>) -> impl Strategy<Value = Statement> {
             })
             .collect();
         let (mut actions, mut parameters, mut undo) = (Vec::new(), Vec::new(), Vec::new());
+        let mut second_lock = Vec::new();
         for (action, its_undo, with, _) in steps {
             actions.push(action);
+            second_lock.push(its_undo.clone());
             undo.push(its_undo);
             let with = with.into_iter().map(|(name, lines)| Parameter {
                 name: name.replace('=', "\\u{3d}"),
@@ -420,6 +433,7 @@ fn statements(text: BoxedStrategy<String>) -> impl Strategy<Value = Statement> {
             parameters,
             observed,
             undo,
+            second_lock,
             unknowns,
             bundle,
             requirement,
@@ -453,6 +467,7 @@ fn only_our_lines(text: &str) -> bool {
         "    with:",
         "      |",
         "    undo:",
+        "    second lock:",
         "    state:",
         "    read at:",
         "  -",

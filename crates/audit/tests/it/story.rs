@@ -181,6 +181,7 @@ pub(crate) fn statement(
         observed: vec![Observed { step: 1, fingerprint: Digest::of(b"state"), at: time(1) }],
         parameters: vec![Vec::new()],
         undo: vec!["not captured".into()],
+        second_lock: vec!["no: accounts.toml gives no roles".into()],
         unknowns: Vec::new(),
         bundle: bundle(),
         requirement: "2 other people".into(),

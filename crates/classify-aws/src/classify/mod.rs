@@ -23,6 +23,7 @@ use crate::{
     overrides::worst,
     params::{self, ParamError},
     route::{RouteError, Routed, route},
+    second_lock,
     table::{Protocol, Service, Table},
 };
 
@@ -239,8 +240,11 @@ pub(crate) fn mean(
         },
         shown: shown.lines,
         unknowns,
+        second_lock: None,
     };
-    (parts, marks)
+    let locked = told == Told::Whole && !parts.effects.is_plain_read();
+    let second_lock = locked.then(|| second_lock::of(&parts, params));
+    (ActionParts { second_lock, ..parts }, marks)
 }
 
 fn undo(operation: &Operation, judged: &effects::Judged, own: Option<&Override>) -> Undo {

@@ -8,7 +8,11 @@ mod corpus;
 mod refused;
 #[cfg(test)]
 mod requests;
+#[cfg(test)]
+mod second_lock;
+#[cfg(test)]
 mod settings;
+#[cfg(test)]
 mod severity;
 #[cfg(test)]
 mod sigv4;

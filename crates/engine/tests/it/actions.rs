@@ -92,6 +92,7 @@ impl Call {
             summary: format!("{operation} {}.", self.name),
             shown: vec![("Name".to_owned(), self.name.to_owned())],
             unknowns: Vec::new(),
+            second_lock: None,
         };
         let content = Value::map([("Name", Value::text(self.name))]);
         Action::new(parts, &content, self.request())

@@ -35,6 +35,7 @@ fn altered(statement: &Statement, field: &str) -> Statement {
             other.observed = vec![Observed { step: 1, fingerprint: Digest::of(b"other"), at: START }]
         }
         "undo" => other.undo = vec!["captured: it comes back".to_owned()],
+        "second_lock" => other.second_lock = vec!["yes, to the operation alone".to_owned()],
         "unknowns" => other.unknowns = vec!["nothing at all".to_owned()],
         "bundle" => other.bundle = Digest::of(b"another bundle"),
         "requirement" => other.requirement = "1 person".to_owned(),

@@ -78,6 +78,7 @@ pub(crate) fn action(operation: &str, effect: Effect, resources: Vec<Resource>) 
         summary: format!("{operation} on something"),
         shown: Vec::new(),
         unknowns: Vec::new(),
+        second_lock: None,
     }
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use testkit::{Cli, Installation, Serve};
 
-use crate::lab::{Lab, OWNER, People};
+use crate::lab::{Lab, OWNER, People, held};
 
 /// Roles of `account`, and whether sessions act there.
 fn roles(account: &str, by_default: bool) -> String {
@@ -94,6 +94,38 @@ fn a_change_goes_out_as_the_write_role_under_its_id_and_a_read_as_the_read_role(
         assert_eq!(lab.moto.recorded(&[forwarded, "Credential=owner/"])?, 0, "{forwarded}");
     }
     Ok(())
+}
+
+/// What is signed says it, and what the cloud is asked for is it.
+#[test]
+fn the_rights_of_each_change_are_narrowed_to_it() -> Result<()> {
+    let lab =
+        lab(&format!("{}without_second_lock = [\"ssm:PutParameter\"]\n", roles("123456789012", false)))?;
+    let put = json!({ "Name": "/app/orders", "Value": "1", "Type": "String" });
+    assert_eq!(lab.call("ssm", "AmazonSSM.PutParameter", &put)?.status, 200);
+    assert_eq!(lab.moto.recorded(&["RoleSessionName=chg-", "Policy="])?, 0, "the bundle takes it out");
+    lab.make_stack("app")?;
+    let stack = held(&lab.delete_stack("app")?)?;
+    let delete = || lab.call("ssm", "AmazonSSM.DeleteParameter", &json!({ "Name": "/app/orders" }));
+    let id = held(&delete()?)?;
+    let orders = "arn:aws:ssm:us-east-1:123456789012:parameter/app/orders";
+    for key in [&lab.people.ben, &lab.people.carla] {
+        lab.approve(&id, key)?.expect(0)?;
+    }
+    lab.approve(&stack, &lab.people.ben)?.expect(0)?;
+    assert_eq!(delete()?.status, 200);
+    // Such a delete waits until all before it stands in the log.
+    let signed = lab.entries("approval_given")?;
+    let signed = signed.iter().filter_map(|entry| entry["detail"]["statement"].as_str());
+    let signed: Vec<String> = signed.map(|it| it.replace("\n        ", "")).collect();
+    let with = |lock: &str| signed.iter().filter(|it| it.contains(&format!("second lock: {lock}"))).count();
+    assert_eq!(with(&format!("yes, to {orders}")), 2, "{signed:?}");
+    assert_eq!(with("no: a stack without a service role"), 1, "{signed:?}");
+    assert_eq!(lab.parameter("/app/orders")?, None);
+    let session = format!("RoleSessionName={id}");
+    let narrowed = [session.as_str(), "Policy=%7B", "ssm%3ADeleteParameter", "parameter%2Fapp%2Forders"];
+    assert_eq!(lab.moto.recorded(&narrowed)?, 1);
+    lab.verify()?.expect(0).map(drop)
 }
 
 #[test]

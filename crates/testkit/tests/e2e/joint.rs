@@ -46,8 +46,8 @@ for nth in range(12): s3.put_object(Bucket='reports', Key=f'2024/{nth:02}.csv', 
     lab.approve(id, &lab.people.ben)?.expect(0)?;
     lab.approve(id, &lab.people.carla)?.expect(0)?;
     ensure!(lab.state(id)? == "approved");
-    ensure!(lab.entries("change_sealed")?.len() == 1 && lab.entries("change_joined")?.len() == 11);
     ensure!(lab.python(LOOP, &[])?.expect(0)?.stdout == "deleted\n");
+    ensure!(lab.entries("change_sealed")?.len() == 1 && lab.entries("change_joined")?.len() == 11);
     ensure!(lab.state(id)? == "executed" && owner(left)? == "0\n");
     lab.verify()?.expect(0).map(drop)
 }

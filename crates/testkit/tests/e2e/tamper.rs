@@ -126,7 +126,7 @@ fn an_edited_log_convicts() -> Result<()> {
 
     // The middle of what ben said, a byte of it; the last entry gone; half of the file gone; all of it gone.
     let mut edited = bytes.clone();
-    let at = edited.windows(5).position(|window| window == b"\"ben\"").context("no ben")? + 1;
+    let at = edited.windows(5).rposition(|window| window == b"\"ben\"").context("no ben")? + 1;
     edited[at] = b'k';
     let deleted = without_last(&bytes)?;
     let truncated = bytes[..bytes.len() / 2].to_vec();
