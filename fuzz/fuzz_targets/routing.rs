@@ -14,7 +14,7 @@ const SERVICES: [&str; 8] = ["s3", "ec2", "dynamodb", "lambda", "monitoring", "r
 fuzz_target!(|data: &[u8]| {
     let Some(request) = read(data) else { return };
     let service = SERVICES[usize::from(data[0]) % SERVICES.len()];
-    let target = Target { partition: Partition("aws".into()), account: Account("111122223333".into()) };
+    let target = Target::new(Partition("aws".into()), Account("111122223333".into()));
     let once = classify(request.clone(), service, "eu-west-1", &target, &BTreeMap::new());
     let again = classify(request, service, "eu-west-1", &target, &BTreeMap::new());
     match (once, again) {

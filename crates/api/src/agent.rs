@@ -45,7 +45,7 @@ pub fn router(shared: Shared) -> Router {
 async fn list(State(shared): State<Shared>, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let (session, _) = auth::agent(&shared, &parts, body).await?;
-    let filter = Filter { states: Vec::new(), agent: None, session: Some(session.id), limit: 200 };
+    let filter = Filter { states: Vec::new(), agent: None, session: Some(session.root()), limit: 200 };
     let changes: Vec<(Change, Vec<Approval>)> = shared
         .engine
         .read(move |view| {
@@ -125,7 +125,7 @@ async fn propose(State(shared): State<Shared>, request: Request) -> Result<Respo
             parameters: value(action.parameters, MAX_DEPTH)
                 .ok_or_else(|| ApiError::usage(format!("action {nth}: parameters nest too deeply")))?,
         };
-        actions.push(shared.engine.prepare(asked).await?);
+        actions.push(shared.engine.prepare(&session, asked).await?);
     }
     let change = shared.engine.propose(Arc::clone(&session), actions, proposal.intent).await?;
     Ok(Json(own(&shared, &session, &change.id.to_string()).await?).into_response())

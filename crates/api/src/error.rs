@@ -158,7 +158,9 @@ impl From<IssueError> for ApiError {
         let text = err.to_string();
         match err {
             IssueError::UnknownAgent(_) | IssueError::Unknown(_) => Self::not_found(text),
-            IssueError::NotOperator(_) | IssueError::NotYou { .. } => Self::may_not(text),
+            IssueError::NotOperator(_) | IssueError::NotYou { .. } | IssueError::Role(_) => {
+                Self::may_not(text)
+            }
             IssueError::TimeToLive { .. } | IssueError::Task => Self::usage(text),
             IssueError::Fault(fault) => fault.into(),
         }

@@ -157,6 +157,11 @@ pub struct SessionView {
     pub state: String,
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
+    /// Where it is a role that an agent took on: in which session, and which role.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parent: Option<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub role: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -400,6 +405,8 @@ impl SessionView {
             state: session.closed(now).unwrap_or("live").to_owned(),
             issued_at: session.issued_at,
             expires_at: session.expires_at,
+            parent: session.parent,
+            role: session.assumed.as_ref().map(|it| it.role.clone()),
         }
     }
 }
@@ -432,6 +439,7 @@ mod tests {
             summary: "Update function code of pay.".to_owned(),
             shown: vec![("S3Key".to_owned(), "asked-for".to_owned())],
             unknowns: vec!["the role prod-admin could not be read".to_owned()],
+            acting_as: None,
             second_lock: None,
         };
         let observation = Observation {

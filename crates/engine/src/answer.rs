@@ -27,11 +27,12 @@ pub(crate) fn denied(verdict: &Verdict, what: &str) -> String {
     match verdict {
         Verdict::Deny(Denial { fault: Some(it), .. }) => fault(it),
         Verdict::Deny(denial) => {
-            let nearest: Vec<&str> = denial.alternatives.iter().map(|it| it.0.as_str()).collect();
+            let nearest: Vec<&str> =
+                denial.alternatives.iter().map(|it| it.0.trim_end_matches(['.', ' '])).collect();
             let nearest = if nearest.is_empty() {
                 String::new()
             } else {
-                format!(" Instead: {}", sanitize(&nearest.join(" "), 400))
+                format!(" Instead: {}.", sanitize(&nearest.join("; or: "), 400))
             };
             format!(
                 "Countersign denies this. {what} {why}Nothing was done.{nearest}",

@@ -3,7 +3,9 @@
 
 use std::{future::Future, pin::Pin};
 
-use model::{Action, CapturedUndo, ChangeId, EffectSet, Observation, Request, Tags, Value};
+use model::{
+    Action, ActionParts, CapturedUndo, ChangeId, EffectSet, Observation, Request, Session, Tags, Value,
+};
 
 use crate::{Engine, Undoing, admit::Refusal};
 
@@ -55,14 +57,16 @@ pub trait Connector: Send + Sync {
     fn prepare<'a>(
         &'a self,
         engine: &'a Engine,
+        session: &'a Session,
         asked: Proposed,
     ) -> Later<'a, Result<(Action, Gathered), Refusal>>;
 
-    /// Submits a captured inverse as an action of its own, through [`crate::Engine::admit`].
+    /// Submits a captured inverse as an action of its own, through [`crate::Engine::admit`]. `done`: what it undoes.
     fn undo<'a>(
         &'a self,
         engine: &'a Engine,
         undo: CapturedUndo,
+        done: &'a ActionParts,
         undoing: Undoing,
     ) -> Later<'a, Result<ChangeId, Refusal>>;
 }

@@ -143,13 +143,11 @@ pub(crate) fn decide(
 ) -> Result<Decided, DecideError> {
     let now = drawn.now;
     if let Purpose::Agent = question.purpose {
-        match tx.session(question.session.id)? {
-            Some(session) => {
-                if let Some(why) = session.closed(now) {
-                    return Ok(Decided::SessionClosed(why));
-                }
+        for id in [Some(question.session.id), question.session.parent].into_iter().flatten() {
+            let closed = tx.session(id)?.map_or(Some("unknown"), |session| session.closed(now));
+            if let Some(why) = closed {
+                return Ok(Decided::SessionClosed(why));
             }
-            None => return Ok(Decided::SessionClosed("unknown")),
         }
     }
     if let Purpose::Undo(Undoing { of, step, .. }) = question.purpose {
@@ -242,7 +240,7 @@ fn ran(change: Change, nth: usize) -> StepState {
 
 /// A change whose own session was stopped is carried out by no other one of the same agent.
 fn orphaned(tx: &Tx<'_>, question: &Question, change: &Change) -> Result<Option<&'static str>, DecideError> {
-    if question.purpose != Purpose::Agent || change.session == question.session.id {
+    if question.purpose != Purpose::Agent || change.session == question.session.root() {
         return Ok(None);
     }
     Ok(match tx.session(change.session)? {
@@ -293,7 +291,7 @@ fn begin(
                 return Ok(Decided::Held(Box::new(joined), last));
             }
             let limit = book.bundle.limits().open_holds_per_session;
-            if tx.open_holds(session.id)? >= limit {
+            if tx.open_holds(session.root())? >= limit {
                 return Ok(Decided::TooManyHolds(limit));
             }
             let mut entry = held_entry(drawn, &change);
@@ -334,7 +332,7 @@ pub(crate) fn open(
         digest,
         state: ChangeState::Held,
         version: 0,
-        session: session.id,
+        session: session.root(),
         chain: session.chain.clone(),
         scope: session.scope.clone(),
         intent,
@@ -514,6 +512,7 @@ fn go(
             .any(|effect| step.action.effects.contains(effect));
     let (operation, summary) = (step.action.operation.to_string(), step.action.summary.clone());
     let (account, region) = (step.action.account.0.clone(), step.action.region.0.clone());
+    let acting_as = step.action.acting_as.clone();
     change.state = ChangeState::Executing;
     let mut entry = about(drawn, EntryKind::PermitIssued, &change);
     let people = match &change.verdict {
@@ -531,6 +530,7 @@ fn go(
     ] {
         entry.detail.insert(key.to_owned(), value);
     }
+    entry.detail.extend(acting_as.map(|role| ("acting_as".to_owned(), role)));
     let standing: Vec<String> =
         standing.iter().map(|rule| format!("{} ({}:{})", rule.id, rule.file, rule.line)).collect();
     for (key, parts) in [("charges", charged), ("standing", standing)] {

@@ -52,7 +52,7 @@ impl<'a> Facts<'a> {
             None => session.autonomy,
         };
         let history = tx.history(&HistoryQuery {
-            session: session.id,
+            session: session.root(),
             agent: session.chain.agent.clone(),
             targets,
             since: now.plus_seconds(-bundle.limits().history_window_s),

@@ -87,7 +87,7 @@ pub(crate) fn join(
     let filter = Filter {
         states: vec![ChangeState::Held],
         agent: None,
-        session: Some(session.id),
+        session: Some(session.root()),
         limit: usize::try_from(book.bundle.limits().open_holds_per_session).unwrap_or(usize::MAX),
     };
     for open in tx.changes(&filter)? {
@@ -118,6 +118,7 @@ fn alike(open: &Change, lone: &Change, now: Timestamp) -> bool {
         && one.action.partition == other.action.partition
         && one.action.account == other.action.account
         && one.action.region == other.action.region
+        && one.action.acting_as == other.action.acting_as
         && one.action.effects == other.action.effects
         && needs(&open.verdict) == needs(&lone.verdict)
         && open.steps.iter().all(|step| apart(step, other))

@@ -195,9 +195,9 @@ impl Engine {
 
     fn live_session(&self, id: SessionId, now: Timestamp) -> Result<(), &'static str> {
         let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        match sessions.values().find(|session| session.id == id) {
-            Some(session) => session.closed(now).map_or(Ok(()), Err),
-            None => Err("unknown"),
-        }
+        let find = |id| sessions.values().find(|session| session.id == id).ok_or("unknown");
+        let session = find(id)?;
+        let root = if session.parent.is_some() { find(session.root())? } else { session };
+        session.closed(now).or_else(|| root.closed(now)).map_or(Ok(()), Err)
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, PoisonError};
 
 use model::{
-    Actors, AgentId, Autonomy, Chain, Entry, EntryKind, Fault, PersonId, Scope, Session, SessionId,
-    Timestamp, sanitize,
+    Actors, AgentId, AssumedRole, Autonomy, Chain, Entry, EntryId, EntryKind, Fault, PersonId, Scope,
+    Session, SessionId, Timestamp, sanitize,
 };
 use store::WriteError;
 
@@ -37,6 +37,10 @@ pub enum IssueError {
     TimeToLive { asked: i64, max: i64 },
     #[error("a task is 1 to 2000 characters")]
     Task,
+    #[error(
+        "no role `{0}` that this agent may take on: two people can name it in accounts.toml of the bundle"
+    )]
+    Role(String),
     #[error("no session {0}")]
     Unknown(SessionId),
     #[error("{0}")]
@@ -86,6 +90,8 @@ impl Engine {
             expires_at: now.plus_seconds(asked.ttl_s),
             stopped_at: None,
             bundle: bundle.digest(),
+            parent: None,
+            assumed: None,
         };
         let mut entry = self.session_entry(&session, EntryKind::SessionIssued, now)?;
         entry.actors.person = Some(session.chain.operator.clone());
@@ -106,26 +112,145 @@ impl Engine {
         Ok((session, secret))
     }
 
-    /// Stops a session at once: nothing it asks from now on is admitted, held changes of it stay refused.
+    /// Answers an agent's wish to take on a role: a session of its own, bound to the role, with the same task, scope and
+    /// autonomy, which ends no later and is stopped with the one it came from. What it does belongs to that one's
+    /// history. Asked for again, it is the same session while at least half of the time remains.
+    ///
+    /// # Errors
+    /// [`IssueError::Role`] where the bundle does not let the agent; [`IssueError::TimeToLive`]; [`IssueError::Fault`].
+    pub async fn assume(
+        &self,
+        by: &Session,
+        role: &str,
+        ttl_s: i64,
+    ) -> Result<(Arc<Session>, Secret), IssueError> {
+        self.recordable()?;
+        let bundle = self.bundle();
+        let Some((arn, _)) = bundle.assumable_by(&by.chain.agent, role) else {
+            return Err(IssueError::Role(sanitize(role, 200)));
+        };
+        let max = bundle.limits().session_ttl_max_s;
+        if ttl_s < 1 || ttl_s > max {
+            return Err(IssueError::TimeToLive { asked: ttl_s, max });
+        }
+        let now = self.now()?;
+        let expires_at = now.plus_seconds(ttl_s).min(by.expires_at);
+        let enough = now.plus_seconds(expires_at.since(now) / 2000);
+        let is_it = |session: &Session| {
+            session.parent == Some(by.root())
+                && session.assumed.as_ref().is_some_and(|it| it.role == arn.as_str())
+                && session.closed(now).is_none()
+                && session.expires_at >= enough
+                && session.expires_at <= by.expires_at
+        };
+        let known = {
+            let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+            sessions.values().find(|session| is_it(session)).cloned()
+        };
+        if let Some(session) = known {
+            let secret = self.master.secret_of(session.id);
+            return Ok((session, secret));
+        }
+        let session = Session {
+            id: SessionId::new(now.millis(), entropy::draw(self.entropy.as_ref())?),
+            access_key: secret::access_key(entropy::draw(self.entropy.as_ref())?),
+            issued_at: now,
+            expires_at,
+            stopped_at: None,
+            bundle: bundle.digest(),
+            parent: Some(by.root()),
+            assumed: Some(AssumedRole {
+                role: arn.to_string(),
+                partition: arn.partition().clone(),
+                account: arn.account().clone(),
+            }),
+            ..by.clone()
+        };
+        let mut entry = self.session_entry(&session, EntryKind::SessionIssued, now)?;
+        for (key, value) in [
+            ("parent", by.root().to_string()),
+            ("role", arn.to_string()),
+            ("scope", session.scope.to_string()),
+            ("autonomy", session.autonomy.to_string()),
+            ("expires_at", session.expires_at.to_string()),
+        ] {
+            entry.detail.insert(key.to_owned(), value);
+        }
+        let (row, root) = (session.clone(), by.root());
+        self.store
+            .write(move |tx| -> Result<(), store::Conflict> {
+                // Stopped in the meantime, it begins nothing any more.
+                match tx.session(root)? {
+                    Some(root) if root.closed(now).is_none() => tx.issue_session(&row, entry),
+                    Some(_) | None => Err(store::Conflict::Stopped),
+                }
+            })
+            .await
+            .map_err(|err| storage(&err))?;
+        let secret = self.master.secret_of(session.id);
+        let session = Arc::new(session);
+        self.remember(Session::clone(&session));
+        Ok((session, secret))
+    }
+
+    /// Stops a session at once, and those that came from it: nothing they ask from now on is admitted, held changes stay
+    /// refused.
     ///
     /// # Errors
     /// [`IssueError::Unknown`], or what stands against recording it.
     pub async fn stop(&self, id: SessionId, by: PersonId) -> Result<Session, IssueError> {
         let now = self.recorded_time()?;
         let found = self.store.read(move |view| view.session(id)).await;
-        let mut session = found
+        let session = found
             .map_err(|err| IssueError::Fault(Fault::Storage(err.to_string())))?
             .ok_or(IssueError::Unknown(id))?;
-        if session.stopped_at.is_none() {
-            session.stopped_at = Some(now);
-            let mut entry = self.session_entry(&session, EntryKind::SessionStopped, now)?;
-            entry.actors.person = Some(by);
-            let row = session.clone();
-            self.store.write(move |tx| tx.update_session(&row, entry)).await.map_err(|err| storage(&err))?;
-            self.remember(session.clone());
-            self.moved();
+        if session.stopped_at.is_some() {
+            return Ok(session);
         }
-        Ok(session)
+        // Those that it issues at this moment find it stopped, or are among these.
+        let ids = [(self.entry_id(now)?, session.id)];
+        let stopped = self.stop_all(now, by.clone(), ids.to_vec()).await?;
+        let children = {
+            let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+            let own = sessions.values().filter(|it| it.parent == Some(id) && it.stopped_at.is_none());
+            own.map(|it| it.id).collect::<Vec<_>>()
+        };
+        let ids = children.into_iter().map(|child| Ok((self.entry_id(now)?, child)));
+        let ids: Vec<_> = ids.collect::<Result<_, Fault>>()?;
+        self.stop_all(now, by, ids).await?;
+        stopped.into_iter().next().ok_or(IssueError::Unknown(id))
+    }
+
+    async fn stop_all(
+        &self,
+        now: Timestamp,
+        by: PersonId,
+        ids: Vec<(EntryId, SessionId)>,
+    ) -> Result<Vec<Session>, IssueError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stopped = self
+            .store
+            .write(move |tx| -> Result<Vec<Session>, store::Conflict> {
+                let mut stopped = Vec::new();
+                for (entry, id) in ids {
+                    let Some(mut session) = tx.session(id)?.filter(|it| it.stopped_at.is_none()) else {
+                        continue;
+                    };
+                    session.stopped_at = Some(now);
+                    let mut entry = session_entry(entry, &session, EntryKind::SessionStopped, now);
+                    entry.actors.person = Some(by.clone());
+                    tx.update_session(&session, entry)?;
+                    stopped.push(session);
+                }
+                Ok(stopped)
+            })
+            .await
+            .map_err(|err| storage(&err))?;
+        stopped.iter().for_each(|session| self.remember(session.clone()));
+        self.moved();
+        Ok(stopped)
     }
 
     /// The session of an access key with its secret, for a gateway to verify a signature with. Closed sessions are
@@ -168,16 +293,20 @@ impl Engine {
     }
 
     fn session_entry(&self, session: &Session, kind: EntryKind, now: Timestamp) -> Result<Entry, Fault> {
-        let mut entry = Entry::new(self.entry_id(now)?, now, kind);
-        entry.actors = Actors {
-            agent: Some(session.chain.agent.clone()),
-            operator: Some(session.chain.operator.clone()),
-            session: Some(session.id),
-            person: None,
-        };
-        entry.bundle = Some(session.bundle);
-        Ok(entry)
+        Ok(session_entry(self.entry_id(now)?, session, kind, now))
     }
+}
+
+fn session_entry(id: EntryId, session: &Session, kind: EntryKind, now: Timestamp) -> Entry {
+    let mut entry = Entry::new(id, now, kind);
+    entry.actors = Actors {
+        agent: Some(session.chain.agent.clone()),
+        operator: Some(session.chain.operator.clone()),
+        session: Some(session.id),
+        person: None,
+    };
+    entry.bundle = Some(session.bundle);
+    entry
 }
 
 /// The name of Countersign's own agent and operator in grants.
@@ -201,6 +330,8 @@ pub(crate) fn own_session(bundle: &policy::Bundle, now: Timestamp) -> Result<Ses
         expires_at: Timestamp::from_millis(i64::MAX),
         stopped_at: None,
         bundle: bundle.digest(),
+        parent: None,
+        assumed: None,
     })
 }
 

@@ -209,7 +209,10 @@ impl Engine {
         let connector = self
             .connector()
             .ok_or_else(|| not("no gateway is connected that could carry it out".to_owned()))?;
-        connector.undo(self, undo, Undoing { of: id, step: nth, by }).await.map_err(SignError::Refused)
+        connector
+            .undo(self, undo, &step.action, Undoing { of: id, step: nth, by })
+            .await
+            .map_err(SignError::Refused)
     }
 
     /// The chain under which a captured inverse runs: that of the change it undoes.
@@ -239,9 +242,13 @@ impl Engine {
     ///
     /// # Errors
     /// A refusal where no gateway understands it.
-    pub async fn prepare(&self, asked: crate::Proposed) -> Result<(model::Action, crate::Gathered), Refusal> {
+    pub async fn prepare(
+        &self,
+        session: &Session,
+        asked: crate::Proposed,
+    ) -> Result<(model::Action, crate::Gathered), Refusal> {
         match self.connector() {
-            Some(connector) => connector.prepare(self, asked).await,
+            Some(connector) => connector.prepare(self, session, asked).await,
             None => Err(Refusal::from(Fault::Upstream("no gateway is connected".to_owned()))),
         }
     }
@@ -291,7 +298,7 @@ impl Engine {
                     }));
                 }
                 let limit = book.bundle.limits().open_holds_per_session;
-                if tx.open_holds(session.id)? >= limit {
+                if tx.open_holds(session.root())? >= limit {
                     let message = answer::too_many_holds(limit);
                     return Ok(Err(Refusal { kind: RefusalKind::Denied, change: None, message }));
                 }

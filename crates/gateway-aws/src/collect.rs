@@ -33,6 +33,8 @@ impl Collector for Gatherer<'_> {
 pub(crate) async fn gather(gateway: &Gateway, engine: &Engine, action: &Action, params: &Value) -> Gathered {
     let Ok(now) = engine.now() else { return Gathered::default() };
     let Some(mut gathering) = gather::start(action.parts(), params, now) else { return Gathered::default() };
+    // Looked at with our own rights there, whoever the action would be done as.
+    let target = Target::new(action.parts().partition.clone(), action.parts().account.clone());
     let mut answers = Vec::new();
     loop {
         match gathering.step(answers) {
@@ -51,7 +53,7 @@ pub(crate) async fn gather(gateway: &Gateway, engine: &Engine, action: &Action, 
             Progress::Read(calls) => {
                 answers = Vec::with_capacity(calls.len());
                 for call in calls {
-                    answers.push(read(gateway, engine, &call).await);
+                    answers.push(read(gateway, engine, &target, &call).await);
                 }
             }
         }
@@ -59,11 +61,11 @@ pub(crate) async fn gather(gateway: &Gateway, engine: &Engine, action: &Action, 
 }
 
 /// One read; whatever goes wrong is an answer without content, which the tables count as not known.
-async fn read(gateway: &Gateway, engine: &Engine, call: &Call) -> ReadAnswer {
+async fn read(gateway: &Gateway, engine: &Engine, target: &Target, call: &Call) -> ReadAnswer {
     if let Some(answer) = gateway.change_sets.answer(call) {
         return answer;
     }
-    match submit(engine, &gateway.upstream, gateway.target(), call).await {
+    match submit(engine, &gateway.upstream, target, call).await {
         Ok(answer) => answer,
         Err(why) => {
             tracing::warn!(operation = %format!("{}:{}", call.service, call.operation), %why, "a fact could not be gathered");
@@ -154,8 +156,7 @@ pub(crate) fn route(classified: &Classified, region: &str, target: &Target) -> R
 
 /// Which account the real credentials belong to: `sts:GetCallerIdentity`, as a read of our own.
 pub(crate) async fn identify(engine: &Engine, upstream: &Upstream) -> Result<Target, UpstreamError> {
-    let unknown =
-        Target { partition: Partition("aws".to_owned()), account: Account(NOT_KNOWN_YET.to_owned()) };
+    let unknown = Target::new(Partition("aws".to_owned()), Account(NOT_KNOWN_YET.to_owned()));
     let call = Call {
         service: "sts".to_owned(),
         operation: "GetCallerIdentity".to_owned(),
@@ -172,7 +173,7 @@ pub(crate) async fn identify(engine: &Engine, upstream: &Upstream) -> Result<Tar
     let account = between("<Account>", "</Account>").ok_or_else(wrong)?;
     let arn = between("<Arn>", "</Arn>").ok_or_else(wrong)?;
     let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
-    Ok(Target { partition: Partition(partition), account: Account(account) })
+    Ok(Target::new(Partition(partition), Account(account)))
 }
 
 /// Puts resolved references into a request, written anew from its one parse, so that no second spelling of a parameter

@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
-use classify_aws::call::{self, Call};
+use classify_aws::{
+    call::{self, Call},
+    classify::Target,
+};
 use engine::{
     Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind, Undoing,
 };
-use model::{Action, CapturedUndo, ChangeId, Digest};
+use model::{Action, ActionParts, CapturedUndo, ChangeId, Digest, Session};
 
 use crate::{
     Gateway,
@@ -20,6 +23,7 @@ impl Connector for Gateway {
     fn prepare<'a>(
         &'a self,
         engine: &'a Engine,
+        session: &'a Session,
         asked: Proposed,
     ) -> Later<'a, Result<(Action, Gathered), Refusal>> {
         Box::pin(async move {
@@ -28,9 +32,14 @@ impl Connector for Gateway {
             let call = Call { service, operation, region, parameters };
             let request = call::build(&call)
                 .map_err(|err| denied(format!("{}:{}: {err}", call.service, call.operation)))?;
-            let classified =
-                understand(engine, request, signing_name(&call.service), &call.region, self.target())
-                    .map_err(|(_, why)| denied(why))?;
+            let classified = understand(
+                engine,
+                request,
+                signing_name(&call.service),
+                &call.region,
+                &self.target_of(session),
+            )
+            .map_err(|(_, why)| denied(why))?;
             let gathered = gather(self, engine, &classified.action, &classified.params).await;
             Ok((classified.action, gathered))
         })
@@ -40,15 +49,21 @@ impl Connector for Gateway {
         &'a self,
         engine: &'a Engine,
         undo: CapturedUndo,
+        done: &'a ActionParts,
         undoing: Undoing,
     ) -> Later<'a, Result<ChangeId, Refusal>> {
         Box::pin(async move {
             let of = undoing.of;
             let session = engine.session_of_change(of).await?;
             let denied = |message: String| Refusal { kind: RefusalKind::Denied, change: Some(of), message };
-            let classified = understand(engine, undo.request, &undo.service, &undo.region, self.target())
+            let target = Target {
+                partition: done.partition.clone(),
+                account: done.account.clone(),
+                acting_as: done.acting_as.clone(),
+            };
+            let classified = understand(engine, undo.request, &undo.service, &undo.region, &target)
                 .map_err(|(_, why)| denied(format!("the captured inverse cannot be understood: {why}")))?;
-            let route = route(&classified, &undo.region, self.target());
+            let route = route(&classified, &undo.region, &target);
             let gatherer = Gatherer { gateway: self, params: classified.params };
             let Undoing { step, by, .. } = &undoing;
             let signature = Digest::of(format!("undo {of} {step} {by} {}", engine.nonce()?).as_bytes());

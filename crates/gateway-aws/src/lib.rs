@@ -3,6 +3,7 @@
 //!
 //! Invariant: [`forward`](forward::Upstream::send) takes a permit by value; there is no other way to the upstream.
 
+mod assume;
 mod body;
 mod change_sets;
 mod collect;
@@ -23,6 +24,7 @@ use std::{
 
 use classify_aws::{address::Hosts, classify::Target};
 use engine::Engine;
+use model::{AssumedRole, Session};
 
 pub use forward::{Upstream, UpstreamError};
 pub use listen::listen;
@@ -48,9 +50,9 @@ impl Gateway {
     /// Finds out which account the server's own credentials belong to, as a read of Countersign's own, takes on every role
     /// that the bundle gives, and stands ready.
     ///
-    /// The account of a request is decided here and nowhere later: it is the bundle's `default`, or else the account of the
-    /// server's own credentials; nothing in a request speaks of it, and nothing goes out with another's rights
-    /// ([`rights::Rights::of`]).
+    /// The account of a request is decided here and nowhere later: it is that of the role which its session took on, else
+    /// the bundle's `default`, or else the account of the server's own credentials; nothing in a request speaks of it, and
+    /// nothing goes out with another's rights ([`rights::Rights::of`]).
     ///
     /// # Errors
     /// Where the upstream does not answer, does not say who we are, or a role is not ours to act as.
@@ -66,6 +68,10 @@ impl Gateway {
             let now = engine.recorded_time().map_err(|fault| UpstreamError::Identity(fault.to_string()))?;
             upstream.rights.check(account, roles, now).await?;
         }
+        for (role, assumable) in bundle.assumable() {
+            let now = engine.recorded_time().map_err(|fault| UpstreamError::Identity(fault.to_string()))?;
+            upstream.rights.check_assumable(role, assumable, now).await?;
+        }
         let target = match bundle.default_account() {
             None => own,
             Some(account) => {
@@ -77,7 +83,7 @@ impl Gateway {
                         own: own.partition.0,
                     });
                 }
-                Target { partition: own.partition, account: account.clone() }
+                Target::new(own.partition, account.clone())
             }
         };
         let change_sets = change_sets::ChangeSets::default();
@@ -89,6 +95,18 @@ impl Gateway {
 
     pub const fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Where what a session asks for is done, and as whom.
+    pub(crate) fn target_of(&self, session: &Session) -> Target {
+        match &session.assumed {
+            Some(AssumedRole { role, partition, account }) => Target {
+                partition: partition.clone(),
+                account: account.clone(),
+                acting_as: Some(role.clone()),
+            },
+            None => self.target.clone(),
+        }
     }
 }
 

@@ -2,14 +2,14 @@
 //! credentials where they belong to that very account. Nothing goes out with the rights of another.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use credentials::{AssumeRole, Cache, Caller, Role, Sts};
 use engine::{Engine, Permit};
 use model::{Account, ActionParts, ChangeId, PersonId, SecondLock, Timestamp};
-use policy::{OWN_NAME, RoleArn, Roles};
+use policy::{Assumable, Bundle, OWN_NAME, RoleArn, Roles};
 
 use crate::UpstreamError;
 
@@ -44,14 +44,15 @@ impl Rights {
     /// In words for the agent: there are no rights in the account.
     pub(crate) fn of(&self, engine: &Engine, permit: &Permit, now: Timestamp) -> Result<Arc<Cache>, String> {
         let parts = permit.action();
-        if let Some(roles) = engine.bundle().roles_of(&parts.account) {
+        let bundle = engine.bundle();
+        if let Some(roles) = roles_for(&bundle, parts)? {
             let change = permit.change().filter(|_| !parts.effects.is_plain_read());
             let asked = match change {
                 Some(change) => AssumeRole {
-                    policy: policy_of(roles, parts),
-                    ..to_change(roles, change, permit.operator())
+                    policy: policy_of(&roles, parts),
+                    ..to_change(&roles, change, permit.operator())
                 },
-                None => to_read(roles, permit.operator()),
+                None => to_read(&roles, permit.operator()),
             };
             return Ok(match change {
                 Some(_) => self.role(asked),
@@ -85,18 +86,42 @@ impl Rights {
                 account: account.clone(),
                 found,
             };
-            let asked = AssumeRole { seconds: CHANGING_S, ..as_ours(roles, role) };
-            let said = match self.role(asked).get(now).await {
-                Ok(given) => self.sts.caller(&role.to_string(), &given, now).await,
-                Err(err) => Err(err),
-            };
-            let caller = said.map_err(|err| wrong(format!("{err}; {}", err.hint())))?;
-            if !is_session_of(&caller, role) {
-                let found = model::sanitize(&caller.arn, 300);
-                return Err(wrong(format!("the cloud takes us for {found}")));
-            }
+            self.check_one(roles, role, now).await.map_err(wrong)?;
         }
         Ok(())
+    }
+
+    /// As [`Self::check`], of a role that agents may take on.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub(crate) async fn check_assumable(
+        &self,
+        role: &RoleArn,
+        assumable: &Assumable,
+        now: Timestamp,
+    ) -> Result<(), UpstreamError> {
+        let roles = bound_to(role, assumable);
+        let wrong = |found: String| UpstreamError::Role {
+            setting: "assumable",
+            role: role.to_string(),
+            account: role.account().clone(),
+            found,
+        };
+        self.check_one(&roles, role, now).await.map_err(wrong)
+    }
+
+    async fn check_one(&self, roles: &Roles, role: &RoleArn, now: Timestamp) -> Result<(), String> {
+        let asked = AssumeRole { seconds: CHANGING_S, ..as_ours(roles, role) };
+        let said = match self.role(asked).get(now).await {
+            Ok(given) => self.sts.caller(&role.to_string(), &given, now).await,
+            Err(err) => Err(err),
+        };
+        let caller = said.map_err(|err| format!("{err}; {}", err.hint()))?;
+        if is_session_of(&caller, role) {
+            return Ok(());
+        }
+        Err(format!("the cloud takes us for {}", model::sanitize(&caller.arn, 300)))
     }
 
     fn role(&self, asked: AssumeRole) -> Arc<Cache> {
@@ -116,6 +141,28 @@ impl Rights {
         let cache = self.role(asked.clone());
         readers.insert(asked, (Arc::clone(&cache), now));
         cache
+    }
+}
+
+/// What the bundle gives for the action: the role that its session has taken on, or those of the account.
+///
+/// # Errors
+/// In words for the agent: the bundle lets nobody take on the role any more.
+fn roles_for(bundle: &Bundle, parts: &ActionParts) -> Result<Option<Roles>, String> {
+    let Some(acting_as) = &parts.acting_as else { return Ok(bundle.roles_of(&parts.account).cloned()) };
+    let found = bundle.assumable().find(|(role, _)| role.as_str() == acting_as);
+    let (role, assumable) = found.ok_or_else(|| format!("no agent may act as {acting_as} any more"))?;
+    let unlocked = bundle.roles_of(&parts.account).map(|roles| roles.unlocked.clone()).unwrap_or_default();
+    Ok(Some(Roles { unlocked, ..bound_to(role, assumable) }))
+}
+
+/// One role for reads and changes: the one that was asked for.
+fn bound_to(role: &RoleArn, assumable: &Assumable) -> Roles {
+    Roles {
+        read: role.clone(),
+        write: role.clone(),
+        external_id: assumable.external_id.clone(),
+        unlocked: BTreeSet::new(),
     }
 }
 
@@ -178,7 +225,7 @@ mod tests {
             read: "arn:aws:iam::111122223333:role/cs/read".parse().unwrap(),
             write: "arn:aws:iam::111122223333:role/cs/write".parse().unwrap(),
             external_id: Some("ex-1".to_owned()),
-            unlocked: std::collections::BTreeSet::new(),
+            unlocked: BTreeSet::new(),
         }
     }
 

@@ -11,7 +11,7 @@ use listener::Paced;
 use model::{ChangeId, Outcome, Request};
 
 use crate::{
-    Gateway,
+    Gateway, assume,
     body::{self, Passing},
     change_sets,
     collect::{Gatherer, route, understand},
@@ -65,9 +65,9 @@ impl Gateway {
     async fn handle(&self, received: Received, method: &str, tls: bool) -> Reply {
         let Received { mut request, session, verified } = received;
         let reached = Reached::new(tls, &request);
-        let partition = &self.target().partition.0;
+        let target = self.target_of(&session);
         if let Some(reached) = &reached
-            && let Some(upstream) = self.upstream.beginning("sqs", &verified.region, partition)
+            && let Some(upstream) = self.upstream.beginning("sqs", &verified.region, &target.partition.0)
         {
             reached.inward(&verified.service, &mut request, &upstream);
         }
@@ -75,25 +75,31 @@ impl Gateway {
             Some(reached) => reached.outward(&verified.service, body),
             None => body,
         };
-        let classified =
-            match understand(&self.engine, request, &verified.service, &verified.region, self.target()) {
-                Ok(classified) => classified,
-                Err((err, why)) => {
-                    let what =
-                        err.operation.as_ref().map_or_else(|| verified.service.clone(), ToString::to_string);
-                    self.engine.note_unjudged(&session, &format!("denied {what} ({})", err.fault.code()));
-                    let kind = match err.fault {
-                        model::Fault::UnknownOperation(_) => Refusal::Unknown,
-                        model::Fault::Oversized(_) => Refusal::TooLarge,
-                        _ => Refusal::Denied,
-                    };
-                    let message =
-                        format!("Countersign denies this ({}): {why} Nothing was done.", err.fault.code());
-                    return refuse(err.shape, kind, &message, None, method);
-                }
-            };
+        let classified = match understand(&self.engine, request, &verified.service, &verified.region, &target)
+        {
+            Ok(classified) => classified,
+            Err((err, why)) => {
+                let what =
+                    err.operation.as_ref().map_or_else(|| verified.service.clone(), ToString::to_string);
+                self.engine.note_unjudged(&session, &format!("denied {what} ({})", err.fault.code()));
+                let kind = match err.fault {
+                    model::Fault::UnknownOperation(_) => Refusal::Unknown,
+                    model::Fault::Oversized(_) => Refusal::TooLarge,
+                    _ => Refusal::Denied,
+                };
+                let message =
+                    format!("Countersign denies this ({}): {why} Nothing was done.", err.fault.code());
+                return refuse(err.shape, kind, &message, None, method);
+            }
+        };
         let shape = classified.shape;
-        let route = route(&classified, &verified.region, self.target());
+        if let Some(answer) = assume::answer(&self.engine, &session, &classified).await {
+            return match answer {
+                Ok(body) => reply(200, &[("content-type".to_owned(), "text/xml".to_owned())], None, body),
+                Err((kind, message)) => refuse(shape, kind, &message, None, method),
+            };
+        }
+        let route = route(&classified, &verified.region, &target);
         let template = change_sets::template_of(&classified.action.parts().operation, &classified.params);
         let gatherer = Gatherer { gateway: self, params: classified.params };
         let asked = Asked {
@@ -139,8 +145,8 @@ impl Gateway {
     async fn pass_on(&self, headed: Headed, body: Incoming, method: &str) -> ControlFlow<Reply, Incoming> {
         let Headed { received, framing } = headed;
         let Received { request, session, verified } = received;
-        let target = self.target();
-        let Ok(classified) = understand(&self.engine, request, &verified.service, &verified.region, target)
+        let target = self.target_of(&session);
+        let Ok(classified) = understand(&self.engine, request, &verified.service, &verified.region, &target)
         else {
             return ControlFlow::Continue(body);
         };
@@ -148,7 +154,7 @@ impl Gateway {
             return ControlFlow::Continue(body);
         }
         let shape = classified.shape;
-        let route = route(&classified, &verified.region, target);
+        let route = route(&classified, &verified.region, &target);
         let gatherer = Gatherer { gateway: self, params: classified.params };
         let action = classified.action.to_come(verified.signature);
         let asked = Asked { session, action, signature: verified.signature, purpose: Purpose::Agent };

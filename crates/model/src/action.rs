@@ -99,6 +99,9 @@ pub struct ActionParts {
     pub shown: Vec<(String, String)>,
     /// What the classifier could not establish, one plain phrase each.
     pub unknowns: Vec<String>,
+    /// The role that the agent has taken on and acts as; part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting_as: Option<String>,
     /// `None` of what only reads, and where the gateway has no such thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_lock: Option<SecondLock>,

@@ -49,7 +49,7 @@ pub use request::Request;
 pub use resource::Resource;
 pub use scope::{Scope, ScopeError};
 pub use second_lock::SecondLock;
-pub use session::{Autonomy, Session, UnknownAutonomy};
+pub use session::{AssumedRole, Autonomy, Session, UnknownAutonomy};
 pub use text::{causes, sanitize};
 pub use time::Timestamp;
 pub use verdict::{Alternative, Denial, Fault, Hold, Requirement, RuleRef, Verdict};

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Chain, Digest, Scope, SessionId, Timestamp};
+use crate::{Account, Chain, Digest, Partition, Scope, SessionId, Timestamp};
 
 /// How much a session may do without anyone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,9 +61,28 @@ pub struct Session {
     pub stopped_at: Option<Timestamp>,
     /// The bundle in force when it was issued.
     pub bundle: Digest,
+    /// Where an agent took on a role in another session: that one, or the one it came from itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumed: Option<AssumedRole>,
+}
+
+/// The role that a child session is bound to, and where it acts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssumedRole {
+    /// As the cloud names it.
+    pub role: String,
+    pub partition: Partition,
+    pub account: Account,
 }
 
 impl Session {
+    /// To which its changes and their history belong: a role that was taken on begins no new history.
+    pub fn root(&self) -> SessionId {
+        self.parent.unwrap_or(self.id)
+    }
+
     /// Why the session may not act at `now`; `None` while it may.
     pub fn closed(&self, now: Timestamp) -> Option<&'static str> {
         if self.stopped_at.is_some() {

@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-use model::{Account, Environment, Partition, sanitize};
+use model::{Account, AgentId, Environment, Partition, sanitize};
 
 use crate::reader::Section;
 
@@ -16,6 +16,7 @@ use crate::reader::Section;
 pub(crate) struct Accounts {
     pub(crate) default: Option<Account>,
     pub(crate) roles: BTreeMap<Account, Roles>,
+    pub(crate) assumable: BTreeMap<RoleArn, Assumable>,
 }
 
 /// What Countersign acts as in one account.
@@ -29,6 +30,13 @@ pub struct Roles {
     pub external_id: Option<String>,
     /// Operations (`service:Operation`) for which the write role is taken on without a session policy.
     pub unlocked: BTreeSet<String>,
+}
+
+/// A role that agents may take on by asking for it, in an account with roles of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assumable {
+    pub agents: BTreeSet<AgentId>,
+    pub external_id: Option<String>,
 }
 
 /// `arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`.
@@ -95,7 +103,7 @@ pub(crate) fn read_accounts(
     root: &Section<'_>,
     environment_of: impl Fn(&Account) -> Environment,
 ) -> Accounts {
-    let mut accounts = Accounts { default: None, roles: BTreeMap::new() };
+    let mut accounts = Accounts::default();
     for (Number(account), section) in root.named::<Number>("accounts") {
         let role = |key: &'static str, hint: &str| {
             let found = section.parsed::<RoleArn>(key);
@@ -127,6 +135,7 @@ pub(crate) fn read_accounts(
         }
         section.finish();
     }
+    accounts.assumable = read_assumable(root, &accounts.roles);
     accounts.default = root.parsed::<Number>("default").map(|it| it.0);
     if let Some(account) = accounts.default.as_ref().filter(|it| !accounts.roles.contains_key(*it)) {
         let hint =
@@ -134,6 +143,25 @@ pub(crate) fn read_accounts(
         root.wrong("default", format!("account {account} has no roles in this file"), Some(hint));
     }
     accounts
+}
+
+fn read_assumable(root: &Section<'_>, roles: &BTreeMap<Account, Roles>) -> BTreeMap<RoleArn, Assumable> {
+    let mut assumable = BTreeMap::new();
+    for (role, section) in root.named::<RoleArn>("assumable") {
+        let agents: BTreeSet<AgentId> = section.list::<AgentId>("agents").into_iter().collect();
+        if agents.is_empty() {
+            section.missing("agents", "the agents that may take the role on");
+        }
+        if !roles.contains_key(role.account()) {
+            let hint = "what an agent does there is looked at with the account's own roles".to_owned();
+            let message = format!("account {} has no roles in this file", role.account());
+            section.wrong("agents", message, Some(hint));
+        }
+        let external_id = section.parsed::<ExternalId>("external_id").map(|it| it.0);
+        section.finish();
+        assumable.insert(role, Assumable { agents, external_id });
+    }
+    assumable
 }
 
 struct Number(Account);

@@ -6,12 +6,12 @@ mod load;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Account, AllowanceId, Digest, Effect, EffectSet, Environment, Fault, History, Marks, Operation, Resource,
-    Roster, RuleRef, Tags, Timestamp, Verdict,
+    Account, AgentId, AllowanceId, Digest, Effect, EffectSet, Environment, Fault, History, Marks, Operation,
+    Resource, Roster, RuleRef, Tags, Timestamp, Verdict,
 };
 
 use crate::{
-    accounts::{Accounts, Roles},
+    accounts::{Accounts, Assumable, RoleArn, Roles},
     allowances::{Allowances, Charges},
     ask::{Ahead, Ask},
     calendar::{Calendar, TimeFacts},
@@ -106,6 +106,18 @@ impl Bundle {
     /// Every account with roles of its own.
     pub fn accounts(&self) -> impl Iterator<Item = (&Account, &Roles)> {
         self.accounts.roles.iter()
+    }
+
+    /// Every role that agents may take on.
+    pub fn assumable(&self) -> impl Iterator<Item = (&RoleArn, &Assumable)> {
+        self.accounts.assumable.iter()
+    }
+
+    /// The role of this name, where the agent may take it on.
+    pub fn assumable_by(&self, agent: &AgentId, role: &str) -> Option<(&RoleArn, &Assumable)> {
+        let role: RoleArn = role.parse().ok()?;
+        let found = self.accounts.assumable.get_key_value(&role)?;
+        found.1.agents.contains(agent).then_some(found)
     }
 
     /// Where sessions act; `None`: in the account of the server's own credentials.

@@ -36,7 +36,7 @@ mod search;
 mod settings;
 mod starter;
 
-pub use accounts::{RoleArn, Roles};
+pub use accounts::{Assumable, RoleArn, Roles};
 pub use allowances::{Charges, Spent};
 pub use ask::{Ask, ChangeFacts};
 pub use bundle::{Bundle, Files};

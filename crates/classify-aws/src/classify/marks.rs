@@ -128,7 +128,7 @@ mod tests {
         };
         let request = build(&call).unwrap();
         let signing = Table::shared().service(service).unwrap().signing;
-        let target = Target { partition: Partition("aws".into()), account: Account("1".into()) };
+        let target = Target::new(Partition("aws".into()), Account("1".into()));
         classify(request, signing, "eu-west-1", &target, &Default::default()).unwrap().action.marks().clone()
     }
 

@@ -32,6 +32,14 @@ use crate::{
 pub struct Target {
     pub partition: Partition,
     pub account: Account,
+    /// The role that the session is bound to.
+    pub acting_as: Option<String>,
+}
+
+impl Target {
+    pub const fn new(partition: Partition, account: Account) -> Self {
+        Self { partition, account, acting_as: None }
+    }
 }
 
 /// What the bundle says of one operation; it wins over our tables, and it alone can make an unknown one known.
@@ -131,11 +139,13 @@ fn act(
     own: Option<&Override>,
 ) -> (Action, Option<String>) {
     let host_prefix = host_prefix(routed, params);
-    let content = Value::map([
+    let mut content = vec![
         ("params", params.clone()),
         ("endpoint", Value::text(routed.service.endpoint_prefix)),
         ("host_prefix", host_prefix.clone().map_or(Value::Null, Value::Text)),
-    ]);
+    ];
+    content.extend(target.acting_as.as_ref().map(|role| ("acting_as", Value::text(role))));
+    let content = Value::map(content);
     let given = Given { params, body: &request.body, told: Told::Whole };
     let (parts, marks) = mean(routed, &given, region, target, own);
     (Action::new(parts, &content, request).marked(marks), host_prefix)
@@ -226,7 +236,10 @@ pub(crate) fn mean(
     let parts = ActionParts {
         undo: undo(&operation, &judged, own),
         quantity,
-        summary: summary::of(routed, &named.resources, &said),
+        summary: match &target.acting_as {
+            Some(role) => format!("{} Acting as {role}.", summary::of(routed, &named.resources, &said)),
+            None => summary::of(routed, &named.resources, &said),
+        },
         operation,
         partition: target.partition.clone(),
         account: target.account.clone(),
@@ -240,6 +253,7 @@ pub(crate) fn mean(
         },
         shown: shown.lines,
         unknowns,
+        acting_as: target.acting_as.clone(),
         second_lock: None,
     };
     let locked = told == Told::Whole && !parts.effects.is_plain_read();

@@ -173,10 +173,7 @@ mod tests {
             parameters: literal(&toml::Value::Table(toml::from_str(parameters).unwrap())),
         };
         let signing = Table::shared().service(service).unwrap().signing;
-        let target = Target {
-            partition: model::Partition("aws".into()),
-            account: model::Account("111122223333".into()),
-        };
+        let target = Target::new(model::Partition("aws".into()), model::Account("111122223333".into()));
         let request = build(&call).unwrap();
         let classified = classify(request, signing, "eu-west-1", &target, &Default::default()).unwrap();
         let now = Timestamp::from_seconds(1_795_228_800);

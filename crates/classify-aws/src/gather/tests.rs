@@ -33,7 +33,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn classified(signing: &str, request: Request) -> Classified {
-    let target = Target { partition: Partition("aws".into()), account: Account("123456789012".into()) };
+    let target = Target::new(Partition("aws".into()), Account("123456789012".into()));
     classify(request, signing, "us-east-1", &target, &BTreeMap::new()).unwrap()
 }
 

@@ -12,7 +12,7 @@ fn recorded<'a>(source: &'a str, name: &'a str, parameters: &'a Json) -> Recorde
 }
 
 fn understood(source: &str, name: &str, parameters: &Json) -> Result<Understood, Unjudged> {
-    let target = Target { partition: partition_of("eu-west-1"), account: Account("111122223333".into()) };
+    let target = Target::new(partition_of("eu-west-1"), Account("111122223333".into()));
     classify(&recorded(source, name, parameters), &target, &BTreeMap::new())
 }
 
@@ -239,7 +239,7 @@ fn what_no_table_knows_is_named_as_an_override_would() {
     check("nobody", "DoThings", json!({}), &expect!["`nobody:DoThings` is of a service that is in no table"]);
     let operation = Operation::new("ec2", "FrobnicateInstance");
     let own = Override { effects: EffectSet::of(Effect::Write), kind: None, additive: false };
-    let target = Target { partition: partition_of("cn-north-1"), account: Account("1".into()) };
+    let target = Target::new(partition_of("cn-north-1"), Account("1".into()));
     let parameters = json!({ "x": 1 });
     let adopted = classify(
         &recorded("ec2.amazonaws.com", "FrobnicateInstance", &parameters),

@@ -27,9 +27,7 @@ pub enum AuthError {
     Malformed { what: &'static str, expected: &'static str },
     #[error("{0} stands twice in the request; which one counts would be a guess")]
     Duplicate(String),
-    #[error(
-        "a session token was sent, and the keys of a Countersign session have none; unset AWS_SESSION_TOKEN"
-    )]
+    #[error("a session token was sent that is none of ours; unset AWS_SESSION_TOKEN")]
     SecurityToken,
     #[error("the header {0} is not covered by the signature; sign it or leave it out")]
     UnsignedHeader(String),

@@ -23,7 +23,7 @@ mod verify;
 
 pub use error::AuthError;
 pub use key::{ChunkChain, SigningCredentials};
-pub use present::{Claim, Credential, Presented, Presigned, present};
+pub use present::{Claim, Credential, Presented, Presigned, SESSION_TOKEN, present};
 pub use sign::{Covers, SignError, sign, sign_covering, take_off_presigned};
 pub use verify::{PayloadHash, Verified, strip_unsigned, verify, verify_head};
 

@@ -151,7 +151,7 @@ fn set_up(mock: &Mock<'_>, calls: &[toml::Table]) -> Result<BTreeMap<String, Str
 fn gathered(mock: &Mock<'_>, action: &Call) -> Result<(Gathered, Vec<(Call, ReadAnswer)>)> {
     let request = build(action)?;
     let signing = Table::shared().service(&action.service).map_or("", |service| service.signing);
-    let target = Target { partition: Partition("aws".into()), account: Account(ACCOUNT.into()) };
+    let target = Target::new(Partition("aws".into()), Account(ACCOUNT.into()));
     let classified = classify(request, signing, REGION, &target, &BTreeMap::new())
         .map_err(|error| anyhow::anyhow!("{error}"))?;
     let parts = classified.action.parts();
@@ -173,7 +173,7 @@ fn gathered(mock: &Mock<'_>, action: &Call) -> Result<(Gathered, Vec<(Call, Read
 }
 
 fn operation_of(undo: &CapturedUndo) -> Result<String> {
-    let target = Target { partition: Partition("aws".into()), account: Account(ACCOUNT.into()) };
+    let target = Target::new(Partition("aws".into()), Account(ACCOUNT.into()));
     match classify(undo.request.clone(), &undo.service, REGION, &target, &BTreeMap::new()) {
         Ok(classified) => Ok(classified.action.parts().operation.name.clone()),
         Err(error) => bail!("the undo is not understood: {error}"),

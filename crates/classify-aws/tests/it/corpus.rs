@@ -81,7 +81,7 @@ struct Score {
 fn every_operation_is_routed_and_none_is_taken_for_a_lighter_one() {
     let Some(lines) = corpus() else { return };
     let table = Table::shared();
-    let target = Target { partition: Partition("aws".into()), account: Account("123456789012".into()) };
+    let target = Target::new(Partition("aws".into()), Account("123456789012".into()));
     let mut score = Score::default();
     for line in &lines {
         let Some(signing) = line.signing() else { continue };

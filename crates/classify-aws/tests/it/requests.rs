@@ -7,7 +7,7 @@ use expect_test::Expect;
 use model::{Account, Partition, Request};
 
 pub(crate) fn target() -> Target {
-    Target { partition: Partition("aws".into()), account: Account("111122223333".into()) }
+    Target::new(Partition("aws".into()), Account("111122223333".into()))
 }
 
 pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Request {

@@ -92,6 +92,7 @@ impl Call {
             summary: format!("{operation} {}.", self.name),
             shown: vec![("Name".to_owned(), self.name.to_owned())],
             unknowns: Vec::new(),
+            acting_as: None,
             second_lock: None,
         };
         let content = Value::map([("Name", Value::text(self.name))]);

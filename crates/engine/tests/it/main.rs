@@ -7,6 +7,8 @@ mod actions;
 #[cfg(test)]
 mod allowances;
 #[cfg(test)]
+mod assumed;
+#[cfg(test)]
 mod binding;
 #[cfg(test)]
 mod cast;

@@ -6,7 +6,9 @@ use engine::{
     Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, Settled, SignError,
     Undoing,
 };
-use model::{Action, CapturedUndo, ChangeId, ChangeState, EntryKind, LinkKind, StepState, Undo};
+use model::{
+    Action, ActionParts, CapturedUndo, ChangeId, ChangeState, EntryKind, LinkKind, Session, StepState, Undo,
+};
 
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, Target, inverse},
@@ -194,6 +196,7 @@ impl Connector for Gateway {
     fn prepare<'a>(
         &'a self,
         _: &'a Engine,
+        _: &'a Session,
         asked: Proposed,
     ) -> Later<'a, Result<(Action, Gathered), Refusal>> {
         panic!("nobody proposes {}", asked.operation)
@@ -203,6 +206,7 @@ impl Connector for Gateway {
         &'a self,
         engine: &'a Engine,
         undo: CapturedUndo,
+        _: &'a ActionParts,
         undoing: Undoing,
     ) -> Later<'a, Result<ChangeId, Refusal>> {
         Box::pin(async move {

@@ -62,6 +62,7 @@ pub(crate) struct Unusual {
     pub(crate) production: &'static str,
     pub(crate) budgets: &'static str,
     pub(crate) standing: &'static str,
+    pub(crate) accounts: &'static str,
 }
 
 impl World {
@@ -240,7 +241,7 @@ impl World {
 
 impl Place {
     fn new(unusual: Unusual) -> ((Self, Ledger), Option<store::Probe>) {
-        let Unusual { probe, disk, production, budgets, standing } = unusual;
+        let Unusual { probe, disk, production, budgets, standing, accounts } = unusual;
         let dir = TempDir::new().unwrap();
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
@@ -250,7 +251,9 @@ impl Place {
         };
         let disk = disk.unwrap_or_else(|| Box::new(RealDisk));
         let mut files = bundle_files(production);
-        for (file, text) in [("budgets.toml", budgets), ("standing.toml", standing)] {
+        for (file, text) in
+            [("budgets.toml", budgets), ("standing.toml", standing), ("accounts.toml", accounts)]
+        {
             files.insert(file.to_owned(), text.into());
         }
         let place = Self { dir, files, genesis, chance: Arc::default() };

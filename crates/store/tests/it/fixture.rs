@@ -56,6 +56,8 @@ pub(crate) fn session(n: u64) -> Session {
         expires_at: at(28_800),
         stopped_at: None,
         bundle: digest(0),
+        parent: None,
+        assumed: None,
     }
 }
 
@@ -78,6 +80,7 @@ pub(crate) fn action(operation: &str, effect: Effect, resources: Vec<Resource>) 
         summary: format!("{operation} on something"),
         shown: Vec::new(),
         unknowns: Vec::new(),
+        acting_as: None,
         second_lock: None,
     }
 }

@@ -173,3 +173,59 @@ fn roles_that_are_wrong_stop_the_start() -> Result<()> {
     }
     Ok(())
 }
+
+const ASSUMES: &str = "
+import boto3, botocore
+sts = boto3.client('sts')
+def refused(call, **more):
+    try:
+        call(**more); print('passed')
+    except botocore.exceptions.ClientError as err:
+        print(err.response['Error']['Message'])
+role = 'arn:aws:iam::444455556666:role/deploy'
+got = sts.assume_role(RoleArn=role, RoleSessionName='ci', DurationSeconds=900)
+keys = got['Credentials']
+again = sts.assume_role(RoleArn=role, RoleSessionName='ci', DurationSeconds=900)['Credentials']
+print(got['AssumedRoleUser']['Arn'], keys['AccessKeyId'] == again['AccessKeyId'])
+there = boto3.Session(aws_access_key_id=keys['AccessKeyId'], aws_secret_access_key=keys['SecretAccessKey'], aws_session_token=keys['SessionToken'])
+print(there.client('sts').get_caller_identity()['Arn'].split('/')[:2])
+ssm = there.client('ssm')
+ssm.put_parameter(Name='/there', Value='1', Type='String')
+print([it['Name'] for it in ssm.describe_parameters()['Parameters']], boto3.client('ssm').describe_parameters()['Parameters'])
+refused(sts.assume_role, RoleArn='arn:aws:iam::444455556666:role/admin', RoleSessionName='ci')
+refused(sts.assume_role, RoleArn=role, RoleSessionName='ci', Policy='{}')
+refused(there.client('sts').get_session_token)
+refused(ssm.delete_parameter, Name='/there')
+";
+
+/// By its own code: what the agent's SDK makes of the answer is what it would make of the cloud's.
+#[test]
+fn a_role_that_the_bundle_lets_an_agent_take_on_is_a_session_of_its_own() -> Result<()> {
+    let assumable = "[assumable.\"arn:aws:iam::444455556666:role/deploy\"]\nagents = [\"fixer\"]\nexternal_id = \"ex-2\"\n";
+    let lab = lab(&format!("{}{assumable}", roles("444455556666", false)))?;
+    let told = lab.python(ASSUMES, &[])?.expect(0)?.stdout;
+    let lines: Vec<&str> = told.lines().collect();
+    let [taken, identity, parameters, unnamed, narrowed, minted, held] = lines.as_slice() else {
+        anyhow::bail!("{told}")
+    };
+    assert_eq!(*taken, "arn:aws:sts::444455556666:assumed-role/deploy/ci True");
+    assert_eq!(*identity, "['arn:aws:sts::444455556666:assumed-role', 'deploy']");
+    assert_eq!(*parameters, "['/there'] []");
+    let instead = "call the service through this gateway";
+    assert!(unnamed.contains("Countersign denies this") && unnamed.contains(instead), "{unnamed}");
+    assert!(narrowed.contains("Policy is not taken with a role"), "{narrowed}");
+    assert!(minted.contains(instead), "{minted}");
+    assert!(held.contains("Acting as arn:aws:iam::444455556666:role/deploy"), "{held}");
+    assert!(held.contains("Countersign holds this"), "{held}");
+    // What really went out: the role, under the change's id and its operator's name, never the agent's own words.
+    let changed = [
+        "Action=AssumeRole&",
+        "role%2Fdeploy",
+        "RoleSessionName=chg-",
+        "ExternalId=ex-2",
+        "SourceIdentity=olga",
+    ];
+    assert_eq!(lab.moto.recorded(&changed)?, 1);
+    assert_eq!(lab.moto.recorded(&["Action=AssumeRole&", "RoleSessionName=ci"])?, 0);
+    lab.verify()?.expect(0).map(drop)
+}

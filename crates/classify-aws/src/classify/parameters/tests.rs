@@ -61,7 +61,7 @@ pub(in crate::classify) fn classified(operation: &str, given: toml::Table) -> Re
         parameters: gather::literal(&toml::Value::Table(given)),
     };
     let request = build(&call).map_err(|err| err.to_string())?;
-    let target = Target { partition: Partition("aws".into()), account: Account("111122223333".into()) };
+    let target = Target::new(Partition("aws".into()), Account("111122223333".into()));
     classify(request, known.signing, "us-east-1", &target, &BTreeMap::new()).map_err(|err| err.to_string())
 }
 

@@ -229,9 +229,7 @@ fn header_form() {
     );
     check_header(
         |r| r.headers.push(header("x-amz-security-token", "t")),
-        &expect![
-            "a session token was sent, and the keys of a Countersign session have none; unset AWS_SESSION_TOKEN [UnknownKey]"
-        ],
+        &expect!["a session token was sent that is none of ours; unset AWS_SESSION_TOKEN [UnknownKey]"],
     );
     check_header(
         |r| r.query = PRESIGNED.into(),
@@ -399,9 +397,7 @@ fn query_form() {
     c(
         "X-Amz-Date=",
         "X-Amz-Security-Token=t&X-Amz-Date=",
-        &expect![
-            "a session token was sent, and the keys of a Countersign session have none; unset AWS_SESSION_TOKEN [UnknownKey]"
-        ],
+        &expect!["a session token was sent that is none of ours; unset AWS_SESSION_TOKEN [UnknownKey]"],
     );
     c(
         "20261121T",

@@ -161,8 +161,7 @@ fn understand(
     event: &Event,
     overrides: &BTreeMap<Operation, Override>,
 ) -> Result<Understood, recorded::Unjudged> {
-    let target =
-        Target { partition: recorded::partition_of(&event.region), account: Account(event.account.clone()) };
+    let target = Target::new(recorded::partition_of(&event.region), Account(event.account.clone()));
     let recorded = Recorded {
         source: &event.source,
         name: &event.name,
