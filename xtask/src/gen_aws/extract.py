@@ -63,6 +63,20 @@ ALARMING = re.compile(
 HARMLESS = re.compile(r"PolicyName|PolicyId|^disableRollback$|^disabledReason", re.IGNORECASE)
 
 
+# What a request may only name, and what stands elsewhere: by an address, a place in S3, a version or an upload.
+REFERRING = re.compile(
+    r"(template|script|code|definition|document|manifest|schema|package|artifact|model|source|image|input|object|content|policy|profile"
+    r"|config\w*|archive|backup|file|data|key|recipe|spec\w*|workflow|project|plugins|requirements|bundle)(s3)?"
+    r"(url|uri|location|s3key|s3uri|s3location|s3path)$|s3(key|uri|objectkey|location|path)$|^s3bucket$|^(x-amz-)?copy-?source$|^copysource"
+    r"|^(launchtemplate|document|definition|template|function|code|image|model|package|revision|layer|configuration|schema|job|task"
+    r"|workflow|blueprint|component|recipe|pipeline|changeset|\w*definition)(version|versionnumber|versionid|revision|revisionid|versionarn)$"
+    r"|changesetname$|uploadid$|templatearn$",
+    re.IGNORECASE,
+)
+# Where an answer or a result goes, and what only says in which version of its own form something is written.
+PLACED = re.compile(r"output|destination|delivery|logs3|statefile|^schemaVersion$|SchemaVersion$|resourceArn", re.IGNORECASE)
+
+
 def is_token(name):
     return re.search(r"(clientrequesttoken|clienttoken|idempotency|callerreference|creationtoken)", name, re.I)
 
@@ -379,6 +393,22 @@ def alarming(service, operation, shape, depth=0, path=(), seen=()):
             yield from alarming(service, operation, inner, depth + 1, here, (*seen, inner))
 
 
+def referring(service, shape, depth=0, path=(), seen=()):
+    """Members that name content which stands elsewhere, by wire path."""
+    for name, member in service.members(shape).items():
+        wire = service.wire(member, name) if depth == 0 else member.get("locationName", name)
+        here = (*path, wire)
+        inner = member["shape"]
+        kind = service.shapes[inner]["type"]
+        while kind in ("list", "map"):
+            inner = service.shapes[inner]["member" if kind == "list" else "value"]["shape"]
+            kind = service.shapes[inner]["type"]
+        if kind in ("string", "integer", "long") and REFERRING.search(name) and not PLACED.search(".".join(here)):
+            yield ".".join(here)
+        if kind == "structure" and depth < 3 and inner not in seen:
+            yield from referring(service, inner, depth + 1, here, (*seen, inner))
+
+
 def write(path, columns, rows):
     for one in rows:
         assert len(one) == len(columns) and not any("\t" in cell or "\n" in cell for cell in one), one
@@ -390,7 +420,7 @@ def main():
     out, names_file = sys.argv[1:3]
     names = tomllib.loads(Path(names_file).read_text("utf-8"))
     levels = load_levels()
-    services, operations, members = [], [], []
+    services, operations, members, references = [], [], [], []
     for name, model in load_models():
         service = Service(name, model, levels, names)
         SERVICE_PREFIX[name] = service.prefix
@@ -406,6 +436,9 @@ def main():
             found = sorted(set(alarming(service, operation, spec.get("input", {}).get("shape"))))
             if found:
                 members.append([name, operation, ",".join(found)])
+            found = sorted(set(referring(service, spec.get("input", {}).get("shape"))))
+            if found:
+                references.append([name, operation, ",".join(found)])
         operations += [row(service, operation, spec) for operation, spec in model["operations"].items()]
     write(os.path.join(out, "aws_services.tsv"), SERVICE_COLUMNS, services)
     write(os.path.join(out, "aws_operations.tsv"), OPERATION_COLUMNS, operations)
@@ -413,6 +446,9 @@ def main():
     write(os.path.join(out, "aws_rights.tsv"), ["action", "resource_types"], rights)
     write(os.path.join(out, "aws_arns.tsv"), ["prefix", "resource_type", "arn"], patterns)
     write(os.path.join(out, "aws_alarming.tsv"), ["service", "operation", "members"], members)
+    changing = {(one[0], one[1]) for one in operations if one[OPERATION_COLUMNS.index("class")] != "read"}
+    references = [one for one in references if (one[0], one[1]) in changing]
+    write(os.path.join(out, "aws_referring.tsv"), ["service", "operation", "members"], references)
     print(f"{len(services)} services, {len(operations)} operations", file=sys.stderr)
 
 

@@ -39,7 +39,7 @@ async fn a_role_is_taken_on_only_where_the_bundle_lets_the_agent() {
     assert_eq!((assumed.role.as_str(), assumed.account.0.as_str()), (DEPLOY, "123456789012"));
     assert_eq!((child.parent, child.root()), (Some(world.session.id), world.session.id));
     assert_eq!((&child.chain, child.autonomy), (&world.session.chain, world.session.autonomy));
-    let issued = world.entries().await.into_iter().filter(|it| it.kind == EntryKind::SessionIssued).last();
+    let issued = world.entries().await.into_iter().rfind(|it| it.kind == EntryKind::SessionIssued);
     let issued = issued.unwrap();
     assert_eq!((issued.actors.session, issued.detail["role"].as_str()), (Some(child.id), DEPLOY));
     for role in ["arn:aws:iam::123456789012:role/others", "arn:aws:iam::123456789012:role/admin", "admin"] {

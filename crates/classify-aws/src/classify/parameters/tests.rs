@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use expect_test::expect;
 use model::{Account, Effect, Partition, Value};
 use serde::Deserialize;
 
@@ -129,6 +130,94 @@ fn no_alarming_member_is_left_without_a_rule_or_a_reason() {
         }
     }
     assert!(unspoken.is_empty(), "{} without a rule or a reason:\n{}", unspoken.len(), unspoken.join("\n"));
+}
+
+/// Members of whatever operation that name content elsewhere: each is resolved, or the request counts as what the content
+/// could do at worst anyway, or it is said why neither is needed. `cargo xtask gen aws` makes the list.
+#[test]
+fn no_member_that_names_content_is_left_without_a_reference_a_rule_or_a_reason() {
+    const REFERRING: &str = include_str!("../../../data/aws_referring.tsv");
+    let named: Named = toml::from_str(include_str!("../../../data/named.toml")).unwrap();
+    let references: References = toml::from_str(include_str!("../../../data/references.toml")).unwrap();
+    let rules = RULES.as_ref().unwrap();
+    let about = |operations: &str, name: &str| operations.split_whitespace().any(|it| model::glob(it, name));
+    let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let (mut resolved, mut worst, mut reasoned, mut left) = (0, 0, 0, Vec::new());
+    for line in REFERRING.lines().skip(1) {
+        let [service, operation, members] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let operation = model::Operation::new(service, operation);
+        let name = operation.to_string();
+        let dangers = [Effect::Execute, Effect::Privilege, Effect::Destroy];
+        let is_worst = |effects: model::EffectSet| dangers.into_iter().any(|it| effects.contains(it));
+        let row = Table::shared().get(service, &operation.name).unwrap();
+        let always = is_worst(effects::of(row).effects);
+        for member in members.split(',') {
+            // The header is one member to clients, and its parts are to us.
+            let copied = member.starts_with("x-amz-copy-source");
+            let is_it = |it: &str| {
+                same(it, member)
+                    || same(&last(it), &last(member))
+                    || member.starts_with(&format!("{it}."))
+                    || copied && it.starts_with("copySource.")
+            };
+            let refers = references
+                .reference
+                .iter()
+                .any(|it| about(&it.operations, &name) && it.member.split('|').any(is_it));
+            let ruled = rules.of(&read_as(&operation), Patterns::Too).any(|rule| {
+                rule.add.is_some_and(is_worst)
+                    && rule.when.iter().flat_map(Condition::paths).any(|path| {
+                        let mut prefixes = member.match_indices('.').filter_map(|(at, _)| member.get(..at));
+                        path.leads_to(member) || prefixes.any(|prefix| path.leads_to(prefix))
+                    })
+            });
+            let said = |row: &NamedRow| {
+                let lower = member.to_ascii_lowercase();
+                about(&row.operations, &name)
+                    && row.members.split_whitespace().any(|it| model::glob(&it.to_ascii_lowercase(), &lower))
+            };
+            if refers {
+                resolved += 1;
+            } else if always || ruled {
+                worst += 1;
+            } else if named.named.iter().any(said) {
+                reasoned += 1;
+            } else {
+                left.push(format!("{name} {member}"));
+            }
+        }
+    }
+    assert!(left.is_empty(), "{} without a reference, a rule or a reason:\n{}", left.len(), left.join("\n"));
+    expect!["21 resolved, 280 at their worst, 434 with a reason"]
+        .assert_eq(&format!("{resolved} resolved, {worst} at their worst, {reasoned} with a reason"));
+}
+
+#[derive(Deserialize)]
+struct References {
+    reference: Vec<ReferenceRow>,
+}
+
+#[derive(Deserialize)]
+struct ReferenceRow {
+    operations: String,
+    member: String,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    named: Vec<NamedRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedRow {
+    operations: String,
+    members: String,
+    #[serde(rename = "reason")]
+    _reason: String,
 }
 
 #[derive(Deserialize)]
