@@ -1,15 +1,16 @@
-//! Bodies from hostile clients through the form, JSON and XML readers: nothing panics, and what was read and written
+//! Bodies from hostile clients through the form, XML, CBOR and JSON readers: nothing panics, and what was read and written
 //! again reads the same.
 #![no_main]
 
-use classify_aws::params::{form, json, xml};
+use classify_aws::params::{cbor, form, json, xml};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Some((kind, body)) = data.split_first() else { return };
-    match kind % 3 {
+    match kind % 4 {
         0 => drop(form::parse(body)),
         1 => drop(xml::parse(body)),
+        2 => drop(cbor::parse(body)),
         _ => {
             if let Ok(value) = json::parse(body) {
                 let mut text = String::new();

@@ -184,7 +184,9 @@ fn pin(request: &Request, params: &Value, pins: &[gather::Pin]) -> Pinned {
     }
     let in_parts = params.get("$path").is_some();
     let json = request.header("x-amz-target").is_some() && !in_parts;
+    let cbor = request.header("smithy-protocol").is_some();
     let pinned = match (in_parts, json) {
+        _ if cbor => None,
         (true, _) => pin_parts(request, pins),
         (false, true) => pin_json(request.clone(), pins),
         (false, false) => pin_form(request, pins),
@@ -324,6 +326,9 @@ mod tests {
         assert_eq!(body(pin(&request(true, json), &flat, &pins("B.V"))), "impossible");
         assert_eq!(body(pin(&request(true, "[]"), &flat, &pins("V"))), "impossible");
         assert_eq!(body(pin(&request(false, json), &parts, &pins("body.W"))), r#"{"A":{"V":"1"},"W":"7"}"#);
+        let mut cbor = request(false, "A=1");
+        cbor.headers.push(("smithy-protocol".to_owned(), "rpc-v2-cbor".to_owned()));
+        assert_eq!(body(pin(&cbor, &flat, &pins("A"))), "impossible");
         match pin(&request(false, ""), &parts, &pins("headers.x-if")) {
             Pinned::Request(request) => assert_eq!(request.header("x-if"), Some("7")),
             other => panic!("{other:?}"),

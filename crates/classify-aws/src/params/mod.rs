@@ -1,11 +1,12 @@
 //! The one canonical parse of what a request says: everything that changes its meaning and nothing that does not
 //! (idempotency tokens, dates, signatures, invocation ids, transfer framing).
 //!
-//! Forms and JSON calls become a map of their members under their wire names; a form stays flat
+//! Forms, JSON and CBOR calls become a map of their members under their wire names; a form stays flat
 //! (`TagSpecification.1.Tag.1.Key`). REST becomes `{"$path": labels, "$query": …, "$headers": …, "$body": …}`; no member
 //! of a call may start with `$`, so the two cannot be mistaken for each other. A body that is content rather than
-//! parameters (an object, a payload, CBOR) is `{"body_sha256": …, "length": …}`.
+//! parameters (an object, a payload) is `{"body_sha256": …, "length": …}`.
 
+pub mod cbor;
 pub mod form;
 pub mod json;
 mod rest;
@@ -70,7 +71,18 @@ pub fn parse(request: &Request, routed: &Routed<'_>) -> Result<Value, ParamError
                 return Err(ParamError::Malformed { what: "the body is no JSON object", at: 0 });
             }
         },
-        Protocol::Cbor => Value::map([("$body", content(&request.body))]),
+        Protocol::Cbor => match cbor::parse(&request.body)? {
+            Value::Map(map) => plain_map(map)?,
+            Value::Null => Value::Map(BTreeMap::new()),
+            Value::Bool(_)
+            | Value::Int(_)
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::Bytes(_)
+            | Value::List(_) => {
+                return Err(ParamError::Malformed { what: "the body is no CBOR map", at: 0 });
+            }
+        },
         Protocol::RestJson | Protocol::RestXml => rest::parse(request, routed)?,
     };
     for member in routed.row.into_iter().flat_map(|row| row.dropped()) {
@@ -82,7 +94,7 @@ pub fn parse(request: &Request, routed: &Routed<'_>) -> Result<Value, ParamError
 /// The body is not read, only hashed.
 fn is_content(routed: &Routed<'_>) -> bool {
     let payload = routed.row.and_then(|row| row.payload.split_once(':')).map(|(_, kind)| kind);
-    routed.protocol == Protocol::Cbor || matches!(payload, Some("blob" | "string"))
+    matches!(payload, Some("blob" | "string"))
 }
 
 fn is_utf8(parameters: &str) -> bool {

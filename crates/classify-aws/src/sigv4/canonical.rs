@@ -106,10 +106,11 @@ fn normalize(path: &str) -> String {
     out
 }
 
-/// Whether a segment of the path, encoded or not, means "here" or "up".
+/// Whether a segment of the path means "here" or "up", to whoever decodes it before or after taking it apart.
 pub(super) fn has_dot_segments(path: &str) -> bool {
     path.split('/')
-        .any(|segment| matches!(decode(segment.as_bytes(), Plus::Literal).as_deref(), Some(b"." | b"..")))
+        .filter_map(|segment| decode(segment.as_bytes(), Plus::Literal))
+        .any(|decoded| decoded.split(|byte| *byte == b'/').any(|segment| matches!(segment, b"." | b"..")))
 }
 
 /// Pairs decoded, encoded again and sorted; a presigned request's own signature is left out.

@@ -116,7 +116,8 @@ fn believe<'p>(
     let unsigned = unsigned_headers(request, &claim.signed_headers)?;
     let style =
         if signs_path_verbatim(&credential.service) { PathStyle::Verbatim } else { PathStyle::Normalized };
-    if style == PathStyle::Normalized && canonical::has_dot_segments(&request.path) {
+    // S3 would take them as they are; whatever stands between might not.
+    if canonical::has_dot_segments(&request.path) {
         return Err(AuthError::AmbiguousPath);
     }
     let mode = PayloadMode::of(request, presented)?;

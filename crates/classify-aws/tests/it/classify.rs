@@ -13,7 +13,26 @@ use expect_test::expect;
 use model::{Effect, EffectSet, Operation, Request, Value};
 use proptest::prelude::*;
 
-use crate::requests::{check, form, json, request, target};
+use crate::requests::{check, form, json, request, said, target};
+
+/// What newer clients write in CBOR is read as what older ones write in JSON.
+#[test]
+fn one_call_is_the_same_in_json_and_in_cbor() {
+    for (operation, cbor, json) in [
+        ("DeleteAlarms", &b"\xbf\x6aAlarmNames\x9f\x63cpu\xff\xff"[..], r#"{"AlarmNames":["cpu"]}"#),
+        (
+            "PutMetricAlarm",
+            &b"\xa2\x69AlarmName\x63cpu\x6eActionsEnabled\xf4"[..],
+            r#"{"AlarmName":"cpu","ActionsEnabled":false}"#,
+        ),
+    ] {
+        let path = format!("/service/GraniteServiceVersion20100801/operation/{operation}");
+        let headers = [("smithy-protocol", "rpc-v2-cbor"), ("content-type", "application/cbor")];
+        let new = Request { body: cbor.to_vec(), ..request("POST", &path, &headers, "") };
+        let old = crate::requests::json(&format!("GraniteServiceVersion20100801.{operation}"), json);
+        assert_eq!(said("monitoring", new), said("monitoring", old), "{operation}");
+    }
+}
 
 #[test]
 fn the_story() {

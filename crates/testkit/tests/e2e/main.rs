@@ -6,6 +6,8 @@
 mod accounts;
 mod addressing;
 mod allowances;
+mod bad_requests;
+mod bad_upstream;
 mod bodies;
 mod bootstrap;
 mod clients;
