@@ -17,6 +17,9 @@ const XML: (&str, &str) = ("content-type", "application/xml");
 const BOMB: &str = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">]>\
                     <Delete><Object><Key>&b;</Key></Object></Delete>";
 
+/// What it is, its service, method and target, its headers, its body.
+type Case<'a> = (&'a str, &'a str, &'a str, &'a str, Vec<(&'a str, &'a str)>, &'a [u8]);
+
 fn sign(
     lab: &Lab,
     service: &str,
@@ -52,7 +55,7 @@ fn what_could_be_read_twice_or_without_end_is_refused() -> Result<()> {
     let json = ("content-type", "application/x-amz-json-1.1");
     let put = ("x-amz-target", "AmazonSSM.PutParameter");
     let cbor = [("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")];
-    let cases: [(&str, &str, &str, &str, Vec<(&str, &str)>, &[u8]); 14] = [
+    let cases: [Case<'_>; 14] = [
         ("thousands of parameters", "cloudformation", "POST", "/", vec![FORM], &many),
         ("two actions", "cloudformation", "POST", "/", vec![FORM], twice),
         (
