@@ -6,7 +6,7 @@ use model::{
     Change, ChangeId, ChangeState, EntryKind, Joint, PersonId, Session, Step, Timestamp, Verdict,
     change_digest,
 };
-use store::{Filter, Target, Tx};
+use store::{Target, Tx};
 
 use crate::{
     Engine, SignError,
@@ -73,6 +73,9 @@ pub(crate) fn of(change: &Change, purpose: &Purpose) -> Option<Joint> {
     Some(Joint { parent: step.action.parent()?, sealed_at: None })
 }
 
+/// Those that are like it in all that an index knows differ in little else.
+const LOOKED_AT: usize = 4;
+
 /// Puts the one action of `lone` into an open change of its session, where there is one for it.
 pub(crate) fn join(
     tx: &mut Tx<'_>,
@@ -81,16 +84,7 @@ pub(crate) fn join(
     lone: &Change,
     session: &Session,
 ) -> Result<Option<Change>, DecideError> {
-    if lone.joint.is_none() {
-        return Ok(None);
-    }
-    let filter = Filter {
-        states: vec![ChangeState::Held],
-        agent: None,
-        session: Some(session.root()),
-        limit: usize::try_from(book.bundle.limits().open_holds_per_session).unwrap_or(usize::MAX),
-    };
-    for open in tx.changes(&filter)? {
+    for open in tx.taking_more(lone, LOOKED_AT)? {
         if !alike(&open, lone, drawn.now) {
             continue;
         }

@@ -222,10 +222,12 @@ impl Rows for Memory {
         Ok(state.changes.values().filter(waits).map(|row| row.id.clone()).collect())
     }
 
-    fn marked(&self, mark: Mark, target: &str) -> Found<Option<(String, i64)>> {
+    fn marked(&self, mark: Mark, target: &str, limit: usize) -> Found<Vec<(String, i64)>> {
         let (state, mark) = (self.state(), (mark, target.to_owned()));
         let marked = state.traces.iter().filter_map(|(id, trace)| Some((*trace.marks.get(&mark)?, id)));
-        Ok(marked.max().map(|(at, id)| (id.clone(), at)))
+        let mut marked: Vec<(i64, &String)> = marked.collect();
+        marked.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(marked.into_iter().take(limit).map(|(at, id)| (id.clone(), at)).collect())
     }
 
     fn trace(&self, change: &str) -> Found<Trace> {

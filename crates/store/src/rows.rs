@@ -111,8 +111,8 @@ pub(crate) trait Rows {
     fn signature(&self, signature: &str, since: i64) -> Found<Option<String>>;
     /// Open changes of the agent that wait to destroy what has this key.
     fn waiting_destroys(&self, agent: &str, key: &str) -> Found<Vec<String>>;
-    /// The newest change with this mark, and when it was set.
-    fn marked(&self, mark: Mark, target: &str) -> Found<Option<(String, i64)>>;
+    /// The changes with this mark and when it was set, newest first.
+    fn marked(&self, mark: Mark, target: &str, limit: usize) -> Found<Vec<(String, i64)>>;
     /// What the index says of a change.
     fn trace(&self, change: &str) -> Found<Trace>;
     /// The fingerprint of the rules by which the index was derived.

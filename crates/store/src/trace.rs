@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Change, Step, StepState, Undo, change_digest};
+use model::{Change, ChangeState, Step, StepState, Undo, change_digest};
 
 use crate::{Target, listed, rows::is_open};
 
@@ -53,11 +53,13 @@ pub(crate) enum Mark {
     Asks,
     /// Likewise, of what ran or cannot run any more. Of what was proposed and never ran nothing is to be found.
     Asked,
+    /// On what [`takes_more`] says: others may join it.
+    TakesMore,
 }
 
 impl Mark {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Created, Self::Destroyed, Self::WaitsToDestroy, Self::Asks, Self::Asked];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Created, Self::Destroyed, Self::WaitsToDestroy, Self::Asks, Self::Asked, Self::TakesMore];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -66,6 +68,7 @@ impl Mark {
             Self::WaitsToDestroy => "waits_to_destroy",
             Self::Asks => "asks",
             Self::Asked => "asked",
+            Self::TakesMore => "takes_more",
         }
     }
 }
@@ -73,6 +76,9 @@ impl Mark {
 impl Trace {
     pub(crate) fn of(change: &Change) -> Self {
         let mut trace = Self::default();
+        if let Some(key) = takes_more(change) {
+            trace.marks.insert((Mark::TakesMore, key), change.created_at.millis());
+        }
         for (nth, step) in (0i64..).zip(&change.steps) {
             let at = step.execution.as_ref().map_or(change.created_at, |it| it.started_at).millis();
             if let Some(execution) = &step.execution {
@@ -112,6 +118,17 @@ impl Trace {
         }
         trace
     }
+}
+
+/// What others must be like to join a change, as far as an index tells: whose it is, where, and the operation. `None`
+/// where nothing joins it.
+pub(crate) fn takes_more(change: &Change) -> Option<String> {
+    let joint = change.joint.as_ref().filter(|joint| joint.sealed_at.is_none())?;
+    let action = &change.steps.first()?.action;
+    let open = change.state == ChangeState::Held && change.steps.len() < Change::MAX_STEPS;
+    let place = [&action.partition.0, &action.account.0, &action.region.0, &joint.parent];
+    let place = place.map(String::as_str).join("\u{1f}");
+    open.then(|| format!("{}\u{1f}{}\u{1f}{place}", change.session, action.operation))
 }
 
 /// How a step that stands beside others is found by the call that asks for it alone.

@@ -12,7 +12,7 @@ use crate::{
     document::{Stored, decode},
     listed,
     rows::{ApprovalRow, Found, Rows, Standing},
-    trace::{Mark, Trace, Who},
+    trace::{Mark, Trace, Who, takes_more},
 };
 
 /// Whatever is returned agreed with its row's columns; a row that does not is [`StorageError::Tampered`].
@@ -62,7 +62,8 @@ impl<'a> View<'a> {
         if let Some(change) = self.open_change(alone)? {
             return Ok(Some((change, 0)));
         }
-        let Some((id, _)) = self.rows.marked(Mark::Asks, &alone.to_string())? else { return Ok(None) };
+        let marked = self.rows.marked(Mark::Asks, &alone.to_string(), 1)?;
+        let Some((id, _)) = marked.into_iter().next() else { return Ok(None) };
         let Some(change) = self.change(change_id(&id)?)? else { return Ok(None) };
         let can_run = |step: &Step| match step.state {
             StepState::Pending | StepState::Executing | StepState::Unknown => step.digest == action,
@@ -79,7 +80,8 @@ impl<'a> View<'a> {
         action: Digest,
     ) -> Result<Option<(Change, usize)>, StorageError> {
         let lone = self.latest_by_digest(alone)?;
-        let Some((id, at)) = self.rows.marked(Mark::Asked, &alone.to_string())? else {
+        let marked = self.rows.marked(Mark::Asked, &alone.to_string(), 1)?;
+        let Some((id, at)) = marked.into_iter().next() else {
             return Ok(lone.map(|change| (change, 0)));
         };
         if lone.as_ref().is_some_and(|change| change.created_at.millis() > at) {
@@ -87,6 +89,16 @@ impl<'a> View<'a> {
         }
         let Some(change) = self.change(change_id(&id)?)? else { return Ok(None) };
         Ok(change.steps.iter().rposition(|step| step.digest == action).map(|nth| (change, nth)))
+    }
+
+    /// The newest changes that `lone`, which is about to be held, could join as far as an index tells.
+    pub fn taking_more(&self, lone: &Change, limit: usize) -> Result<Vec<Change>, StorageError> {
+        let Some(key) = takes_more(lone) else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for (id, _) in self.rows.marked(Mark::TakesMore, &key, limit)? {
+            found.extend(self.change(change_id(&id)?)?);
+        }
+        Ok(found)
     }
 
     /// Newest first.

@@ -229,9 +229,9 @@ impl Rows for SqliteRows<'_> {
         self.all(sql, [agent, key], |row| row.get(0))
     }
 
-    fn marked(&self, mark: Mark, target: &str) -> Found<Option<(String, i64)>> {
-        let sql = "SELECT change, at FROM marks WHERE target = ?2 AND mark = ?1 ORDER BY at DESC, change DESC LIMIT 1";
-        self.one(sql, [mark.name(), target], |row| Ok((row.get(0)?, row.get(1)?)))
+    fn marked(&self, mark: Mark, target: &str, limit: usize) -> Found<Vec<(String, i64)>> {
+        let sql = "SELECT change, at FROM marks WHERE target = ?2 AND mark = ?1 ORDER BY at DESC, change DESC LIMIT ?3";
+        self.all(sql, params![mark.name(), target, count(limit)], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     fn trace(&self, change: &str) -> Found<Trace> {
