@@ -122,6 +122,10 @@ impl Engine {
 
     fn admit_read(&self, asked: Asked, now: model::Timestamp) -> Result<Read, Refusal> {
         let bundle = self.bundle();
+        let (session, read) = (asked.session.id, asked.action.digest());
+        if self.recent.was_allowed(session, read, bundle.digest(), now) {
+            return Ok(self.pass_read(asked, now));
+        }
         let landing = self.landing(&asked.action, None);
         let step = judge::step(&asked.action, landing, Gathered::default());
         let verdict = judge::judge(
@@ -143,8 +147,8 @@ impl Engine {
         let parts = asked.action.parts();
         match verdict {
             Verdict::Allow => {
-                self.tallies.read(&asked.session, &format!("{} {}", parts.operation, names(parts)), now);
-                Ok(Read::Permit(Permit::new(asked.action, asked.session.chain.operator.clone(), None)))
+                self.recent.allow(session, read, bundle.digest(), now);
+                Ok(self.pass_read(asked, now))
             }
             Verdict::Hold(_) => Ok(Read::Hold(asked)),
             deny @ Verdict::Deny(_) => {
@@ -154,6 +158,12 @@ impl Engine {
                 Err(Refusal::new(RefusalKind::Denied, None, answer::denied(&deny, &parts.summary)))
             }
         }
+    }
+
+    fn pass_read(&self, asked: Asked, now: model::Timestamp) -> Read {
+        let parts = asked.action.parts();
+        self.tallies.read(&asked.session, &format!("{} {}", parts.operation, names(parts)), now);
+        Read::Permit(Permit::new(asked.action, asked.session.chain.operator.clone(), None))
     }
 
     async fn admit_change(&self, asked: Asked, collector: &dyn Collector) -> Result<Admitted, Refusal> {

@@ -18,6 +18,7 @@ pub mod observe;
 mod permit;
 mod read_back;
 mod readable;
+mod recent;
 mod record;
 mod secret;
 mod sequencer;
@@ -68,6 +69,7 @@ pub struct Engine {
     sessions: RwLock<BTreeMap<String, Arc<Session>>>,
     own: Arc<Session>,
     tallies: tally::Tallies,
+    recent: recent::Recent,
     /// Why what is counted and written later cannot be recorded at present; `None` while it can.
     tally_fault: Mutex<Option<Fault>>,
     /// Why the ledger cannot be written at present, as its writer found it.

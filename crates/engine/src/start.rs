@@ -14,7 +14,7 @@ use store::{Filter, Store, WriteError};
 use crate::{
     Clock, Engine, Entropy, MasterKey, clock,
     decide::{DecideError, Drawn},
-    entropy,
+    entropy, recent,
     record::about,
     sequencer, tally,
 };
@@ -107,6 +107,7 @@ impl Engine {
             entropy,
             sessions: RwLock::new(sessions),
             tallies: tally::Tallies::default(),
+            recent: recent::Recent::default(),
             tally_fault: Mutex::default(),
             ledger_fault,
             connectors: Mutex::new(Vec::new()),

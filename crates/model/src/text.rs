@@ -4,6 +4,10 @@ use std::fmt::Write as _;
 
 /// `text` with every control, bidirectional and invisible character written as `\u{…}`, cut to `max` characters.
 pub fn sanitize(text: &str, max: usize) -> String {
+    // Nearly all text is this; a byte is a character then.
+    if text.len() <= max && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len().min(max));
     for (nth, character) in text.chars().enumerate() {
         if nth >= max {
