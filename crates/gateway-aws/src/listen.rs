@@ -6,7 +6,7 @@ use hyper::{Request, body::Incoming};
 use listener::{Authority, Doors, Secured, Source};
 use tokio::net::TcpListener;
 
-use crate::{Gateway, receive, tunnel::AwsOnly};
+use crate::{Gateway, tunnel::AwsOnly};
 
 /// Serves until the task is dropped. With an authority, the socket is a proxy for AWS's own hosts as well.
 pub async fn listen(
@@ -25,9 +25,8 @@ pub async fn listen(
         let gateway = Arc::clone(&gateway);
         async move {
             let (parts, body) = request.into_parts();
-            let counted = receive::counted_as(&gateway.engine, &parts, source);
             let tls = parts.extensions.get::<Secured>().is_some_and(|it| it.0);
-            gateway.serve(parts, body, counted, tls).await
+            gateway.serve(parts, body, source, tls).await
         }
     })
     .await;

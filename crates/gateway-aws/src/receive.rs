@@ -6,9 +6,9 @@ use classify_aws::{
     address::{Hosts, addressed},
     answer::Refusal,
     payload::{self, Framing},
-    sigv4::{self, AuthError, Verified},
+    sigv4::{self, AuthError, Presented, Verified},
 };
-use engine::Engine;
+use engine::{Engine, Secret};
 use hyper::{body::Incoming, http::request::Parts};
 use listener::{BodyError, Source, collect};
 use model::{Request, Session, Timestamp};
@@ -68,16 +68,26 @@ pub(crate) fn head(parts: &Parts) -> Result<Request, NotReceived> {
     })
 }
 
-/// Under which name a failure counts. A key that we know counts for itself, so that strangers behind the same address
-/// cannot use up what its holder is allowed.
-pub(crate) fn counted_as(engine: &Engine, parts: &Parts, source: Source) -> String {
-    let session = head(parts)
-        .ok()
-        .and_then(|head| sigv4::present(&head).ok())
-        .and_then(|presented| engine.session_of(presented.access_key()));
-    match session {
-        Some((session, _)) => format!("{} from {source}", session.id),
-        None => source.to_string(),
+/// Whose signature a request says it bears; nothing is verified yet.
+pub(crate) struct Claimed {
+    presented: Result<Presented, AuthError>,
+    holder: Option<(Arc<Session>, Secret)>,
+}
+
+impl Claimed {
+    pub(crate) fn of(engine: &Engine, head: &Request) -> Self {
+        let presented = sigv4::present(head);
+        let holder = presented.as_ref().ok().and_then(|it| engine.session_of(it.access_key()));
+        Self { presented, holder }
+    }
+
+    /// Under which name a failure counts. A key that we know counts for itself, so that strangers behind the same
+    /// address cannot use up what its holder is allowed.
+    pub(crate) fn counted_as(&self, source: Source) -> String {
+        match &self.holder {
+            Some((session, _)) => format!("{} from {source}", session.id),
+            None => source.to_string(),
+        }
     }
 }
 
@@ -85,13 +95,13 @@ pub(crate) fn counted_as(engine: &Engine, parts: &Parts, source: Source) -> Stri
 pub(crate) async fn receive(
     engine: &Engine,
     hosts: &Hosts,
+    claimed: Claimed,
     mut request: Request,
     body: Incoming,
     now: Timestamp,
 ) -> Result<Received, NotReceived> {
-    let presented =
-        sigv4::present(&request).map_err(|err| NotReceived::stranger(err.refusal(), says(&err)))?;
-    let Some((session, secret)) = engine.session_of(presented.access_key()) else {
+    let presented = claimed.presented.map_err(|err| NotReceived::stranger(err.refusal(), says(&err)))?;
+    let Some((session, secret)) = claimed.holder else {
         return Err(NotReceived::stranger(
             Refusal::UnknownKey,
             "Countersign: this access key is none of ours. Get virtual credentials with: countersign session new",
@@ -125,6 +135,7 @@ pub(crate) struct Headed {
 pub(crate) fn by_head(
     engine: &Engine,
     hosts: &Hosts,
+    claimed: &Claimed,
     head: &Request,
     now: Timestamp,
 ) -> Option<Result<Headed, NotReceived>> {
@@ -135,19 +146,19 @@ pub(crate) fn by_head(
     if head.method != "PUT" || !waits && length <= limits.max_body_bytes {
         return None;
     }
-    let presented = sigv4::present(head).ok()?;
+    let presented = claimed.presented.as_ref().ok()?;
     let declares = head.headers.iter().any(|(name, _)| name == "x-amz-content-sha256");
     if presented.scope().1 != "s3" || !declares {
         return None;
     }
-    let (session, secret) = engine.session_of(presented.access_key())?;
-    let verified = match sigv4::verify_head(head, &presented, secret.expose(), now, limits.clock_skew_s) {
+    let (session, secret) = claimed.holder.as_ref()?;
+    let verified = match sigv4::verify_head(head, presented, secret.expose(), now, limits.clock_skew_s) {
         Ok(verified) => verified,
         Err(err) => return Some(Err(NotReceived::stranger(err.refusal(), says(&err)))),
     };
     let framing = Framing::of(head, &verified.payload)?;
-    Some(admissible(&session, now).and_then(|()| {
-        let mut request = head.clone();
+    Some(admissible(session, now).and_then(|()| {
+        let (mut request, session) = (head.clone(), Arc::clone(session));
         sigv4::strip_unsigned(&mut request, &verified);
         sigv4::take_off_presigned(&mut request);
         one_reading(&request)?;

@@ -7,7 +7,7 @@ use classify_aws::answer::{self, Answer, Refusal, Shape};
 use engine::{Admitted, Asked, Engine, Permit, Purpose, RefusalKind, Settled};
 use http_body_util::{BodyExt as _, Full, Limited, combinators::BoxBody};
 use hyper::{body::Incoming, http::request::Parts};
-use listener::Paced;
+use listener::{Paced, Source};
 use model::{ChangeId, Outcome, Request};
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     collect::{Gatherer, route, understand},
     forward::{Answered, Content, Route, whole},
     queue_url::{self, Reached},
-    receive::{self, Headed, NotReceived, Received},
+    receive::{self, Claimed, Headed, NotReceived, Received},
 };
 
 pub(crate) type Reply = hyper::Response<BoxBody<Bytes, hyper::Error>>;
@@ -27,14 +27,18 @@ impl Gateway {
         self: Arc<Self>,
         parts: Parts,
         body: Incoming,
-        source: String,
+        source: Source,
         tls: bool,
     ) -> Reply {
         let method = parts.method.as_str().to_owned();
         let head = match receive::head(&parts) {
             Ok(head) => head,
-            Err(refused) => return self.not_received(Shape::RestJson, refused, &method, &source).await,
+            Err(refused) => {
+                return self.not_received(Shape::RestJson, refused, &method, &source.to_string()).await;
+            }
         };
+        let claimed = Claimed::of(&self.engine, &head);
+        let source = claimed.counted_as(source);
         let shape = Shape::guess(&head, claimed_service(&head));
         if self.engine.is_flooding(&source) {
             let message = "Countersign: too many requests from here that no session signed; wait a minute.";
@@ -48,7 +52,7 @@ impl Gateway {
                 return refuse(shape, Refusal::Fault, &message, None, &method);
             }
         };
-        let body = match receive::by_head(&self.engine, &self.hosts, &head, now) {
+        let body = match receive::by_head(&self.engine, &self.hosts, &claimed, &head, now) {
             None => body,
             Some(Err(refused)) => return self.not_received(shape, refused, &method, &source).await,
             Some(Ok(headed)) => match self.pass_on(headed, body, &method).await {
@@ -56,7 +60,7 @@ impl Gateway {
                 ControlFlow::Continue(body) => body,
             },
         };
-        match receive::receive(&self.engine, &self.hosts, head, body, now).await {
+        match receive::receive(&self.engine, &self.hosts, claimed, head, body, now).await {
             Ok(received) => self.handle(received, &method, tls).await,
             Err(refused) => self.not_received(shape, refused, &method, &source).await,
         }

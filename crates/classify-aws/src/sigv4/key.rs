@@ -1,7 +1,11 @@
 //! Keys and what they sign: the derived signing key, the string to sign, and the chain of chunk signatures. Nothing
 //! here prints a key, and what held one is wiped when dropped.
 
-use std::fmt;
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
 use hmac::{
     Hmac, Mac as _,
@@ -37,8 +41,32 @@ pub(super) fn scope(date: &str, region: &str, service: &str) -> String {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct SigningKey(Zeroizing<[u8; 32]>);
 
+/// Keys derived lately, by the hash of what they were derived from: they are the same all day long. Wiped when dropped.
+static DERIVED: LazyLock<Mutex<HashMap<[u8; 32], SigningKey>>> = LazyLock::new(Mutex::default);
+const MAX_DERIVED: usize = 512;
+
 impl SigningKey {
     pub(super) fn derive(secret: &str, date: &str, region: &str, service: &str) -> Self {
+        let mut from = Sha256::new();
+        for part in [secret, date, region, service] {
+            from.update(part.as_bytes());
+            // So that no two lists of parts run together into the same bytes.
+            from.update([0]);
+        }
+        let from: [u8; 32] = from.finalize().into();
+        let mut derived = DERIVED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = derived.get(&from) {
+            return key.clone();
+        }
+        if derived.len() >= MAX_DERIVED {
+            derived.clear();
+        }
+        let key = Self::derive_anew(secret, date, region, service);
+        derived.insert(from, key.clone());
+        key
+    }
+
+    fn derive_anew(secret: &str, date: &str, region: &str, service: &str) -> Self {
         let root = Zeroizing::new(format!("AWS4{secret}"));
         let mut key = Zeroizing::new(hmac(root.as_bytes(), date.as_bytes()));
         for step in [region, service, TERMINATOR] {
