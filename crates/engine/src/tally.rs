@@ -52,7 +52,10 @@ impl Tallies {
             session: Some(session.id),
             person: None,
         };
-        let line: String = sanitize(line, LINE_CHARS).chars().take(LINE_CHARS).collect();
+        let mut line = sanitize(line, LINE_CHARS);
+        if let Some((end, _)) = line.char_indices().nth(LINE_CHARS) {
+            line.truncate(end);
+        }
         let record = ReadRecord { actors, line, at };
         self.reads.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     }
