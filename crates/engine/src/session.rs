@@ -282,6 +282,11 @@ impl Engine {
         }
     }
 
+    /// Whether any source has failed at all of late; asked first, it costs next to nothing.
+    pub fn anybody_fails(&self) -> bool {
+        self.tallies.anybody_fails()
+    }
+
     /// Whether `source` has failed so often in this minute that it is refused before any cryptography.
     pub fn is_flooding(&self, source: &str) -> bool {
         self.tallies.is_flooding(source, self.clock.now())

@@ -85,6 +85,10 @@ impl Tallies {
         }
     }
 
+    pub(crate) fn anybody_fails(&self) -> bool {
+        !self.failures.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     pub(crate) fn is_flooding(&self, source: &str, now: Timestamp) -> bool {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures

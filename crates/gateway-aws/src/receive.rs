@@ -95,13 +95,14 @@ impl Claimed {
 pub(crate) async fn receive(
     engine: &Engine,
     hosts: &Hosts,
-    claimed: Claimed,
+    claimed: &Claimed,
     mut request: Request,
     body: Incoming,
     now: Timestamp,
 ) -> Result<Received, NotReceived> {
-    let presented = claimed.presented.map_err(|err| NotReceived::stranger(err.refusal(), says(&err)))?;
-    let Some((session, secret)) = claimed.holder else {
+    let presented =
+        claimed.presented.as_ref().map_err(|err| NotReceived::stranger(err.refusal(), says(err)))?;
+    let Some((session, secret)) = &claimed.holder else {
         return Err(NotReceived::stranger(
             Refusal::UnknownKey,
             "Countersign: this access key is none of ours. Get virtual credentials with: countersign session new",
@@ -111,9 +112,9 @@ pub(crate) async fn receive(
     let limits = bundle.limits();
     let limit = usize::try_from(limits.max_body_bytes).unwrap_or(usize::MAX);
     request.body = collect(body, limit).await.map_err(|err| not_whole(&err))?.to_vec();
-    let verified = sigv4::verify(&request, &presented, secret.expose(), now, limits.clock_skew_s)
+    let verified = sigv4::verify(&request, presented, secret.expose(), now, limits.clock_skew_s)
         .map_err(|err| NotReceived::stranger(err.refusal(), says(&err)))?;
-    admissible(&session, now)?;
+    admissible(session, now)?;
     sigv4::strip_unsigned(&mut request, &verified);
     sigv4::take_off_presigned(&mut request);
     one_reading(&request)?;
@@ -121,7 +122,7 @@ pub(crate) async fn receive(
         NotReceived::new(Refusal::Denied, format!("Countersign denies this (CS107): {err}."))
     })?;
     let request = in_path_style(request, &verified, hosts)?;
-    Ok(Received { request, session, verified })
+    Ok(Received { request, session: Arc::clone(session), verified })
 }
 
 /// What the head alone tells of a request whose content can be passed on as it comes.

@@ -38,9 +38,8 @@ impl Gateway {
             }
         };
         let claimed = Claimed::of(&self.engine, &head);
-        let source = claimed.counted_as(source);
         let shape = Shape::guess(&head, claimed_service(&head));
-        if self.engine.is_flooding(&source) {
+        if self.engine.anybody_fails() && self.engine.is_flooding(&claimed.counted_as(source)) {
             let message = "Countersign: too many requests from here that no session signed; wait a minute.";
             return refuse(shape, Refusal::Throttled, message, None, &method);
         }
@@ -54,15 +53,21 @@ impl Gateway {
         };
         let body = match receive::by_head(&self.engine, &self.hosts, &claimed, &head, now) {
             None => body,
-            Some(Err(refused)) => return self.not_received(shape, refused, &method, &source).await,
+            Some(Err(refused)) => {
+                let source = claimed.counted_as(source);
+                return self.not_received(shape, refused, &method, &source).await;
+            }
             Some(Ok(headed)) => match self.pass_on(headed, body, &method).await {
                 ControlFlow::Break(reply) => return reply,
                 ControlFlow::Continue(body) => body,
             },
         };
-        match receive::receive(&self.engine, &self.hosts, claimed, head, body, now).await {
+        match receive::receive(&self.engine, &self.hosts, &claimed, head, body, now).await {
             Ok(received) => self.handle(received, &method, tls).await,
-            Err(refused) => self.not_received(shape, refused, &method, &source).await,
+            Err(refused) => {
+                let source = claimed.counted_as(source);
+                self.not_received(shape, refused, &method, &source).await
+            }
         }
     }
 
