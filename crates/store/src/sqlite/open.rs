@@ -95,6 +95,8 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, OpenError> {
     // A plan that depends on what was bound is made anew whenever something else is bound.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fail)?;
     conn.pragma_update(None, "cell_size_check", true).map_err(fail)?;
+    // What an operation of a batch would undo is kept in memory: in a file it costs more than the operation itself.
+    conn.pragma_update(None, "temp_store", "MEMORY").map_err(fail)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(conn)
 }
@@ -152,6 +154,8 @@ fn classify_foreign(err: &rusqlite::Error) -> bool {
 /// Set, then read back: a library or a file system may silently give less.
 fn make_durable(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     let fail = |err: rusqlite::Error| OpenError::Storage { path: path.to_owned(), source: classify(&err) };
+    // In KiB. Digests and ids lie scattered over their indexes; those of a busy day fit.
+    conn.pragma_update(None, "cache_size", -16_384).map_err(fail)?;
     let settings = [
         ("journal_mode", "wal"),
         ("synchronous", "2"),
