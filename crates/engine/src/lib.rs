@@ -14,6 +14,7 @@ mod entropy;
 mod facts;
 mod joint;
 mod judge;
+mod live;
 pub mod observe;
 mod permit;
 mod read_back;
@@ -30,10 +31,7 @@ mod statement;
 mod tally;
 mod veto;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
-};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use model::{Digest, EntryId, Fault, Session, SessionId, Timestamp};
 use policy::Bundle;
@@ -65,8 +63,8 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     watch: clock::Watch,
     entropy: Arc<dyn Entropy>,
-    /// Live sessions by access key: what a gateway needs for every request, without the store.
-    sessions: RwLock<BTreeMap<String, Arc<Session>>>,
+    /// What a gateway needs for every request, without the store.
+    sessions: RwLock<live::Sessions>,
     own: Arc<Session>,
     tallies: tally::Tallies,
     recent: recent::Recent,
@@ -196,10 +194,6 @@ impl Engine {
     }
 
     fn live_session(&self, id: SessionId, now: Timestamp) -> Result<(), &'static str> {
-        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        let find = |id| sessions.values().find(|session| session.id == id).ok_or("unknown");
-        let session = find(id)?;
-        let root = if session.parent.is_some() { find(session.root())? } else { session };
-        session.closed(now).or_else(|| root.closed(now)).map_or(Ok(()), Err)
+        self.sessions.read().unwrap_or_else(PoisonError::into_inner).closed(id, now)
     }
 }

@@ -137,15 +137,14 @@ impl Engine {
         let expires_at = now.plus_seconds(ttl_s).min(by.expires_at);
         let enough = now.plus_seconds(expires_at.since(now) / 2000);
         let is_it = |session: &Session| {
-            session.parent == Some(by.root())
-                && session.assumed.as_ref().is_some_and(|it| it.role == arn.as_str())
+            session.assumed.as_ref().is_some_and(|it| it.role == arn.as_str())
                 && session.closed(now).is_none()
                 && session.expires_at >= enough
                 && session.expires_at <= by.expires_at
         };
         let known = {
             let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-            sessions.values().find(|session| is_it(session)).cloned()
+            sessions.children(by.root()).find(|session| is_it(session)).cloned()
         };
         if let Some(session) = known {
             let secret = self.master.secret_of(session.id);
@@ -212,7 +211,7 @@ impl Engine {
         let stopped = self.stop_all(now, by.clone(), ids.to_vec()).await?;
         let children = {
             let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-            let own = sessions.values().filter(|it| it.parent == Some(id) && it.stopped_at.is_none());
+            let own = sessions.children(id).filter(|it| it.stopped_at.is_none());
             own.map(|it| it.id).collect::<Vec<_>>()
         };
         let ids = children.into_iter().map(|child| Ok((self.entry_id(now)?, child)));
@@ -257,7 +256,7 @@ impl Engine {
     /// found too: the gateway says which of the two it was only after the signature holds.
     pub fn session_of(&self, access_key: &str) -> Option<(Arc<Session>, Secret)> {
         let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        let session = sessions.get(access_key)?;
+        let session = sessions.of_key(access_key)?;
         Some((Arc::clone(session), self.master.secret_of(session.id)))
     }
 
@@ -294,7 +293,7 @@ impl Engine {
 
     pub(crate) fn remember(&self, session: Session) {
         let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
-        sessions.insert(session.access_key.clone(), Arc::new(session));
+        sessions.remember(session);
     }
 
     fn session_entry(&self, session: &Session, kind: EntryKind, now: Timestamp) -> Result<Entry, Fault> {

@@ -1,10 +1,7 @@
 //! Starting: the database is compared with the log, the bundle with the one on record, and whatever was being carried
 //! out when the last process ended is marked as not known. Refuses rather than repairs.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
-};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ledger::{Genesis, Ledger};
 use model::{ChangeState, Digest, Entry, EntryKind, Fault, StepState, Timestamp};
@@ -85,8 +82,6 @@ impl Engine {
         abandon(&store, now, entropy.as_ref()).await?;
 
         let sessions = store.read(|view| view.sessions()).await?;
-        let sessions: BTreeMap<_, _> =
-            sessions.into_iter().map(|session| (session.access_key.clone(), Arc::new(session))).collect();
         let ledger_fault = sequencer::Health::default();
         let own = Arc::new(crate::session::own_session(&bundle, now)?);
         let engine = Arc::new(Self {
@@ -105,7 +100,7 @@ impl Engine {
             clock,
             watch,
             entropy,
-            sessions: RwLock::new(sessions),
+            sessions: RwLock::new(sessions.into_iter().collect()),
             tallies: tally::Tallies::default(),
             recent: recent::Recent::default(),
             tally_fault: Mutex::default(),

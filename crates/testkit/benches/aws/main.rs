@@ -1,8 +1,8 @@
 //! What the AWS gateway costs, as its clients meet it: the release binary beside nginx, both before the same stub, each
 //! with one worker on the first processor; the load and the stub are this process, on the last one.
 //!
-//! Reads are one request signed anew in each round and sent over and over, as pollers do; nginx passes the same bytes on
-//! without looking at them. A write is one that production lets through because it only adds (`PutMetricData`), each
+//! Reads are one request signed anew in each round and sent over and over, as pollers do (beside them, reads of which none
+//! was asked before); nginx passes the same bytes on without looking at them. A write is one that production lets through because it only adds (`PutMetricData`), each
 //! signed by itself, judged, on disk before it is forwarded and with its outcome recorded after. Beside them stands one
 //! flush of a file that grows, on the same disk.
 //!
@@ -53,13 +53,21 @@ fn main() -> Result<()> {
         let request = load::bytes(&read(&agent, authority));
         load::run(authority, connections, vec![request; times as usize], into)
     };
+    // Nothing that was asked before: nothing that is remembered for a second helps.
+    let others = |times: u32, into: &Latencies| {
+        let requests = (0..times).map(|_| {
+            let table = format!("t{}", written.fetch_add(1, Ordering::Relaxed));
+            load::bytes(&read_from(&agent, gateway, &table))
+        });
+        load::run(gateway, READERS, requests.collect(), into)
+    };
     let writes = |connections: usize, times: u32, into: &Latencies| {
         let requests =
             (0..times).map(|_| load::bytes(&write(&agent, gateway, written.fetch_add(1, Ordering::Relaxed))));
         load::run(gateway, connections, requests.collect(), into)
     };
     let mut flushed = File::create(place.installation.beside().join("flushed"))?;
-    let together = Latencies::default();
+    let (together, apart) = (Latencies::default(), Latencies::default());
     let measured = compare(&mut [
         contestant("a read past everything, 1 connection", 2_000, |times| {
             reads(stub.authority(), 1, times, direct_one)
@@ -76,6 +84,9 @@ fn main() -> Result<()> {
         contestant("a read through Countersign, 32 connections", 8_000, |times| {
             reads(gateway, READERS, times, ours_many)
         }),
+        contestant("reads of different things through Countersign, 32 connections", 8_000, |times| {
+            others(times, &apart)
+        }),
         contestant("4 KiB appended and flushed", 100, |times| {
             (0..times).try_for_each(|_| {
                 flushed.write_all(&[7; 4096])?;
@@ -87,7 +98,7 @@ fn main() -> Result<()> {
             writes(WRITERS, times, &together)
         }),
     ])?;
-    let [direct, one_nginx, one_ours, many_nginx, many_ours, flush, one_write, many_writes] =
+    let [direct, one_nginx, one_ours, many_nginx, many_ours, many_others, flush, one_write, many_writes] =
         measured.as_slice()
     else {
         bail!("one figure each");
@@ -100,6 +111,7 @@ fn main() -> Result<()> {
         added("added to nginx's p99, 1 connection", ours_one, nginx_one, 0.99, Target::None)?,
         many_nginx.figure(None, Target::None),
         many_ours.figure(Some(many_nginx), Target::RatioAtMost(2.0)),
+        many_others.figure(Some(many_nginx), Target::None),
         added("added to nginx's p50, 32 connections", ours_many, nginx_many, 0.5, Target::None)?,
         added("added to nginx's p99, 32 connections", ours_many, nginx_many, 0.99, Target::None)?,
         flush.figure(None, Target::None),
@@ -120,6 +132,11 @@ fn contestant<'a>(
     round: impl FnMut(u32) -> Result<()> + 'a,
 ) -> Contestant<'a> {
     Contestant { name, per_round, round: Box::new(round) }
+}
+
+fn read_from(agent: &Signer, authority: &str, table: &str) -> Signed {
+    let body = serde_json::json!({ "Limit": 10, "ExclusiveStartTableName": table });
+    agent.json("dynamodb", authority, "DynamoDB_20120810.ListTables", &body)
 }
 
 fn read(agent: &Signer, authority: &str) -> Signed {
