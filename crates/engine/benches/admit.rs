@@ -100,7 +100,7 @@ fn contestant<'a>(
     per_round: u32,
     round: impl FnMut(u32) -> Result<()> + 'a,
 ) -> Contestant<'a> {
-    Contestant { name, per_round, round: Box::new(round) }
+    Contestant::new(name, per_round, round)
 }
 
 /// Writes asked for in one round and settled in the next, so that each is measured by itself.

@@ -96,7 +96,7 @@ impl Vocabulary {
         }
     }
 
-    /// The entities of one decision: the resource under its parents, and every action. Built with the schema.
+    /// The entities of one decision: the resource under its parents, and every action.
     pub(crate) fn entities(
         &self,
         resource: &Resource,
@@ -139,8 +139,8 @@ impl Vocabulary {
         ];
         let entity = Entity::new(uid.clone(), attributes.into_iter().collect(), parents)
             .map_err(|err| err.to_string())?;
-        let entities =
-            Entities::from_entities([entity], Some(&self.schema)).map_err(|err| err.to_string())?;
+        // Of the schema's own shape by what is written above; a test has it checked. The actions are in it already.
+        let entities = self.hierarchy.clone().add_entities([entity], None).map_err(|err| err.to_string())?;
         Ok(About { resource: uid, entities })
     }
 
@@ -178,6 +178,20 @@ pub(crate) enum Ours {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_built_is_of_the_schemas_shape() {
+        let vocabulary = Vocabulary::new().unwrap();
+        let resource =
+            Resource { service: "rds".into(), kind: "database".parse().unwrap(), name: "d".into() };
+        for ours in [Ours::No, Ours::Yes] {
+            let environment = Environment { name: "staging".parse().unwrap(), production: true };
+            let About { resource, entities } = vocabulary.built(&resource, &environment, ours).unwrap();
+            let entity = entities.get(&resource).unwrap().clone();
+            let checked = Entities::from_entities([entity], Some(&vocabulary.schema)).unwrap();
+            assert_eq!(checked, entities);
+        }
+    }
 
     #[test]
     fn every_action_is_among_the_entities() {

@@ -16,7 +16,24 @@ pub const ROUNDS: usize = 5;
 pub struct Contestant<'a> {
     pub name: &'a str,
     pub per_round: u32,
-    pub round: Box<dyn FnMut(u32) -> Result<()> + 'a>,
+    /// Before each round, and not measured.
+    pub ready: Option<Step<'a>>,
+    pub round: Step<'a>,
+}
+
+/// Of so many operations.
+pub type Step<'a> = Box<dyn FnMut(u32) -> Result<()> + 'a>;
+
+impl<'a> Contestant<'a> {
+    pub fn new(name: &'a str, per_round: u32, round: impl FnMut(u32) -> Result<()> + 'a) -> Self {
+        Self { name, per_round, ready: None, round: Box::new(round) }
+    }
+
+    /// With what is done before each of its rounds.
+    #[must_use]
+    pub fn readied(self, ready: impl FnMut(u32) -> Result<()> + 'a) -> Self {
+        Self { ready: Some(Box::new(ready)), ..self }
+    }
 }
 
 impl std::fmt::Debug for Contestant<'_> {
@@ -65,6 +82,9 @@ pub fn compare(contestants: &mut [Contestant<'_>]) -> Result<Vec<Measured>> {
     for round in 0..=ROUNDS {
         for (contestant, took) in contestants.iter_mut().zip(&mut took) {
             ensure!(contestant.per_round > 0, "{}: no operations in a round", contestant.name);
+            if let Some(ready) = &mut contestant.ready {
+                ready(contestant.per_round)?;
+            }
             let started = Instant::now();
             (contestant.round)(contestant.per_round)?;
             let each = micros(started.elapsed()) / f64::from(contestant.per_round);
@@ -168,6 +188,7 @@ mod tests {
         let contestant = |name: &'static str| Contestant {
             name,
             per_round: 1,
+            ready: None,
             round: Box::new(|_| {
                 order.borrow_mut().push_str(name);
                 Ok(())

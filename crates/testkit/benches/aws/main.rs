@@ -15,6 +15,7 @@ mod nginx;
 mod stub;
 
 use std::{
+    cell::RefCell,
     fs::File,
     io::Write as _,
     path::PathBuf,
@@ -54,49 +55,47 @@ fn main() -> Result<()> {
         load::run(authority, connections, vec![request; times as usize], into)
     };
     // Nothing that was asked before: nothing that is remembered for a second helps.
-    let others = |times: u32, into: &Latencies| {
-        let requests = (0..times).map(|_| {
-            let table = format!("t{}", written.fetch_add(1, Ordering::Relaxed));
-            load::bytes(&read_from(&agent, gateway, &table))
-        });
-        load::run(gateway, READERS, requests.collect(), into)
+    let signed = RefCell::new(Vec::new());
+    let sign = |times: u32, one: &dyn Fn(u64) -> Signed| {
+        let fresh = (0..times).map(|_| load::bytes(&one(written.fetch_add(1, Ordering::Relaxed))));
+        signed.replace(fresh.collect());
+        Ok(())
     };
-    let writes = |connections: usize, times: u32, into: &Latencies| {
-        let requests =
-            (0..times).map(|_| load::bytes(&write(&agent, gateway, written.fetch_add(1, Ordering::Relaxed))));
-        load::run(gateway, connections, requests.collect(), into)
-    };
+    let other = |nth: u64| read_from(&agent, gateway, &format!("t{nth}"));
+    let new = |nth: u64| write(&agent, gateway, nth);
+    let run = |connections: usize, into: &Latencies| load::run(gateway, connections, signed.take(), into);
     let mut flushed = File::create(place.installation.beside().join("flushed"))?;
     let (together, apart) = (Latencies::default(), Latencies::default());
     let measured = compare(&mut [
-        contestant("a read past everything, 1 connection", 2_000, |times| {
+        Contestant::new("a read past everything, 1 connection", 2_000, |times| {
             reads(stub.authority(), 1, times, direct_one)
         }),
-        contestant("a read through nginx, 1 connection", 2_000, |times| {
+        Contestant::new("a read through nginx, 1 connection", 2_000, |times| {
             reads(nginx.authority(), 1, times, nginx_one)
         }),
-        contestant("a read through Countersign, 1 connection", 1_000, |times| {
+        Contestant::new("a read through Countersign, 1 connection", 1_000, |times| {
             reads(gateway, 1, times, ours_one)
         }),
-        contestant("a read through nginx, 32 connections", 20_000, |times| {
+        Contestant::new("a read through nginx, 32 connections", 20_000, |times| {
             reads(nginx.authority(), READERS, times, nginx_many)
         }),
-        contestant("a read through Countersign, 32 connections", 8_000, |times| {
+        Contestant::new("a read through Countersign, 32 connections", 8_000, |times| {
             reads(gateway, READERS, times, ours_many)
         }),
-        contestant("reads of different things through Countersign, 32 connections", 8_000, |times| {
-            others(times, &apart)
-        }),
-        contestant("4 KiB appended and flushed", 100, |times| {
+        Contestant::new("reads of different things through Countersign, 32 connections", 8_000, |_| {
+            run(READERS, &apart)
+        })
+        .readied(|times| sign(times, &other)),
+        Contestant::new("4 KiB appended and flushed", 100, |times| {
             (0..times).try_for_each(|_| {
                 flushed.write_all(&[7; 4096])?;
                 Ok(flushed.sync_data()?)
             })
         }),
-        contestant("a write through Countersign, 1 connection", 200, |times| writes(1, times, write_one)),
-        contestant("a write through Countersign, 64 connections", 2_000, |times| {
-            writes(WRITERS, times, &together)
-        }),
+        Contestant::new("a write through Countersign, 1 connection", 200, |_| run(1, write_one))
+            .readied(|times| sign(times, &new)),
+        Contestant::new("a write through Countersign, 64 connections", 2_000, |_| run(WRITERS, &together))
+            .readied(|times| sign(times, &new)),
     ])?;
     let [direct, one_nginx, one_ours, many_nginx, many_ours, many_others, flush, one_write, many_writes] =
         measured.as_slice()
@@ -124,14 +123,6 @@ fn main() -> Result<()> {
 
     place.hold(HELD)?;
     report(&[megabytes("memory with 10,000 held changes", place.resident()?, Target::AtMost(250.0))])
-}
-
-fn contestant<'a>(
-    name: &'a str,
-    per_round: u32,
-    round: impl FnMut(u32) -> Result<()> + 'a,
-) -> Contestant<'a> {
-    Contestant { name, per_round, round: Box::new(round) }
 }
 
 fn read_from(agent: &Signer, authority: &str, table: &str) -> Signed {
