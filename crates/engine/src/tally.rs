@@ -4,12 +4,12 @@
 //! source and minute into one entry.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
-use model::{Actors, Entry, EntryKind, Fault, Session, Timestamp, sanitize};
+use model::{Actors, EntryKind, Fault, Session, SessionId, Timestamp, sanitize};
 use serde_json::json;
 
 use crate::Engine;
@@ -27,7 +27,7 @@ const OTHERS: &str = "other sources";
 
 #[derive(Debug, Default)]
 pub(crate) struct Tallies {
-    reads: Mutex<Vec<ReadRecord>>,
+    reads: Mutex<HashMap<(SessionId, String), ReadRecord>>,
     failures: Mutex<BTreeMap<String, Failures>>,
 }
 
@@ -35,7 +35,9 @@ pub(crate) struct Tallies {
 struct ReadRecord {
     actors: Actors,
     line: String,
+    /// Of the first.
     at: Timestamp,
+    times: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,27 +48,50 @@ struct Failures {
 
 impl Tallies {
     pub(crate) fn read(&self, session: &Session, line: &str, at: Timestamp) {
-        let actors = Actors {
-            agent: Some(session.chain.agent.clone()),
-            operator: Some(session.chain.operator.clone()),
-            session: Some(session.id),
-            person: None,
-        };
         let mut line = sanitize(line, LINE_CHARS);
         if let Some((end, _)) = line.char_indices().nth(LINE_CHARS) {
             line.truncate(end);
         }
-        let record = ReadRecord { actors, line, at };
-        self.reads.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        match reads.entry((session.id, line)) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.times = known.times.saturating_add(1);
+            }
+            Entry::Vacant(new) => {
+                let actors = Actors {
+                    agent: Some(session.chain.agent.clone()),
+                    operator: Some(session.chain.operator.clone()),
+                    session: Some(session.id),
+                    person: None,
+                };
+                let line = new.key().1.clone();
+                new.insert(ReadRecord { actors, line, at, times: 1 });
+            }
+        }
     }
 
-    fn take_reads(&self) -> Vec<ReadRecord> {
-        std::mem::take(&mut self.reads.lock().unwrap_or_else(PoisonError::into_inner))
+    /// By session, in the order in which each was first asked for.
+    fn take_reads(&self) -> BTreeMap<SessionId, Vec<ReadRecord>> {
+        let reads = std::mem::take(&mut *self.reads.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut by_session: BTreeMap<SessionId, Vec<ReadRecord>> = BTreeMap::new();
+        for ((session, _), record) in reads {
+            by_session.entry(session).or_default().push(record);
+        }
+        for records in by_session.values_mut() {
+            records.sort_by(|one, other| (one.at, &one.line).cmp(&(other.at, &other.line)));
+        }
+        by_session
     }
 
     /// Reads that could not be recorded wait for the next try; none pass meanwhile, so this cannot grow.
-    fn put_back(&self, records: &[ReadRecord]) {
-        self.reads.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(records);
+    fn put_back(&self, session: SessionId, records: &[ReadRecord]) {
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        for record in records {
+            let slot = reads.entry((session, record.line.clone()));
+            let times = slot.or_insert(ReadRecord { times: 0, ..record.clone() });
+            times.times = times.times.saturating_add(record.times);
+        }
     }
 
     /// Counts a failure; the minute that just ended for this source, if it had any, is returned for recording.
@@ -145,17 +170,19 @@ impl Drop for LastWords {
 
 /// Writes out what has been counted so far.
 pub(crate) async fn flush(engine: &Arc<Engine>) {
-    let mut by_session: BTreeMap<Option<model::SessionId>, Vec<ReadRecord>> = BTreeMap::new();
-    for record in engine.tallies.take_reads() {
-        by_session.entry(record.actors.session).or_default().push(record);
-    }
-    for records in by_session.into_values() {
+    for (session, records) in engine.tallies.take_reads() {
         for chunk in chunks(&records) {
             let Some(first) = chunk.first() else { continue };
             let lines: Vec<&str> = chunk.iter().map(|it| it.line.as_str()).collect();
-            let detail = [("count", chunk.len().to_string()), ("reads", json!(lines).to_string())];
+            let times: Vec<u64> = chunk.iter().map(|it| it.times).collect();
+            let count = times.iter().fold(0u64, |sum, it| sum.saturating_add(*it));
+            let detail = [
+                ("count", count.to_string()),
+                ("reads", json!(lines).to_string()),
+                ("times", json!(times).to_string()),
+            ];
             if !record(engine, EntryKind::ReadsAdmitted, first.at, first.actors.clone(), detail).await {
-                engine.tallies.put_back(chunk);
+                engine.tallies.put_back(session, chunk);
             }
         }
     }
@@ -191,7 +218,8 @@ fn chunks(records: &[ReadRecord]) -> Vec<&[ReadRecord]> {
     let mut chunks = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (record, nth) in records.iter().zip(0..) {
-        let own = json!(json!([record.line]).to_string()).to_string().len();
+        // Its count takes a few digits more.
+        let own = json!(json!([record.line]).to_string()).to_string().len().saturating_add(21);
         if bytes + own > READ_BYTES && nth > start {
             chunks.extend(records.get(start..nth));
             (start, bytes) = (nth, 0);
@@ -216,7 +244,7 @@ async fn record<const N: usize>(
             return false;
         }
     };
-    let mut entry = Entry::new(id, at, kind);
+    let mut entry = model::Entry::new(id, at, kind);
     entry.actors = actors;
     entry.bundle = Some(engine.bundle().digest());
     entry.detail = detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();

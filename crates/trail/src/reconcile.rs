@@ -143,7 +143,13 @@ impl Ledger {
                     detail("reads").and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
                 let passed =
                     |line: &&String| !["denied ", "refused "].iter().any(|word| line.starts_with(word));
-                self.reads += lines.iter().filter(passed).count();
+                // How often each was asked for; once where an older log does not say.
+                let times: Vec<u64> =
+                    detail("times").and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+                let times = times.into_iter().chain(std::iter::repeat(1));
+                let passed = lines.iter().zip(times).filter(|(line, _)| passed(line));
+                let sum: u64 = passed.fold(0, |sum, (_, times)| sum.saturating_add(times));
+                self.reads = self.reads.saturating_add(usize::try_from(sum).unwrap_or(usize::MAX));
             }
             (EntryKind::PermitIssued, Some((change, step))) => {
                 self.by_step.insert((change, step.clone()), self.permits.len());
