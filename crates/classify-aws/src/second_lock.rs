@@ -6,83 +6,26 @@
 //! `data/aws_arns.tsv`, a row a type: `prefix`, `resource_type`, `arn` with its variables. Beyond them
 //! `data/second_lock.toml`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::LazyLock,
-};
+mod arn;
+mod table;
+
+use std::collections::BTreeSet;
 
 use model::{ActionParts, Resource, SecondLock, Value};
-use serde::Deserialize;
 
+use self::{
+    arn::{every, matches, put, stem, variables},
+    table::{Companion, LOCKS},
+};
 use crate::{
     kinds::kind,
     table::{Class, Row, Table},
 };
 
-const RIGHTS: &str = include_str!("../data/aws_rights.tsv");
-const ARNS: &str = include_str!("../data/aws_arns.tsv");
-const BESIDES: &str = include_str!("../data/second_lock.toml");
-
-static LOCKS: LazyLock<Locks> = LazyLock::new(Locks::parse);
-
 /// Of a session policy, in characters.
 const MAX_POLICY: usize = 2048;
 /// More than these are not named one by one.
 const MAX_ON: usize = 20;
-
-#[derive(Debug, Default)]
-struct Locks {
-    types: HashMap<&'static str, Vec<Type>>,
-    arns: HashMap<(&'static str, &'static str), &'static str>,
-    besides: Besides,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Type {
-    name: &'static str,
-    required: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Besides {
-    caller: Vec<Caller>,
-    names: BTreeMap<String, Vec<String>>,
-    folded: Folded,
-    roundabout: Roundabout,
-    companion: Vec<Companion>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Folded {
-    services: BTreeSet<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Roundabout {
-    types: BTreeSet<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Caller {
-    operations: String,
-    unless: Option<String>,
-    reason: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Companion {
-    operations: Option<String>,
-    class: Option<String>,
-    member: Option<String>,
-    actions: Vec<String>,
-    #[serde(default)]
-    on: Vec<String>,
-}
 
 /// What `parts` can be locked to. `params`: of the request, as parsed.
 pub(crate) fn of(parts: &ActionParts, params: &Value) -> SecondLock {
@@ -302,60 +245,6 @@ fn listed(operations: &str, service: &str, name: &str) -> bool {
     })
 }
 
-/// The variables of an ARN's pattern, in their order.
-fn variables(arn: &str) -> Vec<&str> {
-    let parts = arn.split("${").skip(1);
-    parts.filter_map(|rest| rest.split_once('}').map(|(name, _)| name)).collect()
-}
-
-/// `DbInstanceName` → `DbInstance`.
-fn stem(variable: &str) -> &str {
-    ["Name", "Identifier", "Id"].iter().find_map(|end| variable.strip_suffix(end)).unwrap_or(variable)
-}
-
-/// The pattern with `name` in place of its variables, from the first to the last.
-fn put(arn: &str, name: &str) -> String {
-    match (arn.find("${"), arn.rfind('}')) {
-        (Some(from), Some(to)) => {
-            let (before, after) = (arn.get(..from).unwrap_or(arn), arn.get(to + 1..).unwrap_or_default());
-            format!("{before}{name}{after}")
-        }
-        (Some(_) | None, _) => arn.to_owned(),
-    }
-}
-
-/// The pattern with `*` in place of each variable.
-fn every(arn: &str) -> String {
-    let mut out = String::new();
-    let mut parts = arn.split("${");
-    out.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        let (_, rest) = part.split_once('}').unwrap_or(("", part));
-        out.push('*');
-        out.push_str(rest);
-    }
-    out
-}
-
-/// Whether an ARN is one of the pattern's.
-fn matches(arn: &str, name: &str) -> bool {
-    let pattern = every(arn);
-    let mut rest = name;
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(after) = rest.strip_prefix(first) else { return false };
-    rest = after;
-    let mut open = false;
-    for part in parts {
-        open = part.is_empty();
-        match rest.find(part) {
-            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
-            None => return false,
-        }
-    }
-    open || rest.is_empty()
-}
-
 fn has_member(value: &Value, name: &str) -> bool {
     match value {
         Value::Map(map) => map.iter().any(|(key, inner)| {
@@ -406,25 +295,5 @@ fn roles_in(value: &Value, roles: &mut BTreeSet<String>) {
             }
         }
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) | Value::Bytes(_) => {}
-    }
-}
-
-impl Locks {
-    fn parse() -> Self {
-        let types = RIGHTS.lines().skip(1).filter_map(|line| {
-            let (action, types) = line.split_once('\t')?;
-            let read = |text: &'static str| {
-                let name = text.strip_suffix('!').unwrap_or(text);
-                Type { name, required: name.len() < text.len() }
-            };
-            Some((action, types.split(',').map(read).collect()))
-        });
-        let arns = ARNS.lines().skip(1).filter_map(|line| {
-            let mut cells = line.split('\t');
-            Some(((cells.next()?, cells.next()?), cells.next()?))
-        });
-        // A table that cannot be read is found by a test; without it, every lock is that of the operation alone.
-        let besides = toml::from_str(BESIDES).unwrap_or_default();
-        Self { types: types.collect(), arns: arns.collect(), besides }
     }
 }

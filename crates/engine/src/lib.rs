@@ -6,6 +6,7 @@
 
 mod admit;
 mod answer;
+mod assume;
 mod clock;
 mod collect;
 pub mod crash;

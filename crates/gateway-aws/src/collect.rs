@@ -1,6 +1,9 @@
 //! Gathering facts: the reads that the tables ask for, each admitted like any other, as Countersign's own session.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use classify_aws::{
     call::{self, Call},
@@ -11,6 +14,7 @@ use classify_aws::{
 use engine::{Admitted, Asked, Collector, Engine, Gathered, Later, Pinned, Purpose};
 use model::{Account, Action, Digest, Operation, Partition, Request, Value};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use policy::Bundle;
 
 use crate::{
     Gateway, Upstream, UpstreamError,
@@ -129,19 +133,26 @@ pub(crate) fn understand(
     region: &str,
     target: &Target,
 ) -> Result<Classified, (Box<classify_aws::classify::ClassifyError>, String)> {
-    let bundle = engine.bundle();
-    let overrides: BTreeMap<Operation, Override> = bundle
-        .overrides()
-        .iter()
-        .map(|(operation, it)| {
-            let it = Override { effects: it.effects, kind: it.kind.clone(), additive: it.undo_additive };
-            (operation.clone(), it)
-        })
-        .collect();
-    classify(request, service, region, target, &overrides).map_err(|err| {
+    classify(request, service, region, target, &overrides_of(&engine.bundle())).map_err(|err| {
         let text = format!("{} {}", err.fault, err.hint);
         (Box::new(err), text)
     })
+}
+
+/// What the bundle says of operations, as classification takes it; made once for a bundle.
+fn overrides_of(bundle: &Bundle) -> Arc<BTreeMap<Operation, Override>> {
+    static MADE: Mutex<Option<(Digest, Arc<BTreeMap<Operation, Override>>)>> = Mutex::new(None);
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, overrides)) = made.as_ref().filter(|(of, _)| *of == bundle.digest()) {
+        return Arc::clone(overrides);
+    }
+    let each = bundle.overrides().iter().map(|(operation, it)| {
+        let it = Override { effects: it.effects, kind: it.kind.clone(), additive: it.undo_additive };
+        (operation.clone(), it)
+    });
+    let overrides = Arc::new(each.collect());
+    *made = Some((bundle.digest(), Arc::clone(&overrides)));
+    overrides
 }
 
 pub(crate) fn route(classified: &Classified, region: &str, target: &Target) -> Route {
