@@ -139,9 +139,11 @@ pub(crate) fn understand(
     })
 }
 
+type Overrides = BTreeMap<Operation, Override>;
+
 /// What the bundle says of operations, as classification takes it; made once for a bundle.
-fn overrides_of(bundle: &Bundle) -> Arc<BTreeMap<Operation, Override>> {
-    static MADE: Mutex<Option<(Digest, Arc<BTreeMap<Operation, Override>>)>> = Mutex::new(None);
+fn overrides_of(bundle: &Bundle) -> Arc<Overrides> {
+    static MADE: Mutex<Option<(Digest, Arc<Overrides>)>> = Mutex::new(None);
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, overrides)) = made.as_ref().filter(|(of, _)| *of == bundle.digest()) {
         return Arc::clone(overrides);
