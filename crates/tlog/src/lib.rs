@@ -1,5 +1,5 @@
 //! The transparency log as mathematics and formats: Merkle trees (RFC 6962, RFC 9162), signed notes and checkpoints
-//! (C2SP `signed-note`, `tlog-checkpoint`), entry bundles (C2SP `tlog-tiles`). Floor 1, pure: no files, no clock, no
+//! (C2SP `signed-note`, `tlog-checkpoint`), entry bundles (C2SP `tlog-tiles`), receipts (C2SP `tlog-proof`). Floor 1, pure: no files, no clock, no
 //! randomness; a signing key is made from 32 bytes that the caller drew.
 //!
 //! What is *absent*: what an entry means (`audit`), where it lies on disk (`ledger`), tiles over HTTP and witnesses.
@@ -12,6 +12,7 @@ mod hash;
 mod key;
 mod note;
 mod proof;
+mod receipt;
 
 pub use checkpoint::{Checkpoint, CheckpointError, open_checkpoint, sign_checkpoint, verify_growth};
 pub use frontier::Frontier;
@@ -22,3 +23,4 @@ pub use proof::{
     ProofError, consistency_proof, consistency_ranges, inclusion_proof, inclusion_ranges, verify_consistency,
     verify_inclusion,
 };
+pub use receipt::{Receipt, ReceiptError};
