@@ -12,6 +12,7 @@ mod commitments;
 mod entries;
 mod history;
 mod permits;
+mod receipt;
 mod report;
 mod roots;
 mod rows;
@@ -20,6 +21,7 @@ mod signatures;
 use model::{Digest, Genesis};
 use tlog::{VerifierKey, leaf_hash};
 
+pub use receipt::{NoReceipt, Shown, Void, check_receipt, receipt};
 pub use report::{CheckpointView, Code, Problem, Report};
 pub use rows::{Database, Row};
 

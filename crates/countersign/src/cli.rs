@@ -282,8 +282,34 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
     },
+    /// One entry of the log, as a text that anybody can check without the log.
+    Receipt(ReceiptArgs),
+    /// Check such a text: offline, and without the log.
+    CheckReceipt {
+        file: PathBuf,
+        /// The fingerprint of the installation it must be of; without it the answer is not authenticated.
+        #[arg(long, value_name = "FINGERPRINT")]
+        genesis: Option<String>,
+    },
     /// Compare the log with CloudTrail: each event of ours has its permit, each forwarded permit its event.
     Reconcile(ReconcileArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example, what let a change through:\n  countersign audit receipt CHANGE --kind permit_issued --log log > permit.tlog-proof"
+)]
+pub(crate) struct ReceiptArgs {
+    /// An entry's number or id, or a change of which one entry is meant.
+    pub(crate) id: String,
+    /// Of a change's entries those of this kind, such as approval_given or permit_issued; the last one is taken.
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    #[arg(long, value_name = "FILE", required_unless_present = "log")]
+    pub(crate) config: Option<PathBuf>,
+    /// A copy of a log folder, on its own.
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub(crate) log: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,8 @@ mod fuzz;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod receipts;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod story;

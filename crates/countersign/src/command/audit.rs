@@ -22,6 +22,10 @@ const ANOTHER_LOOK: usize = 5;
 pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Failure> {
     let (config, log, genesis, checkpoint) = match command {
         AuditCommand::Verify { config, log, genesis, checkpoint } => (config, log, genesis, checkpoint),
+        AuditCommand::Receipt(args) => return super::receipt::give(args),
+        AuditCommand::CheckReceipt { file, genesis } => {
+            return super::receipt::check(file, genesis.as_deref(), format);
+        }
         AuditCommand::Reconcile(args) => return super::reconcile::run(args, format),
     };
     let config = config.as_ref().map(|file| Config::load(file)).transpose()?;

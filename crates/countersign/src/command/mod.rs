@@ -9,6 +9,7 @@ mod init;
 mod observe;
 mod policy;
 mod propose;
+mod receipt;
 mod reconcile;
 mod serve;
 mod session;

@@ -21,6 +21,7 @@ mod limits;
 mod machine;
 mod observe;
 mod people;
+mod receipts;
 mod reconcile;
 mod references;
 mod setup;

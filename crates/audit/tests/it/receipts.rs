@@ -1,0 +1,64 @@
+//! A receipt of each entry of the story: it holds anywhere, and nothing else does.
+
+use audit::{check_receipt, receipt};
+use expect_test::expect;
+use model::EntryKind;
+
+use crate::story::{COUNT, Log, PERMIT, story};
+
+fn given(log: &Log, index: usize) -> String {
+    let genesis = log.genesis.to_json();
+    receipt(&genesis, log.checkpoint.as_bytes(), &log.entries, index as u64).unwrap().to_text()
+}
+
+#[test]
+fn every_entry_has_a_receipt_that_holds_without_the_log() {
+    let log = story();
+    for index in 0..COUNT {
+        let shown = check_receipt(&given(&log, index), log.expected).unwrap();
+        assert!(shown.authenticated);
+        assert_eq!((shown.index, shown.checkpoint.size), (index as u64, COUNT as u64));
+        assert_eq!(shown.entry, log.entry(index));
+    }
+    let shown = check_receipt(&given(&log, PERMIT), None).unwrap();
+    assert!(!shown.authenticated, "nobody said which installation it should be of");
+    assert_eq!(shown.entry.kind, EntryKind::PermitIssued);
+    assert_eq!(Some(shown.genesis), log.expected);
+}
+
+#[test]
+fn what_a_receipt_carries_is_what_the_log_has_or_nothing() {
+    let log = story();
+    let own = given(&log, PERMIT);
+    let extra = |edit: &dyn Fn(String) -> String| {
+        let mut altered = tlog::Receipt::parse(&own).unwrap();
+        let text = String::from_utf8(altered.extra.unwrap()).unwrap();
+        altered.extra = Some(edit(text).into_bytes());
+        check_receipt(&altered.to_text(), log.expected).unwrap_err().to_string()
+    };
+    expect!["the entry is not where the receipt says: the proof leads to another root"]
+        .assert_eq(&extra(&|text| text.replace("cloudformation", "cloudfornation")));
+    expect!["the receipt carries no entry and no genesis that can be read: EOF while parsing a value at line 1 column 0"].assert_eq(&extra(&|_| String::new()));
+    expect!["the receipt's genesis names no usable key: unknown field `instillation`, expected one of `origin`, `vkey`, `installation`, `created_at` at line 4 column 16"].assert_eq(&extra(&|text| text.replace("installation", "instillation")));
+    let other = model::Digest::of(b"another installation");
+    let foreign = check_receipt(&own, Some(other)).unwrap_err().to_string();
+    assert!(foreign.contains("it is of another installation"), "{foreign}");
+    let elsewhere = own.replace(&format!("index {PERMIT}"), &format!("index {}", PERMIT - 1));
+    assert!(check_receipt(&elsewhere, log.expected).is_err());
+}
+
+#[test]
+fn a_log_that_is_not_sound_gives_none() {
+    let mut log = story();
+    log.detail(PERMIT, "summary", "something else");
+    let genesis = log.genesis.to_json();
+    let none = |index: u64| {
+        receipt(&genesis, log.checkpoint.as_bytes(), &log.entries, index).unwrap_err().to_string()
+    };
+    expect!["the entries are not those that the checkpoint was signed for; run `countersign audit verify`"]
+        .assert_eq(&none(0));
+    let log = story();
+    let beyond = receipt(&genesis, log.checkpoint.as_bytes(), &log.entries, COUNT as u64).unwrap_err();
+    expect!["the log's checkpoint covers 12 entries, so there is no receipt of entry 12 yet"]
+        .assert_eq(&beyond.to_string());
+}

@@ -1,0 +1,46 @@
+//! A receipt: taken from a running installation, checked where nothing of it is.
+
+use anyhow::{Result, ensure};
+use testkit::Cli;
+
+use crate::lab::Lab;
+
+#[test]
+fn a_receipt_shows_an_entry_to_somebody_who_has_nothing_else() -> Result<()> {
+    let lab = Lab::open()?;
+    let id = lab.hold("shown")?;
+    for key in [&lab.people.ben, &lab.people.carla] {
+        lab.approve(&id, key)?.expect(0)?;
+    }
+    // Such a delete waits until all before it stands in the log.
+    ensure!(lab.delete_stack("shown")?.status == 200);
+    let config = lab.installation.config().display().to_string();
+    let receipt =
+        |more: &[&str]| Cli::run([["audit", "receipt", &id, "--config", &config].as_slice(), more].concat());
+    let unclear = receipt(&[])?.expect(2)?;
+    ensure!(unclear.stderr.contains("permit_issued") && unclear.stderr.contains("--kind"), "{unclear}");
+    let text = receipt(&["--kind", "permit_issued"])?.expect(0)?.stdout;
+
+    let elsewhere = tempfile::tempdir()?;
+    let file = elsewhere.path().join("permit.tlog-proof");
+    let check = |text: &str, genesis: &str| -> Result<testkit::Output> {
+        std::fs::write(&file, text)?;
+        let file = file.display().to_string();
+        Cli::run(["audit", "check-receipt", &file, "--genesis", genesis, "--output", "json"])
+    };
+    let genesis = lab.installation.genesis();
+    let shown = check(&text, genesis)?.expect(0)?.json()?;
+    ensure!(shown["entry"]["kind"] == "permit_issued" && shown["entry"]["change"] == id.as_str(), "{shown}");
+    ensure!(shown["authenticated"] == true, "{shown}");
+    let other = genesis.replace(|it: char| it.is_ascii_digit(), "0");
+    for (void, genesis, says) in [
+        (text.clone(), other.as_str(), "another installation"),
+        (text.replacen("index ", "index 1", 1), genesis, "not where the receipt says"),
+        (text.replacen("@v1", "@v2", 1), genesis, "line 1"),
+        (text.lines().take(4).collect::<Vec<_>>().join("\n"), genesis, "line"),
+    ] {
+        let told = check(&void, genesis)?.expect(20)?;
+        ensure!(told.stdout.contains(says), "{says}: {told}");
+    }
+    Ok(())
+}
