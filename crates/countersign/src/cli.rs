@@ -291,6 +291,19 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "FINGERPRINT")]
         genesis: Option<String>,
     },
+    /// Every entry of the log, a line each, for other tools.
+    Export(ExportArgs),
+    /// The newest entries, and with --follow those that come.
+    Tail {
+        #[command(flatten)]
+        log: LogArgs,
+        /// How many of those that are there.
+        #[arg(short = 'n', long, default_value_t = 10)]
+        lines: usize,
+        /// Go on as the log grows.
+        #[arg(short, long)]
+        follow: bool,
+    },
     /// Compare the log with CloudTrail: each event of ours has its permit, each forwarded permit its event.
     Reconcile(ReconcileArgs),
 }
@@ -305,11 +318,30 @@ pub(crate) struct ReceiptArgs {
     /// Of a change's entries those of this kind, such as approval_given or permit_issued; the last one is taken.
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// Which log is read.
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "log")]
     pub(crate) config: Option<PathBuf>,
     /// A copy of a log folder, on its own.
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     pub(crate) log: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    /// jsonl: {"index": N, "entry": {…}} on a line each, the entry as it was signed for.
+    #[arg(long, value_name = "FORMAT", default_value = "jsonl", value_parser = ["jsonl"])]
+    pub(crate) format: String,
+    /// Begin at this entry.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) from: u64,
 }
 
 #[derive(Debug, Args)]

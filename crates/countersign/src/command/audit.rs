@@ -23,6 +23,10 @@ pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCo
     let (config, log, genesis, checkpoint) = match command {
         AuditCommand::Verify { config, log, genesis, checkpoint } => (config, log, genesis, checkpoint),
         AuditCommand::Receipt(args) => return super::receipt::give(args),
+        AuditCommand::Export(args) => return super::export::all(args),
+        AuditCommand::Tail { log, lines, follow } => {
+            return super::export::tail(log, *lines, *follow, format).await;
+        }
         AuditCommand::CheckReceipt { file, genesis } => {
             return super::receipt::check(file, genesis.as_deref(), format);
         }

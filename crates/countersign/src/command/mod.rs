@@ -5,6 +5,7 @@ mod aws;
 mod change;
 mod doctor;
 mod explain;
+mod export;
 mod init;
 mod observe;
 mod policy;

@@ -1,12 +1,16 @@
 //! `countersign audit receipt` and `check-receipt`: one entry to take along, and to show to somebody who trusts nobody here.
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use audit::Shown;
 use model::{ChangeId, Digest, Entry, EntryId};
 
 use crate::{
-    cli::{Format, ReceiptArgs},
+    cli::{Format, LogArgs, ReceiptArgs},
     config::Config,
     failure::{Failure, VERIFICATION},
     output::{self, BAD, GOOD, WARN, styled},
@@ -16,13 +20,7 @@ use crate::{
 const MAX_FILE: u64 = 1024 * 1024;
 
 pub(super) fn give(args: &ReceiptArgs) -> Result<ExitCode, Failure> {
-    let dir = match (&args.config, &args.log) {
-        (Some(config), _) => Config::load(config)?.log(),
-        (None, Some(log)) => log.clone(),
-        (None, None) => {
-            return Err(Failure::usage("a receipt of which log? give --config FILE or --log DIR"));
-        }
-    };
+    let dir = folder(&args.log)?;
     let files = ledger::read_log(&dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?;
     if let Some(damage) = files.problems.first() {
         return Err(Failure::usage(format!("{}: {}", damage.file, damage.message))
@@ -34,6 +32,14 @@ pub(super) fn give(args: &ReceiptArgs) -> Result<ExitCode, Failure> {
     // It ends in the one newline that a line gets.
     output::line(receipt.to_text().trim_end_matches('\n'));
     Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn folder(log: &LogArgs) -> Result<PathBuf, Failure> {
+    match (&log.config, &log.log) {
+        (Some(config), _) => Ok(Config::load(config)?.log()),
+        (None, Some(log)) => Ok(log.clone()),
+        (None, None) => Err(Failure::usage("of which log? give --config FILE or --log DIR")),
+    }
 }
 
 /// Where what was asked for stands.

@@ -21,6 +21,17 @@ fn a_receipt_shows_an_entry_to_somebody_who_has_nothing_else() -> Result<()> {
     ensure!(unclear.stderr.contains("permit_issued") && unclear.stderr.contains("--kind"), "{unclear}");
     let text = receipt(&["--kind", "permit_issued"])?.expect(0)?.stdout;
 
+    // The whole log, for other tools: as many lines as entries, each as it was signed for.
+    let exported = Cli::run(["audit", "export", "--config", &config])?.expect(0)?.stdout;
+    for (line, index) in exported.lines().zip(0u64..) {
+        let told: serde_json::Value = serde_json::from_str(line)?;
+        ensure!(told["index"] == index && told["entry"]["schema"] == "countersign.entry/v1", "{line}");
+    }
+    let permits = exported.lines().filter(|line| line.contains("\"kind\":\"permit_issued\"")).count();
+    ensure!(permits == 1, "{exported}");
+    let newest = Cli::run(["audit", "tail", "--config", &config, "-n", "3"])?.expect(0)?.stdout;
+    ensure!(newest.lines().count() == 3, "{newest}");
+
     let elsewhere = tempfile::tempdir()?;
     let file = elsewhere.path().join("permit.tlog-proof");
     let check = |text: &str, genesis: &str| -> Result<testkit::Output> {
