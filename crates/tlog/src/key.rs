@@ -1,5 +1,7 @@
-//! The log's Ed25519 key and its public half, as C2SP `signed-note` names and writes them:
-//! `name+key id in hexadecimal+base64(0x01 || public key)`.
+//! Ed25519 keys of logs and of witnesses, as C2SP `signed-note` names and writes them:
+//! `name+key id in hexadecimal+base64(type || public key)`. The type says what a signature covers: the note's text
+//! (1, a log), or the text and the time at which a witness saw it (4, `tlog-cosignature`). It is part of the Rust
+//! type, so a witness's key cannot be asked for a log's signature.
 
 use std::{fmt, str::FromStr};
 
@@ -7,8 +9,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signature, Signer as _};
 use sha2::{Digest as _, Sha256};
 
-/// The first byte of a key's encoding: Ed25519 over the note's text.
+/// Ed25519 over the note's text.
 const ED25519: u8 = 0x01;
+/// Ed25519 over `cosignature/v1`, a time, and the note's text.
+const COSIGNATURE: u8 = 0x04;
 const MAX_NAME: usize = 255;
 const MAX_TEXT: usize = 512;
 
@@ -20,7 +24,7 @@ pub enum KeyError {
         "a verifier key reads name+key id+key, the id as 8 lower-case hexadecimal digits, the key as base64"
     )]
     Shape,
-    #[error("only Ed25519 keys (type 1) sign this log")]
+    #[error("it is a key of another type (a log's is 1, a witness's is 4)")]
     Algorithm,
     #[error("the key is no point that may verify anything")]
     Weak,
@@ -28,21 +32,30 @@ pub enum KeyError {
     Id,
 }
 
-/// Signs the log's checkpoints. The secret is wiped when this is dropped and shown by nothing.
-pub struct SigningKey {
+/// Signs a log's checkpoints.
+pub type SigningKey = Signer<ED25519>;
+/// Checks a log's signatures.
+pub type VerifierKey = Verifier<ED25519>;
+/// Cosigns the checkpoints that a witness found consistent.
+pub type WitnessSigningKey = Signer<COSIGNATURE>;
+/// Checks a witness's cosignatures.
+pub type WitnessKey = Verifier<COSIGNATURE>;
+
+/// A secret key of one type. The secret is wiped when this is dropped and shown by nothing.
+pub struct Signer<const TYPE: u8> {
     name: String,
     secret: ed25519_dalek::SigningKey,
 }
 
-impl SigningKey {
+impl<const TYPE: u8> Signer<TYPE> {
     /// `seed` is 32 random bytes that the caller drew, and wipes.
     pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, KeyError> {
         check_name(name)?;
         Ok(Self { name: name.to_owned(), secret: ed25519_dalek::SigningKey::from_bytes(seed) })
     }
 
-    pub fn verifier(&self) -> VerifierKey {
-        VerifierKey::new(&self.name, self.secret.verifying_key())
+    pub fn verifier(&self) -> Verifier<TYPE> {
+        Verifier::new(&self.name, self.secret.verifying_key())
     }
 
     pub(crate) fn sign(&self, text: &str) -> [u8; 64] {
@@ -50,25 +63,25 @@ impl SigningKey {
     }
 }
 
-impl fmt::Debug for SigningKey {
+impl<const TYPE: u8> fmt::Debug for Signer<TYPE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Signer").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-/// Checks the log's signatures.
+/// A public key of one type, with its name and id.
 #[derive(Clone, PartialEq, Eq)]
-pub struct VerifierKey {
+pub struct Verifier<const TYPE: u8> {
     name: String,
     id: [u8; 4],
     key: ed25519_dalek::VerifyingKey,
 }
 
-impl VerifierKey {
+impl<const TYPE: u8> Verifier<TYPE> {
     fn new(name: &str, key: ed25519_dalek::VerifyingKey) -> Self {
         let digest: [u8; 32] = Sha256::new()
             .chain_update(name)
-            .chain_update([b'\n', ED25519])
+            .chain_update([b'\n', TYPE])
             .chain_update(key.as_bytes())
             .finalize()
             .into();
@@ -90,21 +103,21 @@ impl VerifierKey {
     }
 }
 
-impl fmt::Display for VerifierKey {
+impl<const TYPE: u8> fmt::Display for Verifier<TYPE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut key = vec![ED25519];
+        let mut key = vec![TYPE];
         key.extend_from_slice(self.key.as_bytes());
         write!(f, "{}+{:08x}+{}", self.name, u32::from_be_bytes(self.id), STANDARD.encode(key))
     }
 }
 
-impl fmt::Debug for VerifierKey {
+impl<const TYPE: u8> fmt::Debug for Verifier<TYPE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VerifierKey({self})")
+        write!(f, "Verifier({self})")
     }
 }
 
-impl FromStr for VerifierKey {
+impl<const TYPE: u8> FromStr for Verifier<TYPE> {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
@@ -118,7 +131,7 @@ impl FromStr for VerifierKey {
         check_name(name)?;
         let bytes = STANDARD.decode(key).map_err(|_| KeyError::Shape)?;
         let (algorithm, point) = bytes.split_first().ok_or(KeyError::Shape)?;
-        if *algorithm != ED25519 {
+        if *algorithm != TYPE {
             return Err(KeyError::Algorithm);
         }
         let point: &[u8; 32] = point.try_into().map_err(|_| KeyError::Shape)?;
@@ -178,7 +191,7 @@ mod tests {
     #[test]
     fn the_secret_is_never_shown() {
         let key = SigningKey::from_seed("log.example/1", &[7; 32]).unwrap();
-        expect![[r#"SigningKey { name: "log.example/1", .. }"#]].assert_eq(&format!("{key:?}"));
+        expect![[r#"Signer { name: "log.example/1", .. }"#]].assert_eq(&format!("{key:?}"));
     }
 
     proptest! {

@@ -3,7 +3,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{SigningKey, VerifierKey, key::check_name};
+use crate::{
+    SigningKey, VerifierKey,
+    key::{Verifier, check_name},
+};
 
 /// Room for many witnesses with post-quantum signatures (about 3.3 kB of base64 each).
 const MAX_NOTE: usize = 256 * 1024;
@@ -29,6 +32,8 @@ pub enum NoteError {
     SignedTwice(String),
     #[error("the signature by {0} does not belong to this text")]
     WrongSignature(String),
+    #[error("the cosignature by {0} gives no time that a witness may state (1 to 2^63 - 1 seconds)")]
+    CosignatureTime(String),
     #[error("the note is no checkpoint: {0}")]
     Checkpoint(#[from] crate::CheckpointError),
     #[error("the checkpoint is of the log `{found}`, not of `{expected}`")]
@@ -37,30 +42,39 @@ pub enum NoteError {
 
 /// `text`, which ends in a newline, as a note with this key's signature.
 pub fn sign_note(text: &str, key: &SigningKey) -> String {
-    let verifier = key.verifier();
-    let mut signature = verifier.id().to_vec();
-    signature.extend_from_slice(&key.sign(text));
-    format!("{text}\n{MARK}{} {}\n", verifier.name(), STANDARD.encode(signature))
+    format!("{text}\n{}", signature_line(&key.verifier(), &key.sign(text)))
 }
 
 /// The text of `note`, where `key` signed it. Signatures by other keys are not looked at.
 pub fn open_note<'a>(note: &'a str, key: &VerifierKey) -> Result<&'a str, NoteError> {
-    let (text, signatures) = split(note)?;
-    let mut found = None;
-    for (nth, line) in signatures.lines().enumerate() {
-        let signature = signature_of(line, key).ok_or(NoteError::SignatureLine(nth + 1))?;
-        match signature {
-            Signed::ByAnother => {}
-            Signed::ByKey(signature) if found.is_none() => found = Some(signature),
-            Signed::ByKey(_) => return Err(NoteError::SignedTwice(key.name().to_owned())),
-        }
-    }
-    let signature = found.ok_or_else(|| NoteError::NotSigned(key.name().to_owned()))?;
+    let (text, signature) = signed_by(note, key)?;
     if key.verifies(text, &signature) {
         Ok(text)
     } else {
         Err(NoteError::WrongSignature(key.name().to_owned()))
     }
+}
+
+/// The line, with its newline, that says that `key` gave `signature`.
+pub(crate) fn signature_line<const TYPE: u8>(key: &Verifier<TYPE>, signature: &[u8]) -> String {
+    format!("{MARK}{} {}\n", key.name(), STANDARD.encode([&key.id(), signature].concat()))
+}
+
+/// The text of `note` and the `N` bytes that it says are `key`'s signature, not yet verified.
+pub(crate) fn signed_by<'a, const TYPE: u8, const N: usize>(
+    note: &'a str,
+    key: &Verifier<TYPE>,
+) -> Result<(&'a str, [u8; N]), NoteError> {
+    let (text, signatures) = split(note)?;
+    let mut found = None;
+    for (nth, line) in signatures.lines().enumerate() {
+        match signature_of(line, key).ok_or(NoteError::SignatureLine(nth + 1))? {
+            Signed::ByAnother => {}
+            Signed::ByKey(signature) if found.is_none() => found = Some(signature),
+            Signed::ByKey(_) => return Err(NoteError::SignedTwice(key.name().to_owned())),
+        }
+    }
+    found.map(|signature| (text, signature)).ok_or_else(|| NoteError::NotSigned(key.name().to_owned()))
 }
 
 /// Text (with its last newline) and signature lines, at the last empty line.
@@ -83,12 +97,12 @@ fn split(note: &str) -> Result<(&str, &str), NoteError> {
     Ok((text, signatures))
 }
 
-enum Signed {
+enum Signed<const N: usize> {
     ByAnother,
-    ByKey([u8; 64]),
+    ByKey([u8; N]),
 }
 
-fn signature_of(line: &str, key: &VerifierKey) -> Option<Signed> {
+fn signature_of<const TYPE: u8, const N: usize>(line: &str, key: &Verifier<TYPE>) -> Option<Signed<N>> {
     if line.len() > MAX_SIGNATURE_LINE {
         return None;
     }

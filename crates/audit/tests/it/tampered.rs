@@ -198,7 +198,7 @@ fn another_installations_log() {
         |log| log.genesis = Genesis { vkey: "log.example/test+00000000+AAAA".into(), ..log.genesis.clone() },
         &expect![[r#"
             genesis_differs @-: genesis.json has the fingerprint 0d612ad10b2eebcd2161a4e7ee44b0af7e177ae6ad741d251e98d7378ee55e59, not d03ef8875ae31e61a737244ead2a089969079c00f579f7ef4c62de4f915ac31b: this is another installation's log
-            genesis_key @-: genesis.json names no usable key: only Ed25519 keys (type 1) sign this log
+            genesis_key @-: genesis.json names no usable key: it is a key of another type (a log's is 1, a witness's is 4)
         "#]],
     );
 }
