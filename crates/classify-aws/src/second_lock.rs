@@ -201,7 +201,7 @@ impl Asked<'_> {
         let about = |key: &str| self.row.identifiers().any(|member| member.name == key);
         members.iter().any(|(key, value)| {
             let key = key.as_str();
-            !about(key) && (is_role(key) || has_role(value))
+            !about(key) && (is_role(key) || has_key(value, &is_role))
         })
     }
 
@@ -246,25 +246,14 @@ fn listed(operations: &str, service: &str, name: &str) -> bool {
 }
 
 fn has_member(value: &Value, name: &str) -> bool {
-    match value {
-        Value::Map(map) => map.iter().any(|(key, inner)| {
-            let own = key.split('.').any(|part| part.eq_ignore_ascii_case(name));
-            own || has_member(inner, name)
-        }),
-        Value::List(list) => list.iter().any(|inner| has_member(inner, name)),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Number(_)
-        | Value::Text(_)
-        | Value::Bytes(_) => false,
-    }
+    has_key(value, &|key| key.split('.').any(|part| part.eq_ignore_ascii_case(name)))
 }
 
-fn has_role(value: &Value) -> bool {
+/// Whether a map at any depth, which the parsers bound, has such a key.
+fn has_key(value: &Value, such: &dyn Fn(&str) -> bool) -> bool {
     match value {
-        Value::Map(map) => map.iter().any(|(key, inner)| is_role(key) || has_role(inner)),
-        Value::List(list) => list.iter().any(has_role),
+        Value::Map(map) => map.iter().any(|(key, inner)| such(key) || has_key(inner, such)),
+        Value::List(list) => list.iter().any(|inner| has_key(inner, such)),
         Value::Null
         | Value::Bool(_)
         | Value::Int(_)

@@ -59,36 +59,28 @@ pub fn parse(request: &Request, routed: &Routed<'_>) -> Result<Value, ParamError
             fields.retain(|key, _| key != "Action" && key != "Version" && !is_signature_parameter(key));
             plain_map(fields.into_iter().map(|(key, text)| (key.clone(), form_value(&key, text))).collect())?
         }
-        Protocol::Json => match json::parse(&request.body)? {
-            Value::Map(map) => plain_map(map)?,
-            Value::Null => Value::Map(BTreeMap::new()),
-            Value::Bool(_)
-            | Value::Int(_)
-            | Value::Number(_)
-            | Value::Text(_)
-            | Value::Bytes(_)
-            | Value::List(_) => {
-                return Err(ParamError::Malformed { what: "the body is no JSON object", at: 0 });
-            }
-        },
-        Protocol::Cbor => match cbor::parse(&request.body)? {
-            Value::Map(map) => plain_map(map)?,
-            Value::Null => Value::Map(BTreeMap::new()),
-            Value::Bool(_)
-            | Value::Int(_)
-            | Value::Number(_)
-            | Value::Text(_)
-            | Value::Bytes(_)
-            | Value::List(_) => {
-                return Err(ParamError::Malformed { what: "the body is no CBOR map", at: 0 });
-            }
-        },
+        Protocol::Json => members(json::parse(&request.body)?, "the body is no JSON object")?,
+        Protocol::Cbor => members(cbor::parse(&request.body)?, "the body is no CBOR map")?,
         Protocol::RestJson | Protocol::RestXml => rest::parse(request, routed)?,
     };
     for member in routed.row.into_iter().flat_map(|row| row.dropped()) {
         remove(&mut params, &member);
     }
     Ok(params)
+}
+
+/// A body that leaves everything out may say so with a null.
+fn members(body: Value, otherwise: &'static str) -> Result<Value, ParamError> {
+    match body {
+        Value::Map(map) => plain_map(map),
+        Value::Null => Ok(Value::Map(BTreeMap::new())),
+        Value::Bool(_)
+        | Value::Int(_)
+        | Value::Number(_)
+        | Value::Text(_)
+        | Value::Bytes(_)
+        | Value::List(_) => Err(ParamError::Malformed { what: otherwise, at: 0 }),
+    }
 }
 
 /// The body is not read, only hashed.
