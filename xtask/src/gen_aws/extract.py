@@ -377,36 +377,33 @@ def row(service, operation, spec):
     ]
 
 
-def alarming(service, operation, shape, depth=0, path=(), seen=()):
+def alarming(service, shape):
     """Members whose names say that they force, skip, expire, expose, run or hand over something, by wire path."""
-    for name, member in service.members(shape).items():
-        wire = service.wire(member, name) if depth == 0 else member.get("locationName", name)
-        here = (*path, wire)
-        inner = member["shape"]
-        kind = service.shapes[inner]["type"]
-        while kind in ("list", "map"):
-            inner = service.shapes[inner]["member" if kind == "list" else "value"]["shape"]
-            kind = service.shapes[inner]["type"]
-        if ALARMING.search(name) and not HARMLESS.search(name):
-            yield ".".join(here)
-        if kind == "structure" and depth < 2 and inner not in seen:
-            yield from alarming(service, operation, inner, depth + 1, here, (*seen, inner))
+    return sorted({
+        path for name, _, path in placed(service, shape, 2) if ALARMING.search(name) and not HARMLESS.search(name)
+    })
 
 
-def referring(service, shape, depth=0, path=(), seen=()):
+def referring(service, shape):
     """Members that name content which stands elsewhere, by wire path."""
+    return sorted({
+        path for name, kind, path in placed(service, shape, 3)
+        if kind in ("string", "integer", "long") and REFERRING.search(name) and not PLACED.search(path)
+    })
+
+
+def placed(service, shape, deepest, path=(), seen=()):
+    """The members of a shape down to a depth: name, type (of the items, in a list or a map), wire path."""
     for name, member in service.members(shape).items():
-        wire = service.wire(member, name) if depth == 0 else member.get("locationName", name)
-        here = (*path, wire)
+        here = (*path, member.get("locationName", name) if path else service.wire(member, name))
         inner = member["shape"]
         kind = service.shapes[inner]["type"]
         while kind in ("list", "map"):
             inner = service.shapes[inner]["member" if kind == "list" else "value"]["shape"]
             kind = service.shapes[inner]["type"]
-        if kind in ("string", "integer", "long") and REFERRING.search(name) and not PLACED.search(".".join(here)):
-            yield ".".join(here)
-        if kind == "structure" and depth < 3 and inner not in seen:
-            yield from referring(service, inner, depth + 1, here, (*seen, inner))
+        yield name, kind, ".".join(here)
+        if kind == "structure" and len(path) < deepest and inner not in seen:
+            yield from placed(service, inner, deepest, here, (*seen, inner))
 
 
 def write(path, columns, rows):
@@ -433,10 +430,10 @@ def main():
             ",".join(f"{key}={value}" for key, value in sorted(lists.items())),
         ])
         for operation, spec in model["operations"].items():
-            found = sorted(set(alarming(service, operation, spec.get("input", {}).get("shape"))))
+            found = alarming(service, spec.get("input", {}).get("shape"))
             if found:
                 members.append([name, operation, ",".join(found)])
-            found = sorted(set(referring(service, spec.get("input", {}).get("shape"))))
+            found = referring(service, spec.get("input", {}).get("shape"))
             if found:
                 references.append([name, operation, ",".join(found)])
         operations += [row(service, operation, spec) for operation, spec in model["operations"].items()]

@@ -1,16 +1,11 @@
 //! The roles that the bundle gives for an account: with which of them what goes out, and what is wrong with them said
 //! before anything is served.
 
-use std::{
-    fs,
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    path::Path,
-};
+use std::{fs, io::Write as _, path::Path};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use testkit::{Cli, Installation, Serve};
+use testkit::{Cli, Installation, Serve, relay};
 
 use crate::lab::{Lab, OWNER, People, held};
 
@@ -39,39 +34,12 @@ fn lab(accounts: &str) -> Result<Lab> {
 
 /// Before the mock: in its answers every session of a role is somebody else's.
 fn impostor(upstream: &str) -> Result<String> {
-    let socket = TcpListener::bind("127.0.0.1:0")?;
-    let base = format!("http://{}", socket.local_addr()?);
-    let upstream = upstream.to_owned();
-    std::thread::spawn(move || {
-        for stream in socket.incoming().flatten() {
-            // What breaks off is seen by the test as an answer that never came.
-            let _ = pass(stream, &upstream);
-        }
-    });
-    Ok(base)
-}
-
-fn pass(mut client: TcpStream, upstream: &str) -> Result<()> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        client.read_exact(&mut byte)?;
-        head.extend(byte);
-    }
-    let head = String::from_utf8(head)?;
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
-    let mut body = vec![0; length.trim().parse()?];
-    client.read_exact(&mut body)?;
-    let mut cloud = TcpStream::connect(upstream)?;
-    let lines = head.lines().filter(|line| !line.starts_with("connection:") && !line.is_empty());
-    let head: String = lines.map(|line| format!("{line}\r\n")).collect();
-    cloud.write_all(format!("{head}connection: close\r\n\r\n").as_bytes())?;
-    cloud.write_all(&body)?;
-    let mut answer = Vec::new();
-    cloud.read_to_end(&mut answer)?;
-    // As long as what it stands in place of.
-    let answer = String::from_utf8(answer)?.replace("assumed-role/cs-read", "assumed-role/cs-else");
-    Ok(client.write_all(answer.as_bytes())?)
+    relay(upstream, |mut request| {
+        // As long as what it stands in place of.
+        let answer =
+            String::from_utf8(request.forward()?)?.replace("assumed-role/cs-read", "assumed-role/cs-else");
+        Ok(request.client.write_all(answer.as_bytes())?)
+    })
 }
 
 #[test]

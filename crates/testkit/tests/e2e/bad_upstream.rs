@@ -2,14 +2,13 @@
 //! twice, and the record says what is known.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    io::Write as _,
     sync::{Arc, Mutex},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use testkit::Serve;
+use testkit::{Relayed, Serve, relay};
 
 use crate::lab::{Lab, OWNER, People};
 
@@ -36,76 +35,38 @@ struct Cloud(Arc<Mutex<(Mood, usize)>>);
 
 impl Cloud {
     fn before(&self, upstream: &str) -> Result<String> {
-        let socket = TcpListener::bind("127.0.0.1:0")?;
-        let base = format!("http://{}", socket.local_addr()?);
-        let (cloud, upstream) = (self.clone(), upstream.to_owned());
-        std::thread::spawn(move || {
-            for stream in socket.incoming().flatten() {
-                let (cloud, upstream) = (cloud.clone(), upstream.clone());
-                // What breaks off is what the test is about.
-                std::thread::spawn(move || drop(cloud.pass(stream, &upstream)));
-            }
-        });
-        Ok(base)
+        let cloud = self.clone();
+        relay(upstream, move |request| cloud.pass(request))
     }
 
-    fn pass(&self, mut client: TcpStream, upstream: &str) -> Result<()> {
-        let mut head = Vec::new();
-        let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") {
-            client.read_exact(&mut byte)?;
-            head.extend(byte);
-        }
-        let head = String::from_utf8(head)?;
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
-        let mut body = vec![0; length.trim().parse()?];
-        client.read_exact(&mut body)?;
-        let mood = if head.contains(PUT) {
+    fn pass(&self, mut request: Relayed) -> Result<()> {
+        let mood = if request.head.contains(PUT) {
             let mut state = self.0.lock().unwrap();
             state.1 += 1;
             state.0
         } else {
             Mood::Honest
         };
-        let refuse = |status: &str, body: &str| {
-            format!(
-                "HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            )
-        };
         match mood {
-            Mood::Throttles => {
-                let body = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
-                return Ok(client.write_all(refuse("400 Bad Request", body).as_bytes())?);
-            }
-            Mood::Overloaded => {
-                let body = r#"{"__type":"ServiceUnavailable","message":"slow down"}"#;
-                return Ok(client.write_all(refuse("503 Service Unavailable", body).as_bytes())?);
-            }
-            Mood::Garbage => return Ok(client.write_all(b"HTTP/9.9 banana\r\n\r\n\x00\xff")?),
+            Mood::Throttles => request.refuse("400 Bad Request", "ThrottlingException", "Rate exceeded"),
+            Mood::Overloaded => request.refuse("503 Service Unavailable", "ServiceUnavailable", "slow down"),
+            Mood::Garbage => Ok(request.client.write_all(b"HTTP/9.9 banana\r\n\r\n\x00\xff")?),
             Mood::EndlessHead => {
-                client.write_all(b"HTTP/1.1 200 OK\r\n")?;
-                while client.write_all(&[b'x'; 4096]).is_ok() {}
-                return Ok(());
+                request.client.write_all(b"HTTP/1.1 200 OK\r\n")?;
+                while request.client.write_all(&[b'x'; 4096]).is_ok() {}
+                Ok(())
             }
             Mood::Huge => {
-                client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8589934592\r\n\r\n")?;
-                while client.write_all(&[b'x'; 65_536]).is_ok() {}
-                return Ok(());
+                request.client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8589934592\r\n\r\n")?;
+                while request.client.write_all(&[b'x'; 65_536]).is_ok() {}
+                Ok(())
             }
-            Mood::Honest | Mood::Silent | Mood::Short => {}
-        }
-        let mut cloud = TcpStream::connect(upstream)?;
-        let lines = head.lines().filter(|line| !line.starts_with("connection:") && !line.is_empty());
-        let head: String = lines.map(|line| format!("{line}\r\n")).collect();
-        cloud.write_all(format!("{head}connection: close\r\n\r\n").as_bytes())?;
-        cloud.write_all(&body)?;
-        let mut answer = Vec::new();
-        cloud.read_to_end(&mut answer)?;
-        match mood {
-            Mood::Silent => Ok(()),
-            Mood::Short => Ok(client.write_all(&answer[..answer.len() - 1])?),
-            _ => Ok(client.write_all(&answer)?),
+            Mood::Silent => request.forward().map(drop),
+            Mood::Short => {
+                let answer = request.forward()?;
+                Ok(request.client.write_all(&answer[..answer.len() - 1])?)
+            }
+            Mood::Honest => Ok(request.client.write_all(&request.forward()?)?),
         }
     }
 

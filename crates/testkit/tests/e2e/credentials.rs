@@ -3,14 +3,13 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    io::Write as _,
     sync::{Arc, Mutex},
 };
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use testkit::{Cli, Serve};
+use testkit::{Cli, Serve, relay};
 
 use crate::lab::{Lab, OWNER, People};
 
@@ -25,44 +24,15 @@ struct Relay {
 
 impl Relay {
     fn before(&self, upstream: &str) -> Result<String> {
-        let socket = TcpListener::bind("127.0.0.1:0")?;
-        let base = format!("http://{}", socket.local_addr()?);
-        let (relay, upstream) = (self.clone(), upstream.to_owned());
-        std::thread::spawn(move || {
-            for stream in socket.incoming().flatten() {
-                // What breaks off is seen by the test as an answer that never came.
-                let _ = relay.pass(stream, &upstream);
+        let it = self.clone();
+        relay(upstream, move |mut request| {
+            let ended = it.ended.lock().unwrap().clone();
+            if ended.is_some_and(|key| request.head.contains(&format!("Credential={key}/"))) {
+                *it.refused.lock().unwrap() += 1;
+                return request.refuse("400 Bad Request", "ExpiredTokenException", "the token has expired");
             }
-        });
-        Ok(base)
-    }
-
-    fn pass(&self, mut client: TcpStream, upstream: &str) -> Result<()> {
-        let mut request = Vec::new();
-        let mut byte = [0];
-        while !request.ends_with(b"\r\n\r\n") {
-            client.read_exact(&mut byte)?;
-            request.extend(byte);
-        }
-        let head = String::from_utf8(request.clone())?;
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
-        let mut body = vec![0; length.trim().parse()?];
-        client.read_exact(&mut body)?;
-        let ended = self.ended.lock().unwrap().clone();
-        if ended.is_some_and(|key| head.contains(&format!("Credential={key}/"))) {
-            *self.refused.lock().unwrap() += 1;
-            let answer = r#"{"__type":"ExpiredTokenException","message":"the token has expired"}"#;
-            let head = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length";
-            return Ok(write!(client, "{head}: {}\r\n\r\n{answer}", answer.len())?);
-        }
-        let mut cloud = TcpStream::connect(upstream)?;
-        let lines = head.lines().filter(|line| !line.starts_with("connection:") && !line.is_empty());
-        let head: String = lines.map(|line| format!("{line}\r\n")).collect();
-        cloud.write_all(format!("{head}connection: close\r\n\r\n").as_bytes())?;
-        cloud.write_all(&body)?;
-        let mut answer = Vec::new();
-        cloud.read_to_end(&mut answer)?;
-        Ok(client.write_all(&answer)?)
+            Ok(request.client.write_all(&request.forward()?)?)
+        })
     }
 }
 
