@@ -153,9 +153,10 @@ impl Drop for Writer {
 
 impl Backend for Writer {
     fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Vec<Stored> {
-        let mut stored = Vec::with_capacity(jobs.len());
-        while let Some(rest) = jobs.get_mut(stored.len()..).filter(|rest| !rest.is_empty()) {
-            stored.extend(self.transaction(rest));
+        let mut stored = self.transaction(jobs);
+        // Once one of them has ended a transaction, another may, and shall find nobody to take along.
+        while let Some(next) = jobs.get_mut(stored.len()..).and_then(|rest| rest.get_mut(..1)) {
+            stored.extend(self.transaction(next));
         }
         stored
     }
