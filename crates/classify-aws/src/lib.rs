@@ -12,6 +12,7 @@ pub mod overrides;
 pub mod params;
 pub mod payload;
 pub mod recorded;
+pub mod rights;
 pub mod route;
 mod second_lock;
 pub mod sigv4;

@@ -10,7 +10,7 @@ use crate::{
     Collector, Engine, Gathered, Permit, Pinned, answer,
     decide::{Book, Decided, Drawn, Question, decide},
     entropy,
-    judge::{self, Case},
+    judge::{self, Asker, Case},
 };
 
 /// An authenticated request for one action.
@@ -127,7 +127,8 @@ impl Engine {
             return Ok(self.pass_read(asked, now));
         }
         let landing = self.landing(&asked.action, None);
-        let step = judge::step(&asked.action, landing, Gathered::default());
+        let parts = asked.action.parts().clone();
+        let step = judge::step_of(parts, asked.action.digest(), landing, Gathered::default());
         let verdict = judge::judge(
             &bundle,
             &Case {
@@ -174,7 +175,7 @@ impl Engine {
             Pinned::Request(request) => action.pinned(*request),
             Pinned::Impossible(why) => return Err(Refusal::from(Fault::Undecodable(why))),
         };
-        let step = judge::step(&action, self.landing(&action, Some(&gathered)), gathered);
+        let step = self.step(&session, &action, gathered);
         let summary = step.action.summary.clone();
         let mut drawn = self.draw()?;
         let book = self.book();
@@ -252,6 +253,12 @@ impl Engine {
                 Err(Refusal::new(RefusalKind::SessionClosed, None, answer::session_closed(&session, why)))
             }
         }
+    }
+
+    pub(crate) fn step(&self, session: &model::Session, action: &Action, gathered: Gathered) -> model::Step {
+        let asker = Asker { chain: &session.chain, scope: &session.scope, autonomy: session.autonomy };
+        let landing = self.landing(action, Some(&gathered));
+        judge::step(&self.bundle(), &asker, action, landing, gathered)
     }
 
     /// Decided only by the account and the bundle's map; a resource in another account, names and tags raise it.

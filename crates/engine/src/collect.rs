@@ -22,6 +22,9 @@ pub struct Gathered {
     pub pinned: Pinned,
     /// Of the target; they can raise the environment.
     pub tags: Tags,
+    /// Of an action that is a `privilege` because it hands roles to the cloud, and for no other reason: every call that
+    /// may be made as them, or why that cannot be told.
+    pub handed: Option<Result<Vec<ActionParts>, String>>,
     pub unknowns: Vec<String>,
 }
 

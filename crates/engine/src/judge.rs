@@ -229,9 +229,80 @@ pub(crate) fn landing<'r>(
     bundle.landing(decided, resources, marks, tags)
 }
 
+/// On whose behalf something is asked.
+pub(crate) struct Asker<'a> {
+    pub(crate) chain: &'a Chain,
+    pub(crate) scope: &'a Scope,
+    pub(crate) autonomy: Autonomy,
+}
+
 /// A step as it stands before it runs: the classified action with its effective effects, and the facts about it.
-pub(crate) fn step(action: &Action, landing: Landing, gathered: Gathered) -> Step {
-    step_of(action.parts().clone(), action.digest(), landing, gathered)
+pub(crate) fn step(
+    bundle: &Bundle,
+    asker: &Asker<'_>,
+    action: &Action,
+    landing: Landing,
+    mut gathered: Gathered,
+) -> Step {
+    let mut parts = action.parts().clone();
+    if let Some(handed) = gathered.handed.take().filter(|_| action.marks().hands_over) {
+        match beyond(bundle, asker, &handed) {
+            // The agent may do all of it itself; a role that does it is no more of a right.
+            None => parts.effects = parts.effects.without(Effect::Privilege),
+            Some(what) => {
+                let note =
+                    format!(" As the role, more may be done than {} may alone: {what}.", asker.chain.agent);
+                parts.summary.push_str(&note);
+            }
+        }
+    }
+    step_of(parts, action.digest(), landing, gathered)
+}
+
+/// The first call that may be made as the roles that are handed over and that the agent may not make alone, whatever it
+/// has done before; or why that cannot be told.
+fn beyond(bundle: &Bundle, asker: &Asker<'_>, handed: &Result<Vec<ActionParts>, String>) -> Option<String> {
+    let calls = match handed {
+        Ok(calls) => calls,
+        Err(why) => return Some(why.clone()),
+    };
+    let steps: Vec<Step> = calls
+        .iter()
+        .map(|call| {
+            let landing = landing(bundle, call, &Marks::default(), std::iter::empty(), Some(&Tags::Unread));
+            step_of(call.clone(), Digest::of(b""), landing, Gathered::default())
+        })
+        .collect();
+    let most = u32::MAX;
+    let case = Case {
+        chain: asker.chain,
+        scope: asker.scope,
+        session_scope: asker.scope,
+        autonomy: asker.autonomy,
+        steps: &steps,
+        approvals: &[],
+        history: History {
+            destroys: most,
+            agent_destroys: most,
+            protections_lowered: most,
+            backups_touched: most,
+            data_destroyed: most,
+            created_by_session: false,
+        },
+        replaces: false,
+        undo: false,
+        now: Timestamp::from_millis(0),
+        spent: &Spent::new(),
+    };
+    let mut first = None;
+    each(bundle, &case, &Tally::default(), &mut |nth, ask| {
+        let adds_only = ask.effects == EffectSet::of(Effect::Write)
+            && steps.get(nth).is_some_and(|step| step.action.undo == Undo::Additive);
+        if first.is_none() && !bundle.allows_alone(ask, adds_only) {
+            first = Some(ask.operation.to_string());
+        }
+    });
+    first
 }
 
 pub(crate) fn step_of(mut parts: ActionParts, digest: Digest, landing: Landing, gathered: Gathered) -> Step {

@@ -273,13 +273,8 @@ impl Engine {
             });
         }
         let digest = model::change_digest(&session.chain, actions.iter().map(|(action, _)| action.digest()));
-        let mut steps: Vec<model::Step> = actions
-            .into_iter()
-            .map(|(action, gathered)| {
-                let landing = self.landing(&action, Some(&gathered));
-                judge::step(&action, landing, gathered)
-            })
-            .collect();
+        let mut steps: Vec<model::Step> =
+            actions.into_iter().map(|(action, gathered)| self.step(&session, &action, gathered)).collect();
         let mut drawn = self.draw()?;
         let book = self.book();
         let change = self

@@ -9,6 +9,7 @@ use classify_aws::{
     call::{self, Call},
     classify::{Classified, Override, Target, classify},
     gather::{self, Progress, ReadAnswer},
+    rights,
     table::Table,
 };
 use engine::{Admitted, Asked, Collector, Engine, Gathered, Later, Pinned, Purpose};
@@ -36,7 +37,9 @@ impl Collector for Gatherer<'_> {
 
 pub(crate) async fn gather(gateway: &Gateway, engine: &Engine, action: &Action, params: &Value) -> Gathered {
     let Ok(now) = engine.now() else { return Gathered::default() };
-    let Some(mut gathering) = gather::start(action.parts(), params, now) else { return Gathered::default() };
+    let Some(mut gathering) = gather::start(action.parts(), action.marks(), params, now) else {
+        return Gathered::default();
+    };
     // Looked at with our own rights there, whoever the action would be done as.
     let target = Target::new(action.parts().partition.clone(), action.parts().account.clone());
     let mut answers = Vec::new();
@@ -51,6 +54,11 @@ pub(crate) async fn gather(gateway: &Gateway, engine: &Engine, action: &Action, 
                     effects: found.effects,
                     pinned,
                     tags: found.tags,
+                    handed: found.handed.map(|handed| {
+                        let overrides = overrides_of(&engine.bundle());
+                        let region = &action.parts().region;
+                        handed.map(|it| rights::as_actions(&it, region, &target, &overrides))
+                    }),
                     unknowns: found.unknowns,
                 };
             }

@@ -91,6 +91,13 @@ impl EffectSet {
         Self(self.0 | effect.bit())
     }
 
+    /// The others, where there are any.
+    #[must_use]
+    pub const fn without(self, effect: Effect) -> Self {
+        let others = self.0 & !effect.bit();
+        if others == 0 { self } else { Self(others) }
+    }
+
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -36,6 +36,8 @@ pub struct Marks {
     pub renames: Vec<String>,
     /// Its target is made by it: there are no earlier tags.
     pub creates: bool,
+    /// It is a `privilege` because it hands roles to the cloud, and for no other reason.
+    pub hands_over: bool,
 }
 
 /// Which tags of existing things a request changes.

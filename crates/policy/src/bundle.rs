@@ -175,6 +175,27 @@ impl Bundle {
         self.judge(ask, &self.time_facts(ask.now, ask.environment), grants, None)
     }
 
+    /// Whether the agent alone may do what `ask` says, out of no allowance and whatever the target is called, also where
+    /// its name is not known. Never, where a rule forbids by name, nor for a change of who may do what.
+    ///
+    /// In every hour that the calendar has, but for what only adds: what runs goes on writing its logs in a freeze.
+    pub fn allows_alone(&self, ask: &Ask<'_>, adds_only: bool) -> bool {
+        let of_identities = ask.resources.iter().any(|it| kinds::is_known_in(it.kind.as_str(), "identity"));
+        if self.law.forbids_by_name() || of_identities && !ask.effects.is_plain_read() {
+            return false;
+        }
+        let grants = Grants::Enforced { agent: &ask.chain.agent, operator: &ask.chain.operator };
+        let hours = match &self.calendar {
+            Some(calendar) => calendar.hours(ask.environment),
+            None => vec![self.time_facts(ask.now, ask.environment)],
+        };
+        let counted = if adds_only { 1 } else { hours.len() };
+        hours
+            .iter()
+            .take(counted)
+            .all(|time| matches!(self.judge(ask, time, grants, Some(Ahead::default())), Verdict::Allow))
+    }
+
     /// Whether it has budgets or standing approvals at all.
     pub fn has_allowances(&self) -> bool {
         !self.allowances.is_empty()

@@ -104,6 +104,15 @@ impl Calendar {
         facts
     }
 
+    /// Every pair of peak and freeze that the windows can make of some hour in `environment`, the open one first.
+    pub(crate) fn hours(&self, environment: &Environment) -> Vec<TimeFacts> {
+        let values = |may_be: bool| if may_be { &[false, true][..] } else { &[false] };
+        let peak = values(self.peak.iter().any(|window| applies(&window.environments, environment)));
+        let frozen = values(self.freeze.iter().any(|window| applies(&window.environments, environment)));
+        let pairs = frozen.iter().flat_map(|frozen| peak.iter().map(move |peak| (*peak, *frozen)));
+        pairs.map(|(peak, frozen)| TimeFacts { peak, frozen, why: String::new(), next_open: None }).collect()
+    }
+
     fn facts_at(&self, now: Timestamp, local: &Zoned, environment: &Environment) -> TimeFacts {
         let within = |windows: &[Weekly]| {
             windows
@@ -432,6 +441,20 @@ environments = ["staging"]
         let text = "timezone = \"UTC\"\nfreeze = []\n[[peak]]\ndays = [\"mon-sun\"]\nfrom = \"00:00\"\nto = \"24:00\"\n";
         let facts = calendar(text).facts(Timestamp::from_seconds(1_800_000_000), &Environment::unknown());
         assert!(facts.peak && facts.next_open.is_none());
+    }
+
+    #[test]
+    fn what_no_window_makes_is_no_hour() {
+        let hours = |text: &str, name: &str| {
+            let environment = Environment { name: name.parse().unwrap(), production: name != "staging" };
+            let pair = |facts: TimeFacts| (facts.peak, facts.frozen);
+            calendar(text).hours(&environment).into_iter().map(pair).collect::<Vec<_>>()
+        };
+        let empty = "timezone = \"UTC\"\npeak = []\nfreeze = []\n";
+        assert_eq!(hours(empty, "production"), [(false, false)]);
+        let all = [(false, false), (true, false), (false, true), (true, true)];
+        assert_eq!(hours(BERLIN, "production"), all);
+        assert_eq!(hours(BERLIN, "staging"), [(false, false), (false, true)]);
     }
 
     #[test]

@@ -165,6 +165,11 @@ impl Law {
         self.rules.iter().any(|rule| rule.reads_names)
     }
 
+    /// Whether something is forbidden by what a resource is called, and so cannot be asked of one that nobody named.
+    pub(crate) fn forbids_by_name(&self) -> bool {
+        self.rules.iter().any(|rule| rule.reads_names && !rule.permits())
+    }
+
     /// Every role that some rule could ask for.
     pub(crate) fn roles(&self) -> &BTreeSet<Role> {
         &self.roles

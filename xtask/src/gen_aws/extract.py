@@ -137,6 +137,17 @@ def rights_rows(operations):
     return [list(one) for one in sorted(set(rows))], patterns
 
 
+def lone_rows(operations):
+    """Actions of IAM that are the name of no operation: what a right to them allows cannot be told from the tables."""
+    rights, _ = load_rights()
+    column = OPERATION_COLUMNS.index
+    told = {
+        (one[column("iam_action")].strip("-") or f"{SERVICE_PREFIX[one[column('service')]]}:{one[column('operation')]}").lower()
+        for one in operations
+    }
+    return [[action] for action in sorted(rights) if action.lower() not in told]
+
+
 SERVICE_PREFIX = {}
 
 
@@ -442,6 +453,7 @@ def main():
     rights, patterns = rights_rows(operations)
     write(os.path.join(out, "aws_rights.tsv"), ["action", "resource_types"], rights)
     write(os.path.join(out, "aws_arns.tsv"), ["prefix", "resource_type", "arn"], patterns)
+    write(os.path.join(out, "aws_lone_rights.tsv"), ["action"], lone_rows(operations))
     write(os.path.join(out, "aws_alarming.tsv"), ["service", "operation", "members"], members)
     changing = {(one[0], one[1]) for one in operations if one[OPERATION_COLUMNS.index("class")] != "read"}
     references = [one for one in references if (one[0], one[1]) in changing]

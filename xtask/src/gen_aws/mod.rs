@@ -35,6 +35,7 @@ pub(crate) fn run<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> anyhow::R
         "aws_alarming.tsv",
         "aws_referring.tsv",
         "aws_rights.tsv",
+        "aws_lone_rights.tsv",
         "aws_arns.tsv",
     ] {
         let fresh = fs::read(made.join(table))?;

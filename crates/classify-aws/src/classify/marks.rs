@@ -57,7 +57,7 @@ pub(super) fn of(operation: &Operation, params: &Value, judged: &Judged) -> Mark
     };
     // Many a `Create…` adds something to what is there already (a route, a listener), and that has tags of its own.
     let creates = judged.additive || gather::is_additive(operation);
-    Marks { gives: tags_in(&given), retags, renames: renames(&given, &words), creates }
+    Marks { gives: tags_in(&given), retags, renames: renames(&given, &words), creates, hands_over: false }
 }
 
 /// `NewDBInstanceIdentifier`, `NewUserName`; or whatever text a `Rename…` operation gives.

@@ -9,8 +9,11 @@ mod quantity;
 mod resources;
 mod shown;
 mod summary;
+mod supposed;
 
 use std::collections::BTreeMap;
+
+use parameters::Patterns;
 
 use model::{
     Account, Action, ActionParts, Effect, EffectSet, Exposure, Fault, Kind, Marks, Operation, Partition,
@@ -26,6 +29,8 @@ use crate::{
     second_lock,
     table::{Protocol, Service, Table},
 };
+
+pub(crate) use supposed::{Parameters, supposed};
 
 /// The account that a session's virtual credentials stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,8 +223,9 @@ pub(crate) fn mean(
         }
     }
     // After everything else: no override takes away what the parameters of this very request raise.
-    let said = parameters::raise(&readings, params, told, &mut judged);
+    let raised = parameters::raise(&readings, params, told, Patterns::Too, &mut judged);
     let mut marks = marks::of(&operation, params, &judged);
+    marks.hands_over = raised.hands_over;
     let mut quantity = quantity::of(&readings, params);
     match told {
         Told::Whole => {}
@@ -237,8 +243,10 @@ pub(crate) fn mean(
         undo: undo(&operation, &judged, own),
         quantity,
         summary: match &target.acting_as {
-            Some(role) => format!("{} Acting as {role}.", summary::of(routed, &named.resources, &said)),
-            None => summary::of(routed, &named.resources, &said),
+            Some(role) => {
+                format!("{} Acting as {role}.", summary::of(routed, &named.resources, &raised.says))
+            }
+            None => summary::of(routed, &named.resources, &raised.says),
         },
         operation,
         partition: target.partition.clone(),

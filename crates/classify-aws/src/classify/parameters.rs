@@ -11,7 +11,7 @@ use std::{
     sync::LazyLock,
 };
 
-use model::{EffectSet, Operation, Value};
+use model::{Effect, EffectSet, Operation, Value};
 use serde::Deserialize;
 
 use super::{Told, effects::Judged};
@@ -31,6 +31,7 @@ struct Rule {
     when: Vec<Condition>,
     add: Option<EffectSet>,
     instead: Option<EffectSet>,
+    hands_over: bool,
     exposure: Vec<Shows>,
     says: String,
 }
@@ -47,9 +48,18 @@ pub(super) struct Rules {
 
 /// Whether rules count that name operations by pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Patterns {
+pub(super) enum Patterns {
     Too,
     No,
+}
+
+/// What the parameters raised.
+#[derive(Debug, Default)]
+pub(super) struct Raised {
+    /// What is to be said of it.
+    pub(super) says: Vec<&'static str>,
+    /// `privilege` came of the roles that it hands over, and of nothing else.
+    pub(super) hands_over: bool,
 }
 
 impl Rules {
@@ -82,6 +92,7 @@ impl Rules {
                 when,
                 add: row.add,
                 instead: row.instead,
+                hands_over: row.hands_over,
                 exposure: row.exposure,
                 says: row.says,
             });
@@ -132,20 +143,22 @@ pub(super) fn lower(operations: &[Operation], params: &Value, told: Told, judged
     }
 }
 
-/// After everything else: what the parameters of this very request raise. Yields what is to be said of it.
+/// After everything else: what the parameters of this very request raise.
 pub(super) fn raise(
     operations: &[Operation],
     params: &Value,
     told: Told,
+    patterns: Patterns,
     judged: &mut Judged,
-) -> Vec<&'static str> {
+) -> Raised {
+    let mut raised = Raised::default();
     let Some(rules) = Rules::shared() else {
         judged.effects = crate::overrides::worst();
-        return Vec::new();
+        return raised;
     };
-    let mut said = Vec::new();
     // Only what is not a look can do more than it says; a rule that names a reading operation names it in full.
-    let patterns = if judged.effects.is_plain_read() { Patterns::No } else { Patterns::Too };
+    let patterns = if judged.effects.is_plain_read() { Patterns::No } else { patterns };
+    let mut besides = judged.effects;
     let mut views_of = None;
     for rule in rules.of(operations, patterns).filter(|rule| rule.instead.is_none()) {
         let mut holds = || rule.holds(views_of.get_or_insert_with(|| views(params)));
@@ -154,6 +167,9 @@ pub(super) fn raise(
         }
         if let Some(add) = rule.add {
             judged.effects = judged.effects.union(add);
+            if !rule.hands_over {
+                besides = besides.union(add);
+            }
         }
         for shows in &rule.exposure {
             match shows {
@@ -162,9 +178,24 @@ pub(super) fn raise(
                 Shows::Credentials => judged.exposure.credentials = true,
             }
         }
-        said.push(rule.says.as_str());
+        raised.says.push(rule.says.as_str());
     }
-    said
+    raised.hands_over = told == Told::Whole
+        && judged.effects.contains(Effect::Privilege)
+        && !besides.contains(Effect::Privilege);
+    raised
+}
+
+/// The values by which `operations` hand over roles, each with the last name on its path; `None` where that cannot be told.
+pub(crate) fn handed_over(operations: &[Operation], params: &Value) -> Option<Vec<(String, Value)>> {
+    let views = views(params);
+    let mut found = Vec::new();
+    for rule in Rules::shared()?.of(operations, Patterns::Too).filter(|rule| rule.hands_over) {
+        for condition in &rule.when {
+            found.extend(condition.values(&views).into_iter().map(|(name, value)| (name, value.clone())));
+        }
+    }
+    Some(found)
 }
 
 /// Whether a rule names one of these operations in full: then their parameters mean something, also where they only read.
@@ -202,6 +233,8 @@ struct Row {
     when: Vec<String>,
     add: Option<EffectSet>,
     instead: Option<EffectSet>,
+    #[serde(default)]
+    hands_over: bool,
     #[serde(default)]
     exposure: Vec<Shows>,
     says: String,

@@ -11,7 +11,7 @@ use crate::{
     overrides::Overrides,
     params,
     route::Routed,
-    table::{Member, Place, members},
+    table::{Member, Place, Row, members},
 };
 
 /// As many as S3 takes in one DeleteObjects; what is beyond is not named one by one.
@@ -68,6 +68,23 @@ pub(super) fn of(routed: &Routed<'_>, params: &Value, target: &Target) -> Named 
         named.unknowns.push("it names a resource of another account".to_owned());
     }
     named
+}
+
+/// What a call of `row` may be on, when nothing is known of its parameters: a kind for each of its identifiers, and what
+/// nobody knows.
+pub(super) fn supposed(row: &Row) -> Vec<Resource> {
+    let given = Overrides::shared().and_then(|overrides| overrides.identifiers(row.service, row.operation));
+    let named = members(given.unwrap_or(row.identifiers)).map(|member| match (row.service, member.name) {
+        ("s3", "Key") => nameless("s3", kind("s3", "Object")),
+        ("s3", _) => nameless("s3", kind("s3", "Bucket")),
+        _ => resource(row.service, row.operation, &member, Resource::UNKNOWN),
+    });
+    let all: BTreeSet<Resource> = named.chain([Resource::unknown(row.service)]).collect();
+    all.into_iter().collect()
+}
+
+fn nameless(service: &str, kind: model::Kind) -> Resource {
+    Resource { service: service.to_owned(), kind, name: Resource::UNKNOWN.to_owned() }
 }
 
 /// The bucket and each key as `bucket/key`.

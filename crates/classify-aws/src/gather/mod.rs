@@ -11,6 +11,7 @@ mod observe;
 mod path;
 mod reads;
 mod referring;
+mod roles;
 mod rule;
 mod stack;
 mod table;
@@ -20,11 +21,12 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use model::{ActionParts, CapturedUndo, EffectSet, Observation, Operation, Tags, Timestamp, Value};
+use model::{ActionParts, CapturedUndo, EffectSet, Marks, Observation, Operation, Tags, Timestamp, Value};
 
 use crate::{call::Call, table::Table};
 
 pub use answer::ReadAnswer;
+pub use roles::Handed;
 
 pub(crate) use given::normalise as given;
 pub(crate) use marked::{names_tags, tags_in};
@@ -34,6 +36,7 @@ pub(crate) use rule::literal;
 use inverse::{Capturing, Undoing};
 use observe::Observing;
 use referring::{Referring, Resolved};
+use roles::RoleGathering;
 use stack::{SingleGathering, StackGathering};
 use tags::Retagging;
 
@@ -58,6 +61,8 @@ pub struct Gathered {
     pub pins: Vec<Pin>,
     /// Of the target, as they are.
     pub tags: Tags,
+    /// Of an action that is a `privilege` by the roles that it hands over, and by nothing else.
+    pub handed: Option<Handed>,
     pub unknowns: Vec<String>,
 }
 
@@ -104,6 +109,7 @@ pub struct Gathering {
     referring: Option<Referring>,
     stack: Option<StackGathering>,
     single: Option<SingleGathering>,
+    roles: Option<RoleGathering>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,10 +120,11 @@ enum Part {
     Referring,
     Stack,
     Single,
+    Roles,
 }
 
 /// `params` is the canonical parse. `None`: no table has an entry for the operation, and there is nothing to learn.
-pub fn start(action: &ActionParts, params: &Value, now: Timestamp) -> Option<Gathering> {
+pub fn start(action: &ActionParts, marks: &Marks, params: &Value, now: Timestamp) -> Option<Gathering> {
     let (service, operation, region) =
         (family(&action.operation.service), &action.operation.name, &action.region.0);
     let given = given::normalise(params);
@@ -131,6 +138,7 @@ pub fn start(action: &ActionParts, params: &Value, now: Timestamp) -> Option<Gat
         referring: Referring::of(service, operation, region, &given),
         stack: StackGathering::of(service, operation, region, &given),
         single: SingleGathering::of(service, operation, region, &given),
+        roles: marks.hands_over.then(|| RoleGathering::of(action, params)),
         given,
     };
     let empty = gathering.observing.is_none()
@@ -138,7 +146,8 @@ pub fn start(action: &ActionParts, params: &Value, now: Timestamp) -> Option<Gat
         && gathering.retagging.is_none()
         && gathering.referring.is_none()
         && gathering.stack.is_none()
-        && gathering.single.is_none();
+        && gathering.single.is_none()
+        && gathering.roles.is_none();
     (!empty).then_some(gathering)
 }
 
@@ -214,6 +223,7 @@ impl Gathering {
             (Part::Referring, self.referring.as_mut().map(Referring::want)),
             (Part::Stack, self.stack.as_mut().map(StackGathering::want)),
             (Part::Single, self.single.as_mut().map(SingleGathering::want)),
+            (Part::Roles, self.roles.as_mut().map(RoleGathering::want)),
         ];
         let mut calls: Vec<Call> = Vec::new();
         for (part, own) in wanted {
@@ -242,11 +252,19 @@ impl Gathering {
             Part::Referring => self.referring.as_mut().map(|part| part.take(answers)),
             Part::Stack => self.stack.as_mut().map(|part| part.take(answers)),
             Part::Single => self.single.as_mut().map(|part| part.take(answers)),
+            Part::Roles => self.roles.as_mut().map(|part| part.take(answers)),
         };
     }
 
     fn finish(&self) -> Gathered {
-        let resolved = self.referring.as_ref().map(Referring::finish).unwrap_or_default();
+        let mut resolved = self.referring.as_ref().map(Referring::finish).unwrap_or_default();
+        if let Some(roles) = &self.roles {
+            roles.tell(&mut resolved.projection);
+        }
+        Gathered { handed: self.roles.as_ref().map(RoleGathering::finish), ..self.found(resolved) }
+    }
+
+    fn found(&self, resolved: Resolved) -> Gathered {
         if let Some(stack) = &self.stack {
             let (mut gathered, undo) = stack.finish(self.now);
             gathered.refer(resolved);

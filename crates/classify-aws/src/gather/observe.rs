@@ -92,6 +92,12 @@ impl Projection {
         self
     }
 
+    /// What no read of a table found.
+    pub(super) fn tell(&mut self, name: &str, said: &str, found: Value) {
+        self.facts.push((name.to_owned(), sanitize(said, FACT_LENGTH_MAX)));
+        self.members.insert(name.to_owned(), found);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

@@ -177,7 +177,8 @@ mod tests {
         let request = build(&call).unwrap();
         let classified = classify(request, signing, "eu-west-1", &target, &Default::default()).unwrap();
         let now = Timestamp::from_seconds(1_795_228_800);
-        let mut gathering = start(classified.action.parts(), &classified.params, now).unwrap();
+        let mut gathering =
+            start(classified.action.parts(), classified.action.marks(), &classified.params, now).unwrap();
         let mut answers = Vec::new();
         loop {
             match gathering.step(answers) {

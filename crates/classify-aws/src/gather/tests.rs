@@ -77,8 +77,13 @@ fn recorded_states_give_the_undo_that_was_seen_to_work() {
             body: case.body.clone().into_bytes(),
         };
         let classified = classified(&case.signing, request);
-        let mut gathering =
-            start(classified.action.parts(), &classified.params, Timestamp::from_millis(0)).unwrap();
+        let mut gathering = start(
+            classified.action.parts(),
+            classified.action.marks(),
+            &classified.params,
+            Timestamp::from_millis(0),
+        )
+        .unwrap();
         let found = gathered(&mut gathering, |call| {
             let recorded = case.answers.iter().find(|(operation, ..)| *operation == call.operation);
             // Recorded before references were read; what they stand for has no part in an undo.
@@ -232,8 +237,13 @@ fn form(
         body: body.join("&").into_bytes(),
     };
     let classified = classified(signing, request);
-    let mut gathering =
-        start(classified.action.parts(), &classified.params, Timestamp::from_millis(0)).unwrap();
+    let mut gathering = start(
+        classified.action.parts(),
+        classified.action.marks(),
+        &classified.params,
+        Timestamp::from_millis(0),
+    )
+    .unwrap();
     gathered(&mut gathering, respond)
 }
 
@@ -525,7 +535,7 @@ proptest! {
             body: case.body.clone().into_bytes(),
         };
         let classified = classified(&case.signing, request);
-        let mut gathering = start(classified.action.parts(), &classified.params, Timestamp::from_millis(0)).unwrap();
+        let mut gathering = start(classified.action.parts(), classified.action.marks(), &classified.params, Timestamp::from_millis(0)).unwrap();
         let found = gathered(&mut gathering, |call| answer(200, &bodies[call.operation.len() % bodies.len()]));
         prop_assert!(found.effects.is_none_or(|effects| effects.contains(Effect::Destroy) || !effects.is_plain_read()));
         let found = stack_action("ExecuteChangeSet", &[("StackName", "app"), ("ChangeSetName", "c")], |call| answer(200, &bodies[call.operation.len() % bodies.len()]));

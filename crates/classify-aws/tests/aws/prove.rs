@@ -157,8 +157,9 @@ fn gathered(mock: &Mock<'_>, action: &Call) -> Result<(Gathered, Vec<(Call, Read
     let parts = classified.action.parts();
     let named = format!("{}:{}", action.service, action.operation);
     ensure!(parts.operation.to_string() == named, "it is taken for {}", parts.operation);
-    let mut gathering = start(parts, &classified.params, Timestamp::from_millis(0))
-        .context("no table has an entry for it")?;
+    let mut gathering =
+        start(parts, classified.action.marks(), &classified.params, Timestamp::from_millis(0))
+            .context("no table has an entry for it")?;
     let mut looks = Vec::new();
     let mut answers = Vec::new();
     loop {

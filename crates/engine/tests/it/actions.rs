@@ -123,6 +123,7 @@ pub(crate) struct Found {
     pub(crate) effects: Option<EffectSet>,
     pub(crate) pinned: Pinned,
     pub(crate) tags: Tags,
+    pub(crate) handed: Option<Result<Vec<ActionParts>, String>>,
     pub(crate) unknowns: Vec<String>,
 }
 
@@ -138,7 +139,8 @@ impl Target {
 
 impl Collector for Target {
     fn gather<'a>(&'a self, engine: &'a Engine, _action: &'a Action) -> Later<'a, Gathered> {
-        let Found { state, undo, inner, effects, pinned, tags, unknowns } = self.0.lock().unwrap().clone();
+        let Found { state, undo, inner, effects, pinned, tags, handed, unknowns } =
+            self.0.lock().unwrap().clone();
         Box::pin(async move {
             let observation = state.and_then(|state| {
                 Some(Observation {
@@ -150,7 +152,7 @@ impl Collector for Target {
                     unknowns: Vec::new(),
                 })
             });
-            Gathered { observation, undo, effects, pinned, tags, unknowns }
+            Gathered { observation, undo, effects, pinned, tags, handed, unknowns }
         })
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct Unusual {
     pub(crate) budgets: &'static str,
     pub(crate) standing: &'static str,
     pub(crate) accounts: &'static str,
+    /// A rule of the constitution besides the usual ones, with its examples.
+    pub(crate) rule: Option<[&'static str; 2]>,
 }
 
 impl World {
@@ -241,7 +243,7 @@ impl World {
 
 impl Place {
     fn new(unusual: Unusual) -> ((Self, Ledger), Option<store::Probe>) {
-        let Unusual { probe, disk, production, budgets, standing, accounts } = unusual;
+        let Unusual { probe, disk, production, budgets, standing, accounts, rule } = unusual;
         let dir = TempDir::new().unwrap();
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
@@ -255,6 +257,10 @@ impl Place {
             [("budgets.toml", budgets), ("standing.toml", standing), ("accounts.toml", accounts)]
         {
             files.insert(file.to_owned(), text.into());
+        }
+        if let Some([text, examples]) = rule {
+            files.insert("constitution/unusual.cedar".to_owned(), text.into());
+            files.insert("constitution/unusual.examples.toml".to_owned(), examples.into());
         }
         let place = Self { dir, files, genesis, chance: Arc::default() };
         let ledger =
@@ -343,7 +349,7 @@ impl Place {
     }
 }
 
-async fn issue(engine: &Arc<Engine>, scope: &str, autonomy: Autonomy) -> Arc<Session> {
+pub(crate) async fn issue(engine: &Arc<Engine>, scope: &str, autonomy: Autonomy) -> Arc<Session> {
     let asked = NewSession {
         agent: "kiro".parse().unwrap(),
         operator: name(ANA.name),

@@ -24,6 +24,7 @@ mod people;
 mod receipts;
 mod reconcile;
 mod references;
+mod roles;
 mod setup;
 mod tamper;
 mod undo;

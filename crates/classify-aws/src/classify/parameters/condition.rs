@@ -60,6 +60,12 @@ impl Condition {
     pub(super) fn holds(&self, views: &[Value]) -> Truth {
         self.0.iter().map(|test| test.holds(views)).max().unwrap_or(Truth::Unknown)
     }
+
+    /// All that its paths select, each with the last name of the path.
+    pub(super) fn values<'v>(&self, views: &'v [Value]) -> Vec<(String, &'v Value)> {
+        let paths = self.0.iter().flat_map(|test| &test.paths);
+        paths.flat_map(|path| path.values(views).into_iter().map(|value| (path.last(), value))).collect()
+    }
 }
 
 impl Test {
@@ -93,6 +99,13 @@ impl Path {
     pub(in crate::classify) fn parse(text: &str) -> Self {
         let step = |name: &str| if name == "**" { Step::Deep } else { Step::Name(name.to_lowercase()) };
         Self(text.split('.').map(step).collect())
+    }
+
+    fn last(&self) -> String {
+        match self.0.last() {
+            Some(Step::Name(name)) => name.clone(),
+            Some(Step::Deep) | None => String::new(),
+        }
     }
 
     /// What it selects; of lists, their entries.

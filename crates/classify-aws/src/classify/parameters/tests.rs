@@ -265,7 +265,7 @@ fn what_cannot_be_read_raises_and_never_lowers() {
     };
     let odd = Value::map([("DeletionProtection", Value::map([("x", Value::Null)]))]);
     let operation = model::Operation { service: "rds".into(), name: "ModifyDBInstance".into() };
-    super::raise(&[operation], &odd, Told::Whole, &mut judged);
+    super::raise(&[operation], &odd, Told::Whole, Patterns::Too, &mut judged);
     assert!(judged.effects.contains(model::Effect::Destroy));
     let before = judged.effects;
     let odd = Value::map([("Statement", Value::Null)]);

@@ -323,6 +323,7 @@ impl StackGathering {
                 listing,
                 pins: self.pins(),
                 tags: self.tags(),
+                handed: None,
                 unknowns: found.unknowns,
             },
             undo,
