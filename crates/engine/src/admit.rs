@@ -203,8 +203,8 @@ impl Engine {
             self.tallies.read(&session, &format!("refused {} ({why})", summary), now);
         }
         match decided {
-            Decided::Go { step, wait } => {
-                if wait && let Err(fault) = self.sequence().await {
+            Decided::Go { step, level } => {
+                if let Err(fault) = self.reach(level).await {
                     self.never_sent(step, &fault).await;
                     return Err(Refusal::from(fault));
                 }

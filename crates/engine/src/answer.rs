@@ -66,6 +66,7 @@ const fn next(fault: &Fault) -> &'static str {
         Fault::Undecodable(_) => "Send it as the AWS SDKs and the AWS CLI do.",
         Fault::Oversized(_) => "Ask for less at once.",
         Fault::Upstream(_) => "Look at the target before asking again.",
+        Fault::NotWitnessed(_) => "Ask again once enough witnesses answer.",
     }
 }
 
@@ -227,6 +228,7 @@ mod tests {
             (Fault::Undecodable(text()), "as the AWS SDKs"),
             (Fault::Oversized(text()), "Ask for less"),
             (Fault::Upstream(text()), "Look at the target"),
+            (Fault::NotWitnessed(text()), "enough witnesses"),
         ] {
             let code = fault.code();
             check(&super::fault(&fault), &[code, then, "Nothing was done", "countersign explain"]);

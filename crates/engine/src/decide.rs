@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use approval::Act;
 use model::{
     Approval, Body, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment, Execution, Fault,
-    Link, LinkKind, PersonId, Presence, Session, Step, StepState, Timestamp, Verdict, change_digest,
+    Level, Link, LinkKind, PersonId, Presence, Session, Step, StepState, Timestamp, Verdict, change_digest,
 };
 use policy::Bundle;
 use store::{Conflict, StorageError, Tx};
@@ -27,10 +27,10 @@ use crate::{
 pub(crate) enum Decided {
     /// It would be held, and its content is part of what would be signed.
     ContentNeeded,
-    /// Forward; `wait` until the decision is sequenced first.
+    /// Forward, once the decision's record has reached the level.
     Go {
         step: StepRef,
-        wait: bool,
+        level: Level,
     },
     /// As this step of it.
     Held(Box<Change>, usize),
@@ -280,7 +280,7 @@ fn begin(
     let (mut change, leave) = open(tx, book, drawn, draft)?;
     match change.verdict.clone() {
         Verdict::Allow => {
-            go(tx, drawn, Create::Fresh, change, 0, (question.signature, &question.purpose), leave)
+            go(tx, book, drawn, (Create::Fresh, change), 0, (question.signature, &question.purpose), leave)
         }
         // Nobody can sign for what has not come.
         Verdict::Hold(_) if question.body == Body::ToCome => Ok(Decided::ContentNeeded),
@@ -449,7 +449,7 @@ fn rejudge(
         Verdict::Allow => {
             // What people agreed to takes nothing out of what may pass without them.
             let leave = if base == Verdict::Allow { leave } else { Leave::default() };
-            go(tx, drawn, Create::Stored, change, nth, (question.signature, &question.purpose), leave)
+            go(tx, book, drawn, (Create::Stored, change), nth, (question.signature, &question.purpose), leave)
         }
         Verdict::Hold(_) => {
             if moved || rebound || reworded || change.state != ChangeState::Held {
@@ -491,9 +491,9 @@ enum Create {
 /// Marks the step as executing and records the permit, in the same operation.
 fn go(
     tx: &mut Tx<'_>,
+    book: &Book,
     drawn: &mut Drawn,
-    create: Create,
-    mut change: Change,
+    (create, mut change): (Create, Change),
     nth: usize,
     (signature, purpose): (Digest, &Purpose),
     leave: Leave,
@@ -506,10 +506,7 @@ fn go(
     };
     step.state = StepState::Executing;
     step.execution = Some(Execution { started_at: drawn.now, signature, outcome: None, charges });
-    let wait = step.environment.production
-        && [model::Effect::Destroy, model::Effect::Privilege, model::Effect::Execute]
-            .into_iter()
-            .any(|effect| step.action.effects.contains(effect));
+    let level = book.bundle.levels().of(step.action.effects, &step.environment);
     let (operation, summary) = (step.action.operation.to_string(), step.action.summary.clone());
     let (account, region) = (step.action.account.0.clone(), step.action.region.0.clone());
     let acting_as = step.action.acting_as.clone();
@@ -543,7 +540,7 @@ fn go(
         Create::Fresh => tx.create_change(&change, entry)?,
         Create::Stored => tx.advance_change(&change, change.version, entry)?,
     }
-    Ok(Decided::Go { step: StepRef { change: change.id, step: nth }, wait })
+    Ok(Decided::Go { step: StepRef { change: change.id, step: nth }, level })
 }
 
 /// Signatures that stand: by people who may approve, over exactly what the change is now. The second list holds rows

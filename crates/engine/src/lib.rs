@@ -34,7 +34,7 @@ mod veto;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use model::{Digest, EntryId, Fault, Session, SessionId, Timestamp};
+use model::{Digest, EntryId, Fault, Level, Session, SessionId, Timestamp};
 use policy::Bundle;
 use store::Store;
 
@@ -166,6 +166,18 @@ impl Engine {
     /// [`Fault::NoLedger`] or [`Fault::Storage`].
     pub async fn sequence(&self) -> Result<(), Fault> {
         self.sequencer.flush().await
+    }
+
+    /// Waits until everything recorded so far has got as far as `level`.
+    async fn reach(&self, level: Level) -> Result<(), Fault> {
+        match level {
+            Level::Recorded => Ok(()),
+            Level::Sequenced => self.sequence().await,
+            Level::Witnessed(count) => {
+                self.sequence().await?;
+                Err(Fault::NotWitnessed(format!("{count} witnesses are asked for, and none is known")))
+            }
+        }
     }
 
     pub(crate) fn connector(&self) -> Option<Arc<dyn Connector>> {

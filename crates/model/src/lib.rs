@@ -14,6 +14,7 @@ mod evidence;
 mod genesis;
 mod history;
 mod id;
+mod level;
 mod mark;
 mod name;
 mod pattern;
@@ -41,6 +42,7 @@ pub use evidence::{CapturedUndo, Evidence, EvidenceKind, EvidenceStatus, InnerAc
 pub use genesis::Genesis;
 pub use history::History;
 pub use id::{ChangeId, EntryId, IdError, SessionId};
+pub use level::{Level, UnknownLevel};
 pub use mark::{Marks, Retags, Tag, Tags};
 pub use name::{AgentId, AllowanceId, EnvironmentName, Kind, NameError, PersonId, Role, RuleId};
 pub use pattern::{Pattern, PatternError, glob};

@@ -43,6 +43,8 @@ pub enum Fault {
     Undecodable(String),
     Oversized(String),
     Upstream(String),
+    /// The bundle has the effect wait for witnesses, and too few have cosigned its record.
+    NotWitnessed(String),
 }
 
 impl Fault {
@@ -58,6 +60,7 @@ impl Fault {
             Self::Undecodable(_) => "CS107",
             Self::Oversized(_) => "CS108",
             Self::Upstream(_) => "CS109",
+            Self::NotWitnessed(_) => "CS110",
         }
     }
 }
@@ -74,6 +77,7 @@ impl fmt::Display for Fault {
             Self::Undecodable(detail) => ("the request cannot be understood", detail),
             Self::Oversized(detail) => ("the request is too large to judge", detail),
             Self::Upstream(detail) => ("the upstream cannot be reached", detail),
+            Self::NotWitnessed(detail) => ("the record is not witnessed", detail),
         };
         write!(f, "{what}: {}", crate::sanitize(detail, 400))
     }

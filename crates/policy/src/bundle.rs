@@ -18,6 +18,7 @@ use crate::{
     examples::{Example, ExampleResult, run},
     kinds,
     law::{Grants, Law, Question},
+    levels::Levels,
     places::{Landing, Places},
     problem::{LoadError, Problems},
     registry::Override,
@@ -148,6 +149,10 @@ impl Bundle {
 
     pub fn limits(&self) -> &Limits {
         &self.settings.limits
+    }
+
+    pub fn levels(&self) -> &Levels {
+        &self.settings.levels
     }
 
     pub fn time_facts(&self, now: Timestamp, environment: &Environment) -> TimeFacts {

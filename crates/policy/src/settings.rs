@@ -1,11 +1,14 @@
-//! `bundle.toml`: the profile, whose keys count, and the limits. Not addresses, paths or secrets: those can change no
+//! `bundle.toml`: the profile, whose keys count, the limits, and what each effect waits for. Not addresses, paths or secrets: those can change no
 //! verdict and stand in `countersign.toml`.
 
 use std::{fmt, str::FromStr};
 
 use model::Environment;
 
-use crate::reader::Section;
+use crate::{
+    levels::{Levels, read_levels},
+    reader::Section,
+};
 
 pub(crate) const SCHEMA: &str = "countersign.bundle/v1";
 
@@ -122,11 +125,12 @@ impl Default for Limits {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) profile: Profile,
     pub(crate) file_signatures: FileSignatureRule,
     pub(crate) limits: Limits,
+    pub(crate) levels: Levels,
 }
 
 pub(crate) fn read_settings(root: &Section<'_>) -> Option<Settings> {
@@ -146,6 +150,7 @@ pub(crate) fn read_settings(root: &Section<'_>) -> Option<Settings> {
     let keys = root.section("keys");
     let chosen = keys.as_ref().and_then(|keys| keys.choice("file_signatures", &FileSignatureRule::NAMES));
     let limits = root.section("limits").map_or_else(Limits::default, |limits| read_limits(&limits));
+    let levels = root.section("levels").map_or_else(Levels::default, |levels| read_levels(&levels));
     let profile = profile?;
     let laxest = profile.file_signatures();
     let file_signatures = chosen.unwrap_or(laxest);
@@ -159,7 +164,7 @@ pub(crate) fn read_settings(root: &Section<'_>) -> Option<Settings> {
         }
         keys.finish();
     }
-    Some(Settings { profile, file_signatures, limits })
+    Some(Settings { profile, file_signatures, limits, levels })
 }
 
 fn read_limits(section: &Section<'_>) -> Limits {

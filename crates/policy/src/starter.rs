@@ -167,7 +167,14 @@ fn settings_text(profile: Profile) -> String {
          history_window_s = {history_window_s}\n\
          # An identical call within this time after a held change has run gets the recorded outcome.\n\
          retry_window_s = {retry_window_s}\n\
-         clock_skew_s = {clock_skew_s}\n"
+         clock_skew_s = {clock_skew_s}\n\n\
+         # How far a decision's record must have got before the effect is carried out: recorded (in the database), sequenced\n\
+         # (in the log, under a signed checkpoint) or witnessed(K) (cosigned by K of the witnesses). What stands here is the\n\
+         # least; [levels.elsewhere] is for outside production.\n\
+         [levels.production]\n\
+         destroy = \"sequenced\"\n\
+         privilege = \"sequenced\"\n\
+         execute = \"sequenced\"\n"
     )
 }
 

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::{
     actions::{DELETE_STACK, DESCRIBE_STACKS, Found, PUT_PARAMETER, inverse},
-    world::{World, permitted},
+    world::{Unusual, World, permitted},
 };
 
 #[tokio::test]
@@ -28,6 +28,19 @@ async fn promise_02_a_permitted_destroy_is_in_the_signed_log_before_its_permit_i
     }
     world.answer(permit, 200).await;
     world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_02_the_bundle_can_have_any_effect_wait_for_the_signed_log() {
+    for (levels, waits) in [("", false), ("production = { write = \"sequenced\" }", true)] {
+        let world = World::built(Unusual { levels, ..Unusual::default() }, store::Store::memory()).await;
+        world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+        let permit = permitted(world.ask(&PUT_PARAMETER.action()).await);
+        let issued = world.logged().iter().any(|entry| entry.kind == EntryKind::PermitIssued);
+        assert_eq!(issued, waits, "{levels}");
+        world.answer(permit, 200).await;
+        world.finish().await;
+    }
 }
 
 #[tokio::test]

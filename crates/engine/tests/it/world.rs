@@ -63,6 +63,8 @@ pub(crate) struct Unusual {
     pub(crate) budgets: &'static str,
     pub(crate) standing: &'static str,
     pub(crate) accounts: &'static str,
+    /// Stands below `[levels]`.
+    pub(crate) levels: &'static str,
     /// A rule of the constitution besides the usual ones, with its examples.
     pub(crate) rule: Option<[&'static str; 2]>,
 }
@@ -243,7 +245,7 @@ impl World {
 
 impl Place {
     fn new(unusual: Unusual) -> ((Self, Ledger), Option<store::Probe>) {
-        let Unusual { probe, disk, production, budgets, standing, accounts, rule } = unusual;
+        let Unusual { probe, disk, production, budgets, standing, accounts, levels, rule } = unusual;
         let dir = TempDir::new().unwrap();
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
@@ -257,6 +259,11 @@ impl Place {
             [("budgets.toml", budgets), ("standing.toml", standing), ("accounts.toml", accounts)]
         {
             files.insert(file.to_owned(), text.into());
+        }
+        let settings = String::from_utf8(files["bundle.toml"].clone()).unwrap();
+        let (before, _) = settings.split_once("[levels.production]").unwrap();
+        if !levels.is_empty() {
+            files.insert("bundle.toml".to_owned(), format!("{before}[levels]\n{levels}\n").into());
         }
         if let Some([text, examples]) = rule {
             files.insert("constitution/unusual.cedar".to_owned(), text.into());

@@ -291,5 +291,13 @@ fn the_starter_grants_are_for_reading() {
         # An identical call within this time after a held change has run gets the recorded outcome.
         retry_window_s = 900
         clock_skew_s = 300
+
+        # How far a decision's record must have got before the effect is carried out: recorded (in the database), sequenced
+        # (in the log, under a signed checkpoint) or witnessed(K) (cosigned by K of the witnesses). What stands here is the
+        # least; [levels.elsewhere] is for outside production.
+        [levels.production]
+        destroy = "sequenced"
+        privilege = "sequenced"
+        execute = "sequenced"
     "##]].assert_eq(&text("bundle.toml"));
 }
