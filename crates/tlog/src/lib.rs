@@ -9,21 +9,27 @@
 pub mod bundle;
 mod checkpoint;
 mod cosignature;
+mod edge;
 mod frontier;
 mod hash;
 mod key;
 mod note;
+mod plan;
 mod proof;
 mod receipt;
+mod tile;
 
 pub use checkpoint::{Checkpoint, CheckpointError, open_checkpoint, sign_checkpoint, verify_growth};
 pub use cosignature::{cosign, open_cosigned};
+pub use edge::{Edge, FullTile};
 pub use frontier::Frontier;
 pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash, root_of};
 pub use key::{KeyError, Signer, SigningKey, Verifier, VerifierKey, WitnessKey, WitnessSigningKey};
 pub use note::{NoteError, open_note, sign_note};
+pub use plan::{MissingTile, Plan, Run};
 pub use proof::{
     ProofError, consistency_proof, consistency_ranges, inclusion_proof, inclusion_ranges, verify_consistency,
     verify_inclusion,
 };
 pub use receipt::{Receipt, ReceiptError};
+pub use tile::{LEVELS, PathError, Resource, Tile, TileError, encode_hashes, grown};
