@@ -15,6 +15,7 @@ mod hash;
 mod key;
 mod note;
 mod plan;
+mod policy;
 mod proof;
 mod receipt;
 mod tile;
@@ -27,6 +28,9 @@ pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash, root_of};
 pub use key::{KeyError, Signer, SigningKey, Verifier, VerifierKey, WitnessKey, WitnessSigningKey};
 pub use note::{NoteError, open_note, sign_note};
 pub use plan::{MissingTile, Plan, Run};
+pub use policy::{
+    Cosigned, LineFault, Missing, Octets, Policy, PolicyError, PolicyLog, PolicyWitness, UnmetError, Vouched,
+};
 pub use proof::{
     ProofError, consistency_proof, consistency_ranges, inclusion_proof, inclusion_ranges, verify_consistency,
     verify_inclusion,
