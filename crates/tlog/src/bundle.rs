@@ -1,7 +1,8 @@
 //! Entry bundles (C2SP `tlog-tiles`): up to 256 entries, each after its length as a big-endian `u16`, one after the
-//! other; and the path at which a bundle lies. A bundle that is not full is a prefix of what it will be.
+//! other; and the path at which a bundle lies. A bundle that is not full is a prefix of what it will be. It stands at
+//! the coordinates of the tile of its leaf hashes ([`crate::Resource::Entries`]).
 
-use std::fmt::Write as _;
+use crate::tile::number_path;
 
 /// Entries to a full bundle.
 pub const WIDTH: u64 = 256;
@@ -20,21 +21,9 @@ pub enum BundleError {
     Torn { entry: usize, bytes: usize },
 }
 
-/// The bundle's path below the log's folder: `tile/entries/x001/x234/067` for 1234067.
+/// The bundle's path below the log's folder, as of one that is full: `tile/entries/x001/x234/067` for 1234067.
 pub fn entry_path(bundle: u64) -> String {
-    let mut groups = vec![bundle % 1000];
-    let mut rest = bundle / 1000;
-    while rest > 0 {
-        groups.push(rest % 1000);
-        rest /= 1000;
-    }
-    let mut path = "tile/entries".to_owned();
-    for (nth, group) in groups.iter().enumerate().rev() {
-        let more = if nth == 0 { "" } else { "x" };
-        // Writing to a String cannot fail.
-        let _ = write!(path, "/{more}{group:03}");
-    }
-    path
+    format!("tile/entries/{}", number_path(bundle))
 }
 
 pub fn encode<E: AsRef<[u8]>>(entries: &[E]) -> Result<Vec<u8>, BundleError> {

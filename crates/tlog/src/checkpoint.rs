@@ -80,21 +80,18 @@ pub fn open_checkpoint(note: &str, key: &VerifierKey) -> Result<Checkpoint, Note
     }
 }
 
-/// Whether `new` extends `old`, by the rule of witnesses: from size 0 the empty proof is accepted, where `old` has
-/// the root of the empty tree. Both checkpoints have been opened, so they are of one log if their origins agree.
+/// Whether `new` extends `old`, by the rule of witnesses: from size 0 the empty proof is accepted and no other, and a
+/// checkpoint of size 0 has the root of the empty tree. Both checkpoints have been opened, so they are of one log if their origins agree.
 pub fn verify_growth(old: &Checkpoint, new: &Checkpoint, proof: &[Hash]) -> Result<(), ProofError> {
     if old.origin != new.origin {
         return Err(ProofError::Root);
     }
-    if old.size == 0 && new.size > 0 {
-        return match (old.root == empty_root(), proof.is_empty()) {
-            (true, true) => Ok(()),
-            (true, false) => Err(ProofError::Length),
-            (false, _) => Err(ProofError::Root),
-        };
+    let sound = |checkpoint: &Checkpoint| checkpoint.size > 0 || checkpoint.root == empty_root();
+    if !sound(old) || !sound(new) {
+        return Err(ProofError::Root);
     }
-    if old.size == 0 && new.size == 0 && *old == *new && proof.is_empty() {
-        return Ok(());
+    if old.size == 0 {
+        return if proof.is_empty() { Ok(()) } else { Err(ProofError::Length) };
     }
     verify_consistency(old.size, new.size, &old.root, &new.root, proof)
 }
@@ -201,6 +198,12 @@ mod tests {
             verify_growth(&Checkpoint { root: leaf_hash(b""), ..at(0) }, &at(5), &[]),
             Err(ProofError::Root)
         );
+        let hollow = Checkpoint { root: leaf_hash(b""), ..at(0) };
+        assert_eq!(verify_growth(&hollow, &hollow, &[]), Err(ProofError::Root));
+        assert_eq!(verify_growth(&at(0), &hollow, &[]), Err(ProofError::Root));
+        assert_eq!(verify_growth(&at(5), &hollow, &[]), Err(ProofError::Root));
+        assert_eq!(verify_growth(&at(5), &at(0), &[]), Err(ProofError::SizesOutOfOrder { old: 5, new: 0 }));
+        assert_eq!(verify_growth(&at(0), &at(0), &[leaf_hash(b"")]), Err(ProofError::Length));
         assert_eq!(
             verify_growth(&Checkpoint { origin: "x".into(), ..at(5) }, &at(5), &[]),
             Err(ProofError::Root)

@@ -23,6 +23,11 @@ impl Frontier {
         frontier
     }
 
+    /// `subtrees`: one root for each bit of `size`, the largest subtree first.
+    pub(crate) const fn from_subtrees(size: u64, subtrees: Vec<Hash>) -> Self {
+        Self { size, subtrees }
+    }
+
     pub fn append(&mut self, leaf: Hash) {
         let mut hash = leaf;
         // As in adding one to a binary number: every trailing 1 of the size is a subtree as large as the carry.

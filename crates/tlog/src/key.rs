@@ -97,6 +97,11 @@ impl<const TYPE: u8> Verifier<TYPE> {
         self.id
     }
 
+    /// The public key itself, whatever it is called.
+    pub(crate) fn point(&self) -> &[u8; 32] {
+        self.key.as_bytes()
+    }
+
     /// Strict: one signature for one text, no weak keys.
     pub(crate) fn verifies(&self, text: &str, signature: &[u8; 64]) -> bool {
         self.key.verify_strict(text.as_bytes(), &Signature::from_bytes(signature)).is_ok()

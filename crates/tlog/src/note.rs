@@ -77,6 +77,11 @@ pub(crate) fn signed_by<'a, const TYPE: u8, const N: usize>(
     found.map(|signature| (text, signature)).ok_or_else(|| NoteError::NotSigned(key.name().to_owned()))
 }
 
+/// The text of `note`, signed by whomever.
+pub(crate) fn text_of(note: &str) -> Result<&str, NoteError> {
+    split(note).map(|(text, _)| text)
+}
+
 /// Text (with its last newline) and signature lines, at the last empty line.
 fn split(note: &str) -> Result<(&str, &str), NoteError> {
     if note.len() > MAX_NOTE {

@@ -11,7 +11,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{Checkpoint, Hash, NoteError, ProofError, VerifierKey, open_checkpoint, verify_inclusion};
+use crate::{
+    Checkpoint, Hash, NoteError, Policy, ProofError, UnmetError, VerifierKey, Vouched, open_checkpoint,
+    verify_inclusion,
+};
 
 const VERSION: &str = "c2sp.org/tlog-proof@v1";
 /// As deep as a tree of 2^63 entries.
@@ -42,6 +45,8 @@ pub enum ReceiptError {
     Line { line: usize, expected: &'static str },
     #[error("the receipt's checkpoint does not hold: {0}")]
     Checkpoint(#[from] NoteError),
+    #[error("the receipt's checkpoint does not count: {0}")]
+    Policy(#[from] UnmetError),
     #[error("the entry is not where the receipt says: {0}")]
     Proof(#[from] ProofError),
 }
@@ -52,6 +57,14 @@ impl Receipt {
         let checkpoint = open_checkpoint(&self.checkpoint, key)?;
         verify_inclusion(leaf, self.index, checkpoint.size, &self.proof, &checkpoint.root)?;
         Ok(checkpoint)
+    }
+
+    /// As [`Self::verify`], where the checkpoint must satisfy `policy`.
+    pub fn verify_under(&self, leaf: &Hash, policy: &Policy) -> Result<Vouched, ReceiptError> {
+        let vouched = policy.open(&self.checkpoint)?;
+        let Checkpoint { size, root, .. } = &vouched.checkpoint;
+        verify_inclusion(leaf, self.index, *size, &self.proof, root)?;
+        Ok(vouched)
     }
 
     pub fn to_text(&self) -> String {
