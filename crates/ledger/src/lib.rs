@@ -19,13 +19,20 @@
 
 mod append;
 pub mod disk;
+mod entry;
 mod files;
+mod growing;
+mod load;
 mod open;
+mod prove;
 mod read;
+mod tiles;
 mod tree;
 
 pub use append::{AppendError, Appended};
+pub use entry::EntryError;
 pub use files::Failed;
 pub use model::Genesis;
-pub use open::{CreateError, Cut, Ledger, OpenError, Published, Recovery};
-pub use read::{EntryError, FileProblem, LogFiles, read_log};
+pub use open::{Check, CreateError, Cut, Ledger, OpenError, Published, Recovery};
+pub use read::{FileProblem, LogFiles, read_log};
+pub use tiles::ProveError;

@@ -43,7 +43,7 @@ fn indices_are_contiguous_and_every_checkpoint_is_proved() {
 
     drop(ledger);
     let (ledger, recovery) = place.open().unwrap();
-    assert_eq!(recovery, Recovery { size: 812, cut: None, published: Published::Current });
+    assert_eq!(recovery, Recovery { size: 812, cut: None, published: Published::Current, rebuilt: 0 });
     assert_eq!((ledger.size(), ledger.root_at(812)), (812, Some(newest.root)));
     assert_eq!(ledger.genesis(), &genesis());
 }

@@ -37,8 +37,8 @@ fn what_was_signed_for_must_be_there() {
     check(
         |_| {},
         &expect![[r#"
-        600 entries, Recovery { size: 600, cut: None, published: Current }
-    "#]],
+            600 entries, Recovery { size: 600, cut: None, published: Current, rebuilt: 0 }
+        "#]],
     );
     check(
         |place| {
@@ -87,7 +87,7 @@ fn what_was_signed_for_must_be_there() {
             fs::write(place.bundle("003"), b"\0\x01y").unwrap();
         },
         &expect![[r#"
-            600 entries, Recovery { size: 600, cut: Some(Cut { entries: 2, bytes: 12 }), published: Current }
+            600 entries, Recovery { size: 600, cut: Some(Cut { entries: 2, bytes: 12 }), published: Current, rebuilt: 0 }
         "#]],
     );
 }
@@ -118,7 +118,7 @@ fn the_lock_file_decides() {
     check(
         |place| fs::write(place.log().join("checkpoint"), b"nothing").unwrap(),
         &expect![[r#"
-            600 entries, Recovery { size: 600, cut: None, published: Replaced("the note has no empty line with signatures below it") }
+            600 entries, Recovery { size: 600, cut: None, published: Replaced("the note has no empty line with signatures below it"), rebuilt: 0 }
         "#]],
     );
     check(
