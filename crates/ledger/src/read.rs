@@ -10,6 +10,7 @@ use std::{
 use tlog::bundle;
 
 use crate::{
+    compare,
     disk::{Disk as _, RealDisk},
     files::{Files, MAX_BUNDLE, MAX_GENESIS, MAX_NOTE},
 };
@@ -101,6 +102,10 @@ fn read_once(files: &Files) -> Read {
         tail = read_bundle(files, *number, numbers.last() == Some(number), &mut log.entries);
     }
     let covered = covered.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
+    // Behind damage the entries stand at other indices than they had.
+    if log.problems.is_empty() {
+        log.problems.extend(compare::tiles(files, log.entries.get(..covered).unwrap_or(&log.entries)));
+    }
     let ahead = log.entries.len() > covered || (log.entries.len() == covered && tail.is_some());
     if ahead && read_checkpoint(files).0 != log.checkpoint_note {
         log.entries.truncate(covered);
@@ -188,6 +193,6 @@ fn number_of(below: &str) -> Option<u64> {
     (bundle::entry_path(number) == format!("tile/entries{below}")).then_some(number)
 }
 
-fn problem_at(file: &str, message: String) -> FileProblem {
+pub(crate) fn problem_at(file: &str, message: String) -> FileProblem {
     FileProblem { file: model::sanitize(file, 200), message }
 }
