@@ -1,11 +1,15 @@
 //! Appending a batch: written, synced, read back and hashed again by another way, and only then signed. The signed
 //! checkpoint replaces the one in the lock file, if that is still the one this process put there.
 
-use tlog::{Checkpoint, Frontier, Hash, bundle, leaf_hash, root_of, sign_checkpoint};
+use tlog::{
+    Checkpoint, Edge, Frontier, FullTile, Hash, Tile, bundle, encode_hashes, leaf_hash, sign_checkpoint,
+};
 
 use crate::{
     Ledger,
-    files::{Failed, MAX_BUNDLE, MAX_NOTE, at, parent, replace},
+    files::{Failed, MAX_BUNDLE, MAX_NOTE, MAX_TILE, at, replace},
+    growing::{Growing, Place},
+    tree::Tree,
 };
 
 /// A batch that stands under a signed checkpoint.
@@ -57,67 +61,105 @@ impl Ledger {
 
     fn write_and_sign(&mut self, entries: &[Vec<u8>]) -> Result<(), AppendError> {
         let parts = split(self.size(), entries);
-        for part in &parts {
-            self.write(part)?;
-        }
+        self.write_bundles(&parts)?;
         let mut frontier: Frontier = self.tree.frontier().clone();
         entries.iter().for_each(|entry| frontier.append(leaf_hash(entry)));
 
-        let (leaves, root) = self.read_back(&parts)?;
-        if root != frontier.root() {
-            return Err(AppendError::ReadBack { path: self.files.log.display().to_string() });
-        }
-        let checkpoint = Checkpoint { origin: self.origin().to_owned(), size: frontier.size(), root };
+        let (edge, full) = self.read_back(&parts)?;
+        let tree = Tree::agreed(edge, frontier)
+            .ok_or_else(|| AppendError::ReadBack { path: self.files.log.display().to_string() })?;
+        self.write_tiles(tree.edge(), &full)?;
+        let checkpoint =
+            Checkpoint { origin: self.origin().to_owned(), size: tree.size(), root: tree.root() };
         let note = sign_checkpoint(&checkpoint, &self.key);
         self.swap_lock(&note)?;
-        leaves.into_iter().for_each(|leaf| self.tree.append(leaf));
+        self.tree = tree;
         self.note = note;
         replace(self.disk.as_ref(), &self.files.published(), self.note.as_bytes())?;
         Ok(())
     }
 
-    fn write(&self, part: &Part<'_>) -> Result<(), AppendError> {
-        let path = self.files.bundle(part.bundle);
-        let encoded = bundle::encode(part.entries)
-            .map_err(|_| AppendError::ReadBack { path: path.display().to_string() })?;
-        let mut file = if part.skipped == 0 {
-            let dir = parent(&path);
-            self.disk.create_dirs(dir).map_err(at("create", dir))?;
-            self.disk.create(&path).map_err(at("create", &path))?
-        } else {
-            self.disk.extend(&path).map_err(at("open", &path))?
-        };
-        file.write_all(&encoded).map_err(at("write", &path))?;
-        file.sync().map_err(at("sync", &path))?;
-        if part.skipped == 0 {
-            for folder in self.files.folders_up_from(parent(&path)) {
-                self.disk.sync_dir(folder).map_err(at("sync", folder))?;
+    fn write_bundles(&self, parts: &[Part<'_>]) -> Result<(), AppendError> {
+        let mut growing = Growing::new(self.disk.as_ref(), &self.files);
+        for part in parts {
+            let path = self.files.bundle(part.bundle);
+            let encoded = bundle::encode(part.entries)
+                .map_err(|_| AppendError::ReadBack { path: path.display().to_string() })?;
+            if part.skipped == 0 {
+                growing.write(&path, Place::New, &encoded)?;
+                growing.name(&path);
+            } else {
+                growing.write(&path, Place::End, &encoded)?;
             }
         }
-        Ok(())
+        Ok(growing.sync()?)
     }
 
-    /// The new leaves, and the root of the whole log by the definition over bundles, where the writer's grows leaf by
-    /// leaf; every touched bundle is read whole, so entries from before the batch are checked again with it.
-    fn read_back(&self, parts: &[Part<'_>]) -> Result<(Vec<Hash>, Hash), AppendError> {
-        let mut leaves = Vec::new();
-        let mut bundles = self.tree.full_bundles().to_vec();
+    /// The tree's edge over what is on disk, and the tiles that filled on the way: hashed from the files, where the
+    /// frontier is hashed from the batch, and by whole tiles, where the frontier grows leaf by leaf. Every touched bundle is
+    /// read whole, so entries from before the batch are checked again with it.
+    fn read_back(&self, parts: &[Part<'_>]) -> Result<(Edge, Vec<FullTile>), AppendError> {
+        let mut edge = self.tree.edge().clone();
+        let mut full = Vec::new();
         for part in parts {
             let path = self.files.bundle(part.bundle);
             let wrong = || AppendError::ReadBack { path: path.display().to_string() };
             let bytes = self.disk.read(&path, MAX_BUNDLE).map_err(at("read back", &path))?;
             let found = bundle::decode(&bytes).map_err(|_| wrong())?;
             let (before, new) = found.split_at_checked(part.skipped).ok_or_else(wrong)?;
-            if new.len() != part.entries.len()
-                || new.iter().zip(part.entries).any(|(read, given)| read != given)
-            {
+            let before: Vec<Hash> = before.iter().map(|entry| leaf_hash(entry)).collect();
+            if before != edge.hashes(0) || new.len() != part.entries.len() || new != part.entries {
                 return Err(wrong());
             }
-            let hashes: Vec<Hash> = before.iter().chain(new).map(|entry| leaf_hash(entry)).collect();
-            leaves.extend(hashes.iter().skip(part.skipped));
-            bundles.push(root_of(&hashes));
+            full.extend(new.iter().flat_map(|entry| edge.append(leaf_hash(entry))));
         }
-        Ok((leaves, root_of(&bundles)))
+        Ok((edge, full))
+    }
+
+    /// Writes what the tiles gain, and reads it back. The one tile of leaf hashes that is not full is not synced: it says
+    /// nothing that the bundle beside it does not say, and opening makes it anew.
+    fn write_tiles(&self, edge: &Edge, full: &[FullTile]) -> Result<(), AppendError> {
+        let full = full.iter().map(|it| (it.tile, it.hashes.as_slice()));
+        let touched: Vec<(Tile, &[Hash], usize)> = full
+            .chain(edge.tiles())
+            .map(|(tile, hashes)| (tile, hashes, self.written(tile)))
+            .filter(|(_, hashes, written)| hashes.len() > *written)
+            .collect();
+
+        let mut growing = Growing::new(self.disk.as_ref(), &self.files);
+        for (tile, hashes, written) in &touched {
+            let (path, bytes) =
+                (self.files.tile(*tile), encode_hashes(hashes.get(*written..).unwrap_or_default()));
+            let place = if *written == 0 { Place::New } else { Place::End };
+            if tile.level() == 0 && !tile.is_full() {
+                growing.write_unsynced(&path, place, &bytes)?;
+            } else {
+                growing.write(&path, place, &bytes)?;
+                // A tile of leaf hashes has been there unnamed since its first hash.
+                if place == Place::New || tile.level() == 0 {
+                    growing.name(&path);
+                }
+            }
+        }
+        growing.sync()?;
+
+        for (tile, hashes, _) in &touched {
+            let path = self.files.tile(*tile);
+            if self.disk.read(&path, MAX_TILE).map_err(at("read back", &path))? != encode_hashes(hashes) {
+                return Err(AppendError::ReadBack { path: path.display().to_string() });
+            }
+        }
+        Ok(())
+    }
+
+    /// How many hashes of a tile are in its file.
+    fn written(&self, tile: Tile) -> usize {
+        let in_edge = self
+            .tree
+            .edge()
+            .tiles()
+            .find(|(known, _)| (known.level(), known.index()) == (tile.level(), tile.index()));
+        in_edge.map_or(0, |(_, hashes)| hashes.len())
     }
 
     /// Compare and swap: the lock file must hold what this process last put there.

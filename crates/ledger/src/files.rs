@@ -5,12 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tlog::bundle;
+use tlog::{Resource, Tile, bundle};
 
 use crate::disk::Disk;
 
 /// A full bundle of the longest entries.
 pub(crate) const MAX_BUNDLE: u64 = bundle::WIDTH * (bundle::MAX_ENTRY as u64 + 2);
+/// A full tile.
+pub(crate) const MAX_TILE: u64 = bundle::WIDTH * 32;
 /// A checkpoint with many cosignatures.
 pub(crate) const MAX_NOTE: u64 = 256 * 1024;
 pub(crate) const MAX_GENESIS: u64 = 16 * 1024;
@@ -62,6 +64,11 @@ impl Files {
 
     pub(crate) fn bundle(&self, number: u64) -> PathBuf {
         self.log.join(bundle::entry_path(number))
+    }
+
+    /// The file of a tile, also while it is not full.
+    pub(crate) fn tile(&self, tile: Tile) -> PathBuf {
+        self.log.join(Resource::Hashes(tile).full_path())
     }
 
     /// The file whose lock keeps a second process away.

@@ -5,6 +5,7 @@
 //! log/genesis.json            what this installation is, written once
 //! log/checkpoint              the newest signed checkpoint, for readers
 //! log/tile/entries/000 …      256 entries each, the last one growing
+//! log/tile/0/000 …            hash tiles (C2SP tlog-tiles), the last one of each level growing
 //! LOCK FILE                   the same checkpoint, outside the log and outside every backup of the database
 //! ```
 //!
@@ -15,17 +16,31 @@
 //! **Invariant:** nothing is signed that has not been written, synced, read back and hashed again. After any failed
 //! file operation the ledger takes no more entries until it is opened anew: a failed fsync is never retried.
 //!
-//! Memory: 32 bytes an entry (its leaf hash), and 32 more for every 256.
+//! Tiles are made of entries and can be made again. They are written before the signature, read back, and synced but for
+//! the one tile of leaf hashes that is not full, so that a small batch costs no sync more than its entries and its
+//! checkpoint. Proofs are read from them ([`Ledger::prove_inclusion`]); a served log is made of them ([`read_resource`]).
+//!
+//! Memory: the right edge of the tree, at most 8 KiB for each level of tiles; a proof reads two small files a level.
 
 mod append;
+mod compare;
 pub mod disk;
+mod entry;
 mod files;
+mod growing;
+mod load;
 mod open;
+mod prove;
 mod read;
+mod resource;
+mod tiles;
 mod tree;
 
 pub use append::{AppendError, Appended};
+pub use entry::EntryError;
 pub use files::Failed;
 pub use model::Genesis;
-pub use open::{CreateError, Cut, Ledger, OpenError, Published, Recovery};
-pub use read::{EntryError, FileProblem, LogFiles, read_log};
+pub use open::{Check, CreateError, Cut, Ledger, OpenError, Published, Recovery};
+pub use read::{FileProblem, LogFiles, read_log};
+pub use resource::read_resource;
+pub use tiles::ProveError;

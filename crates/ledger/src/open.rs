@@ -1,18 +1,31 @@
-//! Creating the ledger, and opening it: what the lock file signed for must be on disk, byte for byte, before anything
-//! more is signed. What lies beyond is a torn append and is cut off.
+//! Creating the ledger, and opening it: what the lock file signed for must be on disk before anything more is signed.
+//! What lies beyond is a torn append and is cut off.
+//!
+//! Two ways to check, both against the signed root of the lock file:
+//!
+//! - [`Check::Whole`], which is how [`Ledger::open`] opens: every entry is read and hashed, byte for byte, and every tile
+//!   compared. Time grows with the log, memory does not. Tiles that are missing or wrong are made anew, since the entries
+//!   were found right.
+//! - [`Check::Edge`]: the entries of the last bundle, and the tiles at the right edge, which together come to the root or
+//!   do not. A dozen files, however long the log is. Where anything does not fit, the whole log is checked instead.
+//!
+//! After an edge check older entries have not been looked at, and are not vouched for by what is signed next: a new root is
+//! made of hashes that led to the signed one, never of bytes that nobody hashed. An old entry that has changed on disk
+//! meanwhile is found out when it is read ([`Ledger::entry`], [`Ledger::entries`]), by `audit verify`, and by the next
+//! whole check; it cannot get under a signature.
 
 use std::{fmt, path::Path};
 
 use model::Genesis;
-use tlog::{
-    Checkpoint, Hash, NoteError, SigningKey, VerifierKey, bundle, empty_root, leaf_hash, open_checkpoint,
-};
+use tlog::{Checkpoint, NoteError, SigningKey, VerifierKey, empty_root, open_checkpoint};
 
 use crate::{
     disk::{Disk, Held, RealDisk},
     files::{
         Failed, Files, MAX_BUNDLE, MAX_GENESIS, MAX_NOTE, at, parent, read_if_there, replace, sync_parent,
     },
+    load,
+    tiles::{ProveError, Tiles, settle_edge},
     tree::Tree,
 };
 
@@ -30,7 +43,7 @@ pub struct Ledger {
     pub(crate) _held: Box<dyn Held>,
 }
 
-/// Not its key, and not its leaves: there may be millions.
+/// Not its key.
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Ledger({}, {} entries)", self.origin(), self.size())
@@ -45,6 +58,15 @@ pub struct Recovery {
     /// A torn append that was cut off; none of it was ever acknowledged.
     pub cut: Option<Cut>,
     pub published: Published,
+    /// Tiles that were missing or wrong, made anew from the entries. One after a power cut is as it should be.
+    pub rebuilt: u64,
+}
+
+/// How much of the log is checked when it is opened; the module says what either is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    Whole,
+    Edge,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +132,8 @@ pub enum OpenError {
          bring the newer one back, or entries that were acknowledged would be cut off"
     )]
     LockBehind { lock: u64, published: u64 },
+    #[error("what the published checkpoint was signed for cannot be made out: {0}")]
+    Tile(#[from] ProveError),
     #[error(transparent)]
     Io(#[from] Failed),
 }
@@ -125,8 +149,18 @@ impl Ledger {
         Self::create_on(Box::new(RealDisk), log_dir, lock_file, key, genesis)
     }
 
+    /// Checks the whole log.
     pub fn open(log_dir: &Path, lock_file: &Path, key: SigningKey) -> Result<(Self, Recovery), OpenError> {
-        Self::open_on(Box::new(RealDisk), log_dir, lock_file, key)
+        Self::open_on(Box::new(RealDisk), log_dir, lock_file, key, Check::Whole)
+    }
+
+    /// Checks what lies at the log's right edge.
+    pub fn open_at_edge(
+        log_dir: &Path,
+        lock_file: &Path,
+        key: SigningKey,
+    ) -> Result<(Self, Recovery), OpenError> {
+        Self::open_on(Box::new(RealDisk), log_dir, lock_file, key, Check::Edge)
     }
 
     /// As [`Ledger::create`], on another disk.
@@ -175,12 +209,13 @@ impl Ledger {
         Ok(Self { disk, files, key, genesis, tree: Tree::default(), note, poison: None, _held: held })
     }
 
-    /// As [`Ledger::open`], on another disk.
+    /// As [`Ledger::open`] or [`Ledger::open_at_edge`], on another disk.
     pub fn open_on(
         disk: Box<dyn Disk>,
         log_dir: &Path,
         lock_file: &Path,
         key: SigningKey,
+        check: Check,
     ) -> Result<(Self, Recovery), OpenError> {
         let files = Files::new(log_dir, lock_file);
         let verifier = key.verifier();
@@ -193,23 +228,27 @@ impl Ledger {
         sync_parent(disk.as_ref(), lock_file)?;
         let (note, signed) = read_lock(disk.as_ref(), &files, &verifier)?;
 
-        let loaded = load(disk.as_ref(), &files, signed.size)?;
-        if loaded.tree.size() < signed.size {
-            return Err(OpenError::DiskBehind { disk: loaded.tree.size(), signed: signed.size });
-        }
-        if loaded.tree.frontier().root() != signed.root {
-            return Err(OpenError::Diverged { size: signed.size });
-        }
+        let at_edge = match check {
+            Check::Edge => load::edge(disk.as_ref(), &files, &signed)?,
+            Check::Whole => None,
+        };
+        let loaded = match at_edge {
+            Some(loaded) => loaded,
+            None => load::whole(disk.as_ref(), &files, &signed)?,
+        };
+        load::rebuild(disk.as_ref(), &files, &signed, &loaded.wrong)?;
         let published = judge_published(disk.as_ref(), &files, &verifier, &note, &signed, &loaded.tree)?;
 
-        let cut = cut_off(disk.as_ref(), &files, &loaded)?;
+        let cut = load::cut_off(disk.as_ref(), &files, &loaded)?;
+        let rewritten = settle_edge(disk.as_ref(), &files, loaded.tree.edge())?;
         match published {
             Published::Current => {}
             Published::Behind | Published::Replaced(_) => {
                 replace(disk.as_ref(), &files.published(), note.as_bytes())?;
             }
         }
-        let recovery = Recovery { size: signed.size, cut, published };
+        let rebuilt = rewritten + loaded.wrong.len() as u64;
+        let recovery = Recovery { size: signed.size, cut, published, rebuilt };
         let tree = loaded.tree;
         Ok((Self { disk, files, key, genesis, tree, note, poison: None, _held: held }, recovery))
     }
@@ -230,22 +269,6 @@ impl Ledger {
 
     pub const fn size(&self) -> u64 {
         self.tree.size()
-    }
-
-    /// The root the log had at `size`: whether a checkpoint that somebody has seen is one of ours.
-    pub fn root_at(&self, size: u64) -> Option<Hash> {
-        self.tree.root_at(size)
-    }
-
-    /// Proof that the present log begins with the `old` entries that somebody has seen; empty from size 0
-    /// ([`tlog::verify_growth`]), `None` where the log never had that many.
-    pub fn consistency(&self, old: u64) -> Option<Vec<Hash>> {
-        self.tree.consistency(old)
-    }
-
-    /// Proof that entry `index` is under the present checkpoint.
-    pub fn inclusion(&self, index: u64) -> Option<Vec<Hash>> {
-        self.tree.inclusion(index)
     }
 }
 
@@ -279,50 +302,6 @@ fn read_lock(disk: &dyn Disk, files: &Files, key: &VerifierKey) -> Result<(Strin
     Ok((note, signed))
 }
 
-struct Loaded {
-    /// Of the entries that were signed for, as far as they are there.
-    tree: Tree,
-    /// The bytes that count in the last bundle that has any entry that counts, where it is not full.
-    open_len: u64,
-    /// What is beyond: bytes in that bundle, and later bundles.
-    beyond: Option<Cut>,
-    /// One more than the last bundle file there is.
-    bundles: u64,
-}
-
-/// Hashes the first `signed` entries, and measures what lies beyond them.
-fn load(disk: &dyn Disk, files: &Files, signed: u64) -> Result<Loaded, OpenError> {
-    let mut loaded = Loaded { tree: Tree::default(), open_len: 0, beyond: None, bundles: 0 };
-    while let Some(bytes) = read_if_there(disk, &files.bundle(loaded.bundles), MAX_BUNDLE)? {
-        let first = loaded.bundles.saturating_mul(bundle::WIDTH);
-        if loaded.tree.size() < first.min(signed) {
-            // An earlier bundle breaks off and yet there is this one: no crash does that.
-            return Err(OpenError::Diverged { size: signed });
-        }
-        let wanted = signed.saturating_sub(first).min(bundle::WIDTH);
-        let counted = bundle::whole_entries(&bytes, wanted);
-        counted.entries.iter().for_each(|entry| loaded.tree.append(leaf_hash(entry)));
-        loaded.bundles += 1;
-
-        let rest = bytes.get(counted.len..).unwrap_or_default();
-        let complete = counted.entries.len() as u64 == wanted;
-        if complete && wanted == bundle::WIDTH && !rest.is_empty() {
-            return Err(OpenError::Diverged { size: signed });
-        }
-        if complete && wanted < bundle::WIDTH {
-            if wanted > 0 {
-                loaded.open_len = counted.len as u64;
-            }
-            if wanted == 0 || !rest.is_empty() {
-                let beyond = loaded.beyond.get_or_insert(Cut { entries: 0, bytes: 0 });
-                beyond.entries += bundle::whole_entries(rest, bundle::WIDTH).entries.len() as u64;
-                beyond.bytes += rest.len() as u64;
-            }
-        }
-    }
-    Ok(loaded)
-}
-
 /// Whether `log/checkpoint` agrees with the lock file; it may be older, never newer and never another history's.
 fn judge_published(
     disk: &dyn Disk,
@@ -346,25 +325,9 @@ fn judge_published(
         Ok(found) if found.size > signed.size => {
             Err(OpenError::LockBehind { lock: signed.size, published: found.size })
         }
-        Ok(found) if tree.root_at(found.size) == Some(found.root) => Ok(Published::Behind),
+        Ok(found) if Tiles::new(disk, files, tree.edge()).root_at(found.size)? == found.root => {
+            Ok(Published::Behind)
+        }
         Ok(found) => Err(OpenError::Diverged { size: found.size }),
     }
-}
-
-/// Removes what lies beyond the checkpoint, the last file first, so that no gap can arise on the way.
-fn cut_off(disk: &dyn Disk, files: &Files, loaded: &Loaded) -> Result<Option<Cut>, OpenError> {
-    let Some(cut) = loaded.beyond else { return Ok(None) };
-    let kept = loaded.tree.size().div_ceil(bundle::WIDTH);
-    for number in (kept..loaded.bundles).rev() {
-        let path = files.bundle(number);
-        disk.remove(&path).map_err(at("remove", &path))?;
-        sync_parent(disk, &path)?;
-    }
-    if let Some(last) = kept.checked_sub(1)
-        && !loaded.tree.size().is_multiple_of(bundle::WIDTH)
-    {
-        let path = files.bundle(last);
-        disk.truncate(&path, loaded.open_len).map_err(at("cut", &path))?;
-    }
-    Ok(Some(cut))
 }

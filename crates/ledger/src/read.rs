@@ -1,5 +1,4 @@
-//! Reading: one entry of the open ledger, checked against its hash; and a whole log from its folder alone, for the
-//! auditor, who wants to hear of all damage rather than fail at the first.
+//! Reading a log from its folder alone, for the auditor, who wants to hear of all damage rather than fail at the first.
 
 use std::{
     fs, io,
@@ -8,63 +7,13 @@ use std::{
     time::Duration,
 };
 
-use tlog::{bundle, leaf_hash};
+use tlog::bundle;
 
 use crate::{
-    Ledger,
+    compare,
     disk::{Disk as _, RealDisk},
-    files::{Failed, Files, MAX_BUNDLE, MAX_GENESIS, MAX_NOTE, at},
+    files::{Files, MAX_BUNDLE, MAX_GENESIS, MAX_NOTE},
 };
-
-#[derive(Debug, thiserror::Error)]
-pub enum EntryError {
-    #[error("the log has {size} entries, so no entry {index}")]
-    NoSuchEntry { index: u64, size: u64 },
-    #[error("entry {0} on disk is not the one that was signed for; run `countersign audit verify`")]
-    Changed(u64),
-    #[error(transparent)]
-    Io(#[from] Failed),
-}
-
-impl Ledger {
-    /// The bytes of one entry, read from disk and checked against the signed tree.
-    pub fn entry(&self, index: u64) -> Result<Vec<u8>, EntryError> {
-        let Some(leaf) = self.tree.leaf(index) else {
-            return Err(EntryError::NoSuchEntry { index, size: self.size() });
-        };
-        let path = self.files.bundle(index / bundle::WIDTH);
-        let bytes = self.disk.read(&path, MAX_BUNDLE).map_err(at("read", &path))?;
-        let nth = index % bundle::WIDTH;
-        match bundle::whole_entries(&bytes, nth + 1).entries.last() {
-            Some(entry) if leaf_hash(entry) == leaf => Ok(entry.to_vec()),
-            Some(_) | None => Err(EntryError::Changed(index)),
-        }
-    }
-}
-
-impl Ledger {
-    /// Every entry, each checked as by [`Ledger::entry`]; one file is read for 256 of them.
-    pub fn entries(&self) -> Result<Vec<Vec<u8>>, EntryError> {
-        let mut all = Vec::new();
-        for number in 0..self.size().div_ceil(bundle::WIDTH) {
-            let path = self.files.bundle(number);
-            let bytes = self.disk.read(&path, MAX_BUNDLE).map_err(at("read", &path))?;
-            let wanted = (self.size() - number * bundle::WIDTH).min(bundle::WIDTH);
-            let found = bundle::whole_entries(&bytes, wanted).entries;
-            for (nth, index) in
-                (number * bundle::WIDTH..).take(usize::try_from(wanted).unwrap_or(0)).enumerate()
-            {
-                match found.get(nth) {
-                    Some(entry) if self.tree.leaf(index) == Some(leaf_hash(entry)) => {
-                        all.push(entry.to_vec())
-                    }
-                    Some(_) | None => return Err(EntryError::Changed(index)),
-                }
-            }
-        }
-        Ok(all)
-    }
-}
 
 /// A log as its files have it, unjudged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -153,6 +102,10 @@ fn read_once(files: &Files) -> Read {
         tail = read_bundle(files, *number, numbers.last() == Some(number), &mut log.entries);
     }
     let covered = covered.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
+    // Behind damage the entries stand at other indices than they had.
+    if log.problems.is_empty() {
+        log.problems.extend(compare::tiles(files, log.entries.get(..covered).unwrap_or(&log.entries)));
+    }
     let ahead = log.entries.len() > covered || (log.entries.len() == covered && tail.is_some());
     if ahead && read_checkpoint(files).0 != log.checkpoint_note {
         log.entries.truncate(covered);
@@ -240,6 +193,6 @@ fn number_of(below: &str) -> Option<u64> {
     (bundle::entry_path(number) == format!("tile/entries{below}")).then_some(number)
 }
 
-fn problem_at(file: &str, message: String) -> FileProblem {
+pub(crate) fn problem_at(file: &str, message: String) -> FileProblem {
     FileProblem { file: model::sanitize(file, 200), message }
 }

@@ -156,15 +156,20 @@ impl Resource {
     pub fn path(self) -> String {
         self.to_string()
     }
+
+    /// The path of what this becomes once it is full, and is a prefix of: without `.p/W`.
+    pub fn full_path(self) -> String {
+        match self {
+            Self::Hashes(tile) => format!("tile/{}/{}", tile.level, number_path(tile.index)),
+            Self::Entries(tile) => format!("tile/entries/{}", number_path(tile.index)),
+        }
+    }
 }
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hashes(tile) => write!(f, "tile/{}/{}", tile.level, number_path(tile.index))?,
-            Self::Entries(tile) => write!(f, "tile/entries/{}", number_path(tile.index))?,
-        }
         let tile = self.tile();
+        f.write_str(&self.full_path())?;
         if tile.is_full() { Ok(()) } else { write!(f, ".p/{}", tile.width) }
     }
 }

@@ -1,8 +1,15 @@
 //! Appending and reading on a real disk.
 
+use std::collections::BTreeMap;
+
 use expect_test::expect;
-use ledger::{AppendError, CreateError, EntryError, Ledger, OpenError, Published, Recovery, read_log};
-use tlog::{SigningKey, leaf_hash, open_checkpoint, verify_growth, verify_inclusion};
+use ledger::{
+    AppendError, CreateError, EntryError, Ledger, OpenError, Published, Recovery, read_log, read_resource,
+};
+use tlog::{
+    Plan, Resource, SigningKey, bundle, grown, leaf_hash, open_checkpoint, root_of, verify_growth,
+    verify_inclusion,
+};
 
 use crate::rig::{Place, batch, genesis, key};
 
@@ -43,7 +50,7 @@ fn indices_are_contiguous_and_every_checkpoint_is_proved() {
 
     drop(ledger);
     let (ledger, recovery) = place.open().unwrap();
-    assert_eq!(recovery, Recovery { size: 812, cut: None, published: Published::Current });
+    assert_eq!(recovery, Recovery { size: 812, cut: None, published: Published::Current, rebuilt: 0 });
     assert_eq!((ledger.size(), ledger.root_at(812)), (812, Some(newest.root)));
     assert_eq!(ledger.genesis(), &genesis());
 }
@@ -71,6 +78,42 @@ fn a_growing_log_can_be_read() {
     writer.join().unwrap();
     let log = read_log(&place.log()).unwrap();
     assert_eq!((log.entries.len(), log.problems), (801, Vec::new()));
+}
+
+/// A reader that has a checkpoint and asks by path alone: every tile and bundle that the spec has a log of that size
+/// serve is there, also after it has grown, and what no checkpoint covers is not.
+#[test]
+fn a_served_log_has_every_tile_of_every_checkpoint() {
+    let place = Place::new();
+    let mut ledger = place.create();
+    let mut all = Vec::new();
+    let mut sizes = vec![0];
+    for (nth, count) in [1, 2, 252, 1, 1, 300, 66_000].into_iter().enumerate() {
+        all.extend(batch(&nth.to_string(), count));
+        ledger.append(&all[sizes[nth]..]).unwrap();
+        sizes.push(all.len());
+    }
+    let leaves: Vec<_> = all.iter().map(|entry| leaf_hash(entry)).collect();
+    let read =
+        |path: &str, size: usize| read_resource(&place.log(), path.parse().unwrap(), size as u64).unwrap();
+    for size in &sizes {
+        let tiles: BTreeMap<_, _> = grown(0, *size as u64)
+            .map(|tile| (tile, tile.decode(&read(&tile.path(), *size).unwrap()).unwrap()))
+            .collect();
+        let root = Plan::root(*size as u64).unwrap().fill(&tiles).unwrap();
+        assert_eq!(root, [root_of(&leaves[..*size])], "size {size}");
+        for tile in tiles.keys().filter(|tile| tile.level() == 0) {
+            let bytes = read(&Resource::Entries(*tile).path(), *size).unwrap();
+            let range = tile.hashes().start as usize..tile.hashes().end as usize;
+            assert_eq!(bundle::decode(&bytes).unwrap(), all[range]);
+        }
+    }
+    for beyond in ["tile/0/001", "tile/0/001.p/2", "tile/entries/001", "tile/1/000.p/2", "tile/2/000.p/1"] {
+        assert_eq!(read(beyond, 257), None, "{beyond}");
+    }
+    assert_eq!(read("tile/0/001.p/1", 257).unwrap(), leaves[256].as_bytes());
+    assert_eq!(read("tile/0/x001/000", usize::MAX), None);
+    assert_eq!(read_log(&place.log()).unwrap().problems, []);
 }
 
 #[test]

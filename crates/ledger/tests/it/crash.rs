@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use ledger::{AppendError, Ledger};
-use tlog::open_checkpoint;
+use ledger::{AppendError, Check, Ledger};
+use tlog::{leaf_hash, open_checkpoint, verify_inclusion};
 
 use crate::{
     rig::{batch, genesis, key},
@@ -18,8 +18,8 @@ fn create(disk: &SimDisk) -> Result<Ledger, ledger::CreateError> {
     Ledger::create_on(Box::new(disk.clone()), Path::new(LOG), Path::new(LOCK), key(), genesis())
 }
 
-fn open(disk: &SimDisk) -> Result<(Ledger, ledger::Recovery), ledger::OpenError> {
-    Ledger::open_on(Box::new(disk.clone()), Path::new(LOG), Path::new(LOCK), key())
+fn open(disk: &SimDisk, check: Check) -> Result<(Ledger, ledger::Recovery), ledger::OpenError> {
+    Ledger::open_on(Box::new(disk.clone()), Path::new(LOG), Path::new(LOCK), key(), check)
 }
 
 /// Batches that start a bundle, continue one, fill one exactly and run over into the third.
@@ -44,7 +44,13 @@ impl Expected {
         }
         let checkpoint = open_checkpoint(ledger.checkpoint(), &key().verifier()).unwrap();
         assert_eq!(checkpoint.size, ledger.size(), "{at}");
-        assert_eq!(Some(checkpoint.root), ledger.root_at(ledger.size()), "{at}");
+        assert_eq!(checkpoint.root, ledger.find_root(ledger.size()).unwrap(), "{at}");
+        for index in (0..ledger.size()).rev().step_by(97) {
+            let proof = ledger.prove_inclusion(index).unwrap();
+            let leaf = leaf_hash(&both[index as usize]);
+            let verified = verify_inclusion(&leaf, index, checkpoint.size, &proof, &checkpoint.root);
+            assert_eq!(verified, Ok(()), "{at}: entry {index}");
+        }
     }
 }
 
@@ -62,7 +68,10 @@ fn live(nth: usize, fault: Fault, cut: Cut) -> bool {
             // Cut short: either creating it again with the same genesis goes through, or it was far enough to open.
             match create(&disk) {
                 Ok(ledger) => ledger,
-                Err(err) => open(&disk).unwrap_or_else(|open| panic!("{at}: neither {err} nor {open}")).0,
+                Err(err) => {
+                    let opened = open(&disk, Check::Whole);
+                    opened.unwrap_or_else(|open| panic!("{at}: neither {err} nor {open}")).0
+                }
             }
         }
     };
@@ -86,27 +95,33 @@ fn live(nth: usize, fault: Fault, cut: Cut) -> bool {
     drop(ledger);
     disk.restart(cut);
 
-    let (mut ledger, recovery) = open(&disk).unwrap_or_else(|err| panic!("{at}: {err}"));
+    let (mut ledger, recovery) = open(&disk, Check::Edge).unwrap_or_else(|err| panic!("{at}: {err}"));
     assert_eq!(recovery.size, ledger.size(), "{at}");
     expected.check(&ledger, &at);
     // What the opening found is there to stay, though the power fails at once.
     let found = ledger.size();
     drop(ledger);
     disk.restart(Cut::Loses);
-    (ledger, _) = open(&disk).unwrap_or_else(|err| panic!("{at}, again: {err}"));
-    assert_eq!(ledger.size(), found, "{at}");
+    let (again, recovery) = open(&disk, Check::Whole).unwrap_or_else(|err| panic!("{at}, again: {err}"));
+    assert_eq!((again.size(), recovery.cut), (found, None), "{at}");
+    assert!(recovery.rebuilt <= 1, "{at}: more than the tile that is not synced");
+    ledger = again;
 
     let mut rest: Vec<Vec<u8>> = batches.flatten().collect();
     rest.push(b"last".to_vec());
     seen.push(ledger.append(&rest).unwrap_or_else(|err| panic!("{at}: {err}")).checkpoint_note);
     drop(ledger);
     disk.restart(Cut::Loses);
-    let (ledger, recovery) = open(&disk).unwrap_or_else(|err| panic!("{at}, last: {err}"));
+    let (ledger, recovery) = open(&disk, Check::Edge).unwrap_or_else(|err| panic!("{at}, last: {err}"));
     assert_eq!((ledger.size(), recovery.cut), (found + rest.len() as u64, None), "{at}");
+    assert!(recovery.rebuilt <= 1, "{at}: more than the tile that is not synced");
     for note in seen {
         let checkpoint = open_checkpoint(&note, &key().verifier()).unwrap();
         assert_eq!(ledger.root_at(checkpoint.size), Some(checkpoint.root), "{at}: a fork");
     }
+    drop(ledger);
+    let (_, recovery) = open(&disk, Check::Whole).unwrap_or_else(|err| panic!("{at}, whole: {err}"));
+    assert_eq!((recovery.cut, recovery.rebuilt), (None, 0), "{at}");
     assert_eq!(disk.premature(), Vec::<String>::new(), "{at}: signed what was not durable");
     met
 }
@@ -136,40 +151,97 @@ fn no_fault_at_any_operation_loses_or_halves_a_batch() {
 /// Recovery itself may be cut short, at any operation, and is then simply done again.
 #[test]
 fn a_fault_during_recovery_is_recovered_from() {
-    for fault in FAULTS {
+    let begun = || {
+        let disk = SimDisk::default();
+        let mut ledger = create(&disk).unwrap();
+        ledger.append(&batch("a", 250)).unwrap();
+        (disk, ledger)
+    };
+    // Dies between the last bundle's sync and the signature, with all entries and all tiles there but the lock.
+    let torn = batch("torn", 400);
+    let mut before = None;
+    for nth in 0.. {
+        let (disk, mut ledger) = begun();
+        disk.arm(nth, Fault::Crash);
+        if ledger.append(&torn).is_ok() {
+            break;
+        }
+        drop(ledger);
+        disk.restart(Cut::Keeps);
+        if open(&disk, Check::Whole).unwrap().1.cut.is_some_and(|cut| cut.entries == 400) {
+            before = Some(nth);
+        }
+    }
+    let before = before.unwrap();
+    for (fault, check) in FAULTS.into_iter().flat_map(|fault| [(fault, Check::Whole), (fault, Check::Edge)]) {
         for nth in 0.. {
-            let disk = SimDisk::default();
-            let mut ledger = create(&disk).unwrap();
-            ledger.append(&batch("a", 250)).unwrap();
-            // Dies between the last bundle's sync and the signature.
-            let torn = batch("torn", 400);
-            let before = (0..)
-                .find(|before| {
-                    let disk = SimDisk::default();
-                    let mut ledger = create(&disk).unwrap();
-                    ledger.append(&batch("a", 250)).unwrap();
-                    disk.arm(*before, Fault::Crash);
-                    ledger.append(&torn).unwrap_err();
-                    drop(ledger);
-                    disk.restart(Cut::Keeps);
-                    open(&disk).unwrap().1.cut.is_some_and(|cut| cut.entries == 400)
-                })
-                .unwrap();
+            let (disk, mut ledger) = begun();
             disk.arm(before, Fault::Crash);
             ledger.append(&torn).unwrap_err();
             drop(ledger);
             disk.restart(Cut::Keeps);
 
             disk.arm(nth, fault);
-            let opened = open(&disk).map(drop);
+            let opened = open(&disk, check).map(drop);
             let met = !disk.disarm();
             disk.restart(Cut::Loses);
-            let (mut ledger, _) = open(&disk).unwrap_or_else(|err| panic!("{nth} {fault:?}: {err}"));
+            let (mut ledger, _) =
+                open(&disk, check).unwrap_or_else(|err| panic!("{nth} {fault:?} {check:?}: {err}"));
             assert_eq!(ledger.size(), 250);
             ledger.append(&batch("b", 400)).unwrap();
             assert_eq!(disk.premature(), Vec::<String>::new());
+            drop(ledger);
+            let (_, recovery) = open(&disk, Check::Whole).unwrap();
+            assert_eq!((recovery.size, recovery.rebuilt), (650, 0), "{nth} {fault:?} {check:?}");
             if !met {
                 opened.unwrap();
+                break;
+            }
+        }
+    }
+}
+
+/// Where a tile of level 1 fills, and one of level 2 begins. Opening looks at the edge alone, and at everything where a
+/// crash has left that in disorder.
+#[test]
+fn no_fault_at_the_boundary_of_a_level_loses_anything() {
+    let full = SimDisk::default();
+    let mut ledger = create(&full).unwrap();
+    let first = batch("first", 65_500);
+    ledger.append(&first).unwrap();
+    drop(ledger);
+    let before = open_checkpoint(&full.text(LOCK), &key().verifier()).unwrap();
+    let over = batch("over", 300);
+    for (fault, cut) in
+        [(Fault::Crash, Cut::Loses), (Fault::CrashHalfway, Cut::Mixed(7)), (Fault::Fails, Cut::Keeps)]
+    {
+        for nth in 0.. {
+            let at = format!("operation {nth}, {fault:?}, {cut:?}");
+            let disk = full.fork();
+            let mut ledger = open(&disk, Check::Edge).unwrap().0;
+            disk.arm(nth, fault);
+            let appended = ledger.append(&over);
+            let met = !disk.disarm();
+            drop(ledger);
+            disk.restart(cut);
+            let (mut ledger, _) = open(&disk, Check::Edge).unwrap_or_else(|err| panic!("{at}: {err}"));
+            let size = ledger.size();
+            assert!(size == 65_800 || (size == 65_500 && appended.is_err()), "{at}: {size}");
+            assert_eq!(ledger.find_root(65_500).unwrap(), before.root, "{at}");
+            ledger.append(&batch("last", 1)).unwrap();
+            for index in [0, 65_499, 65_500, size] {
+                let proof = ledger.prove_inclusion(index).unwrap();
+                let (entry, root) = (ledger.entry(index).unwrap(), ledger.find_root(size + 1).unwrap());
+                let verified = verify_inclusion(&leaf_hash(&entry), index, size + 1, &proof, &root);
+                assert_eq!(verified, Ok(()), "{at}: entry {index}");
+            }
+            assert_eq!(disk.premature(), Vec::<String>::new(), "{at}");
+            if !met {
+                let (_, recovery) = {
+                    drop(ledger);
+                    open(&disk, Check::Whole).unwrap()
+                };
+                assert_eq!((recovery.size, recovery.rebuilt), (65_801, 0));
                 break;
             }
         }

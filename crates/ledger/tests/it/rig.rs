@@ -54,6 +54,10 @@ impl Place {
     pub(crate) fn open(&self) -> Result<(ledger::Ledger, ledger::Recovery), ledger::OpenError> {
         ledger::Ledger::open(&self.log(), &self.lock(), key())
     }
+
+    pub(crate) fn open_at_edge(&self) -> Result<(ledger::Ledger, ledger::Recovery), ledger::OpenError> {
+        ledger::Ledger::open_at_edge(&self.log(), &self.lock(), key())
+    }
 }
 
 pub(crate) fn copy_all(from: &Path, to: &Path) {

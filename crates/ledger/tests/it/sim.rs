@@ -9,7 +9,7 @@ use std::{
 };
 
 use ledger::disk::{Disk, DiskFile, Held};
-use tlog::{Checkpoint, bundle, leaf_hash, root_of};
+use tlog::{Checkpoint, Hash, Resource, Tile, bundle, encode_hashes, grown, leaf_hash, root_of};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -72,6 +72,25 @@ impl SimDisk {
     /// Whether the armed fault has not been met; disarms it.
     pub(crate) fn disarm(&self) -> bool {
         self.state().fault.take().is_some()
+    }
+
+    /// The same disk once more, which goes its own way.
+    pub(crate) fn fork(&self) -> Self {
+        let state = self.state();
+        Self(Arc::new(Mutex::new(State {
+            contents: state.contents.clone(),
+            names: state.names.clone(),
+            durable_names: state.durable_names.clone(),
+            dirs: state.dirs.clone(),
+            durable_dirs: state.durable_dirs.clone(),
+            ..State::default()
+        })))
+    }
+
+    /// The text of a file, as the living process sees it.
+    pub(crate) fn text(&self, path: &str) -> String {
+        let state = self.state();
+        String::from_utf8(state.contents[state.names[Path::new(path)]].live.clone()).unwrap()
     }
 
     pub(crate) fn premature(&self) -> Vec<String> {
@@ -185,7 +204,36 @@ impl State {
         if leaves.len() as u64 != signed.size || root_of(&leaves) != signed.root {
             self.premature.push(note.to_owned());
         }
+        let missing: Vec<String> =
+            self.missing_tiles(&leaves).map(|tile| format!("{}\n{note}", tile.path())).collect();
+        self.premature.extend(missing);
     }
+
+    /// The tiles over `leaves` that a power cut would take away; the one of leaf hashes that is not full may.
+    fn missing_tiles(&self, leaves: &[Hash]) -> impl Iterator<Item = Tile> {
+        tiles(leaves)
+            .into_iter()
+            .filter(|(tile, hashes)| {
+                let path = Path::new("/data/log").join(Resource::Hashes(*tile).full_path());
+                let durable = self.durable_names.get(&path).map(|content| &self.contents[*content].durable);
+                let there = durable.is_some_and(|bytes| bytes.starts_with(&encode_hashes(hashes)));
+                !there && (tile.level() > 0 || tile.is_full())
+            })
+            .map(|(tile, _)| tile)
+    }
+}
+
+/// Every tile of the tree, by the definition.
+fn tiles(leaves: &[Hash]) -> Vec<(Tile, Vec<Hash>)> {
+    let mut levels = vec![leaves.to_vec()];
+    while let Some(below) = levels.last().filter(|level| level.len() >= 256) {
+        levels.push(below.as_chunks::<256>().0.iter().map(|tile| root_of(tile)).collect());
+    }
+    let all = grown(0, leaves.len() as u64).map(|tile| {
+        let range = tile.hashes().start as usize..tile.hashes().end as usize;
+        (tile, levels[usize::from(tile.level())][range].to_vec())
+    });
+    all.collect()
 }
 
 struct SimFile {

@@ -1,0 +1,57 @@
+//! Tiles beside the entries they are made of, for the auditor. They say nothing that the entries do not say, so a wrong one
+//! convicts nobody of a false history; it is named because readers would be given it.
+
+use std::{io, path::Path};
+
+use tlog::{Edge, FullTile, Hash, Resource, Tile, encode_hashes, leaf_hash};
+
+use crate::{
+    disk::{Disk as _, RealDisk},
+    files::{Files, MAX_TILE},
+    read::{FileProblem, problem_at},
+};
+
+/// What is wrong with the tiles over `entries`, which are all that a checkpoint covers. A log without any tile of leaf
+/// hashes is of a version that wrote none. The last tile of leaf hashes is left alone where it is not full: it is not
+/// synced, so that a power cut may have taken it, and whoever opens the log makes it anew.
+pub(crate) fn tiles(files: &Files, entries: &[Vec<u8>]) -> Vec<FileProblem> {
+    let first = Tile::new(0, 0, 1).map(|tile| files.tile(tile));
+    if !first.as_deref().and_then(Path::parent).is_some_and(Path::is_dir) {
+        return Vec::new();
+    }
+    let mut edge = Edge::new();
+    let mut problems = Vec::new();
+    for entry in entries {
+        for FullTile { tile, hashes } in edge.append(leaf_hash(entry)) {
+            problems.extend(compare(files, tile, &hashes));
+        }
+    }
+    let synced = edge.tiles().filter(|(tile, _)| tile.level() > 0);
+    problems.extend(synced.filter_map(|(tile, hashes)| compare(files, tile, hashes)));
+    problems
+}
+
+/// The file of a tile that is not full may be longer: the log grows while it is read.
+fn compare(files: &Files, tile: Tile, hashes: &[Hash]) -> Option<FileProblem> {
+    let name = Resource::Hashes(tile).full_path();
+    let wanted = encode_hashes(hashes);
+    let message = match RealDisk.read(&files.tile(tile), MAX_TILE) {
+        Ok(found) if found.starts_with(&wanted) => return None,
+        Ok(found) if wanted.starts_with(&found) => {
+            format!("breaks off after {} of {} hashes", found.len() / 32, hashes.len())
+        }
+        Ok(found) => {
+            let at =
+                found.chunks(32).zip(hashes).take_while(|(found, hash)| *found == hash.as_bytes()).count();
+            let each = 1u64 << (8 * tile.level());
+            let first = (tile.hashes().start + at as u64) * each;
+            match each {
+                1 => format!("hash {at} is not that of entry {first}"),
+                _ => format!("hash {at} is not that of entries {first} to {}", first + each - 1),
+            }
+        }
+        Err(err) if err.kind() == io::ErrorKind::NotFound => format!("is missing: {} hashes", hashes.len()),
+        Err(err) => err.to_string(),
+    };
+    Some(problem_at(&name, message))
+}

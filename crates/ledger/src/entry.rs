@@ -1,0 +1,61 @@
+//! Reading entries of the open ledger, each checked against its hash in the signed tree.
+
+use tlog::{bundle, leaf_hash};
+
+use crate::{
+    Ledger,
+    files::{Failed, MAX_BUNDLE, at},
+    tiles::ProveError,
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    #[error("the log has {size} entries, so no entry {index}")]
+    NoSuchEntry { index: u64, size: u64 },
+    #[error("entry {0} on disk is not the one that was signed for; run `countersign audit verify`")]
+    Changed(u64),
+    #[error("what entry {index} should hash to cannot be made out: {source}")]
+    Tile { index: u64, source: ProveError },
+    #[error(transparent)]
+    Io(#[from] Failed),
+}
+
+impl Ledger {
+    /// The bytes of one entry, read from disk and checked against the signed tree.
+    pub fn entry(&self, index: u64) -> Result<Vec<u8>, EntryError> {
+        if index >= self.size() {
+            return Err(EntryError::NoSuchEntry { index, size: self.size() });
+        }
+        let (number, nth) = (index / bundle::WIDTH, index % bundle::WIDTH);
+        let mut tiles = self.tiles();
+        let leaves = tiles.hashes(0, number).map_err(|source| EntryError::Tile { index, source })?;
+        let path = self.files.bundle(number);
+        let bytes = self.disk.read(&path, MAX_BUNDLE).map_err(at("read", &path))?;
+        let place = usize::try_from(nth).unwrap_or(usize::MAX);
+        match (bundle::whole_entries(&bytes, nth + 1).entries.get(place), leaves.get(place)) {
+            (Some(entry), Some(leaf)) if leaf_hash(entry) == *leaf => Ok(entry.to_vec()),
+            (Some(_) | None, Some(_) | None) => Err(EntryError::Changed(index)),
+        }
+    }
+
+    /// Every entry, each checked as by [`Ledger::entry`]; two files are read for 256 of them.
+    pub fn entries(&self) -> Result<Vec<Vec<u8>>, EntryError> {
+        let mut tiles = self.tiles();
+        let mut all = Vec::new();
+        for number in 0..self.size().div_ceil(bundle::WIDTH) {
+            let first = number * bundle::WIDTH;
+            let leaves =
+                tiles.hashes(0, number).map_err(|source| EntryError::Tile { index: first, source })?;
+            let path = self.files.bundle(number);
+            let bytes = self.disk.read(&path, MAX_BUNDLE).map_err(at("read", &path))?;
+            let found = bundle::whole_entries(&bytes, leaves.len() as u64).entries;
+            for (nth, leaf) in leaves.iter().enumerate() {
+                match found.get(nth) {
+                    Some(entry) if leaf_hash(entry) == *leaf => all.push(entry.to_vec()),
+                    Some(_) | None => return Err(EntryError::Changed(first + nth as u64)),
+                }
+            }
+        }
+        Ok(all)
+    }
+}
