@@ -1,5 +1,6 @@
-//! The two listeners that are no gateways: people (approving, rejecting, sessions, reading the record) and agents
-//! (proposing, waiting, withdrawing, their own changes, nothing else). Each is its own socket with its own routes.
+//! The listeners that are no gateways: people (approving, rejecting, sessions, reading the record), agents (proposing,
+//! waiting, withdrawing, their own changes, nothing else), and the log's files, where that is asked for. Each is its own
+//! socket with its own routes.
 //!
 //! Invariant: no route of the agent listener can see or call an approval, policy or administration endpoint. The
 //! routes are tables ([`people::ROUTES`], [`agent::ROUTES`]), and a test walks them.
@@ -7,6 +8,7 @@
 pub mod agent;
 mod auth;
 mod error;
+pub mod log;
 mod nonce;
 pub mod people;
 pub mod types;

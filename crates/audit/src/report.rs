@@ -81,6 +81,8 @@ codes! {
     /// The entries have another root than the one signed for.
     EntriesAltered "entries_altered",
     HeldInvalid "held_invalid",
+    /// The log's newest checkpoint lacks signatures that the auditor's policy asks for; reported by whoever holds the policy.
+    PolicyUnmet "policy_unmet",
     /// A checkpoint that left the building covers more than the log admits to.
     HistoryTruncated "history_truncated",
     /// A checkpoint that left the building, or one in a signed statement, is of another history.

@@ -272,15 +272,24 @@ pub(crate) enum AuditCommand {
     Verify {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// A copy of a log folder, on its own.
-        #[arg(long, value_name = "DIR", conflicts_with = "config")]
-        log: Option<PathBuf>,
+        /// A copy of a log folder, on its own, or where a log is served.
+        #[arg(long, value_name = "DIR|URL", conflicts_with = "config")]
+        log: Option<String>,
         /// The fingerprint this log must have; without it the report is not authenticated.
         #[arg(long, value_name = "FINGERPRINT")]
         genesis: Option<String>,
         /// A checkpoint that left the building: the log must contain it.
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
+        /// Whose signatures the checkpoint must carry (C2SP tlog-policy): the log's, and those of a quorum of witnesses.
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+    },
+    /// Copy a served log into a folder, or bring such a copy up to date.
+    Mirror {
+        /// Where the log is served.
+        url: String,
+        dir: PathBuf,
     },
     /// One entry of the log, as a text that anybody can check without the log.
     Receipt(ReceiptArgs),
@@ -327,9 +336,9 @@ pub(crate) struct ReceiptArgs {
 pub(crate) struct LogArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "log")]
     pub(crate) config: Option<PathBuf>,
-    /// A copy of a log folder, on its own.
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
-    pub(crate) log: Option<PathBuf>,
+    /// A copy of a log folder, on its own, or where a log is served.
+    #[arg(long, value_name = "DIR|URL", conflicts_with = "config")]
+    pub(crate) log: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -52,6 +52,9 @@ pub(crate) struct Running {
     /// The certificate of our own authority, for those clients and wherever TLS is spoken.
     #[serde(default)]
     pub(crate) ca: PathBuf,
+    /// The log's files, where they are served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) log: Option<String>,
     pub(crate) pid: u32,
 }
 

@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod failure;
 mod identity;
+mod mirror;
 mod output;
 mod ssh_agent;
 mod tls;

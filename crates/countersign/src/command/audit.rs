@@ -1,15 +1,11 @@
-//! `countersign audit verify`: needs no server and trusts none.
+//! `countersign audit verify`: trusts no server, and needs none but where the log is fetched from one.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{fs, path::Path, process::ExitCode, time::Duration};
 
 use audit::{AuditInput, Database, Report};
 use model::Digest;
 
+use super::place::Place;
 use crate::{
     cli::{AuditCommand, Format},
     config::Config,
@@ -20,10 +16,16 @@ use crate::{
 const ANOTHER_LOOK: usize = 5;
 
 pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Failure> {
-    let (config, log, genesis, checkpoint) = match command {
-        AuditCommand::Verify { config, log, genesis, checkpoint } => (config, log, genesis, checkpoint),
-        AuditCommand::Receipt(args) => return super::receipt::give(args),
-        AuditCommand::Export(args) => return super::export::all(args),
+    let (config, log, genesis, checkpoint, policy) = match command {
+        AuditCommand::Verify { config, log, genesis, checkpoint, policy } => {
+            (config, log, genesis, checkpoint, policy)
+        }
+        AuditCommand::Mirror { url, dir } => {
+            crate::mirror::fetch(url, dir, None).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        AuditCommand::Receipt(args) => return super::receipt::give(args).await,
+        AuditCommand::Export(args) => return super::export::all(args).await,
         AuditCommand::Tail { log, lines, follow } => {
             return super::export::tail(log, *lines, *follow, format).await;
         }
@@ -33,13 +35,14 @@ pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCo
         AuditCommand::Reconcile(args) => return super::reconcile::run(args, format),
     };
     let config = config.as_ref().map(|file| Config::load(file)).transpose()?;
-    let dir: PathBuf = match (&config, log) {
-        (Some(config), _) => config.log(),
-        (None, Some(log)) => log.clone(),
+    let place = match (&config, log) {
+        (Some(config), _) => Place::named(&config.log().to_string_lossy()).await?,
+        (None, Some(log)) => Place::named(log).await?,
         (None, None) => {
-            return Err(Failure::usage("what is to be verified? give --config FILE or --log DIR"));
+            return Err(Failure::usage("what is to be verified? give --config FILE, --log DIR or --log URL"));
         }
     };
+    let policy = policy.as_ref().map(|file| read_policy(file)).transpose()?;
     let expected: Option<Digest> = genesis
         .as_deref()
         .map(|text| text.parse().map_err(|err| Failure::usage(format!("--genesis: {err}"))))
@@ -50,20 +53,37 @@ pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCo
             fs::read_to_string(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let mut report = examine(&dir, config.as_ref(), expected, &held_checkpoints)?;
+    let mut report = examine(place.dir(), config.as_ref(), expected, &held_checkpoints)?;
     // A server that is just appending has written what it has not signed yet: a moment later it has.
     for _ in 0..ANOTHER_LOOK {
         if !report.problems.iter().any(|problem| problem.code == audit::Code::EntriesUnsigned) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
-        report = examine(&dir, config.as_ref(), expected, &held_checkpoints)?;
+        place.refresh().await?;
+        report = examine(place.dir(), config.as_ref(), expected, &held_checkpoints)?;
+    }
+    if let Some(policy) = &policy {
+        let note = fs::read_to_string(place.dir().join("checkpoint")).unwrap_or_default();
+        if let Err(unmet) = policy.open(&note) {
+            report.add(
+                audit::Code::PolicyUnmet,
+                None,
+                &format!("the checkpoint does not meet the policy: {unmet}"),
+            );
+        }
     }
     match format {
         Format::Json => output::json(&report)?,
         Format::Human => show(&report),
     }
     Ok(ExitCode::from(if report.ok { 0 } else { VERIFICATION }))
+}
+
+fn read_policy(file: &Path) -> Result<tlog::Policy, Failure> {
+    let wrong = |why: String| Failure::usage(format!("{}: {why}", file.display()));
+    let text = fs::read(file).map_err(|err| wrong(err.to_string()))?;
+    tlog::Policy::parse(&text).map_err(|err| wrong(err.to_string()))
 }
 
 pub(super) fn examine(

@@ -6,7 +6,7 @@ use std::{path::Path, process::ExitCode, time::Duration};
 use ledger::LogFiles;
 use model::Entry;
 
-use super::receipt::folder;
+use super::place::Place;
 use crate::{
     cli::{ExportArgs, Format, LogArgs},
     failure::Failure,
@@ -15,8 +15,8 @@ use crate::{
 
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-pub(super) fn all(args: &ExportArgs) -> Result<ExitCode, Failure> {
-    let files = read(&folder(&args.log)?)?;
+pub(super) async fn all(args: &ExportArgs) -> Result<ExitCode, Failure> {
+    let files = read(Place::of(&args.log).await?.dir())?;
     for (index, bytes) in (0u64..).zip(&files.entries).filter(|(index, _)| *index >= args.from) {
         output::line(told(index, bytes, Format::Json));
     }
@@ -29,8 +29,8 @@ pub(super) async fn tail(
     follow: bool,
     format: Format,
 ) -> Result<ExitCode, Failure> {
-    let dir = folder(log)?;
-    let files = read(&dir)?;
+    let place = Place::of(log).await?;
+    let files = read(place.dir())?;
     let mut next = files.entries.len().saturating_sub(lines);
     let mut files = files;
     loop {
@@ -42,7 +42,8 @@ pub(super) async fn tail(
             return whole(&files);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
-        files = read(&dir)?;
+        place.refresh().await?;
+        files = read(place.dir())?;
     }
 }
 

@@ -8,6 +8,7 @@ mod explain;
 mod export;
 mod init;
 mod observe;
+mod place;
 mod policy;
 mod propose;
 mod receipt;

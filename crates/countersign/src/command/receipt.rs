@@ -2,16 +2,16 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
 use audit::Shown;
 use model::{ChangeId, Digest, Entry, EntryId};
 
+use super::place::Place;
 use crate::{
-    cli::{Format, LogArgs, ReceiptArgs},
-    config::Config,
+    cli::{Format, ReceiptArgs},
     failure::{Failure, VERIFICATION},
     output::{self, BAD, GOOD, WARN, styled},
 };
@@ -19,9 +19,10 @@ use crate::{
 /// More than a receipt of the largest entry.
 const MAX_FILE: u64 = 1024 * 1024;
 
-pub(super) fn give(args: &ReceiptArgs) -> Result<ExitCode, Failure> {
-    let dir = folder(&args.log)?;
-    let files = ledger::read_log(&dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?;
+pub(super) async fn give(args: &ReceiptArgs) -> Result<ExitCode, Failure> {
+    let place = Place::of(&args.log).await?;
+    let dir = place.dir();
+    let files = ledger::read_log(dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?;
     if let Some(damage) = files.problems.first() {
         return Err(Failure::usage(format!("{}: {}", damage.file, damage.message))
             .hint("run `countersign audit verify` on it"));
@@ -32,14 +33,6 @@ pub(super) fn give(args: &ReceiptArgs) -> Result<ExitCode, Failure> {
     // It ends in the one newline that a line gets.
     output::line(receipt.to_text().trim_end_matches('\n'));
     Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn folder(log: &LogArgs) -> Result<PathBuf, Failure> {
-    match (&log.config, &log.log) {
-        (Some(config), _) => Ok(Config::load(config)?.log()),
-        (None, Some(log)) => Ok(log.clone()),
-        (None, None) => Err(Failure::usage("of which log? give --config FILE or --log DIR")),
-    }
 }
 
 /// Where what was asked for stands.

@@ -1,4 +1,4 @@
-//! `countersign serve`: opens the store and the log, alone, and runs the three kinds of listener.
+//! `countersign serve`: opens the store and the log, alone, and runs the listeners.
 
 use std::{
     collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, process::ExitCode, sync::Arc,
@@ -48,6 +48,10 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let aws = bind("aws", config.listen.aws).await?;
     let agent = bind("agent", config.listen.agent).await?;
     let people = bind("people", config.listen.people).await?;
+    let log = match config.listen.log {
+        Some(address) => Some(bind("log", address).await?),
+        None => None,
+    };
     let tls = Tls::load(&config)?;
     let at = |listener: &TcpListener| listener.local_addr().map_err(Failure::unexpected);
     let (at_aws, at_agent, at_people) = (at(&aws)?, at(&agent)?, at(&people)?);
@@ -57,6 +61,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         people: tls::url(&config, at_people),
         proxy: tls::url(&config, at_aws),
         ca: config.run("ca.pem"),
+        log: log.as_ref().map(&at).transpose()?.map(|address| tls::url(&config, address)),
         pid: std::process::id(),
     };
     put(&running.ca, tls.authority.pem().as_bytes())?;
@@ -88,6 +93,10 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let (for_people, for_agents) = (tls.doors(Limits::API, at_people), tls.doors(Limits::API, at_agent));
     tokio::spawn(api::listen(api::people::router(shared.clone()), people, for_people));
     tokio::spawn(api::listen(api::agent::router(shared), agent, for_agents));
+    if let Some(log) = log {
+        let doors = tls.doors(Limits::API, at(&log)?);
+        tokio::spawn(api::listen(api::log::router(config.log()), log, doors));
+    }
 
     put(&config.run("reader.token"), reader_token.as_bytes())?;
     let described = serde_json::to_vec_pretty(&running).map_err(Failure::unexpected)?;
@@ -100,6 +109,9 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     output::note(format!("  agent   {}", running.agent));
     output::note(format!("  people  {}", running.people));
     let profile = engine.bundle().profile();
+    if let Some(log) = &running.log {
+        output::note(format!("  log     {log}"));
+    }
     output::note(format!("  profile {profile}"));
     if profile == policy::Profile::Lab {
         output::note(format!(

@@ -25,6 +25,7 @@ mod receipts;
 mod reconcile;
 mod references;
 mod roles;
+mod served;
 mod setup;
 mod tamper;
 mod undo;

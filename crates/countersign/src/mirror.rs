@@ -1,0 +1,111 @@
+//! A served log (C2SP `tlog-tiles`), fetched whole into a folder that is laid out as the server's own: whatever reads a
+//! log's folder reads it then. What is there already and full is not fetched again. Nothing is believed here; that is
+//! for who verifies it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::StatusCode;
+use tlog::{Resource, Tile, bundle};
+
+use crate::{
+    failure::Failure,
+    transport::{Http, http},
+};
+
+const MAX_NOTE: usize = 64 * 1024;
+/// 256 entries of 65,535 bytes, each after its length.
+const MAX_BUNDLE: usize = 256 * (65_535 + 2);
+const MAX_TILE: usize = 8192;
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A log of more is not read through a wire.
+const MAX_ENTRIES: u64 = 1 << 32;
+
+/// Fetches the log at `url` into `dir`, which is made where it is not there.
+pub(crate) async fn fetch(url: &str, dir: &Path, ca: Option<&Path>) -> Result<(), Failure> {
+    let source = Source { http: http(ca)?, base: url.trim_end_matches('/').to_owned() };
+    let genesis = source.get("genesis.json", MAX_NOTE).await?;
+    let note = source.get("checkpoint", MAX_NOTE).await?;
+    let size = size_of(&note).filter(|size| *size <= MAX_ENTRIES).ok_or_else(|| {
+        Failure::usage(format!("{}/checkpoint does not say how many entries there are", source.base))
+    })?;
+    put(&dir.join("genesis.json"), &genesis)?;
+    let mut level = 0;
+    let mut hashes = size;
+    while hashes > 0 {
+        for index in 0..hashes.div_ceil(bundle::WIDTH) {
+            let Some(tile) = Tile::of_tree(level, index, size) else { break };
+            if level == 0 {
+                source.copy(Resource::Entries(tile), MAX_BUNDLE, dir).await?;
+            }
+            source.copy(Resource::Hashes(tile), MAX_TILE, dir).await?;
+        }
+        (level, hashes) = (level + 1, hashes / bundle::WIDTH);
+    }
+    // Last: it speaks of what is there by now.
+    put(&dir.join("checkpoint"), &note)
+}
+
+/// Whether what was given as a log is to be fetched.
+pub(crate) fn is_url(log: &str) -> bool {
+    log.starts_with("http://") || log.starts_with("https://")
+}
+
+struct Source {
+    http: Http,
+    base: String,
+}
+
+impl Source {
+    async fn copy(&self, resource: Resource, most: usize, dir: &Path) -> Result<(), Failure> {
+        let to = dir.join(resource.full_path());
+        if resource.tile().is_full() && to.exists() && is_whole(resource, &to) {
+            return Ok(());
+        }
+        let bytes = self.get(&resource.path(), most).await?;
+        put(&to, &bytes)
+    }
+
+    async fn get(&self, path: &str, most: usize) -> Result<Bytes, Failure> {
+        let url = format!("{}/{path}", self.base);
+        let failed = |why: String| Failure::unreachable_server(&url, &why);
+        let request = hyper::Request::get(&url)
+            .body(Full::default())
+            .map_err(|err| Failure::usage(format!("{}: {err}", self.base)))?;
+        let answer = tokio::time::timeout(PATIENCE, async {
+            let answer = self.http.request(request).await.map_err(|err| failed(model::causes(&err)))?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), most).collect().await;
+            let body = body.map_err(|err| failed(err.to_string()))?.to_bytes();
+            if status == StatusCode::OK { Ok(body) } else { Err(failed(format!("it answered {status}"))) }
+        });
+        answer.await.map_err(|_| failed("it did not answer in time".to_owned()))?
+    }
+}
+
+/// What an earlier copy left may have been cut short.
+fn is_whole(resource: Resource, file: &Path) -> bool {
+    let Ok(bytes) = fs::read(file) else { return false };
+    match resource {
+        Resource::Hashes(_) => bytes.len() == MAX_TILE,
+        Resource::Entries(_) => {
+            bundle::decode(&bytes).is_ok_and(|entries| entries.len() as u64 == bundle::WIDTH)
+        }
+    }
+}
+
+fn size_of(note: &[u8]) -> Option<u64> {
+    std::str::from_utf8(note).ok()?.lines().nth(1)?.parse().ok()
+}
+
+fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
+    let failed = |err: std::io::Error| Failure::usage(format!("{} cannot be written: {err}", file.display()));
+    let parent = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    fs::create_dir_all(&parent).map_err(failed)?;
+    fs::write(file, content).map_err(failed)
+}

@@ -1,0 +1,89 @@
+//! The log leaves the building: served, copied, verified by somebody who has nothing but its address and the fingerprint.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use testkit::{Cli, Serve};
+
+use crate::lab::{Lab, OWNER, People};
+
+fn serving() -> Result<(Lab, String)> {
+    let people = People::enter()?;
+    let flags = people.flags()?;
+    let lab = Lab::over(people, &flags, |config| {
+        let text = fs::read_to_string(config)?;
+        ensure!(text.contains("# log = "), "{text}");
+        fs::write(config, text.replace("# log = ", "log = "))?;
+        Serve::start_with(config, &OWNER)
+    })?;
+    let running: Value =
+        serde_json::from_slice(&fs::read(lab.installation.folder().join("run/serve.json"))?)?;
+    let url = running["log"].as_str().context("the log is not served")?.to_owned();
+    Ok((lab, url))
+}
+
+#[test]
+fn a_served_log_is_verified_by_whoever_knows_its_address_and_fingerprint() -> Result<()> {
+    let (lab, url) = serving()?;
+    let id = lab.hold("served")?;
+    for key in [&lab.people.ben, &lab.people.carla] {
+        lab.approve(&id, key)?.expect(0)?;
+    }
+    ensure!(lab.delete_stack("served")?.status == 200);
+
+    let genesis = lab.installation.genesis();
+    let verify = |log: &str, more: &[&str]| {
+        Cli::run([["audit", "verify", "--log", log, "--output", "json"].as_slice(), more].concat())
+    };
+    let report = verify(&url, &["--genesis", genesis])?.expect(0)?.json()?;
+    ensure!(report["authenticated"] == true && report["entries"].as_u64() > Some(5), "{report}");
+    ensure!(verify(&url, &[])?.expect(0)?.json()?["authenticated"] == false);
+    let receipt = Cli::run(["audit", "receipt", &id, "--kind", "permit_issued", "--log", &url])?.expect(0)?;
+    ensure!(receipt.stdout.starts_with("c2sp.org/tlog-proof@v1\n"), "{receipt}");
+
+    // A copy is brought up to date, and is as good as the log.
+    let copy = tempfile::tempdir()?;
+    let copy = copy.path().to_str().context("path")?;
+    Cli::run(["audit", "mirror", &url, copy])?.expect(0)?;
+    lab.hold("later")?;
+    lab.installation.run(["change", "list"])?.expect(0)?;
+    Cli::run(["audit", "mirror", &url, copy])?.expect(0)?;
+    let report = verify(copy, &["--genesis", genesis])?.expect(0)?.json()?;
+
+    // Whose signatures it must carry.
+    let vkey: Value = serde_json::from_slice(&fs::read(format!("{copy}/genesis.json"))?)?;
+    let vkey = vkey["vkey"].as_str().context("vkey")?;
+    let policy = |text: &str| -> Result<String> {
+        let file = lab.installation.beside().join("policy");
+        fs::write(&file, text)?;
+        Ok(file.display().to_string())
+    };
+    let met = policy(&format!("log {vkey}\nquorum none\n"))?;
+    verify(copy, &["--genesis", genesis, "--policy", &met])?.expect(0)?;
+    let stranger = "witness.example/w1+7e1f9a4b+BP8zLsMeSEd1WBTmK6WqvyUyxkH6RxvdmlGO8xzKQvXk";
+    let unmet = policy(&format!("log {vkey}\nwitness w {stranger}\nquorum w\n"))?;
+    let refused = verify(copy, &["--genesis", genesis, "--policy", &unmet])?;
+    ensure!(refused.code == 20 || refused.stderr.contains("line 2"), "{refused}");
+
+    // One byte, in any file of the copy.
+    for file in ["tile/entries/000", "tile/0/000", "checkpoint", "genesis.json"] {
+        let path = format!("{copy}/{file}");
+        let before = fs::read(&path)?;
+        let mut flipped = before.clone();
+        let at = flipped.len() / 3;
+        flipped[at] ^= 1;
+        fs::write(&path, &flipped)?;
+        let told = verify(copy, &["--genesis", genesis])?;
+        // The last tile of leaf hashes is not synced, and not counted on.
+        ensure!(told.code == if file == "tile/0/000" { 0 } else { 20 }, "{file}: {told}");
+        fs::write(&path, before)?;
+    }
+    ensure!(verify(copy, &["--genesis", genesis])?.expect(0)?.json()?["entries"] == report["entries"]);
+
+    // Nobody serves: said, and nothing is made of it.
+    let (_, port) = url.rsplit_once(':').context("port")?;
+    let gone = verify(&format!("http://127.0.0.1:{}", port.parse::<u16>()?.wrapping_add(1)), &[])?;
+    ensure!(gone.code != 0 && gone.code != 20, "{gone}");
+    Ok(())
+}
