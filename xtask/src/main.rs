@@ -16,6 +16,7 @@ mod gen_cfn;
 mod run;
 mod setup;
 mod suites;
+mod verifier;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ cargo xtask COMMAND
   test [SUITE]...           unit, it, aws, e2e; without a name: all of them
   bench NAME [--check]      one JSON line per figure; --check fails where a target is not met
   gen [aws [--check] | cfn] writes what is generated and committed; --check compares instead
+  verifier                  builds the auditor's program, static, and says where it is and how large
   fuzz [SECONDS]            every fuzz target, for that long each (default 60)";
 
 fn main() -> ExitCode {
@@ -57,6 +59,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["gen"] => gen_aws::run::<&str>([]).and_then(|()| gen_cfn::run()),
         ["gen", "cfn"] => gen_cfn::run(),
         ["gen", "aws", rest @ ..] => gen_aws::run(rest.iter().copied()),
+        ["verifier"] => verifier::run(),
         ["fuzz"] => fuzz::run(60),
         ["fuzz", seconds] => {
             fuzz::run(seconds.parse().map_err(|_| anyhow::anyhow!("`{seconds}` is no number of seconds"))?)

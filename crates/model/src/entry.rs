@@ -1,4 +1,4 @@
-//! One canonical envelope per event. The bytes of [`Entry::to_bytes`] are the leaf of the ledger's tree.
+//! One canonical envelope per event. An entry's JSON, its members in this order, is the leaf of the ledger's tree.
 //!
 //! An entry says *why*, not only what, and binds the row that the event leaves behind in the store: `subject.state`
 //! is the SHA-256 of that row's document, so an edited row contradicts the log.

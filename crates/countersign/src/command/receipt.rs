@@ -1,10 +1,6 @@
 //! `countersign audit receipt` and `check-receipt`: one entry to take along, and to show to somebody who trusts nobody here.
 
-use std::{
-    fs,
-    path::Path,
-    process::ExitCode,
-};
+use std::{fs, path::Path, process::ExitCode};
 
 use audit::Shown;
 use model::{ChangeId, Digest, Entry, EntryId};

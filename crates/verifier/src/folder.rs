@@ -1,0 +1,70 @@
+//! A log's folder, read by nothing that writes one: `genesis.json`, `checkpoint`, and the entry bundles that the
+//! checkpoint's size says there are. Every file has a bound.
+
+use std::{fs::File, io::Read as _, path::Path};
+
+use tlog::bundle;
+
+const MAX_SMALL: u64 = 1024 * 1024;
+/// 256 entries of 65,535 bytes, each after its length.
+const MAX_BUNDLE: u64 = 256 * (65_535 + 2);
+
+#[derive(Debug)]
+pub(crate) struct Folder {
+    pub(crate) genesis: Vec<u8>,
+    pub(crate) checkpoint: Vec<u8>,
+    pub(crate) entries: Vec<Vec<u8>>,
+    /// Damage, each with its file.
+    pub(crate) problems: Vec<String>,
+}
+
+/// # Errors
+/// Only where there is no log at all; what is damaged is a problem of it.
+pub(crate) fn read(log: &Path) -> Result<Folder, String> {
+    let genesis = small(&log.join("genesis.json"))?;
+    let checkpoint = small(&log.join("checkpoint"))?;
+    let mut found = Folder { genesis, checkpoint, entries: Vec::new(), problems: Vec::new() };
+    let text = String::from_utf8_lossy(&found.checkpoint);
+    let size: u64 = text.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or(u64::MAX);
+    for number in 0..=u64::MAX {
+        let covered = number.saturating_mul(bundle::WIDTH);
+        let name = bundle::entry_path(number);
+        let path = log.join(&name);
+        if covered >= size && !path.exists() {
+            break;
+        }
+        match bundle_at(&path) {
+            Ok(entries) => {
+                let short = (entries.len() as u64) < bundle::WIDTH;
+                found.entries.extend(entries);
+                if short {
+                    break;
+                }
+            }
+            Err(why) => {
+                // What follows would stand at other places than it had.
+                found.problems.push(format!("{name}: {why}"));
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A file that has no business being large.
+pub(crate) fn small(file: &Path) -> Result<Vec<u8>, String> {
+    bounded(file, MAX_SMALL).map_err(|why| format!("{}: {why}", file.display()))
+}
+
+fn bundle_at(path: &Path) -> Result<Vec<Vec<u8>>, String> {
+    let bytes = bounded(path, MAX_BUNDLE)?;
+    let entries = bundle::decode(&bytes).map_err(|err| err.to_string())?;
+    Ok(entries.into_iter().map(<[u8]>::to_vec).collect())
+}
+
+fn bounded(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let file = File::open(path).map_err(|err| err.to_string())?;
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|err| err.to_string())?;
+    if bytes.len() as u64 > most { Err(format!("it has more than {most} bytes")) } else { Ok(bytes) }
+}

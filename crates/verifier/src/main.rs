@@ -1,0 +1,89 @@
+//! `countersign-verify`: what `countersign audit verify` says of a copy of a log, from a program of its own that has
+//! neither the server nor its readers in it: only the mathematics (`tlog`), the signatures (`approval`), the words
+//! (`model`) and the rules (`audit`). It reads files and nothing else.
+
+mod args;
+mod folder;
+
+use std::{io::Write as _, process::ExitCode};
+
+use args::{Args, USAGE};
+use audit::{AuditInput, Code, Report};
+
+const FAILED: u8 = 20;
+const MISUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = match args::parse(std::env::args_os().skip(1)) {
+        Ok(args) => args,
+        Err(why) => {
+            let _ = writeln!(std::io::stderr(), "{why}\n\n{USAGE}");
+            return ExitCode::from(MISUSED);
+        }
+    };
+    match verify(&args) {
+        Ok(report) => {
+            let told = if args.json { json(&report) } else { text(&report) };
+            // A reader that has gone away is no reason to say something else.
+            let _ = std::io::stdout().write_all(told.as_bytes());
+            ExitCode::from(if report.ok { 0 } else { FAILED })
+        }
+        Err(why) => {
+            let _ = writeln!(std::io::stderr(), "{}", model::sanitize(&why, 600));
+            ExitCode::from(MISUSED)
+        }
+    }
+}
+
+fn verify(args: &Args) -> Result<Report, String> {
+    let log = folder::read(&args.log)?;
+    let policy = args.policy.as_ref().map(|file| {
+        let text = folder::small(file)?;
+        tlog::Policy::parse(&text).map_err(|err| format!("{}: {err}", file.display()))
+    });
+    let policy = policy.transpose()?;
+    let held = args.checkpoints.iter().map(|file| {
+        String::from_utf8(folder::small(file)?).map_err(|_| format!("{}: no text", file.display()))
+    });
+    let mut report = audit::verify(&AuditInput {
+        genesis: log.genesis,
+        expected_genesis: args.genesis,
+        checkpoint: log.checkpoint.clone(),
+        held_checkpoints: held.collect::<Result<_, _>>()?,
+        entries: &log.entries,
+        database: None,
+    });
+    for problem in &log.problems {
+        report.add(Code::FileDamaged, None, problem);
+    }
+    if let Some(policy) = policy {
+        let note = String::from_utf8_lossy(&log.checkpoint);
+        if let Err(unmet) = policy.open(&note) {
+            report.add(Code::PolicyUnmet, None, &format!("the checkpoint does not meet the policy: {unmet}"));
+        }
+    }
+    Ok(report)
+}
+
+fn json(report: &Report) -> String {
+    serde_json::to_string_pretty(report).unwrap_or_default() + "\n"
+}
+
+fn text(report: &Report) -> String {
+    let holds = if report.ok { "The record holds." } else { "The record does not hold." };
+    let mut out = format!("{holds} {} entries.\n", report.entries);
+    if let Some(checkpoint) = &report.checkpoint {
+        out.push_str(&format!(
+            "  checkpoint {} {} {}\n",
+            checkpoint.origin, checkpoint.size, checkpoint.root
+        ));
+    }
+    for problem in &report.problems {
+        let place = problem.entry.map_or_else(String::new, |entry| format!("entry {entry}: "));
+        out.push_str(&format!("  {place}{} [{}]\n", problem.message, problem.code));
+    }
+    if !report.authenticated {
+        out.push_str("approvers not authenticated: nothing says that this is the right log; give --genesis FINGERPRINT\n");
+    }
+    out
+}
