@@ -33,7 +33,8 @@ fn log(more: u64) -> (TempDir, String) {
     first.detail.insert("genesis".to_owned(), fingerprint.clone());
     first.detail.insert("roster".to_owned(), serde_json::to_string(&Roster::default()).unwrap());
     let rest = (1..=more).map(|nth| entry(nth, EntryKind::ReadsAdmitted));
-    let entries: Vec<Vec<u8>> = std::iter::once(first).chain(rest).map(|it| serde_json::to_vec(&it).unwrap()).collect();
+    let entries: Vec<Vec<u8>> =
+        std::iter::once(first).chain(rest).map(|it| serde_json::to_vec(&it).unwrap()).collect();
     let mut ledger = Ledger::create(&dir.path().join("log"), &dir.path().join("lock"), key, genesis).unwrap();
     ledger.append(&entries).unwrap();
     (dir, fingerprint)
