@@ -140,7 +140,7 @@ pub(crate) fn settle_edge(disk: &dyn Disk, files: &Files, edge: &Edge) -> Result
 }
 
 /// The bytes of a tile's file, if there is one; none of a file that is too long for a tile.
-fn read_tile(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, Failed> {
+pub(crate) fn read_tile(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, Failed> {
     match read_if_there(disk, path, MAX_TILE) {
         Err(err) if err.source.kind() == io::ErrorKind::FileTooLarge => Ok(Some(Vec::new())),
         found => found,
