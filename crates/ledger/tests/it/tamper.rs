@@ -163,7 +163,10 @@ fn the_auditor_names_a_tile_that_is_not_of_the_entries() {
     };
     check(|_| {}, expect![""]);
     check(|tile| flip(tile.join("0/001"), 5000), expect!["tile/0/001: hash 156 is not that of entry 412"]);
-    check(|tile| flip(tile.join("1/000"), 40), expect!["tile/1/000: hash 1 is not that of entries 256 to 511"]);
+    check(
+        |tile| flip(tile.join("1/000"), 40),
+        expect!["tile/1/000: hash 1 is not that of entries 256 to 511"],
+    );
     check(|tile| fs::remove_file(tile.join("0/000")).unwrap(), expect!["tile/0/000: is missing: 256 hashes"]);
     check(
         |tile| fs::write(tile.join("0/000"), vec![0; 9000]).unwrap(),
