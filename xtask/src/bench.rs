@@ -1,6 +1,6 @@
-//! `cargo xtask bench NAME`: runs one bench target of a crate, pinned to one processor where `taskset` exists, and with
-//! `--check` fails where a line says that a target is not met. What is measured stands with the crate it measures, on
-//! the harness in `testkit::bench`.
+//! `cargo xtask bench NAME`: runs the bench targets of that name's crates, pinned to one processor where `taskset` exists,
+//! and with `--check` fails where a line says that a target is not met. What is measured stands with the crate it
+//! measures, on the harness in `testkit::bench`.
 
 use std::{
     io::{BufRead, BufReader},
@@ -18,14 +18,17 @@ use crate::{
 /// What is run under which name.
 struct Bench {
     name: &'static str,
-    package: &'static str,
+    /// Crates, each with the name of its bench target.
+    targets: &'static [(&'static str, &'static str)],
     /// It measures the program as it ships, beside programs of others.
     whole: bool,
 }
 
-const BENCHES: [Bench; 2] = [
-    Bench { name: "admit", package: "engine", whole: false },
-    Bench { name: "aws", package: "testkit", whole: true },
+const BENCHES: [Bench; 4] = [
+    Bench { name: "admit", targets: &[("engine", "admit")], whole: false },
+    Bench { name: "aws", targets: &[("testkit", "aws")], whole: true },
+    Bench { name: "ledger", targets: &[("ledger", "ledger"), ("audit", "verify")], whole: false },
+    Bench { name: "ledger-large", targets: &[("ledger", "large")], whole: false },
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub(crate) fn names() -> String {
 }
 
 pub(crate) fn run(name: &str, judgement: Judgement) -> Result<()> {
-    let Bench { name, package, whole } = BENCHES
+    let Bench { targets, whole, .. } = BENCHES
         .into_iter()
         .find(|bench| bench.name == name)
         .with_context(|| format!("`{name}` is no bench; there is {}", names()))?;
@@ -47,9 +50,12 @@ pub(crate) fn run(name: &str, judgement: Judgement) -> Result<()> {
         setup::peers()?;
         succeed(&mut cargo(&["build", "--quiet", "--release", "--package", "countersign"]))?;
     }
-    // Built unpinned, measured pinned.
-    succeed(&mut cargo(&["bench", "--quiet", "--no-run", "--package", package, "--bench", name]))?;
-    let lines = measured(pinned(&["bench", "--quiet", "--package", package, "--bench", name]))?;
+    let mut lines = Vec::new();
+    for (package, target) in targets {
+        // Built unpinned, measured pinned.
+        succeed(&mut cargo(&["bench", "--quiet", "--no-run", "--package", package, "--bench", target]))?;
+        lines.extend(measured(pinned(&["bench", "--quiet", "--package", package, "--bench", target]))?);
+    }
     let (figures, missed) = judge(&lines);
     ensure!(figures > 0, "the bench told no figure");
     ensure!(judgement == Judgement::Show || missed.is_empty(), "targets not met: {}", missed.join(", "));

@@ -7,7 +7,7 @@ use tlog::{
 
 use crate::{
     Ledger,
-    files::{Failed, MAX_BUNDLE, MAX_NOTE, MAX_TILE, at, replace},
+    files::{Failed, MAX_BUNDLE, MAX_NOTE, MAX_TILE, at, publish, replace},
     growing::{Growing, Place},
     tree::Tree,
 };
@@ -75,8 +75,7 @@ impl Ledger {
         self.swap_lock(&note)?;
         self.tree = tree;
         self.note = note;
-        replace(self.disk.as_ref(), &self.files.published(), self.note.as_bytes())?;
-        Ok(())
+        Ok(publish(self.disk.as_ref(), &self.files.published(), self.note.as_bytes())?)
     }
 
     fn write_bundles(&self, parts: &[Part<'_>]) -> Result<(), AppendError> {
@@ -87,7 +86,7 @@ impl Ledger {
                 .map_err(|_| AppendError::ReadBack { path: path.display().to_string() })?;
             if part.skipped == 0 {
                 growing.write(&path, Place::New, &encoded)?;
-                growing.name(&path);
+                growing.name(&path, part.bundle);
             } else {
                 growing.write(&path, Place::End, &encoded)?;
             }
@@ -116,8 +115,8 @@ impl Ledger {
         Ok((edge, full))
     }
 
-    /// Writes what the tiles gain, and reads it back. The one tile of leaf hashes that is not full is not synced: it says
-    /// nothing that the bundle beside it does not say, and opening makes it anew.
+    /// Writes what the tiles gain, and reads it back. Those that are not full are not synced: they say nothing that the
+    /// bundle, or the full tiles below, do not say, and opening makes them anew.
     fn write_tiles(&self, edge: &Edge, full: &[FullTile]) -> Result<(), AppendError> {
         let full = full.iter().map(|it| (it.tile, it.hashes.as_slice()));
         let touched: Vec<(Tile, &[Hash], usize)> = full
@@ -131,14 +130,11 @@ impl Ledger {
             let (path, bytes) =
                 (self.files.tile(*tile), encode_hashes(hashes.get(*written..).unwrap_or_default()));
             let place = if *written == 0 { Place::New } else { Place::End };
-            if tile.level() == 0 && !tile.is_full() {
-                growing.write_unsynced(&path, place, &bytes)?;
-            } else {
+            if tile.is_full() {
                 growing.write(&path, place, &bytes)?;
-                // A tile of leaf hashes has been there unnamed since its first hash.
-                if place == Place::New || tile.level() == 0 {
-                    growing.name(&path);
-                }
+                growing.name(&path, tile.index());
+            } else {
+                growing.write_unsynced(&path, place, &bytes)?;
             }
         }
         growing.sync()?;

@@ -7,7 +7,7 @@ use std::{
 
 use tlog::{Resource, Tile, bundle};
 
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 
 /// A full bundle of the longest entries.
 pub(crate) const MAX_BUNDLE: u64 = bundle::WIDTH * (bundle::MAX_ENTRY as u64 + 2);
@@ -86,17 +86,30 @@ impl Files {
 /// Replaces `path` in one step: whoever reads it, before or after a crash, finds the old bytes or the new ones.
 pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), Failed> {
     let temporary = beside(path, ".new");
-    match disk.remove(&temporary) {
-        Ok(()) => {}
-        Err(err) if err.kind() == io::ErrorKind::NotFound => {}
-        Err(err) => return Err(at("remove", &temporary)(err)),
-    }
-    let mut file = disk.create(&temporary).map_err(at("create", &temporary))?;
-    file.write_all(bytes).map_err(at("write", &temporary))?;
+    let mut file = write_new(disk, &temporary, bytes)?;
     file.sync().map_err(at("sync", &temporary))?;
     drop(file);
     disk.rename(&temporary, path).map_err(at("replace", path))?;
     sync_parent(disk, path)
+}
+
+/// Replaces `path` in one step for whoever reads it now. After a power cut it may be the old one, or whatever of the new
+/// one was on its way: for what can be made again.
+pub(crate) fn publish(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), Failed> {
+    let temporary = beside(path, ".new");
+    drop(write_new(disk, &temporary, bytes)?);
+    disk.rename(&temporary, path).map_err(at("replace", path))
+}
+
+fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Box<dyn DiskFile>, Failed> {
+    match disk.remove(path) {
+        Ok(()) => {}
+        Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+        Err(err) => return Err(at("remove", path)(err)),
+    }
+    let mut file = disk.create(path).map_err(at("create", path))?;
+    file.write_all(bytes).map_err(at("write", path))?;
+    Ok(file)
 }
 
 pub(crate) fn sync_parent(disk: &dyn Disk, path: &Path) -> Result<(), Failed> {

@@ -15,6 +15,8 @@ use crate::{
 
 /// Open at once; a batch of any size stays below what a process may open.
 const MOST_OPEN: usize = 64;
+/// Files to a folder, as paths are made of groups of three digits.
+const IN_FOLDER: u64 = 1000;
 
 pub(crate) struct Growing<'a> {
     disk: &'a dyn Disk,
@@ -61,9 +63,11 @@ impl<'a> Growing<'a> {
         Ok(file)
     }
 
-    /// Also makes the file's name durable.
-    pub(crate) fn name(&mut self, path: &Path) {
-        self.folders.extend(self.files.folders_up_from(parent(path)).map(Path::to_owned));
+    /// Also makes the name durable of a file that is the `number`th of its kind. The first in a folder makes the folder.
+    pub(crate) fn name(&mut self, path: &Path, number: u64) {
+        let folders = self.files.folders_up_from(parent(path)).map(Path::to_owned);
+        let new = if number.is_multiple_of(IN_FOLDER) { usize::MAX } else { 1 };
+        self.folders.extend(folders.take(new));
     }
 
     pub(crate) fn sync(&mut self) -> Result<(), Failed> {

@@ -16,9 +16,10 @@
 //! **Invariant:** nothing is signed that has not been written, synced, read back and hashed again. After any failed
 //! file operation the ledger takes no more entries until it is opened anew: a failed fsync is never retried.
 //!
-//! Tiles are made of entries and can be made again. They are written before the signature, read back, and synced but for
-//! the one tile of leaf hashes that is not full, so that a small batch costs no sync more than its entries and its
-//! checkpoint. Proofs are read from them ([`Ledger::prove_inclusion`]); a served log is made of them ([`read_resource`]).
+//! Tiles are made of entries and can be made again. They are written before the signature and read back, and synced once
+//! they are full: a small batch costs three flushes, of its bundle, of the lock file and of the lock file's name, and every
+//! 256th entry three more, of the tile that is full and of two new names. What is published is not flushed; it is the lock
+//! file's once more. Proofs are read from them ([`Ledger::prove_inclusion`]); a served log is made of them ([`read_resource`]).
 //!
 //! Memory: the right edge of the tree, at most 8 KiB for each level of tiles; a proof reads two small files a level.
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use tlog::{Checkpoint, Edge, FullTile, LEVELS, Tile, bundle, leaf_hash, root_of};
+use tlog::{Checkpoint, Edge, FullTile, Hash, LEVELS, Tile, bundle, leaf_hash, root_of};
 
 use crate::{
     disk::Disk,
-    files::{Failed, Files, MAX_BUNDLE, MAX_TILE, at, read_if_there, sync_parent},
+    files::{Failed, Files, MAX_BUNDLE, at, read_if_there, sync_parent},
     open::{Cut, OpenError},
     tiles::{self, ProveError, Tiles},
     tree::Tree,
@@ -51,28 +51,50 @@ pub(crate) fn whole(disk: &dyn Disk, files: &Files, signed: &Checkpoint) -> Resu
     Ok(loaded)
 }
 
-/// Hashes the last bundle and takes what is left of it from the tiles at the edge, where that comes to the signed root.
-/// `None` where it does not, or something is missing: then [`whole`] tells what is wrong.
+/// Hashes the last bundle and takes the rest of the edge from tiles, where that comes to the signed root: from those of
+/// the edge, or, where a power cut has taken what was not synced of them, from the full ones below. `None` where neither
+/// does: then [`whole`] tells what is wrong.
 pub(crate) fn edge(disk: &dyn Disk, files: &Files, signed: &Checkpoint) -> Result<Option<Loaded>, OpenError> {
-    let last = signed.size / bundle::WIDTH;
-    let mut levels = vec![Vec::new()];
-    for level in 1..LEVELS {
-        let index = signed.size.checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0);
-        let Some(tile) = Tile::new(level, index, Edge::width(signed.size, level)) else {
-            levels.push(Vec::new());
-            continue;
-        };
-        let path = files.tile(tile);
-        let Some(bytes) = read_if_there(disk, &path, MAX_TILE)? else { return Ok(None) };
-        let prefix = bytes.get(..usize::try_from(tile.width() * 32).unwrap_or(usize::MAX));
-        let Some(Ok(hashes)) = prefix.map(|bytes| tile.decode(bytes)) else { return Ok(None) };
-        levels.push(hashes);
+    for read in [read_partial, roots_below] {
+        let levels = (1..LEVELS).map(|level| read(disk, files, level, signed.size));
+        let levels = levels.collect::<Result<Option<Vec<_>>, _>>()?;
+        let Some(above) = levels else { continue };
+        let last = signed.size / bundle::WIDTH;
+        let levels = [vec![Vec::new()], above].concat();
+        let Some(edge) = Edge::from_levels(last * bundle::WIDTH, levels) else { continue };
+        let loaded = load(disk, files, signed.size, Loaded::at(Tree::at(edge), last), |_| Ok(()))?;
+        let agrees = loaded.tree.size() == signed.size && loaded.tree.root() == signed.root;
+        if agrees && last_full_bundle_agrees(disk, files, loaded.tree.edge())? {
+            return Ok(Some(loaded));
+        }
     }
-    let Some(edge) = Edge::from_levels(last * bundle::WIDTH, levels) else { return Ok(None) };
-    let loaded = load(disk, files, signed.size, Loaded::at(Tree::at(edge), last), |_| Ok(()))?;
-    let agrees = loaded.tree.size() == signed.size && loaded.tree.root() == signed.root;
-    let agrees = agrees && last_full_bundle_agrees(disk, files, loaded.tree.edge())?;
-    Ok(agrees.then_some(loaded))
+    Ok(None)
+}
+
+/// The hashes of the tile at `level` that is not full, from its file; `None` where there are fewer.
+fn read_partial(disk: &dyn Disk, files: &Files, level: u8, size: u64) -> Result<Option<Vec<Hash>>, Failed> {
+    let Some(tile) = edge_tile(level, size) else { return Ok(Some(Vec::new())) };
+    let Some(bytes) = tiles::read_tile(disk, &files.tile(tile))? else { return Ok(None) };
+    let prefix = bytes.get(..usize::try_from(tile.width() * 32).unwrap_or(usize::MAX));
+    Ok(prefix.and_then(|bytes| tile.decode(bytes).ok()))
+}
+
+/// The same, from the full tiles whose roots they are.
+fn roots_below(disk: &dyn Disk, files: &Files, level: u8, size: u64) -> Result<Option<Vec<Hash>>, Failed> {
+    let Some(tile) = edge_tile(level, size) else { return Ok(Some(Vec::new())) };
+    let mut roots = Vec::new();
+    for index in tile.hashes() {
+        let Some(below) = Tile::new(level - 1, index, bundle::WIDTH) else { return Ok(None) };
+        let bytes = tiles::read_tile(disk, &files.tile(below))?.unwrap_or_default();
+        let Ok(hashes) = below.decode(&bytes) else { return Ok(None) };
+        roots.push(root_of(&hashes));
+    }
+    Ok(Some(roots))
+}
+
+fn edge_tile(level: u8, size: u64) -> Option<Tile> {
+    let index = size.checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0);
+    Tile::new(level, index, Edge::width(size, level))
 }
 
 /// Where the last bundle that counts is full, the edge has its root alone.

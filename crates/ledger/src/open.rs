@@ -7,7 +7,7 @@
 //!   compared. Time grows with the log, memory does not. Tiles that are missing or wrong are made anew, since the entries
 //!   were found right.
 //! - [`Check::Edge`]: the entries of the last bundle, and the tiles at the right edge, which together come to the root or
-//!   do not. A dozen files, however long the log is. Where anything does not fit, the whole log is checked instead.
+//!   do not. A dozen files, or after a power cut some hundreds, however long the log is. Where anything does not fit, the whole log is checked instead.
 //!
 //! After an edge check older entries have not been looked at, and are not vouched for by what is signed next: a new root is
 //! made of hashes that led to the signed one, never of bytes that nobody hashed. An old entry that has changed on disk
@@ -58,7 +58,8 @@ pub struct Recovery {
     /// A torn append that was cut off; none of it was ever acknowledged.
     pub cut: Option<Cut>,
     pub published: Published,
-    /// Tiles that were missing or wrong, made anew from the entries. One after a power cut is as it should be.
+    /// Tiles that were missing or wrong, made anew from the entries. After a power cut that is as it should be with those
+    /// that are not full, one a level.
     pub rebuilt: u64,
 }
 
@@ -82,7 +83,8 @@ pub enum Published {
     Current,
     /// Missing or older: written anew.
     Behind,
-    /// Not a checkpoint of this log's key, for this reason: written anew. Somebody wrote it by hand.
+    /// Not a checkpoint of this log's key, for this reason: written anew. Somebody wrote it by hand, or a power cut left a
+    /// part of it.
     Replaced(String),
 }
 

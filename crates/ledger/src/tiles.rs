@@ -2,7 +2,7 @@
 //! has in its place, up to the right edge in memory, which is what was signed for: so a proof is right or an error, and
 //! takes a few small files however long the log is.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{cmp::Ordering, collections::BTreeMap, io, path::Path};
 
 use tlog::{Edge, FullTile, Hash, LEVELS, MissingTile, Plan, Tile, bundle, encode_hashes, root_of};
 
@@ -40,11 +40,14 @@ impl<'a> Tiles<'a> {
         Self { disk, files, edge, last: BTreeMap::new() }
     }
 
-    /// The hashes of a tile that the log has.
+    /// The hashes of a tile, as many as the log has of it.
     pub(crate) fn hashes(&mut self, level: u8, index: u64) -> Result<&[Hash], ProveError> {
-        // By the shift of an edge with `u64::MAX` entries: at the highest level there is only the edge.
-        if index >= self.edge.size().checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0) {
-            return Ok(self.edge.hashes(level));
+        // At the highest level, where the shift takes everything away, there is only the edge.
+        let at_edge = self.edge.size().checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0);
+        match index.cmp(&at_edge) {
+            Ordering::Less => {}
+            Ordering::Equal => return Ok(self.edge.hashes(level)),
+            Ordering::Greater => return Ok(&[]),
         }
         if self.last.get(&level).is_none_or(|(known, _)| *known != index) {
             let hashes = self.read(level, index)?;
@@ -140,7 +143,7 @@ pub(crate) fn settle_edge(disk: &dyn Disk, files: &Files, edge: &Edge) -> Result
 }
 
 /// The bytes of a tile's file, if there is one; none of a file that is too long for a tile.
-fn read_tile(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, Failed> {
+pub(crate) fn read_tile(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, Failed> {
     match read_if_there(disk, path, MAX_TILE) {
         Err(err) if err.source.kind() == io::ErrorKind::FileTooLarge => Ok(Some(Vec::new())),
         found => found,

@@ -104,7 +104,7 @@ fn live(nth: usize, fault: Fault, cut: Cut) -> bool {
     disk.restart(Cut::Loses);
     let (again, recovery) = open(&disk, Check::Whole).unwrap_or_else(|err| panic!("{at}, again: {err}"));
     assert_eq!((again.size(), recovery.cut), (found, None), "{at}");
-    assert!(recovery.rebuilt <= 1, "{at}: more than the tile that is not synced");
+    assert!(recovery.rebuilt <= 2, "{at}: more than the tiles that are not full");
     ledger = again;
 
     let mut rest: Vec<Vec<u8>> = batches.flatten().collect();
@@ -114,7 +114,7 @@ fn live(nth: usize, fault: Fault, cut: Cut) -> bool {
     disk.restart(Cut::Loses);
     let (ledger, recovery) = open(&disk, Check::Edge).unwrap_or_else(|err| panic!("{at}, last: {err}"));
     assert_eq!((ledger.size(), recovery.cut), (found + rest.len() as u64, None), "{at}");
-    assert!(recovery.rebuilt <= 1, "{at}: more than the tile that is not synced");
+    assert!(recovery.rebuilt <= 2, "{at}: more than the tiles that are not full");
     for note in seen {
         let checkpoint = open_checkpoint(&note, &key().verifier()).unwrap();
         assert_eq!(ledger.root_at(checkpoint.size), Some(checkpoint.root), "{at}: a fork");
@@ -207,9 +207,9 @@ fn a_fault_during_recovery_is_recovered_from() {
 fn no_fault_at_the_boundary_of_a_level_loses_anything() {
     let full = SimDisk::default();
     let mut ledger = create(&full).unwrap();
-    let first = batch("first", 65_500);
-    ledger.append(&first).unwrap();
+    ledger.append(&batch("first", 65_500)).unwrap();
     drop(ledger);
+    assert_eq!(full.premature(), Vec::<String>::new());
     let before = open_checkpoint(&full.text(LOCK), &key().verifier()).unwrap();
     let over = batch("over", 300);
     for (fault, cut) in
@@ -246,4 +246,25 @@ fn no_fault_at_the_boundary_of_a_level_loses_anything() {
             }
         }
     }
+}
+
+/// The thousandth bundle and the thousandth tile begin a folder each, whose names must be as durable as theirs.
+#[test]
+fn a_new_folder_is_there_to_stay_before_anything_in_it_is_signed_for() {
+    let disk = SimDisk::default();
+    let mut ledger = create(&disk).unwrap();
+    ledger.append(&batch("first", 255_990)).unwrap();
+    for (tag, count) in [("over", 20), ("full", 250), ("next", 300)] {
+        ledger.append(&batch(tag, count)).unwrap();
+        let size = ledger.size();
+        drop(ledger);
+        disk.restart(Cut::Loses);
+        let (opened, recovery) = open(&disk, Check::Edge).unwrap();
+        assert_eq!((opened.size(), recovery.cut), (size, None), "{tag}");
+        opened.prove_inclusion(255_999).unwrap();
+        ledger = opened;
+    }
+    drop(ledger);
+    let (_, recovery) = open(&disk, Check::Whole).unwrap();
+    assert_eq!((recovery.size, recovery.rebuilt), (256_560, 0));
 }

@@ -209,7 +209,7 @@ impl State {
         self.premature.extend(missing);
     }
 
-    /// The tiles over `leaves` that a power cut would take away; the one of leaf hashes that is not full may.
+    /// The full tiles over `leaves` that a power cut would take away.
     fn missing_tiles(&self, leaves: &[Hash]) -> impl Iterator<Item = Tile> {
         tiles(leaves)
             .into_iter()
@@ -217,7 +217,7 @@ impl State {
                 let path = Path::new("/data/log").join(Resource::Hashes(*tile).full_path());
                 let durable = self.durable_names.get(&path).map(|content| &self.contents[*content].durable);
                 let there = durable.is_some_and(|bytes| bytes.starts_with(&encode_hashes(hashes)));
-                !there && (tile.level() > 0 || tile.is_full())
+                !there && tile.is_full()
             })
             .map(|(tile, _)| tile)
     }

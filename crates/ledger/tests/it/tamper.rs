@@ -174,7 +174,7 @@ fn the_auditor_names_a_tile_that_is_not_of_the_entries() {
     );
     check(
         |tile| fs::write(tile.join("1/000"), &fs::read(tile.join("1/000")).unwrap()[..32]).unwrap(),
-        expect!["tile/1/000: breaks off after 1 of 2 hashes"],
+        expect![""],
     );
     check(|tile| fs::remove_file(tile.join("0/002")).unwrap(), expect![""]);
     check(|tile| fs::remove_dir_all(tile.join("0")).unwrap(), expect![""]);
