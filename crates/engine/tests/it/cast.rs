@@ -64,7 +64,7 @@ impl Person {
         approval::sign::with_key_file(&private, None, NAMESPACE, text).unwrap()
     }
 
-    fn enrolled(&self) -> EnrolledKey {
+    pub(crate) fn enrolled(&self) -> EnrolledKey {
         approval::parse_public_key(&self.private().public_key().to_openssh().unwrap()).unwrap()
     }
 

@@ -9,6 +9,8 @@ mod allowances;
 #[cfg(test)]
 mod assumed;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod binding;
 #[cfg(test)]
 mod cast;

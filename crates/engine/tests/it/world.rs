@@ -49,7 +49,7 @@ pub(crate) struct World {
 pub(crate) struct Place {
     dir: TempDir,
     pub(crate) files: Files,
-    genesis: Genesis,
+    pub(crate) genesis: Genesis,
     chance: Arc<Counted>,
 }
 
@@ -400,7 +400,7 @@ impl Entropy for Counted {
     }
 }
 
-fn log_key() -> SigningKey {
+pub(crate) fn log_key() -> SigningKey {
     SigningKey::from_seed(ORIGIN, &[5; 32]).unwrap()
 }
 
