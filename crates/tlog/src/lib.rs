@@ -17,7 +17,7 @@ mod proof;
 mod receipt;
 
 pub use checkpoint::{Checkpoint, CheckpointError, open_checkpoint, sign_checkpoint, verify_growth};
-pub use cosignature::{cosign, open_cosigned};
+pub use cosignature::{cosign, cosign_text, open_cosigned, open_cosigned_text};
 pub use frontier::Frontier;
 pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash, root_of};
 pub use key::{KeyError, Signer, SigningKey, Verifier, VerifierKey, WitnessKey, WitnessSigningKey};
