@@ -24,6 +24,7 @@ use crate::{
     schema::{Ours, Vocabulary},
     search::Search,
     settings::{FileSignatures, Limits, Profile, Settings},
+    witnesses::Witnesses,
 };
 
 /// Path relative to the bundle → content.
@@ -37,6 +38,7 @@ pub struct Bundle {
     places: Places,
     accounts: Accounts,
     allowances: Allowances,
+    witnesses: Witnesses,
     calendar: Option<Calendar>,
     overrides: BTreeMap<Operation, Override>,
     vocabulary: Vocabulary,
@@ -144,6 +146,11 @@ impl Bundle {
 
     pub fn overrides(&self) -> &BTreeMap<Operation, Override> {
         &self.overrides
+    }
+
+    /// Whose cosignatures of the log's checkpoints count.
+    pub fn witnesses(&self) -> &Witnesses {
+        &self.witnesses
     }
 
     pub fn limits(&self) -> &Limits {

@@ -35,6 +35,7 @@ mod schema;
 mod search;
 mod settings;
 mod starter;
+mod witnesses;
 
 pub use accounts::{Assumable, RoleArn, Roles};
 pub use allowances::{Charges, Spent};
@@ -49,3 +50,4 @@ pub use registry::{OWN_NAME, Override};
 pub use schema::schema_text;
 pub use settings::{FileSignatures, Limits, Profile};
 pub use starter::{StarterError, StarterOptions, starter};
+pub use witnesses::{WitnessVkey, Witnesses};

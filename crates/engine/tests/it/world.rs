@@ -63,6 +63,7 @@ pub(crate) struct Unusual {
     pub(crate) budgets: &'static str,
     pub(crate) standing: &'static str,
     pub(crate) accounts: &'static str,
+    pub(crate) witnesses: &'static str,
 }
 
 impl World {
@@ -241,7 +242,7 @@ impl World {
 
 impl Place {
     fn new(unusual: Unusual) -> ((Self, Ledger), Option<store::Probe>) {
-        let Unusual { probe, disk, production, budgets, standing, accounts } = unusual;
+        let Unusual { probe, disk, production, budgets, standing, accounts, witnesses } = unusual;
         let dir = TempDir::new().unwrap();
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
@@ -251,9 +252,12 @@ impl Place {
         };
         let disk = disk.unwrap_or_else(|| Box::new(RealDisk));
         let mut files = bundle_files(production);
-        for (file, text) in
-            [("budgets.toml", budgets), ("standing.toml", standing), ("accounts.toml", accounts)]
-        {
+        for (file, text) in [
+            ("budgets.toml", budgets),
+            ("standing.toml", standing),
+            ("accounts.toml", accounts),
+            ("witnesses.toml", witnesses),
+        ] {
             files.insert(file.to_owned(), text.into());
         }
         let place = Self { dir, files, genesis, chance: Arc::default() };
@@ -387,7 +391,7 @@ impl Entropy for Counted {
     }
 }
 
-fn log_key() -> SigningKey {
+pub(crate) fn log_key() -> SigningKey {
     SigningKey::from_seed(ORIGIN, &[5; 32]).unwrap()
 }
 
