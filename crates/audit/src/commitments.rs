@@ -1,10 +1,13 @@
 //! The tree against everything that commits to it: the log's own checkpoint, checkpoints that left the building, and
-//! the checkpoint lines that people signed into their statements. A root alone says *that* something was changed;
+//! the checkpoint lines that people signed into their statements, and what witnesses cosigned. A root alone says *that* something was changed;
 //! several of different sizes say between which entries.
 
-use tlog::{Checkpoint, VerifierKey, open_checkpoint};
+use model::EntryKind;
+use tlog::{Checkpoint, VerifierKey, WitnessKey, open_checkpoint, open_cosigned};
 
-use crate::{AuditInput, CheckpointView, Code, report::Findings, roots::Roots, signatures::Signatures};
+use crate::{
+    AuditInput, CheckpointView, Code, entries::Placed, report::Findings, roots::Roots, signatures::Signatures,
+};
 
 /// What the commitments make of the entries.
 #[derive(Debug)]
@@ -19,6 +22,7 @@ pub(crate) fn check(
     input: &AuditInput<'_>,
     key: &VerifierKey,
     roots: &Roots,
+    entries: &[Placed],
     signatures: &Signatures,
     findings: &mut Findings,
 ) -> Committed {
@@ -33,8 +37,10 @@ pub(crate) fn check(
     let held = held(input, key, findings);
     let signed: Vec<(u64, Checkpoint)> =
         signatures.checkpoints().filter(|(_, checkpoint)| checkpoint.origin == key.name()).collect();
+    let witnessed = witnessed(entries, key, findings);
 
-    let all = newest.iter().chain(held.iter().chain(&signed).map(|(_, checkpoint)| checkpoint));
+    let all =
+        newest.iter().chain(held.iter().chain(&signed).chain(&witnessed).map(|(_, checkpoint)| checkpoint));
     let bounds = Bounds::of(all, roots);
     let sound = newest.as_ref().is_some_and(|newest| roots.at(newest.size) == Some(newest.root));
     if let Some(newest) = &newest {
@@ -45,6 +51,12 @@ pub(crate) fn check(
             }
         }
         check_signed(&signed, newest, roots, findings);
+        for (index, checkpoint) in &witnessed {
+            if let Some((code, why)) = contradiction(checkpoint, newest, roots) {
+                let message = format!("the checkpoint that a witness cosigned, of entry {index}, {why}");
+                findings.add(code, Some(*index), message);
+            }
+        }
     }
     let view =
         |it: Checkpoint| CheckpointView { origin: it.origin, size: it.size, root: it.root.to_string() };
@@ -59,6 +71,30 @@ fn held(input: &AuditInput<'_>, key: &VerifierKey, findings: &mut Findings) -> V
             Err(err) => {
                 let message = format!("held checkpoint {nth} is none of this log's key: {err}");
                 findings.add(Code::HeldInvalid, None, message);
+            }
+        }
+    }
+    opened
+}
+
+/// What witnesses are on record with. Which witnesses are to be believed is the bundle's and the auditor's to say; here
+/// the note must be one of this log's that the key beside it cosigned.
+fn witnessed(entries: &[Placed], key: &VerifierKey, findings: &mut Findings) -> Vec<(u64, Checkpoint)> {
+    let mut opened = Vec::new();
+    for placed in entries.iter().filter(|placed| placed.entry.kind == EntryKind::CheckpointWitnessed) {
+        let (note, witness) = (placed.detail("checkpoint"), placed.detail("key"));
+        let read = note.zip(witness).ok_or_else(|| "carries no checkpoint or no key".to_owned());
+        let read = read.and_then(|(note, witness)| {
+            let witness: WitnessKey =
+                witness.parse().map_err(|err| format!("names no witness's key: {err}"))?;
+            open_cosigned(note, &witness).map_err(|err| err.to_string())?;
+            open_checkpoint(note, key).map_err(|err| err.to_string())
+        });
+        match read {
+            Ok(checkpoint) => opened.push((placed.index, checkpoint)),
+            Err(why) => {
+                let message = format!("entry {} tells of a witness: {why}", placed.index);
+                findings.add(Code::SignatureInvalid, Some(placed.index), message);
             }
         }
     }

@@ -147,6 +147,7 @@ const fn settles(kind: EntryKind) -> bool {
         | EntryKind::OutcomeRecorded
         | EntryKind::OutcomeUnknown
         | EntryKind::AuthenticationFailed
+        | EntryKind::CheckpointWitnessed
         | EntryKind::Alarm => false,
     }
 }

@@ -53,7 +53,7 @@ pub fn verify(input: &AuditInput<'_>) -> Report {
     let entries = entries::parse(input.entries, &mut findings);
     let signatures = signatures::check(&entries, fingerprint, &mut findings);
     let committed =
-        genesis.map(|(_, key)| commitments::check(input, &key, &roots, &signatures, &mut findings));
+        genesis.map(|(_, key)| commitments::check(input, &key, &roots, &entries, &signatures, &mut findings));
     let sound = committed.as_ref().is_some_and(|committed| committed.sound);
     history::check(&entries, fingerprint, &mut findings);
     permits::check(&entries, &signatures, sound.then_some(&roots), &mut findings);

@@ -89,6 +89,7 @@ pub(crate) fn check(
             | EntryKind::ChangeWithdrawn
             | EntryKind::ChangeExpired
             | EntryKind::AuthenticationFailed
+            | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => {}
         }
     }

@@ -88,6 +88,7 @@ pub(crate) fn check(entries: &[Placed], genesis: Option<Digest>, findings: &mut 
             | EntryKind::OutcomeRecorded
             | EntryKind::OutcomeUnknown
             | EntryKind::AuthenticationFailed
+            | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => continue,
         };
         if let Some(signed) = signature(placed, wanted, signatures.roster_at(placed.index), genesis, findings)

@@ -1,6 +1,6 @@
 //! The command line as data. Doc comments are the help text.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Run the gateways and listeners of an installation.
     Serve(ServeArgs),
+    /// Run a witness: it cosigns the checkpoints of logs, each only if it continues the one before.
+    Witness(WitnessArgs),
     /// Sessions: virtual credentials for one agent, one task.
     #[command(subcommand)]
     Session(SessionCommand),
@@ -114,6 +116,35 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
     /// Written, whole, once every listener accepts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example, on a machine of somebody else than who runs the log:\n  countersign witness /var/lib/witness --log \"$VKEY\" --name witness.example/w1\n\nThe log's key is `vkey` in its log/genesis.json. The witness's own, which is printed, belongs into witnesses.toml of\nthe log's bundle, and its address into [witness] of its countersign.toml."
+)]
+pub(crate) struct WitnessArgs {
+    /// Its own folder, made at the first start: its key, and what it has cosigned. Never put back an older copy of it.
+    pub(crate) dir: PathBuf,
+    /// A log to witness, by its verifier key; DIR/logs may list more, one on a line.
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) log: Vec<String>,
+    /// The name it signs under, best an address without a scheme; for the first start, and for good.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Where to listen; off loopback it speaks TLS only.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7391")]
+    pub(crate) listen: SocketAddr,
+    /// A certificate that logs believe already; without one, an authority of its own (DIR/ca.pem) signs.
+    #[arg(long, value_name = "PEM_FILE", requires = "certificate_key")]
+    pub(crate) certificate: Option<PathBuf>,
+    #[arg(long, value_name = "PEM_FILE", requires = "certificate")]
+    pub(crate) certificate_key: Option<PathBuf>,
+    /// A DNS name by which logs reach it, for a certificate of its own.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+    /// Written, whole, once it accepts.
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
 }

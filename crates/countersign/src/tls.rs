@@ -6,7 +6,7 @@ use std::{
     io::Write as _,
     net::{IpAddr, SocketAddr},
     os::unix::fs::OpenOptionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -21,19 +21,40 @@ pub(crate) struct Tls {
     identity: Identity,
 }
 
+/// Where it all lies, and under which names it is shown.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Of the authority: its certificate, and its key.
+    pub(crate) authority: (PathBuf, PathBuf),
+    /// A certificate and its key that clients believe already, in place of one of the authority's.
+    pub(crate) given: Option<(PathBuf, PathBuf)>,
+    /// Names and addresses by which clients reach us.
+    pub(crate) names: Vec<String>,
+}
+
+impl Place {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            authority: (config.key("ca.pem"), config.key("ca.key")),
+            given: config.certificate(),
+            names: names(config),
+        }
+    }
+}
+
 /// Makes the authority where there is none yet.
-pub(crate) fn ensure_authority(config: &Config) -> Result<(), Failure> {
-    let (certificate_file, key_file) = (config.key("ca.pem"), config.key("ca.key"));
+pub(crate) fn ensure_authority(place: &Place) -> Result<(), Failure> {
+    let (certificate_file, key_file) = (&place.authority.0, &place.authority.1);
     match (certificate_file.exists(), key_file.exists()) {
         (true, true) => Ok(()),
         (false, false) => {
             let (certificate, key) = new_authority(now()).map_err(|err| told(&err))?;
-            write(&key_file, &key)?;
-            write(&certificate_file, &certificate)
+            write(key_file, &key)?;
+            write(certificate_file, &certificate)
         }
         (has_certificate, _) => {
             let (there, missing) =
-                if has_certificate { (&certificate_file, &key_file) } else { (&key_file, &certificate_file) };
+                if has_certificate { (certificate_file, key_file) } else { (key_file, certificate_file) };
             Err(Failure::usage(format!("{} is there and {} is not", there.display(), missing.display()))
                 .hint("put it back, or remove both: `serve` then makes a new authority, which clients must be given"))
         }
@@ -41,20 +62,20 @@ pub(crate) fn ensure_authority(config: &Config) -> Result<(), Failure> {
 }
 
 impl Tls {
-    pub(crate) fn load(config: &Config) -> Result<Self, Failure> {
-        ensure_authority(config)?;
-        let (certificate, key) = (config.key("ca.pem"), config.key("ca.key"));
+    pub(crate) fn load(place: Place) -> Result<Self, Failure> {
+        ensure_authority(&place)?;
+        let (certificate, key) = place.authority;
         let authority = Authority::load(&read(&certificate)?, &read(&key)?, Arc::new(now))
             .map_err(|err| told(&err).hint(format!("{} and {}", certificate.display(), key.display())))?;
         let authority = Arc::new(authority);
-        let identity = match config.certificate() {
+        let identity = match place.given {
             Some((certificate, key)) => {
                 let server = server_of(&read(&certificate)?, &read(&key)?).map_err(|err| {
-                    told(&err).hint(format!("[tls] names {} and {}", certificate.display(), key.display()))
+                    told(&err).hint(format!("given were {} and {}", certificate.display(), key.display()))
                 })?;
                 Identity::Given(server)
             }
-            None => Identity::Own { authority: Arc::clone(&authority), names: names(config).into() },
+            None => Identity::Own { authority: Arc::clone(&authority), names: place.names.into() },
         };
         let own = Self { authority, identity };
         // A name that no certificate can have is found now rather than in the first handshake.
@@ -86,10 +107,15 @@ pub(crate) fn url(config: &Config, at: SocketAddr) -> String {
 fn names(config: &Config) -> Vec<String> {
     let listen = &config.listen;
     let own = config.names();
-    let mut names: Vec<String> = own.iter().flat_map(|name| [name.clone(), format!("*.{name}")]).collect();
-    let addresses = [listen.aws, listen.agent, listen.people].map(|at| at.ip());
+    let names = own.iter().flat_map(|name| [name.clone(), format!("*.{name}")]).collect();
+    with_addresses(names, &[listen.aws, listen.agent, listen.people])
+}
+
+/// And the addresses that are listened on, and loopback.
+pub(crate) fn with_addresses(mut names: Vec<String>, listening: &[SocketAddr]) -> Vec<String> {
+    let addresses = listening.iter().map(SocketAddr::ip);
     let loopback: [IpAddr; 2] = [[127, 0, 0, 1].into(), std::net::Ipv6Addr::LOCALHOST.into()];
-    for address in addresses.into_iter().chain(loopback).filter(|ip| !ip.is_unspecified()) {
+    for address in addresses.chain(loopback).filter(|ip| !ip.is_unspecified()) {
         let address = address.to_string();
         if !names.contains(&address) {
             names.push(address);

@@ -31,6 +31,7 @@ mod start;
 mod statement;
 mod tally;
 mod veto;
+mod witnesses;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -51,6 +52,7 @@ pub use settle::Settled;
 pub use sign::{SignError, Signed};
 pub use start::{Parts, StartError, database_of, roster_of};
 pub use statement::Signer;
+pub use witnesses::{CosignedError, CosignedFrom, Growth, NotWitnessed, Witnesses, witness_keys};
 
 /// A running installation.
 pub struct Engine {
@@ -73,6 +75,11 @@ pub struct Engine {
     tally_fault: Mutex<Option<Fault>>,
     /// Why the ledger cannot be written at present, as its writer found it.
     ledger_fault: sequencer::Health,
+    /// Set once a witness has shown that this disk must not be signed on.
+    stopped: sequencer::Stopped,
+    grown: tokio::sync::watch::Sender<u64>,
+    witnesses: Witnesses,
+    log_key: tlog::VerifierKey,
     connectors: Mutex<Vec<Arc<dyn Connector>>>,
     changed: tokio::sync::watch::Sender<u64>,
 }

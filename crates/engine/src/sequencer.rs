@@ -2,14 +2,14 @@
 //! for a signed checkpoint before acting waits on [`Sequencer::flush`].
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use ledger::Ledger;
 use model::Fault;
 use store::Store;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 const BATCH: usize = 1024;
 /// How long an entry that nobody waits for may stay unsequenced.
@@ -23,6 +23,9 @@ pub(crate) type Shared = Arc<Mutex<Ledger>>;
 /// Why the ledger could not be written the last time; `None` while it can.
 pub(crate) type Health = Arc<Mutex<Option<Fault>>>;
 
+/// Why nothing more may ever be signed by this process; unset while it may.
+pub(crate) type Stopped = Arc<OnceLock<Fault>>;
+
 #[derive(Debug)]
 pub(crate) struct Sequencer {
     wake: mpsc::Sender<Waiter>,
@@ -30,9 +33,16 @@ pub(crate) struct Sequencer {
 
 impl Sequencer {
     /// Starts the writer. It ends when this handle is dropped.
-    pub(crate) fn start(store: Store, ledger: Shared, health: Health) -> Self {
+    /// `grown` is told how large the log is whenever it is larger.
+    pub(crate) fn start(
+        store: Store,
+        ledger: Shared,
+        health: Health,
+        stopped: Stopped,
+        grown: watch::Sender<u64>,
+    ) -> Self {
         let (wake, woken) = mpsc::channel(4096);
-        tokio::spawn(run(store, ledger, health, woken));
+        tokio::spawn(run(Writer { store, ledger, health, stopped, grown }, woken));
         Self { wake }
     }
 
@@ -45,7 +55,16 @@ impl Sequencer {
     }
 }
 
-async fn run(store: Store, ledger: Shared, health: Health, mut woken: mpsc::Receiver<Waiter>) {
+struct Writer {
+    store: Store,
+    ledger: Shared,
+    health: Health,
+    stopped: Stopped,
+    grown: watch::Sender<u64>,
+}
+
+async fn run(writer: Writer, mut woken: mpsc::Receiver<Waiter>) {
+    let Writer { store, ledger, health, stopped, grown } = writer;
     let _last_words = LastWords(Arc::clone(&health));
     loop {
         let mut waiters = Vec::new();
@@ -57,7 +76,7 @@ async fn run(store: Store, ledger: Shared, health: Health, mut woken: mpsc::Rece
         while let Ok(next) = woken.try_recv() {
             waiters.push(next);
         }
-        let result = drain(&store, &ledger).await;
+        let result = drain(&store, &ledger, &stopped).await;
         {
             let mut known = health.lock().unwrap_or_else(PoisonError::into_inner);
             match (&result, known.is_some()) {
@@ -69,6 +88,8 @@ async fn run(store: Store, ledger: Shared, health: Health, mut woken: mpsc::Rece
             }
             *known = result.as_ref().err().cloned();
         }
+        let size = ledger.lock().unwrap_or_else(PoisonError::into_inner).size();
+        grown.send_if_modified(|known| std::mem::replace(known, size) != size);
         for waiter in waiters {
             // A waiter that has gone away needs no answer.
             let _ = waiter.send(result.clone());
@@ -87,8 +108,9 @@ impl Drop for LastWords {
 }
 
 /// Sequences every pending row.
-pub(crate) async fn drain(store: &Store, ledger: &Shared) -> Result<(), Fault> {
+pub(crate) async fn drain(store: &Store, ledger: &Shared, stopped: &Stopped) -> Result<(), Fault> {
     loop {
+        stopped.get().map_or(Ok(()), |fault| Err(fault.clone()))?;
         // An earlier try may have reached the log and not the database: then only that is made good.
         crate::start::reconcile(store, ledger).await.map_err(|err| Fault::NoLedger(err.to_string()))?;
         let pending = store
@@ -101,13 +123,16 @@ pub(crate) async fn drain(store: &Store, ledger: &Shared) -> Result<(), Fault> {
         let more = pending.len() == BATCH;
         let (rows, entries): (Vec<i64>, Vec<Vec<u8>>) =
             pending.into_iter().map(|it| (it.row, it.bytes)).unzip();
-        let shared = Arc::clone(ledger);
+        let (shared, stopped) = (Arc::clone(ledger), Arc::clone(stopped));
         let appended = tokio::task::spawn_blocking(move || {
-            shared.lock().unwrap_or_else(PoisonError::into_inner).append(&entries)
+            let mut ledger = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            match stopped.get() {
+                None => ledger.append(&entries).map_err(|err| Fault::NoLedger(err.to_string())),
+                Some(fault) => Err(fault.clone()),
+            }
         })
         .await
-        .map_err(|_| Fault::NoLedger("the ledger's writer broke".to_owned()))?
-        .map_err(|err| Fault::NoLedger(err.to_string()))?;
+        .map_err(|_| Fault::NoLedger("the ledger's writer broke".to_owned()))??;
         crate::crash::point("after-append");
         let marks: Vec<(i64, u64)> = rows.into_iter().zip(appended.first_index..).collect();
         store

@@ -14,6 +14,7 @@ use crate::{
     entropy, recent,
     record::about,
     sequencer, tally,
+    witnesses::{Witnesses, log_key},
 };
 
 /// What an installation is made of, opened by the binary.
@@ -35,6 +36,8 @@ impl std::fmt::Debug for Parts {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    #[error("witnesses.toml of the bundle: the key of {0}: {1}")]
+    Witness(model::WitnessId, tlog::KeyError),
     #[error("the store cannot be read: {0}")]
     Store(#[from] store::StorageError),
     #[error("{0}")]
@@ -68,13 +71,16 @@ impl Engine {
         let last = store.read(|view| view.last_recorded_at()).await?;
         let watch = clock::Watch::new(last);
         let now = watch.stamp(clock.as_ref(), i64::MAX)?;
+        let witnesses = Witnesses::of(&bundle).map_err(|(witness, err)| StartError::Witness(witness, err))?;
+        let log_key = log_key(&genesis)?;
         let shared: sequencer::Shared = Arc::new(Mutex::new(ledger));
 
+        let stopped = sequencer::Stopped::default();
         reconcile(&store, &shared).await?;
-        sequencer::drain(&store, &shared).await?;
+        sequencer::drain(&store, &shared, &stopped).await?;
         if lock(&shared).size() == 0 {
             pin(&store, &genesis, &bundle, now, entropy.as_ref()).await?;
-            sequencer::drain(&store, &shared).await?;
+            sequencer::drain(&store, &shared, &stopped).await?;
         }
         let entries = all_entries(&shared)?;
         pinned(&entries, &bundle)?;
@@ -83,6 +89,7 @@ impl Engine {
 
         let sessions = store.read(|view| view.sessions()).await?;
         let ledger_fault = sequencer::Health::default();
+        let grown = tokio::sync::watch::Sender::new(lock(&shared).size());
         let own = Arc::new(crate::session::own_session(&bundle, now)?);
         let engine = Arc::new(Self {
             own,
@@ -90,6 +97,8 @@ impl Engine {
                 store.clone(),
                 Arc::clone(&shared),
                 Arc::clone(&ledger_fault),
+                Arc::clone(&stopped),
+                grown.clone(),
             ),
             store,
             ledger: shared,
@@ -105,6 +114,10 @@ impl Engine {
             recent: recent::Recent::default(),
             tally_fault: Mutex::default(),
             ledger_fault,
+            stopped,
+            grown,
+            witnesses,
+            log_key,
             connectors: Mutex::new(Vec::new()),
             changed: tokio::sync::watch::Sender::new(0),
         });

@@ -37,6 +37,8 @@ pub enum EntryKind {
     OutcomeUnknown,
     /// Requests that no session signed, counted per source and minute.
     AuthenticationFailed,
+    /// A witness cosigned a checkpoint, for the first time or after it had been away; the note is in `checkpoint`.
+    CheckpointWitnessed,
     Alarm,
 }
 

@@ -44,7 +44,7 @@ pub use history::History;
 pub use id::{ChangeId, EntryId, IdError, SessionId};
 pub use level::{Level, UnknownLevel};
 pub use mark::{Marks, Retags, Tag, Tags};
-pub use name::{AgentId, AllowanceId, EnvironmentName, Kind, NameError, PersonId, Role, RuleId};
+pub use name::{AgentId, AllowanceId, EnvironmentName, Kind, NameError, PersonId, Role, RuleId, WitnessId};
 pub use pattern::{Pattern, PatternError, glob};
 pub use people::{Agent, Chain, EnrolledKey, Person, Roster, RosterError, Tally};
 pub use request::Request;

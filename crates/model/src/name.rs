@@ -105,6 +105,11 @@ name!(
     AllowanceId, "name of an allowance"
 );
 
+name!(
+    /// A witness of this log, as the bundle calls it.
+    WitnessId, "witness's name"
+);
+
 impl EnvironmentName {
     /// Where an environment is not known, it is production.
     pub fn production() -> Self {

@@ -25,6 +25,7 @@ use crate::{
     schema::{Ours, Vocabulary},
     search::Search,
     settings::{FileSignatures, Limits, Profile, Settings},
+    witnesses::Witnesses,
 };
 
 /// Path relative to the bundle → content.
@@ -38,6 +39,7 @@ pub struct Bundle {
     places: Places,
     accounts: Accounts,
     allowances: Allowances,
+    witnesses: Witnesses,
     calendar: Option<Calendar>,
     overrides: BTreeMap<Operation, Override>,
     vocabulary: Vocabulary,
@@ -145,6 +147,11 @@ impl Bundle {
 
     pub fn overrides(&self) -> &BTreeMap<Operation, Override> {
         &self.overrides
+    }
+
+    /// Whose cosignatures of the log's checkpoints count.
+    pub fn witnesses(&self) -> &Witnesses {
+        &self.witnesses
     }
 
     pub fn limits(&self) -> &Limits {

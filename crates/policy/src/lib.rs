@@ -36,6 +36,7 @@ mod schema;
 mod search;
 mod settings;
 mod starter;
+mod witnesses;
 
 pub use accounts::{Assumable, RoleArn, Roles};
 pub use allowances::{Charges, Spent};
@@ -51,3 +52,4 @@ pub use registry::{OWN_NAME, Override};
 pub use schema::schema_text;
 pub use settings::{FileSignatures, Limits, Profile};
 pub use starter::{StarterError, StarterOptions, starter};
+pub use witnesses::{WitnessVkey, Witnesses};

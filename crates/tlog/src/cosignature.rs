@@ -13,16 +13,28 @@ const LENGTH: usize = 72;
 /// The signature line, with its newline, by which a witness says that it saw `checkpoint` at `time` (Unix seconds).
 /// `None` for a time that the format does not have: 0 states none, and 2^63 and past it are refused by readers.
 pub fn cosign(checkpoint: &Checkpoint, time: u64, key: &WitnessSigningKey) -> Option<String> {
+    cosign_text(&checkpoint.to_text(), time, key)
+}
+
+/// As [`cosign`], over the text of a checkpoint as its log wrote it: other logs than ours may write extension lines,
+/// and a cosignature covers them.
+pub fn cosign_text(text: &str, time: u64, key: &WitnessSigningKey) -> Option<String> {
     if !is_time(time) {
         return None;
     }
-    let signature = key.sign(&message(time, &checkpoint.to_text()));
+    let signature = key.sign(&message(time, text));
     Some(signature_line(&key.verifier(), &[time.to_be_bytes().as_slice(), &signature].concat()))
 }
 
 /// The checkpoint in `note` and when (Unix seconds) the witness `key` saw it. The log's own signature is not looked
 /// at: [`crate::open_checkpoint`] is for that, and a checkpoint without it is worth nothing.
 pub fn open_cosigned(note: &str, key: &WitnessKey) -> Result<(Checkpoint, u64), NoteError> {
+    let (text, time) = open_cosigned_text(note, key)?;
+    Ok((Checkpoint::parse(text)?, time))
+}
+
+/// As [`open_cosigned`], and the text as it stands, extension lines and all.
+pub fn open_cosigned_text<'n>(note: &'n str, key: &WitnessKey) -> Result<(&'n str, u64), NoteError> {
     let (text, bytes) = signed_by::<_, LENGTH>(note, key)?;
     let wrong = || NoteError::WrongSignature(key.name().to_owned());
     let (time, signature) = bytes.split_first_chunk().ok_or_else(wrong)?;
@@ -34,7 +46,7 @@ pub fn open_cosigned(note: &str, key: &WitnessKey) -> Result<(Checkpoint, u64), 
     if !key.verifies(&message(time, text), signature) {
         return Err(wrong());
     }
-    Ok((Checkpoint::parse(text)?, time))
+    Ok((text, time))
 }
 
 fn message(time: u64, text: &str) -> String {
@@ -136,6 +148,17 @@ mod tests {
         }
         let short = signature_line(&witness("witness.example/w1", 9).verifier(), &[1; 64]);
         check(&format!("{signed}{short}"), Err(NoteError::SignatureLine(2)));
+    }
+
+    #[test]
+    fn another_logs_extension_lines_are_signed_with_the_rest() {
+        let (w1, text) =
+            (witness("witness.example/w1", 9), format!("{}one more line\n", checkpoint().to_text()));
+        let note = format!("{text}\n{}", cosign_text(&text, SEEN, &w1).unwrap());
+        assert_eq!(open_cosigned_text(&note, &w1.verifier()), Ok((text.as_str(), SEEN)));
+        let without = note.replace("one more line\n", "");
+        assert!(open_cosigned_text(&without, &w1.verifier()).is_err());
+        assert_eq!(open_cosigned(&note, &w1.verifier()), Err(crate::CheckpointError::Lines.into()));
     }
 
     proptest! {

@@ -31,7 +31,7 @@ mod receipt;
 mod tile;
 
 pub use checkpoint::{Checkpoint, CheckpointError, open_checkpoint, sign_checkpoint, verify_growth};
-pub use cosignature::{cosign, open_cosigned};
+pub use cosignature::{cosign, cosign_text, open_cosigned, open_cosigned_text};
 pub use edge::{Edge, FullTile};
 pub use frontier::Frontier;
 pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash, root_of};

@@ -19,6 +19,7 @@ const FLOORS: [(&str, u8); 16] = [
     ("listener", 2),
     ("trail", 2),
     ("credentials", 2),
+    ("witness", 2),
     ("engine", 3),
     ("gateway-aws", 4),
     ("api", 4),

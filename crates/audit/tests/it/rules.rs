@@ -3,8 +3,11 @@
 use approval::Act;
 use expect_test::{Expect, expect};
 use model::{Digest, EntryKind, Person};
+use tlog::WitnessSigningKey;
 
-use crate::story::{Scribe, change, checkpoint_line, digest, name, public, roster, statement, time};
+use crate::story::{
+    Scribe, change, checkpoint_line, digest, name, public, roster, sign_log, statement, time,
+};
 
 fn check(write: impl FnOnce(&mut Scribe), expected: &Expect) {
     let mut scribe = Scribe::new();
@@ -293,4 +296,33 @@ fn a_log_begins_with_its_genesis_once_and_goes_forward() {
             entry_out_of_order @3: entry 3 is of 2026-11-21T02:48:00.000Z, but entry 1 before it is of 2026-11-21T02:50:00.000Z
         "#]],
     );
+}
+
+/// What a witness is on record with counts like any checkpoint that left the building.
+#[test]
+fn a_witness_on_record_convicts_a_rewritten_log() {
+    let witness = WitnessSigningKey::from_seed("witness.example/w1", &[9; 32]).unwrap();
+    let told = |cosigned: &[Vec<u8>], edit: &dyn Fn(&str) -> String| {
+        let mut log = Scribe::new();
+        log.hold(1);
+        let signed = sign_log(if cosigned.is_empty() { &log.entries } else { cosigned });
+        let text = signed.split_inclusive("\n\n").next().unwrap().trim_end_matches('\n').to_owned() + "\n";
+        let line = tlog::cosign_text(&text, 1_700_000_000, &witness).unwrap();
+        let note = edit(&format!("{signed}{line}"));
+        log.write(EntryKind::CheckpointWitnessed, |entry| {
+            entry.detail.insert("checkpoint".into(), note);
+            entry.detail.insert("key".into(), witness.verifier().to_string());
+        });
+        log.log().problems()
+    };
+    let as_it_is = |note: &str| note.to_owned();
+    assert_eq!(told(&[], &as_it_is), "");
+    expect![[r#"
+        history_rewritten @2: the checkpoint that a witness cosigned, of entry 2, has the root j4yA15rduCa4VJoJ4AXvfMXQLWh0Gba5nYgWcxGuWak= at 1 entries, the log has EDePJuESvnbilKHYBTTTFuDx9M1KKIswOZxPShjRdHs=: history was rewritten after it was signed
+    "#]]
+    .assert_eq(&told(&[b"another".to_vec()], &as_it_is));
+    expect![[r#"
+        signature_invalid @2: entry 2 tells of a witness: the signature by witness.example/w1 does not belong to this text
+    "#]]
+    .assert_eq(&told(&[], &|note| note.replace("\n2\n", "\n1\n")));
 }

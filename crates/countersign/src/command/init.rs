@@ -47,7 +47,7 @@ pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> 
         write(&file, content)?;
     }
     let genesis = keys_and_log(&config)?;
-    tls::ensure_authority(&config)?;
+    tls::ensure_authority(&tls::Place::of(&config))?;
 
     if format == Format::Json {
         output::json(&json!({

@@ -13,11 +13,13 @@ mod policy;
 mod propose;
 mod receipt;
 mod reconcile;
+mod resident;
 mod serve;
 mod session;
 mod trails;
 mod undo;
 mod upstream;
+mod witness;
 
 use std::{
     process::ExitCode,
@@ -43,6 +45,10 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => {
             HANDLES_SIGNALS.store(true, Ordering::SeqCst);
             serve::run(&args).await
+        }
+        Command::Witness(args) => {
+            HANDLES_SIGNALS.store(true, Ordering::SeqCst);
+            witness::run(&args, format).await
         }
         Command::Session(command) => session::run(command, format, env).await,
         Command::Change(command) => change::run(command, format).await,

@@ -1,8 +1,6 @@
 //! `countersign serve`: opens the store and the log, alone, and runs the listeners.
 
-use std::{
-    collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, process::ExitCode, sync::Arc,
-};
+use std::{collections::BTreeMap, fs, path::Path, process::ExitCode, sync::Arc};
 
 use api::{Endpoints, Nonces, Shared};
 use classify_aws::address::Hosts;
@@ -18,24 +16,20 @@ use tokio::net::TcpListener;
 use crate::{
     cli::ServeArgs,
     client::Running,
-    command::upstream,
+    command::{
+        resident::{self, put, secret},
+        upstream,
+    },
     config::Config,
-    failure::{Failure, INTERRUPTED, USAGE},
+    failure::{Failure, USAGE},
     output::{self, BOLD, WARN, styled},
     tls::{self, Tls},
 };
 
 pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::INFO)
-        .with_ansi(false)
-        // Otherwise a log line that cannot be written (the disk is full) is complained about on a stream that cannot be
-        // written either, and whoever wrote the line dies of it.
-        .log_internal_errors(false)
-        .init();
+    resident::log();
     let config = Config::load(&args.config)?;
-    tls::ensure_authority(&config)?;
+    tls::ensure_authority(&tls::Place::of(&config))?;
     private(&config)?;
     let engine = open(&config).await?;
 
@@ -52,7 +46,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         Some(address) => Some(bind("log", address).await?),
         None => None,
     };
-    let tls = Tls::load(&config)?;
+    let tls = Tls::load(tls::Place::of(&config))?;
     let at = |listener: &TcpListener| listener.local_addr().map_err(Failure::unexpected);
     let (at_aws, at_agent, at_people) = (at(&aws)?, at(&agent)?, at(&people)?);
     let running = Running {
@@ -120,7 +114,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         ));
     }
 
-    let code = ended().await;
+    let code = resident::ended().await;
     engine.close().await.map_err(Failure::unexpected)?;
     // Stale addresses help nobody.
     let _ = fs::remove_file(config.run("serve.json"));
@@ -160,6 +154,7 @@ async fn open(config: &Config) -> Result<Arc<Engine>, Failure> {
             engine::StartError::Contradiction(_) => crate::failure::VERIFICATION,
             engine::StartError::Store(_)
             | engine::StartError::Fault(_)
+            | engine::StartError::Witness(..)
             | engine::StartError::Bundle { .. } => USAGE,
         };
         Failure::new(exit, "CS006", err)
@@ -194,52 +189,12 @@ pub(super) fn bundle_files(dir: &Path) -> Result<Files, Failure> {
 
 /// Promise 7: a folder that others can read is no place for keys.
 fn private(config: &Config) -> Result<(), Failure> {
-    let folders = config.folders().into_iter().map(|path| (path, 700));
-    let keys = ["log.key", "master.key", "ca.key"].into_iter().map(|name| (config.key(name), 600));
-    for (path, wanted) in folders.chain(keys) {
-        let found =
-            fs::metadata(&path).map_err(|err| Failure::usage(format!("{}: {err}", path.display())))?;
-        let mode = found.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            let message = format!("{} can be read by others (mode {mode:03o})", path.display());
-            return Err(
-                Failure::new(USAGE, "CS007", message).hint(format!("chmod {wanted} {}", path.display()))
-            );
-        }
-    }
-    Ok(())
-}
-
-fn secret(file: &Path) -> Result<[u8; 32], Failure> {
-    let wrong = |why: &str| Failure::usage(format!("{}: {why}", file.display()));
-    let text = fs::read_to_string(file).map_err(|err| wrong(&err.to_string()))?;
-    let mut bytes = [0; 32];
-    hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| wrong("not 64 hexadecimal digits"))?;
-    Ok(bytes)
+    let keys = ["log.key", "master.key", "ca.key"].map(|name| config.key(name));
+    resident::private(config.folders(), keys)
 }
 
 fn drawn() -> Result<[u8; 32], Failure> {
     let mut bytes = [0; 32];
     SystemEntropy.fill(&mut bytes).map_err(Failure::unexpected)?;
     Ok(bytes)
-}
-
-/// Whole or not at all, for our eyes only.
-fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
-    let failed = |err: std::io::Error| Failure::usage(format!("{} cannot be written: {err}", file.display()));
-    let partial = file.with_extension("new");
-    fs::write(&partial, content).map_err(failed)?;
-    fs::set_permissions(&partial, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    fs::rename(&partial, file).map_err(failed)
-}
-
-async fn ended() -> ExitCode {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(signal) => signal,
-        Err(_) => return std::future::pending().await,
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => ExitCode::from(INTERRUPTED),
-        _ = terminate.recv() => ExitCode::SUCCESS,
-    }
 }

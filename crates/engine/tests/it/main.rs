@@ -41,4 +41,6 @@ mod ui;
 #[cfg(test)]
 mod undo;
 #[cfg(test)]
+mod witnesses;
+#[cfg(test)]
 mod world;

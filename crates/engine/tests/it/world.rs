@@ -67,6 +67,7 @@ pub(crate) struct Unusual {
     pub(crate) levels: &'static str,
     /// A rule of the constitution besides the usual ones, with its examples.
     pub(crate) rule: Option<[&'static str; 2]>,
+    pub(crate) witnesses: &'static str,
 }
 
 impl World {
@@ -245,7 +246,8 @@ impl World {
 
 impl Place {
     fn new(unusual: Unusual) -> ((Self, Ledger), Option<store::Probe>) {
-        let Unusual { probe, disk, production, budgets, standing, accounts, levels, rule } = unusual;
+        let Unusual { probe, disk, production, budgets, standing, accounts, levels, rule, witnesses } =
+            unusual;
         let dir = TempDir::new().unwrap();
         let genesis = Genesis {
             origin: ORIGIN.to_owned(),
@@ -255,9 +257,12 @@ impl Place {
         };
         let disk = disk.unwrap_or_else(|| Box::new(RealDisk));
         let mut files = bundle_files(production);
-        for (file, text) in
-            [("budgets.toml", budgets), ("standing.toml", standing), ("accounts.toml", accounts)]
-        {
+        for (file, text) in [
+            ("budgets.toml", budgets),
+            ("standing.toml", standing),
+            ("accounts.toml", accounts),
+            ("witnesses.toml", witnesses),
+        ] {
             files.insert(file.to_owned(), text.into());
         }
         let settings = String::from_utf8(files["bundle.toml"].clone()).unwrap();

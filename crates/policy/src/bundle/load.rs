@@ -19,10 +19,11 @@ use crate::{
     rules::{Names, Place, Rule, read_rules},
     schema::{Vocabulary, schema_digest},
     settings::read_settings,
+    witnesses::read_witnesses,
 };
 
 /// The files that stand at the top of a bundle; the first three must be there.
-const TOP: [&str; 8] = [
+const TOP: [&str; 9] = [
     "bundle.toml",
     "roster.toml",
     "environments.toml",
@@ -31,6 +32,7 @@ const TOP: [&str; 8] = [
     "overrides.toml",
     "budgets.toml",
     "standing.toml",
+    "witnesses.toml",
 ];
 const MAX_FILES: usize = 1_000;
 const MAX_FILE: usize = 256 * 1024;
@@ -106,6 +108,9 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
             })
             .unwrap_or_default(),
     };
+    let witnesses = toml("witnesses.toml")
+        .and_then(|(file, text)| read_toml(file, text, problems, |root| Some(read_witnesses(root))))
+        .unwrap_or_default();
     allowances.check_names(problems);
     let rules = read_all_rules(&texts, &names, problems);
     let examples = read_all_examples(&texts, problems);
@@ -124,6 +129,7 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
         places,
         accounts,
         allowances,
+        witnesses,
         calendar,
         overrides,
         vocabulary,

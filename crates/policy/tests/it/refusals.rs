@@ -188,7 +188,7 @@ fn hand_written_lines_get_help() {
         put("constitution/README.md", "hello"),
         expect![[r#"
         constitution/README.md: no such file belongs in a bundle
-          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml"#]],
+          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, witnesses.toml"#]],
     );
     check(
         put("roster.tml", "hello"),
@@ -516,4 +516,54 @@ fn nothing_that_is_written_makes_loading_panic() {
             assert!(Bundle::load(&files).is_err(), "{path}");
         }
     }
+}
+
+const WITNESSED: &str = "quorum = 1\n[witnesses.w1]\nkey = \"witness.example/w1+24b5d9fe+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY\"\n";
+
+#[test]
+fn witnesses_are_keys_of_their_own_and_as_many_as_are_asked_for() {
+    check(put("witnesses.toml", WITNESSED), expect!["loads"]);
+    check(put("witnesses.toml", "# nobody yet\n"), expect!["loads"]);
+    let with = |from: &str, to: &str| {
+        let text = WITNESSED.replace(from, to);
+        move |files: &mut Files| drop(files.insert("witnesses.toml".into(), text.into_bytes()))
+    };
+    check(
+        with("quorum = 1\n", ""),
+        expect![[r#"
+            witnesses.toml:1: the file has no `quorum`
+              hint: how many witnesses make a checkpoint witnessed"#]],
+    );
+    check(with("quorum = 1", "quorum = 2"), expect!["witnesses.toml:1: 2 of 1 witnesses can never be had"]);
+    check(
+        with("quorum = 1", "quorum = 0"),
+        expect!["witnesses.toml:1: `quorum` should be a whole number from 1 to 32 (found: integer)"],
+    );
+    check(
+        with("key =", "vkey ="),
+        expect![[r#"
+            witnesses.toml:2: [witnesses.w1] has no `key`
+              hint: the line that `countersign witness` prints
+            witnesses.toml:3: [witnesses.w1] has no setting `vkey`
+              hint: did you mean `key`?"#]],
+    );
+    // A log's key; a key cut short; one with spaces in its name.
+    for (from, to) in
+        [("+BP0", "+AP0"), ("fYY", "fY"), ("24b5d9fe", "24B5d9fe"), ("witness.example", "my witness")]
+    {
+        let mut told = String::new();
+        let mut files = files(Profile::Standard);
+        with(from, to)(&mut files);
+        if let Err(err) = Bundle::load(&files) {
+            told = err.to_string();
+        }
+        assert!(told.contains("is no witness's key, such as"), "{from} to {to}: {told}");
+    }
+    let twice = format!(
+        "{WITNESSED}[witnesses.w2]\nkey = \"other+00000000+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY\"\n"
+    );
+    check(
+        move |files| drop(files.insert("witnesses.toml".into(), twice.into_bytes())),
+        expect!["witnesses.toml:5: it is the key of w1 too: two names do not make two witnesses"],
+    );
 }
