@@ -271,7 +271,12 @@ impl Engine {
     }
 
     pub(crate) fn book(&self) -> Book {
-        Book { bundle: self.bundle(), installation: self.installation, ledger: Arc::clone(&self.ledger) }
+        Book {
+            bundle: self.bundle(),
+            installation: self.installation,
+            ledger: Arc::clone(&self.ledger),
+            witnesses: self.witnesses.present(),
+        }
     }
 
     pub(crate) fn draw(&self) -> Result<Drawn, Fault> {

@@ -65,6 +65,8 @@ pub(crate) enum Decided {
 pub(crate) enum DecideError {
     Storage(StorageError),
     Conflict(Conflict),
+    /// Too many witnesses are away to wait for, so nothing is begun.
+    NotWitnessed(String),
 }
 
 impl From<StorageError> for DecideError {
@@ -84,6 +86,7 @@ impl DecideError {
         match self {
             Self::Storage(err) => Fault::Storage(err.to_string()),
             Self::Conflict(err) => Fault::Storage(err.to_string()),
+            Self::NotWitnessed(why) => Fault::NotWitnessed(why),
         }
     }
 }
@@ -94,6 +97,8 @@ pub(crate) struct Book {
     pub(crate) bundle: Arc<Bundle>,
     pub(crate) installation: Digest,
     pub(crate) ledger: Shared,
+    /// How many witnesses have not failed to answer.
+    pub(crate) witnesses: usize,
 }
 
 /// Identifiers and a nonce, drawn before the transaction starts.
@@ -507,6 +512,12 @@ fn go(
     step.state = StepState::Executing;
     step.execution = Some(Execution { started_at: drawn.now, signature, outcome: None, charges });
     let level = book.bundle.levels().of(step.action.effects, &step.environment);
+    if let Level::Witnessed(count) = level
+        && book.witnesses < usize::from(count)
+    {
+        let why = format!("{count} witnesses are to cosign it, and {} answer", book.witnesses);
+        return Err(DecideError::NotWitnessed(why));
+    }
     let (operation, summary) = (step.action.operation.to_string(), step.action.summary.clone());
     let (account, region) = (step.action.account.0.clone(), step.action.region.0.clone());
     let acting_as = step.action.acting_as.clone();

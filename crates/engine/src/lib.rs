@@ -182,7 +182,10 @@ impl Engine {
             Level::Sequenced => self.sequence().await,
             Level::Witnessed(count) => {
                 self.sequence().await?;
-                Err(Fault::NotWitnessed(format!("{count} witnesses are asked for, and none is known")))
+                let size = *self.grown.borrow();
+                let limit = std::time::Duration::from_secs(self.bundle().levels().wait_s.unsigned_abs());
+                let waited = self.witnesses.wait(size, usize::from(count), limit).await;
+                waited.map_err(|err| Fault::NotWitnessed(err.to_string()))
             }
         }
     }

@@ -130,6 +130,12 @@ impl Witnesses {
         if count == 0 { u64::MAX } else { nth.copied().unwrap_or(0) }
     }
 
+    /// How many have not failed to answer when they were asked last.
+    pub(crate) fn present(&self) -> usize {
+        let heard = self.heard();
+        self.keys.keys().filter(|witness| !heard.away.contains_key(*witness)).count()
+    }
+
     /// The newest size that this witness has cosigned.
     pub fn seen_of(&self, witness: &WitnessId) -> Option<u64> {
         self.seen.borrow().get(witness).copied()

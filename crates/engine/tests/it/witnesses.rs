@@ -47,10 +47,15 @@ impl Witness {
 }
 
 async fn world() -> World {
+    world_with("").await
+}
+
+async fn world_with(levels: &'static str) -> World {
     let w2 = witness(2).key.verifier().to_string();
     let (_, w2) = w2.split_once('+').unwrap();
     let toml = Box::leak(TWO.replace("W2ID+W2KEY", w2).into_boxed_str());
-    let world = World::built(Unusual { witnesses: toml, ..Unusual::default() }, store::Store::memory()).await;
+    let world =
+        World::built(Unusual { witnesses: toml, levels, ..Unusual::default() }, store::Store::memory()).await;
     world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
     world
 }
@@ -117,6 +122,41 @@ async fn whoever_needs_witnesses_waits_for_as_many_and_no_longer() {
     });
     w2.sees(&world).await;
     both.await.unwrap().unwrap();
+    world.finish().await;
+}
+
+/// `witnessed(2)` before the permit is out; and where that cannot come, nothing is begun or nothing is sent.
+#[tokio::test]
+async fn promise_02_an_effect_waits_for_as_many_witnesses_as_the_bundle_says() {
+    let levels = "wait_s = 1\nproduction = { write = \"witnessed(2)\" }";
+    let (world, w1, w2) = (world_with(levels).await, witness(1), witness(2));
+    let witnesses = async {
+        let mut grown = world.engine.checkpoints();
+        loop {
+            w1.sees(&world).await;
+            w2.sees(&world).await;
+            grown.changed().await.unwrap();
+        }
+    };
+    let action = PUT_PARAMETER.action();
+    let permit = tokio::select! {
+        admitted = world.ask(&action) => crate::world::permitted(admitted),
+        () = witnesses => unreachable!(),
+    };
+    let issued = world.logged().iter().position(|entry| entry.kind == EntryKind::PermitIssued).unwrap();
+    assert!(world.engine.witnesses().seen_by(2) > issued as u64, "two have cosigned the permit's entry");
+    world.answer(permit, 200).await;
+
+    // They hear nothing of it: not sent, once the time is over.
+    let other = crate::actions::Call { name: "/app/other", ..PUT_PARAMETER }.action();
+    expect_refusal(world.ask(&other).await, engine::RefusalKind::Fault, "CS110");
+    let permits = world.count(EntryKind::PermitIssued).await;
+    assert_eq!(permits, 2);
+    // Known to be away: nothing is begun.
+    world.engine.witness_away(&w1.name);
+    let third = crate::actions::Call { name: "/app/third", ..PUT_PARAMETER }.action();
+    expect_refusal(world.ask(&third).await, engine::RefusalKind::Fault, "CS110");
+    assert_eq!(world.count(EntryKind::PermitIssued).await, permits);
     world.finish().await;
 }
 

@@ -18,7 +18,7 @@ use crate::{
     registry::{OWN_NAME, read_overrides, read_roster},
     rules::{Names, Place, Rule, read_rules},
     schema::{Vocabulary, schema_digest},
-    settings::read_settings,
+    settings::{Settings, read_settings},
     witnesses::read_witnesses,
 };
 
@@ -111,6 +111,12 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
     let witnesses = toml("witnesses.toml")
         .and_then(|(file, text)| read_toml(file, text, problems, |root| Some(read_witnesses(root))))
         .unwrap_or_default();
+    let waited_for = settings.as_ref().map_or(0, |it: &Settings| usize::from(it.levels.witnesses()));
+    if waited_for > witnesses.keys.len() {
+        let named = witnesses.keys.len();
+        let message = format!("[levels] waits for {waited_for} witnesses, and witnesses.toml names {named}");
+        problems.add("bundle.toml", None, message, None);
+    }
     allowances.check_names(problems);
     let rules = read_all_rules(&texts, &names, problems);
     let examples = read_all_examples(&texts, problems);
