@@ -20,7 +20,7 @@ use axum::{Router, body::Body, extract::Request, response::IntoResponse as _};
 use engine::Engine;
 use hyper::{body::Incoming, service::Service as _};
 use hyper_util::service::TowerToHyperService;
-use listener::{Doors, Source};
+use listener::{Carried, Doors, Source};
 use tokio::net::TcpListener;
 
 pub use auth::{NONCE_HEADER, PERSON_HEADER, SIGNATURE_HEADER};
@@ -58,18 +58,21 @@ pub struct Endpoints {
 /// Requests larger than this are refused unread; a statement is at most 64 KiB.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
-/// Serves `router` until the task is dropped.
-pub async fn listen(router: Router, socket: TcpListener, doors: Doors) {
+/// Serves `router` until the task is dropped. The newest checkpoint of `of` rides along with every answer.
+pub async fn listen(router: Router, socket: TcpListener, doors: Doors, of: Arc<Engine>) {
     let service = TowerToHyperService::new(router);
+    let carried = Arc::new(Carried::new(engine::CHECKPOINT_HEADER));
     listener::serve(socket, doors, move |request: hyper::Request<Incoming>, source: Source| {
-        let service = service.clone();
+        let (service, carried, of) = (service.clone(), Arc::clone(&carried), Arc::clone(&of));
         async move {
             let mut request: Request = request.map(Body::new);
             request.extensions_mut().insert(source);
-            match service.call(request).await {
+            let mut response = match service.call(request).await {
                 Ok(response) => response,
                 Err(never) => never.into_response(),
-            }
+            };
+            carried.ride(&of.checkpoint_line(), response.headers_mut());
+            response
         }
     })
     .await;

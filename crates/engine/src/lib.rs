@@ -54,6 +54,10 @@ pub use start::{Parts, StartError, database_of, roster_of};
 pub use statement::Signer;
 pub use witnesses::{CosignedError, CosignedFrom, Growth, NotWitnessed, Witnesses, witness_keys};
 
+/// With every answer to an agent or a person rides the newest checkpoint of the log ([`Engine::checkpoint_line`]): whoever
+/// keeps it can show later what the log was then.
+pub const CHECKPOINT_HEADER: &str = "x-countersign-checkpoint";
+
 /// A running installation.
 pub struct Engine {
     store: Store,
@@ -78,6 +82,7 @@ pub struct Engine {
     /// Set once a witness has shown that this disk must not be signed on.
     stopped: sequencer::Stopped,
     grown: tokio::sync::watch::Sender<u64>,
+    newest: tokio::sync::watch::Sender<Arc<str>>,
     witnesses: Witnesses,
     log_key: tlog::VerifierKey,
     connectors: Mutex<Vec<Arc<dyn Connector>>>,
@@ -108,6 +113,12 @@ impl Engine {
     /// The newest signed checkpoint, as a signed note.
     pub fn checkpoint(&self) -> String {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner).checkpoint().to_owned()
+    }
+
+    /// The newest signed checkpoint as base64 of its note, for whoever is given an answer; no lock of the ledger is waited
+    /// for. The same [`Arc`] until there is a newer one.
+    pub fn checkpoint_line(&self) -> Arc<str> {
+        Arc::clone(&self.newest.borrow())
     }
 
     /// The newest checkpoint, and the proof that the log of `old` entries is a prefix of it.

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ledger::Ledger;
 use model::Fault;
 use store::Store;
@@ -40,9 +41,10 @@ impl Sequencer {
         health: Health,
         stopped: Stopped,
         grown: watch::Sender<u64>,
+        newest: watch::Sender<Arc<str>>,
     ) -> Self {
         let (wake, woken) = mpsc::channel(4096);
-        tokio::spawn(run(Writer { store, ledger, health, stopped, grown }, woken));
+        tokio::spawn(run(Writer { store, ledger, health, stopped, grown, newest }, woken));
         Self { wake }
     }
 
@@ -61,10 +63,11 @@ struct Writer {
     health: Health,
     stopped: Stopped,
     grown: watch::Sender<u64>,
+    newest: watch::Sender<Arc<str>>,
 }
 
 async fn run(writer: Writer, mut woken: mpsc::Receiver<Waiter>) {
-    let Writer { store, ledger, health, stopped, grown } = writer;
+    let Writer { store, ledger, health, stopped, grown, newest } = writer;
     let _last_words = LastWords(Arc::clone(&health));
     loop {
         let mut waiters = Vec::new();
@@ -88,13 +91,25 @@ async fn run(writer: Writer, mut woken: mpsc::Receiver<Waiter>) {
             }
             *known = result.as_ref().err().cloned();
         }
-        let size = ledger.lock().unwrap_or_else(PoisonError::into_inner).size();
+        let (size, note) = {
+            let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            let size = ledger.size();
+            (size, (size != *grown.borrow()).then(|| in_one_line(&ledger)))
+        };
+        if let Some(note) = note {
+            newest.send_replace(note);
+        }
         grown.send_if_modified(|known| std::mem::replace(known, size) != size);
         for waiter in waiters {
             // A waiter that has gone away needs no answer.
             let _ = waiter.send(result.clone());
         }
     }
+}
+
+/// The newest signed checkpoint as base64 (RFC 4648) of its note.
+pub(crate) fn in_one_line(ledger: &Ledger) -> Arc<str> {
+    BASE64_STANDARD.encode(ledger.checkpoint()).into()
 }
 
 /// However the writer ends, nothing passes after it.

@@ -90,6 +90,7 @@ impl Engine {
         let sessions = store.read(|view| view.sessions()).await?;
         let ledger_fault = sequencer::Health::default();
         let grown = tokio::sync::watch::Sender::new(lock(&shared).size());
+        let newest = tokio::sync::watch::Sender::new(sequencer::in_one_line(&lock(&shared)));
         let own = Arc::new(crate::session::own_session(&bundle, now)?);
         let engine = Arc::new(Self {
             own,
@@ -99,6 +100,7 @@ impl Engine {
                 Arc::clone(&ledger_fault),
                 Arc::clone(&stopped),
                 grown.clone(),
+                newest.clone(),
             ),
             store,
             ledger: shared,
@@ -116,6 +118,7 @@ impl Engine {
             ledger_fault,
             stopped,
             grown,
+            newest,
             witnesses,
             log_key,
             connectors: Mutex::new(Vec::new()),

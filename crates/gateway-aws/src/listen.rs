@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::{Request, body::Incoming};
-use listener::{Authority, Doors, Secured, Source};
+use listener::{Authority, Carried, Doors, Secured, Source};
 use tokio::net::TcpListener;
 
 use crate::{Gateway, tunnel::AwsOnly};
@@ -21,12 +21,15 @@ pub async fn listen(
         Some(authority) => doors.with_tunnels(Arc::new(AwsOnly { authority })),
         None => doors,
     };
+    let carried = Arc::new(Carried::new(engine::CHECKPOINT_HEADER));
     listener::serve(socket, doors, move |request: Request<Incoming>, source: Source| {
-        let gateway = Arc::clone(&gateway);
+        let (gateway, carried) = (Arc::clone(&gateway), Arc::clone(&carried));
         async move {
             let (parts, body) = request.into_parts();
             let tls = parts.extensions.get::<Secured>().is_some_and(|it| it.0);
-            gateway.serve(parts, body, source, tls).await
+            let mut reply = gateway.serve(parts, body, source, tls).await;
+            carried.ride(&gateway.engine.checkpoint_line(), reply.headers_mut());
+            reply
         }
     })
     .await;

@@ -7,6 +7,7 @@
 
 mod authority;
 mod body;
+mod carried;
 mod converse;
 mod doors;
 mod paced;
@@ -24,6 +25,7 @@ use tokio::net::TcpListener;
 
 pub use authority::{Authority, Clock, TlsError, new_authority, server_of};
 pub use body::{BodyError, collect};
+pub use carried::Carried;
 pub use doors::{Doors, Identity, Plain, Secured, Tunnels};
 pub use paced::Paced;
 pub use source::Source;

@@ -79,11 +79,13 @@ impl House {
                 api::people::router(shared.clone()),
                 people,
                 listener::Doors::plain(listener::Limits::API),
+                Arc::clone(&engine),
             ));
             tokio::spawn(api::listen(
                 api::agent::router(shared),
                 agents,
                 listener::Doors::plain(listener::Limits::API),
+                Arc::clone(&engine),
             ));
             (engine, told.0, told.1, session)
         });
