@@ -123,12 +123,11 @@ fn recorded_exchanges_are_answered_by_the_binary() -> Result<()> {
 /// What a line marked so says.
 fn quoted(line: &str, mark: &str) -> Option<String> {
     let rest = line.strip_prefix(mark)?;
-    match rest.chars().next() {
-        None => Some("\n".to_owned()),
-        Some(' ') => Some(format!("{}\n", &rest[1..])),
-        Some('|') => Some(rest.get(2..).unwrap_or_default().to_owned()),
-        Some(_) => None,
+    if let Some(cut) = rest.strip_prefix('|') {
+        return Some(cut.trim_start().to_owned());
     }
+    let whole = rest.strip_prefix(' ').or_else(|| rest.is_empty().then_some(""))?;
+    Some(format!("{whole}\n"))
 }
 
 #[test]

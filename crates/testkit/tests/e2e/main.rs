@@ -27,3 +27,4 @@ mod references;
 mod setup;
 mod tamper;
 mod undo;
+mod witnesses;
