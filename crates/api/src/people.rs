@@ -70,6 +70,7 @@ macro_rules! routes {
 routes! {
     "GET" "/v1/genesis" Public genesis;
     "GET" "/v1/checkpoint" Public checkpoint;
+    "GET" "/v1/witnessed" Public witnessed;
     "GET" "/v1/consistency" Public consistency;
     "GET" "/v1/nonce" Public nonce;
     "GET" "/v1/person" Public person;
@@ -170,6 +171,12 @@ async fn genesis(call: Call) -> Result<Response, ApiError> {
 
 async fn checkpoint(call: Call) -> Result<Response, ApiError> {
     Ok(call.shared.engine.checkpoint().into_response())
+}
+
+/// With the cosignatures of as many witnesses as the bundle asks for.
+async fn witnessed(call: Call) -> Result<Response, ApiError> {
+    let newest = call.shared.engine.witnesses().newest();
+    Ok(newest.ok_or_else(|| ApiError::not_found("no checkpoint has been witnessed yet"))?.into_response())
 }
 
 async fn consistency(call: Call) -> Result<Response, ApiError> {

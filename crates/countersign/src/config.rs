@@ -2,11 +2,13 @@
 //! bundle; a test keeps the two apart.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
+use model::WitnessId;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -17,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) dir: PathBuf,
     pub(crate) listen: Listen,
     pub(crate) aws: Aws,
+    /// Where the witnesses of the bundle are reached.
+    pub(crate) witness: BTreeMap<WitnessId, WitnessAddress>,
     tls: Tls,
     paths: Paths,
 }
@@ -29,9 +33,29 @@ struct File {
     #[serde(default)]
     aws: Aws,
     #[serde(default)]
+    witness: BTreeMap<WitnessId, WitnessAddress>,
+    #[serde(default)]
     tls: Tls,
     #[serde(default)]
     paths: Paths,
+}
+
+/// Prefixes of URLs, as C2SP `tlog-witness` has them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum WitnessAddress {
+    Url(String),
+    More(WitnessPlace),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WitnessPlace {
+    pub(crate) url: String,
+    /// Where it shows what it has cosigned, if elsewhere.
+    pub(crate) monitor: Option<String>,
+    /// A file of certificates that are believed beside the public ones.
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// Where to listen; port 0 takes a free one (`DIR/run/` says which).
@@ -119,6 +143,8 @@ pub(crate) fn template(upstream: Option<&str>) -> String {
          [tls]               # without these, the installation's own authority (keys/ca.pem) signs\n\
          # certificate = \"tls.pem\"\n# key = \"tls.key\"\n\n\
          [aws]\nregion = \"us-east-1\"\n{upstream}\n\n\
+         [witness]           # where the witnesses that bundle/witnesses.toml names are reached\n\
+         # w1 = \"https://witness.example\"\n\n\
          [paths]             # relative to this file\n\
          bundle = \"bundle\"\nlog = \"log\"\ncheckpoint = \"lock/checkpoint\"   # keep it out of the database's backups\n\
          database = \"data/countersign.db\"\nkeys = \"keys\"\nrun = \"run\"\n"
@@ -154,7 +180,14 @@ impl Config {
         let absolute =
             std::path::absolute(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
         let dir = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
-        Ok(Self { dir, listen: parsed.listen, aws: parsed.aws, tls: parsed.tls, paths: parsed.paths })
+        Ok(Self {
+            dir,
+            listen: parsed.listen,
+            aws: parsed.aws,
+            witness: parsed.witness,
+            tls: parsed.tls,
+            paths: parsed.paths,
+        })
     }
 
     /// Certificate and key that were given.
@@ -265,6 +298,8 @@ mod tests {
             ("[listen\n", ":1:", None),
             ("[tls]\ncertificat = \"x\"\n", ":2:", Some("did you mean `certificate`?")),
             ("[tls]\nkey = \"x\"\n", "or neither", None),
+            ("[witness]\nW1 = \"http://w\"\n", "`W1` is no witness's name", None),
+            ("[witness]\nw1 = { uri = \"http://w\" }\n", ":2:", None),
             (
                 "[listen]\nnames = [\"https://x\"]\n",
                 "`https://x` is no DNS name",
@@ -305,8 +340,11 @@ mod tests {
             listen: Listen { aws: _, agent: _, people: _, log: _, names: _ },
             tls: Tls { certificate: _, key: _ },
             aws: Aws { upstream: _, region: _ },
+            witness,
             paths,
         } = Config::parse("", Path::new("/x/c.toml")).unwrap();
+        assert!(witness.is_empty());
+        let WitnessPlace { url: _, monitor: _, ca: _ } = toml::from_str("url = \"u\"").unwrap();
         let Paths { bundle: _, log: _, checkpoint: _, database: _, keys: _, run: _ } = paths;
     }
 }

@@ -13,6 +13,7 @@ mod output;
 mod ssh_agent;
 mod tls;
 mod transport;
+mod witnesses;
 
 use std::process::ExitCode;
 

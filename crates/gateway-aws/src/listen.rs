@@ -27,8 +27,9 @@ pub async fn listen(
         async move {
             let (parts, body) = request.into_parts();
             let tls = parts.extensions.get::<Secured>().is_some_and(|it| it.0);
+            let engine = Arc::clone(&gateway.engine);
             let mut reply = gateway.serve(parts, body, source, tls).await;
-            carried.ride(&gateway.engine.checkpoint_line(), reply.headers_mut());
+            carried.ride(&engine.checkpoint_line(), reply.headers_mut());
             reply
         }
     })

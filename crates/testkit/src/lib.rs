@@ -18,6 +18,7 @@ mod signed;
 mod stall;
 mod venv;
 mod wait;
+mod witness;
 
 pub use http::{Response, send};
 pub use installation::{Cli, Installation, Serve, Session};
@@ -32,3 +33,4 @@ pub use signed::{Signed, Signer, now, stamp};
 pub use stall::Stall;
 pub use venv::Venv;
 pub use wait::until;
+pub use witness::Witness;

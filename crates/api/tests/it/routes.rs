@@ -26,9 +26,11 @@ const fn case(method: &'static str, path: &'static str, public: u16, person: u16
     Case { method, path, query: "", body: "", public, person }
 }
 
-const PEOPLE: [Case; 15] = [
+const PEOPLE: [Case; 16] = [
     case("GET", "/v1/genesis", 200, 200),
     case("GET", "/v1/checkpoint", 200, 200),
+    // Nobody witnesses the log of these tests.
+    case("GET", "/v1/witnessed", 404, 404),
     Case { query: "?from=1", ..case("GET", "/v1/consistency", 200, 200) },
     case("GET", "/v1/nonce", 200, 200),
     // Without a key to ask about.

@@ -24,6 +24,7 @@ use crate::{
     failure::{Failure, USAGE},
     output::{self, BOLD, WARN, styled},
     tls::{self, Tls},
+    witnesses::{self, Reachable},
 };
 
 pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
@@ -31,7 +32,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let config = Config::load(&args.config)?;
     tls::ensure_authority(&tls::Place::of(&config))?;
     private(&config)?;
-    let engine = open(&config).await?;
+    let (engine, reachable) = open(&config).await?;
 
     let bind = async |what: &str, address| {
         TcpListener::bind(address).await.map_err(|err| {
@@ -92,6 +93,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         tokio::spawn(api::listen(api::log::router(config.log()), log, doors, Arc::clone(&engine)));
     }
 
+    witnesses::start(Arc::clone(&engine), reachable, &config.log()).await;
     put(&config.run("reader.token"), reader_token.as_bytes())?;
     let described = serde_json::to_vec_pretty(&running).map_err(Failure::unexpected)?;
     put(&config.run("serve.json"), &described)?;
@@ -121,7 +123,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-async fn open(config: &Config) -> Result<Arc<Engine>, Failure> {
+async fn open(config: &Config) -> Result<(Arc<Engine>, Reachable), Failure> {
     let wrong =
         |what: &str, err: &dyn std::fmt::Display| Failure::new(USAGE, "CS005", format!("{what}: {err}"));
     let files = bundle_files(&config.bundle())?;
@@ -139,6 +141,8 @@ async fn open(config: &Config) -> Result<Arc<Engine>, Failure> {
             "an unfinished append was cut off; its entries are pending in the store"
         );
     }
+    let reachable = Reachable::open(config, &bundle)?;
+    reachable.guard(&ledger, &genesis).await?;
     let store = Store::sqlite(&config.database()).map_err(|err| wrong("the store", &model::causes(&err)))?;
     let parts = Parts {
         store,
@@ -149,16 +153,17 @@ async fn open(config: &Config) -> Result<Arc<Engine>, Failure> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
-    Engine::start(parts).await.map_err(|err| {
+    let engine = Engine::start(parts).await.map_err(|err| {
         let exit = match &err {
             engine::StartError::Contradiction(_) => crate::failure::VERIFICATION,
-            engine::StartError::Store(_)
+            engine::StartError::Witness(..)
+            | engine::StartError::Store(_)
             | engine::StartError::Fault(_)
-            | engine::StartError::Witness(..)
             | engine::StartError::Bundle { .. } => USAGE,
         };
         Failure::new(exit, "CS006", err)
-    })
+    })?;
+    Ok((engine, reachable))
 }
 
 /// Every file of a bundle folder by its relative name.

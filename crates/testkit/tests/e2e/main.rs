@@ -29,3 +29,4 @@ mod served;
 mod setup;
 mod tamper;
 mod undo;
+mod witnesses;

@@ -1,0 +1,147 @@
+//! One witness over HTTP. What comes back is bounded in size and in time and is nobody's word yet: `witness::Reply` and
+//! `engine` say what of it counts. No redirect is followed.
+
+use std::{fmt, path::Path, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{Method, Request, StatusCode, Uri, header};
+use witness::{ADD_CHECKPOINT, checkpoint_path};
+
+use crate::{
+    failure::Failure,
+    transport::{self, Http},
+};
+
+/// From connecting to the last byte.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What a start waits for.
+const AT_START: Duration = Duration::from_secs(3);
+/// A note may carry many cosignatures.
+const MAX_ANSWER: usize = 256 * 1024;
+
+#[derive(Clone)]
+pub(crate) struct Door {
+    /// Both without a slash at the end.
+    submit: String,
+    monitor: String,
+    http: Http,
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Door({})", self.submit)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<String>,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is no answer; for a log line.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoAnswer {
+    #[error("it gave no answer within {} seconds", .0.as_secs())]
+    Late(Duration),
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("its answer broke off or was longer than {MAX_ANSWER} bytes")]
+    Broken,
+    #[error("it answers {0}")]
+    Status(u16),
+    #[error("its answer is no text")]
+    NoText,
+}
+
+impl Door {
+    /// `submit` and `monitor` are the two prefixes of the witness; `ca` is believed beside the public authorities.
+    pub(crate) fn new(submit: &str, monitor: &str, ca: Option<&Path>) -> Result<Self, Failure> {
+        let (submit, monitor) = (prefix(submit)?, prefix(monitor)?);
+        Ok(Self { submit, monitor, http: transport::http(ca)? })
+    }
+
+    pub(crate) async fn add_checkpoint(&self, body: String) -> Result<Answered, NoAnswer> {
+        self.send(Method::POST, &format!("{}{ADD_CHECKPOINT}", self.submit), body, PATIENCE).await
+    }
+
+    /// The newest checkpoint of the log that it has cosigned; `None` where it knows none. For a start: soon, or not.
+    pub(crate) async fn shown(&self, origin: &str) -> Result<Option<String>, NoAnswer> {
+        let url = format!("{}{}", self.monitor, checkpoint_path(origin));
+        let Answered { status, body, .. } = self.send(Method::GET, &url, String::new(), AT_START).await?;
+        match status {
+            200 => String::from_utf8(body.to_vec()).map(Some).map_err(|_| NoAnswer::NoText),
+            404 => Ok(None),
+            other => Err(NoAnswer::Status(other)),
+        }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        body: String,
+        patience: Duration,
+    ) -> Result<Answered, NoAnswer> {
+        let request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header(header::USER_AGENT, concat!("countersign/", env!("CARGO_PKG_VERSION")))
+            .body(Full::from(body))
+            .map_err(|err| NoAnswer::Unreachable(err.to_string()))?;
+        let answered = async {
+            let response =
+                self.http.request(request).await.map_err(|err| NoAnswer::Unreachable(model::causes(&err)))?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|_| NoAnswer::Broken)?;
+            let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+            Ok(Answered {
+                status: StatusCode::as_u16(&head.status),
+                content_type: content_type.map(str::to_owned),
+                body: body.to_bytes(),
+            })
+        };
+        tokio::time::timeout(patience, answered).await.map_err(|_| NoAnswer::Late(patience))?
+    }
+}
+
+/// Scheme, host and perhaps a path; nothing that would end up in every log line or could not be appended to.
+fn prefix(text: &str) -> Result<String, Failure> {
+    let wrong = || {
+        Failure::usage(format!("`{}` is no address of a witness", model::sanitize(text, 200)))
+            .hint("such as \"https://witness.example/prefix\", without a query")
+    };
+    let uri: Uri = text.parse().map_err(|_| wrong())?;
+    let schemed = matches!(uri.scheme_str(), Some("http" | "https"));
+    let plain = uri.authority().is_some_and(|it| !it.as_str().contains('@')) && uri.query().is_none();
+    if schemed && plain && !text.contains('#') {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err(wrong())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_prefix() {
+        for (text, expected) in [
+            ("http://127.0.0.1:7391", Some("http://127.0.0.1:7391")),
+            ("https://witness.example/log/", Some("https://witness.example/log")),
+            ("https://[::1]:9", Some("https://[::1]:9")),
+            ("witness.example", None),
+            ("ftp://witness.example", None),
+            ("https://me:secret@witness.example", None),
+            ("https://witness.example/?a=b", None),
+            ("https://witness.example/#a", None),
+            ("/add-checkpoint", None),
+            ("", None),
+        ] {
+            assert_eq!(prefix(text).ok().as_deref(), expected, "{text}");
+        }
+    }
+}

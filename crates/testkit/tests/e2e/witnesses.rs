@@ -1,0 +1,275 @@
+//! Witnesses beside a running installation: they are given what it signs, one may be away, and what one of them knows is
+//! enough to stop a server that has been set back, or that shows another history.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use testkit::{Cli, Response, Serve, Witness, binary, send, until};
+
+use crate::lab::{Lab, OWNER, People};
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// An installation with witnesses, and the folder in which they live.
+struct Watched {
+    lab: Lab,
+    witnesses: Vec<Witness>,
+    folder: PathBuf,
+}
+
+impl Watched {
+    fn open(witnesses: usize, quorum: usize) -> Result<Self> {
+        let people = People::enter()?;
+        let flags = people.flags()?;
+        let mut running = Vec::new();
+        let mut folder = PathBuf::new();
+        let lab = Lab::over(people, &flags, |config| {
+            let dir = config.parent().context("a folder")?;
+            folder = dir.parent().context("a folder above")?.join("witnesses");
+            fs::create_dir(&folder)?;
+            for nth in 1..=witnesses {
+                running.push(witness(&folder, nth, dir, "127.0.0.1:0")?);
+            }
+            let keys = running
+                .iter()
+                .zip(1..)
+                .map(|(it, nth)| format!("[witnesses.w{nth}]\nkey = \"{}\"\n", it.vkey));
+            let keys: String = keys.collect();
+            fs::write(dir.join("bundle/witnesses.toml"), format!("quorum = {quorum}\n{keys}"))?;
+            let addresses = running.iter().zip(1..).map(|(it, nth)| format!("w{nth} = \"{}\"\n", it.url));
+            let text = fs::read_to_string(config)?;
+            let text = text.replace("\n[paths]", &format!("\n{}\n[paths]", addresses.collect::<String>()));
+            fs::write(config, text)?;
+            Serve::start_with(config, &OWNER)
+        })?;
+        Ok(Self { lab, witnesses: running, folder })
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.lab.installation.folder()
+    }
+
+    fn stop(&self, nth: usize) {
+        self.witnesses[nth - 1].kill();
+    }
+
+    /// At the address it had.
+    fn start_again(&mut self, nth: usize) -> Result<()> {
+        let address = self.witnesses[nth - 1].authority().to_owned();
+        self.witnesses[nth - 1] = witness(&self.folder, nth, &self.dir(), &address)?;
+        Ok(())
+    }
+
+    /// The size in the first lines of a note beside the log, 0 where there is none.
+    fn size(&self, file: &str) -> u64 {
+        fs::read_to_string(self.dir().join("log").join(file))
+            .ok()
+            .and_then(|note| size_of(&note))
+            .unwrap_or(0)
+    }
+
+    /// Waits until the note in `file` is of the newest checkpoint there is.
+    fn caught_up(&self, file: &str) -> Result<u64> {
+        until(&format!("{file} to catch up"), SOON, || {
+            let newest = self.size("checkpoint");
+            Ok((self.size(file) == newest).then_some(newest))
+        })
+        .with_context(|| self.lab.serve.log().unwrap_or_default())
+    }
+
+    /// Something for the record.
+    fn grow(&self, name: &str) -> Result<()> {
+        let before = self.size("checkpoint");
+        let answer = self.lab.delete_stack(name)?;
+        ensure!((400..500).contains(&answer.status), "{}", answer.text());
+        until("the log to grow", SOON, || Ok((self.size("checkpoint") > before).then_some(())))
+    }
+
+    fn refused(&self) -> Result<testkit::Output> {
+        Cli::run(["serve".as_ref(), "--config".as_ref(), self.lab.installation.config().as_os_str()])
+    }
+}
+
+fn witness(folder: &Path, nth: usize, installation: &Path, address: &str) -> Result<Witness> {
+    let genesis: Value = serde_json::from_slice(&fs::read(installation.join("log/genesis.json"))?)?;
+    let vkey = genesis["vkey"].as_str().context("no key")?;
+    let name = format!("witness.example/w{nth}");
+    let args = ["--log", vkey, "--name", &name, "--listen", address];
+    Witness::start(Command::new(binary("countersign")?), &folder.join(format!("w{nth}")), &args)
+}
+
+fn size_of(note: &str) -> Option<u64> {
+    note.lines().nth(1)?.parse().ok()
+}
+
+fn add_checkpoint(witness: &Witness, old: u64, note: &str) -> Result<Response> {
+    send(witness.authority(), "POST", "/add-checkpoint", &[], format!("old {old}\n\n{note}").as_bytes())
+}
+
+#[test]
+fn each_checkpoint_goes_to_every_witness_and_one_may_be_away() -> Result<()> {
+    let mut watched = Watched::open(2, 2)?;
+    watched.caught_up("witnessed")?;
+    watched.grow("one")?;
+    let size = watched.caught_up("witnessed")?;
+    let note = fs::read_to_string(watched.dir().join("log/witnessed"))?;
+    ensure!(
+        ["w1", "w2"].iter().all(|name| note.contains(&format!("\u{2014} witness.example/{name} "))),
+        "{note}"
+    );
+    let [_, _, people] = watched.lab.serve.authorities();
+    let served = send(people, "GET", "/v1/witnessed", &[], b"")?;
+    ensure!(served.status == 200 && size_of(&served.text()) >= Some(size), "{}", served.text());
+
+    // One is away: the log goes on, the other is given everything, and nothing newer is witnessed by two.
+    watched.stop(1);
+    let before = watched.caught_up("witnessed")?;
+    for nth in 0..4 {
+        watched.grow(&format!("away-{nth}"))?;
+    }
+    let seen = watched.caught_up("witness/w2")?;
+    ensure!(seen > before && watched.size("witnessed") == before, "{seen}, {before}");
+    ensure!(watched.size("witness/w1") == before);
+
+    // It comes back, and gets what it missed at once: the newest, with the proof from where it was.
+    watched.start_again(1)?;
+    watched.caught_up("witnessed")?;
+    ensure!(watched.lab.serve.log()?.contains("the witness is there again"), "{}", watched.lab.serve.log()?);
+
+    // Being witnessed is on record for each once, and is no reason for ever more checkpoints.
+    let size = watched.caught_up("witnessed")?;
+    ensure!(watched.lab.entries("checkpoint_witnessed")?.len() == 2);
+    let waited = until("the log to rest", Duration::from_secs(3), || {
+        Ok((watched.size("checkpoint") > size).then_some(()))
+    });
+    ensure!(waited.is_err(), "the log grows by itself");
+
+    // What is known survives a restart, also of one that is away then.
+    watched.stop(2);
+    watched.lab.restart()?;
+    watched.grow("after")?;
+    watched.caught_up("witness/w1")?;
+    ensure!(watched.size("witnessed") == size && watched.size("witness/w2") == size);
+    ensure!(watched.lab.serve.log()?.contains("could not be asked"), "{}", watched.lab.serve.log()?);
+    watched.start_again(2)?;
+    watched.caught_up("witnessed")?;
+    ensure!(watched.lab.entries("checkpoint_witnessed")?.len() == 2);
+    ensure!(watched.lab.serve.stop()? == 0);
+    watched.lab.verify()?.expect(0).map(drop)
+}
+
+#[test]
+fn a_backup_put_back_whole_is_not_served_while_a_witness_knows_more() -> Result<()> {
+    let mut watched = Watched::open(1, 1)?;
+    watched.grow("early")?;
+    watched.caught_up("witnessed")?;
+    ensure!(watched.lab.serve.stop()? == 0);
+    let backup = watched.lab.installation.beside().join("backup");
+    copy(&watched.dir(), &backup)?;
+
+    watched.lab.restart()?;
+    for nth in 0..3 {
+        watched.grow(&format!("later-{nth}"))?;
+    }
+    let knows = watched.caught_up("witnessed")?;
+    ensure!(watched.lab.serve.stop()? == 0);
+
+    // Log, lock file, database, and what was witnessed: nothing on this disk tells that there was more.
+    fs::remove_dir_all(watched.dir())?;
+    copy(&backup, &watched.dir())?;
+    let before = fs::read(watched.dir().join("log/checkpoint"))?;
+    let refused = watched.refused()?.expect(2)?;
+    ensure!(
+        refused.stderr.contains("CS005") && refused.stderr.contains("this looks like a restored"),
+        "{refused}"
+    );
+    ensure!(refused.stderr.contains("the witness w1 has cosigned"), "{refused}");
+    ensure!(fs::read(watched.dir().join("log/checkpoint"))? == before, "something was signed");
+
+    // With the witness away it starts; and stops signing once the witness is there and has shown what it knows.
+    watched.stop(1);
+    watched.lab.restart()?;
+    watched.grow("on an old copy")?;
+    watched.start_again(1)?;
+    until("the contradiction to be found", SOON, || {
+        Ok(watched.lab.serve.log()?.contains("this looks like a restored backup").then_some(()))
+    })?;
+    let stopped = watched.size("checkpoint");
+    let answer = watched.lab.delete_stack("none")?;
+    ensure!(answer.text().contains("CS102"), "{}", answer.text());
+    ensure!(watched.size("checkpoint") == stopped && stopped < knows, "{stopped} of {knows}");
+    Ok(())
+}
+
+#[test]
+fn a_second_history_finds_no_witness() -> Result<()> {
+    let mut watched = Watched::open(1, 1)?;
+    watched.grow("shared")?;
+    watched.caught_up("witnessed")?;
+    ensure!(watched.lab.serve.stop()? == 0);
+    let copied = watched.lab.installation.beside().join("copy");
+    copy(&watched.dir(), &copied)?;
+    watched.lab.restart()?;
+    watched.grow("here")?;
+    watched.grow("and here")?;
+    let known = watched.caught_up("witnessed")?;
+
+    // The same key and the same beginning; its server has forgotten its witness, and signs.
+    let config = copied.join("countersign.toml");
+    let text = fs::read_to_string(&config)?;
+    let forgetful: Vec<_> = text.lines().filter(|line| !line.starts_with("w1 = ")).collect();
+    fs::write(&config, forgetful.join("\n"))?;
+    let twin = Serve::start_with(&config, &OWNER)?;
+    let [gateway, _, _] = twin.authorities();
+    let note = || fs::read_to_string(copied.join("log/checkpoint"));
+    let mut told = std::collections::BTreeMap::new();
+    for nth in 0..20 {
+        let fields =
+            [("Action", "DeleteStack"), ("StackName", &format!("there-{nth}")), ("Version", "2010-05-15")];
+        watched.lab.agent.form("cloudformation", gateway, &fields).send(gateway)?;
+        let before = told.len();
+        until("the copy to grow", SOON, || {
+            let note = note()?;
+            let size = size_of(&note).context("no size")?;
+            told.insert(size, note);
+            Ok((told.len() > before || told.len() == 1).then_some(()))
+        })?;
+        if told.keys().any(|size| *size > known) {
+            break;
+        }
+    }
+    drop(twin);
+    let witness = &watched.witnesses[0];
+    let mut statuses = std::collections::BTreeSet::new();
+    for (size, note) in &told {
+        // From what it knows, and from what the copy would have it know.
+        for old in [known, *size].into_iter().filter(|old| old <= size) {
+            let answer = add_checkpoint(witness, old, note)?;
+            ensure!(
+                [409, 422].contains(&answer.status),
+                "{old} to {size}: {} {}",
+                answer.status,
+                answer.text()
+            );
+            statuses.insert(answer.status);
+        }
+    }
+    ensure!(statuses.len() == 2, "{statuses:?}, {known}, {:?}", told.keys());
+    watched.grow("still here")?;
+    watched.caught_up("witnessed")?;
+    ensure!(watched.lab.serve.is_alive()?);
+    Ok(())
+}
+
+/// A folder with its modes.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let mut command = Command::new("cp");
+    command.arg("-a").arg(from).arg(to);
+    testkit::run(command, SOON)?.expect(0).map(drop)
+}
