@@ -316,11 +316,13 @@ mod tests {
                 agent::router(shared.clone()),
                 for_agents,
                 listener::Doors::plain(listener::Limits::API),
+                Arc::clone(&engine),
             ));
             tokio::spawn(crate::listen(
                 people::router(shared),
                 for_people,
                 listener::Doors::plain(listener::Limits::API),
+                Arc::clone(&engine),
             ));
             Self { engine, clock, agent, people, _folder: folder }
         }

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! GET /checkpoint                 the newest signed one
+//! GET /witnessed                  the newest one that enough witnesses have cosigned, with their lines; perhaps older
 //! GET /genesis.json               what the installation is
 //! GET /tile/…                     hash tiles and entry bundles, full and partial
 //! ```
@@ -28,6 +29,7 @@ const MAX_GENESIS: u64 = 64 * 1024;
 pub fn router(dir: PathBuf) -> Router {
     Router::new()
         .route("/checkpoint", get(checkpoint))
+        .route("/witnessed", get(witnessed))
         .route("/genesis.json", get(genesis))
         .route("/tile/{*path}", get(tile))
         .with_state(Log { dir })
@@ -45,7 +47,7 @@ enum Unserved {
         "no such file: a log has checkpoint, genesis.json, tile/L/N and tile/entries/N, each also as ….p/W"
     )]
     NoFile,
-    #[error("the log has no such tile yet: its checkpoint says how large it is")]
+    #[error("the log has no such file yet: its checkpoint says how large it is")]
     NotYet,
     #[error("the log's files cannot be read; see the server's own log")]
     Unreadable(String),
@@ -68,6 +70,15 @@ async fn checkpoint(State(log): State<Log>) -> Result<Response, Unserved> {
     let note = apart(move || read(&log.dir.join("checkpoint"), MAX_NOTE)).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], note)
         .into_response())
+}
+
+async fn witnessed(State(log): State<Log>) -> Result<Response, Unserved> {
+    let note = apart(move || {
+        let file = log.dir.join("witnessed");
+        if file.exists() { read(&file, MAX_NOTE) } else { Err(Unserved::NotYet) }
+    });
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
+    Ok((headers, note.await?).into_response())
 }
 
 async fn genesis(State(log): State<Log>) -> Result<Response, Unserved> {
@@ -159,6 +170,9 @@ mod tests {
         let note = std::fs::read(dir.path().join("log/checkpoint")).unwrap();
         assert_eq!(size_of(&note), 300);
         check(&served, "/checkpoint", Ok(note.len())).await;
+        check(&served, "/witnessed", Err(404)).await;
+        std::fs::write(dir.path().join("log/witnessed"), "cosigned").unwrap();
+        check(&served, "/witnessed", Ok(8)).await;
         for (path, expected) in [
             ("/tile/0/000", Ok(8192)),
             ("/tile/0/001.p/44", Ok(44 * 32)),

@@ -34,6 +34,7 @@ pub(crate) async fn fetch(url: &str, dir: &Path, ca: Option<&Path>) -> Result<()
     let size = size_of(&note).filter(|size| *size <= MAX_ENTRIES).ok_or_else(|| {
         Failure::usage(format!("{}/checkpoint does not say how many entries there are", source.base))
     })?;
+    let witnessed = source.find("witnessed", MAX_NOTE).await?;
     put(&dir.join("genesis.json"), &genesis)?;
     let mut level = 0;
     let mut hashes = size;
@@ -47,8 +48,9 @@ pub(crate) async fn fetch(url: &str, dir: &Path, ca: Option<&Path>) -> Result<()
         }
         (level, hashes) = (level + 1, hashes / bundle::WIDTH);
     }
-    // Last: it speaks of what is there by now.
-    put(&dir.join("checkpoint"), &note)
+    // Last: they speak of what is there by now.
+    put(&dir.join("checkpoint"), &note)?;
+    witnessed.map_or(Ok(()), |note| put(&dir.join("witnessed"), &note))
 }
 
 /// Whether what was given as a log is to be fetched.
@@ -72,6 +74,13 @@ impl Source {
     }
 
     async fn get(&self, path: &str, most: usize) -> Result<Bytes, Failure> {
+        let missing =
+            || Failure::unreachable_server(&format!("{}/{path}", self.base), "it has no such file");
+        self.find(path, most).await?.ok_or_else(missing)
+    }
+
+    /// `None` where the server says that there is none.
+    async fn find(&self, path: &str, most: usize) -> Result<Option<Bytes>, Failure> {
         let url = format!("{}/{path}", self.base);
         let failed = |why: String| Failure::unreachable_server(&url, &why);
         let request = hyper::Request::get(&url)
@@ -82,7 +91,11 @@ impl Source {
             let status = answer.status();
             let body = Limited::new(answer.into_body(), most).collect().await;
             let body = body.map_err(|err| failed(err.to_string()))?.to_bytes();
-            if status == StatusCode::OK { Ok(body) } else { Err(failed(format!("it answered {status}"))) }
+            match status {
+                StatusCode::OK => Ok(Some(body)),
+                StatusCode::NOT_FOUND => Ok(None),
+                other => Err(failed(format!("it answered {other}"))),
+            }
         });
         answer.await.map_err(|_| failed("it did not answer in time".to_owned()))?
     }

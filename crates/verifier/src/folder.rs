@@ -1,4 +1,4 @@
-//! A log's folder, read by nothing that writes one: `genesis.json`, `checkpoint`, and the entry bundles that the
+//! A log's folder, read by nothing that writes one: `genesis.json`, `checkpoint`, `witnessed`, and the entry bundles that the
 //! checkpoint's size says there are. Every file has a bound.
 
 use std::{fs::File, io::Read as _, path::Path};
@@ -13,6 +13,8 @@ const MAX_BUNDLE: u64 = 256 * (65_535 + 2);
 pub(crate) struct Folder {
     pub(crate) genesis: Vec<u8>,
     pub(crate) checkpoint: Vec<u8>,
+    /// The newest checkpoint that witnesses have cosigned, where there is one.
+    pub(crate) witnessed: Option<String>,
     pub(crate) entries: Vec<Vec<u8>>,
     /// Damage, each with its file.
     pub(crate) problems: Vec<String>,
@@ -23,7 +25,9 @@ pub(crate) struct Folder {
 pub(crate) fn read(log: &Path) -> Result<Folder, String> {
     let genesis = small(&log.join("genesis.json"))?;
     let checkpoint = small(&log.join("checkpoint"))?;
-    let mut found = Folder { genesis, checkpoint, entries: Vec::new(), problems: Vec::new() };
+    let witnessed =
+        small(&log.join("witnessed")).ok().map(|note| String::from_utf8_lossy(&note).into_owned());
+    let mut found = Folder { genesis, checkpoint, witnessed, entries: Vec::new(), problems: Vec::new() };
     let text = String::from_utf8_lossy(&found.checkpoint);
     let size: u64 = text.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or(u64::MAX);
     for number in 0..=u64::MAX {

@@ -49,7 +49,7 @@ fn verify(args: &Args) -> Result<Report, String> {
         genesis: log.genesis,
         expected_genesis: args.genesis,
         checkpoint: log.checkpoint.clone(),
-        held_checkpoints: held.collect::<Result<_, _>>()?,
+        held_checkpoints: held.chain(log.witnessed.clone().map(Ok)).collect::<Result<_, _>>()?,
         entries: &log.entries,
         database: None,
     });
@@ -57,7 +57,7 @@ fn verify(args: &Args) -> Result<Report, String> {
         report.add(Code::FileDamaged, None, problem);
     }
     if let Some(policy) = policy {
-        let note = String::from_utf8_lossy(&log.checkpoint);
+        let note = log.witnessed.map_or_else(|| String::from_utf8_lossy(&log.checkpoint), Into::into);
         if let Err(unmet) = policy.open(&note) {
             report.add(Code::PolicyUnmet, None, &format!("the checkpoint does not meet the policy: {unmet}"));
         }

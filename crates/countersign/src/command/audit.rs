@@ -53,6 +53,9 @@ pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCo
             fs::read_to_string(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))
         })
         .collect::<Result<Vec<_>, _>>()?;
+    // What witnesses have cosigned left the building.
+    let witnessed = fs::read_to_string(place.dir().join("witnessed")).ok();
+    let held_checkpoints: Vec<String> = held_checkpoints.into_iter().chain(witnessed.clone()).collect();
     let mut report = examine(place.dir(), config.as_ref(), expected, &held_checkpoints)?;
     // A server that is just appending has written what it has not signed yet: a moment later it has.
     for _ in 0..ANOTHER_LOOK {
@@ -64,7 +67,8 @@ pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCo
         report = examine(place.dir(), config.as_ref(), expected, &held_checkpoints)?;
     }
     if let Some(policy) = &policy {
-        let note = fs::read_to_string(place.dir().join("checkpoint")).unwrap_or_default();
+        let newest = || fs::read_to_string(place.dir().join("checkpoint")).unwrap_or_default();
+        let note = witnessed.unwrap_or_else(newest);
         if let Err(unmet) = policy.open(&note) {
             report.add(
                 audit::Code::PolicyUnmet,
