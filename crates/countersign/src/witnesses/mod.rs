@@ -29,9 +29,7 @@ pub(crate) struct Reachable(BTreeMap<WitnessId, (WitnessKey, Door)>);
 impl Reachable {
     /// Every address must be that of a witness whom the bundle names. A witness without an address is said.
     pub(crate) fn open(config: &Config, bundle: &Bundle) -> Result<Self, Failure> {
-        let mut keys = engine::witness_keys(bundle).map_err(|(witness, err)| {
-            Failure::new(USAGE, "CS004", format!("witnesses.toml: the key of {witness}: {err}"))
-        })?;
+        let mut keys = keys(bundle)?;
         let mut doors = BTreeMap::new();
         for (name, address) in &config.witness {
             let key = keys.remove(name).ok_or_else(|| {
@@ -87,6 +85,13 @@ impl Reachable {
         }
         Ok(())
     }
+}
+
+/// The keys of the bundle's witnesses. That they look like keys was seen when it was loaded; here each is one.
+pub(crate) fn keys(bundle: &Bundle) -> Result<BTreeMap<WitnessId, WitnessKey>, Failure> {
+    engine::witness_keys(bundle).map_err(|(witness, err)| {
+        Failure::new(USAGE, "CS004", format!("witnesses.toml: the key of {witness}: {err}"))
+    })
 }
 
 fn door(name: &WitnessId, address: &WitnessAddress, dir: &Path) -> Result<Door, Failure> {
