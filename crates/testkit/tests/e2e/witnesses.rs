@@ -31,11 +31,16 @@ struct Watched {
 
 impl Watched {
     fn open(witnesses: usize, quorum: usize) -> Result<Self> {
-        Self::open_at(witnesses, quorum, |_, url| url.to_owned())
+        Self::open_at(witnesses, quorum, &["--listen", "127.0.0.1:0"], |_, url| format!("\"{url}\""))
     }
 
-    /// `address` is what the installation takes for the URL of a witness.
-    fn open_at(witnesses: usize, quorum: usize, address: impl Fn(usize, &str) -> String) -> Result<Self> {
+    /// `args` are a witness's own, and `address` is what the installation has under [witness] for one of this URL.
+    fn open_at(
+        witnesses: usize,
+        quorum: usize,
+        args: &[&str],
+        address: impl Fn(usize, &str) -> String,
+    ) -> Result<Self> {
         let people = People::enter()?;
         let flags = people.flags()?;
         let mut running = Vec::new();
@@ -45,7 +50,7 @@ impl Watched {
             folder = dir.parent().context("a folder above")?.join("witnesses");
             fs::create_dir(&folder)?;
             for nth in 1..=witnesses {
-                running.push(witness(&folder, nth, dir, "127.0.0.1:0")?);
+                running.push(witness(&folder, nth, dir, args)?);
             }
             let keys = running
                 .iter()
@@ -54,7 +59,7 @@ impl Watched {
             let keys: String = keys.collect();
             fs::write(dir.join("bundle/witnesses.toml"), format!("quorum = {quorum}\n{keys}"))?;
             let addresses =
-                running.iter().zip(1..).map(|(it, nth)| format!("w{nth} = \"{}\"\n", address(nth, &it.url)));
+                running.iter().zip(1..).map(|(it, nth)| format!("w{nth} = {}\n", address(nth, &it.url)));
             let text = fs::read_to_string(config)?;
             let text = text.replace("\n[paths]", &format!("\n{}\n[paths]", addresses.collect::<String>()));
             fs::write(config, text)?;
@@ -74,7 +79,7 @@ impl Watched {
     /// At the address it had.
     fn start_again(&mut self, nth: usize) -> Result<()> {
         let address = self.witnesses[nth - 1].authority().to_owned();
-        self.witnesses[nth - 1] = witness(&self.folder, nth, &self.dir(), &address)?;
+        self.witnesses[nth - 1] = witness(&self.folder, nth, &self.dir(), &["--listen", &address])?;
         Ok(())
     }
 
@@ -108,11 +113,11 @@ impl Watched {
     }
 }
 
-fn witness(folder: &Path, nth: usize, installation: &Path, address: &str) -> Result<Witness> {
+fn witness(folder: &Path, nth: usize, installation: &Path, more: &[&str]) -> Result<Witness> {
     let genesis: Value = serde_json::from_slice(&fs::read(installation.join("log/genesis.json"))?)?;
     let vkey = genesis["vkey"].as_str().context("no key")?;
     let name = format!("witness.example/w{nth}");
-    let args = ["--log", vkey, "--name", &name, "--listen", address];
+    let args = [["--log", vkey, "--name", &name].as_slice(), more].concat();
     Witness::start(Command::new(binary("countersign")?), &folder.join(format!("w{nth}")), &args)
 }
 
@@ -192,6 +197,8 @@ fn a_backup_put_back_whole_is_not_served_while_a_witness_knows_more() -> Result<
     let knows = watched.caught_up("witnessed")?;
     ensure!(watched.lab.serve.stop()? == 0);
 
+    let witnessed = fs::read(watched.dir().join("log/witnessed"))?;
+
     // Log, lock file, database, and what was witnessed: nothing on this disk tells that there was more.
     fs::remove_dir_all(watched.dir())?;
     copy(&backup, &watched.dir())?;
@@ -204,8 +211,15 @@ fn a_backup_put_back_whole_is_not_served_while_a_witness_knows_more() -> Result<
     ensure!(refused.stderr.contains("the witness w1 has cosigned"), "{refused}");
     ensure!(fs::read(watched.dir().join("log/checkpoint"))? == before, "something was signed");
 
-    // With the witness away it starts; and stops signing once the witness is there and has shown what it knows.
+    // What the last process was told is on this disk too, if it was not put back with the rest.
     watched.stop(1);
+    let old = fs::read(watched.dir().join("log/witnessed"))?;
+    fs::write(watched.dir().join("log/witnessed"), &witnessed)?;
+    let refused = watched.refused()?.expect(2)?;
+    ensure!(refused.stderr.contains("the witness w1 has cosigned"), "{refused}");
+    fs::write(watched.dir().join("log/witnessed"), old)?;
+
+    // With the witness away it starts; and stops signing once the witness is there and has shown what it knows.
     watched.lab.restart()?;
     watched.grow("on an old copy")?;
     watched.start_again(1)?;
@@ -216,6 +230,20 @@ fn a_backup_put_back_whole_is_not_served_while_a_witness_knows_more() -> Result<
     let answer = watched.lab.delete_stack("none")?;
     ensure!(answer.text().contains("CS102"), "{}", answer.text());
     ensure!(watched.size("checkpoint") == stopped && stopped < knows, "{stopped} of {knows}");
+    Ok(())
+}
+
+#[test]
+fn a_witness_elsewhere_is_reached_over_tls_by_its_own_authority() -> Result<()> {
+    let listen = ["--listen", "0.0.0.0:0", "--host", "localhost"];
+    let watched = Watched::open_at(2, 1, &listen, |nth, url| match nth {
+        1 => format!("{{ url = \"{url}\", ca = \"../witnesses/w1/ca.pem\" }}"),
+        // Of an authority that nobody believes.
+        _ => format!("\"{url}\""),
+    })?;
+    watched.grow("over tls")?;
+    watched.caught_up("witness/w1")?;
+    ensure!(watched.size("witness/w2") == 0, "whoever it was cosigned");
     Ok(())
 }
 
@@ -266,7 +294,7 @@ fn a_witness_that_lies_or_dawdles_counts_for_nothing_and_holds_nobody_up() -> Re
         Vec::new(),
     ])?;
     let mut watched =
-        Watched::open_at(2, 1, |nth, real| if nth == 2 { url.clone() } else { real.to_owned() })?;
+        Watched::open_at(2, 1, &[], |nth, real| format!("\"{}\"", if nth == 2 { &url } else { real }))?;
     for nth in 0..6 {
         watched.grow(&format!("lied-to-{nth}"))?;
         watched.caught_up("witness/w1")?;
