@@ -139,6 +139,7 @@ pub(crate) struct WitnessArgs {
     /// A certificate that logs believe already; without one, an authority of its own (DIR/ca.pem) signs.
     #[arg(long, value_name = "PEM_FILE", requires = "certificate_key")]
     pub(crate) certificate: Option<PathBuf>,
+    /// The key of that certificate.
     #[arg(long, value_name = "PEM_FILE", requires = "certificate")]
     pub(crate) certificate_key: Option<PathBuf>,
     /// A DNS name by which logs reach it, for a certificate of its own.

@@ -4,7 +4,7 @@
 use crate::tree::{none, sources};
 
 /// Words without which nothing leaves the process, and the files that may say them.
-const EXITS: [(&str, &[&str]); 4] = [
+const EXITS: [(&str, &[&str]); 5] = [
     ("hyper_util::client", &[]),
     (
         "client::legacy",
@@ -14,8 +14,19 @@ const EXITS: [(&str, &[&str]); 4] = [
             // Fetches what the way out signs with: from the security token service, a container's agent, a machine's
             // metadata. What agents send never passes here, and no answer goes to them.
             "crates/credentials/src/client.rs",
-            // People's and agents' clients of our own listeners; they run in no server.
+            // Who may use it is listed below.
             "crates/countersign/src/transport.rs",
+        ],
+    ),
+    (
+        "transport::http(",
+        &[
+            // People's and agents' clients of our own listeners; they run in no server.
+            "crates/countersign/src/client.rs",
+            "crates/countersign/src/command/propose.rs",
+            // From `serve` to the witnesses that `countersign.toml` names: checkpoints go out, cosignatures come back.
+            // What agents send never passes here, and no credential goes along.
+            "crates/countersign/src/witnesses/door.rs",
         ],
     ),
     ("TcpStream::connect", &["crates/countersign/src/command/doctor.rs"]),

@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     failure::{Failure, PROOF, USAGE},
     output::{self, BAD, GOOD, styled},
+    witnesses,
 };
 
 pub(super) fn run(command: &PolicyCommand, format: Format) -> Result<ExitCode, Failure> {
@@ -31,6 +32,7 @@ fn files(args: &BundleArgs) -> Result<policy::Files, Failure> {
 
 fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
     let bundle = Bundle::load(&files(args)?).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    witnesses::keys(&bundle)?;
     let rules = bundle.rules();
     match format {
         Format::Json => output::json(&json!({

@@ -142,7 +142,7 @@ async fn open(config: &Config) -> Result<(Arc<Engine>, Reachable), Failure> {
         );
     }
     let reachable = Reachable::open(config, &bundle)?;
-    reachable.guard(&ledger, &genesis).await?;
+    reachable.guard(&ledger, &genesis, &config.log()).await?;
     let store = Store::sqlite(&config.database()).map_err(|err| wrong("the store", &model::causes(&err)))?;
     let parts = Parts {
         store,

@@ -64,7 +64,12 @@ impl Door {
     }
 
     pub(crate) async fn add_checkpoint(&self, body: String) -> Result<Answered, NoAnswer> {
-        self.send(Method::POST, &format!("{}{ADD_CHECKPOINT}", self.submit), body, PATIENCE).await
+        let url = format!("{}{ADD_CHECKPOINT}", self.submit);
+        match self.send(Method::POST, &url, body.clone(), PATIENCE).await {
+            // A kept connection may have been closed at the other end meanwhile; handing in twice does no harm.
+            Err(NoAnswer::Unreachable(_)) => self.send(Method::POST, &url, body, PATIENCE).await,
+            answered => answered,
+        }
     }
 
     /// The newest checkpoint of the log that it has cosigned; `None` where it knows none. For a start: soon, or not.

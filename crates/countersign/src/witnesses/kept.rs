@@ -34,16 +34,18 @@ impl Kept {
     pub(super) async fn load(&self, engine: &Engine) {
         let witnesses: Vec<WitnessId> = engine.witnesses().keys().keys().cloned().collect();
         for witness in witnesses {
-            let (own, all) = (self.of(&witness), self.log.join("witnessed"));
-            for path in [own, all] {
-                let Some((note, line)) = read(&path).and_then(|text| split(&text, engine, &witness)) else {
-                    continue;
-                };
+            for text in self.notes(&witness) {
+                let Some((note, line)) = split(&text, engine, &witness) else { continue };
                 if let Err(err) = engine.cosigned(&witness, &note, &line, CosignedFrom::Kept).await {
-                    tracing::warn!(%witness, path = %path.display(), "a kept cosignature is not taken: {err}");
+                    tracing::warn!(%witness, "a kept cosignature is not taken: {err}");
                 }
             }
         }
+    }
+
+    /// The notes that may have a line of this witness; nothing in them has been verified.
+    pub(super) fn notes(&self, witness: &WitnessId) -> Vec<String> {
+        [self.of(witness), self.log.join("witnessed")].iter().filter_map(|path| read(path)).collect()
     }
 
     pub(super) fn cosigned(&self, witness: &WitnessId, note: &str) {

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, path::Path};
 use ledger::{Genesis, Ledger};
 use model::WitnessId;
 use policy::Bundle;
-use tlog::WitnessKey;
+use tlog::{Checkpoint, WitnessKey};
 use witness::{contradiction, open_witnessed};
 
 use crate::{
@@ -19,43 +19,63 @@ use crate::{
     failure::{Failure, USAGE},
 };
 use door::Door;
+use kept::Kept;
 
 pub(crate) use push::start;
 
-/// Each witness that is to be reached, with its key.
+/// The witnesses of the bundle, and how those are reached that can be.
 #[derive(Debug)]
-pub(crate) struct Reachable(BTreeMap<WitnessId, (WitnessKey, Door)>);
+pub(crate) struct Reachable {
+    keys: BTreeMap<WitnessId, WitnessKey>,
+    doors: BTreeMap<WitnessId, (WitnessKey, Door)>,
+}
 
 impl Reachable {
     /// Every address must be that of a witness whom the bundle names. A witness without an address is said.
     pub(crate) fn open(config: &Config, bundle: &Bundle) -> Result<Self, Failure> {
-        let mut keys = engine::witness_keys(bundle).map_err(|(witness, err)| {
-            Failure::new(USAGE, "CS004", format!("witnesses.toml: the key of {witness}: {err}"))
-        })?;
+        let keys = keys(bundle)?;
         let mut doors = BTreeMap::new();
         for (name, address) in &config.witness {
-            let key = keys.remove(name).ok_or_else(|| {
+            let key = keys.get(name).cloned().ok_or_else(|| {
                 Failure::usage(format!("[witness] {name}: the bundle names no such witness"))
                     .hint("who is a witness, and by which key, stands in witnesses.toml of the bundle")
             })?;
             let door = door(name, address, &config.dir)?;
             doors.insert(name.clone(), (key, door));
         }
-        for witness in keys.keys() {
+        for witness in keys.keys().filter(|witness| !doors.contains_key(*witness)) {
             tracing::warn!(%witness, "a witness of the bundle has no address under [witness]: nothing is sent to it");
         }
-        Ok(Self(doors))
+        Ok(Self { keys, doors })
     }
 
-    /// Asks every witness what it last cosigned of this log, and refuses where that is not in the log on this disk.
-    pub(crate) async fn guard(&self, ledger: &Ledger, genesis: &Genesis) -> Result<(), Failure> {
+    /// Asks every witness what it last cosigned of this log, looks at what earlier processes kept of their answers beside it
+    /// in `folder`, and refuses where the log on this disk does not contain it.
+    pub(crate) async fn guard(
+        &self,
+        ledger: &Ledger,
+        genesis: &Genesis,
+        folder: &Path,
+    ) -> Result<(), Failure> {
         let refused = |why: &dyn std::fmt::Display| Failure::new(USAGE, "CS005", format!("the log: {why}"));
         let log = genesis
             .vkey
             .parse()
             .map_err(|err| refused(&format!("the genesis names no usable key: {err}")))?;
+        let contradicted = |witness: &WitnessId, seen: &Checkpoint| {
+            let root_at = |size| ledger.root_at(size);
+            contradiction(witness.as_str(), seen, ledger.size(), root_at)
+                .map_or(Ok(()), |found| Err(refused(&found).hint("`countersign explain CS005`")))
+        };
+        for (witness, key) in &self.keys {
+            for note in Kept::at(folder).notes(witness) {
+                if let Ok((seen, _)) = open_witnessed(&note, &log, key) {
+                    contradicted(witness, &seen)?;
+                }
+            }
+        }
         let mut asked = tokio::task::JoinSet::new();
-        for (name, (key, door)) in &self.0 {
+        for (name, (key, door)) in &self.doors {
             let (name, key, door, origin) = (name.clone(), key.clone(), door.clone(), genesis.origin.clone());
             asked.spawn(async move { (name, key, door.shown(&origin).await) });
         }
@@ -74,10 +94,7 @@ impl Reachable {
             };
             match open_witnessed(&note, &log, &key) {
                 Ok((seen, _)) => {
-                    let root_at = |size| ledger.root_at(size);
-                    if let Some(found) = contradiction(witness.as_str(), &seen, ledger.size(), root_at) {
-                        return Err(refused(&found).hint("`countersign explain CS005`"));
-                    }
+                    contradicted(&witness, &seen)?;
                     tracing::info!(%witness, size = seen.size, "this witness knows a beginning of this log");
                 }
                 Err(err) => {
@@ -87,6 +104,13 @@ impl Reachable {
         }
         Ok(())
     }
+}
+
+/// The keys of the bundle's witnesses. That they look like keys was seen when it was loaded; here each is one.
+pub(crate) fn keys(bundle: &Bundle) -> Result<BTreeMap<WitnessId, WitnessKey>, Failure> {
+    engine::witness_keys(bundle).map_err(|(witness, err)| {
+        Failure::new(USAGE, "CS004", format!("witnesses.toml: the key of {witness}: {err}"))
+    })
 }
 
 fn door(name: &WitnessId, address: &WitnessAddress, dir: &Path) -> Result<Door, Failure> {

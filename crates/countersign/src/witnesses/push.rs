@@ -22,13 +22,13 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 const TRIES: usize = 3;
 
 /// Hands the engine what earlier processes kept, and begins.
-pub(crate) async fn start(engine: Arc<Engine>, doors: Reachable, log: &Path) {
+pub(crate) async fn start(engine: Arc<Engine>, reachable: Reachable, log: &Path) {
     let kept = Kept::at(log);
     kept.load(&engine).await;
-    if doors.0.is_empty() {
+    if reachable.doors.is_empty() {
         return;
     }
-    let standing = doors.0.keys().map(|witness| {
+    let standing = reachable.doors.keys().map(|witness| {
         let known = engine.witnesses().seen_of(witness);
         (witness.clone(), Standing { known, sending: None, present: true })
     });
@@ -41,7 +41,7 @@ pub(crate) async fn start(engine: Arc<Engine>, doors: Reachable, log: &Path) {
         rounds: watch::Sender::new(Arc::new(first)),
     });
     tokio::spawn(go_round(Arc::clone(&board)));
-    for (witness, (key, door)) in doors.0 {
+    for (witness, (key, door)) in reachable.doors {
         tokio::spawn(Attendant { board: Arc::clone(&board), witness, key, door }.attend());
     }
 }

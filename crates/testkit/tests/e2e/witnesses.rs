@@ -3,8 +3,14 @@
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,6 +31,16 @@ struct Watched {
 
 impl Watched {
     fn open(witnesses: usize, quorum: usize) -> Result<Self> {
+        Self::open_at(witnesses, quorum, &["--listen", "127.0.0.1:0"], |_, url| format!("\"{url}\""))
+    }
+
+    /// `args` are a witness's own, and `address` is what the installation has under [witness] for one of this URL.
+    fn open_at(
+        witnesses: usize,
+        quorum: usize,
+        args: &[&str],
+        address: impl Fn(usize, &str) -> String,
+    ) -> Result<Self> {
         let people = People::enter()?;
         let flags = people.flags()?;
         let mut running = Vec::new();
@@ -34,7 +50,7 @@ impl Watched {
             folder = dir.parent().context("a folder above")?.join("witnesses");
             fs::create_dir(&folder)?;
             for nth in 1..=witnesses {
-                running.push(witness(&folder, nth, dir, "127.0.0.1:0")?);
+                running.push(witness(&folder, nth, dir, args)?);
             }
             let keys = running
                 .iter()
@@ -42,7 +58,8 @@ impl Watched {
                 .map(|(it, nth)| format!("[witnesses.w{nth}]\nkey = \"{}\"\n", it.vkey));
             let keys: String = keys.collect();
             fs::write(dir.join("bundle/witnesses.toml"), format!("quorum = {quorum}\n{keys}"))?;
-            let addresses = running.iter().zip(1..).map(|(it, nth)| format!("w{nth} = \"{}\"\n", it.url));
+            let addresses =
+                running.iter().zip(1..).map(|(it, nth)| format!("w{nth} = {}\n", address(nth, &it.url)));
             let text = fs::read_to_string(config)?;
             let text = text.replace("\n[paths]", &format!("\n{}\n[paths]", addresses.collect::<String>()));
             fs::write(config, text)?;
@@ -62,7 +79,7 @@ impl Watched {
     /// At the address it had.
     fn start_again(&mut self, nth: usize) -> Result<()> {
         let address = self.witnesses[nth - 1].authority().to_owned();
-        self.witnesses[nth - 1] = witness(&self.folder, nth, &self.dir(), &address)?;
+        self.witnesses[nth - 1] = witness(&self.folder, nth, &self.dir(), &["--listen", &address])?;
         Ok(())
     }
 
@@ -96,11 +113,11 @@ impl Watched {
     }
 }
 
-fn witness(folder: &Path, nth: usize, installation: &Path, address: &str) -> Result<Witness> {
+fn witness(folder: &Path, nth: usize, installation: &Path, more: &[&str]) -> Result<Witness> {
     let genesis: Value = serde_json::from_slice(&fs::read(installation.join("log/genesis.json"))?)?;
     let vkey = genesis["vkey"].as_str().context("no key")?;
     let name = format!("witness.example/w{nth}");
-    let args = ["--log", vkey, "--name", &name, "--listen", address];
+    let args = [["--log", vkey, "--name", &name].as_slice(), more].concat();
     Witness::start(Command::new(binary("countersign")?), &folder.join(format!("w{nth}")), &args)
 }
 
@@ -180,6 +197,8 @@ fn a_backup_put_back_whole_is_not_served_while_a_witness_knows_more() -> Result<
     let knows = watched.caught_up("witnessed")?;
     ensure!(watched.lab.serve.stop()? == 0);
 
+    let witnessed = fs::read(watched.dir().join("log/witnessed"))?;
+
     // Log, lock file, database, and what was witnessed: nothing on this disk tells that there was more.
     fs::remove_dir_all(watched.dir())?;
     copy(&backup, &watched.dir())?;
@@ -192,8 +211,15 @@ fn a_backup_put_back_whole_is_not_served_while_a_witness_knows_more() -> Result<
     ensure!(refused.stderr.contains("the witness w1 has cosigned"), "{refused}");
     ensure!(fs::read(watched.dir().join("log/checkpoint"))? == before, "something was signed");
 
-    // With the witness away it starts; and stops signing once the witness is there and has shown what it knows.
+    // What the last process was told is on this disk too, if it was not put back with the rest.
     watched.stop(1);
+    let old = fs::read(watched.dir().join("log/witnessed"))?;
+    fs::write(watched.dir().join("log/witnessed"), &witnessed)?;
+    let refused = watched.refused()?.expect(2)?;
+    ensure!(refused.stderr.contains("the witness w1 has cosigned"), "{refused}");
+    fs::write(watched.dir().join("log/witnessed"), old)?;
+
+    // With the witness away it starts; and stops signing once the witness is there and has shown what it knows.
     watched.lab.restart()?;
     watched.grow("on an old copy")?;
     watched.start_again(1)?;
@@ -205,6 +231,85 @@ fn a_backup_put_back_whole_is_not_served_while_a_witness_knows_more() -> Result<
     ensure!(answer.text().contains("CS102"), "{}", answer.text());
     ensure!(watched.size("checkpoint") == stopped && stopped < knows, "{stopped} of {knows}");
     Ok(())
+}
+
+#[test]
+fn a_witness_elsewhere_is_reached_over_tls_by_its_own_authority() -> Result<()> {
+    let listen = ["--listen", "0.0.0.0:0", "--host", "localhost"];
+    let watched = Watched::open_at(2, 1, &listen, |nth, url| match nth {
+        1 => format!("{{ url = \"{url}\", ca = \"../witnesses/w1/ca.pem\" }}"),
+        // Of an authority that nobody believes.
+        _ => format!("\"{url}\""),
+    })?;
+    watched.grow("over tls")?;
+    watched.caught_up("witness/w1")?;
+    ensure!(watched.size("witness/w2") == 0, "whoever it was cosigned");
+    Ok(())
+}
+
+/// What stands where a witness should: it takes connections and says what it likes.
+fn liar(answers: Vec<Vec<u8>>) -> Result<(String, Arc<AtomicUsize>)> {
+    let socket = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}", socket.local_addr()?);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in socket.incoming().flatten() {
+            let nth = count.fetch_add(1, Ordering::SeqCst);
+            let answer = answers[nth % answers.len()].clone();
+            std::thread::spawn(move || -> Result<()> {
+                let mut stream = stream;
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head)?;
+                stream.write_all(&answer)?;
+                if answer.is_empty() {
+                    // It does not even hang up.
+                    let _ = stream.read_to_end(&mut Vec::new());
+                }
+                Ok(())
+            });
+        }
+    });
+    Ok((url, asked))
+}
+
+#[test]
+fn a_witness_that_lies_or_dawdles_counts_for_nothing_and_holds_nobody_up() -> Result<()> {
+    let answer = |status: &str, kind: &str, body: &str| {
+        let head =
+            format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());
+        [head.as_bytes(), body.as_bytes()].concat()
+    };
+    // The first is asked before anything is signed; a conflict and a 422 are followed by a look at what it shows.
+    let (url, asked) = liar(vec![
+        answer("404 Not Found", "text/plain", ""),
+        answer("200 OK", "text/plain", "\u{2014} witness.example/w2 AAAAAAAA\n"),
+        answer("409 Conflict", "text/x.tlog.size", "18446744073709551615\n"),
+        answer("200 OK", "text/plain", &"x".repeat(400_000)),
+        answer("422 Unprocessable Entity", "text/plain", "\u{1b}[2Jno\n"),
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_vec(),
+        answer("409 Conflict", "text/x.tlog.size", "0\n"),
+        answer("307 Temporary Redirect", "text/plain", ""),
+        b"nonsense".to_vec(),
+        Vec::new(),
+    ])?;
+    let mut watched =
+        Watched::open_at(2, 1, &[], |nth, real| format!("\"{}\"", if nth == 2 { &url } else { real }))?;
+    for nth in 0..6 {
+        watched.grow(&format!("lied-to-{nth}"))?;
+        watched.caught_up("witness/w1")?;
+    }
+    until("every lie to be told", Duration::from_secs(90), || {
+        Ok((asked.load(Ordering::SeqCst) > 9).then_some(()))
+    })?;
+    watched.grow("after all that")?;
+    watched.caught_up("witnessed")?;
+    ensure!(watched.size("witness/w2") == 0);
+    let told = watched.lab.entries("checkpoint_witnessed")?;
+    ensure!(told.len() == 1 && told[0]["detail"]["witness"] == "w1", "{told:?}");
+    ensure!(watched.lab.serve.is_alive()? && !watched.lab.serve.log()?.contains('\u{1b}'));
+    ensure!(watched.lab.serve.stop()? == 0);
+    watched.lab.verify()?.expect(0).map(drop)
 }
 
 #[test]

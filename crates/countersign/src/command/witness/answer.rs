@@ -16,10 +16,7 @@ pub(super) async fn answer(kept: Arc<Kept>, request: Request<Incoming>) -> Respo
     let answer = match (request.uri().path(), request.method().clone()) {
         (ADD_CHECKPOINT, Method::POST) => add_checkpoint(kept, request.into_body()).await,
         (ADD_CHECKPOINT, _) => text(405, "checkpoints are handed in by POST"),
-        (path, Method::GET) => match hash_in(path).and_then(|hash| kept.shown_by_hash(hash)) {
-            Some(record) => text(200, record.note()),
-            None => text(404, "nothing has been cosigned here under this name\n"),
-        },
+        (path, Method::GET) => shown(kept, path).await,
         (_, _) => text(404, "POST /add-checkpoint or GET /HASH/checkpoint\n"),
     };
     let mut response = Response::new(Full::from(answer.body));
@@ -44,8 +41,18 @@ async fn add_checkpoint(kept: Arc<Kept>, body: Incoming) -> Answer {
             return text(status, &format!("{err}\n"));
         }
     };
-    let done = tokio::task::spawn_blocking(move || kept.add_checkpoint(&body)).await;
-    done.unwrap_or_else(|err| {
+    blocking(move || kept.add_checkpoint(&body)).await
+}
+
+async fn shown(kept: Arc<Kept>, path: &str) -> Answer {
+    let nothing = || text(404, "nothing has been cosigned here under this name\n");
+    let Some(hash) = hash_in(path).map(str::to_owned) else { return nothing() };
+    blocking(move || kept.shown_by_hash(&hash).map_or_else(nothing, |record| text(200, record.note()))).await
+}
+
+/// What may have to wait for the disk.
+async fn blocking(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|err| {
         tracing::error!(%err, "a request broke");
         text(500, "the request broke\n")
     })

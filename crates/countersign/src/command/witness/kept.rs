@@ -29,6 +29,8 @@ pub(super) struct Kept {
     clock: Arc<dyn Clock>,
     /// By origin; one for each log that is witnessed.
     slots: BTreeMap<String, Mutex<Slot>>,
+    /// Origins by the name that monitors use.
+    by_hash: BTreeMap<String, String>,
     /// What was written to `forks`.
     convicted: Mutex<usize>,
     _held: Box<dyn Held>,
@@ -79,7 +81,19 @@ impl Kept {
                 Ok((origin.to_owned(), Mutex::new(Slot { last, broken: None })))
             })
             .collect::<Result<_, Failure>>()?;
-        Ok(Self { disk, cosigned, forks, key, logs, clock, slots, convicted: Mutex::new(0), _held: held })
+        let by_hash = logs.origins().map(|origin| (origin_hash(origin), origin.to_owned())).collect();
+        Ok(Self {
+            by_hash,
+            disk,
+            cosigned,
+            forks,
+            key,
+            logs,
+            clock,
+            slots,
+            convicted: Mutex::new(0),
+            _held: held,
+        })
     }
 
     pub(super) fn origins(&self) -> impl Iterator<Item = &str> {
@@ -91,10 +105,9 @@ impl Kept {
         self.slots.get(origin).and_then(|slot| lock(slot).last.clone())
     }
 
-    /// The same, by the name that monitors use.
+    /// The same, by the name that monitors use. Waits while a newer one is being kept.
     pub(super) fn shown_by_hash(&self, hash: &str) -> Option<Record> {
-        let origin = self.slots.keys().find(|origin| origin_hash(origin) == hash)?;
-        self.shown(origin)
+        self.shown(self.by_hash.get(hash)?)
     }
 
     /// Answers the body of a request; blocks on the disk.

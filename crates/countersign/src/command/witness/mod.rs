@@ -4,7 +4,7 @@
 //! ```text
 //! DIR/witness.key      32 bytes in hexadecimal, made at the first start, readable by the owner alone
 //! DIR/witness.vkey     its public half, as logs and auditors are given it
-//! DIR/logs             logs to witness beside those of the command line, a verifier key on each line
+//! DIR/logs             logs to witness beside those of the command line, a verifier key on each line; read at the start
 //! DIR/cosigned/HASH    the newest checkpoint that was cosigned of the origin with this SHA-256
 //! DIR/forks/           pairs of checkpoints that one log signed and that cannot both be true
 //! ```
