@@ -17,6 +17,8 @@ mod closed;
 #[cfg(test)]
 mod environment;
 #[cfg(test)]
+mod erase;
+#[cfg(test)]
 mod handed;
 #[cfg(test)]
 mod joint;
