@@ -130,7 +130,7 @@ impl Writer {
 
     /// A body is gone once the write-ahead log is empty: before that, its last page lies there as it was. Waits a while
     /// for whoever still reads what was before; who reads on delays it to a later batch.
-    fn clean_if_due(&mut self) {
+    pub(crate) fn clean_if_due(&mut self) {
         if !self.unclean {
             return;
         }

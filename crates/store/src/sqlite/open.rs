@@ -34,7 +34,9 @@ pub(crate) fn open(path: &Path, probe: Probe) -> Result<Writer, OpenError> {
     conn.execute_batch("BEGIN IMMEDIATE").map_err(|err| fail(classify(&err)))?;
     derive_again(&conn).map_err(fail)?;
     conn.execute_batch("COMMIT").map_err(|err| fail(classify(&err)))?;
-    Ok(Writer::new(conn, probe, lock))
+    let mut writer = Writer::new(conn, probe, lock);
+    writer.clean_if_due();
+    Ok(writer)
 }
 
 pub(crate) fn reader(path: &Path) -> Result<Reader, OpenError> {
