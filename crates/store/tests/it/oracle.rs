@@ -180,6 +180,13 @@ async fn dump(store: &Store) -> String {
         );
         let mut bodies = view.projection()?.bodies;
         bodies.sort_by(|one, other| one.commitment.cmp(&other.commitment));
+        // Whatever was done: a body lies there as long as a document refers to it, unless it was erased.
+        let changes = view.changes(&Filter { limit: usize::MAX, ..Filter::default() })?;
+        let steps = changes.iter().flat_map(|it| &it.steps).filter(|step| step.erased.is_none());
+        let mut referred: Vec<String> =
+            steps.flat_map(model::Step::commitments).map(|it| it.to_string()).collect();
+        referred.sort_unstable();
+        assert_eq!(referred, bodies.iter().map(|it| it.commitment.clone()).collect::<Vec<_>>());
         told += &format!("{bodies:?}\n");
         for n in 0..6 {
             let target = Target::all(&change(n).steps[0].action);
