@@ -219,6 +219,8 @@ const CONTEXT: &str = r#"{
         "backup_verified": false, "dry_run": false, "rehearsal": false
     },
     "exposes": { "data": false, "credentials": false },
+    "within_budget": false,
+    "standing": false,
     "risk": { "known": false, "expected_loss": 9223372036854775807, "tail_loss": 9223372036854775807, "benefit": 0 },
     "time": { "peak": false, "frozen": false },
     "change": { "destroys": 0, "replaces": false, "staged": false, "undo": false, "steps": 1 },
