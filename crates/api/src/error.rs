@@ -147,6 +147,7 @@ impl From<SignError> for ApiError {
             SignError::Stale(_) => Self::new(StatusCode::CONFLICT, "CS208", VERIFICATION, text, None),
             SignError::Reason(_) => Self::usage(text),
             SignError::NotUndoable(_) => Self::new(StatusCode::CONFLICT, "CS209", CLOSED, text, None),
+            SignError::NotErasable(_) => Self::new(StatusCode::CONFLICT, "CS212", CLOSED, text, None),
             SignError::Refused(refusal) => refusal.into(),
             SignError::Fault(fault) => fault.into(),
         }

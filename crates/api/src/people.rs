@@ -12,7 +12,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use engine::{NewSession, Signer as StatementSigner};
+use engine::{Erase, NewSession, Signer as StatementSigner};
 use model::{ChangeId, ChangeState, EnrolledKey, PersonId, Presence, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -22,8 +22,8 @@ use crate::{
     ApiError, Endpoints, Shared,
     auth::{self, Signer},
     types::{
-        ChangeList, ChangeView, ConsistencyView, GenesisView, SessionIssued, SessionList, SessionRequest,
-        SessionView, SignRequest, SignedView, StatementView, UndoRequest,
+        ChangeList, ChangeView, ConsistencyView, EraseRequest, GenesisView, SessionIssued, SessionList,
+        SessionRequest, SessionView, SignRequest, SignedView, StatementView, UndoRequest,
     },
 };
 
@@ -80,6 +80,7 @@ routes! {
     "GET" "/v1/changes/{id}/statement" Reader statement;
     "POST" "/v1/changes/{id}/signatures" Person sign;
     "POST" "/v1/changes/{id}/undo" Person undo;
+    "POST" "/v1/changes/{id}/erase" Person erase;
     "GET" "/v1/sessions" Reader list_sessions;
     "GET" "/v1/sessions/{id}" Reader show_session;
     "POST" "/v1/sessions" Person new_session;
@@ -323,6 +324,16 @@ async fn undo(call: Call) -> Result<Response, ApiError> {
     let asked = if call.body.is_empty() { UndoRequest::default() } else { call.parse()? };
     let done = call.shared.engine.undo(id, asked.action, by).await?;
     json(view(&call.shared, done).await?)
+}
+
+async fn erase(call: Call) -> Result<Response, ApiError> {
+    let of: ChangeId = call.id()?;
+    let EraseRequest { action, ground } = call.parse()?;
+    let ground = ground.parse().map_err(|err: model::GroundError| ApiError::usage(err.to_string()))?;
+    let signer = call.signer()?;
+    let (by, signed) = (signer.person.clone(), signer.proof.clone());
+    let change = call.shared.engine.erase(Erase { of, step: action, ground, by, signed }).await?;
+    json(view(&call.shared, change.id).await?)
 }
 
 async fn list_sessions(call: Call) -> Result<Response, ApiError> {

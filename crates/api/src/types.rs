@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Approval, Change, ChangeId, ChangeState, Digest, EvidenceKind, EvidenceStatus, LinkKind, PersonId,
-    Presence, Resource, Role, RuleRef, Session, SessionId, Step, Timestamp, Verdict,
+    Approval, Change, ChangeId, ChangeState, Digest, Erased, EvidenceKind, EvidenceStatus, LinkKind,
+    PersonId, Presence, Resource, Role, RuleRef, Session, SessionId, Step, Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,20 @@ pub struct ActionView {
     pub inner: Vec<String>,
     pub observed: Option<ObservedView>,
     pub unknowns: Vec<String>,
+    /// Its answer and its inverse are no longer kept.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub erased: Option<ErasedView>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ErasedView {
+    pub at: Timestamp,
+    /// The change that erased them.
+    pub by: ChangeId,
+    pub asked_by: PersonId,
+    /// Not for agents.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ground: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -190,6 +204,16 @@ pub struct UndoRequest {
     pub action: Option<usize>,
 }
 
+/// Whose bodies to erase, and why.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EraseRequest {
+    /// Counted from 0; the only one, where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<usize>,
+    pub ground: String,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignedView {
     pub id: ChangeId,
@@ -297,6 +321,9 @@ impl ChangeView {
             if let Some(observed) = &mut action.observed {
                 observed.facts.clear();
             }
+            if let Some(erased) = &mut action.erased {
+                erased.ground = None;
+            }
             let inner = step.observation.iter().flat_map(|it| &it.inner);
             action.inner = inner
                 .map(|it| {
@@ -360,7 +387,15 @@ impl ActionView {
                 .chain(step.observation.iter().flat_map(|it| &it.unknowns))
                 .cloned()
                 .collect(),
+            erased: step.erased.as_ref().map(ErasedView::of),
         }
+    }
+}
+
+impl ErasedView {
+    fn of(erased: &Erased) -> Self {
+        let Erased { at, by, asked_by, ground } = erased.clone();
+        Self { at, by, asked_by, ground: Some(ground.to_string()) }
     }
 }
 
@@ -414,8 +449,9 @@ impl SessionView {
 #[cfg(test)]
 mod tests {
     use model::{
-        Account, ActionParts, CapturedUndo, Chain, Effect, EffectSet, Environment, Evidence, Exposure,
-        InnerAction, Link, Observation, Operation, Partition, Region, Request, Scope, StepState, Undo, Value,
+        Account, ActionParts, Chain, Commitment, Effect, EffectSet, Environment, Evidence, Exposure,
+        InnerAction, Kept, KeptUndo, Link, Observation, Operation, Partition, Region, Scope, StepState, Undo,
+        Value,
     };
 
     use super::*;
@@ -461,14 +497,8 @@ mod tests {
             inner_whole: true,
             unknowns: Vec::new(),
         };
-        let request = Request {
-            method: "POST".to_owned(),
-            path: "/".to_owned(),
-            query: String::new(),
-            headers: Vec::new(),
-            body: b"secret-fact".to_vec(),
-        };
-        let undo = CapturedUndo {
+        let request = Kept::Blob(Commitment::to(&[0; 32], b"secret-fact"));
+        let undo = KeptUndo {
             summary: "puts back secret-fact".to_owned(),
             service: "lambda".to_owned(),
             region: "eu-west-1".to_owned(),
@@ -488,7 +518,12 @@ mod tests {
             state: ChangeState::Held,
             version: 0,
             session: SessionId::new(1, [0; 10]),
-            chain: Chain { agent: "kiro".parse().unwrap(), operator: person, launcher: None, owner: None },
+            chain: Chain {
+                agent: "kiro".parse().unwrap(),
+                operator: person.clone(),
+                launcher: None,
+                owner: None,
+            },
             scope: Scope::default(),
             intent: "intent".to_owned(),
             steps: vec![Step {
@@ -500,6 +535,12 @@ mod tests {
                 observation: Some(observation),
                 undo: Some(undo),
                 execution: None,
+                erased: Some(Erased {
+                    at: NOW,
+                    by: ChangeId::new(3, [0; 10]),
+                    asked_by: person.clone(),
+                    ground: "their own ground".parse().unwrap(),
+                }),
             }],
             environment: Environment::unknown(),
             verdict: Verdict::Allow,
@@ -512,6 +553,7 @@ mod tests {
             rejection: None,
             reopened: None,
             joint: None,
+            erases: None,
         }
     }
 
@@ -536,8 +578,8 @@ mod tests {
         for part in own {
             assert!(agent.contains(part), "{part}: {agent}");
         }
-        let hidden = ["secret-fact", "puts back", "hidden step", "prod-admin"];
-        check(&[], &["asked-for", "inner step", &fingerprint], &hidden);
+        let hidden = ["secret-fact", "puts back", "hidden step", "prod-admin", "their own ground"];
+        check(&[], &["asked-for", "inner step", &fingerprint, "asked_by"], &hidden);
         assert!(agent.contains("withheld: your grant"), "{agent}");
     }
 

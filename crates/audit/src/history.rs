@@ -146,6 +146,8 @@ const fn settles(kind: EntryKind) -> bool {
         | EntryKind::ApprovalRefused
         | EntryKind::OutcomeRecorded
         | EntryKind::OutcomeUnknown
+        | EntryKind::BodyErased
+        | EntryKind::BodyMoved
         | EntryKind::AuthenticationFailed
         | EntryKind::CheckpointWitnessed
         | EntryKind::Alarm => false,

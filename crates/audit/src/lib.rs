@@ -8,6 +8,7 @@
 //! What is *absent*: whether a verdict was right (that takes the bundle and the policy), and what was done with the
 //! real credentials behind the log's back.
 
+mod bodies;
 mod commitments;
 mod entries;
 mod history;
@@ -21,6 +22,7 @@ mod signatures;
 use model::{Digest, Genesis};
 use tlog::{VerifierKey, leaf_hash};
 
+pub use bodies::Body;
 pub use receipt::{NoReceipt, Shown, Void, check_receipt, receipt};
 pub use report::{CheckpointView, Code, Problem, Report};
 pub use rows::{Database, Row};

@@ -6,10 +6,10 @@ use std::{
     rc::Rc,
 };
 
-use model::{Chain, ChangeId, EntryKind, PersonId, Roster};
+use model::{Chain, ChangeId, EntryKind, Erasure, PersonId, Roster, change_digest};
 
 use crate::{
-    Code,
+    Code, bodies,
     entries::Placed,
     report::Findings,
     roots::Roots,
@@ -78,6 +78,7 @@ pub(crate) fn check(
                     findings.add(Code::OutcomeWithoutPermit, Some(index), message);
                 }
             }
+            EntryKind::BodyErased => erased(placed, change, life, signatures, roots, findings),
             EntryKind::Genesis
             | EntryKind::BundleAdopted
             | EntryKind::SessionIssued
@@ -88,6 +89,7 @@ pub(crate) fn check(
             | EntryKind::ApprovalRefused
             | EntryKind::ChangeWithdrawn
             | EntryKind::ChangeExpired
+            | EntryKind::BodyMoved
             | EntryKind::AuthenticationFailed
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => {}
@@ -106,6 +108,8 @@ struct Life<'a> {
     veto: Option<u64>,
     /// Each permitted step, and where.
     permitted: BTreeMap<String, u64>,
+    /// Where it erased something.
+    erased: Option<u64>,
     allowed: bool,
 }
 
@@ -155,6 +159,51 @@ fn permit(
         );
         findings.add(Code::PermitUnapproved, Some(index), message);
     }
+}
+
+/// Whatever its permit says, erasing takes two people, who were told of these very bodies.
+fn erased(
+    placed: &Placed,
+    change: ChangeId,
+    life: &mut Life<'_>,
+    signatures: &Signatures,
+    roots: Option<&Roots>,
+    findings: &mut Findings,
+) {
+    let index = placed.index;
+    let mut wrong = |why: String| {
+        findings.add(Code::ErasureUnapproved, Some(index), format!("entry {index} erases a body {why}"));
+    };
+    let Some(erasure) = erasure_of(placed) else {
+        return wrong("and does not say which, whose and on what ground".to_owned());
+    };
+    if let Some(first) = life.erased.replace(index) {
+        wrong(format!("as {change}, and so did entry {first}: an approval covers one erasure"));
+    }
+    if !life.permitted.contains_key("0") {
+        wrong(format!("as {change}, which nothing permitted"));
+    }
+    let told = life.chain.as_ref().map(|chain| change_digest(chain, [erasure.digest()]));
+    if told.is_none() || told != placed.entry.change_digest {
+        wrong(format!("of {}, which is not what {change} asked for", erasure.of));
+    }
+    let stood = standing(placed, life, signatures, roots).len() as u64;
+    if stood < u64::from(Erasure::PEOPLE) {
+        wrong(format!(
+            "of {}, which takes {} people besides whoever asked; before it the log has approvals of {stood}",
+            erasure.of,
+            Erasure::PEOPLE
+        ));
+    }
+}
+
+fn erasure_of(placed: &Placed) -> Option<Erasure> {
+    Some(Erasure {
+        of: placed.detail("of")?.parse().ok()?,
+        step: placed.detail("step")?.parse().ok()?,
+        bodies: bodies::commitments_of(placed)?,
+        ground: placed.detail("ground")?.parse().ok()?,
+    })
 }
 
 /// The people whose approvals stood when the permit was issued: over the matter as it was signed last, under the

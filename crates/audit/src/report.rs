@@ -113,6 +113,16 @@ codes! {
     /// An entry left a row that is gone.
     RowDeleted "row_deleted",
     RowTwice "row_twice",
+    /// A document commits to a body that is not there, and no entry says that it was erased.
+    BodyMissing "body_missing",
+    /// A body is not the one that its document commits to.
+    BodyAltered "body_altered",
+    /// A body that no document refers to.
+    BodyInserted "body_inserted",
+    /// A body lies there that the log says was erased.
+    BodyNotErased "body_not_erased",
+    /// A body was erased without the two people that it takes, or other than they were told.
+    ErasureUnapproved "erasure_unapproved",
     /// The log has entries that the database never had: an older database was put back.
     DatabaseBehind "database_behind",
     /// An entry that the database holds is not the one that the log went on with.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::Digest;
 
-use crate::{Code, entries::Placed, report::Findings};
+use crate::{Body, Code, bodies, entries::Placed, report::Findings};
 
 /// One document of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub struct Row {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Database {
     pub rows: Vec<Row>,
+    pub bodies: Vec<Body>,
     /// How many entries of the log it goes with.
     pub sequenced: u64,
     /// Entries that were recorded with these rows and come next in the log.
@@ -76,6 +77,8 @@ pub(crate) fn check(log: &[Vec<u8>], entries: &[Placed], database: &Database, fi
             }
         }
     }
+    let known = entries.iter().filter(|placed| placed.index < database.sequenced);
+    bodies::check(known.chain(&pending), rows, &database.bodies, findings);
     for ((table, id), history) in &states {
         if let Some((last, _)) = history.last().filter(|_| !seen.contains(&(*table, *id))) {
             let message = format!("the {table} {id} that entry {last} recorded is gone from the database");

@@ -87,6 +87,8 @@ pub(crate) fn check(entries: &[Placed], genesis: Option<Digest>, findings: &mut 
             | EntryKind::PermitIssued
             | EntryKind::OutcomeRecorded
             | EntryKind::OutcomeUnknown
+            | EntryKind::BodyErased
+            | EntryKind::BodyMoved
             | EntryKind::AuthenticationFailed
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => continue,

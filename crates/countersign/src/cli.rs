@@ -242,6 +242,22 @@ pub(crate) enum ChangeCommand {
     Reject(SignArgs),
     /// As the operator: ask again for a vetoed change, with a new intent.
     Reopen(SignArgs),
+    /// Erase what is kept of one of its actions: the upstream's answer and the captured inverse. It opens a change that two
+    /// others must approve; once they have, the same command carries it out.
+    Erase(EraseArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EraseArgs {
+    pub(crate) id: String,
+    /// Which of its actions, counted from 1; needed where it has several.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) action: Option<u16>,
+    /// Why: it is signed, and stays on the record.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) ground: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]

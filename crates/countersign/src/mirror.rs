@@ -74,8 +74,7 @@ impl Source {
     }
 
     async fn get(&self, path: &str, most: usize) -> Result<Bytes, Failure> {
-        let missing =
-            || Failure::unreachable_server(&format!("{}/{path}", self.base), "it has no such file");
+        let missing = || Failure::unreachable_server(&format!("{}/{path}", self.base), "it has no such file");
         self.find(path, most).await?.ok_or_else(missing)
     }
 

@@ -46,7 +46,7 @@ use tokio::{runtime::Runtime, task::JoinSet};
 
 use crate::{
     actions::{Call, DESCRIBE_STACKS, Found, PUT_PARAMETER, inverse},
-    world::{World, outcome, permitted},
+    world::{World, answer, permitted},
 };
 
 const CALLERS: u32 = 64;
@@ -130,7 +130,7 @@ impl Writes {
         self.by(runtime, times, callers, |writes| async move {
             let permit = writes.open.lock().unwrap().pop().unwrap();
             let (_, receipt) = permit.redeem();
-            writes.world.engine.finish(receipt, Settled::Answered(outcome(200))).await.unwrap();
+            writes.world.engine.finish(receipt, Settled::Answered(answer(200))).await.unwrap();
         })
     }
 
@@ -219,6 +219,8 @@ const CONTEXT: &str = r#"{
         "backup_verified": false, "dry_run": false, "rehearsal": false
     },
     "exposes": { "data": false, "credentials": false },
+    "within_budget": false,
+    "standing": false,
     "risk": { "known": false, "expected_loss": 9223372036854775807, "tail_loss": 9223372036854775807, "benefit": 0 },
     "time": { "peak": false, "frozen": false },
     "change": { "destroys": 0, "replaces": false, "staged": false, "undo": false, "steps": 1 },

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use model::{Action, ChangeId, Digest, Fault, History, Outcome, PersonId, Session, Verdict};
+use model::{Action, Answer, Blob, ChangeId, Digest, Fault, History, PersonId, Session, Step, Verdict};
 use policy::{Landing, Spent};
 use store::WriteError;
 
 use crate::{
-    Collector, Engine, Gathered, Permit, Pinned, answer,
+    Collector, Engine, Gathered, Permit, Pinned, answer, bodies,
     decide::{Book, Decided, Drawn, Question, decide},
     entropy,
     judge::{self, Asker, Case},
@@ -49,7 +49,7 @@ pub enum Admitted {
     /// The same call ran a moment ago; its outcome is the answer.
     Recorded {
         change: ChangeId,
-        outcome: Outcome,
+        answer: Answer,
     },
     Refused(Refusal),
 }
@@ -128,7 +128,7 @@ impl Engine {
         }
         let landing = self.landing(&asked.action, None);
         let parts = asked.action.parts().clone();
-        let step = judge::step_of(parts, asked.action.digest(), landing, Gathered::default());
+        let step = judge::step_of(parts, asked.action.digest(), landing, Gathered::default(), None);
         let verdict = judge::judge(
             &bundle,
             &Case {
@@ -175,7 +175,7 @@ impl Engine {
             Pinned::Request(request) => action.pinned(*request),
             Pinned::Impossible(why) => return Err(Refusal::from(Fault::Undecodable(why))),
         };
-        let step = self.step(&session, &action, gathered);
+        let (step, captured) = self.step(&session, &action, gathered)?;
         let summary = step.action.summary.clone();
         let mut drawn = self.draw()?;
         let book = self.book();
@@ -185,6 +185,7 @@ impl Engine {
             action: action.digest(),
             signature,
             step,
+            captured,
             body: action.body(),
         };
         crate::crash::point("before-decision");
@@ -223,15 +224,11 @@ impl Engine {
             Decided::Vetoed(change) => {
                 Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::vetoed(&change)))
             }
-            Decided::Recorded(change, nth) => {
-                let outcome = change.steps.get(nth).and_then(|it| it.execution.as_ref()?.outcome.clone());
-                match outcome {
-                    Some(outcome) => Ok(Admitted::Recorded { change: change.id, outcome }),
-                    None => {
-                        Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::read_back(&change)))
-                    }
-                }
+            Decided::Recorded(change, answer) => Ok(Admitted::Recorded { change, answer: *answer }),
+            Decided::Erased(id, erased) => {
+                Err(Refusal::new(RefusalKind::Denied, Some(id), answer::erased(id, &erased)))
             }
+            Decided::Damaged(change) => Err(Refusal::from(bodies::damaged(&change))),
             Decided::ReadBack(change) => {
                 Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::read_back(&change)))
             }
@@ -255,10 +252,26 @@ impl Engine {
         }
     }
 
-    pub(crate) fn step(&self, session: &model::Session, action: &Action, gathered: Gathered) -> model::Step {
+    /// The step as its document will have it, and the body that this only commits to. What cannot be kept was not
+    /// captured.
+    pub(crate) fn step(
+        &self,
+        session: &Session,
+        action: &Action,
+        mut gathered: Gathered,
+    ) -> Result<(Step, Option<Blob>), Fault> {
         let asker = Asker { chain: &session.chain, scope: &session.scope, autonomy: session.autonomy };
         let landing = self.landing(action, Some(&gathered));
-        judge::step(&self.bundle(), &asker, action, landing, gathered)
+        let salt = self.salt()?;
+        let (undo, body) = match gathered.undo.take().map(|undo| bodies::keep(undo, salt)) {
+            Some(Ok((undo, body))) => (Some(undo), Some(body)),
+            Some(Err(why)) => {
+                gathered.unknowns.push(format!("undo not captured: {why}"));
+                (None, None)
+            }
+            None => (None, None),
+        };
+        Ok((judge::step(&self.bundle(), &asker, action, landing, gathered, undo), body))
     }
 
     /// Decided only by the account and the bundle's map; a resource in another account, names and tags raise it.
@@ -312,6 +325,7 @@ fn unrecorded(decided: &Decided) -> Option<String> {
         Decided::SessionClosed(why) => Some(format!("the session is {why}")),
         Decided::NotYet(id) => Some(format!("not its turn in {id}")),
         Decided::NotUndoable { of, state } => Some(format!("{of} is {}", state.name())),
+        Decided::Erased(id, _) => Some(format!("the outcome of {id} was erased")),
         Decided::Unsettled(change, _) => {
             Some(format!("the outcome of another action of {} is not known", change.id))
         }
@@ -321,6 +335,7 @@ fn unrecorded(decided: &Decided) -> Option<String> {
         | Decided::Denied { .. }
         | Decided::Recorded(..)
         | Decided::InFlight(_)
+        | Decided::Damaged(_)
         | Decided::ReadBack(_) => None,
     }
 }

@@ -1,7 +1,7 @@
 //! What an agent is told: plain sentences it can act on, so that it waits instead of hunting for another road. Each says
 //! the one thing to do next, and is short enough for a client's error message.
 
-use model::{Change, ChangeId, Denial, Fault, Hold, RuleRef, Session, StepState, Verdict, sanitize};
+use model::{Change, ChangeId, Denial, Erased, Fault, Hold, RuleRef, Session, StepState, Verdict, sanitize};
 
 /// For a held change.
 pub(crate) fn held(change: &Change, nth: usize) -> String {
@@ -88,6 +88,15 @@ pub(crate) fn read_back(change: &Change) -> String {
         "Countersign did not see the outcome of {}; the target was read back and the change is now {}. It was not sent \
          again. Look at the target before asking anew.",
         change.id, change.state
+    )
+}
+
+pub(crate) fn erased(id: ChangeId, erased: &Erased) -> String {
+    format!(
+        "Countersign: this ran as {id}, and its outcome is no longer kept: it was erased on {at} by {by}. It was not sent \
+         again. Look at the target before asking anew.",
+        at = erased.at,
+        by = erased.by,
     )
 }
 

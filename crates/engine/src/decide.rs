@@ -5,14 +5,16 @@ use std::sync::{Arc, PoisonError};
 
 use approval::Act;
 use model::{
-    Approval, Body, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment, Execution, Fault,
-    Level, Link, LinkKind, PersonId, Presence, Session, Step, StepState, Timestamp, Verdict, change_digest,
+    Answer, Approval, Blob, Body, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment,
+    Erased, Execution, Fault, Level, Link, LinkKind, PersonId, Presence, Session, Step, StepState, Timestamp,
+    Verdict, change_digest,
 };
 use policy::Bundle;
 use store::{Conflict, StorageError, Tx};
 
 use crate::{
     admit::{Purpose, Undoing},
+    bodies::{self, Had},
     facts::{Facts, Leave},
     joint, judge,
     permit::StepRef,
@@ -42,7 +44,11 @@ pub(crate) enum Decided {
     /// Vetoed before: only the operator's newly signed intent brings it back.
     Vetoed(Box<Change>),
     /// It ran already; here is what came of it.
-    Recorded(Box<Change>, usize),
+    Recorded(ChangeId, Box<Answer>),
+    /// Likewise, and what came of it is no longer kept.
+    Erased(ChangeId, Box<Erased>),
+    /// Likewise, and what lies there is not what came of it.
+    Damaged(Box<Change>),
     InFlight(ChangeId),
     /// An outcome was not known; reading the target back has settled it.
     ReadBack(Box<Change>),
@@ -137,6 +143,8 @@ pub(crate) struct Question {
     pub(crate) action: Digest,
     pub(crate) signature: Digest,
     pub(crate) step: Step,
+    /// The request of the step's captured inverse.
+    pub(crate) captured: Option<Blob>,
     pub(crate) body: Body,
 }
 
@@ -147,6 +155,7 @@ pub(crate) fn decide(
     question: Question,
 ) -> Result<Decided, DecideError> {
     let now = drawn.now;
+    tx.offer(question.captured.clone());
     if let Purpose::Agent = question.purpose {
         for id in [Some(question.session.id), question.session.parent].into_iter().flatten() {
             let closed = tx.session(id)?.map_or(Some("unknown"), |session| session.closed(now));
@@ -193,7 +202,7 @@ pub(crate) fn decide(
             return Ok(Decided::Vetoed(Box::new(vetoed)));
         }
         if repeats(&last, nth, &question.step, book.bundle.limits().retry_window_s, now) {
-            return Ok(Decided::Recorded(Box::new(last), nth));
+            return recorded(tx, drawn, last, nth);
         }
     }
     // However old: a presigned request lives for days.
@@ -353,6 +362,7 @@ pub(crate) fn open(
         rejection: None,
         reopened: None,
         joint: None,
+        erases: None,
     };
     let facts = Facts::read(tx, book, &change, session, purpose, drawn.now)?;
     let (verdict, leave) = (facts.verdict(&[]), facts.leave(0));
@@ -379,10 +389,11 @@ fn rejudge(
     tx: &mut Tx<'_>,
     book: &Book,
     drawn: &mut Drawn,
-    question: Question,
+    mut question: Question,
     mut change: Change,
     nth: usize,
 ) -> Result<Decided, DecideError> {
+    bodies::same_again(tx, drawn, &change, nth, &mut question.step, question.captured.as_ref())?;
     let moved = match change.steps.get_mut(nth) {
         Some(stored) if same_facts(stored, &question.step) => false,
         Some(stored) => {
@@ -423,17 +434,7 @@ fn rejudge(
     if reworded {
         change.verdict = base.clone();
     }
-    let signed = tx.approvals(change.id)?;
-    let (valid, forged) = valid_approvals(book, &change, &signed);
-    for approval in forged {
-        let mut entry = about(drawn, EntryKind::Alarm, &change);
-        entry.actors.person = Some(approval.person.clone());
-        entry.detail.insert(
-            "alarm".to_owned(),
-            "an approval in the database is not one that anybody who may approve has signed".to_owned(),
-        );
-        tx.record(entry)?;
-    }
+    let valid = standing_approvals(tx, book, drawn, &change)?;
     let effective = match &base {
         Verdict::Allow | Verdict::Deny(_) => base.clone(),
         Verdict::Hold(_) => {
@@ -488,13 +489,13 @@ fn rejudge(
     }
 }
 
-enum Create {
+pub(crate) enum Create {
     Fresh,
     Stored,
 }
 
 /// Marks the step as executing and records the permit, in the same operation.
-fn go(
+pub(crate) fn go(
     tx: &mut Tx<'_>,
     book: &Book,
     drawn: &mut Drawn,
@@ -554,6 +555,27 @@ fn go(
     Ok(Decided::Go { step: StepRef { change: change.id, step: nth }, level })
 }
 
+/// Signatures that stand; rows that are none raise an alarm.
+pub(crate) fn standing_approvals(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    change: &Change,
+) -> Result<Vec<(PersonId, Presence)>, DecideError> {
+    let signed = tx.approvals(change.id)?;
+    let (valid, forged) = valid_approvals(book, change, &signed);
+    for approval in forged {
+        let mut entry = about(drawn, EntryKind::Alarm, change);
+        entry.actors.person = Some(approval.person.clone());
+        entry.detail.insert(
+            "alarm".to_owned(),
+            "an approval in the database is not one that anybody who may approve has signed".to_owned(),
+        );
+        tx.record(entry)?;
+    }
+    Ok(valid)
+}
+
 /// Signatures that stand: by people who may approve, over exactly what the change is now. The second list holds rows
 /// that carry no signature of such a person at all: somebody wrote them by hand.
 pub(crate) fn valid_approvals<'a>(
@@ -599,6 +621,25 @@ pub(crate) fn knows(book: &Book, line: &str) -> bool {
     let Ok(size) = size.parse::<u64>() else { return false };
     let ledger = book.ledger.lock().unwrap_or_else(PoisonError::into_inner);
     origin == ledger.origin() && ledger.root_at(size).is_some_and(|known| hex::encode(known) == root)
+}
+
+/// What came of a step, from the blob store.
+fn recorded(tx: &mut Tx<'_>, drawn: &mut Drawn, last: Change, nth: usize) -> Result<Decided, DecideError> {
+    let Some(step) = last.steps.get(nth) else { return Ok(Decided::ReadBack(Box::new(last))) };
+    if let Some(erased) = step.erased.clone() {
+        return Ok(Decided::Erased(last.id, Box::new(erased)));
+    }
+    let outcome = step.execution.as_ref().and_then(|it| it.outcome.as_ref());
+    let Some(answer) = outcome.and_then(|it| it.answer.as_ref()) else {
+        return Ok(Decided::ReadBack(Box::new(last)));
+    };
+    Ok(match bodies::fetch::<Answer>(tx, answer)? {
+        Had::Whole(answer) => Decided::Recorded(last.id, Box::new(answer)),
+        Had::Damaged(body) => {
+            tx.record(bodies::alarm(drawn, &last, body))?;
+            Decided::Damaged(Box::new(last))
+        }
+    })
 }
 
 /// Whether the recorded outcome of a step that people agreed to answers the same call again.

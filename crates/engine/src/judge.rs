@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use model::{
     Action, ActionParts, Autonomy, Chain, Digest, Effect, EffectSet, Environment, Evidence, EvidenceKind,
-    EvidenceStatus, Exposure, History, Marks, Operation, PersonId, Presence, Quantity, Resource, RuleRef,
-    Scope, Step, StepState, Tags, Tally, Timestamp, Undo, Value, Verdict,
+    EvidenceStatus, Exposure, History, Kept, KeptUndo, Marks, Operation, PersonId, Presence, Quantity,
+    Resource, RuleRef, Scope, Step, StepState, Tags, Tally, Timestamp, Undo, Value, Verdict,
 };
 use policy::{Ask, Bundle, ChangeFacts, Charges, FileSignatures, Landing, Spent};
 
@@ -243,6 +243,7 @@ pub(crate) fn step(
     action: &Action,
     landing: Landing,
     mut gathered: Gathered,
+    undo: Option<KeptUndo>,
 ) -> Step {
     let mut parts = action.parts().clone();
     if let Some(handed) = gathered.handed.take().filter(|_| action.marks().hands_over) {
@@ -256,7 +257,7 @@ pub(crate) fn step(
             }
         }
     }
-    step_of(parts, action.digest(), landing, gathered)
+    step_of(parts, action.digest(), landing, gathered, undo)
 }
 
 /// The first call that may be made as the roles that are handed over and that the agent may not make alone, whatever it
@@ -270,7 +271,7 @@ fn beyond(bundle: &Bundle, asker: &Asker<'_>, handed: &Result<Vec<ActionParts>, 
         .iter()
         .map(|call| {
             let landing = landing(bundle, call, &Marks::default(), std::iter::empty(), Some(&Tags::Unread));
-            step_of(call.clone(), Digest::of(b""), landing, Gathered::default())
+            step_of(call.clone(), Digest::of(b""), landing, Gathered::default(), None)
         })
         .collect();
     let most = u32::MAX;
@@ -305,14 +306,21 @@ fn beyond(bundle: &Bundle, asker: &Asker<'_>, handed: &Result<Vec<ActionParts>, 
     first
 }
 
-pub(crate) fn step_of(mut parts: ActionParts, digest: Digest, landing: Landing, gathered: Gathered) -> Step {
+/// `undo`: the inverse that was gathered, as its document will have it.
+pub(crate) fn step_of(
+    mut parts: ActionParts,
+    digest: Digest,
+    landing: Landing,
+    gathered: Gathered,
+    undo: Option<KeptUndo>,
+) -> Step {
     let Landing { environment, changes_the_map, unknowns } = landing;
     let mut listed = with_inner(&parts, &gathered);
     if changes_the_map {
         listed = listed.with(Effect::Privilege);
         parts.summary.push_str(" It changes a name or a tag by which the bundle's map knows production.");
     }
-    parts.effects = as_undoable(listed, &parts, &environment, &gathered);
+    parts.effects = as_undoable(listed, parts.undo, &environment, undo.is_some());
     parts.unknowns.extend(unknowns);
     parts.unknowns.extend(gathered.unknowns);
     Step {
@@ -322,9 +330,17 @@ pub(crate) fn step_of(mut parts: ActionParts, digest: Digest, landing: Landing, 
         environment,
         state: StepState::Pending,
         observation: gathered.observation,
-        undo: gathered.undo,
+        undo,
         execution: None,
+        erased: None,
     }
+}
+
+/// What becomes of a step whose captured inverse is not to be had any more.
+pub(crate) fn without_undo(step: &mut Step) {
+    let listed = step.listed.unwrap_or(step.action.effects);
+    step.action.effects = as_undoable(listed, step.action.undo, &step.environment, false);
+    step.listed = (listed != step.action.effects).then_some(listed);
 }
 
 /// What it carries out in turn stands in place of `write` and `execute`; what its own parameters raise stays.
@@ -337,15 +353,10 @@ fn with_inner(parts: &ActionParts, gathered: &Gathered) -> EffectSet {
     })
 }
 
-fn as_undoable(
-    effects: EffectSet,
-    parts: &ActionParts,
-    environment: &Environment,
-    gathered: &Gathered,
-) -> EffectSet {
-    let undoable = match parts.undo {
+fn as_undoable(effects: EffectSet, undo: Undo, environment: &Environment, captured: bool) -> EffectSet {
+    let undoable = match undo {
         Undo::NotNeeded | Undo::Additive => true,
-        Undo::Capturable | Undo::Unlisted => gathered.undo.is_some(),
+        Undo::Capturable | Undo::Unlisted => captured,
     };
     if effects.contains(Effect::Write) && !undoable && environment.production {
         effects.with(Effect::Destroy)
@@ -383,16 +394,7 @@ pub(crate) fn evidence_of(step: &Step) -> Vec<Evidence> {
         None => missing(EvidenceKind::StateObserved, "state not observed"),
     };
     let undo = match (&step.undo, step.action.undo) {
-        (Some(undo), _) => {
-            let digest = Value::map([
-                ("summary", Value::text(&undo.summary)),
-                ("body", Value::Bytes(undo.request.body.clone())),
-                ("path", Value::text(&undo.request.path)),
-                ("query", Value::text(&undo.request.query)),
-            ])
-            .digest("countersign/undo/v1");
-            Some(gathered(EvidenceKind::UndoCaptured, digest, undo.summary.clone()))
-        }
+        (Some(undo), _) => Some(gathered(EvidenceKind::UndoCaptured, digest_of(undo), undo.summary.clone())),
         (None, Undo::NotNeeded | Undo::Additive) => None,
         (None, Undo::Capturable | Undo::Unlisted) => {
             Some(missing(EvidenceKind::UndoCaptured, "undo not captured"))
@@ -424,6 +426,25 @@ pub(crate) fn evidence_of(step: &Step) -> Vec<Evidence> {
         }
     });
     std::iter::once(observed).chain(undo).chain(inner).collect()
+}
+
+/// What is signed stays for ever, so it commits to the inverse's request as its document does: without the salt nobody
+/// can guess what stood in it.
+fn digest_of(undo: &KeptUndo) -> Digest {
+    match &undo.request {
+        Kept::Blob(commitment) => Value::map([
+            ("summary", Value::text(&undo.summary)),
+            ("request", Value::from(commitment.digest())),
+        ])
+        .digest("countersign/undo/v2"),
+        Kept::Inline(request) => Value::map([
+            ("summary", Value::text(&undo.summary)),
+            ("body", Value::Bytes(request.body.clone())),
+            ("path", Value::text(&request.path)),
+            ("query", Value::text(&request.query)),
+        ])
+        .digest("countersign/undo/v1"),
+    }
 }
 
 const fn gathered(kind: EvidenceKind, digest: Digest, note: String) -> Evidence {

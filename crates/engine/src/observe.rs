@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ActionParts, Autonomy, CapturedUndo, Chain, Digest, Effect, EffectSet, Environment, Execution, Marks,
-    Outcome, Request, Scope, Step, StepState, Tags, Timestamp, Undo, Verdict,
+    ActionParts, Autonomy, Chain, Commitment, Digest, Effect, EffectSet, Environment, Execution, Kept,
+    KeptUndo, Marks, Outcome, Scope, Step, StepState, Tags, Timestamp, Undo, Verdict,
 };
 use policy::{Bundle, Spent};
 use store::Past;
@@ -59,14 +59,7 @@ impl<'b> Observer<'b> {
         }
         let mut step = self.step(seen);
         step.state = StepState::Executed;
-        let outcome = Outcome {
-            at: seen.at,
-            status: 200,
-            headers: Vec::new(),
-            body: None,
-            body_digest: Digest::of(b""),
-            content: None,
-        };
+        let outcome = Outcome { at: seen.at, status: 200, answer: None };
         step.execution = Some(Execution {
             started_at: seen.at,
             signature: Digest::of(b""),
@@ -114,20 +107,14 @@ impl<'b> Observer<'b> {
         let tags = (!parts.effects.is_plain_read()).then_some(&Tags::Unread);
         let landing = judge::landing(self.bundle, parts, marks, std::iter::empty(), tags);
         let captured = *whole && parts.undo == Undo::Capturable && parts.effects.contains(Effect::Write);
-        let undo = captured.then(|| CapturedUndo {
+        let undo = captured.then(|| KeptUndo {
             summary: String::new(),
             service: parts.operation.service.clone(),
             region: parts.region.0.clone(),
-            request: Request {
-                method: String::new(),
-                path: String::new(),
-                query: String::new(),
-                headers: Vec::new(),
-                body: Vec::new(),
-            },
+            // Of nothing: nobody ever reads it.
+            request: Kept::Blob(Commitment::to(&[0; 32], b"")),
             removes_created: parts.operation.name.starts_with("Create"),
         });
-        let gathered = Gathered { undo, ..Gathered::default() };
-        judge::step_of(parts.clone(), Digest::of(b""), landing, gathered)
+        judge::step_of(parts.clone(), Digest::of(b""), landing, Gathered::default(), undo)
     }
 }

@@ -1,14 +1,14 @@
 //! After a permit: the outcome goes on the record, and what was never sent or never answered is said to be so.
 
-use model::{Change, ChangeState, EntryKind, Fault, LinkKind, Outcome, StepState};
+use model::{Answer, Change, ChangeState, EntryKind, Fault, Kept, LinkKind, Outcome, StepState};
 use store::WriteError;
 
-use crate::{Engine, Receipt, decide::DecideError, permit::StepRef, record::about};
+use crate::{Engine, Receipt, bodies, decide::DecideError, permit::StepRef, record::about};
 
 /// What came of forwarding.
 #[derive(Clone, Debug)]
 pub enum Settled {
-    Answered(Outcome),
+    Answered(Answer),
     /// Not a byte of it left: the permit is spent and nothing happened.
     NotSent(String),
     /// It may or may not have arrived; the target must be read back.
@@ -37,29 +37,29 @@ impl Engine {
     }
 
     async fn settle(&self, step: StepRef, settled: Settled) -> Result<(), Fault> {
-        let mut drawn = self.draw_after_the_fact()?;
+        let (mut drawn, salt) = (self.draw_after_the_fact()?, self.salt()?);
         let written = self.store.write(move |tx| -> Result<(), DecideError> {
             let Some(mut change) = tx.change(step.change)? else { return Ok(()) };
             let now = drawn.now;
             let (state, detail) = match settled {
-                Settled::Answered(outcome) => {
-                    let state = match outcome.status {
+                Settled::Answered(answer) => {
+                    let status = answer.status;
+                    let state = match status {
                         200..=399 => StepState::Executed,
                         400..=499 => StepState::Failed,
                         _ => StepState::Unknown,
                     };
-                    let mut detail = vec![
-                        ("status".to_owned(), outcome.status.to_string()),
-                        ("body_digest".to_owned(), outcome.body_digest.to_string()),
-                    ];
-                    detail.extend(request_id(&outcome.headers).map(|id| ("request_id".to_owned(), id)));
-                    detail.extend(outcome.content.map(|it| ("content_digest".to_owned(), it.to_string())));
+                    let mut detail = vec![("status".to_owned(), status.to_string())];
+                    detail.extend(request_id(&answer.headers).map(|id| ("request_id".to_owned(), id)));
                     if let Some(step) = change.steps.get_mut(step.step) {
-                        // What an answer would expose is not kept: its digest is.
                         let exposes = step.action.exposure.credentials || step.action.exposure.data;
-                        let body = outcome.body.filter(|_| !exposes);
+                        let blob = bodies::keep_answer(answer, exposes, salt).ok();
+                        let answer = blob.as_ref().map(|blob| blob.commitment());
+                        detail.extend(answer.map(|it| ("answer".to_owned(), it.to_string())));
+                        tx.offer(blob);
                         if let Some(execution) = &mut step.execution {
-                            execution.outcome = Some(Outcome { at: now, body, ..outcome });
+                            let answer = answer.map(Kept::Blob);
+                            execution.outcome = Some(Outcome { at: now, status, answer });
                         }
                     }
                     (state, detail)

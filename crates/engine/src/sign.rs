@@ -10,8 +10,9 @@ use store::{Tx, WriteError};
 use crate::{
     Engine, Refusal, RefusalKind, Signer, Undoing,
     admit::Purpose,
-    answer,
+    answer, bodies,
     decide::{self, Book, DecideError, Drawn},
+    erase,
     facts::Facts,
     joint::Opened,
     judge,
@@ -49,6 +50,8 @@ pub enum SignError {
     Reason(&'static str),
     #[error("{0}")]
     NotUndoable(String),
+    #[error("{0}")]
+    NotErasable(String),
     #[error("{}", .0.message)]
     Refused(Refusal),
     #[error("{0}")]
@@ -106,6 +109,10 @@ impl Engine {
         if verified.statement.change != id {
             return Err(SignError::Stale("it names another change".to_owned()));
         }
+        let salts = match verified.statement.act {
+            Act::Reopen => self.salts(Change::MAX_STEPS.saturating_mul(2))?,
+            Act::Approve | Act::Reject => Vec::new(),
+        };
         // A veto must get through whatever the upstream says of the time.
         let mut drawn = match verified.statement.act {
             Act::Reject => self.draw_to_stop()?,
@@ -128,7 +135,7 @@ impl Engine {
                 let result = match said.act {
                     Act::Approve => approve(tx, &book, &mut drawn, &change, approval.clone(), &said),
                     Act::Reject => reject(tx, &book, &mut drawn, change.clone(), approval.clone(), &said),
-                    Act::Reopen => reopen(tx, &book, &mut drawn, &change, approval.clone(), &said),
+                    Act::Reopen => reopen(tx, &book, &mut drawn, &change, approval.clone(), &said, &salts),
                 };
                 // A person who may not is itself an event: recorded in the same operation, answered as an error.
                 if let Err(
@@ -202,10 +209,17 @@ impl Engine {
             let state = if change.steps.len() == 1 { change.state.name() } else { step.state.name() };
             return Err(not(format!("{name} is {state}; only what was executed can be undone")));
         }
+        if let Some(erased) = &step.erased {
+            let (at, by) = (erased.at, erased.by);
+            return Err(not(format!(
+                "the inverse of {name} is no longer kept: it was erased on {at} by {by}"
+            )));
+        }
         let undo = step
             .undo
             .clone()
             .ok_or_else(|| not(format!("no inverse of {name} was captured before it ran")))?;
+        let undo = self.inverse(&change, undo).await?;
         let connector = self
             .connector()
             .ok_or_else(|| not("no gateway is connected that could carry it out".to_owned()))?;
@@ -273,8 +287,9 @@ impl Engine {
             });
         }
         let digest = model::change_digest(&session.chain, actions.iter().map(|(action, _)| action.digest()));
-        let mut steps: Vec<model::Step> =
+        let prepared: Result<Vec<_>, Fault> =
             actions.into_iter().map(|(action, gathered)| self.step(&session, &action, gathered)).collect();
+        let (mut steps, captured): (Vec<_>, Vec<_>) = prepared?.into_iter().unzip();
         let mut drawn = self.draw()?;
         let book = self.book();
         let change = self
@@ -307,6 +322,7 @@ impl Engine {
                     links,
                 };
                 let (mut change, _) = decide::open(tx, &book, &mut drawn, draft)?;
+                tx.offer(captured.into_iter().flatten());
                 let entry = match &change.verdict {
                     Verdict::Allow => {
                         change.state = ChangeState::Approved;
@@ -381,10 +397,14 @@ fn approve(
     }
     given.push(approval);
 
-    let session = session_for(tx, change)?;
     let (valid, _) = decide::valid_approvals(book, change, &given);
-    let purpose = purpose_of(change);
-    let verdict = Facts::read(tx, book, change, &session, &purpose, drawn.now)?.verdict(&valid);
+    let verdict = match erase::verdict(book, change, &valid) {
+        Some(verdict) => verdict,
+        None => {
+            let (session, purpose) = (session_for(tx, change)?, purpose_of(change));
+            Facts::read(tx, book, change, &session, &purpose, drawn.now)?.verdict(&valid)
+        }
+    };
     let mut change = change.clone();
     let note = match &verdict {
         Verdict::Allow => {
@@ -395,7 +415,12 @@ fn approve(
                 tx.advance_change(&change, change.version, entry)?;
                 change.version = change.version.saturating_add(1);
             }
-            "approved: it goes through when the agent runs it again".to_owned()
+            match change.erases {
+                Some(_) => {
+                    format!("approved: it is carried out when {} asks for it again", change.chain.operator)
+                }
+                None => "approved: it goes through when the agent runs it again".to_owned(),
+            }
         }
         Verdict::Hold(hold) => {
             format!("recorded; it needs in all: {} ({} so far)", hold.requirement, valid.len())
@@ -450,6 +475,7 @@ fn reopen(
     vetoed: &Change,
     approval: Approval,
     said: &Statement,
+    salts: &[bodies::Salt],
 ) -> Result<Signed, SignError> {
     if approval.person != vetoed.chain.operator {
         return Err(SignError::NotOperator(format!(
@@ -466,16 +492,21 @@ fn reopen(
     let intent =
         said.reason.clone().ok_or(SignError::Reason("a reopening says its new intent (--intent)"))?;
     same(book, vetoed, &approval, said)?;
-    let session = session_for(tx, vetoed)?;
-    let draft = decide::Draft {
-        session: &session,
-        purpose: &Purpose::Agent,
-        steps: vetoed.steps.clone(),
-        intent,
-        digest: vetoed.digest,
-        links: vec![Link::to(LinkKind::Reopens, vetoed.id)],
+    let mut change = match &vetoed.erases {
+        Some(erasure) => erase::reopened(tx, book, drawn, vetoed, erasure, intent)?,
+        None => {
+            let session = session_for(tx, vetoed)?;
+            let draft = decide::Draft {
+                session: &session,
+                purpose: &Purpose::Agent,
+                steps: bodies::copied(tx, &vetoed.steps, salts)?,
+                intent,
+                digest: vetoed.digest,
+                links: vec![Link::to(LinkKind::Reopens, vetoed.id)],
+            };
+            decide::open(tx, book, drawn, draft)?.0
+        }
     };
-    let (mut change, _) = decide::open(tx, book, drawn, draft)?;
     veto::show(tx, &mut change)?;
     let mut entry = about(drawn, EntryKind::ChangeReopened, &change);
     entry.actors.person = Some(approval.person.clone());

@@ -9,7 +9,7 @@ use policy::Bundle;
 use store::{Filter, Store, WriteError};
 
 use crate::{
-    Clock, Engine, Entropy, MasterKey, clock,
+    Clock, Engine, Entropy, MasterKey, bodies, clock,
     decide::{DecideError, Drawn},
     entropy, recent,
     record::about,
@@ -85,6 +85,7 @@ impl Engine {
         let entries = all_entries(&shared)?;
         pinned(&entries, &bundle)?;
         compare(&store, &genesis, &shared, entries).await?;
+        bodies::move_out(&store, now, entropy.as_ref()).await?;
         abandon(&store, now, entropy.as_ref()).await?;
 
         let sessions = store.read(|view| view.sessions()).await?;
@@ -262,7 +263,9 @@ pub fn database_of(projection: store::Projection) -> audit::Database {
         .into_iter()
         .map(|it| audit::Row { table: it.table, id: it.id, document: it.bytes, altered: it.altered })
         .collect();
-    audit::Database { rows, sequenced: projection.sequenced, pending: projection.pending }
+    let body = |it: store::StoredBody| audit::Body { commitment: it.commitment, found: it.found };
+    let bodies = projection.bodies.into_iter().map(body).collect();
+    audit::Database { rows, bodies, sequenced: projection.sequenced, pending: projection.pending }
 }
 
 /// What the last process was carrying out when it ended may or may not have arrived.

@@ -79,10 +79,10 @@ impl Connector for Gateway {
                 Admitted::Permit(permit) => {
                     let change = permit.change().unwrap_or(of);
                     match carry_out(self, engine, permit, &route, Content::Whole).await {
-                        Ok((outcome, _)) if outcome.succeeded() => Ok(change),
-                        Ok((outcome, body)) => Err(denied(format!(
+                        Ok((answer, _)) if answer.succeeded() => Ok(change),
+                        Ok((answer, body)) => Err(denied(format!(
                             "the upstream refused the undo ({}): {}",
-                            outcome.status,
+                            answer.status,
                             model::sanitize(&String::from_utf8_lossy(&body), 400)
                         ))),
                         Err(settled) => {

@@ -21,7 +21,7 @@ use hyper_util::{
     client::legacy::{Client, Error as ClientError, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use model::{Account, Digest, Outcome, Request, Timestamp, causes};
+use model::{Account, Answer, Digest, Request, Timestamp, causes};
 
 use crate::{
     body::{self, Fate, PassError, Passing},
@@ -310,23 +310,21 @@ where
 }
 
 /// Reads an answer to its end for the record, within bounds.
-pub(crate) async fn whole(answered: Answered) -> Result<(Outcome, Vec<u8>), Settled> {
+pub(crate) async fn whole(answered: Answered) -> Result<(Answer, Vec<u8>), Settled> {
     let limited = Limited::new(answered.body, MAX_ANSWER);
     let body = match limited.collect().await {
         Ok(body) => body.to_bytes().to_vec(),
         Err(err) => return Err(Settled::Unknown(format!("its answer broke off: {err}"))),
     };
-    let text = (body.len() <= Outcome::MAX_BODY).then(|| String::from_utf8(body.clone()).ok()).flatten();
-    let outcome = Outcome {
-        // The engine writes the time at which it is recorded.
-        at: Timestamp::from_millis(0),
+    let text = (body.len() <= Answer::MAX_BODY).then(|| String::from_utf8(body.clone()).ok()).flatten();
+    let answer = Answer {
         status: answered.status,
         headers: answered.headers,
         body: text,
         body_digest: Digest::of(&body),
         content: answered.content,
     };
-    Ok((outcome, body))
+    Ok((answer, body))
 }
 
 fn understood(engine: &Engine, answer: hyper::Response<Incoming>) -> Answered {

@@ -8,7 +8,7 @@ use engine::{Admitted, Asked, Engine, Permit, Purpose, RefusalKind, Settled};
 use http_body_util::{BodyExt as _, Full, Limited, combinators::BoxBody};
 use hyper::{body::Incoming, http::request::Parts};
 use listener::{Paced, Source};
-use model::{ChangeId, Outcome, Request};
+use model::{ChangeId, Request};
 
 use crate::{
     Gateway, assume,
@@ -124,23 +124,21 @@ impl Gateway {
             Admitted::Permit(permit) => {
                 let change = permit.change();
                 match carry_out(self, &self.engine, permit, &route, Content::Whole).await {
-                    Ok((outcome, body)) => {
-                        if let Some(template) = template.filter(|_| outcome.succeeded()) {
+                    Ok((answer, body)) => {
+                        if let Some(template) = template.filter(|_| answer.succeeded()) {
                             self.change_sets.remember(&body, template);
                         }
-                        reply(outcome.status, &outcome.headers, change, outward(body))
+                        reply(answer.status, &answer.headers, change, outward(body))
                     }
                     Err(settled) => refuse(shape, Refusal::Fault, &undelivered(&settled), change, method),
                 }
             }
-            Admitted::Recorded { change, outcome } => match outcome.body {
-                Some(body) => {
-                    reply(outcome.status, &outcome.headers, Some(change), outward(body.into_bytes()))
-                }
+            Admitted::Recorded { change, answer } => match answer.body {
+                Some(body) => reply(answer.status, &answer.headers, Some(change), outward(body.into_bytes())),
                 None => {
                     let message = format!(
                         "Countersign: this ran as {change} and was answered with {}; the answer itself was not kept.",
-                        outcome.status
+                        answer.status
                     );
                     refuse(shape, Refusal::Replayed, &message, Some(change), method)
                 }
@@ -201,7 +199,7 @@ impl Gateway {
         let (passing, fate) = Passing::new(body, &verified.payload, framing.clone());
         let content = Content::Passing { body: Box::new(passing), fate, framing, covers };
         ControlFlow::Break(match carry_out(self, &self.engine, permit, &route, content).await {
-            Ok((outcome, body)) => reply(outcome.status, &outcome.headers, change, body),
+            Ok((answer, body)) => reply(answer.status, &answer.headers, change, body),
             // What the client itself broke off or got wrong it is not to try again as it is.
             Err(settled @ Settled::NotSent(_)) => {
                 refuse(shape, Refusal::Denied, &undelivered(&settled), change, method)
@@ -271,7 +269,7 @@ pub(crate) async fn carry_out(
     permit: Permit,
     route: &Route,
     content: Content,
-) -> Result<(Outcome, Vec<u8>), Settled> {
+) -> Result<(model::Answer, Vec<u8>), Settled> {
     let (receipt, result) = gateway.upstream.send(engine, permit, route, content).await;
     engine::crash::point("after-forward");
     let result = match result {
@@ -279,7 +277,7 @@ pub(crate) async fn carry_out(
         Err(settled) => Err(settled),
     };
     let (settled, answer) = match result {
-        Ok((outcome, body)) => (Settled::Answered(outcome.clone()), Ok((outcome, body))),
+        Ok((answer, body)) => (Settled::Answered(answer.clone()), Ok((answer, body))),
         Err(settled) => (settled.clone(), Err(settled)),
     };
     if let Err(fault) = engine.finish(receipt, settled).await {
@@ -302,7 +300,7 @@ pub(crate) fn undelivered(settled: &Settled) -> String {
 
 fn why(settled: &Settled) -> String {
     match settled {
-        Settled::Answered(outcome) => format!("it answered {}", outcome.status),
+        Settled::Answered(answer) => format!("it answered {}", answer.status),
         Settled::NotSent(why) => format!("nothing was sent: {why}"),
         Settled::Unknown(why) => why.clone(),
     }

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionParts, AllowanceId, Chain, ChangeId, Digest, EffectSet, Environment, Observation, PersonId, Scope,
-    SessionId, Timestamp, Value, Verdict,
-    evidence::{CapturedUndo, Evidence},
+    ActionParts, AllowanceId, Chain, ChangeId, Commitment, Digest, EffectSet, Environment, Erased, Erasure,
+    Observation, Outcome, PersonId, Scope, SessionId, Timestamp, Value, Verdict,
+    evidence::{Evidence, KeptUndo},
 };
 
 /// Where a change stands. Every transition is in [`ChangeState::may_become`]; there are no others.
@@ -76,11 +76,13 @@ impl ChangeState {
             Self::Executed => matches!(next, Self::Executed | Self::Undone),
             // To itself: one of its steps had run and was undone since.
             Self::Failed => matches!(next, Self::Failed),
+            // A vetoed change comes back only through the operator's newly signed intent, as a new change.
             Self::Rejected => matches!(next, Self::Rejected),
             Self::Expired => matches!(next, Self::Expired),
             Self::Withdrawn => matches!(next, Self::Withdrawn),
-            // A vetoed change comes back only through the operator's newly signed intent, as a new change.
-            Self::Undone | Self::Denied => false,
+            // To themselves: a body of theirs was erased.
+            Self::Undone => matches!(next, Self::Undone),
+            Self::Denied => matches!(next, Self::Denied),
         }
     }
 
@@ -148,8 +150,24 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<EffectSet>,
     pub observation: Option<Observation>,
-    pub undo: Option<CapturedUndo>,
+    pub undo: Option<KeptUndo>,
     pub execution: Option<Execution>,
+    /// Its bodies are gone: only [`Erasure`] does that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Erased>,
+}
+
+impl Step {
+    /// Of the bodies that lie in the blob store, or did before they were erased; ascending, each once.
+    pub fn commitments(&self) -> Vec<Commitment> {
+        let inverse = self.undo.as_ref().and_then(|undo| undo.request.commitment());
+        let outcome = self.execution.as_ref().and_then(|it| it.outcome.as_ref());
+        let mut all: Vec<_> =
+            inverse.into_iter().chain(outcome.and_then(|it| it.answer.as_ref()?.commitment())).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
 }
 
 /// When a step ran and what came of it.
@@ -170,28 +188,6 @@ pub struct Charge {
     pub allowance: AllowanceId,
     /// Messages, whole currency units, or times, by what the allowance is of.
     pub amount: u64,
-}
-
-/// The upstream's answer, as the agent got it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    pub at: Timestamp,
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    /// At most [`Outcome::MAX_BODY`] bytes, as text; a longer or binary body is kept as its digest alone.
-    pub body: Option<String>,
-    pub body_digest: Digest,
-    /// Of what was sent, where it was passed on as it came and is in no action's digest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<Digest>,
-}
-
-impl Outcome {
-    pub const MAX_BODY: usize = 256 * 1024;
-
-    pub const fn succeeded(&self) -> bool {
-        self.status >= 200 && self.status < 300
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,6 +222,9 @@ pub struct Change {
     /// Where its actions were asked for one by one, each of which may run whatever becomes of the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub joint: Option<Joint>,
+    /// Where it is Countersign's own, asked for by the person who stands as its operator: what it erases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erases: Option<Erasure>,
 }
 
 impl Change {

@@ -35,6 +35,11 @@ pub enum EntryKind {
     PermitIssued,
     OutcomeRecorded,
     OutcomeUnknown,
+    /// Two people agreed: `bodies` of an action of `of` and their salts are gone from the blob store. `change` is the one
+    /// that erased them.
+    BodyErased,
+    /// Bodies that lay in a document of an earlier version lie in the blob store now.
+    BodyMoved,
     /// Requests that no session signed, counted per source and minute.
     AuthenticationFailed,
     /// A witness cosigned a checkpoint, for the first time or after it had been away; the note is in `checkpoint`.
@@ -83,7 +88,7 @@ pub struct Entry {
     pub bundle: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subject: Option<Subject>,
-    /// What the kind of event adds: statement and signature, rules and reasons, outcome digest…
+    /// What the kind of event adds: statement and signature, rules and reasons, commitments to bodies…
     pub detail: std::collections::BTreeMap<String, String>,
 }
 

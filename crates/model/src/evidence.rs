@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, EffectSet, Operation, Request, Resource, Timestamp, Value};
+use crate::{Digest, EffectSet, Kept, Operation, Request, Resource, Timestamp, Value};
 
 /// What kinds of evidence there are. The order is the order in which they are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,6 +97,17 @@ pub struct CapturedUndo {
     pub region: String,
     pub request: Request,
     /// Undoing deletes what the action created.
+    pub removes_created: bool,
+}
+
+/// A captured inverse as a document has it: its request repeats what the target held, so it lies in the blob store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptUndo {
+    pub summary: String,
+    /// See [`CapturedUndo::service`].
+    pub service: String,
+    pub region: String,
+    pub request: Kept<Request>,
     pub removes_created: bool,
 }
 

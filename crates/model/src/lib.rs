@@ -4,12 +4,15 @@
 //! What is *absent*: no policy, no protocol, no storage, no HTTP. A type belongs here only if two floors speak of it.
 
 mod action;
+mod answer;
+mod blob;
 mod canonical;
 mod change;
 mod digest;
 mod effect;
 mod entry;
 mod environment;
+mod erasure;
 mod evidence;
 mod genesis;
 mod history;
@@ -29,16 +32,21 @@ mod time;
 mod verdict;
 
 pub use action::{Action, ActionParts, Body, Exposure, Operation, Quantity, Undo};
+pub use answer::{Answer, Outcome};
+pub use blob::{Blob, BlobError, Commitment, Content, Kept};
 pub use canonical::{Value, encode};
 pub use change::{
-    Approval, Change, ChangeState, Charge, Execution, IllegalTransition, Joint, Link, LinkKind, Outcome,
-    Presence, Rejection, Step, StepState, change_digest,
+    Approval, Change, ChangeState, Charge, Execution, IllegalTransition, Joint, Link, LinkKind, Presence,
+    Rejection, Step, StepState, change_digest,
 };
 pub use digest::{Digest, DigestError};
 pub use effect::{Effect, EffectSet, UnknownEffect};
 pub use entry::{Actors, Entry, EntryKind, Subject};
 pub use environment::{Account, Environment, Partition, Region};
-pub use evidence::{CapturedUndo, Evidence, EvidenceKind, EvidenceStatus, InnerAction, Observation};
+pub use erasure::{Erased, Erasure, Ground, GroundError};
+pub use evidence::{
+    CapturedUndo, Evidence, EvidenceKind, EvidenceStatus, InnerAction, KeptUndo, Observation,
+};
 pub use genesis::Genesis;
 pub use history::History;
 pub use id::{ChangeId, EntryId, IdError, SessionId};

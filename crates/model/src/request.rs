@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::blob::{BlobError, Content, framed, unframed};
+
 /// `path` and `query` are the raw bytes of the request target as received (no decoding, no normalisation);
 /// header names are lower-case and in the order received.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,27 @@ impl Request {
             (Some((_, value)), None) => Some(value),
             (None, _) | (Some(_), Some(_)) => None,
         }
+    }
+}
+
+/// The head of a request's blob; the body follows it.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    method: String,
+    path: String,
+    query: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Content for Request {
+    fn to_body(&self) -> Vec<u8> {
+        let Self { method, path, query, headers, body } = self.clone();
+        framed(&Head { method, path, query, headers }, &body)
+    }
+
+    fn from_body(bytes: &[u8]) -> Result<Self, BlobError> {
+        let (Head { method, path, query, headers }, body) = unframed(bytes)?;
+        Ok(Self { method, path, query, headers, body: body.to_vec() })
     }
 }
 

@@ -4,7 +4,7 @@ use model::{Approval, Change, Digest, Session, Subject};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    StorageError,
+    StorageError, StoredBody,
     rows::{ApprovalRow, ChangeRow, SessionRow},
 };
 
@@ -24,13 +24,14 @@ pub struct Document {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Projection {
     pub documents: Vec<Document>,
+    pub bodies: Vec<StoredBody>,
     /// How many entries of the log the database knows to be there.
     pub sequenced: u64,
     /// Entries that were recorded with these documents and come next in the log, in order.
     pub pending: Vec<Vec<u8>>,
 }
 
-/// A change carries at most 16 outcomes and captured requests; this is far beyond that and keeps memory bounded.
+/// What a change says of its actions takes far less; this keeps memory bounded.
 const MAX_BYTES: usize = 64 << 20;
 
 /// A model type that is kept as a row.

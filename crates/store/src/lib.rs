@@ -4,6 +4,9 @@
 //! Rows are documents: the bytes of a model type as JSON, of which the ledger keeps the digest. Columns and the index
 //! of what changes did are derived from the document and only find it; where the two disagree nothing is returned.
 //!
+//! Bodies, which may hold anything, lie beside the documents as salted blobs; a document holds only the commitment. Each
+//! is checked against it whenever it is read, and goes only by [`Tx::erase`].
+//!
 //! What is *absent*: no judgement (who may approve, what a verdict needs), no clock, no randomness, no knowledge of
 //! the ledger's files. No query language: what is not a domain operation here cannot be asked.
 //!
@@ -11,6 +14,7 @@
 //! at all and is acknowledged only once it would survive a power cut.
 //! Invariant: no row without its entry. Every write of [`Tx`] takes the entry of its event.
 
+mod bodies;
 mod document;
 mod error;
 mod listed;
@@ -26,6 +30,7 @@ mod tx;
 mod view;
 mod writer;
 
+pub use bodies::{Fetched, StoredBody, is_over};
 pub use document::{Document, Projection};
 pub use error::{Conflict, OpenError, StorageError, WriteError};
 pub use past::Past;

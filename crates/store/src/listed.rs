@@ -112,7 +112,7 @@ pub(crate) fn is_container(kind: &Kind) -> bool {
 }
 
 /// To be counted up when `trace` reads documents in another way.
-const LOGIC: u32 = 4;
+const LOGIC: u32 = 5;
 
 pub(crate) fn destroys(effects: EffectSet) -> bool {
     effects.contains(Effect::Destroy)

@@ -6,11 +6,14 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
+use model::Blob;
+
 use crate::{
     Filter, Pending, StorageError, Tx, listed,
     readers::Source,
     rows::{
-        Appended, ApprovalRow, ChangeRow, Deeds, EntryRow, Found, OPEN, Rows, RowsMut, SessionRow, Standing,
+        Appended, ApprovalRow, BodyRow, ChangeRow, Deeds, EntryRow, Found, OPEN, Rows, RowsMut, SessionRow,
+        Standing,
     },
     trace::{Mark, Trace, Who},
     writer::{Backend, Job, Keep},
@@ -28,6 +31,8 @@ struct State {
     sessions: BTreeMap<String, SessionRow>,
     changes: BTreeMap<String, ChangeRow>,
     approvals: BTreeMap<(String, String), ApprovalRow>,
+    /// `None` once it is gone.
+    bodies: BTreeMap<String, Option<Blob>>,
     traces: BTreeMap<String, Trace>,
     outbox: BTreeMap<i64, (EntryRow, Option<i64>)>,
     /// Rows of the outbox by the entry's id.
@@ -41,6 +46,7 @@ enum Undo {
     Session(String, Option<SessionRow>),
     Change(String, Option<ChangeRow>),
     Approval((String, String), Option<ApprovalRow>),
+    Body(String, Option<Option<Blob>>),
     Trace(String, Option<Trace>),
     Appended(i64),
     Sequenced(i64),
@@ -84,6 +90,7 @@ impl State {
                 Undo::Session(id, old) => restore(&mut self.sessions, id, old),
                 Undo::Change(id, old) => restore(&mut self.changes, id, old),
                 Undo::Approval(id, old) => restore(&mut self.approvals, id, old),
+                Undo::Body(id, old) => restore(&mut self.bodies, id, old),
                 Undo::Trace(id, old) => restore(&mut self.traces, id, old),
                 Undo::Appended(row) => {
                     if let Some((entry, _)) = self.outbox.remove(&row) {
@@ -170,6 +177,22 @@ impl Rows for Memory {
 
     fn all_approvals(&self) -> Found<Vec<ApprovalRow>> {
         Ok(self.state().approvals.values().cloned().collect())
+    }
+
+    fn body(&self, commitment: &str) -> Found<Option<BodyRow>> {
+        let blob = self.state().bodies.get(commitment).cloned().flatten();
+        Ok(blob.map(|blob| BodyRow { commitment: commitment.to_owned(), blob: Some(blob) }))
+    }
+
+    fn knows_body(&self, commitment: &str) -> Found<bool> {
+        Ok(self.state().bodies.contains_key(commitment))
+    }
+
+    fn bodies(&self, each: &mut dyn FnMut(BodyRow)) -> Found<()> {
+        for (commitment, blob) in self.state().bodies.iter().filter(|(_, blob)| blob.is_some()) {
+            each(BodyRow { commitment: commitment.clone(), blob: blob.clone() });
+        }
+        Ok(())
     }
 
     fn waiting(&self, session: &str) -> Found<u32> {
@@ -302,6 +325,22 @@ impl RowsMut for Memory {
         let key = (row.change.clone(), row.person.clone());
         let old = state.approvals.insert(key.clone(), row.clone());
         state.undo.push(Undo::Approval(key, old));
+        Ok(())
+    }
+
+    fn put_body(&self, commitment: &str, blob: &Blob) -> Found<()> {
+        let mut state = self.state_mut();
+        let old = state.bodies.insert(commitment.to_owned(), Some(blob.clone()));
+        state.undo.push(Undo::Body(commitment.to_owned(), old));
+        Ok(())
+    }
+
+    fn blank_body(&self, commitment: &str) -> Found<()> {
+        let mut state = self.state_mut();
+        if let Some(slot) = state.bodies.get_mut(commitment) {
+            let old = slot.take();
+            state.undo.push(Undo::Body(commitment.to_owned(), Some(old)));
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What a backend must be able to do: find and keep rows. It knows columns and bytes, nothing of what they mean;
 //! everything that has a meaning is done once, in [`View`](crate::View) and [`Tx`](crate::Tx).
 
-use model::ChangeState;
+use model::{Blob, ChangeState};
 
 use crate::{
     Filter, Pending, StorageError,
@@ -41,6 +41,13 @@ pub(crate) struct EntryRow {
     pub(crate) id: String,
     pub(crate) at: i64,
     pub(crate) bytes: Vec<u8>,
+}
+
+/// A body as it lies there, whatever somebody made of it: `None` where no salt and no body of ours can be such.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BodyRow {
+    pub(crate) commitment: String,
+    pub(crate) blob: Option<Blob>,
 }
 
 /// The states in which a change still stands in the way of another one that asks for the same.
@@ -99,6 +106,11 @@ pub(crate) trait Rows {
     fn approval(&self, change: &str, person: &str) -> Found<Option<ApprovalRow>>;
     /// In the order of changes and persons.
     fn all_approvals(&self) -> Found<Vec<ApprovalRow>>;
+    fn body(&self, commitment: &str) -> Found<Option<BodyRow>>;
+    /// Also one that is gone.
+    fn knows_body(&self, commitment: &str) -> Found<bool>;
+    /// In no order.
+    fn bodies(&self, each: &mut dyn FnMut(BodyRow)) -> Found<()>;
     /// Held or approved changes.
     fn waiting(&self, session: &str) -> Found<u32>;
 
@@ -133,6 +145,10 @@ pub(crate) trait RowsMut: Rows {
     fn put_session(&self, row: &SessionRow) -> Found<()>;
     fn put_change(&self, row: &ChangeRow) -> Found<()>;
     fn put_approval(&self, row: &ApprovalRow) -> Found<()>;
+    fn put_body(&self, commitment: &str, blob: &Blob) -> Found<()>;
+    fn blank_body(&self, commitment: &str) -> Found<()>;
+    /// Once the operation is durable, no older copy of what it overwrote may be left.
+    fn leave_no_copy(&self) {}
     /// Replaces what the index says of a change.
     fn put_trace(&self, row: &ChangeRow, trace: &Trace) -> Found<()>;
     fn sequence(&self, row: i64, index: i64) -> Found<()>;

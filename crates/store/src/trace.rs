@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use model::{Change, ChangeState, Step, StepState, Undo, change_digest};
 
-use crate::{Target, listed, rows::is_open};
+use crate::{Target, bodies, listed, rows::is_open};
 
 /// Whose deeds are counted.
 #[derive(Clone, Copy, Debug)]
@@ -55,11 +55,20 @@ pub(crate) enum Mark {
     Asked,
     /// On what [`takes_more`] says: others may join it.
     TakesMore,
+    /// On nothing: its document, of an earlier version, holds a body.
+    HoldsBody,
 }
 
 impl Mark {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Created, Self::Destroyed, Self::WaitsToDestroy, Self::Asks, Self::Asked, Self::TakesMore];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Created,
+        Self::Destroyed,
+        Self::WaitsToDestroy,
+        Self::Asks,
+        Self::Asked,
+        Self::TakesMore,
+        Self::HoldsBody,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -69,6 +78,7 @@ impl Mark {
             Self::Asks => "asks",
             Self::Asked => "asked",
             Self::TakesMore => "takes_more",
+            Self::HoldsBody => "holds_body",
         }
     }
 }
@@ -78,6 +88,9 @@ impl Trace {
         let mut trace = Self::default();
         if let Some(key) = takes_more(change) {
             trace.marks.insert((Mark::TakesMore, key), change.created_at.millis());
+        }
+        if bodies::holds_one(change) {
+            trace.marks.insert((Mark::HoldsBody, String::new()), change.created_at.millis());
         }
         for (nth, step) in (0i64..).zip(&change.steps) {
             let at = step.execution.as_ref().map_or(change.created_at, |it| it.started_at).millis();

@@ -3,10 +3,14 @@
 
 use std::{collections::BTreeMap, fmt, ops::Deref};
 
-use model::{Approval, Change, ChangeState, Entry, Joint, Session, StepState, Subject, change_digest};
+use model::{
+    Approval, Blob, Change, ChangeState, Entry, Erased, Erasure, Joint, Session, StepState, Subject,
+    change_digest,
+};
 
 use crate::{
     Conflict, StorageError, View,
+    bodies::{self, Moves, Offered},
     document::{Stored, encode},
     rows::{Appended, EntryRow, Found, RowsMut, Standing, is_open},
     trace::Trace,
@@ -16,6 +20,7 @@ use crate::{
 pub struct Tx<'a> {
     view: View<'a>,
     rows: &'a dyn RowsMut,
+    offered: Offered,
 }
 
 impl<'a> Deref for Tx<'a> {
@@ -28,7 +33,7 @@ impl<'a> Deref for Tx<'a> {
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(rows: &'a dyn RowsMut) -> Self {
-        Self { view: View::new(rows), rows }
+        Self { view: View::new(rows), rows, offered: Offered::new() }
     }
 
     pub fn issue_session(&mut self, session: &Session, entry: Entry) -> Result<(), Conflict> {
@@ -63,6 +68,11 @@ impl<'a> Tx<'a> {
         Ok(self.rows.put_session(&row)?)
     }
 
+    /// Bodies for the documents that this operation will write; one that no document refers to is not kept.
+    pub fn offer(&mut self, blobs: impl IntoIterator<Item = Blob>) {
+        self.offered.extend(blobs.into_iter().map(|blob| (blob.commitment(), blob)));
+    }
+
     /// Refuses a second open change that asks for the same.
     pub fn create_change(&mut self, change: &Change, entry: Entry) -> Result<(), Conflict> {
         if self.change(change.id)?.is_some() {
@@ -73,9 +83,11 @@ impl<'a> Tx<'a> {
         {
             return Err(Conflict::Open(open.id));
         }
+        let moves = self.moves_of(None, change)?;
         let (row, subject) = encode(change)?;
         self.append(entry, Some(subject))?;
         self.rows.put_change(&row)?;
+        self.put_bodies(moves)?;
         let trace = Trace::of(change);
         if trace != Trace::default() {
             self.rows.put_trace(&row, &trace)?;
@@ -114,6 +126,26 @@ impl<'a> Tx<'a> {
             return Err(Conflict::Open(open.id));
         }
         self.put_next(&stored, change, entry)
+    }
+
+    /// Takes the bodies of one action, which is over, out of the blob store, and their salts with them; its document says
+    /// so from then on. Nothing else takes away a body that a document refers to.
+    pub fn erase(&mut self, erasure: &Erasure, erased: Erased, entry: Entry) -> Result<(), Conflict> {
+        let id = erasure.of.to_string();
+        let missing = || Conflict::Missing { table: Change::TABLE, id: erasure.of.to_string() };
+        let stored = self.change(erasure.of)?.ok_or_else(missing)?;
+        let mut next = Change { version: stored.version.saturating_add(1), ..stored.clone() };
+        let step = next.steps.get_mut(erasure.step).ok_or_else(missing)?;
+        if let Some(what) = bodies::not_erasable(&stored, step, erasure) {
+            return Err(Conflict::Fixed { table: Change::TABLE, id, what });
+        }
+        step.erased = Some(erased);
+        let (row, subject) = encode(&next)?;
+        self.append(entry, Some(subject))?;
+        self.rows.put_change(&row)?;
+        self.rows.leave_no_copy();
+        erasure.bodies.iter().try_for_each(|it| self.rows.blank_body(&it.to_string()))?;
+        Ok(())
     }
 
     /// A person signs a change once.
@@ -173,14 +205,40 @@ impl<'a> Tx<'a> {
 
     fn put_next(&mut self, stored: &Change, change: &Change, entry: Entry) -> Result<(), Conflict> {
         let next = Change { version: stored.version.saturating_add(1), ..change.clone() };
+        let moves = self.moves_of(Some(stored), &next)?;
         let (row, subject) = encode(&next)?;
         self.append(entry, Some(subject))?;
         self.rows.put_change(&row)?;
+        self.put_bodies(moves)?;
         let trace = Trace::of(&next);
         if trace != Trace::of(stored) {
             self.rows.put_trace(&row, &trace)?;
         }
         Ok(())
+    }
+
+    fn moves_of(&self, stored: Option<&Change>, next: &Change) -> Result<Moves, Conflict> {
+        let fixed = |what| Conflict::Fixed { table: Change::TABLE, id: next.id.to_string(), what };
+        let moves = bodies::moves(stored, next, &self.offered).map_err(fixed)?;
+        for added in &moves.added {
+            let id = added.to_string();
+            if self.knows_body(*added)? {
+                return Err(Conflict::Exists { table: BODY, id });
+            }
+            if !self.offered.contains_key(added) {
+                return Err(Conflict::Missing { table: BODY, id });
+            }
+        }
+        Ok(moves)
+    }
+
+    fn put_bodies(&mut self, moves: Moves) -> Found<()> {
+        for added in &moves.added {
+            if let Some(blob) = self.offered.remove(added) {
+                self.rows.put_body(&added.to_string(), &blob)?;
+            }
+        }
+        moves.superseded.iter().try_for_each(|old| self.rows.blank_body(&old.to_string()))
     }
 
     fn check_change_of(&self, approval: &Approval) -> Result<(), Conflict> {
@@ -221,11 +279,13 @@ impl fmt::Debug for Tx<'_> {
     }
 }
 
+const BODY: &str = "body";
+
 /// What of a change must not move: it is what people sign and what it is found by.
 fn moved(stored: &Change, change: &Change) -> Option<&'static str> {
     let steps = stored.steps.len() == change.steps.len()
         && stored.steps.iter().zip(&change.steps).all(|(one, two)| one.digest == two.digest);
-    if stored.digest != change.digest {
+    if stored.digest != change.digest || stored.erases != change.erases {
         Some("the digest")
     } else if !steps {
         Some("the list of actions")

@@ -3,15 +3,15 @@
 use std::{collections::BTreeSet, fmt};
 
 use model::{
-    AgentId, AllowanceId, Approval, Change, ChangeId, Digest, EntryId, History, PersonId, Session, SessionId,
-    Step, StepState, Timestamp,
+    AgentId, AllowanceId, Approval, Change, ChangeId, Commitment, Digest, EntryId, History, PersonId,
+    Session, SessionId, Step, StepState, Timestamp,
 };
 
 use crate::{
-    Document, Filter, HistoryQuery, Pending, Projection, StorageError,
+    Document, Fetched, Filter, HistoryQuery, Pending, Projection, StorageError, StoredBody,
     document::{Stored, decode},
     listed,
-    rows::{ApprovalRow, Found, Rows, Standing},
+    rows::{ApprovalRow, BodyRow, Found, Rows, Standing},
     trace::{Mark, Trace, Who, takes_more},
 };
 
@@ -115,6 +115,24 @@ impl<'a> View<'a> {
         load::<Approval>(self.rows.approval(&change.to_string(), person.as_str())?)
     }
 
+    /// A body, held against its commitment: one that somebody changed is never returned.
+    pub fn body(&self, commitment: Commitment) -> Result<Fetched, StorageError> {
+        Ok(match self.rows.body(&commitment.to_string())? {
+            None => Fetched::Absent,
+            Some(BodyRow { blob: Some(blob), .. }) if blob.commitment() == commitment => Fetched::Whole(blob),
+            Some(_) => Fetched::Altered,
+        })
+    }
+
+    /// Changes whose documents, of an earlier version, hold bodies yet.
+    pub fn holding_bodies(&self, limit: usize) -> Result<Vec<Change>, StorageError> {
+        let mut found = Vec::new();
+        for (id, _) in self.rows.marked(Mark::HoldsBody, "", limit)? {
+            found.extend(self.change(change_id(&id)?)?);
+        }
+        Ok(found)
+    }
+
     /// What went before, as rules read it. `created_by_session` looks at the whole session, the counts at the window.
     pub fn history(&self, query: &HistoryQuery) -> Result<History, StorageError> {
         let (session, since) = (query.session.to_string(), query.since.millis());
@@ -214,8 +232,14 @@ impl<'a> View<'a> {
 
     /// All documents, with the entries of the log that they go with.
     pub fn projection(&self) -> Result<Projection, StorageError> {
+        let mut bodies = Vec::new();
+        self.rows.bodies(&mut |row| {
+            let found = row.blob.map(|blob| blob.commitment());
+            bodies.push(StoredBody { commitment: row.commitment, found });
+        })?;
         Ok(Projection {
             documents: self.documents()?,
+            bodies,
             sequenced: self.sequenced_through()?,
             pending: self.unsequenced(usize::MAX)?.into_iter().map(|it| it.bytes).collect(),
         })
@@ -223,6 +247,10 @@ impl<'a> View<'a> {
 
     pub(crate) fn approval_row(&self, change: &str, person: &str) -> Found<Option<ApprovalRow>> {
         self.rows.approval(change, person)
+    }
+
+    pub(crate) fn knows_body(&self, commitment: Commitment) -> Found<bool> {
+        self.rows.knows_body(&commitment.to_string())
     }
 
     pub(crate) fn row_standing(&self, row: i64) -> Found<Standing> {

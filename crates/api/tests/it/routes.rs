@@ -26,7 +26,7 @@ const fn case(method: &'static str, path: &'static str, public: u16, person: u16
     Case { method, path, query: "", body: "", public, person }
 }
 
-const PEOPLE: [Case; 16] = [
+const PEOPLE: [Case; 17] = [
     case("GET", "/v1/genesis", 200, 200),
     case("GET", "/v1/checkpoint", 200, 200),
     // Nobody witnesses the log of these tests.
@@ -44,6 +44,7 @@ const PEOPLE: [Case; 16] = [
     },
     case("POST", "/v1/changes/{id}/signatures", 401, 400),
     case("POST", "/v1/changes/{id}/undo", 401, 404),
+    case("POST", "/v1/changes/{id}/erase", 401, 400),
     case("GET", "/v1/sessions", 401, 200),
     case("GET", "/v1/sessions/{id}", 401, 404),
     case("POST", "/v1/sessions", 401, 400),

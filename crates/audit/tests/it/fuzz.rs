@@ -19,6 +19,7 @@ proptest! {
             genesis, expected_genesis: None, checkpoint, held_checkpoints: held, entries: &entries,
             database: Some(Database {
                 rows: vec![Row { table: "change".into(), id: "x".into(), document: Vec::new(), altered: None }],
+                bodies: vec![audit::Body { commitment: "x".into(), found: None }],
                 sequenced: 1,
                 pending: vec![b"x".to_vec()],
             }),

@@ -2,6 +2,8 @@
 //! by its code, and the untouched one acquitted. `cfg(test)` tells the lints that helpers, too, are tests.
 
 #[cfg(test)]
+mod bodies;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod history;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use approval::{Act, NAMESPACE, Observed, Statement};
-use audit::{AuditInput, Database, Report, Row};
+use audit::{AuditInput, Body, Database, Report, Row};
 use model::{
     Actors, Agent, ChangeId, Digest, EnrolledKey, Entry, EntryId, EntryKind, EvidenceKind, Genesis, Person,
     PersonId, Presence, Roster, SessionId, Subject, Timestamp,
@@ -35,6 +35,7 @@ pub(crate) struct Log {
     pub(crate) checkpoint: String,
     pub(crate) held: Vec<String>,
     pub(crate) rows: Option<Vec<Row>>,
+    pub(crate) bodies: Vec<Body>,
 }
 
 pub(crate) fn log_key() -> SigningKey {
@@ -57,6 +58,7 @@ impl Log {
             entries: &self.entries,
             database: self.rows.clone().map(|rows| Database {
                 rows,
+                bodies: self.bodies.clone(),
                 sequenced: self.entries.len() as u64,
                 pending: Vec::new(),
             }),
@@ -203,11 +205,13 @@ pub(crate) fn statement(
 pub(crate) struct Scribe {
     pub(crate) entries: Vec<Vec<u8>>,
     rows: BTreeMap<(String, String), Vec<u8>>,
+    /// Of every change that it writes about.
+    pub(crate) digest: Digest,
 }
 
 impl Scribe {
     pub(crate) fn new() -> Self {
-        let mut scribe = Self { entries: Vec::new(), rows: BTreeMap::new() };
+        let mut scribe = Self { entries: Vec::new(), rows: BTreeMap::new(), digest: digest() };
         scribe.write(EntryKind::Genesis, |entry| {
             entry.actors = Actors::default();
             entry.detail = details(&[
@@ -243,9 +247,10 @@ impl Scribe {
         if let Some(table) = row {
             self.rows.insert((table.into(), id), document);
         }
+        let of = self.digest;
         self.write(kind, |entry| {
             entry.change = Some(change(nth));
-            entry.change_digest = Some(digest());
+            entry.change_digest = Some(of);
             entry.subject = subject;
             entry.detail = details(detail);
         });
@@ -284,7 +289,7 @@ impl Scribe {
         self.signed(
             EntryKind::ApprovalGiven,
             nth,
-            &statement(Act::Approve, person, change(nth), digest(), line),
+            &statement(Act::Approve, person, change(nth), self.digest, line),
         );
     }
 
@@ -311,6 +316,24 @@ impl Scribe {
         self.about(EntryKind::OutcomeRecorded, nth, Some("change"), &[("step", step), ("status", "200")]);
     }
 
+    /// An entry that leaves this document.
+    pub(crate) fn leaves(
+        &mut self,
+        kind: EntryKind,
+        nth: u8,
+        detail: &[(&str, &str)],
+        row: (&str, &str, &[u8]),
+    ) {
+        let (table, id, document) = row;
+        let subject = Subject { table: table.into(), id: id.into(), state: Digest::of(document) };
+        self.rows.insert((table.into(), id.into()), document.to_vec());
+        self.about(kind, nth, None, detail);
+        let last = self.entries.last_mut().unwrap();
+        let mut entry: Entry = serde_json::from_slice(last).unwrap();
+        entry.subject = Some(subject);
+        *last = serde_json::to_vec(&entry).unwrap();
+    }
+
     pub(crate) fn log(self) -> Log {
         let rows = self
             .rows
@@ -324,6 +347,7 @@ impl Scribe {
             held: Vec::new(),
             entries: self.entries,
             rows: Some(rows),
+            bodies: Vec::new(),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! `countersign change list|show|watch|approve|reject|reopen`.
+//! `countersign change list|show|watch|approve|reject|reopen|erase`.
 
 use std::{
     io::{IsTerminal as _, Write as _},
     process::ExitCode,
 };
 
-use api::types::{ChangeList, ChangeView, SignRequest, SignedView, StatementView};
+use api::types::{ChangeList, ChangeView, ErasedView, SignRequest, SignedView, StatementView};
 use approval::{Act, Statement};
 use model::{ChangeState, Digest};
 use serde::Serialize;
@@ -49,6 +49,7 @@ pub(super) async fn run(command: ChangeCommand, format: Format) -> Result<ExitCo
         ChangeCommand::Approve(args) => sign(Act::Approve, &args, format).await,
         ChangeCommand::Reject(args) => sign(Act::Reject, &args, format).await,
         ChangeCommand::Reopen(args) => sign(Act::Reopen, &args, format).await,
+        ChangeCommand::Erase(args) => super::erase::run(&args, format).await,
     }
 }
 
@@ -270,6 +271,14 @@ pub(super) fn show(change: &ChangeView) {
             parameter(name, value);
         }
         output::line(format!("  undo   {}", text(&action.undo)));
+        if let Some(erased) = &action.erased {
+            let ErasedView { at, by, asked_by, ground } = erased;
+            let ground = ground.as_deref().map(text).unwrap_or_default();
+            output::line(format!(
+                "  {} what was kept of it, on {at} by {by}, asked for by {asked_by}: “{ground}”",
+                styled(WARN, "erased")
+            ));
+        }
         for inner in &action.inner {
             output::line(format!("  would  {}", text(inner)));
         }

@@ -4,6 +4,7 @@ mod audit;
 mod aws;
 mod change;
 mod doctor;
+mod erase;
 mod explain;
 mod export;
 mod init;

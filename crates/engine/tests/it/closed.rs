@@ -18,7 +18,7 @@ use store::Probe;
 use crate::{
     actions::{Call, DELETE_STACK, DESCRIBE_STACKS, Found, PUT_PARAMETER, inverse},
     cast::{ANA, BEN},
-    world::{START, Unusual, World, expect_refusal, outcome, permitted},
+    world::{START, Unusual, World, answer, expect_refusal, permitted},
 };
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn an_outcome_is_recorded_whatever_the_clock_says_by_then() {
     world.approve_by_two(held).await;
     let (_, receipt) = permitted(world.ask(&DELETE_STACK.action()).await).redeem();
     world.clock.advance(-3600);
-    world.engine.finish(receipt, Settled::Answered(outcome(200))).await.unwrap();
+    world.engine.finish(receipt, Settled::Answered(answer(200))).await.unwrap();
     assert_eq!(world.state(held).await, ChangeState::Executed);
     world.finish().await;
 }
@@ -94,7 +94,7 @@ async fn promise_01_a_full_disk_lets_nothing_pass() {
         match world.ask(&PUT_PARAMETER.action()).await {
             Admitted::Permit(permit) => {
                 let (_, receipt) = permit.redeem();
-                let settled = Settled::Answered(outcome(200));
+                let settled = Settled::Answered(answer(200));
                 if let Err(fault) = world.engine.finish(receipt, settled).await {
                     told = fault.to_string();
                     break;

@@ -19,6 +19,8 @@ mod closed;
 #[cfg(test)]
 mod environment;
 #[cfg(test)]
+mod erase;
+#[cfg(test)]
 mod handed;
 #[cfg(test)]
 mod joint;

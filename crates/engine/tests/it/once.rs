@@ -29,9 +29,9 @@ async fn promise_06_an_identical_call_soon_after_is_answered_from_the_record() {
         world.clock.advance(seconds);
         world.target.is_in(state);
         match world.ask(&DELETE_STACK.action()).await {
-            Admitted::Recorded { change, outcome } => {
+            Admitted::Recorded { change, answer } => {
                 assert_eq!(change, done);
-                assert_eq!((outcome.status, outcome.body.as_deref()), (200, Some("<Done/>")));
+                assert_eq!((answer.status, answer.body.as_deref()), (200, Some("<Done/>")));
             }
             other => panic!("{state}: {other:?}"),
         }
@@ -83,7 +83,7 @@ async fn promise_06_an_unknown_outcome_is_read_back_and_never_sent_again() {
     ] {
         for settled in [
             Settled::Unknown("the connection broke".to_owned()),
-            Settled::Answered(crate::world::outcome(503)),
+            Settled::Answered(crate::world::answer(503)),
         ] {
             let world = World::in_memory().await;
             world.target.is_in("CREATE_COMPLETE");

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use model::{EntryKind, StepState};
+use model::{Content as _, EntryKind, StepState};
 use rusqlite::Connection;
 
 use crate::{
@@ -59,7 +59,11 @@ async fn promise_02_nothing_passes_before_it_is_durable() {
         .unwrap();
     let change: model::Change = serde_json::from_slice(&document).unwrap();
     assert_eq!(change.steps[0].state, StepState::Executing);
-    assert_eq!(change.steps[0].undo, Some(inverse()), "and how to take it back");
+    let undo = change.steps[0].undo.as_ref().unwrap().request.commitment().unwrap();
+    let body: Vec<u8> = beside
+        .query_row("SELECT bytes FROM bodies WHERE commitment = ?1", [undo.to_string()], |row| row.get(0))
+        .unwrap();
+    assert_eq!(body, inverse().request.to_body(), "and how to take it back");
     let entries: i64 = beside
         .query_row("SELECT count(*) FROM outbox WHERE bytes LIKE '%permit_issued%'", [], |row| row.get(0))
         .unwrap();

@@ -13,7 +13,7 @@ use model::{
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, Target, inverse},
     cast::{ANA, BEN, name},
-    world::{World, outcome, permitted, refused},
+    world::{World, answer, permitted, refused},
 };
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn promise_12_a_write_without_a_captured_undo_is_a_destroy_in_production()
     world.run(&Call { undo: Undo::Additive, name: "/app/new", ..PUT_PARAMETER }.action()).await;
     world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
     let done = world.run(&PUT_PARAMETER.action()).await;
-    assert_eq!(world.change(done).await.steps[0].undo, Some(inverse()), "captured before it ran");
+    assert_eq!(world.inverse_of(done).await, Some(inverse()), "captured before it ran");
     world.finish().await;
 }
 
@@ -185,7 +185,7 @@ const GRANT: Call = Call { effect: model::Effect::Privilege, ..PUT_PARAMETER };
 
 /// As a gateway carries a captured inverse out.
 #[derive(Default)]
-struct Gateway {
+pub(crate) struct Gateway {
     /// How it classifies the inverse; as the call it inverts where not said.
     inverse: Option<Call>,
     target: Target,
@@ -223,7 +223,7 @@ impl Connector for Gateway {
                     let change = permit.change().unwrap();
                     let (request, receipt) = permit.redeem();
                     self.sent.lock().unwrap().push(request);
-                    engine.finish(receipt, Settled::Answered(outcome(200))).await.map_err(Refusal::from)?;
+                    engine.finish(receipt, Settled::Answered(answer(200))).await.map_err(Refusal::from)?;
                     Ok(change)
                 }
                 other => Err(refused(other)),

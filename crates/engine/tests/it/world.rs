@@ -18,11 +18,11 @@ use engine::{
 };
 use ledger::{Genesis, Ledger, LogFiles, disk::Disk, disk::RealDisk};
 use model::{
-    Action, Autonomy, Change, ChangeId, ChangeState, Digest, Entry, EntryKind, Fault, Outcome, Presence,
-    Session, Timestamp,
+    Action, Answer, Autonomy, CapturedUndo, Change, ChangeId, ChangeState, Digest, Entry, EntryKind, Fault,
+    KeptUndo, Presence, Session, Timestamp,
 };
 use policy::{Bundle, Files};
-use store::Store;
+use store::{Fetched, Store};
 use tempfile::TempDir;
 use tlog::SigningKey;
 
@@ -139,7 +139,7 @@ impl World {
     }
 
     pub(crate) async fn answer(&self, permit: Permit, status: u16) {
-        self.settle(permit, Settled::Answered(outcome(status))).await;
+        self.settle(permit, Settled::Answered(answer(status))).await;
     }
 
     pub(crate) async fn settle(&self, permit: Permit, settled: Settled) {
@@ -200,6 +200,18 @@ impl World {
 
     pub(crate) async fn state(&self, id: ChangeId) -> ChangeState {
         self.change(id).await.state
+    }
+
+    /// What the first action of a change would be undone with.
+    pub(crate) async fn inverse_of(&self, id: ChangeId) -> Option<CapturedUndo> {
+        let undo = self.change(id).await.steps[0].undo.clone()?;
+        let body = undo.request.commitment()?;
+        let Fetched::Whole(blob) = self.engine.read(move |view| view.body(body)).await.unwrap() else {
+            return None;
+        };
+        let KeptUndo { summary, service, region, removes_created, .. } = undo;
+        let request = blob.content().unwrap();
+        Some(CapturedUndo { summary, service, region, request, removes_created })
     }
 
     /// What stands in the log's folder under its signed checkpoint at this moment.
@@ -409,9 +421,8 @@ pub(crate) fn log_key() -> SigningKey {
     SigningKey::from_seed(ORIGIN, &[5; 32]).unwrap()
 }
 
-pub(crate) fn outcome(status: u16) -> Outcome {
-    Outcome {
-        at: START,
+pub(crate) fn answer(status: u16) -> Answer {
+    Answer {
         status,
         headers: vec![("content-type".to_owned(), "text/xml".to_owned())],
         body: Some("<Done/>".to_owned()),

@@ -28,13 +28,17 @@ pub(crate) struct Writer {
     /// Why nothing is written any more.
     poison: Option<StorageError>,
     checkpointed: u64,
+    /// A body was overwritten, and the write-ahead log still has it.
+    unclean: bool,
     /// After the connection: it is let go of last.
     _lock: File,
 }
 
 impl Writer {
+    /// Whoever had the file last may have ended between overwriting a body and emptying the write-ahead log: so it counts
+    /// as unclean.
     pub(crate) const fn new(conn: Connection, probe: Probe, lock: File) -> Self {
-        Self { conn, probe, poison: None, checkpointed: 0, _lock: lock }
+        Self { conn, probe, poison: None, checkpointed: 0, unclean: true, _lock: lock }
     }
 
     /// Runs jobs in one transaction. Where one of them ends it before its time, SQLite having given it up, what ran before
@@ -54,6 +58,7 @@ impl Writer {
             return self.give_up(stored.len(), fault);
         }
         self.probe.step("after COMMIT");
+        self.clean_if_due();
         self.checkpoint_if_due();
         stored
     }
@@ -79,11 +84,11 @@ impl Writer {
     }
 
     /// The outer error is of the whole transaction, the inner one of this operation alone.
-    fn apply(&self, job: &mut dyn Job) -> Result<Stored, StorageError> {
+    fn apply(&mut self, job: &mut dyn Job) -> Result<Stored, StorageError> {
         self.run("SAVEPOINT operation")?;
         let rows = SqliteRows::new(&self.conn, &self.probe);
         let keep = job.run(&mut Tx::new(&rows));
-        let fault = rows.fault();
+        let (fault, no_copy) = (rows.fault(), rows.must_leave_no_copy());
         if self.conn.is_autocommit() {
             // SQLite gave up the transaction, and with it all that came before in the batch.
             return Err(fault.unwrap_or_else(|| StorageError::Io("the transaction was lost".to_owned())));
@@ -97,8 +102,9 @@ impl Writer {
             }
             None => {}
         }
-        if keep == Keep::Discard {
-            self.run("ROLLBACK TO operation")?;
+        match keep {
+            Keep::Discard => self.run("ROLLBACK TO operation")?,
+            Keep::Keep => self.unclean |= no_copy,
         }
         self.run("RELEASE operation")?;
         Ok(Ok(()))
@@ -120,6 +126,27 @@ impl Writer {
 
     fn poison(&mut self, cause: StorageError) {
         self.poison.get_or_insert(cause);
+    }
+
+    /// A body is gone once the write-ahead log is empty: before that, its last page lies there as it was. Waits a while
+    /// for whoever still reads what was before; who reads on delays it to a later batch.
+    pub(crate) fn clean_if_due(&mut self) {
+        if !self.unclean {
+            return;
+        }
+        let allowed = self.probe.control("clean");
+        let cleaned = allowed.and_then(|()| {
+            self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))
+        });
+        match cleaned {
+            Ok(busy) => self.unclean = busy,
+            Err(err) => {
+                let fault = classify(&err);
+                if is_lasting(&fault) {
+                    self.poison(fault);
+                }
+            }
+        }
     }
 
     /// Nobody's operation fails by this: what it moves is durable already. A failed flush is still the end.

@@ -34,7 +34,9 @@ pub(crate) fn open(path: &Path, probe: Probe) -> Result<Writer, OpenError> {
     conn.execute_batch("BEGIN IMMEDIATE").map_err(|err| fail(classify(&err)))?;
     derive_again(&conn).map_err(fail)?;
     conn.execute_batch("COMMIT").map_err(|err| fail(classify(&err)))?;
-    Ok(Writer::new(conn, probe, lock))
+    let mut writer = Writer::new(conn, probe, lock);
+    writer.clean_if_due();
+    Ok(writer)
 }
 
 pub(crate) fn reader(path: &Path) -> Result<Reader, OpenError> {
@@ -118,7 +120,12 @@ fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Result<(), Open
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
     match (number("application_id")?, number("user_version")?, tables, empty) {
         (schema::APPLICATION, schema::LAYOUT, _, _) => Ok(()),
-        (schema::APPLICATION, schema::FIRST_LAYOUT, _, Empty::Create) => bring_up(conn).map_err(fail),
+        (schema::APPLICATION, schema::FIRST_LAYOUT, _, Empty::Create) => {
+            bring_up(conn, &[schema::SINCE_FIRST, schema::SINCE_SECOND]).map_err(fail)
+        }
+        (schema::APPLICATION, schema::SECOND_LAYOUT, _, Empty::Create) => {
+            bring_up(conn, &[schema::SINCE_SECOND]).map_err(fail)
+        }
         (schema::APPLICATION, found, _, _) => {
             Err(OpenError::Layout { path: path.to_owned(), found, known: schema::LAYOUT })
         }
@@ -130,19 +137,21 @@ fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Result<(), Open
 
 fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(&format!(
-        "PRAGMA synchronous = EXTRA; BEGIN EXCLUSIVE; {} {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
+        "PRAGMA synchronous = EXTRA; BEGIN EXCLUSIVE; {} {} {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
         schema::CREATE,
         schema::SINCE_FIRST,
+        schema::SINCE_SECOND,
         schema::APPLICATION,
         schema::LAYOUT,
     ))
 }
 
-/// Rows of the new table follow when what is derived is derived anew, since other rules made what is there.
-fn bring_up(conn: &Connection) -> rusqlite::Result<()> {
+/// Rows of derived tables follow when what is derived is derived anew, since other rules made what is there; bodies that
+/// lie in documents are moved by `serve`, because the log must tell of it.
+fn bring_up(conn: &Connection, missing: &[&str]) -> rusqlite::Result<()> {
     conn.execute_batch(&format!(
         "BEGIN EXCLUSIVE; {} PRAGMA user_version = {}; COMMIT;",
-        schema::SINCE_FIRST,
+        missing.concat(),
         schema::LAYOUT,
     ))
 }
@@ -159,6 +168,8 @@ fn make_durable(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     let settings = [
         ("journal_mode", "wal"),
         ("synchronous", "2"),
+        // What is freed is overwritten.
+        ("secure_delete", "1"),
         // Flushes that reach the medium on macOS; elsewhere without meaning.
         ("fullfsync", "1"),
         ("checkpoint_fullfsync", "1"),

@@ -1,13 +1,17 @@
 //! Rows in SQLite. Every statement is a constant; values are always bound.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
+use model::Blob;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params, params_from_iter, types::Value};
 
 use super::{Probe, fault::classify};
 use crate::{
     Filter, Pending, StorageError,
-    rows::{Appended, ApprovalRow, ChangeRow, Deeds, EntryRow, Found, Rows, RowsMut, SessionRow, Standing},
+    rows::{
+        Appended, ApprovalRow, BodyRow, ChangeRow, Deeds, EntryRow, Found, Rows, RowsMut, SessionRow,
+        Standing,
+    },
     trace::{Charged, Deed, Mark, Trace, Who},
 };
 
@@ -16,15 +20,21 @@ pub(crate) struct SqliteRows<'a> {
     probe: &'a Probe,
     /// The first failure: it spoils the operation, whatever the operation makes of it.
     fault: RefCell<Option<StorageError>>,
+    no_copy: Cell<bool>,
 }
 
 impl<'a> SqliteRows<'a> {
     pub(crate) const fn new(conn: &'a Connection, probe: &'a Probe) -> Self {
-        Self { conn, probe, fault: RefCell::new(None) }
+        Self { conn, probe, fault: RefCell::new(None), no_copy: Cell::new(false) }
     }
 
     pub(crate) fn fault(&self) -> Option<StorageError> {
         self.fault.borrow().clone()
+    }
+
+    /// Whether an older copy of what was overwritten lies about, and must not.
+    pub(crate) const fn must_leave_no_copy(&self) -> bool {
+        self.no_copy.get()
     }
 
     fn fail(&self, err: &rusqlite::Error) -> StorageError {
@@ -101,6 +111,24 @@ fn approval(row: &Row<'_>) -> rusqlite::Result<ApprovalRow> {
     Ok(ApprovalRow { change: row.get(0)?, person: row.get(1)?, document: row.get(2)? })
 }
 
+/// A salt or a body that is longer than any of ours is not even read.
+macro_rules! select_body {
+    ($rest:literal) => {
+        concat!(
+            "SELECT commitment, CASE WHEN length(salt) = ?1 THEN salt END,
+                CASE WHEN length(bytes) <= ?2 THEN bytes END FROM bodies ",
+            $rest
+        )
+    };
+}
+
+fn body(row: &Row<'_>) -> rusqlite::Result<BodyRow> {
+    let salt: Option<Vec<u8>> = row.get(1)?;
+    let salt = salt.and_then(|salt| <[u8; Blob::SALT_BYTES]>::try_from(salt).ok());
+    let blob = salt.zip(row.get(2)?).and_then(|(salt, bytes)| Blob::new(salt, bytes).ok());
+    Ok(BodyRow { commitment: row.get(0)?, blob })
+}
+
 fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
     Ok(row.get::<_, Option<i64>>(0)?.map_or(Standing::Pending, Standing::Sequenced))
 }
@@ -173,6 +201,28 @@ impl Rows for SqliteRows<'_> {
 
     fn all_approvals(&self) -> Found<Vec<ApprovalRow>> {
         self.all(select_approval!("ORDER BY change, person"), [], approval)
+    }
+
+    fn body(&self, commitment: &str) -> Found<Option<BodyRow>> {
+        let sql = select_body!("WHERE commitment = ?3 AND kept = 1");
+        self.one(sql, params![count(Blob::SALT_BYTES), count(Blob::MAX_BYTES), commitment], body)
+    }
+
+    fn knows_body(&self, commitment: &str) -> Found<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM bodies WHERE commitment = ?1)";
+        Ok(self.one(sql, [commitment], |row| row.get(0))?.unwrap_or(false))
+    }
+
+    fn bodies(&self, each: &mut dyn FnMut(BodyRow)) -> Found<()> {
+        let mut read = || -> rusqlite::Result<()> {
+            let mut statement = self.conn.prepare_cached(select_body!("WHERE kept = 1"))?;
+            let mut rows = statement.query(params![count(Blob::SALT_BYTES), count(Blob::MAX_BYTES)])?;
+            while let Some(row) = rows.next()? {
+                each(body(row)?);
+            }
+            Ok(())
+        };
+        read().map_err(|err| self.fail(&err))
     }
 
     fn waiting(&self, session: &str) -> Found<u32> {
@@ -332,6 +382,21 @@ impl RowsMut for SqliteRows<'_> {
         let sql = "INSERT INTO approvals (change, person, document) VALUES (?1, ?2, ?3)
             ON CONFLICT (change, person) DO UPDATE SET document = excluded.document";
         self.put("put approval", sql, params![row.change, row.person, row.document]).map(|_| ())
+    }
+
+    fn put_body(&self, commitment: &str, blob: &Blob) -> Found<()> {
+        let sql = "INSERT INTO bodies (commitment, kept, salt, bytes) VALUES (?1, 1, ?2, ?3)";
+        self.put("put body", sql, params![commitment, blob.salt(), blob.body()]).map(|_| ())
+    }
+
+    fn blank_body(&self, commitment: &str) -> Found<()> {
+        let sql = "UPDATE bodies SET kept = 0, salt = zeroblob(length(salt)), bytes = zeroblob(length(bytes))
+            WHERE commitment = ?1 AND kept = 1";
+        self.put("blank body", sql, [commitment]).map(|_| ())
+    }
+
+    fn leave_no_copy(&self) {
+        self.no_copy.set(true);
     }
 
     fn put_trace(&self, row: &ChangeRow, trace: &Trace) -> Found<()> {

@@ -1,7 +1,8 @@
 //! Tables. A document stands last in its row, so that looking at columns does not read it.
 
-/// In `PRAGMA user_version`. A file of layout 1 is brought up to this one; of any other it is not opened.
-pub(crate) const LAYOUT: i64 = 2;
+/// In `PRAGMA user_version`. A file of layout 1 or 2 is brought up to this one; of any other it is not opened.
+pub(crate) const LAYOUT: i64 = 3;
+pub(crate) const SECOND_LAYOUT: i64 = 2;
 pub(crate) const FIRST_LAYOUT: i64 = 1;
 /// In `PRAGMA application_id`: "CSgn".
 pub(crate) const APPLICATION: i64 = 0x4353_676e;
@@ -102,4 +103,16 @@ CREATE TABLE charges (
     PRIMARY KEY (change, step, allowance)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX charges_by_allowance ON charges (allowance, at);
+";
+
+/// What layout 3 has and layout 2 had not. Rows are only ever added at the end, and a body that goes is overwritten where
+/// it lies with as many zeros: so SQLite never moves one, and leaves no copy in a part of a page that it does not use.
+pub(crate) const SINCE_SECOND: &str = "
+CREATE TABLE bodies (
+    number INTEGER PRIMARY KEY NOT NULL,
+    commitment TEXT NOT NULL UNIQUE,
+    kept INTEGER NOT NULL CHECK (kept IN (0, 1)),
+    salt BLOB NOT NULL,
+    bytes BLOB NOT NULL
+) STRICT;
 ";

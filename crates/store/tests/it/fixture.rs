@@ -1,9 +1,10 @@
 //! Model values in few words. Everything is numbered; equal numbers make equal values.
 
 use model::{
-    Account, ActionParts, Actors, Approval, Chain, Change, ChangeId, ChangeState, Digest, Effect, EffectSet,
-    Entry, EntryId, EntryKind, Environment, Execution, Exposure, Kind, Operation, Outcome, Partition,
-    Presence, Region, Resource, Scope, Session, SessionId, Step, StepState, Timestamp, Undo, Verdict,
+    Account, ActionParts, Actors, Approval, Blob, Chain, Change, ChangeId, ChangeState, Digest, Effect,
+    EffectSet, Entry, EntryId, EntryKind, Environment, Execution, Exposure, Kept, KeptUndo, Kind, Operation,
+    Outcome, Partition, Presence, Region, Resource, Scope, Session, SessionId, Step, StepState, Timestamp,
+    Undo, Verdict,
 };
 
 pub(crate) const START: i64 = 1_795_000_000_000;
@@ -96,18 +97,29 @@ pub(crate) fn step(action: ActionParts, state: StepState) -> Step {
         observation: None,
         undo: None,
         execution,
+        erased: None,
     }
 }
 
-pub(crate) fn execution(signature: u64, second: i64) -> Execution {
-    let outcome = Outcome {
-        at: at(second),
-        status: 200,
-        headers: Vec::new(),
-        body: Some("<ok/>".into()),
-        body_digest: Digest::of(b"<ok/>"),
-        content: None,
+/// A body of its own for each number.
+pub(crate) fn blob(n: u64) -> Blob {
+    Blob::new(*digest(n).as_bytes(), format!("the body {n}").into_bytes()).unwrap()
+}
+
+/// With a captured inverse, whose request is [`blob`] of that number.
+pub(crate) fn undoable(step: Step, n: u64) -> Step {
+    let undo = KeptUndo {
+        summary: "put it back".into(),
+        service: "svc".into(),
+        region: "eu-central-1".into(),
+        request: Kept::Blob(blob(n).commitment()),
+        removes_created: false,
     };
+    Step { undo: Some(undo), ..step }
+}
+
+pub(crate) fn execution(signature: u64, second: i64) -> Execution {
+    let outcome = Outcome { at: at(second), status: 200, answer: None };
     Execution {
         started_at: at(second),
         signature: digest(signature),
@@ -145,6 +157,7 @@ pub(crate) fn change(n: u64) -> Change {
         rejection: None,
         reopened: None,
         joint: None,
+        erases: None,
     }
 }
 

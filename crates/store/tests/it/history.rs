@@ -2,18 +2,24 @@
 
 use expect_test::{Expect, expect};
 use model::{
-    ActionParts, CapturedUndo, Change, ChangeState, Effect, EffectSet, InnerAction, Observation, Operation,
-    Request, Step, StepState, Undo,
+    ActionParts, Change, ChangeState, Effect, EffectSet, InnerAction, Observation, Operation, Step,
+    StepState, Undo,
 };
-use store::{HistoryQuery, Store, Target};
+use store::{HistoryQuery, Store, Target, Tx};
 
-use crate::fixture::{action, at, chain, change, digest, entry, execution, resource, session_id, step};
+use crate::fixture::{
+    action, at, blob, chain, change, digest, entry, execution, resource, session_id, step, undoable,
+};
 
 /// Runs the steps in one change of session 1 and looks from session 1 at `targets`, from second `since` on.
 async fn look(steps: Vec<Step>, targets: Vec<Target>, since: i64) -> String {
     let store = Store::memory();
     let ran = Change { steps, state: ChangeState::Executing, ..change(1) };
-    store.write(move |tx| tx.create_change(&ran, entry(1))).await.unwrap();
+    let write = move |tx: &mut Tx<'_>| {
+        tx.offer([blob(1)]);
+        tx.create_change(&ran, entry(1))
+    };
+    store.write(write).await.unwrap();
     ask(&store, 1, targets, since).await
 }
 
@@ -56,21 +62,9 @@ fn shown(action: ActionParts, name: &str, value: &str) -> ActionParts {
 
 /// With a captured undo that removes what the step created.
 fn captured(action: ActionParts, state: StepState) -> Step {
-    let request = Request {
-        method: "POST".into(),
-        path: "/".into(),
-        query: String::new(),
-        headers: vec![],
-        body: vec![],
-    };
-    let undo = CapturedUndo {
-        summary: "delete it again".into(),
-        service: "svc".into(),
-        region: "eu-central-1".into(),
-        request,
-        removes_created: true,
-    };
-    Step { undo: Some(undo), ..step(action, state) }
+    let mut step = undoable(step(action, state), 1);
+    step.undo.as_mut().unwrap().removes_created = true;
+    step
 }
 
 fn with_inner(action: ActionParts, inner: &[(Effect, &'static str)]) -> Step {
@@ -230,7 +224,11 @@ async fn ownership_ends_with_the_thing_and_is_of_one_place() {
 
     let store = Store::memory();
     let first = Change { steps: vec![created()], state: ChangeState::Executed, ..change(1) };
-    store.write(move |tx| tx.create_change(&first, entry(1))).await.unwrap();
+    let write = move |tx: &mut Tx<'_>| {
+        tx.offer([blob(1)]);
+        tx.create_change(&first, entry(1))
+    };
+    store.write(write).await.unwrap();
     assert_eq!(ask(&store, 2, target.clone(), 0).await, not, "another session's");
     let delete = action("s3:DeleteBucket", Effect::Destroy, created().action.resources);
     let mut deleted = step(delete, StepState::Executing);

@@ -6,19 +6,46 @@ use proptest::prelude::*;
 use store::{Conflict, Filter, HistoryQuery, StorageError, Store, Target, Tx, WriteError};
 
 use crate::fixture::{
-    approval, at, chain, change, change_id, digest, entry, entry_id, moved_to, session, session_id,
+    approval, at, blob, chain, change, change_id, digest, entry, entry_id, moved_to, session, session_id,
+    undoable,
 };
 
 #[derive(Clone, Debug)]
 enum Call {
     Issue(u64),
     Stop(u64),
-    Create { change: u64, asks: u64, session: u64, state: ChangeState },
-    Advance { change: u64, version: u64, state: ChangeState },
-    Approve { change: u64, person: usize },
-    Replace { change: u64, person: usize },
+    Create {
+        change: u64,
+        asks: u64,
+        session: u64,
+        state: ChangeState,
+    },
+    Advance {
+        change: u64,
+        version: u64,
+        state: ChangeState,
+    },
+    /// Its inverse is captured anew.
+    Recapture {
+        change: u64,
+        version: u64,
+    },
+    Erase {
+        change: u64,
+    },
+    Approve {
+        change: u64,
+        person: usize,
+    },
+    Replace {
+        change: u64,
+        person: usize,
+    },
     Record,
-    Sequence { rows: i64, index: u64 },
+    Sequence {
+        rows: i64,
+        index: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +79,8 @@ fn calls() -> impl Strategy<Value = Call> {
             .prop_map(|(change, asks, session, state)| Call::Create { change, asks, session, state }),
         6 => (1..6u64, 0..3u64, states())
             .prop_map(|(change, version, state)| Call::Advance { change, version, state }),
+        2 => (1..6u64, 0..3u64).prop_map(|(change, version)| Call::Recapture { change, version }),
+        2 => (1..6u64).prop_map(|change| Call::Erase { change }),
         2 => (1..6u64, 0..3usize).prop_map(|(change, person)| Call::Approve { change, person }),
         1 => (1..6u64, 0..3usize).prop_map(|(change, person)| Call::Replace { change, person }),
         1 => Just(Call::Record),
@@ -72,11 +101,28 @@ fn call(tx: &mut Tx<'_>, call: &Call, n: u64) -> Result<(), Conflict> {
         Call::Stop(id) => tx.update_session(&Session { stopped_at: Some(at(1)), ..session(id) }, entry(n)),
         Call::Create { change: id, asks, session, state } => {
             let made = model::Change { digest: digest(asks), session: session_id(session), ..change(id) };
-            tx.create_change(&moved_to(&made, state), entry(n))
+            tx.offer([blob(id)]);
+            tx.create_change(&moved_to(&capturing(&made, id), state), entry(n))
         }
         Call::Advance { change: id, version, state } => {
             let stored = tx.change(change_id(id))?.unwrap_or_else(|| change(id));
             tx.advance_change(&moved_to(&stored, state), version, entry(n))
+        }
+        Call::Recapture { change: id, version } => {
+            let stored = tx.change(change_id(id))?.unwrap_or_else(|| change(id));
+            tx.offer([blob(n)]);
+            tx.advance_change(&capturing(&stored, n), version, entry(n))
+        }
+        Call::Erase { change: id } => {
+            let bodies = tx.change(change_id(id))?.map_or_else(Vec::new, |it| it.steps[0].commitments());
+            let ground: model::Ground = "asked for".parse().unwrap();
+            let erased = model::Erased {
+                at: at(1),
+                by: change_id(9),
+                asked_by: "olga".parse().unwrap(),
+                ground: ground.clone(),
+            };
+            tx.erase(&model::Erasure { of: change_id(id), step: 0, bodies, ground }, erased, entry(n))
         }
         Call::Approve { change, person } => tx.record_approval(&approval(change, PEOPLE[person]), entry(n)),
         Call::Replace { change, person } => {
@@ -90,6 +136,11 @@ fn call(tx: &mut Tx<'_>, call: &Call, n: u64) -> Result<(), Conflict> {
             Ok(tx.mark_sequenced(&marks)?)
         }
     }
+}
+
+fn capturing(change: &model::Change, n: u64) -> model::Change {
+    let steps = change.steps.iter().map(|step| undoable(step.clone(), n)).collect();
+    model::Change { steps, ..change.clone() }
 }
 
 /// What each call said, also where the operation was refused.
@@ -127,6 +178,16 @@ async fn dump(store: &Store) -> String {
             view.sequenced_through()?,
             view.last_recorded_at()?
         );
+        let mut bodies = view.projection()?.bodies;
+        bodies.sort_by(|one, other| one.commitment.cmp(&other.commitment));
+        // Whatever was done: a body lies there as long as a document refers to it, unless it was erased.
+        let changes = view.changes(&Filter { limit: usize::MAX, ..Filter::default() })?;
+        let steps = changes.iter().flat_map(|it| &it.steps).filter(|step| step.erased.is_none());
+        let mut referred: Vec<String> =
+            steps.flat_map(model::Step::commitments).map(|it| it.to_string()).collect();
+        referred.sort_unstable();
+        assert_eq!(referred, bodies.iter().map(|it| it.commitment.clone()).collect::<Vec<_>>());
+        told += &format!("{bodies:?}\n");
         for n in 0..6 {
             let target = Target::all(&change(n).steps[0].action);
             let key = change(n).steps[0].action.resources[0].key();

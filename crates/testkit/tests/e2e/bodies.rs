@@ -126,10 +126,13 @@ fn every_way_of_signing_a_body_arrives_as_its_content() -> Result<()> {
             assert_eq!(lab.owner_python(&script)?, format!("{expected} True None"), "{key}");
         }
     }
-    // What was passed on as it came is on record by its digest.
-    let log = lab.installation.folder().join("log");
-    let entries = walk(&log)?;
-    assert!(entries.contains("content_digest"), "no entry names the content that was passed on");
+    // What was passed on as it came is kept by its digest, in the body that the log commits to.
+    let digest = "import hashlib; print(hashlib.sha256(b'0123456789' * 900_000).hexdigest())";
+    let digest = lab.owner_python(digest)?;
+    let kept = walk(&lab.installation.folder().join("data"))?;
+    assert!(kept.contains(&format!("\"content\":\"{}\"", digest.trim())), "the content is not named");
+    let entries = walk(&lab.installation.folder().join("log"))?;
+    assert!(entries.contains("\"answer\":\"") && !entries.contains(digest.trim()), "nor is it in the log");
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod clients;
 mod crash;
 mod crash_plan;
 mod credentials;
+mod erase;
 mod hostile;
 mod joint;
 mod lab;
