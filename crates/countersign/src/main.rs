@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         }
     };
     let format = cli.output_format();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(async {
             tokio::select! {
@@ -49,6 +49,15 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Where there is one processor, workers would only hand work to each other.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = match std::thread::available_parallelism() {
+        Ok(one) if one.get() == 1 => tokio::runtime::Builder::new_current_thread(),
+        Ok(_) | Err(_) => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder.enable_all().build()
 }
 
 /// Never resolves where the command handles signals itself (`serve`).
