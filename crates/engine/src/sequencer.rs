@@ -34,17 +34,9 @@ pub(crate) struct Sequencer {
 
 impl Sequencer {
     /// Starts the writer. It ends when this handle is dropped.
-    /// `grown` is told how large the log is whenever it is larger.
-    pub(crate) fn start(
-        store: Store,
-        ledger: Shared,
-        health: Health,
-        stopped: Stopped,
-        grown: watch::Sender<u64>,
-        newest: watch::Sender<Arc<str>>,
-    ) -> Self {
+    pub(crate) fn start(writer: Writer) -> Self {
         let (wake, woken) = mpsc::channel(4096);
-        tokio::spawn(run(Writer { store, ledger, health, stopped, grown, newest }, woken));
+        tokio::spawn(run(writer, woken));
         Self { wake }
     }
 
@@ -57,13 +49,15 @@ impl Sequencer {
     }
 }
 
-struct Writer {
-    store: Store,
-    ledger: Shared,
-    health: Health,
-    stopped: Stopped,
-    grown: watch::Sender<u64>,
-    newest: watch::Sender<Arc<str>>,
+pub(crate) struct Writer {
+    pub(crate) store: Store,
+    pub(crate) ledger: Shared,
+    pub(crate) health: Health,
+    pub(crate) stopped: Stopped,
+    /// Told how large the log is whenever it is larger.
+    pub(crate) grown: watch::Sender<u64>,
+    /// Told the newest checkpoint then ([`in_one_line`]).
+    pub(crate) newest: watch::Sender<Arc<str>>,
 }
 
 async fn run(writer: Writer, mut woken: mpsc::Receiver<Waiter>) {

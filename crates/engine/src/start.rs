@@ -95,14 +95,14 @@ impl Engine {
         let own = Arc::new(crate::session::own_session(&bundle, now)?);
         let engine = Arc::new(Self {
             own,
-            sequencer: sequencer::Sequencer::start(
-                store.clone(),
-                Arc::clone(&shared),
-                Arc::clone(&ledger_fault),
-                Arc::clone(&stopped),
-                grown.clone(),
-                newest.clone(),
-            ),
+            sequencer: sequencer::Sequencer::start(sequencer::Writer {
+                store: store.clone(),
+                ledger: Arc::clone(&shared),
+                health: Arc::clone(&ledger_fault),
+                stopped: Arc::clone(&stopped),
+                grown: grown.clone(),
+                newest: newest.clone(),
+            }),
             store,
             ledger: shared,
             bundle: RwLock::new(Arc::new(bundle)),
