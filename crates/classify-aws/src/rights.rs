@@ -31,7 +31,7 @@ const MAX_DOCUMENT: usize = 64 * 1024;
 pub enum Beyond {
     #[error("a policy that cannot be read ({0})")]
     Unreadable(&'static str),
-    #[error("everything but some actions (`NotAction`)")]
+    #[error("everything but something (`NotAction`, `NotResource`)")]
     Inverted,
     #[error("`{0}`, which is the name of no operation")]
     Lone(String),
@@ -56,6 +56,9 @@ pub fn allowed(document: &str, account: &str) -> Result<BTreeSet<Operation>, Bey
             Some(_) | None => return Err(Beyond::Unreadable("a statement neither allows nor denies")),
         }
         let actions = statement.get("Action").ok_or(Beyond::Inverted)?;
+        if statement.get("NotResource").is_some() || statement.get("NotAction").is_some() {
+            return Err(Beyond::Inverted);
+        }
         for resource in statement.get("Resource").into_iter().flat_map(one_or_many) {
             let resource = resource.as_str().ok_or(Beyond::Unreadable("a resource is no text"))?;
             if let Some(other) = other_account(resource, account) {
@@ -110,8 +113,7 @@ fn one_or_many(json: &Json) -> &[Json] {
 
 fn other_account(resource: &str, account: &str) -> Option<String> {
     let named = resource.split(':').nth(4)?;
-    let is_account = named.len() == 12 && named.bytes().all(|byte| byte.is_ascii_digit());
-    (is_account && named != account).then(|| named.to_owned())
+    (!["", "*", account].contains(&named)).then(|| sanitize(named, 40))
 }
 
 fn expand(pattern: &str, found: &mut BTreeSet<Operation>) -> Result<(), Beyond> {
@@ -125,8 +127,14 @@ fn expand(pattern: &str, found: &mut BTreeSet<Operation>) -> Result<(), Beyond> 
         let rows = ACTIONS.rows.get(&wanted).ok_or_else(|| Beyond::Lone(shown()))?;
         return add(rows);
     }
+    let mut any = false;
     for (_, rows) in ACTIONS.rows.iter().filter(|(action, _)| model::glob(&wanted, action)) {
+        any = true;
         add(rows)?;
+    }
+    // A service that is newer than the tables.
+    if !any {
+        return Err(Beyond::Lone(shown()));
     }
     match ACTIONS.lone.iter().find(|action| model::glob(&wanted, &action.to_ascii_lowercase())) {
         Some(lone) => Err(Beyond::Lone((*lone).to_owned())),
@@ -217,6 +225,12 @@ mod tests {
         check(&allow(r#""dynamodb:*Item""#, r#""*""#), lone("dynamodb:ConditionCheckItem"));
         check(&allow(r#""iam:PassRole""#, r#""*""#), lone("iam:PassRole"));
         check(&allow(r#""nobody:Knows""#, r#""*""#), lone("nobody:Knows"));
+        check(&allow(r#""nobody:*""#, r#""*""#), lone("nobody:*"));
+        check(&allow(logs, r#""arn:aws:sqs:*:9999*:q""#), Err(Beyond::Elsewhere("9999*".into())));
+        check(
+            r#"{"Effect":"Allow","Action":"sqs:SendMessage","NotResource":"arn:aws:sqs:*:*:q"}"#,
+            Err(Beyond::Inverted),
+        );
         for everything in ["*", "*:*", "ec2:*"] {
             check(&allow(&format!("\"{everything}\""), r#""*""#), Err(Beyond::TooMuch(everything.into())));
         }

@@ -188,12 +188,12 @@ impl Bundle {
     }
 
     /// Whether the agent alone may do what `ask` says, out of no allowance and whatever the target is called, also where
-    /// its name is not known. Never, where a rule forbids by name, nor for a change of who may do what.
+    /// its name is not known. Never, where a rule tells names apart, nor for a change of who may do what.
     ///
     /// In every hour that the calendar has, but for what only adds: what runs goes on writing its logs in a freeze.
     pub fn allows_alone(&self, ask: &Ask<'_>, adds_only: bool) -> bool {
         let of_identities = ask.resources.iter().any(|it| kinds::is_known_in(it.kind.as_str(), "identity"));
-        if self.law.forbids_by_name() || of_identities && !ask.effects.is_plain_read() {
+        if self.law.tells_names_apart() || of_identities && !ask.effects.is_plain_read() {
             return false;
         }
         let grants = Grants::Enforced { agent: &ask.chain.agent, operator: &ask.chain.operator };

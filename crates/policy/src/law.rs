@@ -165,9 +165,11 @@ impl Law {
         self.rules.iter().any(|rule| rule.reads_names)
     }
 
-    /// Whether something is forbidden by what a resource is called, and so cannot be asked of one that nobody named.
-    pub(crate) fn forbids_by_name(&self) -> bool {
-        self.rules.iter().any(|rule| rule.reads_names && !rule.permits())
+    /// Whether some rule tells resources apart by their names, other than by permitting what it names: what is asked of a
+    /// resource that nobody named is no answer for others then.
+    pub(crate) fn tells_names_apart(&self) -> bool {
+        let only_names = |rule: &Rule| rule.permits() && rule.naming >= Naming::Resource;
+        self.rules.iter().any(|rule| rule.reads_names && !only_names(rule))
     }
 
     /// Every role that some rule could ask for.

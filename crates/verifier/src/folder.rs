@@ -23,10 +23,11 @@ pub(crate) struct Folder {
 /// # Errors
 /// Only where there is no log at all; what is damaged is a problem of it.
 pub(crate) fn read(log: &Path) -> Result<Folder, String> {
-    let genesis = small(&log.join("genesis.json"))?;
-    let checkpoint = small(&log.join("checkpoint"))?;
+    // Before the checkpoint: of a log that grows meanwhile it is the older.
     let witnessed =
         small(&log.join("witnessed")).ok().map(|note| String::from_utf8_lossy(&note).into_owned());
+    let genesis = small(&log.join("genesis.json"))?;
+    let checkpoint = small(&log.join("checkpoint"))?;
     let mut found = Folder { genesis, checkpoint, witnessed, entries: Vec::new(), problems: Vec::new() };
     let text = String::from_utf8_lossy(&found.checkpoint);
     let size: u64 = text.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or(u64::MAX);

@@ -225,7 +225,7 @@ pub(crate) fn mean(
     // After everything else: no override takes away what the parameters of this very request raise.
     let raised = parameters::raise(&readings, params, told, Patterns::Too, &mut judged);
     let mut marks = marks::of(&operation, params, &judged);
-    marks.hands_over = raised.hands_over;
+    marks.hands_over = raised.hands_over && routed.also.is_empty();
     let mut quantity = quantity::of(&readings, params);
     match told {
         Told::Whole => {}

@@ -209,7 +209,7 @@ pub(crate) fn names_in_full(operations: &[Operation]) -> bool {
 }
 
 /// What is looked at: one tree, or in REST each place by itself, so that no place hides another.
-pub(super) fn views(params: &Value) -> Vec<Value> {
+pub(crate) fn views(params: &Value) -> Vec<Value> {
     const PLACES: [&str; 4] = ["$path", "$query", "$headers", "$body"];
     match params {
         Value::Map(map) if map.contains_key("$path") => {

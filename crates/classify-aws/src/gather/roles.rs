@@ -7,7 +7,7 @@ use model::{ActionParts, Operation, Value, sanitize};
 
 use crate::{
     call::Call,
-    classify::parameters::handed_over,
+    classify::parameters::{handed_over, views},
     rights::{self, Beyond},
 };
 
@@ -77,6 +77,11 @@ impl RoleGathering {
                 for (member, value) in &found {
                     gathering.name(member, value);
                 }
+                let mut known = BTreeSet::new();
+                found.iter().for_each(|(_, value)| texts_of(value, &mut known));
+                if views(params).iter().any(|view| names_another(view, false, &known)) {
+                    gathering.give_up("it may hand over another role besides those that can be told");
+                }
             }
             Some(_) | None => gathering.give_up("which role it hands over cannot be told"),
         }
@@ -121,6 +126,10 @@ impl RoleGathering {
                 return Err(format!("its policies allow more than {} operations", rights::MAX_OPERATIONS));
             }
         }
+        if all.is_empty() {
+            // A role that is of any use has its rights from others then, who name it.
+            return Err("it has no policies of its own, so its rights are given elsewhere".to_owned());
+        }
         Ok(all)
     }
 
@@ -138,11 +147,13 @@ impl RoleGathering {
     fn name(&mut self, member: &str, value: &Value) {
         let of_profile = member.contains("profile") || member.contains("jobflow");
         match value {
-            Value::Text(text) if of_profile && !text.contains(":role/") => match self.local(text) {
-                Some(profile) => self.ask(Question::Profile(profile)),
-                None => self.give_up("an instance profile of another account is handed over"),
-            },
-            Value::Text(text) => match self.local(text) {
+            Value::Text(text) if of_profile && !text.contains(":role/") => {
+                match self.local(text, "instance-profile") {
+                    Some(profile) => self.ask(Question::Profile(profile)),
+                    None => self.give_up("an instance profile of another account is handed over"),
+                }
+            }
+            Value::Text(text) => match self.local(text, "role") {
                 Some(role) => self.add_role(role),
                 None => self.give_up("a role of another account is handed over"),
             },
@@ -168,17 +179,18 @@ impl RoleGathering {
         }
     }
 
-    /// The bare name; `None` where it is not of this account.
-    fn local(&self, text: &str) -> Option<String> {
-        if text.starts_with("arn:") {
-            let mut fields = text.splitn(6, ':').skip(2);
-            let named = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-            let ("iam", "", account, path) = named else { return None };
-            let name = path.rsplit('/').next().filter(|name| !name.is_empty())?;
-            return (account == self.account).then(|| name.to_owned());
-        }
-        let name = text.rsplit('/').next().unwrap_or(text);
-        (!name.is_empty() && !name.contains(':')).then(|| name.to_owned())
+    /// The bare name; `None` where it is not of this account, or not `what`.
+    fn local(&self, text: &str, what: &str) -> Option<String> {
+        let plain = |name: &&str| !name.is_empty() && !name.contains([':', ' ', '*', '?']);
+        let Some(arn) = text.strip_prefix("arn:") else {
+            return Some(text.rsplit('/').next().filter(|_| plain(&text))?.to_owned())
+                .filter(|it| !it.is_empty());
+        };
+        let mut fields = arn.splitn(5, ':').skip(1);
+        let named = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let ("iam", "", account, path) = named else { return None };
+        let name = path.strip_prefix(what)?.strip_prefix('/')?.rsplit('/').next().filter(plain)?;
+        (account == self.account).then(|| name.to_owned())
     }
 
     fn add_role(&mut self, role: String) {
@@ -207,7 +219,8 @@ impl RoleGathering {
     }
 
     fn understand(&mut self, question: Question, found: &Value) {
-        if path::text(found, "IsTruncated").is_some_and(|it| it != "false") {
+        let listed = matches!(question, Question::Attached { .. } | Question::Own { .. });
+        if listed && path::text(found, "IsTruncated").as_deref() != Some("false") {
             return self.give_up("it has more policies than one answer holds");
         }
         let texts = |path: &str| -> Vec<String> {
@@ -262,6 +275,39 @@ impl RoleGathering {
     fn give_up(&mut self, why: &str) {
         self.next.clear();
         self.beyond.get_or_insert_with(|| why.to_owned());
+    }
+}
+
+/// Every text in `value`.
+fn texts_of<'v>(value: &'v Value, found: &mut BTreeSet<&'v str>) {
+    match value {
+        Value::Text(text) => drop(found.insert(text)),
+        Value::List(items) => items.iter().for_each(|item| texts_of(item, found)),
+        Value::Map(members) => members.values().for_each(|inner| texts_of(inner, found)),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) | Value::Bytes(_) => {}
+    }
+}
+
+/// Whether some text that is not `known` may name a role: by what it says, or by a member that it stands under. Also
+/// whether what is named may lie in other accounts.
+fn names_another(value: &Value, under_role: bool, known: &BTreeSet<&str>) -> bool {
+    match value {
+        Value::Text(text) => {
+            let says =
+                [":role/", ":instance-profile/", "assumed-role"].iter().any(|part| text.contains(part));
+            (under_role || says) && !known.contains(text.as_str())
+        }
+        // What is no text could hold any.
+        Value::Bytes(_) => true,
+        Value::List(items) => items.iter().any(|item| names_another(item, under_role, known)),
+        Value::Map(members) => members.iter().any(|(name, inner)| {
+            let name = name.to_lowercase();
+            let elsewhere = ["executionrolename", "targetlocations", "accounts", "deploymenttargets"]
+                .contains(&name.as_str());
+            let role = under_role || name.contains("role") || name.contains("instanceprofile");
+            elsewhere || names_another(inner, role, known)
+        }),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => false,
     }
 }
 
@@ -406,10 +452,13 @@ mod tests {
             "arn:aws:iam::111122223333:role/both",
             Some(Ok("logs:PutLogEvents sqs:SendMessage sqs:SendMessageBatch")),
         );
-        check_role("arn:aws:iam::111122223333:role/bare", Some(Ok("")));
         for (role, why) in [
             ("arn:aws:iam::999999999999:role/logs", "another account"),
             ("arn:aws:sts::111122223333:assumed-role/logs/x", "another account"),
+            ("arn:aws:iam::111122223333:role/bare", "no policies of its own"),
+            ("arn:aws:iam::111122223333:instance-profile/logs", "another account"),
+            (" arn:aws:iam::999999999999:role/logs", "another account"),
+            ("x/arn:aws:iam::111122223333:role/logs", "another account"),
             ("arn:aws:iam::111122223333:role/many", "more policies than are looked into"),
             ("arn:aws:iam::111122223333:role/gone", "NoSuchEntity"),
             ("arn:aws:iam::111122223333:role/cut", "more policies than one answer holds"),
@@ -440,7 +489,21 @@ mod tests {
         );
         check("ecs:RegisterTaskDefinition", &task("taskRoleArn = ['logs', {}]"), Some(Err("cannot be told")));
         check("ecs:RegisterTaskDefinition", &task("taskRoleArn = 7"), Some(Err("cannot be told")));
-        // Rights of its own make it a privilege whatever the role.
+        // One that no rule selects, beside one that is looked into.
+        let besides = |more: &str| task(&format!("taskRoleArn = 'logs'\n{more}"));
+        for more in [
+            "volumes = [{ someRole = 'admin' }]",
+            "tags = [{ key = 'k', value = 'arn:aws:iam::111122223333:role/admin' }]",
+            "volumes = [{ name = '{\"x\":\"arn:aws:iam::1:role/admin\"}' }]",
+            "loggingRoles = ['admin']",
+        ] {
+            check("ecs:RegisterTaskDefinition", &besides(more), Some(Err("another role besides")));
+        }
+        check(
+            "ecs:RegisterTaskDefinition",
+            &besides("tags = [{ key = 'k', value = 'logs' }]"),
+            Some(Ok("logs:PutLogEvents")),
+        );
         let url = "StackName = 's'\nTemplateBody = '{}'\nRoleARN = 'logs'\nStackPolicyBody = '{}'";
         check("cloudformation:CreateStack", url, Some(Ok("logs:PutLogEvents")));
     }
