@@ -13,6 +13,7 @@ mod commitments;
 mod entries;
 mod history;
 mod permits;
+mod policy;
 mod receipt;
 mod report;
 mod roots;
@@ -23,6 +24,7 @@ use model::{Digest, Genesis};
 use tlog::{VerifierKey, leaf_hash};
 
 pub use bodies::Body;
+pub use policy::unmet;
 pub use receipt::{NoReceipt, Shown, Void, check_receipt, receipt};
 pub use report::{CheckpointView, Code, Problem, Report};
 pub use rows::{Database, Row};

@@ -332,6 +332,9 @@ pub(crate) enum AuditCommand {
         /// Whose signatures the checkpoint must carry (C2SP tlog-policy): the log's, and those of a quorum of witnesses.
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
+        /// As many of the newest entries may lack their witnesses yet: a log is always a little ahead of them.
+        #[arg(long, value_name = "N", default_value_t = 0, requires = "policy")]
+        unwitnessed: u64,
     },
     /// Copy a served log into a folder, or bring such a copy up to date.
     Mirror {

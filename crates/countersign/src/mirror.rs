@@ -14,7 +14,7 @@ use hyper::StatusCode;
 use tlog::{Resource, Tile, bundle};
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, VERIFICATION},
     transport::{Http, http},
 };
 
@@ -23,18 +23,23 @@ const MAX_NOTE: usize = 64 * 1024;
 const MAX_BUNDLE: usize = 256 * (65_535 + 2);
 const MAX_TILE: usize = 8192;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Below a copy: the checkpoints of the times before.
+const EARLIER: &str = "earlier";
+const MAX_EARLIER: usize = 10_000;
 /// A log of more is not read through a wire.
 const MAX_ENTRIES: u64 = 1 << 32;
 
 /// Fetches the log at `url` into `dir`, which is made where it is not there.
 pub(crate) async fn fetch(url: &str, dir: &Path, ca: Option<&Path>) -> Result<(), Failure> {
     let source = Source { http: http(ca)?, base: url.trim_end_matches('/').to_owned() };
+    // Before the checkpoint: of a log that grows meanwhile it is the older.
+    let witnessed = source.find("witnessed", MAX_NOTE).await?;
     let genesis = source.get("genesis.json", MAX_NOTE).await?;
     let note = source.get("checkpoint", MAX_NOTE).await?;
     let size = size_of(&note).filter(|size| *size <= MAX_ENTRIES).ok_or_else(|| {
         Failure::usage(format!("{}/checkpoint does not say how many entries there are", source.base))
     })?;
-    let witnessed = source.find("witnessed", MAX_NOTE).await?;
+    keep_earlier(dir, &genesis, size)?;
     put(&dir.join("genesis.json"), &genesis)?;
     let mut level = 0;
     let mut hashes = size;
@@ -51,6 +56,34 @@ pub(crate) async fn fetch(url: &str, dir: &Path, ca: Option<&Path>) -> Result<()
     // Last: they speak of what is there by now.
     put(&dir.join("checkpoint"), &note)?;
     witnessed.map_or(Ok(()), |note| put(&dir.join("witnessed"), &note))
+}
+
+/// What an earlier copy has seen is evidence, and is not written over: its checkpoint is kept beside the new one, and a log
+/// that is another, or shorter by now, is not copied over it.
+fn keep_earlier(dir: &Path, genesis: &[u8], size: u64) -> Result<(), Failure> {
+    let Ok(before) = fs::read(dir.join("checkpoint")) else { return Ok(()) };
+    let alarm = |why: String| {
+        Err(Failure::new(VERIFICATION, "CS211", why)
+            .hint("the copy was left as it was: keep it, and ask why"))
+    };
+    if fs::read(dir.join("genesis.json")).is_ok_and(|own| own != genesis) {
+        return alarm(format!("the log at this address is not the one that {} is a copy of", dir.display()));
+    }
+    match size_of(&before) {
+        Some(known) if known > size => {
+            alarm(format!("the log was truncated: it had {known} entries, and has {size}"))
+        }
+        Some(known) if known < size => put(&dir.join(EARLIER).join(known.to_string()), &before),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The checkpoints that earlier copies into `dir` saw: the log must contain each.
+pub(crate) fn earlier_checkpoints(dir: &Path) -> Vec<String> {
+    let Ok(listed) = fs::read_dir(dir.join(EARLIER)) else { return Vec::new() };
+    let small = |it: &fs::DirEntry| it.metadata().is_ok_and(|it| it.is_file() && it.len() <= MAX_NOTE as u64);
+    let notes = listed.flatten().take(MAX_EARLIER).filter(small);
+    notes.filter_map(|it| fs::read_to_string(it.path()).ok()).collect()
 }
 
 /// Whether what was given as a log is to be fetched.
@@ -119,5 +152,7 @@ fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
     let failed = |err: std::io::Error| Failure::usage(format!("{} cannot be written: {err}", file.display()));
     let parent = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
     fs::create_dir_all(&parent).map_err(failed)?;
-    fs::write(file, content).map_err(failed)
+    let partial = file.with_extension("new");
+    fs::write(&partial, content).map_err(failed)?;
+    fs::rename(&partial, file).map_err(failed)
 }

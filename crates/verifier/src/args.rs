@@ -5,12 +5,13 @@ use std::{ffi::OsString, path::PathBuf};
 use model::Digest;
 
 pub(crate) const USAGE: &str = "\
-countersign-verify LOG [--genesis FINGERPRINT] [--checkpoint FILE]... [--policy FILE] [--json]
+countersign-verify LOG [--genesis FINGERPRINT] [--checkpoint FILE]... [--policy FILE [--unwitnessed N]] [--json]
 
   LOG                     a log's folder, or a copy of one (countersign audit mirror URL DIR)
   --genesis FINGERPRINT   what `countersign init` printed; without it, approvers are not authenticated
   --checkpoint FILE       a checkpoint that left the building: the log must contain it
   --policy FILE           whose signatures the newest checkpoint must carry (C2SP tlog-policy)
+  --unwitnessed N         as many of the newest entries may lack their witnesses yet (else none)
   --json                  the report as JSON
 
 Exit code 0: it holds. 20: it does not. 2: it could not be looked at.";
@@ -21,6 +22,7 @@ pub(crate) struct Args {
     pub(crate) genesis: Option<Digest>,
     pub(crate) checkpoints: Vec<PathBuf>,
     pub(crate) policy: Option<PathBuf>,
+    pub(crate) unwitnessed: u64,
     pub(crate) json: bool,
 }
 
@@ -36,6 +38,11 @@ pub(crate) fn parse(given: impl Iterator<Item = OsString>) -> Result<Args, Strin
             }
             Some("--checkpoint") => args.checkpoints.push(value()?.into()),
             Some("--policy") => args.policy = Some(value()?.into()),
+            Some("--unwitnessed") => {
+                let text = value()?;
+                let count = text.to_str().and_then(|text| text.parse().ok());
+                args.unwitnessed = count.ok_or("--unwitnessed: no number of entries")?;
+            }
             Some("--json") => args.json = true,
             Some(other) if other.starts_with('-') => return Err(format!("{other} is no option")),
             Some(_) | None if log.is_none() => log = Some(PathBuf::from(&arg)),
@@ -75,6 +82,7 @@ mod tests {
             (&["a", "--quiet"], "no option"),
             (&["a", "--genesis"], "needs a value"),
             (&["a", "--genesis", "x"], "no fingerprint"),
+            (&["a", "--unwitnessed", "-1"], "no number"),
         ] {
             check(given, Err(why));
         }

@@ -68,6 +68,10 @@ fn bundle_at(path: &Path) -> Result<Vec<Vec<u8>>, String> {
 }
 
 fn bounded(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    // A pipe would never end, and never begin.
+    if !std::fs::metadata(path).map_err(|err| err.to_string())?.is_file() {
+        return Err("it is no plain file".to_owned());
+    }
     let file = File::open(path).map_err(|err| err.to_string())?;
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(|err| err.to_string())?;

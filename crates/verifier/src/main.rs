@@ -57,9 +57,10 @@ fn verify(args: &Args) -> Result<Report, String> {
         report.add(Code::FileDamaged, None, problem);
     }
     if let Some(policy) = policy {
-        let note = log.witnessed.map_or_else(|| String::from_utf8_lossy(&log.checkpoint), Into::into);
-        if let Err(unmet) = policy.open(&note) {
-            report.add(Code::PolicyUnmet, None, &format!("the checkpoint does not meet the policy: {unmet}"));
+        let witnessed = log.witnessed.as_deref().unwrap_or_default();
+        let newest = String::from_utf8_lossy(&log.checkpoint);
+        if let Some(why) = audit::unmet(&policy, &newest, witnessed, args.unwitnessed) {
+            report.add(Code::PolicyUnmet, None, &why);
         }
     }
     Ok(report)

@@ -16,9 +16,9 @@ use crate::{
 const ANOTHER_LOOK: usize = 5;
 
 pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Failure> {
-    let (config, log, genesis, checkpoint, policy) = match command {
-        AuditCommand::Verify { config, log, genesis, checkpoint, policy } => {
-            (config, log, genesis, checkpoint, policy)
+    let (config, log, genesis, checkpoint, policy, unwitnessed) = match command {
+        AuditCommand::Verify { config, log, genesis, checkpoint, policy, unwitnessed } => {
+            (config, log, genesis, checkpoint, policy, unwitnessed)
         }
         AuditCommand::Mirror { url, dir } => {
             crate::mirror::fetch(url, dir, None).await?;
@@ -50,12 +50,14 @@ pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCo
     let held_checkpoints = checkpoint
         .iter()
         .map(|file| {
-            fs::read_to_string(file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))
+            small(file).ok_or_else(|| Failure::usage(format!("{}: no text of at most 1 MiB", file.display())))
         })
         .collect::<Result<Vec<_>, _>>()?;
     // What witnesses have cosigned left the building.
-    let witnessed = fs::read_to_string(place.dir().join("witnessed")).ok();
-    let held_checkpoints: Vec<String> = held_checkpoints.into_iter().chain(witnessed.clone()).collect();
+    let witnessed = small(&place.dir().join("witnessed"));
+    let earlier = crate::mirror::earlier_checkpoints(place.dir());
+    let held_checkpoints: Vec<String> =
+        held_checkpoints.into_iter().chain(witnessed.clone()).chain(earlier).collect();
     let mut report = examine(place.dir(), config.as_ref(), expected, &held_checkpoints)?;
     // A server that is just appending has written what it has not signed yet: a moment later it has.
     for _ in 0..ANOTHER_LOOK {
@@ -67,21 +69,21 @@ pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCo
         report = examine(place.dir(), config.as_ref(), expected, &held_checkpoints)?;
     }
     if let Some(policy) = &policy {
-        let newest = || fs::read_to_string(place.dir().join("checkpoint")).unwrap_or_default();
-        let note = witnessed.unwrap_or_else(newest);
-        if let Err(unmet) = policy.open(&note) {
-            report.add(
-                audit::Code::PolicyUnmet,
-                None,
-                &format!("the checkpoint does not meet the policy: {unmet}"),
-            );
-        }
+        let newest = small(&place.dir().join("checkpoint")).unwrap_or_default();
+        let why = audit::unmet(policy, &newest, witnessed.as_deref().unwrap_or_default(), *unwitnessed);
+        why.into_iter().for_each(|why| report.add(audit::Code::PolicyUnmet, None, &why));
     }
     match format {
         Format::Json => output::json(&report)?,
         Format::Human => show(&report),
     }
     Ok(ExitCode::from(if report.ok { 0 } else { VERIFICATION }))
+}
+
+/// A file that has no business being large, or anything but a file.
+fn small(file: &Path) -> Option<String> {
+    let found = fs::metadata(file).ok()?;
+    (found.is_file() && found.len() <= 1 << 20).then(|| fs::read_to_string(file).ok())?
 }
 
 fn read_policy(file: &Path) -> Result<tlog::Policy, Failure> {

@@ -51,6 +51,15 @@ fn a_served_log_is_verified_by_whoever_knows_its_address_and_fingerprint() -> Re
     Cli::run(["audit", "mirror", &url, copy])?.expect(0)?;
     let report = verify(copy, &["--genesis", genesis])?.expect(0)?.json()?;
 
+    ensure!(fs::read_dir(format!("{copy}/earlier"))?.count() == 1, "what the first copy saw is kept");
+    // A copy that has seen more than the log has now is evidence.
+    let seen = fs::read_to_string(format!("{copy}/checkpoint"))?;
+    let size = seen.lines().nth(1).context("size")?;
+    fs::write(format!("{copy}/checkpoint"), seen.replacen(&format!("\n{size}\n"), "\n999999\n", 1))?;
+    let refused = Cli::run(["audit", "mirror", &url, copy])?.expect(20)?;
+    ensure!(refused.stderr.contains("truncated"), "{refused}");
+    fs::write(format!("{copy}/checkpoint"), seen)?;
+
     // Whose signatures it must carry.
     let vkey: Value = serde_json::from_slice(&fs::read(format!("{copy}/genesis.json"))?)?;
     let vkey = vkey["vkey"].as_str().context("vkey")?;
