@@ -1,10 +1,10 @@
 //! The log leaves the building: served, copied, verified by somebody who has nothing but its address and the fingerprint.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testkit::{Cli, Serve};
+use testkit::{Cli, Serve, until};
 
 use crate::lab::{Lab, OWNER, People};
 
@@ -47,8 +47,12 @@ fn a_served_log_is_verified_by_whoever_knows_its_address_and_fingerprint() -> Re
     let copy = copy.path().to_str().context("path")?;
     Cli::run(["audit", "mirror", &url, copy])?.expect(0)?;
     lab.hold("later")?;
-    lab.installation.run(["change", "list"])?.expect(0)?;
-    Cli::run(["audit", "mirror", &url, copy])?.expect(0)?;
+    let noted = || fs::read(format!("{copy}/checkpoint"));
+    let first = noted()?;
+    until("the copy to grow", Duration::from_secs(20), || {
+        Cli::run(["audit", "mirror", &url, copy])?.expect(0)?;
+        Ok((noted()? != first).then_some(()))
+    })?;
     let report = verify(copy, &["--genesis", genesis])?.expect(0)?.json()?;
 
     ensure!(fs::read_dir(format!("{copy}/earlier"))?.count() == 1, "what the first copy saw is kept");
