@@ -55,7 +55,7 @@ IDENTIFIER = re.compile(r"(Id|Ids|ID|IDs|Name|Names|Arn|ARN|Arns|ARNs|Identifier
 
 ALARMING = re.compile(
     r"^force|^skip|without|protect(ion|ed)?(enabled|from.*)?$|^delet|^remov|terminat|cascade|purge|retention|expirationin|overwrite"
-    r"|^bypass|disable|suspend|^polic(y|ies)$|policyDocument|resourcePolicy|rolearn$|^role$|instanceProfile|public(access|ly)"
+    r"|^bypass|disable|suspend|^polic(y|ies)$|policyDocument|resourcePolicy|rolearns?$|role$|rolenames?$|instanceProfile|public(access|ly)"
     r"|^acl$|userdata|password$|^secret(string|binary)|^commands?$|executecommand|^desired(count|capacity|size)|^max(size|capacity)$"
     r"|^schedule(Expression)?$|(^|[^edb])script$|sourcecode|buildspec|applyImmediately",
     re.IGNORECASE,
