@@ -148,6 +148,8 @@ const fn settles(kind: EntryKind) -> bool {
         | EntryKind::OutcomeUnknown
         | EntryKind::BodyErased
         | EntryKind::BodyMoved
+        | EntryKind::ContinuityBroken
+        | EntryKind::RowCarried
         | EntryKind::AuthenticationFailed
         | EntryKind::CheckpointWitnessed
         | EntryKind::Alarm => false,

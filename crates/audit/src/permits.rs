@@ -90,6 +90,8 @@ pub(crate) fn check(
             | EntryKind::ChangeWithdrawn
             | EntryKind::ChangeExpired
             | EntryKind::BodyMoved
+            | EntryKind::ContinuityBroken
+            | EntryKind::RowCarried
             | EntryKind::AuthenticationFailed
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => {}

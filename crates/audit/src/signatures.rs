@@ -89,6 +89,8 @@ pub(crate) fn check(entries: &[Placed], genesis: Option<Digest>, findings: &mut 
             | EntryKind::OutcomeUnknown
             | EntryKind::BodyErased
             | EntryKind::BodyMoved
+            | EntryKind::ContinuityBroken
+            | EntryKind::RowCarried
             | EntryKind::AuthenticationFailed
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => continue,

@@ -12,6 +12,10 @@ use crate::{AgentId, ChangeId, Digest, EntryId, PersonId, SessionId, Timestamp};
 pub enum EntryKind {
     /// Always entry 0: what this installation is.
     Genesis,
+    /// Entry 1, where this log continues one that could not go on: which, how far, and what of it is lost.
+    ContinuityBroken,
+    /// A row that came over from the log before, as it is from here on; these follow `continuity_broken` without a gap.
+    RowCarried,
     BundleAdopted,
     SessionIssued,
     SessionStopped,
