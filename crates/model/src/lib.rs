@@ -8,6 +8,7 @@ mod answer;
 mod blob;
 mod canonical;
 mod change;
+mod continuity;
 mod digest;
 mod effect;
 mod entry;
@@ -39,6 +40,7 @@ pub use change::{
     Approval, Change, ChangeState, Charge, Execution, IllegalTransition, Joint, Link, LinkKind, Presence,
     Rejection, Step, StepState, change_digest,
 };
+pub use continuity::{Continuity, ContinuityError};
 pub use digest::{Digest, DigestError};
 pub use effect::{Effect, EffectSet, UnknownEffect};
 pub use entry::{Actors, Entry, EntryKind, Subject};

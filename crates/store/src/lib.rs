@@ -12,8 +12,10 @@
 //!
 //! Invariant: one writer. Every change of state passes through [`Store::write`], whose operation happens whole or not
 //! at all and is acknowledged only once it would survive a power cut.
-//! Invariant: no row without its entry. Every write of [`Tx`] takes the entry of its event.
+//! Invariant: no row without its entry. Every write of [`Tx`] takes the entry of its event; where a new log begins under rows
+//! that are there ([`Tx::begin_anew`]), each gets one.
 
+mod anew;
 mod bodies;
 mod document;
 mod error;
@@ -30,13 +32,14 @@ mod tx;
 mod view;
 mod writer;
 
+pub use anew::{Carried, Carrier};
 pub use bodies::{Fetched, StoredBody, is_over};
 pub use document::{Document, Projection};
 pub use error::{Conflict, OpenError, StorageError, WriteError};
 pub use past::Past;
-pub use query::{Filter, HistoryQuery, Pending, Target};
+pub use query::{Filter, HistoryQuery, Pending, Reach, Target};
 #[doc(hidden)]
 pub use sqlite::Probe;
-pub use store::Store;
+pub use store::{Hold, Store};
 pub use tx::Tx;
 pub use view::View;

@@ -50,6 +50,7 @@ enum Undo {
     Trace(String, Option<Trace>),
     Appended(i64),
     Sequenced(i64),
+    Forgotten(BTreeMap<i64, (EntryRow, Option<i64>)>),
 }
 
 impl Backend for Arc<Memory> {
@@ -101,6 +102,10 @@ impl State {
                     if let Some((_, index)) = self.outbox.get_mut(&row) {
                         *index = None;
                     }
+                }
+                Undo::Forgotten(outbox) => {
+                    self.entries = outbox.iter().map(|(row, (entry, _))| (entry.id.clone(), *row)).collect();
+                    self.outbox = outbox;
                 }
             }
         }
@@ -357,6 +362,14 @@ impl RowsMut for Memory {
             *slot = Some(index);
             state.undo.push(Undo::Sequenced(row));
         }
+        Ok(())
+    }
+
+    fn forget_entries(&self) -> Found<()> {
+        let mut state = self.state_mut();
+        let outbox = std::mem::take(&mut state.outbox);
+        state.entries.clear();
+        state.undo.push(Undo::Forgotten(outbox));
         Ok(())
     }
 }

@@ -56,3 +56,16 @@ pub struct Pending {
     pub row: i64,
     pub bytes: Vec<u8>,
 }
+
+/// A state of the database goes with every checkpoint of at least `sequenced` entries and at most `pending` more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    pub sequenced: u64,
+    pub pending: u64,
+}
+
+impl Reach {
+    pub const fn holds(&self, size: u64) -> bool {
+        self.sequenced <= size && size - self.sequenced <= self.pending
+    }
+}

@@ -152,4 +152,6 @@ pub(crate) trait RowsMut: Rows {
     /// Replaces what the index says of a change.
     fn put_trace(&self, row: &ChangeRow, trace: &Trace) -> Found<()>;
     fn sequence(&self, row: i64, index: i64) -> Found<()>;
+    /// Every entry, wherever it stands.
+    fn forget_entries(&self) -> Found<()>;
 }

@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    OpenError, Projection, StorageError, Tx, View, WriteError,
+    OpenError, Projection, Reach, StorageError, Tx, View, WriteError,
     memory::Memory,
     readers::{self, Source},
     sqlite::{self, Probe},
@@ -54,6 +54,26 @@ impl Store {
         let backend = sqlite::open(path, probe)?;
         let sources = (0..readers::THREADS).map(|_| sqlite::reader(path)).collect::<Result<_, _>>()?;
         Self::start(backend, sources)
+    }
+
+    /// A copy of the database at `path`, in one consistent state, as the new file `into`: flushed, for our eyes only, and
+    /// beside a process that has the store open. What was overwritten or erased in the original is not in it.
+    ///
+    /// # Errors
+    /// Where the one cannot be read or the other not be written, or is there.
+    pub fn copy(path: &Path, into: &Path) -> Result<Reach, OpenError> {
+        sqlite::copy(path, into)?;
+        let mut reach = Err(StorageError::Closed);
+        sqlite::reader(into)?.snapshot(&mut |rows| reach = rows.and_then(|rows| View::new(rows).reach()));
+        reach.map_err(|source| OpenError::Storage { path: into.to_owned(), source })
+    }
+
+    /// Keeps every other process from opening the store at `path`, which need not be there, for as long as it lives.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] where a process has it open.
+    pub fn hold(path: &Path) -> Result<Hold, OpenError> {
+        sqlite::hold(path).map(Hold)
     }
 
     /// Every session, change and approval as it lies in the database at `path`, for the auditor: read-only, and beside
@@ -115,6 +135,10 @@ impl Store {
         Ok(Self { inner: Arc::new(Inner { writes: Some(writes), reads: Some(reads), threads }) })
     }
 }
+
+/// See [`Store::hold`].
+#[derive(Debug)]
+pub struct Hold(#[expect(dead_code, reason = "the lock goes when the file is closed")] std::fs::File);
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

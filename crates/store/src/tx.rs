@@ -19,7 +19,7 @@ use crate::{
 /// An operation under way: reads as [`View`] does, its own writes included.
 pub struct Tx<'a> {
     view: View<'a>,
-    rows: &'a dyn RowsMut,
+    pub(crate) rows: &'a dyn RowsMut,
     offered: Offered,
 }
 
@@ -255,7 +255,7 @@ impl<'a> Tx<'a> {
     }
 
     /// Always the first write of an operation's call: whatever can be refused is refused before or here.
-    fn append(&mut self, mut entry: Entry, subject: Option<Subject>) -> Found<()> {
+    pub(crate) fn append(&mut self, mut entry: Entry, subject: Option<Subject>) -> Found<()> {
         entry.subject = subject;
         let id = entry.id;
         let bytes = serde_json::to_vec(&entry).map_err(|err| StorageError::Encoding {
@@ -282,7 +282,7 @@ impl fmt::Debug for Tx<'_> {
 const BODY: &str = "body";
 
 /// What of a change must not move: it is what people sign and what it is found by.
-fn moved(stored: &Change, change: &Change) -> Option<&'static str> {
+pub(crate) fn moved(stored: &Change, change: &Change) -> Option<&'static str> {
     let steps = stored.steps.len() == change.steps.len()
         && stored.steps.iter().zip(&change.steps).all(|(one, two)| one.digest == two.digest);
     if stored.digest != change.digest || stored.erases != change.erases {

@@ -8,7 +8,7 @@ use model::{
 };
 
 use crate::{
-    Document, Fetched, Filter, HistoryQuery, Pending, Projection, StorageError, StoredBody,
+    Document, Fetched, Filter, HistoryQuery, Pending, Projection, Reach, StorageError, StoredBody,
     document::{Stored, decode},
     listed,
     rows::{ApprovalRow, BodyRow, Found, Rows, Standing},
@@ -200,6 +200,12 @@ impl<'a> View<'a> {
             .highest_index()?
             .and_then(|index| u64::try_from(index).ok())
             .map_or(0, |index| index + 1))
+    }
+
+    /// Which checkpoints of the ledger this state goes with.
+    pub fn reach(&self) -> Result<Reach, StorageError> {
+        let pending = self.rows.unsequenced(usize::MAX)?.len() as u64;
+        Ok(Reach { sequenced: self.sequenced_through()?, pending })
     }
 
     /// Where in the ledger an entry stands, once it is known.

@@ -50,7 +50,7 @@ pub(crate) fn reader(path: &Path) -> Result<Reader, OpenError> {
 }
 
 /// The system lets go of the lock when the process ends, however it ends; the file stays and means nothing.
-fn lock(path: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let beside = suffixed(path, ".lock");
     let file = private_file(&beside)?;
     match file.try_lock() {
@@ -61,7 +61,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 }
 
 /// SQLite gives its write-ahead log the mode of the database.
-fn private_file(path: &Path) -> Result<File, OpenError> {
+pub(super) fn private_file(path: &Path) -> Result<File, OpenError> {
     let opened =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(MINE_ALONE).open(path);
     let file = opened.map_err(|source| OpenError::File { path: path.to_owned(), source })?;
@@ -70,7 +70,7 @@ fn private_file(path: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-fn check_private(file: &File, path: &Path) -> Result<(), OpenError> {
+pub(super) fn check_private(file: &File, path: &Path) -> Result<(), OpenError> {
     let metadata = file.metadata().map_err(|source| OpenError::File { path: path.to_owned(), source })?;
     match metadata.permissions().mode() & 0o777 {
         mode if mode & 0o077 == 0 => Ok(()),
@@ -79,12 +79,12 @@ fn check_private(file: &File, path: &Path) -> Result<(), OpenError> {
 }
 
 /// A new file's name survives a power cut only once its folder was flushed.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::File::open(folder)?.sync_all()
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, OpenError> {
+pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, OpenError> {
     let fail = |err: rusqlite::Error| OpenError::Storage { path: path.to_owned(), source: classify(&err) };
     // One thread at a time uses a connection, so SQLite need not lock it.
     let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(fail)?;
@@ -104,12 +104,12 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, OpenError> {
 }
 
 #[derive(Clone, Copy)]
-enum Empty {
+pub(super) enum Empty {
     Create,
     Refuse,
 }
 
-fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Result<(), OpenError> {
+pub(super) fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Result<(), OpenError> {
     let fail = |err: rusqlite::Error| match classify_foreign(&err) {
         true => OpenError::Foreign { path: path.to_owned() },
         false => OpenError::Storage { path: path.to_owned(), source: classify(&err) },

@@ -441,6 +441,10 @@ impl RowsMut for SqliteRows<'_> {
         let sql = "UPDATE outbox SET place = ?2 WHERE number = ?1 AND place IS NULL";
         self.put("sequence", sql, params![row, index]).map(|_| ())
     }
+
+    fn forget_entries(&self) -> Found<()> {
+        self.put("forget entries", "DELETE FROM outbox", []).map(|_| ())
+    }
 }
 
 /// Derives the index of all deeds anew where other rules made it.

@@ -2,6 +2,8 @@
 //! `cfg(test)` tells the lints that helpers, too, are tests.
 
 #[cfg(test)]
+mod anew;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod conformance;
