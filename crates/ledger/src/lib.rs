@@ -25,6 +25,7 @@
 
 mod append;
 mod compare;
+mod copy;
 pub mod disk;
 mod entry;
 mod files;
@@ -38,6 +39,7 @@ mod tiles;
 mod tree;
 
 pub use append::{AppendError, Appended};
+pub use copy::{CopyError, Standstill, copy, read_lock_file};
 pub use entry::EntryError;
 pub use files::Failed;
 pub use model::Genesis;
