@@ -23,7 +23,7 @@ pub(crate) fn check<'e>(
     findings: &mut Findings,
 ) {
     let erased: BTreeMap<Commitment, u64> = entries
-        .filter(|placed| placed.entry.kind == EntryKind::BodyErased)
+        .filter(|placed| matches!(placed.entry.kind, EntryKind::BodyErased | EntryKind::RowCarried))
         .flat_map(|placed| {
             commitments_of(placed).unwrap_or_default().into_iter().map(|it| (it, placed.index))
         })
@@ -75,7 +75,7 @@ pub(crate) fn check<'e>(
     }
 }
 
-/// What an entry of that kind says was erased.
+/// What an entry of these kinds says was erased: now, or in the log before.
 pub(crate) fn commitments_of(placed: &Placed) -> Option<Vec<Commitment>> {
     placed.detail("bodies")?.split(' ').map(|text| text.parse().ok()).collect()
 }

@@ -132,7 +132,8 @@ const fn settles(kind: EntryKind) -> bool {
         | EntryKind::ChangeReopened
         | EntryKind::ChangeWithdrawn
         | EntryKind::ChangeExpired
-        | EntryKind::PermitIssued => true,
+        | EntryKind::PermitIssued
+        | EntryKind::RowCarried => true,
         EntryKind::Genesis
         | EntryKind::BundleAdopted
         | EntryKind::SessionIssued
@@ -149,7 +150,6 @@ const fn settles(kind: EntryKind) -> bool {
         | EntryKind::BodyErased
         | EntryKind::BodyMoved
         | EntryKind::ContinuityBroken
-        | EntryKind::RowCarried
         | EntryKind::AuthenticationFailed
         | EntryKind::CheckpointWitnessed
         | EntryKind::Alarm => false,

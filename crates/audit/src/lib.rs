@@ -10,6 +10,7 @@
 
 mod bodies;
 mod commitments;
+mod continuity;
 mod entries;
 mod history;
 mod permits;
@@ -24,6 +25,7 @@ use model::{Digest, Genesis};
 use tlog::{VerifierKey, leaf_hash};
 
 pub use bodies::Body;
+pub use continuity::Continues;
 pub use policy::unmet;
 pub use receipt::{NoReceipt, Shown, Void, check_receipt, receipt};
 pub use report::{CheckpointView, Code, Problem, Report};
@@ -55,17 +57,22 @@ pub fn verify(input: &AuditInput<'_>) -> Report {
 
     let roots = Roots::new(input.entries.iter().map(|entry| leaf_hash(entry)).collect());
     let entries = entries::parse(input.entries, &mut findings);
+    let own = genesis.as_ref().map(|(genesis, _)| genesis.clone());
     let signatures = signatures::check(&entries, fingerprint, &mut findings);
     let committed =
         genesis.map(|(_, key)| commitments::check(input, &key, &roots, &entries, &signatures, &mut findings));
     let sound = committed.as_ref().is_some_and(|committed| committed.sound);
     history::check(&entries, fingerprint, &mut findings);
+    let mut continuities = continuity::Continuities::default();
+    entries.iter().for_each(|placed| continuities.take(placed, own.as_ref(), &mut findings));
     permits::check(&entries, &signatures, sound.then_some(&roots), &mut findings);
     if let Some(database) = &input.database {
         rows::check(input.entries, &entries, database, &mut findings);
     }
     let checkpoint = committed.and_then(|committed| committed.checkpoint);
-    findings.into_report(authenticated, input.entries.len() as u64, checkpoint)
+    let mut report = findings.into_report(authenticated, input.entries.len() as u64, checkpoint);
+    report.continues = continuities.told();
+    report
 }
 
 /// The installation's document and the key it names.

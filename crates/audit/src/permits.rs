@@ -26,7 +26,12 @@ pub(crate) fn check(
     let mut launchers = BTreeMap::new();
     for placed in entries {
         let (index, entry) = (placed.index, &placed.entry);
-        if let (EntryKind::SessionIssued, Some(session)) = (entry.kind, entry.actors.session) {
+        let tells_session = match entry.kind {
+            EntryKind::SessionIssued => true,
+            EntryKind::RowCarried => entry.subject.as_ref().is_some_and(|it| it.table == "session"),
+            _ => false,
+        };
+        if let (true, Some(session)) = (tells_session, entry.actors.session) {
             let launcher = placed.detail("launcher").and_then(|text| text.parse::<PersonId>().ok());
             launchers.insert(session, launcher);
         }
@@ -72,12 +77,14 @@ pub(crate) fn check(
                     Some(step) => life.permitted.contains_key(step),
                     None => !life.permitted.is_empty(),
                 };
-                if !permitted && !life.allowed {
+                if !permitted && !life.allowed && !life.carried {
                     let message =
                         format!("entry {index} records an outcome of {change}, which nothing permitted");
                     findings.add(Code::OutcomeWithoutPermit, Some(index), message);
                 }
             }
+            // What was done of it stands in the log before.
+            EntryKind::RowCarried => life.carried = true,
             EntryKind::BodyErased => erased(placed, change, life, signatures, roots, findings),
             EntryKind::Genesis
             | EntryKind::BundleAdopted
@@ -91,7 +98,6 @@ pub(crate) fn check(
             | EntryKind::ChangeExpired
             | EntryKind::BodyMoved
             | EntryKind::ContinuityBroken
-            | EntryKind::RowCarried
             | EntryKind::AuthenticationFailed
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => {}
@@ -113,6 +119,8 @@ struct Life<'a> {
     /// Where it erased something.
     erased: Option<u64>,
     allowed: bool,
+    /// It came over from the log before.
+    carried: bool,
 }
 
 fn permit(

@@ -5,6 +5,8 @@ use std::fmt;
 use model::sanitize;
 use serde::{Deserialize, Serialize};
 
+use crate::Continues;
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// No problem was found.
@@ -14,6 +16,9 @@ pub struct Report {
     pub entries: u64,
     /// The newest checkpoint, where its signature holds.
     pub checkpoint: Option<CheckpointView>,
+    /// The log that this one continues, where it says that it does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub continues: Option<Continues>,
     pub problems: Vec<Problem>,
 }
 
@@ -94,6 +99,9 @@ codes! {
     EntryOutOfOrder "entry_out_of_order",
     /// Two entries give one change different digests.
     ChangeAltered "change_altered",
+    /// The entries that say which log this one continues, and what came over from it, do not hold, or stand elsewhere than
+    /// at the beginning.
+    ContinuityInvalid "continuity_invalid",
     RosterUnreadable "roster_unreadable",
     /// A signature does not hold, or the signer is not enrolled.
     SignatureInvalid "signature_invalid",
@@ -163,7 +171,8 @@ impl Findings {
         checkpoint: Option<CheckpointView>,
     ) -> Report {
         let ok = self.problems.is_empty();
-        let mut report = Report { ok, authenticated, entries, checkpoint, problems: self.problems };
+        let mut report =
+            Report { ok, authenticated, entries, checkpoint, continues: None, problems: self.problems };
         if self.unlisted > 0 {
             report.add(Code::MoreProblems, None, &format!("{} more problems are not listed", self.unlisted));
         }

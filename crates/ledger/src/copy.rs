@@ -51,8 +51,7 @@ pub fn copy(log_dir: &Path, into: &Path, note: &str, size: u64) -> Result<(), Co
 
 /// The folders that have a new name in them since.
 fn one(log_dir: &Path, into: &Path, resource: Resource, size: u64) -> Result<Vec<PathBuf>, CopyError> {
-    let bytes =
-        read_resource(log_dir, resource, size)?.ok_or_else(|| CopyError::Missing(resource.path()))?;
+    let bytes = read_resource(log_dir, resource, size)?.ok_or_else(|| CopyError::Missing(resource.path()))?;
     let path = into.join(resource.full_path());
     let folder = parent(&path).to_owned();
     RealDisk.create_dirs(&folder).map_err(at("create", &folder))?;

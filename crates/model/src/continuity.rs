@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn it_reads_back_with_and_without_what_may_be_lost() {
-        for (signed, vouched) in [(None, None), (Some("s"), None), (None, Some("v")), (Some("s"), Some("v"))] {
+        for (signed, vouched) in [(None, None), (Some("s"), None), (None, Some("v")), (Some("s"), Some("v"))]
+        {
             let (signed, vouched) = (signed.map(str::to_owned), vouched.map(str::to_owned));
             let continuity = Continuity { signed, vouched, ..continuity() };
             assert_eq!(Continuity::from_detail(&continuity.to_detail()), Ok(continuity));

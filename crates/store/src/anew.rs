@@ -31,14 +31,11 @@ pub struct Carried {
 
 impl Tx<'_> {
     /// `first` stand at the beginning of the new log, in order.
-    pub fn begin_anew(
-        &mut self,
-        first: Vec<Entry>,
-        carrier: &mut impl Carrier,
-    ) -> Result<Carried, Conflict> {
+    pub fn begin_anew(&mut self, first: Vec<Entry>, carrier: &mut impl Carrier) -> Result<Carried, Conflict> {
         let mut carried = Carried::default();
         let sessions = self.sessions()?;
-        let approvals = self.rows.all_approvals()?.iter().map(decode::<Approval>).collect::<Result<Vec<_>, _>>()?;
+        let approvals =
+            self.rows.all_approvals()?.iter().map(decode::<Approval>).collect::<Result<Vec<_>, _>>()?;
         let mut changes = self.changes(&Filter { limit: usize::MAX, ..Filter::default() })?;
         changes.reverse();
 
@@ -48,7 +45,8 @@ impl Tx<'_> {
             let before = session.clone();
             let entry = carrier.session(&mut session);
             let allowed = Session { stopped_at: session.stopped_at, ..before.clone() };
-            if allowed != session || (before.stopped_at.is_some() && before.stopped_at != session.stopped_at) {
+            if allowed != session || (before.stopped_at.is_some() && before.stopped_at != session.stopped_at)
+            {
                 return Err(fixed(Session::TABLE, before.id.to_string(), "all but stop"));
             }
             let (row, subject) = encode(&session)?;

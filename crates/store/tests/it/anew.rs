@@ -5,9 +5,7 @@ use std::fs;
 use model::{Approval, Change, ChangeState, Commitment, Entry, Session, Step};
 use store::{Carried, Carrier, Conflict, OpenError, Store, StoredBody, WriteError};
 
-use crate::fixture::{
-    approval, at, blob, change, entry, entry_id, execution, moved_to, session, undoable,
-};
+use crate::fixture::{approval, at, blob, change, entry, entry_id, execution, moved_to, session, undoable};
 
 macro_rules! on_both {
     ($($case:ident),* $(,)?) => {
@@ -68,10 +66,8 @@ async fn anew(store: &Store, told: Told) -> Result<Carried, WriteError<Conflict>
 /// One session, a held change with a body, one that is being carried out, and an approval; four entries, two of them
 /// in the log.
 async fn filled(store: &Store) {
-    let held = Change {
-        steps: change(1).steps.into_iter().map(|step| undoable(step, 1)).collect(),
-        ..change(1)
-    };
+    let held =
+        Change { steps: change(1).steps.into_iter().map(|step| undoable(step, 1)).collect(), ..change(1) };
     let executing = moved_to(&change(2), ChangeState::Executing);
     store
         .write(move |tx| -> Result<(), Conflict> {
@@ -95,8 +91,7 @@ async fn every_row_gets_one_entry_of_the_new_log(store: &Store) {
     let after = store.read(|view| view.projection()).await.unwrap();
     assert_eq!(after.documents, before.documents);
     assert_eq!((after.sequenced, after.pending.len()), (0, 6));
-    let read: Vec<Entry> =
-        after.pending.iter().map(|bytes| serde_json::from_slice(bytes).unwrap()).collect();
+    let read: Vec<Entry> = after.pending.iter().map(|bytes| serde_json::from_slice(bytes).unwrap()).collect();
     let ids: Vec<_> = read.iter().map(|entry| entry.id).collect();
     assert_eq!(ids, [50, 51, 101, 102, 103, 104].map(entry_id));
     let subjects: Vec<_> = read.iter().filter_map(|it| it.subject.clone()).collect();
