@@ -190,8 +190,13 @@ async fn pin(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<(), StartError> {
-    let mut entry =
-        Entry::new(model::EntryId::new(now.millis(), entropy::draw(entropy)?), now, EntryKind::Genesis);
+    let entry = pin_entry(model::EntryId::new(now.millis(), entropy::draw(entropy)?), now, genesis, bundle);
+    store.write(move |tx| tx.record(entry)).await.map_err(|err| Fault::Storage(err.to_string()))?;
+    Ok(())
+}
+
+pub(crate) fn pin_entry(id: model::EntryId, now: Timestamp, genesis: &Genesis, bundle: &Bundle) -> Entry {
+    let mut entry = Entry::new(id, now, EntryKind::Genesis);
     entry.bundle = Some(bundle.digest());
     for (key, value) in [
         ("genesis", genesis.fingerprint().to_string()),
@@ -201,11 +206,10 @@ async fn pin(
     ] {
         entry.detail.insert(key.to_owned(), value);
     }
-    store.write(move |tx| tx.record(entry)).await.map_err(|err| Fault::Storage(err.to_string()))?;
-    Ok(())
+    entry
 }
 
-fn all_entries(shared: &sequencer::Shared) -> Result<Vec<Vec<u8>>, StartError> {
+pub(crate) fn all_entries(shared: &sequencer::Shared) -> Result<Vec<Vec<u8>>, StartError> {
     lock(shared).entries().map_err(|err| StartError::Contradiction(err.to_string()))
 }
 
@@ -226,7 +230,7 @@ fn pinned(entries: &[Vec<u8>], bundle: &Bundle) -> Result<(), StartError> {
 }
 
 /// The database is a projection of the log: every row must be the one its last entry names.
-async fn compare(
+pub(crate) async fn compare(
     store: &Store,
     genesis: &Genesis,
     shared: &sequencer::Shared,
