@@ -51,6 +51,10 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Run the gateways and listeners of an installation.
     Serve(ServeArgs),
+    /// Copy the database and the log, in one state that goes together, beside a running server.
+    Backup(BackupArgs),
+    /// Put a backup back, or begin a new log under it where the old one cannot go on.
+    Restore(RestoreArgs),
     /// Run a witness: it cosigns the checkpoints of logs, each only if it continues the one before.
     Witness(WitnessArgs),
     /// Sessions: virtual credentials for one agent, one task.
@@ -118,6 +122,37 @@ pub(crate) struct ServeArgs {
     /// Written, whole, once every listener accepts.
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Neither the keys nor the lock file are in a backup. Keep the keys elsewhere; never set the lock file back: it says how\nfar the log was signed, and `restore` goes by it."
+)]
+pub(crate) struct BackupArgs {
+    /// A new folder for it.
+    pub(crate) dir: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A backup is put back where nothing was signed since it was made: the log goes on. Otherwise what was signed since is lost,\nand going on would fork the log; with --new-origin a new log begins instead, with a new key and a new fingerprint, and its\nentry 1 says which log it continues and why. Every session is stopped then, and every open change is closed. Nothing that\nis there is written over: it is put aside."
+)]
+pub(crate) struct RestoreArgs {
+    /// The folder that `countersign backup` made.
+    pub(crate) dir: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Begin a new log, because what was signed since the backup was made is lost for good.
+    #[arg(long, requires = "ground")]
+    pub(crate) new_origin: bool,
+    /// A checkpoint of the old log that a client or a witness kept: it was signed for, whatever is here.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
+    /// Why; it stands in the log.
+    #[arg(long, value_name = "TEXT", requires = "new_origin")]
+    pub(crate) ground: Option<String>,
 }
 
 #[derive(Debug, Args)]

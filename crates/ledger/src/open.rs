@@ -113,15 +113,17 @@ pub enum OpenError {
     #[error("the ledger at {0} is in use by another process; stop it first")]
     InUse(String),
     #[error(
-        "the checkpoint lock file {0} is missing, so nothing says how far the log was signed; bring the file back \
-         (it is not part of the database's backup), or start a new installation: a new one cannot continue this log"
+        "the checkpoint lock file {0} is missing, so nothing says how far the log was signed; bring the file back (it is \
+         in no backup), run `countersign restore` again if one was broken off, or begin a new log under a backup: \
+         `countersign restore BACKUP --new-origin`"
     )]
     LockMissing(String),
     #[error("the checkpoint lock file {path} holds no checkpoint of this log; bring the right file back")]
     Lock { path: String, source: NoteError },
     #[error(
         "the disk has {disk} entries, but {signed} were signed for: this looks like a restored backup; bring back \
-         the newer log folder, nothing is signed on top of an older one"
+         the newer log folder, nothing is signed on top of an older one. If it is lost for good, a new log can continue \
+         this one: `countersign restore BACKUP --new-origin`"
     )]
     DiskBehind { disk: u64, signed: u64 },
     #[error(

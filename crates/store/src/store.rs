@@ -63,9 +63,17 @@ impl Store {
     /// Where the one cannot be read or the other not be written, or is there.
     pub fn copy(path: &Path, into: &Path) -> Result<Reach, OpenError> {
         sqlite::copy(path, into)?;
+        Self::reach_of(into)
+    }
+
+    /// Which checkpoints the database at `path` goes with; read-only.
+    ///
+    /// # Errors
+    /// Where it cannot be read or is not ours.
+    pub fn reach_of(path: &Path) -> Result<Reach, OpenError> {
         let mut reach = Err(StorageError::Closed);
-        sqlite::reader(into)?.snapshot(&mut |rows| reach = rows.and_then(|rows| View::new(rows).reach()));
-        reach.map_err(|source| OpenError::Storage { path: into.to_owned(), source })
+        sqlite::reader(path)?.snapshot(&mut |rows| reach = rows.and_then(|rows| View::new(rows).reach()));
+        reach.map_err(|source| OpenError::Storage { path: path.to_owned(), source })
     }
 
     /// Keeps every other process from opening the store at `path`, which need not be there, for as long as it lives.

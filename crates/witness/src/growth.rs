@@ -7,7 +7,8 @@ use tlog::{Checkpoint, Hash, NoteError, VerifierKey, WitnessKey, open_checkpoint
 pub enum Contradiction {
     #[error(
         "the witness {witness} has cosigned {seen} entries of this log, but here are {here}: this looks like a restored \
-         backup; bring back the newer log folder with its database and lock file, nothing is signed on top of an older one"
+         backup; bring back the newer log folder with its database and lock file, nothing is signed on top of an older one. \
+         If it is lost for good, a new log can continue this one: `countersign restore BACKUP --new-origin --checkpoint FILE`"
     )]
     Longer { witness: String, seen: u64, here: u64 },
     #[error(

@@ -153,25 +153,31 @@ fn public_key(file: &str) -> Result<EnrolledKey, Failure> {
 }
 
 fn keys_and_log(config: &Config) -> Result<Genesis, Failure> {
-    let random = || {
-        let mut bytes = [0; 32];
-        SystemEntropy.fill(&mut bytes).map(|()| bytes).map_err(Failure::unexpected)
-    };
-    let (seed, master, id) = (random()?, random()?, random()?);
-    let installation = hex::encode(id.get(..16).unwrap_or_default());
-    let origin = format!("countersign/{}", installation.get(..12).unwrap_or_default());
-    let key = SigningKey::from_seed(&origin, &seed)
-        .map_err(|err| Failure::unexpected(format!("the log's key cannot be made: {err}")))?;
+    let (seed, key, genesis) = drawn_log()?;
     write(&config.key("log.key"), hex::encode(seed).as_bytes())?;
-    write(&config.key("master.key"), hex::encode(master).as_bytes())?;
-    let genesis =
-        Genesis { origin, vkey: key.verifier().to_string(), installation, created_at: SystemClock.now() };
+    write(&config.key("master.key"), hex::encode(random()?).as_bytes())?;
     Ledger::create(&config.log(), &config.checkpoint(), key, genesis.clone())
         .map_err(|err| Failure::unexpected(format!("the log cannot be made: {err}")))?;
     Ok(genesis)
 }
 
-fn folder(dir: &Path) -> Result<(), Failure> {
+/// A new log's key, as the seed that is kept and as what signs, and its genesis.
+pub(super) fn drawn_log() -> Result<([u8; 32], SigningKey, Genesis), Failure> {
+    let (seed, id) = (random()?, random()?);
+    let installation = hex::encode(id.get(..16).unwrap_or_default());
+    let origin = format!("countersign/{}", installation.get(..12).unwrap_or_default());
+    let key = SigningKey::from_seed(&origin, &seed)
+        .map_err(|err| Failure::unexpected(format!("the log's key cannot be made: {err}")))?;
+    let vkey = key.verifier().to_string();
+    Ok((seed, key, Genesis { origin, vkey, installation, created_at: SystemClock.now() }))
+}
+
+fn random() -> Result<[u8; 32], Failure> {
+    let mut bytes = [0; 32];
+    SystemEntropy.fill(&mut bytes).map(|()| bytes).map_err(Failure::unexpected)
+}
+
+pub(super) fn folder(dir: &Path) -> Result<(), Failure> {
     let made: std::io::Result<()> = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|err| Failure::usage(format!("{} cannot be made: {err}", dir.display())))
 }

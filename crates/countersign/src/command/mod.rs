@@ -2,6 +2,7 @@
 
 mod audit;
 mod aws;
+mod backup;
 mod change;
 mod doctor;
 mod erase;
@@ -15,6 +16,7 @@ mod propose;
 mod receipt;
 mod reconcile;
 mod resident;
+mod restore;
 mod serve;
 mod session;
 mod trails;
@@ -26,6 +28,8 @@ use std::{
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
 };
+
+pub(crate) use serve::bundle_files;
 
 use crate::{
     cli::{Cli, Command},
@@ -43,6 +47,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let (format, env) = (cli.output_format(), cli.output == crate::cli::OutputArg::Env);
     match cli.command {
         Command::Init(args) => init::run(&args, format),
+        Command::Backup(args) => backup::run(&args, format),
+        Command::Restore(args) => restore::run(&args, format).await,
         Command::Serve(args) => {
             HANDLES_SIGNALS.store(true, Ordering::SeqCst);
             serve::run(&args).await

@@ -167,7 +167,7 @@ async fn open(config: &Config) -> Result<(Arc<Engine>, Reachable), Failure> {
 }
 
 /// Every file of a bundle folder by its relative name.
-pub(super) fn bundle_files(dir: &Path) -> Result<Files, Failure> {
+pub(crate) fn bundle_files(dir: &Path) -> Result<Files, Failure> {
     const MAX_FILE: u64 = 1024 * 1024;
     let mut files: Files = BTreeMap::new();
     let mut open = vec![dir.to_owned()];

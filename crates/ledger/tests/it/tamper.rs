@@ -66,14 +66,14 @@ fn what_was_signed_for_must_be_there() {
     check(
         |place| fs::remove_file(place.bundle("002")).unwrap(),
         &expect![[r#"
-        the disk has 512 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one
-    "#]],
+            the disk has 512 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one. If it is lost for good, a new log can continue this one: `countersign restore BACKUP --new-origin`
+        "#]],
     );
     check(
         |place| fs::remove_file(place.bundle("000")).unwrap(),
         &expect![[r#"
-        the disk has 0 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one
-    "#]],
+            the disk has 0 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one. If it is lost for good, a new log can continue this one: `countersign restore BACKUP --new-origin`
+        "#]],
     );
     check(
         |place| {
@@ -197,8 +197,8 @@ fn at_the_edge_what_is_there_must_be_what_was_signed_for() {
     check_edge(
         |place| fs::remove_file(place.bundle("002")).unwrap(),
         &expect![[r#"
-        the disk has 512 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one
-    "#]],
+            the disk has 512 entries, but 600 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one. If it is lost for good, a new log can continue this one: `countersign restore BACKUP --new-origin`
+        "#]],
     );
     check_edge(
         |place| fs::write(place.bundle("003"), b"\0\x01y").unwrap(),
@@ -245,8 +245,8 @@ fn the_lock_file_decides() {
     check(
         |place| fs::remove_file(place.lock()).unwrap(),
         &expect![[r#"
-        the checkpoint lock file DIR/state/checkpoint.lock is missing, so nothing says how far the log was signed; bring the file back (it is not part of the database's backup), or start a new installation: a new one cannot continue this log
-    "#]],
+            the checkpoint lock file DIR/state/checkpoint.lock is missing, so nothing says how far the log was signed; bring the file back (it is in no backup), run `countersign restore` again if one was broken off, or begin a new log under a backup: `countersign restore BACKUP --new-origin`
+        "#]],
     );
     check(
         |place| fs::write(place.lock(), b"").unwrap(),
@@ -305,7 +305,7 @@ fn an_old_copy_of_either_half_is_refused() {
 
     fs::remove_dir_all(place.log()).unwrap();
     copy_all(&old_log, &place.log());
-    expect!["the disk has 10 entries, but 20 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one"]
+    expect!["the disk has 10 entries, but 20 were signed for: this looks like a restored backup; bring back the newer log folder, nothing is signed on top of an older one. If it is lost for good, a new log can continue this one: `countersign restore BACKUP --new-origin`"]
         .assert_eq(&place.open().unwrap_err().to_string());
 }
 

@@ -1,0 +1,133 @@
+//! `countersign backup`: beside a running server or without one. What it made is verified before it has its name.
+
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::Path,
+    process::ExitCode,
+};
+
+use engine::{Clock as _, SystemClock};
+use store::Store;
+use tlog::{Checkpoint, VerifierKey, open_checkpoint};
+
+use super::bundle_files;
+use crate::{
+    backup::{self, DATABASE, Manifest},
+    cli::{BackupArgs, Format},
+    config::Config,
+    failure::{Failure, USAGE},
+    output::{self, GOOD, styled},
+};
+
+/// A server that appends all the time has a new checkpoint every few milliseconds, and one of them must go with the copy.
+const ATTEMPTS: usize = 50;
+
+pub(super) fn run(args: &BackupArgs, format: Format) -> Result<ExitCode, Failure> {
+    let config = Config::load(&args.config)?;
+    let (genesis, key) = backup::genesis_in(&config.log())?
+        .ok_or_else(|| Failure::usage(format!("there is no log at {}", config.log().display())))?;
+    if fs::symlink_metadata(&args.dir).is_ok() {
+        return Err(Failure::usage(format!("{} is there already", args.dir.display()))
+            .hint("every backup goes into a new folder"));
+    }
+    let into = std::path::absolute(&args.dir).map_err(Failure::usage)?;
+    let parent = into.parent().ok_or_else(|| Failure::usage("a backup needs a folder to be made in"))?;
+    let failed = |err: std::io::Error| Failure::usage(format!("{}: {err}", into.display()));
+    let made = tempfile::Builder::new().prefix(".countersign-backup-").tempdir_in(parent).map_err(failed)?;
+    let dir = made.path();
+
+    let (note, checkpoint) = copy_state(&config, &key, dir)?;
+    ledger::copy(&config.log(), &dir.join("log"), &note, checkpoint.size).map_err(Failure::verification)?;
+    let files = ledger::read_log(&dir.join("log")).map_err(failed)?;
+    let pinned = backup::pinned(files.entries.iter())
+        .ok_or_else(|| Failure::verification("the log names no bundle; run `countersign audit verify`"))?;
+    if backup::bundle_if(&config.bundle(), pinned).is_none() {
+        return Err(Failure::new(
+            USAGE,
+            "CS004",
+            format!("{} does not hold the bundle in force, which is {pinned}", config.bundle().display()),
+        )
+        .hint("an edited file takes effect only as an approved change: put the files back as they were"));
+    }
+    for (name, content) in bundle_files(&config.bundle())? {
+        put(&dir.join("bundle").join(name), &content)?;
+    }
+    let report = backup::verify(dir, &genesis)?;
+    backup::sound(&report, "no backup was made, because what is here does not hold")?;
+
+    let manifest = Manifest {
+        schema: Manifest::SCHEMA.to_owned(),
+        made_at: SystemClock.now(),
+        genesis: genesis.fingerprint(),
+        size: checkpoint.size,
+        database: backup::digest_of(&dir.join(DATABASE))?,
+        bundle: pinned,
+    };
+    let json = serde_json::to_vec_pretty(&manifest).map_err(Failure::unexpected)?;
+    put(&dir.join("manifest.json"), &json)?;
+    sync(dir)?;
+    let kept = made.keep();
+    fs::rename(&kept, &into).map_err(failed)?;
+    sync(parent)?;
+
+    match format {
+        Format::Json => output::json(&manifest)?,
+        Format::Human => {
+            output::line(format!("{} {}", styled(GOOD, "Made"), args.dir.display()));
+            output::line(format!("  {} entries, of the installation {}", manifest.size, manifest.genesis));
+            output::note(
+                "The lock file and the keys are not in it: the lock file must never be set back, and keys are kept apart \
+                 from what they sign.",
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The database in one state, and the checkpoint that this state goes with.
+fn copy_state(config: &Config, key: &VerifierKey, dir: &Path) -> Result<(String, Checkpoint), Failure> {
+    let into = dir.join(DATABASE);
+    let newest = || -> Result<(String, Checkpoint), Failure> {
+        let file = config.log().join("checkpoint");
+        let note =
+            fs::read_to_string(&file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
+        let checkpoint = open_checkpoint(&note, key)
+            .map_err(|err| Failure::verification(format!("{}: {err}", file.display())))?;
+        Ok((note, checkpoint))
+    };
+    for _ in 0..ATTEMPTS {
+        let before = newest()?;
+        let reach = Store::copy(&config.database(), &into).map_err(|err| {
+            Failure::usage(format!("the database cannot be copied: {}", model::causes(&err)))
+        })?;
+        for known in [before, newest()?] {
+            if reach.holds(known.1.size) {
+                return Ok(known);
+            }
+        }
+        remove(&into)?;
+    }
+    Err(Failure::verification("no checkpoint of the log goes with the database as it is")
+        .hint("run `countersign audit verify`; if all is well there, the server is too busy: try again"))
+}
+
+fn remove(database: &Path) -> Result<(), Failure> {
+    fs::remove_file(database).map_err(|err| Failure::usage(format!("{}: {err}", database.display())))
+}
+
+pub(super) fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
+    use std::io::Write as _;
+    let failed = |err: std::io::Error| Failure::usage(format!("{} cannot be written: {err}", file.display()));
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    let mut open =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
+    open.write_all(content).and_then(|()| open.sync_all()).map_err(failed)
+}
+
+fn sync(dir: &Path) -> Result<(), Failure> {
+    fs::File::open(dir)
+        .and_then(|open| open.sync_all())
+        .map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))
+}
