@@ -6,6 +6,7 @@
 mod accounts;
 mod addressing;
 mod allowances;
+mod backup;
 mod bad_requests;
 mod bad_upstream;
 mod bodies;
