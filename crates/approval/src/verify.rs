@@ -63,6 +63,14 @@ pub fn verify(
     Ok(Verified { person, presence, statement, key })
 }
 
+/// Whether the roster gives `key` to `person` and to nobody else: all that [`verify`] asks of a roster, for a signature
+/// that has held under another one.
+pub fn holds_key(person: &PersonId, key: &EnrolledKey, roster: &Roster) -> bool {
+    let enrolment = Enrolment::of(roster);
+    let holder = key::decode(&key.0).ok().and_then(|key| enrolment.person_of(&key).cloned());
+    holder.as_ref() == Some(person) && enrolment.shares_with(person).is_none()
+}
+
 /// The enrolled person whose key made `armored` over `message`. Unknown keys are refused before any arithmetic on the
 /// signature.
 pub(crate) fn signer(

@@ -15,19 +15,21 @@ pub struct Body {
     pub found: Option<Commitment>,
 }
 
-/// `entries`: those that the database knows of.
-pub(crate) fn check<'e>(
-    entries: impl Iterator<Item = &'e Placed>,
-    rows: &[Row],
-    bodies: &[Body],
-    findings: &mut Findings,
-) {
-    let erased: BTreeMap<Commitment, u64> = entries
-        .filter(|placed| matches!(placed.entry.kind, EntryKind::BodyErased | EntryKind::RowCarried))
-        .flat_map(|placed| {
-            commitments_of(placed).unwrap_or_default().into_iter().map(|it| (it, placed.index))
-        })
-        .collect();
+/// Which bodies entries say were erased, and where last.
+#[derive(Debug, Default)]
+pub(crate) struct Erased(BTreeMap<Commitment, u64>);
+
+impl Erased {
+    pub(crate) fn take(&mut self, placed: &Placed) {
+        if matches!(placed.entry.kind, EntryKind::BodyErased | EntryKind::RowCarried) {
+            let bodies = commitments_of(placed).unwrap_or_default();
+            self.0.extend(bodies.into_iter().map(|it| (it, placed.index)));
+        }
+    }
+}
+
+/// `erased`: by the entries that the database knows of.
+pub(crate) fn check(erased: &Erased, rows: &[Row], bodies: &[Body], findings: &mut Findings) {
     let mut lying: BTreeMap<&str, Option<Commitment>> = BTreeMap::new();
     for body in bodies {
         lying.insert(&body.commitment, body.found);
@@ -43,7 +45,7 @@ pub(crate) fn check<'e>(
             for commitment in step.commitments() {
                 let text = commitment.to_string();
                 let body = Digest::short(&commitment.digest());
-                match (lying.get(text.as_str()), erased.get(&commitment)) {
+                match (lying.get(text.as_str()), erased.0.get(&commitment)) {
                     (None, Some(_)) => {}
                     (None, None) => {
                         let message = format!(

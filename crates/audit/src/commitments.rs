@@ -3,11 +3,32 @@
 //! several of different sizes say between which entries.
 
 use model::EntryKind;
-use tlog::{Checkpoint, VerifierKey, WitnessKey, open_checkpoint, open_cosigned};
+use tlog::{Checkpoint, Hash, VerifierKey, WitnessKey, open_checkpoint, open_cosigned};
 
 use crate::{
-    AuditInput, CheckpointView, Code, entries::Placed, report::Findings, roots::Roots, signatures::Signatures,
+    CheckpointView, Code, Given, entries::Placed, report::Findings, roots::Roots, signatures::Signed,
 };
+
+/// What the entries so far say of the tree.
+#[derive(Debug)]
+pub(crate) struct Commitments {
+    key: VerifierKey,
+    /// What people had seen when they signed.
+    signed: Vec<Seen>,
+    /// What witnesses cosigned.
+    witnessed: Vec<Seen>,
+    /// A size and its root that need no comparing.
+    pub(crate) verified: Option<(u64, Hash)>,
+}
+
+/// A tree of this log, as an entry has it from outside.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// Of the entry.
+    index: u64,
+    size: u64,
+    root: Hash,
+}
 
 /// What the commitments make of the entries.
 #[derive(Debug)]
@@ -18,56 +39,77 @@ pub(crate) struct Committed {
     pub(crate) sound: bool,
 }
 
-pub(crate) fn check(
-    input: &AuditInput<'_>,
-    key: &VerifierKey,
-    roots: &Roots,
-    entries: &[Placed],
-    signatures: &Signatures,
-    findings: &mut Findings,
-) -> Committed {
-    let newest = std::str::from_utf8(&input.checkpoint)
-        .map_err(|err| err.to_string())
-        .and_then(|note| open_checkpoint(note, key).map_err(|err| err.to_string()))
-        .map_err(|why| {
-            let message = format!("the log's checkpoint does not hold: {why}");
-            findings.add(Code::CheckpointInvalid, None, message);
-        })
-        .ok();
-    let held = held(input, key, findings);
-    let signed: Vec<(u64, Checkpoint)> =
-        signatures.checkpoints().filter(|(_, checkpoint)| checkpoint.origin == key.name()).collect();
-    let witnessed = witnessed(entries, key, findings);
+impl Commitments {
+    pub(crate) const fn new(key: VerifierKey) -> Self {
+        Self { key, signed: Vec::new(), witnessed: Vec::new(), verified: None }
+    }
 
-    let all =
-        newest.iter().chain(held.iter().chain(&signed).chain(&witnessed).map(|(_, checkpoint)| checkpoint));
-    let bounds = Bounds::of(all, roots);
-    let sound = newest.as_ref().is_some_and(|newest| roots.at(newest.size) == Some(newest.root));
-    if let Some(newest) = &newest {
-        check_newest(newest, roots, &bounds, findings);
-        for (nth, checkpoint) in &held {
-            if let Some((code, why)) = contradiction(checkpoint, newest, roots) {
-                findings.add(code, None, format!("held checkpoint {nth} {why}"));
-            }
-        }
-        check_signed(&signed, newest, roots, findings);
-        for (index, checkpoint) in &witnessed {
-            if let Some((code, why)) = contradiction(checkpoint, newest, roots) {
-                let message = format!("the checkpoint that a witness cosigned, of entry {index}, {why}");
-                findings.add(code, Some(*index), message);
+    pub(crate) fn take(&mut self, placed: &Placed, signed: Option<&Signed>, findings: &mut Findings) {
+        let seen = |it: &Checkpoint| Seen { index: placed.index, size: it.size, root: it.root };
+        let signed = signed.and_then(|signed| signed.checkpoint.as_ref());
+        self.signed.extend(signed.filter(|it| it.origin == self.key.name()).map(seen));
+        if placed.entry.kind == EntryKind::CheckpointWitnessed {
+            match witnessed(placed, &self.key) {
+                Ok(checkpoint) => self.witnessed.push(seen(&checkpoint)),
+                Err(why) => {
+                    let message = format!("entry {} tells of a witness: {why}", placed.index);
+                    findings.add(Code::SignatureInvalid, Some(placed.index), message);
+                }
             }
         }
     }
-    let view =
-        |it: Checkpoint| CheckpointView { origin: it.origin, size: it.size, root: it.root.to_string() };
-    Committed { checkpoint: newest.map(view), sound }
+
+    /// `on_the_way` is what [`Self::take`] found.
+    pub(crate) fn finish(
+        self,
+        given: &Given<'_>,
+        roots: &Roots,
+        on_the_way: Findings,
+        findings: &mut Findings,
+    ) -> Committed {
+        let newest = newest(given.checkpoint, &self.key)
+            .map_err(|message| findings.add(Code::CheckpointInvalid, None, message))
+            .ok();
+        let held = held(given, &self.key, findings);
+        findings.extend(on_the_way);
+        let seen = held.iter().chain(&self.signed).chain(&self.witnessed).map(|it| (it.size, it.root));
+        let all = newest.iter().map(|it| (it.size, it.root)).chain(self.verified).chain(seen);
+        let bounds = Bounds::of(all, roots);
+        let sound = newest.as_ref().is_some_and(|newest| roots.at(newest.size) == Some(newest.root));
+        if let Some(newest) = &newest {
+            check_newest(newest, roots, &bounds, findings);
+            for seen in &held {
+                if let Some((code, why)) = contradiction(seen, newest, roots) {
+                    findings.add(code, None, format!("held checkpoint {} {why}", seen.index));
+                }
+            }
+            check_signed(&self.signed, newest, roots, findings);
+            for seen in &self.witnessed {
+                if let Some((code, why)) = contradiction(seen, newest, roots) {
+                    let message =
+                        format!("the checkpoint that a witness cosigned, of entry {}, {why}", seen.index);
+                    findings.add(code, Some(seen.index), message);
+                }
+            }
+        }
+        Committed { checkpoint: newest.map(CheckpointView::of), sound }
+    }
 }
 
-fn held(input: &AuditInput<'_>, key: &VerifierKey, findings: &mut Findings) -> Vec<(u64, Checkpoint)> {
+/// The log's newest checkpoint, or what is to be said of it.
+pub(crate) fn newest(note: &[u8], key: &VerifierKey) -> Result<Checkpoint, String> {
+    let opened = std::str::from_utf8(note).map_err(|err| err.to_string());
+    opened
+        .and_then(|note| open_checkpoint(note, key).map_err(|err| err.to_string()))
+        .map_err(|why| format!("the log's checkpoint does not hold: {why}"))
+}
+
+/// By their number, where entries have their index.
+fn held(given: &Given<'_>, key: &VerifierKey, findings: &mut Findings) -> Vec<Seen> {
     let mut opened = Vec::new();
-    for (nth, note) in (1..).zip(&input.held_checkpoints) {
+    for (nth, note) in (1..).zip(given.held_checkpoints) {
         match open_checkpoint(note, key) {
-            Ok(checkpoint) => opened.push((nth, checkpoint)),
+            Ok(checkpoint) => opened.push(Seen { index: nth, size: checkpoint.size, root: checkpoint.root }),
             Err(err) => {
                 let message = format!("held checkpoint {nth} is none of this log's key: {err}");
                 findings.add(Code::HeldInvalid, None, message);
@@ -77,28 +119,14 @@ fn held(input: &AuditInput<'_>, key: &VerifierKey, findings: &mut Findings) -> V
     opened
 }
 
-/// What witnesses are on record with. Which witnesses are to be believed is the bundle's and the auditor's to say; here
+/// What a witness is on record with. Which witnesses are to be believed is the bundle's and the auditor's to say; here
 /// the note must be one of this log's that the key beside it cosigned.
-fn witnessed(entries: &[Placed], key: &VerifierKey, findings: &mut Findings) -> Vec<(u64, Checkpoint)> {
-    let mut opened = Vec::new();
-    for placed in entries.iter().filter(|placed| placed.entry.kind == EntryKind::CheckpointWitnessed) {
-        let (note, witness) = (placed.detail("checkpoint"), placed.detail("key"));
-        let read = note.zip(witness).ok_or_else(|| "carries no checkpoint or no key".to_owned());
-        let read = read.and_then(|(note, witness)| {
-            let witness: WitnessKey =
-                witness.parse().map_err(|err| format!("names no witness's key: {err}"))?;
-            open_cosigned(note, &witness).map_err(|err| err.to_string())?;
-            open_checkpoint(note, key).map_err(|err| err.to_string())
-        });
-        match read {
-            Ok(checkpoint) => opened.push((placed.index, checkpoint)),
-            Err(why) => {
-                let message = format!("entry {} tells of a witness: {why}", placed.index);
-                findings.add(Code::SignatureInvalid, Some(placed.index), message);
-            }
-        }
-    }
-    opened
+pub(crate) fn witnessed(placed: &Placed, key: &VerifierKey) -> Result<Checkpoint, String> {
+    let (note, witness) = (placed.detail("checkpoint"), placed.detail("key"));
+    let (note, witness) = note.zip(witness).ok_or("carries no checkpoint or no key")?;
+    let witness: WitnessKey = witness.parse().map_err(|err| format!("names no witness's key: {err}"))?;
+    open_cosigned(note, &witness).map_err(|err| err.to_string())?;
+    open_checkpoint(note, key).map_err(|err| err.to_string())
 }
 
 fn check_newest(newest: &Checkpoint, roots: &Roots, bounds: &Bounds, findings: &mut Findings) {
@@ -132,10 +160,9 @@ fn check_newest(newest: &Checkpoint, roots: &Roots, bounds: &Bounds, findings: &
 }
 
 /// The first statement whose signer had seen another history; where one has, those after it have too.
-fn check_signed(signed: &[(u64, Checkpoint)], newest: &Checkpoint, roots: &Roots, findings: &mut Findings) {
-    let mut contradicting = signed
-        .iter()
-        .filter_map(|(index, checkpoint)| Some((index, contradiction(checkpoint, newest, roots)?)));
+fn check_signed(signed: &[Seen], newest: &Checkpoint, roots: &Roots, findings: &mut Findings) {
+    let mut contradicting =
+        signed.iter().filter_map(|seen| Some((seen.index, contradiction(seen, newest, roots)?)));
     if let Some((index, (code, why))) = contradicting.next() {
         let others = match contradicting.count() {
             0 => String::new(),
@@ -143,14 +170,14 @@ fn check_signed(signed: &[(u64, Checkpoint)], newest: &Checkpoint, roots: &Roots
         };
         let message =
             format!("the checkpoint that was signed into the statement of entry {index} {why}{others}");
-        findings.add(code, Some(*index), message);
+        findings.add(code, Some(index), message);
     }
 }
 
 /// What a commitment from outside says against the log. Entries that are not the log's own say nothing of history, so
 /// where the newest checkpoint does not cover them, only the two checkpoints are compared.
-fn contradiction(checkpoint: &Checkpoint, newest: &Checkpoint, roots: &Roots) -> Option<(Code, String)> {
-    let size = checkpoint.size;
+fn contradiction(seen: &Seen, newest: &Checkpoint, roots: &Roots) -> Option<(Code, String)> {
+    let size = seen.size;
     if size > newest.size {
         let why = format!(
             "covers {size} entries, the log admits to {}: entries were cut off after it was signed",
@@ -164,12 +191,12 @@ fn contradiction(checkpoint: &Checkpoint, newest: &Checkpoint, roots: &Roots) ->
         (false, true) => roots.at(size)?,
         (false, false) => return None,
     };
-    if root == checkpoint.root {
+    if root == seen.root {
         return None;
     }
     let why = format!(
         "has the root {} at {size} entries, the log has {root}: history was rewritten after it was signed",
-        checkpoint.root
+        seen.root
     );
     Some((Code::HistoryRewritten, why))
 }
@@ -191,14 +218,13 @@ impl Bounds {
         }
     }
 
-    fn of<'a>(commitments: impl Iterator<Item = &'a Checkpoint>, roots: &Roots) -> Self {
+    /// Of commitments, each a size and a root.
+    fn of(commitments: impl Iterator<Item = (u64, Hash)>, roots: &Roots) -> Self {
         let mut bounds = Self { good: 0, bad: None };
-        for commitment in commitments {
-            match roots.at(commitment.size) {
-                Some(root) if root == commitment.root => bounds.good = bounds.good.max(commitment.size),
-                Some(_) => {
-                    bounds.bad = Some(bounds.bad.map_or(commitment.size, |bad| bad.min(commitment.size)))
-                }
+        for (size, root) in commitments {
+            match roots.at(size) {
+                Some(found) if found == root => bounds.good = bounds.good.max(size),
+                Some(_) => bounds.bad = Some(bounds.bad.map_or(size, |bad| bad.min(size))),
                 None => {}
             }
         }

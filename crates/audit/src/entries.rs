@@ -1,10 +1,8 @@
 //! From bytes to entries: each must be the one way in which its event is written, and none may be there twice.
 
-use std::collections::HashMap;
+use model::Entry;
 
-use model::{Entry, EntryId};
-
-use crate::{Code, report::Findings};
+use crate::{Code, ids::Ids, report::Findings};
 
 /// An entry at its place in the log; entries that cannot be read are left out.
 #[derive(Debug)]
@@ -19,26 +17,38 @@ impl Placed {
     }
 }
 
-pub(crate) fn parse(entries: &[Vec<u8>], findings: &mut Findings) -> Vec<Placed> {
-    let mut seen: HashMap<EntryId, u64> = HashMap::new();
-    let mut placed = Vec::with_capacity(entries.len());
-    for (index, bytes) in (0..).zip(entries) {
-        match read(bytes) {
-            Ok(entry) => {
-                if let Some(first) = seen.insert(entry.id, index) {
-                    let message =
-                        format!("entry {index} has the id {}, which entry {first} has already", entry.id);
-                    findings.add(Code::EntryRepeated, Some(index), message);
-                }
-                placed.push(Placed { index, entry });
-            }
-            Err((code, why)) => findings.add(code, Some(index), format!("entry {index} {why}")),
-        }
-    }
-    placed
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    ids: Ids,
 }
 
-fn read(bytes: &[u8]) -> Result<Entry, (Code, String)> {
+impl Entries {
+    pub(crate) fn take(&mut self, index: u64, bytes: &[u8], findings: &mut Findings) -> Option<Placed> {
+        match read(bytes) {
+            Ok(entry) => {
+                self.ids.add(index, entry.id);
+                Some(Placed { index, entry })
+            }
+            Err((code, why)) => {
+                findings.add(code, Some(index), format!("entry {index} {why}"));
+                None
+            }
+        }
+    }
+
+    /// Adds to what was found on the way; told in the order of the log.
+    pub(crate) fn finish(self, findings: &mut Findings) {
+        let mut repeated = Findings::default();
+        for (id, first, index) in self.ids.repeated() {
+            let message = format!("entry {index} has the id {id}, which entry {first} has already");
+            repeated.add(Code::EntryRepeated, Some(index), message);
+        }
+        findings.merge(repeated);
+    }
+}
+
+/// What an entry's bytes say; for who audits, [`Entries::take`].
+pub(crate) fn read(bytes: &[u8]) -> Result<Entry, (Code, String)> {
     if bytes.len() > Entry::MAX_BYTES {
         return Err((Code::EntryMalformed, format!("has {} bytes, more than an entry can", bytes.len())));
     }
@@ -60,7 +70,7 @@ fn read(bytes: &[u8]) -> Result<Entry, (Code, String)> {
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
-    use model::{EntryKind, Timestamp};
+    use model::{EntryId, EntryKind, Timestamp};
     use proptest::prelude::*;
 
     use super::*;

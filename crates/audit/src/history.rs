@@ -1,7 +1,7 @@
 //! What the entries say one after the other: the genesis first and once, times that go forward, and one digest to a
 //! change.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Display};
 
 use model::{Chain, ChangeId, Digest, EntryKind, Timestamp, change_digest};
 
@@ -9,22 +9,26 @@ use crate::{Code, entries::Placed, report::Findings};
 
 /// Operations run side by side and are written in the order in which they commit, so an entry may be a little older
 /// than the one before it. More than this no queue explains.
-const SLACK_MS: i64 = 60_000;
+pub(crate) const SLACK_MS: i64 = 60_000;
 
-pub(crate) fn check(entries: &[Placed], genesis: Option<Digest>, findings: &mut Findings) {
-    first(entries, genesis, findings);
-    times(entries, findings);
-    digests(entries, findings);
+/// The genesis stands first, and once.
+#[derive(Debug)]
+pub(crate) struct First {
+    genesis: Option<Digest>,
 }
 
-fn first(entries: &[Placed], genesis: Option<Digest>, findings: &mut Findings) {
-    for placed in entries {
+impl First {
+    pub(crate) const fn new(genesis: Option<Digest>) -> Self {
+        Self { genesis }
+    }
+
+    pub(crate) fn take(&self, placed: &Placed, findings: &mut Findings) {
         let is_genesis = placed.entry.kind == EntryKind::Genesis;
         let index = placed.index;
         match (index, is_genesis) {
             (0, true) => {
                 let named = placed.detail("genesis").and_then(|text| text.parse::<Digest>().ok());
-                if let Some(genesis) = genesis.filter(|genesis| named != Some(*genesis)) {
+                if let Some(genesis) = self.genesis.filter(|genesis| named != Some(*genesis)) {
                     let named =
                         named.map_or_else(|| "no fingerprint".to_owned(), |digest| digest.to_string());
                     let message = format!("entry 0 stands for {named}, but genesis.json has {genesis}");
@@ -44,30 +48,59 @@ fn first(entries: &[Placed], genesis: Option<Digest>, findings: &mut Findings) {
     }
 }
 
-fn times(entries: &[Placed], findings: &mut Findings) {
-    let mut latest: Option<(Timestamp, u64)> = None;
-    for Placed { index, entry } in entries {
-        match latest {
+/// Times go forward, and nothing is said of what was not there yet.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    latest: Option<(Timestamp, u64)>,
+}
+
+impl Times {
+    pub(crate) const fn after(latest: Option<(Timestamp, u64)>) -> Self {
+        Self { latest }
+    }
+
+    pub(crate) fn take(&mut self, placed: &Placed, findings: &mut Findings) {
+        let Placed { index, entry } = placed;
+        match self.latest {
             Some((time, at)) if time.since(entry.at) > SLACK_MS => {
                 let message =
                     format!("entry {index} is of {}, but entry {at} before it is of {time}", entry.at);
                 findings.add(Code::EntryOutOfOrder, Some(*index), message);
                 // Whichever of the two is misplaced, those that follow are measured by this one.
-                latest = Some((entry.at, *index));
+                self.latest = Some((entry.at, *index));
             }
             Some((time, _)) if time >= entry.at => {}
-            Some(_) | None => latest = Some((entry.at, *index)),
+            Some(_) | None => self.latest = Some((entry.at, *index)),
+        }
+        Self::not_before_it_was(placed, entry.change.map(|id| (id.made_at(), id)), findings);
+        Self::not_before_it_was(placed, entry.actors.session.map(|id| (id.made_at(), id)), findings);
+    }
+
+    /// An id has the time that it was made at. Who looks for what was said of it looks no further back than that.
+    fn not_before_it_was<Id: Display>(
+        placed: &Placed,
+        made: Option<(Timestamp, Id)>,
+        findings: &mut Findings,
+    ) {
+        let Placed { index, entry } = placed;
+        if let Some((made_at, id)) = made.filter(|(made_at, _)| made_at.since(entry.at) > SLACK_MS) {
+            let message = format!("entry {index} is of {}, but {id} was made at {made_at}", entry.at);
+            findings.add(Code::EntryOutOfOrder, Some(*index), message);
         }
     }
 }
 
 /// A change is one digest for all its life, except that others may join one which nobody has opened.
-fn digests(entries: &[Placed], findings: &mut Findings) {
-    let mut known: HashMap<ChangeId, Known> = HashMap::new();
-    for placed in entries {
+#[derive(Debug, Default)]
+pub(crate) struct Digests {
+    known: HashMap<ChangeId, Known>,
+}
+
+impl Digests {
+    pub(crate) fn take(&mut self, placed: &Placed, findings: &mut Findings) {
         let Placed { index, entry } = placed;
-        let (Some(change), Some(digest)) = (entry.change, entry.change_digest) else { continue };
-        let known = known.entry(change).or_insert(Known { digest, at: *index, settled: None });
+        let (Some(change), Some(digest)) = (entry.change, entry.change_digest) else { return };
+        let known = self.known.entry(change).or_insert(Known { digest, at: *index, settled: None });
         let altered = if entry.kind == EntryKind::ChangeJoined {
             let altered = joined(placed, known, digest).err();
             (known.digest, known.at) = (digest, *index);
@@ -87,6 +120,7 @@ fn digests(entries: &[Placed], findings: &mut Findings) {
     }
 }
 
+#[derive(Debug)]
 struct Known {
     digest: Digest,
     /// The entry that says so.
@@ -188,8 +222,8 @@ mod tests {
             Placed { index, entry }
         };
         let entries: Vec<Placed> = (0..).zip(life).map(placed).collect();
-        let mut findings = Findings::default();
-        digests(&entries, &mut findings);
+        let (mut digests, mut findings) = (Digests::default(), Findings::default());
+        entries.iter().for_each(|placed| digests.take(placed, &mut findings));
         let problems = findings.into_report(true, 0, None).problems;
         let lines = problems.iter().map(|it| format!("{} {}\n", it.code, it.message.replace(CHANGE, "it")));
         expected.assert_eq(&lines.collect::<String>());

@@ -8,11 +8,13 @@
 //! What is *absent*: whether a verdict was right (that takes the bundle and the policy), and what was done with the
 //! real credentials behind the log's back.
 
+mod auditor;
 mod bodies;
 mod commitments;
 mod continuity;
 mod entries;
 mod history;
+mod ids;
 mod permits;
 mod policy;
 mod receipt;
@@ -20,18 +22,18 @@ mod report;
 mod roots;
 mod rows;
 mod signatures;
+mod since;
 
-use model::{Digest, Genesis};
-use tlog::{VerifierKey, leaf_hash};
+use model::Digest;
 
+pub use auditor::{Auditor, Given};
 pub use bodies::Body;
 pub use continuity::Continues;
 pub use policy::unmet;
 pub use receipt::{NoReceipt, Shown, Void, check_receipt, receipt};
 pub use report::{CheckpointView, Code, Problem, Report};
 pub use rows::{Database, Row};
-
-use crate::{report::Findings, roots::Roots};
+pub use since::{Since, Step};
 
 /// What there is to verify.
 #[derive(Clone, Debug)]
@@ -49,64 +51,15 @@ pub struct AuditInput<'a> {
     pub database: Option<Database>,
 }
 
+/// A log whose entries are all at hand; for one that is read piece by piece, [`Auditor`].
 pub fn verify(input: &AuditInput<'_>) -> Report {
-    let mut findings = Findings::default();
-    let genesis = genesis(input, &mut findings);
-    let fingerprint = genesis.as_ref().map(|(genesis, _)| genesis.fingerprint());
-    let authenticated = input.expected_genesis.is_some() && fingerprint == input.expected_genesis;
-
-    let roots = Roots::new(input.entries.iter().map(|entry| leaf_hash(entry)).collect());
-    let entries = entries::parse(input.entries, &mut findings);
-    let own = genesis.as_ref().map(|(genesis, _)| genesis.clone());
-    let signatures = signatures::check(&entries, fingerprint, &mut findings);
-    let committed =
-        genesis.map(|(_, key)| commitments::check(input, &key, &roots, &entries, &signatures, &mut findings));
-    let sound = committed.as_ref().is_some_and(|committed| committed.sound);
-    history::check(&entries, fingerprint, &mut findings);
-    let mut continuities = continuity::Continuities::default();
-    entries.iter().for_each(|placed| continuities.take(placed, own.as_ref(), &mut findings));
-    permits::check(&entries, &signatures, sound.then_some(&roots), &mut findings);
-    if let Some(database) = &input.database {
-        rows::check(input.entries, &entries, database, &mut findings);
-    }
-    let checkpoint = committed.and_then(|committed| committed.checkpoint);
-    let mut report = findings.into_report(authenticated, input.entries.len() as u64, checkpoint);
-    report.continues = continuities.told();
-    report
-}
-
-/// The installation's document and the key it names.
-fn genesis(input: &AuditInput<'_>, findings: &mut Findings) -> Option<(Genesis, VerifierKey)> {
-    let genesis = match Genesis::from_json(&input.genesis) {
-        Ok(genesis) => genesis,
-        Err(err) => {
-            findings.add(
-                Code::GenesisUnreadable,
-                None,
-                format!("genesis.json cannot be read as a genesis: {err}"),
-            );
-            return None;
-        }
-    };
-    let fingerprint = genesis.fingerprint();
-    if let Some(expected) = input.expected_genesis.filter(|expected| *expected != fingerprint) {
-        findings.add(
-            Code::GenesisDiffers,
-            None,
-            format!("genesis.json has the fingerprint {fingerprint}, not {expected}: this is another installation's log"),
-        );
-    }
-    match genesis.vkey.parse::<VerifierKey>() {
-        Ok(key) if key.name() == genesis.origin => Some((genesis, key)),
-        Ok(key) => {
-            let message =
-                format!("genesis.json names the origin {}, but its key is {}'s", genesis.origin, key.name());
-            findings.add(Code::GenesisKey, None, message);
-            None
-        }
-        Err(err) => {
-            findings.add(Code::GenesisKey, None, format!("genesis.json names no usable key: {err}"));
-            None
-        }
-    }
+    let mut auditor = Auditor::new(Given {
+        genesis: &input.genesis,
+        expected_genesis: input.expected_genesis,
+        checkpoint: &input.checkpoint,
+        held_checkpoints: &input.held_checkpoints,
+        database: input.database.as_ref(),
+    });
+    input.entries.iter().for_each(|entry| auditor.entry(entry));
+    auditor.finish()
 }

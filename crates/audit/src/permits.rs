@@ -2,29 +2,42 @@
 //! once, and no outcome of anything that was never let through.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeSet, HashMap},
     rc::Rc,
 };
 
-use model::{Chain, ChangeId, EntryKind, Erasure, PersonId, Roster, change_digest};
-
-use crate::{
-    Code, bodies,
-    entries::Placed,
-    report::Findings,
-    roots::Roots,
-    signatures::{Signatures, Signed, checkpoint_of, same_matter},
+use model::{
+    AgentId, Chain, ChangeId, Digest, Entry, EntryKind, Erasure, PersonId, Roster, SessionId, Timestamp,
+    change_digest,
 };
 
-pub(crate) fn check(
-    entries: &[Placed],
-    signatures: &Signatures,
-    roots: Option<&Roots>,
-    findings: &mut Findings,
-) {
-    let mut changes: BTreeMap<ChangeId, Life<'_>> = BTreeMap::new();
-    let mut launchers = BTreeMap::new();
-    for placed in entries {
+use crate::{
+    Code,
+    auditor::Verdicts,
+    bodies,
+    entries::Placed,
+    roots::Roots,
+    signatures::{Signatures, Signed, Signer},
+};
+
+/// What the entries so far say of changes, and of who launched sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Permits {
+    changes: HashMap<ChangeId, Life>,
+    launchers: HashMap<SessionId, Option<PersonId>>,
+    chains: HashMap<(AgentId, PersonId, Option<PersonId>), Rc<Chain>>,
+    steps: BTreeSet<Rc<str>>,
+}
+
+impl Permits {
+    pub(crate) fn take(
+        &mut self,
+        placed: &Placed,
+        signed: Option<Signed>,
+        signatures: &Signatures,
+        roots: &Roots,
+        verdicts: &mut Verdicts,
+    ) {
         let (index, entry) = (placed.index, &placed.entry);
         let tells_session = match entry.kind {
             EntryKind::SessionIssued => true,
@@ -33,59 +46,58 @@ pub(crate) fn check(
         };
         if let (true, Some(session)) = (tells_session, entry.actors.session) {
             let launcher = placed.detail("launcher").and_then(|text| text.parse::<PersonId>().ok());
-            launchers.insert(session, launcher);
+            self.launchers.insert(session, launcher);
         }
         let Some(change) = entry.change else {
             if entry.kind == EntryKind::PermitIssued {
                 let message = format!("entry {index} permits something, but names no change");
-                findings.add(Code::PermitMalformed, Some(index), message);
+                verdicts.add(Code::PermitMalformed, index, &message);
             }
-            continue;
+            return;
         };
-        let life = changes.entry(change).or_default();
-        if let (None, Some(agent), Some(operator)) =
-            (&life.chain, &entry.actors.agent, &entry.actors.operator)
-        {
-            let launcher =
-                entry.actors.session.and_then(|session| launchers.get(&session).cloned().flatten());
-            life.chain =
-                Some(Chain { agent: agent.clone(), operator: operator.clone(), launcher, owner: None });
-        }
+        let told = self.changes.get(&change).is_some_and(|life| life.chain.is_some());
+        let chain = if told { None } else { self.chain(entry) };
+        let life = self.changes.entry(change).or_default();
+        life.chain = chain.or_else(|| life.chain.take());
         match entry.kind {
             EntryKind::ChangeHeld
             | EntryKind::ChangeJoined
             | EntryKind::ChangeJudged
             | EntryKind::ChangeReopened => {
                 if let Some(people) = placed.detail("people").and_then(|text| text.parse().ok()) {
-                    life.held_for = Some((people, index));
+                    life.of_people().held_for = Some((people, index));
                 }
             }
             EntryKind::ApprovalGiven => {
-                if let Some(signed) = signatures.at(index) {
-                    life.approvals.push(signed);
+                if let Some(signed) = signed {
+                    life.of_people().approve(signed, roots);
                 }
             }
             EntryKind::ChangeRejected => {
-                if signatures.at(index).is_some() {
-                    life.veto.get_or_insert(index);
+                if signed.is_some() {
+                    life.of_people().veto.get_or_insert(index);
                 }
             }
-            EntryKind::PermitIssued => permit(placed, change, life, signatures, roots, findings),
+            EntryKind::PermitIssued => {
+                let step = placed.detail("step").filter(|text| text.parse::<u32>().is_ok());
+                let step = step.map(|text| interned(&mut self.steps, text));
+                permit(placed, change, step, life, signatures, verdicts);
+            }
             EntryKind::ActionAllowed => life.allowed = true,
             EntryKind::OutcomeRecorded | EntryKind::OutcomeUnknown => {
                 let permitted = match placed.detail("step") {
-                    Some(step) => life.permitted.contains_key(step),
-                    None => !life.permitted.is_empty(),
+                    Some(step) => life.permitted.find(step).is_some(),
+                    None => !life.permitted.0.is_empty(),
                 };
                 if !permitted && !life.allowed && !life.carried {
                     let message =
                         format!("entry {index} records an outcome of {change}, which nothing permitted");
-                    findings.add(Code::OutcomeWithoutPermit, Some(index), message);
+                    verdicts.add(Code::OutcomeWithoutPermit, index, &message);
                 }
             }
             // What was done of it stands in the log before.
             EntryKind::RowCarried => life.carried = true,
-            EntryKind::BodyErased => erased(placed, change, life, signatures, roots, findings),
+            EntryKind::BodyErased => erased(placed, change, life, signatures, verdicts),
             EntryKind::Genesis
             | EntryKind::BundleAdopted
             | EntryKind::SessionIssued
@@ -103,108 +115,216 @@ pub(crate) fn check(
             | EntryKind::Alarm => {}
         }
     }
+
+    /// Whose an entry is, where it says so: many changes share one.
+    fn chain(&mut self, entry: &Entry) -> Option<Rc<Chain>> {
+        let (agent, operator) = (entry.actors.agent.clone()?, entry.actors.operator.clone()?);
+        let launcher =
+            entry.actors.session.and_then(|session| self.launchers.get(&session).cloned().flatten());
+        let chain = self.chains.entry((agent, operator, launcher)).or_insert_with_key(|key| {
+            let (agent, operator, launcher) = key.clone();
+            Rc::new(Chain { agent, operator, launcher, owner: None })
+        });
+        Some(Rc::clone(chain))
+    }
+}
+
+fn interned(known: &mut BTreeSet<Rc<str>>, text: &str) -> Rc<str> {
+    if let Some(step) = known.get(text) {
+        return Rc::clone(step);
+    }
+    let step: Rc<str> = text.into();
+    known.insert(Rc::clone(&step));
+    step
 }
 
 /// What the log has said of one change so far.
-#[derive(Default)]
-struct Life<'a> {
-    chain: Option<Chain>,
-    /// How many people it was last said to need, and where.
-    held_for: Option<(u32, u64)>,
-    /// Verified, in the order of the log.
-    approvals: Vec<&'a Signed>,
-    veto: Option<u64>,
-    /// Each permitted step, and where.
-    permitted: BTreeMap<String, u64>,
-    /// Where it erased something.
-    erased: Option<u64>,
+#[derive(Debug, Default)]
+struct Life {
+    chain: Option<Rc<Chain>>,
+    permitted: Steps,
+    /// Most changes wait for nobody.
+    of_people: Option<Box<OfPeople>>,
     allowed: bool,
     /// It came over from the log before.
     carried: bool,
 }
 
+/// What people had to do with it.
+#[derive(Debug, Default)]
+struct OfPeople {
+    /// How many people it was last said to need, and where.
+    held_for: Option<(u32, u64)>,
+    /// Verified, in the order of the log.
+    approvals: Vec<Approval>,
+    /// What the last one was given to.
+    last: Option<Matter>,
+    veto: Option<u64>,
+    /// Where it erased something.
+    erased: Option<u64>,
+}
+
+/// What a statement is about; approvals of the same matter differ in nothing of this.
+#[derive(Debug)]
+struct Matter {
+    matter: Digest,
+    digest: Digest,
+    bundle: Digest,
+    expires_at: Timestamp,
+}
+
+#[derive(Debug)]
+struct Approval {
+    matter: Digest,
+    signer: Rc<Signer>,
+    /// In force when it was given.
+    roster: Rc<Roster>,
+    seen: Seen,
+}
+
+/// What the signer's client had seen of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    /// A tree that this log never was. No log can be the tree that a statement in it names for a later size: that
+    /// one would have to have its own hash in it.
+    Another,
+    This,
+}
+
+impl Life {
+    fn of_people(&mut self) -> &mut OfPeople {
+        self.of_people.get_or_insert_default()
+    }
+}
+
+impl OfPeople {
+    fn approve(&mut self, signed: Signed, roots: &Roots) {
+        let Signed { signer, roster, matter, digest, bundle, expires_at, checkpoint } = signed;
+        let seen = match checkpoint {
+            None => Seen::Nothing,
+            Some(checkpoint) if roots.at(checkpoint.size) == Some(checkpoint.root) => Seen::This,
+            Some(_) => Seen::Another,
+        };
+        self.approvals.push(Approval { matter, signer, roster, seen });
+        self.last = Some(Matter { matter, digest, bundle, expires_at });
+    }
+}
+
+/// Permitted steps as they are written, and where; ascending.
+#[derive(Debug, Default)]
+struct Steps(Vec<(Rc<str>, u64)>);
+
+impl Steps {
+    fn find(&self, step: &str) -> Option<u64> {
+        let at = self.0.binary_search_by(|(known, _)| known.as_ref().cmp(step)).ok()?;
+        self.0.get(at).map(|(_, index)| *index)
+    }
+
+    /// Yields where it was permitted before.
+    fn permit(&mut self, step: Rc<str>, index: u64) -> Option<u64> {
+        match self.0.binary_search_by(|(known, _)| known.cmp(&step)) {
+            Ok(at) => self.0.get_mut(at).map(|(_, known)| std::mem::replace(known, index)),
+            Err(at) => {
+                // Most changes have one.
+                if self.0.is_empty() {
+                    self.0.reserve_exact(1);
+                }
+                self.0.insert(at, (step, index));
+                None
+            }
+        }
+    }
+}
+
 fn permit(
     placed: &Placed,
     change: ChangeId,
-    life: &mut Life<'_>,
+    step: Option<Rc<str>>,
+    life: &mut Life,
     signatures: &Signatures,
-    roots: Option<&Roots>,
-    findings: &mut Findings,
+    verdicts: &mut Verdicts,
 ) {
     let index = placed.index;
-    let Some(step) = placed.detail("step").filter(|text| text.parse::<u32>().is_ok()) else {
+    let Some(step) = step else {
         let message = format!("entry {index} permits {change}, but does not say which step");
-        findings.add(Code::PermitMalformed, Some(index), message);
-        return;
+        return verdicts.add(Code::PermitMalformed, index, &message);
     };
-    if let Some(first) = life.permitted.insert(step.to_owned(), index) {
+    if let Some(first) = life.permitted.permit(Rc::clone(&step), index) {
         let message =
             format!("entry {index} permits step {step} of {change}, which entry {first} permitted already");
-        findings.add(Code::PermitTwice, Some(index), message);
+        verdicts.add(Code::PermitTwice, index, &message);
     }
-    if let Some(veto) = life.veto {
+    let of_people = life.of_people.as_deref();
+    if let Some(veto) = of_people.and_then(|it| it.veto) {
         let message = format!("entry {index} permits {change}, which entry {veto} had vetoed");
-        findings.add(Code::PermitAfterVeto, Some(index), message);
+        verdicts.add(Code::PermitAfterVeto, index, &message);
     }
     let Some(people) = placed.detail("people").and_then(|text| text.parse::<u32>().ok()) else {
         let message = format!("entry {index} permits {change}, but does not say how many people it took");
-        findings.add(Code::PermitMalformed, Some(index), message);
-        return;
+        return verdicts.add(Code::PermitMalformed, index, &message);
     };
-    if let (Some("hold"), Some((held_for, at))) = (placed.detail("verdict"), life.held_for)
+    if let (Some("hold"), Some((held_for, at))) =
+        (placed.detail("verdict"), of_people.and_then(|it| it.held_for))
         && held_for > people
     {
         let message = format!(
             "entry {index} says that {change} took {people} of the people that entry {at} asks for: {held_for}"
         );
-        findings.add(Code::PermitUnapproved, Some(index), message);
+        verdicts.add(Code::PermitUnapproved, index, &message);
     }
-    let stood = standing(placed, life, signatures, roots);
-    if (stood.len() as u64) < u64::from(people) {
-        let names: Vec<&str> = stood.iter().map(PersonId::as_str).collect();
-        let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
-        let message = format!(
-            "entry {index} permits {change}, which took the approval of {people} outside its chain; \
-             before it the log has those of {names}"
-        );
-        findings.add(Code::PermitUnapproved, Some(index), message);
+    if people == 0 {
+        return;
     }
+    verdicts.judge(|sound, findings| {
+        let stood = standing(&placed.entry, life, signatures, sound);
+        if (stood.len() as u64) < u64::from(people) {
+            let names: Vec<&str> = stood.iter().map(PersonId::as_str).collect();
+            let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+            let message = format!(
+                "entry {index} permits {change}, which took the approval of {people} outside its chain; \
+                 before it the log has those of {names}"
+            );
+            findings.add(Code::PermitUnapproved, Some(index), message);
+        }
+    });
 }
 
 /// Whatever its permit says, erasing takes two people, who were told of these very bodies.
 fn erased(
     placed: &Placed,
     change: ChangeId,
-    life: &mut Life<'_>,
+    life: &mut Life,
     signatures: &Signatures,
-    roots: Option<&Roots>,
-    findings: &mut Findings,
+    verdicts: &mut Verdicts,
 ) {
     let index = placed.index;
-    let mut wrong = |why: String| {
-        findings.add(Code::ErasureUnapproved, Some(index), format!("entry {index} erases a body {why}"));
-    };
+    let message = |why: String| format!("entry {index} erases a body {why}");
+    let mut wrong = |why: String| verdicts.add(Code::ErasureUnapproved, index, &message(why));
     let Some(erasure) = erasure_of(placed) else {
         return wrong("and does not say which, whose and on what ground".to_owned());
     };
-    if let Some(first) = life.erased.replace(index) {
+    if let Some(first) = life.of_people().erased.replace(index) {
         wrong(format!("as {change}, and so did entry {first}: an approval covers one erasure"));
     }
-    if !life.permitted.contains_key("0") {
+    if life.permitted.find("0").is_none() {
         wrong(format!("as {change}, which nothing permitted"));
     }
     let told = life.chain.as_ref().map(|chain| change_digest(chain, [erasure.digest()]));
     if told.is_none() || told != placed.entry.change_digest {
         wrong(format!("of {}, which is not what {change} asked for", erasure.of));
     }
-    let stood = standing(placed, life, signatures, roots).len() as u64;
-    if stood < u64::from(Erasure::PEOPLE) {
-        wrong(format!(
-            "of {}, which takes {} people besides whoever asked; before it the log has approvals of {stood}",
-            erasure.of,
-            Erasure::PEOPLE
-        ));
-    }
+    verdicts.judge(|sound, findings| {
+        let stood = standing(&placed.entry, life, signatures, sound).len() as u64;
+        if stood < u64::from(Erasure::PEOPLE) {
+            let why = format!(
+                "of {}, which takes {} people besides whoever asked; before it the log has approvals of {stood}",
+                erasure.of,
+                Erasure::PEOPLE
+            );
+            findings.add(Code::ErasureUnapproved, Some(index), message(why));
+        }
+    });
 }
 
 fn erasure_of(placed: &Placed) -> Option<Erasure> {
@@ -217,46 +337,33 @@ fn erasure_of(placed: &Placed) -> Option<Erasure> {
 }
 
 /// The people whose approvals stood when the permit was issued: over the matter as it was signed last, under the
-/// roster in force then, not expired, and given by a client that had seen this very log.
-fn standing(
-    permit: &Placed,
-    life: &Life<'_>,
-    signatures: &Signatures,
-    roots: Option<&Roots>,
-) -> BTreeSet<PersonId> {
-    let (Some(chain), Some(roster), Some(last)) =
-        (&life.chain, signatures.roster_at(permit.index), life.approvals.last())
+/// roster in force then, not expired, and given by a client that had seen this very log. Where the entries are not the
+/// log's own (not `sound`) there is nothing to compare with, and the log is convicted already.
+fn standing(permit: &Entry, life: &Life, signatures: &Signatures, sound: bool) -> BTreeSet<PersonId> {
+    let given = life.of_people.as_deref().and_then(|it| Some((&it.approvals, it.last.as_ref()?)));
+    let (Some(chain), Some(roster), Some((approvals, last))) = (&life.chain, signatures.roster(), given)
     else {
         return BTreeSet::new();
     };
-    life.approvals
+    if Some(last.digest) != permit.change_digest
+        || Some(last.bundle) != permit.bundle
+        || last.expires_at < permit.at
+    {
+        return BTreeSet::new();
+    }
+    approvals
         .iter()
-        .filter(|signed| {
-            let said = &signed.verified.statement;
-            same_matter(said, &last.verified.statement)
-                && Some(said.digest) == permit.entry.change_digest
-                && Some(said.bundle) == permit.entry.bundle
-                && said.expires_at >= permit.entry.at
-                && saw_this_log(&said.checkpoint, roots)
-        })
-        .filter_map(|signed| signer(signed, signatures, roster))
+        .filter(|given| given.matter == last.matter)
+        .filter(|given| given.seen == Seen::This || (!sound && given.seen == Seen::Another))
+        .filter(|given| holds(given, roster))
+        .map(|given| &given.signer.person)
         .filter(|person| approval::may_approve(chain, roster, person).is_ok())
+        .cloned()
         .collect()
 }
 
-/// Who signed, by the roster in force now; the arithmetic is done again only where that is another one.
-fn signer(signed: &Signed, signatures: &Signatures, roster: &Rc<Roster>) -> Option<PersonId> {
-    let known = signatures.roster_at(signed.index).is_some_and(|then| Rc::ptr_eq(then, roster));
-    if known {
-        return Some(signed.verified.person.clone());
-    }
-    approval::verify(&signed.text, &signed.signature, roster).ok().map(|verified| verified.person)
-}
-
-/// Where the entries are not the log's own there is nothing to compare with, and the log is convicted already.
-fn saw_this_log(line: &str, roots: Option<&Roots>) -> bool {
-    let matches = |checkpoint: tlog::Checkpoint| {
-        roots.is_none_or(|roots| roots.at(checkpoint.size) == Some(checkpoint.root))
-    };
-    checkpoint_of(line).is_some_and(matches)
+/// Whether the signature would hold under the roster in force now as it did under its own.
+fn holds(given: &Approval, roster: &Rc<Roster>) -> bool {
+    let Signer { person, key } = given.signer.as_ref();
+    Rc::ptr_eq(&given.roster, roster) || approval::holds_key(person, key, roster)
 }

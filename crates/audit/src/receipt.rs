@@ -107,11 +107,7 @@ pub fn check_receipt(text: &str, expected: Option<Digest>) -> Result<Shown, Void
     Ok(Shown {
         authenticated: expected.is_some(),
         genesis: found,
-        checkpoint: CheckpointView {
-            origin: checkpoint.origin,
-            size: checkpoint.size,
-            root: checkpoint.root.to_string(),
-        },
+        checkpoint: CheckpointView::of(checkpoint),
         index: receipt.index,
         entry,
     })

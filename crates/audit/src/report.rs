@@ -4,6 +4,7 @@ use std::fmt;
 
 use model::sanitize;
 use serde::{Deserialize, Serialize};
+use tlog::Checkpoint;
 
 use crate::Continues;
 
@@ -14,6 +15,9 @@ pub struct Report {
     /// The genesis fingerprint was given, and is this log's.
     pub authenticated: bool,
     pub entries: u64,
+    /// The entries before this one were not looked at: somebody had verified them before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<u64>,
     /// The newest checkpoint, where its signature holds.
     pub checkpoint: Option<CheckpointView>,
     /// The log that this one continues, where it says that it does.
@@ -28,6 +32,13 @@ pub struct CheckpointView {
     pub size: u64,
     /// Base64, as in the checkpoint itself.
     pub root: String,
+}
+
+impl CheckpointView {
+    pub(crate) fn of(checkpoint: Checkpoint) -> Self {
+        let Checkpoint { origin, size, root } = checkpoint;
+        Self { origin, size, root: root.to_string() }
+    }
 }
 
 /// One contradiction.
@@ -164,6 +175,21 @@ impl Findings {
         }
     }
 
+    /// Those of another rule, after these.
+    pub(crate) fn extend(&mut self, other: Self) {
+        let room = MAX_PROBLEMS.saturating_sub(self.problems.len());
+        self.unlisted += other.unlisted + other.problems.len().saturating_sub(room) as u64;
+        self.problems.extend(other.problems.into_iter().take(room));
+    }
+
+    /// Those of the same rule, in the order of the log. Each side has its first ones listed, so the first of both are.
+    pub(crate) fn merge(&mut self, other: Self) {
+        let mut problems = std::mem::take(&mut self.problems);
+        problems.extend(other.problems);
+        problems.sort_by_key(|problem| problem.entry);
+        self.extend(Self { problems, unlisted: other.unlisted });
+    }
+
     pub(crate) fn into_report(
         self,
         authenticated: bool,
@@ -171,8 +197,15 @@ impl Findings {
         checkpoint: Option<CheckpointView>,
     ) -> Report {
         let ok = self.problems.is_empty();
-        let mut report =
-            Report { ok, authenticated, entries, checkpoint, continues: None, problems: self.problems };
+        let mut report = Report {
+            ok,
+            authenticated,
+            entries,
+            since: None,
+            checkpoint,
+            continues: None,
+            problems: self.problems,
+        };
         if self.unlisted > 0 {
             report.add(Code::MoreProblems, None, &format!("{} more problems are not listed", self.unlisted));
         }
@@ -225,5 +258,21 @@ mod tests {
         let report = findings.into_report(false, 2000, None);
         assert_eq!(report.problems.len(), MAX_PROBLEMS + 1);
         assert_eq!(report.problems.last().unwrap().message, "1500 more problems are not listed");
+    }
+
+    #[test]
+    fn floods_of_several_rules_are_one_flood() {
+        let of = |code, entries: &mut dyn Iterator<Item = u64>| {
+            let mut findings = Findings::default();
+            entries.for_each(|entry| findings.add(code, Some(entry), String::new()));
+            findings
+        };
+        let mut even = of(Code::EntryMalformed, &mut (0..2000).step_by(2));
+        even.merge(of(Code::EntryRepeated, &mut (1..2000).step_by(2)));
+        even.extend(of(Code::GenesisEntry, &mut (0..7)));
+        let report = even.into_report(false, 2000, None);
+        let listed: Vec<_> = report.problems.iter().filter_map(|it| it.entry).collect();
+        assert_eq!(listed, (0..MAX_PROBLEMS as u64).collect::<Vec<_>>());
+        assert_eq!(report.problems.last().unwrap().message, "1507 more problems are not listed");
     }
 }

@@ -4,44 +4,66 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use approval::{Act, Statement, Verified};
-use model::{ChangeId, Digest, EntryKind, Presence, Roster};
+use model::{ChangeId, Digest, EnrolledKey, EntryKind, PersonId, Presence, Roster, Timestamp};
 use tlog::{Checkpoint, Hash};
 
 use crate::{Code, entries::Placed, report::Findings};
 
-/// The verified signatures and the rosters, by place.
-#[derive(Debug, Default)]
+/// The roster in force and those before it, by the bundle that they belong to.
+#[derive(Debug)]
 pub(crate) struct Signatures {
-    by_entry: BTreeMap<u64, Signed>,
-    rosters: BTreeMap<u64, Rc<Roster>>,
+    genesis: Option<Digest>,
+    roster: Option<Rc<Roster>>,
+    of_bundles: BTreeMap<Digest, Rc<Roster>>,
+    signers: BTreeMap<(PersonId, EnrolledKey), Rc<Signer>>,
 }
 
+/// A person, and the key that they signed with.
+#[derive(Debug)]
+pub(crate) struct Signer {
+    pub(crate) person: PersonId,
+    pub(crate) key: EnrolledKey,
+}
+
+/// What is kept of a verified signature.
 #[derive(Debug)]
 pub(crate) struct Signed {
-    /// Of the entry that carries it.
-    pub(crate) index: u64,
-    pub(crate) verified: Verified,
-    /// Kept, to be verified again under a later roster.
-    pub(crate) text: String,
-    pub(crate) signature: String,
+    pub(crate) signer: Rc<Signer>,
+    /// The roster that was in force.
+    pub(crate) roster: Rc<Roster>,
+    /// Equal for two statements that differ in nothing but who signed, how, and what they had seen of the log.
+    pub(crate) matter: Digest,
+    pub(crate) digest: Digest,
+    pub(crate) bundle: Digest,
+    pub(crate) expires_at: Timestamp,
+    /// What the signer had seen of the log, where it can be read.
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
-impl Signatures {
-    pub(crate) fn at(&self, index: u64) -> Option<&Signed> {
-        self.by_entry.get(&index)
+impl Signed {
+    fn of(verified: Verified, signer: Rc<Signer>, roster: &Rc<Roster>) -> Self {
+        let said = verified.statement;
+        Self {
+            signer,
+            roster: Rc::clone(roster),
+            matter: matter(&said),
+            digest: said.digest,
+            bundle: said.bundle,
+            expires_at: said.expires_at,
+            checkpoint: checkpoint_of(&said.checkpoint),
+        }
     }
+}
 
-    /// The roster in force for the entry at `index`: of the newest genesis or adopted bundle before it.
-    pub(crate) fn roster_at(&self, index: u64) -> Option<&Rc<Roster>> {
-        self.rosters.range(..index).next_back().map(|(_, roster)| roster)
-    }
-
-    /// The checkpoints that people signed into their statements, with the entries that carry them.
-    pub(crate) fn checkpoints(&self) -> impl Iterator<Item = (u64, Checkpoint)> {
-        self.by_entry.iter().filter_map(|(index, signed)| {
-            Some((*index, checkpoint_of(&signed.verified.statement.checkpoint)?))
-        })
-    }
+/// A statement is its text, so one digest stands for all of its fields but three.
+fn matter(said: &Statement) -> Digest {
+    let said = Statement {
+        person: said.operator.clone(),
+        presence: Presence::File,
+        checkpoint: String::new(),
+        ..said.clone()
+    };
+    Digest::of(said.to_text().as_bytes())
 }
 
 /// `origin size root` on one line; the root as base64, or in hexadecimal.
@@ -59,15 +81,33 @@ pub(crate) fn checkpoint_of(line: &str) -> Option<Checkpoint> {
     Checkpoint::parse(&format!("{origin}\n{size}\n{root}\n")).ok()
 }
 
-pub(crate) fn check(entries: &[Placed], genesis: Option<Digest>, findings: &mut Findings) -> Signatures {
-    let mut signatures = Signatures::default();
-    for placed in entries {
+impl Signatures {
+    pub(crate) const fn new(genesis: Option<Digest>) -> Self {
+        Self { genesis, roster: None, of_bundles: BTreeMap::new(), signers: BTreeMap::new() }
+    }
+
+    /// In force for the entry that was taken last: of the newest genesis or adopted bundle before it.
+    pub(crate) const fn roster(&self) -> Option<&Rc<Roster>> {
+        self.roster.as_ref()
+    }
+
+    /// Puts the roster of a bundle in force whose adoption was taken before.
+    pub(crate) fn enforce(&mut self, bundle: Digest) {
+        if let Some(roster) = self.of_bundles.get(&bundle) {
+            self.roster = Some(Rc::clone(roster));
+        }
+    }
+
+    /// The verified signature that an entry carries, if it carries one.
+    pub(crate) fn take(&mut self, placed: &Placed, findings: &mut Findings) -> Option<Signed> {
         let wanted = match placed.entry.kind {
             EntryKind::Genesis | EntryKind::BundleAdopted => {
-                if let Some(roster) = roster(placed, findings) {
-                    signatures.rosters.insert(placed.index, Rc::new(roster));
+                let roster = Rc::new(roster(placed, findings)?);
+                if let Some(bundle) = placed.entry.bundle {
+                    self.of_bundles.insert(bundle, Rc::clone(&roster));
                 }
-                continue;
+                self.roster = Some(roster);
+                return None;
             }
             EntryKind::ApprovalGiven => Act::Approve,
             EntryKind::ChangeRejected => Act::Reject,
@@ -93,14 +133,15 @@ pub(crate) fn check(entries: &[Placed], genesis: Option<Digest>, findings: &mut 
             | EntryKind::RowCarried
             | EntryKind::AuthenticationFailed
             | EntryKind::CheckpointWitnessed
-            | EntryKind::Alarm => continue,
+            | EntryKind::Alarm => return None,
         };
-        if let Some(signed) = signature(placed, wanted, signatures.roster_at(placed.index), genesis, findings)
-        {
-            signatures.by_entry.insert(placed.index, signed);
-        }
+        let roster = self.roster.as_ref().map(Rc::clone);
+        let verified = signature(placed, wanted, roster.as_ref(), self.genesis, findings)?;
+        let (person, key) = (verified.person.clone(), verified.key.clone());
+        let signer = self.signers.entry((person.clone(), key.clone()));
+        let signer = Rc::clone(signer.or_insert_with(|| Rc::new(Signer { person, key })));
+        Some(Signed::of(verified, signer, &roster?))
     }
-    signatures
 }
 
 fn roster(placed: &Placed, findings: &mut Findings) -> Option<Roster> {
@@ -123,7 +164,7 @@ fn signature(
     roster: Option<&Rc<Roster>>,
     genesis: Option<Digest>,
     findings: &mut Findings,
-) -> Option<Signed> {
+) -> Option<Verified> {
     let index = placed.index;
     let mut invalid = |why: String| {
         findings.add(
@@ -152,8 +193,7 @@ fn signature(
         let message = format!("entry {index} says otherwise than the statement signed in it: {difference}");
         findings.add(Code::StatementDiffers, Some(index), message);
     }
-    let held = Signed { index, verified, text: text.to_owned(), signature: signature.to_owned() };
-    differences.is_empty().then_some(held)
+    differences.is_empty().then_some(verified)
 }
 
 /// What the entry and the statement disagree in, one phrase each.
@@ -203,12 +243,6 @@ const fn presence_name(presence: Presence) -> &'static str {
         Presence::File => "file",
         Presence::Touched => "touched",
     }
-}
-
-/// Whether two approvals were given to the same thing: they differ in nothing but who signed, how, and what they had
-/// seen of the log.
-pub(crate) fn same_matter(one: &Statement, other: &Statement) -> bool {
-    one.differences(other).iter().all(|field| matches!(*field, "person" | "presence" | "checkpoint"))
 }
 
 #[cfg(test)]

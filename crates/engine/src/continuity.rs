@@ -18,7 +18,7 @@ pub use store::Carried;
 use crate::{
     Clock, Entropy, StartError, clock, entropy,
     sequencer::{self, Stopped},
-    start::{all_entries, compare, pin_entry},
+    start::{compare, pin_entry},
 };
 
 /// What is to become of a restored database.
@@ -91,7 +91,7 @@ pub async fn continue_log(
     })?;
     let shared: sequencer::Shared = Arc::new(Mutex::new(ledger));
     sequencer::drain(store, &shared, &Stopped::default()).await?;
-    compare(store, genesis, &shared, all_entries(&shared)?).await?;
+    compare(store, genesis, bundle, &shared).await?;
     Ok(carried)
 }
 

@@ -82,9 +82,7 @@ impl Engine {
             pin(&store, &genesis, &bundle, now, entropy.as_ref()).await?;
             sequencer::drain(&store, &shared, &stopped).await?;
         }
-        let entries = all_entries(&shared)?;
-        pinned(&entries, &bundle)?;
-        compare(&store, &genesis, &shared, entries).await?;
+        compare(&store, &genesis, &bundle, &shared).await?;
         bodies::move_out(&store, now, entropy.as_ref()).await?;
         abandon(&store, now, entropy.as_ref()).await?;
 
@@ -209,43 +207,38 @@ pub(crate) fn pin_entry(id: model::EntryId, now: Timestamp, genesis: &Genesis, b
     entry
 }
 
-pub(crate) fn all_entries(shared: &sequencer::Shared) -> Result<Vec<Vec<u8>>, StartError> {
-    lock(shared).entries().map_err(|err| StartError::Contradiction(err.to_string()))
-}
-
-fn pinned(entries: &[Vec<u8>], bundle: &Bundle) -> Result<(), StartError> {
-    let last: Option<Digest> = entries
-        .iter()
-        .rev()
-        .filter_map(|bytes| serde_json::from_slice::<Entry>(bytes).ok())
-        .find(|entry| matches!(entry.kind, EntryKind::Genesis | EntryKind::BundleAdopted))
-        .and_then(|entry| entry.bundle);
-    match last {
-        Some(pinned) if pinned == bundle.digest() => Ok(()),
-        Some(pinned) => {
-            Err(StartError::Bundle { pinned: pinned.to_string(), found: bundle.digest().to_string() })
-        }
-        None => Err(StartError::Contradiction("the log names no bundle".to_owned())),
-    }
-}
-
-/// The database is a projection of the log: every row must be the one its last entry names.
+/// The database is a projection of the log: every row must be the one its last entry names. And the bundle is the one that
+/// the log adopted last.
 pub(crate) async fn compare(
     store: &Store,
     genesis: &Genesis,
+    bundle: &Bundle,
     shared: &sequencer::Shared,
-    entries: Vec<Vec<u8>>,
 ) -> Result<(), StartError> {
     let projection = store.read(|view| view.projection()).await?;
-    let note = lock(shared).checkpoint().to_owned();
-    let report = audit::verify(&audit::AuditInput {
-        genesis: genesis.to_json(),
+    audit(genesis, bundle, shared, &database_of(projection))
+}
+
+fn audit(
+    genesis: &Genesis,
+    bundle: &Bundle,
+    shared: &sequencer::Shared,
+    database: &audit::Database,
+) -> Result<(), StartError> {
+    let (document, ledger) = (genesis.to_json(), lock(shared));
+    let mut auditor = audit::Auditor::new(audit::Given {
+        genesis: &document,
         expected_genesis: Some(genesis.fingerprint()),
-        checkpoint: note.into_bytes(),
-        held_checkpoints: Vec::new(),
-        entries: &entries,
-        database: Some(database_of(projection)),
+        checkpoint: ledger.checkpoint().as_bytes(),
+        held_checkpoints: &[],
+        database: Some(database),
     });
+    for entries in ledger.bundles() {
+        let entries = entries.map_err(|err| StartError::Contradiction(err.to_string()))?;
+        entries.iter().for_each(|entry| auditor.entry(entry));
+    }
+    pinned(auditor.bundle(), bundle)?;
+    let report = auditor.finish();
     match report.problems.first() {
         None => Ok(()),
         Some(first) => Err(StartError::Contradiction(format!(
@@ -257,6 +250,16 @@ pub(crate) async fn compare(
                 String::new()
             }
         ))),
+    }
+}
+
+fn pinned(last: Option<Digest>, bundle: &Bundle) -> Result<(), StartError> {
+    match last {
+        Some(pinned) if pinned == bundle.digest() => Ok(()),
+        Some(pinned) => {
+            Err(StartError::Bundle { pinned: pinned.to_string(), found: bundle.digest().to_string() })
+        }
+        None => Err(StartError::Contradiction("the log names no bundle".to_owned())),
     }
 }
 

@@ -11,23 +11,35 @@ use crate::{
     read::{FileProblem, problem_at},
 };
 
-/// What is wrong with the tiles over `entries`, which are all that a checkpoint covers. A log without any tile of leaf
-/// hashes is of a version that wrote none. One that is not full may be short or missing: it is not synced, so that a power
-/// cut may have taken it, and whoever opens the log makes it anew. It may also be longer: the log grows while it is read.
-pub(crate) fn tiles(files: &Files, entries: &[Vec<u8>]) -> Vec<FileProblem> {
-    let first = Tile::new(0, 0, 1).map(|tile| files.tile(tile));
-    if !first.as_deref().and_then(Path::parent).is_some_and(Path::is_dir) {
-        return Vec::new();
+/// Compares tiles as the entries come that they are made of: those that the checkpoint covers. A log without any tile of
+/// leaf hashes is of a version that wrote none. One that is not full may be short or missing: it is not synced, so that a
+/// power cut may have taken it, and whoever opens the log makes it anew. It may also be longer: the log grows while it is
+/// read.
+#[derive(Debug)]
+pub(crate) struct TileCheck {
+    edge: Edge,
+    problems: Vec<FileProblem>,
+}
+
+impl TileCheck {
+    /// `None` where there are no tiles.
+    pub(crate) fn of(files: &Files) -> Option<Self> {
+        let first = Tile::new(0, 0, 1).map(|tile| files.tile(tile));
+        let there = first.as_deref().and_then(Path::parent).is_some_and(Path::is_dir);
+        there.then(|| Self { edge: Edge::new(), problems: Vec::new() })
     }
-    let mut edge = Edge::new();
-    let mut problems = Vec::new();
-    for entry in entries {
-        for FullTile { tile, hashes } in edge.append(leaf_hash(entry)) {
-            problems.extend(compare(files, tile, &hashes));
+
+    pub(crate) fn append(&mut self, files: &Files, entry: &[u8]) {
+        for FullTile { tile, hashes } in self.edge.append(leaf_hash(entry)) {
+            self.problems.extend(compare(files, tile, &hashes));
         }
     }
-    problems.extend(edge.tiles().filter_map(|(tile, hashes)| compare(files, tile, hashes)));
-    problems
+
+    pub(crate) fn finish(self, files: &Files) -> Vec<FileProblem> {
+        let Self { edge, mut problems } = self;
+        problems.extend(edge.tiles().filter_map(|(tile, hashes)| compare(files, tile, hashes)));
+        problems
+    }
 }
 
 fn compare(files: &Files, tile: Tile, hashes: &[Hash]) -> Option<FileProblem> {

@@ -1,11 +1,11 @@
 //! Reading entries of the open ledger, each checked against its hash in the signed tree.
 
-use tlog::{bundle, leaf_hash};
+use tlog::{Hash, bundle, leaf_hash};
 
 use crate::{
     Ledger,
     files::{Failed, MAX_BUNDLE, at},
-    tiles::ProveError,
+    tiles::{ProveError, Tiles},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -38,24 +38,31 @@ impl Ledger {
         }
     }
 
-    /// Every entry, each checked as by [`Ledger::entry`]; two files are read for 256 of them.
+    /// Every entry, each checked as by [`Ledger::entry`].
     pub fn entries(&self) -> Result<Vec<Vec<u8>>, EntryError> {
-        let mut tiles = self.tiles();
         let mut all = Vec::new();
-        for number in 0..self.size().div_ceil(bundle::WIDTH) {
-            let first = number * bundle::WIDTH;
-            let leaves =
-                tiles.hashes(0, number).map_err(|source| EntryError::Tile { index: first, source })?;
-            let path = self.files.bundle(number);
-            let bytes = self.disk.read(&path, MAX_BUNDLE).map_err(at("read", &path))?;
-            let found = bundle::whole_entries(&bytes, leaves.len() as u64).entries;
-            for (nth, leaf) in leaves.iter().enumerate() {
-                match found.get(nth) {
-                    Some(entry) if leaf_hash(entry) == *leaf => all.push(entry.to_vec()),
-                    Some(_) | None => return Err(EntryError::Changed(first + nth as u64)),
-                }
-            }
+        for bundle in self.bundles() {
+            all.extend(bundle?);
         }
         Ok(all)
+    }
+
+    /// The same, a bundle at a time; two files are read for 256 of them.
+    pub fn bundles(&self) -> impl Iterator<Item = Result<Vec<Vec<u8>>, EntryError>> {
+        let mut tiles = self.tiles();
+        (0..self.size().div_ceil(bundle::WIDTH)).map(move |number| self.checked(number, &mut tiles))
+    }
+
+    fn checked(&self, number: u64, tiles: &mut Tiles<'_>) -> Result<Vec<Vec<u8>>, EntryError> {
+        let first = number * bundle::WIDTH;
+        let leaves = tiles.hashes(0, number).map_err(|source| EntryError::Tile { index: first, source })?;
+        let path = self.files.bundle(number);
+        let bytes = self.disk.read(&path, MAX_BUNDLE).map_err(at("read", &path))?;
+        let found = bundle::whole_entries(&bytes, leaves.len() as u64).entries;
+        let entry = |(nth, leaf): (usize, &Hash)| match found.get(nth) {
+            Some(entry) if leaf_hash(entry) == *leaf => Ok(entry.to_vec()),
+            Some(_) | None => Err(EntryError::Changed(first + nth as u64)),
+        };
+        leaves.iter().enumerate().map(entry).collect()
     }
 }

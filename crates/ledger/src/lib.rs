@@ -44,6 +44,6 @@ pub use entry::EntryError;
 pub use files::Failed;
 pub use model::Genesis;
 pub use open::{Check, CreateError, Cut, Ledger, OpenError, Published, Recovery};
-pub use read::{FileProblem, LogFiles, read_log};
+pub use read::{FileProblem, LogFiles, LogReader, count_entries, read_log};
 pub use resource::read_resource;
 pub use tiles::ProveError;

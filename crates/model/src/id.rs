@@ -26,6 +26,11 @@ macro_rules! id {
             pub const fn new(millis: i64, random: [u8; 10]) -> Self {
                 Self(compose(millis, random))
             }
+
+            /// The time that it was made of.
+            pub const fn made_at(self) -> crate::Timestamp {
+                crate::Timestamp::from_millis((self.0 >> 80) as i64)
+            }
         }
 
         impl fmt::Display for $name {
@@ -117,6 +122,7 @@ mod tests {
             prop_assert_eq!(id.to_string().parse::<ChangeId>(), Ok(id));
             prop_assert!(id < ChangeId::new(millis + later, [0; 10]));
             prop_assert!(id.to_string() < ChangeId::new(millis + later, [0; 10]).to_string());
+            prop_assert_eq!(id.made_at().millis(), millis);
         }
 
         #[test]

@@ -1,7 +1,11 @@
 //! A log's folder, read by nothing that writes one: `genesis.json`, `checkpoint`, `witnessed`, and the entry bundles that the
 //! checkpoint's size says there are. Every file has a bound.
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use tlog::bundle;
 
@@ -11,49 +15,49 @@ const MAX_BUNDLE: u64 = 256 * (65_535 + 2);
 
 #[derive(Debug)]
 pub(crate) struct Folder {
+    log: PathBuf,
     pub(crate) genesis: Vec<u8>,
     pub(crate) checkpoint: Vec<u8>,
     /// The newest checkpoint that witnesses have cosigned, where there is one.
     pub(crate) witnessed: Option<String>,
-    pub(crate) entries: Vec<Vec<u8>>,
-    /// Damage, each with its file.
-    pub(crate) problems: Vec<String>,
 }
 
-/// # Errors
-/// Only where there is no log at all; what is damaged is a problem of it.
-pub(crate) fn read(log: &Path) -> Result<Folder, String> {
-    // Before the checkpoint: of a log that grows meanwhile it is the older.
-    let witnessed =
-        small(&log.join("witnessed")).ok().map(|note| String::from_utf8_lossy(&note).into_owned());
-    let genesis = small(&log.join("genesis.json"))?;
-    let checkpoint = small(&log.join("checkpoint"))?;
-    let mut found = Folder { genesis, checkpoint, witnessed, entries: Vec::new(), problems: Vec::new() };
-    let text = String::from_utf8_lossy(&found.checkpoint);
-    let size: u64 = text.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or(u64::MAX);
-    for number in 0..=u64::MAX {
-        let covered = number.saturating_mul(bundle::WIDTH);
-        let name = bundle::entry_path(number);
-        let path = log.join(&name);
-        if covered >= size && !path.exists() {
-            break;
-        }
-        match bundle_at(&path) {
-            Ok(entries) => {
-                let short = (entries.len() as u64) < bundle::WIDTH;
-                found.entries.extend(entries);
-                if short {
-                    break;
-                }
-            }
-            Err(why) => {
-                // What follows would stand at other places than it had.
-                found.problems.push(format!("{name}: {why}"));
+impl Folder {
+    /// # Errors
+    /// Only where there is no log at all; what is damaged is a problem of it.
+    pub(crate) fn open(log: &Path) -> Result<Self, String> {
+        // Before the checkpoint: of a log that grows meanwhile it is the older.
+        let witnessed =
+            small(&log.join("witnessed")).ok().map(|note| String::from_utf8_lossy(&note).into_owned());
+        let genesis = small(&log.join("genesis.json"))?;
+        let checkpoint = small(&log.join("checkpoint"))?;
+        Ok(Self { log: log.to_owned(), genesis, checkpoint, witnessed })
+    }
+
+    /// Shows every entry, in order, and yields the damage that ended it, if any did.
+    pub(crate) fn read(&self, mut show: impl FnMut(&[u8])) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.checkpoint);
+        let size: u64 = text.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or(u64::MAX);
+        for number in 0..=u64::MAX {
+            let covered = number.saturating_mul(bundle::WIDTH);
+            let name = bundle::entry_path(number);
+            let path = self.log.join(&name);
+            if covered >= size && !path.exists() {
                 break;
             }
+            match bundle_at(&path) {
+                Ok(entries) => {
+                    entries.iter().for_each(|entry| show(entry));
+                    if (entries.len() as u64) < bundle::WIDTH {
+                        break;
+                    }
+                }
+                // What follows would stand at other places than it had.
+                Err(why) => return Some(format!("{name}: {why}")),
+            }
         }
+        None
     }
-    Ok(found)
 }
 
 /// A file that has no business being large.

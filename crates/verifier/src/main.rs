@@ -8,7 +8,7 @@ mod folder;
 use std::{io::Write as _, process::ExitCode};
 
 use args::{Args, USAGE};
-use audit::{AuditInput, Code, Report};
+use audit::{Auditor, Code, Given, Report};
 
 const FAILED: u8 = 20;
 const MISUSED: u8 = 2;
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn verify(args: &Args) -> Result<Report, String> {
-    let log = folder::read(&args.log)?;
+    let log = folder::Folder::open(&args.log)?;
     let policy = args.policy.as_ref().map(|file| {
         let text = folder::small(file)?;
         tlog::Policy::parse(&text).map_err(|err| format!("{}: {err}", file.display()))
@@ -45,16 +45,18 @@ fn verify(args: &Args) -> Result<Report, String> {
     let held = args.checkpoints.iter().map(|file| {
         String::from_utf8(folder::small(file)?).map_err(|_| format!("{}: no text", file.display()))
     });
-    let mut report = audit::verify(&AuditInput {
-        genesis: log.genesis,
+    let held: Vec<String> = held.chain(log.witnessed.clone().map(Ok)).collect::<Result<_, _>>()?;
+    let mut auditor = Auditor::new(Given {
+        genesis: &log.genesis,
         expected_genesis: args.genesis,
-        checkpoint: log.checkpoint.clone(),
-        held_checkpoints: held.chain(log.witnessed.clone().map(Ok)).collect::<Result<_, _>>()?,
-        entries: &log.entries,
+        checkpoint: &log.checkpoint,
+        held_checkpoints: &held,
         database: None,
     });
-    for problem in &log.problems {
-        report.add(Code::FileDamaged, None, problem);
+    let damage = log.read(|entry| auditor.entry(entry));
+    let mut report = auditor.finish();
+    if let Some(damage) = damage {
+        report.add(Code::FileDamaged, None, &damage);
     }
     if let Some(policy) = policy {
         let witnessed = log.witnessed.as_deref().unwrap_or_default();

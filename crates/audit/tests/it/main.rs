@@ -8,9 +8,13 @@ mod fuzz;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
 mod receipts;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod since;
 #[cfg(test)]
 mod story;
 #[cfg(test)]

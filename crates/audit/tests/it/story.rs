@@ -207,11 +207,14 @@ pub(crate) struct Scribe {
     rows: BTreeMap<(String, String), Vec<u8>>,
     /// Of every change that it writes about.
     pub(crate) digest: Digest,
+    /// In force.
+    pub(crate) bundle: Digest,
 }
 
 impl Scribe {
     pub(crate) fn new() -> Self {
-        let mut scribe = Self { entries: Vec::new(), rows: BTreeMap::new(), digest: digest() };
+        let mut scribe =
+            Self { entries: Vec::new(), rows: BTreeMap::new(), digest: digest(), bundle: bundle() };
         scribe.write(EntryKind::Genesis, |entry| {
             entry.actors = Actors::default();
             entry.detail = details(&[
@@ -224,10 +227,10 @@ impl Scribe {
     }
 
     pub(crate) fn write(&mut self, kind: EntryKind, fill: impl FnOnce(&mut Entry)) {
-        let nth = self.entries.len() as u8;
-        let at = time(i64::from(nth));
-        let mut entry = Entry::new(EntryId::new(at.millis(), [nth; 10]), at, kind);
-        entry.bundle = Some(bundle());
+        let nth = self.entries.len();
+        let at = time(nth as i64);
+        let mut entry = Entry::new(EntryId::new(at.millis(), [nth as u8; 10]), at, kind);
+        entry.bundle = Some(self.bundle);
         entry.actors = Actors {
             agent: Some("kiro".parse().unwrap()),
             operator: Some(name("alice")),

@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path, process::ExitCode, time::Duration};
 
-use audit::{AuditInput, Database, Report};
+use audit::{Auditor, Database, Given, Report};
+use ledger::LogReader;
 use model::Digest;
 
 use super::place::Place;
@@ -101,25 +102,29 @@ pub(super) fn examine(
     let unreadable = |err: std::io::Error| Failure::usage(format!("{}: {err}", dir.display()));
     // The database between two looks at the log: it must know all that the first one showed, because every entry comes
     // out of it, and what the second one shows beyond it is what was recorded meanwhile.
-    let before = ledger::read_log(dir).map_err(unreadable)?.entries.len() as u64;
+    let before = config.map(|_| ledger::count_entries(dir)).transpose().map_err(unreadable)?;
     let database = config.map(database).transpose()?;
-    let known = database.as_ref().map(|it| it.sequenced.saturating_add(it.pending.len() as u64));
-    let files = ledger::read_log(dir).map_err(unreadable)?;
-    let mut report = audit::verify(&AuditInput {
-        genesis: files.genesis_bytes,
+    let mut log = LogReader::open(dir).map_err(unreadable)?;
+    let (genesis, checkpoint) = (log.genesis_bytes().to_vec(), log.checkpoint_note().to_vec());
+    let mut auditor = Auditor::new(Given {
+        genesis: &genesis,
         expected_genesis: expected,
-        checkpoint: files.checkpoint_note,
-        held_checkpoints: held_checkpoints.to_vec(),
-        entries: &files.entries,
-        database,
+        checkpoint: &checkpoint,
+        held_checkpoints,
+        database: database.as_ref(),
     });
-    if let Some(known) = known.filter(|known| *known < before) {
+    while let Some(entries) = log.next_bundle() {
+        entries.iter().for_each(|entry| auditor.entry(entry));
+    }
+    let mut report = auditor.finish();
+    let known = database.as_ref().map(|it| it.sequenced.saturating_add(it.pending.len() as u64));
+    if let Some((known, before)) = known.zip(before).filter(|(known, before)| known < before) {
         let message = format!(
             "the log has {before} entries, and the database knows of {known}: an older one was put back"
         );
         report.add(audit::Code::DatabaseBehind, Some(known), &message);
     }
-    for problem in files.problems {
+    for problem in log.finish() {
         report.add(audit::Code::FileDamaged, None, &format!("{}: {}", problem.file, problem.message));
     }
     Ok(report)

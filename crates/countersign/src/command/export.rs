@@ -3,7 +3,7 @@
 
 use std::{path::Path, process::ExitCode, time::Duration};
 
-use ledger::LogFiles;
+use ledger::LogReader;
 use model::Entry;
 
 use super::place::Place;
@@ -16,11 +16,11 @@ use crate::{
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 pub(super) async fn all(args: &ExportArgs) -> Result<ExitCode, Failure> {
-    let files = read(Place::of(&args.log).await?.dir())?;
-    for (index, bytes) in (0u64..).zip(&files.entries).filter(|(index, _)| *index >= args.from) {
-        output::line(told(index, bytes, Format::Json));
-    }
-    whole(&files)
+    let place = Place::of(&args.log).await?;
+    let mut log = open(place.dir())?;
+    let begins = if args.from > 0 { log.begin_at(args.from) } else { 0 };
+    tell(&mut log, begins, args.from, Format::Json);
+    whole(log)
 }
 
 pub(super) async fn tail(
@@ -30,30 +30,44 @@ pub(super) async fn tail(
     format: Format,
 ) -> Result<ExitCode, Failure> {
     let place = Place::of(log).await?;
-    let files = read(place.dir())?;
-    let mut next = files.entries.len().saturating_sub(lines);
-    let mut files = files;
+    let mut log = open(place.dir())?;
+    let unreadable = |err: std::io::Error| Failure::usage(format!("{}: {err}", place.dir().display()));
+    let size = match log.covered() {
+        Some(size) => size,
+        None => ledger::count_entries(place.dir()).map_err(unreadable)?,
+    };
+    let mut next = size.saturating_sub(lines as u64);
     loop {
-        for (bytes, index) in files.entries.iter().zip(0u64..).skip(next) {
-            output::line(told(index, bytes, format));
-        }
-        next = next.max(files.entries.len());
+        let begins = log.begin_at(next);
+        next = tell(&mut log, begins, next, format);
         if !follow {
-            return whole(&files);
+            return whole(log);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
         place.refresh().await?;
-        files = read(place.dir())?;
+        log = open(place.dir())?;
     }
 }
 
-fn read(dir: &Path) -> Result<LogFiles, Failure> {
-    ledger::read_log(dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))
+fn open(dir: &Path) -> Result<LogReader, Failure> {
+    LogReader::open(dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))
+}
+
+/// The entries of a log that begins at entry `index`, but for those before `from`; yields how many there are in all.
+fn tell(log: &mut LogReader, index: u64, from: u64, format: Format) -> u64 {
+    let mut index = index;
+    while let Some(entries) = log.next_bundle() {
+        for (bytes, index) in entries.iter().zip(index..).filter(|(_, index)| *index >= from) {
+            output::line(told(index, bytes, format));
+        }
+        index += entries.len() as u64;
+    }
+    index.max(from)
 }
 
 /// Where a file is damaged, what was told is not all: that must not look like success.
-fn whole(files: &LogFiles) -> Result<ExitCode, Failure> {
-    match files.problems.first() {
+fn whole(log: LogReader) -> Result<ExitCode, Failure> {
+    match log.finish().first() {
         None => Ok(ExitCode::SUCCESS),
         Some(damage) => Err(Failure::usage(format!("{}: {}", damage.file, damage.message))
             .hint("entries are missing above; run `countersign audit verify`")),

@@ -1,0 +1,293 @@
+//! What came after a checkpoint, audited alone: it has the problems that an audit of the whole log finds in it.
+
+use std::collections::BTreeMap;
+
+use audit::{Code, Given, Problem, Report, Since, Step};
+use expect_test::{Expect, expect};
+use model::Digest;
+use proptest::prelude::*;
+use tlog::{Hash, Resource, bundle, encode_hashes, leaf_hash, root_of};
+
+use crate::{
+    lives::{Event, Life, Seen, event, tamper},
+    story::{COUNT, Log, PERMIT, READS, sign_log, story},
+};
+
+/// A log's files, made when they are asked for; and which were.
+struct Files<'a> {
+    entries: &'a [Vec<u8>],
+    asked: BTreeMap<Resource, u32>,
+}
+
+impl Files<'_> {
+    fn read(&mut self, resource: Resource) -> Option<Vec<u8>> {
+        *self.asked.entry(resource).or_default() += 1;
+        let tile = resource.tile();
+        let each = 256usize.pow(u32::from(tile.level()));
+        let range = tile.hashes();
+        let part = self.entries.get(range.start as usize * each..range.end as usize * each)?;
+        Some(match resource {
+            Resource::Entries(_) => bundle::encode(part).unwrap(),
+            Resource::Hashes(_) => {
+                let leaves: Vec<Hash> = part.iter().map(|entry| leaf_hash(entry)).collect();
+                encode_hashes(&leaves.chunks(each).map(root_of).collect::<Vec<_>>())
+            }
+        })
+    }
+}
+
+fn since(log: &Log, old: &str, files: &mut Files<'_>) -> Report {
+    let genesis = log.genesis.to_json();
+    let given = Given {
+        genesis: &genesis,
+        expected_genesis: log.expected,
+        checkpoint: log.checkpoint.as_bytes(),
+        held_checkpoints: &log.held,
+        database: None,
+    };
+    let mut since = Since::new(given, old).unwrap();
+    loop {
+        match since.step() {
+            Step::Read(resource) => since.take(resource, files.read(resource)),
+            Step::Told(report) => return report,
+        }
+    }
+}
+
+fn told(log: &Log, old: &str) -> Report {
+    since(log, old, &mut Files { entries: &log.entries, asked: BTreeMap::new() })
+}
+
+/// The problems of the whole, and last those that a reader of the tail must hear of. Where entries are altered is told as
+/// well as commitments tell, and those of the tail may be wrong.
+fn of_tail(mut log: Log, old: &str, size: u64) -> (Vec<Problem>, Vec<Problem>) {
+    log.rows = None;
+    log.held.push(old.to_owned());
+    let of_before = |it: &Problem| it.code != Code::EntriesAltered && it.entry.is_some_and(|at| at < size);
+    log.verify().problems.into_iter().partition(of_before)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn a_tail_has_the_problems_that_the_whole_log_has_there(
+        before in proptest::collection::vec(event(), 0..60),
+        after in proptest::collection::vec(event(), 0..30),
+        tampers in proptest::collection::vec(tamper(), 0..3),
+        held in proptest::collection::vec(any::<prop::sample::Index>(), 0..2),
+        again: bool,
+    ) {
+        let mut life = Life::begin();
+        // Nobody's client had seen another log: that would have been a problem before.
+        let seen = |it: &&Event| !matches!(it, Event::Approve { seen: Seen::Another(_) | Seen::Later, .. });
+        before.iter().filter(seen).for_each(|event| life.happen(event));
+        let (size, old) = (life.size(), sign_log(&life.scribe.entries));
+        after.iter().for_each(|event| life.happen(event));
+        let mut log = life.scribe.log();
+        log.held = held.iter().map(|at| sign_log(&log.entries[..at.index(log.entries.len() + 1)])).collect();
+        let all = log.entries.len();
+        tampers.iter().for_each(|tamper| tamper.apply(&mut log, size));
+        // What nobody signed is not in the files that a checkpoint covers.
+        if again || log.entries.len() != all {
+            log.sign_again();
+        }
+        let (earlier, expected) = of_tail(log.clone(), &old, size as u64);
+        prop_assume!(earlier.iter().all(|it| it.code != Code::EntryOutOfOrder), "times went back before");
+        prop_assert_eq!(told(&log, &old).problems, expected);
+    }
+}
+
+/// A log of many reads, with a change held long before its permit.
+fn long() -> Life {
+    let mut life = Life::begin();
+    let reads =
+        |life: &mut Life, times: usize| (0..times).for_each(|_| life.happen(&Event::Reads { count: 50 }));
+    reads(&mut life, 60);
+    life.happen(&Event::Session { launcher: Some(3) });
+    life.happen(&Event::Hold { people: 2 });
+    reads(&mut life, 20);
+    let seen = Seen::Before(3500);
+    for person in [1, 2] {
+        life.happen(&Event::Approve { change: 0, person, seen });
+    }
+    reads(&mut life, 10);
+    life
+}
+
+#[test]
+fn what_is_read_is_what_the_tail_rests_on() {
+    let mut life = long();
+    let old = sign_log(&life.scribe.entries);
+    life.happen(&Event::Permit { change: 0, step: 0, people: 2 });
+    let log = life.scribe.log();
+    let mut files = Files { entries: &log.entries, asked: BTreeMap::new() };
+    let report = since(&log, &old, &mut files);
+    assert_eq!((report.ok, report.authenticated, report.problems), (true, true, vec![]));
+    assert_eq!(
+        (report.since, report.entries),
+        (Some(log.entries.len() as u64 - 1), log.entries.len() as u64)
+    );
+    let asked: Vec<String> = files.asked.keys().map(|it| it.path()).collect();
+    // Back to the session of the change; the first bundle; the tiles that lead there, and those of the tree that was seen.
+    expect![[r#"
+        tile/0/001
+        tile/0/017.p/155
+        tile/1/000.p/17
+        tile/entries/000
+        tile/entries/011
+        tile/entries/012
+        tile/entries/013
+        tile/entries/014
+        tile/entries/015
+        tile/entries/016
+        tile/entries/017.p/155"#]]
+    .assert_eq(&asked.join("\n"));
+    assert!(files.asked.values().all(|times| *times <= 3), "{:?}", files.asked);
+}
+
+/// What a permit in the tail lacks lies before it, and is not there.
+#[test]
+fn a_permit_in_the_tail_is_weighed_by_what_was_before() {
+    let with = |event: Event| {
+        let mut life = long();
+        life.happen(&event);
+        let (size, old) = (life.size() as u64, sign_log(&life.scribe.entries));
+        life.happen(&Event::Permit { change: 0, step: 0, people: 2 });
+        let log = life.scribe.log();
+        let found = told(&log, &old);
+        assert_eq!(found.problems, of_tail(log, &old, size).1);
+        found.problems.into_iter().map(|it| it.code.name()).collect::<Vec<_>>()
+    };
+    assert_eq!(with(Event::Reads { count: 1 }), Vec::<&str>::new());
+    assert_eq!(with(Event::Reject { change: 0, person: 1 }), ["permit_after_veto"]);
+    assert_eq!(with(Event::Permit { change: 0, step: 0, people: 2 }), ["permit_twice"]);
+    assert_eq!(with(Event::Adopt { person: 2 }), ["permit_unapproved"]);
+}
+
+fn check(tamper: impl FnOnce(&mut Log, &mut String), expected: &Expect) {
+    let mut log = story();
+    let mut old = sign_log(&log.entries[..PERMIT]);
+    tamper(&mut log, &mut old);
+    let lines = told(&log, &old).problems.into_iter().map(|it| format!("{} {}\n", it.code, it.message));
+    expected.assert_eq(&lines.collect::<String>());
+}
+
+#[test]
+fn a_log_that_does_not_continue_the_checkpoint_is_convicted() {
+    check(|_, _| {}, &expect![""]);
+    check(|log, old| *old = log.checkpoint.clone(), &expect![""]);
+    check(|_, old| *old = sign_log(&[]), &expect![""]);
+    // Less than before.
+    check(
+        |log, _| {
+            log.entries.truncate(READS);
+            log.sign_again();
+        },
+        &expect![[r#"
+            history_truncated the checkpoint that was verified before covers 7 entries, the log admits to 2: entries were cut off after it was signed
+        "#]],
+    );
+    // Another history, signed anew: longer, and just as long.
+    check(
+        |log, _| {
+            log.detail(READS, "count", "1");
+            log.sign_again();
+        },
+        &expect![[r#"
+            history_rewritten the checkpoint that was verified before has the root 24MLzQAN8NwmXMaVzcavIZoOAOQPCLxF0SXP+WkDH3U= at 7 entries, the log has ZI6gaCP25S+S9Mkt7nr5W7Oxoh79qM+qiVs+YDE0kJM=: history was rewritten after it was signed
+        "#]],
+    );
+    check(
+        |log, old| {
+            *old = log.checkpoint.clone();
+            log.detail(READS, "count", "1");
+            log.sign_again();
+        },
+        &expect![[r#"
+            history_rewritten the checkpoint that was verified before has the root QqgdWsG9U7sKtxBbZMi1QU5rYUYHe9ldU9Kne4iZr8Y= at 12 entries, the log has LRGPjhiCY0Oh9XXEa/WqFwLIj6pjkCov0BaU2u74lCU=: history was rewritten after it was signed
+        "#]],
+    );
+    // Nothing signed anew: an entry from before, one from after.
+    check(
+        |log, _| log.detail(READS, "count", "1"),
+        &expect![[r#"
+        file_damaged the hash tiles at the edge of 7 entries lead neither to the checkpoint that was verified before nor, with what came after, to the newest: they or the entries are not what was signed for; verify the whole log
+    "#]],
+    );
+    check(
+        |log, _| log.detail(PERMIT, "people", "1"),
+        &expect![[r#"
+        entries_altered the entries have another root than the checkpoint signed for: the first difference lies in entries 7 to 9
+        permit_unapproved entry 7 says that chg-01m7xzk500040g2081040g2081 took 1 of the people that entry 3 asks for: 2
+    "#]],
+    );
+    check(
+        |log, _| drop(log.entries.remove(COUNT - 1)),
+        &expect![[r#"
+        file_damaged tile/0/000.p/12: is missing, or breaks off
+    "#]],
+    );
+    check(
+        |log, _| log.entries[COUNT - 1] = Vec::new(),
+        &expect![[r#"
+        entry_malformed entry 11 cannot be read as an entry: EOF while parsing a value at line 1 column 0
+        entries_altered the entries have another root than the checkpoint signed for: the first difference lies in entries 10 to 11
+    "#]],
+    );
+    check(
+        |log, _| log.checkpoint.clear(),
+        &expect![[r#"
+        checkpoint_invalid the log's checkpoint does not hold: the note has no empty line with signatures below it
+    "#]],
+    );
+    check(
+        |log, _| log.expected = Some(Digest::of(b"another")),
+        &expect![[r#"
+        genesis_differs genesis.json has the fingerprint d03ef8875ae31e61a737244ead2a089969079c00f579f7ef4c62de4f915ac31b, not ae448ac86c4e8e4dec645729708ef41873ae79c6dff84eff73360989487f08e5: this is another installation's log
+    "#]],
+    );
+}
+
+/// Files that are not the log's: nothing is believed for lying there.
+#[test]
+fn whatever_file_is_wrong_convicts() {
+    let mut life = long();
+    let old = sign_log(&life.scribe.entries);
+    life.happen(&Event::Permit { change: 0, step: 0, people: 2 });
+    let log = life.scribe.log();
+    let mut files = Files { entries: &log.entries, asked: BTreeMap::new() };
+    assert!(since(&log, &old, &mut files).ok);
+    let genesis = log.genesis.to_json();
+    for wrong in files.asked.keys() {
+        for damage in 0..3 {
+            let given = Given {
+                genesis: &genesis,
+                expected_genesis: log.expected,
+                checkpoint: log.checkpoint.as_bytes(),
+                held_checkpoints: &log.held,
+                database: None,
+            };
+            let mut since = Since::new(given, &old).unwrap();
+            let mut files = Files { entries: &log.entries, asked: BTreeMap::new() };
+            let report = loop {
+                match since.step() {
+                    Step::Read(resource) => {
+                        let mut bytes = files.read(resource).unwrap();
+                        if resource == *wrong && damage == 0 {
+                            // The last hashes of a tile may be of what came after.
+                            let at = if matches!(wrong, Resource::Hashes(_)) { 0 } else { bytes.len() - 1 };
+                            bytes[at] ^= 1;
+                        } else if resource == *wrong && damage == 1 {
+                            bytes.pop();
+                        }
+                        let there = resource != *wrong || damage < 2;
+                        since.take(resource, there.then_some(bytes));
+                    }
+                    Step::Told(report) => break report,
+                }
+            };
+            assert!(!report.ok, "{wrong} {damage}");
+        }
+    }
+}
