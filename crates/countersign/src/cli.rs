@@ -349,28 +349,34 @@ pub(crate) struct WaitArgs {
     pub(crate) timeout: String,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A copy of a log folder, on its own, or where a log is served.
+    #[arg(long, value_name = "DIR|URL", conflicts_with = "config")]
+    pub(crate) log: Option<String>,
+    /// The fingerprint this log must have; without it the report is not authenticated.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) genesis: Option<String>,
+    /// A checkpoint that left the building: the log must contain it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
+    /// Verify only what came after this checkpoint, up to which the log was verified before.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) since: Option<PathBuf>,
+    /// Whose signatures the checkpoint must carry (C2SP tlog-policy): the log's, and those of a quorum of witnesses.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// As many of the newest entries may lack their witnesses yet: a log is always a little ahead of them.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "policy")]
+    pub(crate) unwitnessed: u64,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// Verify the log, and with --config also that the database says the same.
-    Verify {
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// A copy of a log folder, on its own, or where a log is served.
-        #[arg(long, value_name = "DIR|URL", conflicts_with = "config")]
-        log: Option<String>,
-        /// The fingerprint this log must have; without it the report is not authenticated.
-        #[arg(long, value_name = "FINGERPRINT")]
-        genesis: Option<String>,
-        /// A checkpoint that left the building: the log must contain it.
-        #[arg(long, value_name = "FILE")]
-        checkpoint: Vec<PathBuf>,
-        /// Whose signatures the checkpoint must carry (C2SP tlog-policy): the log's, and those of a quorum of witnesses.
-        #[arg(long, value_name = "FILE")]
-        policy: Option<PathBuf>,
-        /// As many of the newest entries may lack their witnesses yet: a log is always a little ahead of them.
-        #[arg(long, value_name = "N", default_value_t = 0, requires = "policy")]
-        unwitnessed: u64,
-    },
+    Verify(VerifyArgs),
     /// Copy a served log into a folder, or bring such a copy up to date.
     Mirror {
         /// Where the log is served.

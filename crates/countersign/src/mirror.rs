@@ -31,7 +31,7 @@ const MAX_ENTRIES: u64 = 1 << 32;
 
 /// Fetches the log at `url` into `dir`, which is made where it is not there.
 pub(crate) async fn fetch(url: &str, dir: &Path, ca: Option<&Path>) -> Result<(), Failure> {
-    let source = Source { http: http(ca)?, base: url.trim_end_matches('/').to_owned() };
+    let source = Source::at(url, ca)?;
     // Before the checkpoint: of a log that grows meanwhile it is the older.
     let witnessed = source.find("witnessed", MAX_NOTE).await?;
     let genesis = source.get("genesis.json", MAX_NOTE).await?;
@@ -91,12 +91,35 @@ pub(crate) fn is_url(log: &str) -> bool {
     log.starts_with("http://") || log.starts_with("https://")
 }
 
-struct Source {
+/// Where a log is served.
+pub(crate) struct Source {
     http: Http,
     base: String,
 }
 
 impl Source {
+    pub(crate) fn at(url: &str, ca: Option<&Path>) -> Result<Self, Failure> {
+        Ok(Self { http: http(ca)?, base: url.trim_end_matches('/').to_owned() })
+    }
+
+    /// A checkpoint, or the genesis; `None` where there is none.
+    pub(crate) async fn note(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.find(name, MAX_NOTE).await?.map(Into::into))
+    }
+
+    /// A tile or an entry bundle; `None` where there is none.
+    pub(crate) async fn read(&self, resource: Resource) -> Result<Option<Vec<u8>>, Failure> {
+        let most = match resource {
+            Resource::Hashes(_) => MAX_TILE,
+            Resource::Entries(_) => MAX_BUNDLE,
+        };
+        Ok(self.find(&resource.path(), most).await?.map(Into::into))
+    }
+
+    pub(crate) fn missing(&self, name: &str) -> Failure {
+        Failure::unreachable_server(&format!("{}/{name}", self.base), "it has no such file")
+    }
+
     async fn copy(&self, resource: Resource, most: usize, dir: &Path) -> Result<(), Failure> {
         let to = dir.join(resource.full_path());
         if resource.tile().is_full() && to.exists() && is_whole(resource, &to) {
@@ -107,8 +130,7 @@ impl Source {
     }
 
     async fn get(&self, path: &str, most: usize) -> Result<Bytes, Failure> {
-        let missing = || Failure::unreachable_server(&format!("{}/{path}", self.base), "it has no such file");
-        self.find(path, most).await?.ok_or_else(missing)
+        self.find(path, most).await?.ok_or_else(|| self.missing(path))
     }
 
     /// `None` where the server says that there is none.
@@ -144,7 +166,8 @@ fn is_whole(resource: Resource, file: &Path) -> bool {
     }
 }
 
-fn size_of(note: &[u8]) -> Option<u64> {
+/// What a checkpoint claims; whether it is signed is for who verifies it.
+pub(crate) fn size_of(note: &[u8]) -> Option<u64> {
     std::str::from_utf8(note).ok()?.lines().nth(1)?.parse().ok()
 }
 

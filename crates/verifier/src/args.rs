@@ -5,10 +5,12 @@ use std::{ffi::OsString, path::PathBuf};
 use model::Digest;
 
 pub(crate) const USAGE: &str = "\
-countersign-verify LOG [--genesis FINGERPRINT] [--checkpoint FILE]... [--policy FILE [--unwitnessed N]] [--json]
+countersign-verify LOG [--genesis FINGERPRINT] [--since FILE] [--checkpoint FILE]... [--policy FILE [--unwitnessed N]]
+                   [--json]
 
   LOG                     a log's folder, or a copy of one (countersign audit mirror URL DIR)
   --genesis FINGERPRINT   what `countersign init` printed; without it, approvers are not authenticated
+  --since FILE            verify only what came after this checkpoint, up to which the log was verified before
   --checkpoint FILE       a checkpoint that left the building: the log must contain it
   --policy FILE           whose signatures the newest checkpoint must carry (C2SP tlog-policy)
   --unwitnessed N         as many of the newest entries may lack their witnesses yet (else none)
@@ -20,6 +22,7 @@ Exit code 0: it holds. 20: it does not. 2: it could not be looked at.";
 pub(crate) struct Args {
     pub(crate) log: PathBuf,
     pub(crate) genesis: Option<Digest>,
+    pub(crate) since: Option<PathBuf>,
     pub(crate) checkpoints: Vec<PathBuf>,
     pub(crate) policy: Option<PathBuf>,
     pub(crate) unwitnessed: u64,
@@ -36,6 +39,7 @@ pub(crate) fn parse(given: impl Iterator<Item = OsString>) -> Result<Args, Strin
                 let digest = text.to_str().and_then(|text| text.parse().ok());
                 args.genesis = Some(digest.ok_or("--genesis: no fingerprint (64 hexadecimal digits)")?);
             }
+            Some("--since") => args.since = Some(value()?.into()),
             Some("--checkpoint") => args.checkpoints.push(value()?.into()),
             Some("--policy") => args.policy = Some(value()?.into()),
             Some("--unwitnessed") => {
@@ -73,6 +77,7 @@ mod tests {
         check(&["--json", "log"], Ok(Args { json: true, ..log() }));
         let checkpoints = vec!["a".into(), "b".into()];
         check(&["--checkpoint", "a", "log", "--checkpoint", "b"], Ok(Args { checkpoints, ..log() }));
+        check(&["--since", "c", "log"], Ok(Args { since: Some("c".into()), ..log() }));
         let genesis = fingerprint.parse().ok();
         check(&["log", "--genesis", &fingerprint], Ok(Args { genesis, ..log() }));
         check(&["log", "--policy", "p"], Ok(Args { policy: Some("p".into()), ..log() }));

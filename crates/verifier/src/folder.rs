@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tlog::bundle;
+use tlog::{Resource, bundle};
 
 const MAX_SMALL: u64 = 1024 * 1024;
 /// 256 entries of 65,535 bytes, each after its length.
@@ -57,6 +57,23 @@ impl Folder {
             }
         }
         None
+    }
+
+    /// A file of the log as its checkpoint has it: the beginning of one that may have grown; `None` where there is less.
+    pub(crate) fn resource(&self, resource: Resource) -> Option<Vec<u8>> {
+        let mut bytes = bounded(&self.log.join(resource.full_path()), MAX_BUNDLE).ok()?;
+        let width = resource.tile().width();
+        let len = match resource {
+            Resource::Hashes(_) => usize::try_from(width * 32).ok()?,
+            Resource::Entries(_) => {
+                let part = bundle::whole_entries(&bytes, width);
+                if part.entries.len() as u64 == width { part.len } else { usize::MAX }
+            }
+        };
+        (len <= bytes.len()).then(|| {
+            bytes.truncate(len);
+            bytes
+        })
     }
 }
 

@@ -5,10 +5,11 @@
 mod args;
 mod folder;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{io::Write as _, path::Path, process::ExitCode};
 
 use args::{Args, USAGE};
-use audit::{Auditor, Code, Given, Report};
+use audit::{Auditor, Code, Given, Report, Since, Step};
+use folder::Folder;
 
 const FAILED: u8 = 20;
 const MISUSED: u8 = 2;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn verify(args: &Args) -> Result<Report, String> {
-    let log = folder::Folder::open(&args.log)?;
+    let log = Folder::open(&args.log)?;
     let policy = args.policy.as_ref().map(|file| {
         let text = folder::small(file)?;
         tlog::Policy::parse(&text).map_err(|err| format!("{}: {err}", file.display()))
@@ -46,18 +47,15 @@ fn verify(args: &Args) -> Result<Report, String> {
         String::from_utf8(folder::small(file)?).map_err(|_| format!("{}: no text", file.display()))
     });
     let held: Vec<String> = held.chain(log.witnessed.clone().map(Ok)).collect::<Result<_, _>>()?;
-    let mut auditor = Auditor::new(Given {
+    let given = Given {
         genesis: &log.genesis,
         expected_genesis: args.genesis,
         checkpoint: &log.checkpoint,
         held_checkpoints: &held,
         database: None,
-    });
-    let damage = log.read(|entry| auditor.entry(entry));
-    let mut report = auditor.finish();
-    if let Some(damage) = damage {
-        report.add(Code::FileDamaged, None, &damage);
-    }
+    };
+    let told = args.since.as_ref().map(|old| since(&log, given, old)).transpose()?;
+    let mut report = told.unwrap_or_else(|| whole(&log, given));
     if let Some(policy) = policy {
         let witnessed = log.witnessed.as_deref().unwrap_or_default();
         let newest = String::from_utf8_lossy(&log.checkpoint);
@@ -68,13 +66,46 @@ fn verify(args: &Args) -> Result<Report, String> {
     Ok(report)
 }
 
+fn whole(log: &Folder, given: Given<'_>) -> Report {
+    let mut auditor = Auditor::new(given);
+    let damage = log.read(|entry| auditor.entry(entry));
+    let mut report = auditor.finish();
+    if let Some(damage) = damage {
+        report.add(Code::FileDamaged, None, &damage);
+    }
+    report
+}
+
+/// What came after a checkpoint; all of the log after one of no entries.
+fn since(log: &Folder, given: Given<'_>, old: &Path) -> Result<Report, String> {
+    let none = |why: &str| format!("--since {}: no checkpoint of this log: {why}", old.display());
+    let note = String::from_utf8(folder::small(old)?).map_err(|_| none("no text"))?;
+    let mut since = Since::new(given, &note).map_err(|err| none(&err.to_string()))?;
+    if since.size() == Some(0) {
+        let held: Vec<String> = given.held_checkpoints.iter().cloned().chain([note]).collect();
+        return Ok(whole(log, Given { held_checkpoints: &held, ..given }));
+    }
+    loop {
+        match since.step() {
+            Step::Read(resource) => since.take(resource, log.resource(resource)),
+            Step::Told(report) => return Ok(report),
+        }
+    }
+}
+
 fn json(report: &Report) -> String {
     serde_json::to_string_pretty(report).unwrap_or_default() + "\n"
 }
 
 fn text(report: &Report) -> String {
     let holds = if report.ok { "The record holds." } else { "The record does not hold." };
-    let mut out = format!("{holds} {} entries.\n", report.entries);
+    let mut out = match report.since {
+        None => format!("{holds} {} entries.\n", report.entries),
+        Some(since) => {
+            let after = report.entries.saturating_sub(since);
+            format!("{holds} {after} entries after the {since} that were verified before.\n")
+        }
+    };
     if let Some(checkpoint) = &report.checkpoint {
         out.push_str(&format!(
             "  checkpoint {} {} {}\n",

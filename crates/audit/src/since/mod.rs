@@ -153,6 +153,14 @@ impl<'a> Since<'a> {
         Ok(since)
     }
 
+    /// How many entries were verified before; `None` where it is not asked for, as there is nothing to verify.
+    pub const fn size(&self) -> Option<u64> {
+        match self.stage {
+            Stage::Told(_) => None,
+            Stage::Edge | Stage::Tail(_) | Stage::Before(_) | Stage::Audit(_) => Some(self.old.size),
+        }
+    }
+
     fn rewritten(&self, root: Hash) -> String {
         format!(
             "the checkpoint that was verified before has the root {} at {} entries, the log has {root}: history was \

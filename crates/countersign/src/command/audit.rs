@@ -8,70 +8,57 @@ use model::Digest;
 
 use super::place::Place;
 use crate::{
-    cli::{AuditCommand, Format},
+    cli::{AuditCommand, Format, VerifyArgs},
     config::Config,
     failure::{Failure, VERIFICATION},
+    mirror,
     output::{self, BAD, GOOD, WARN, styled},
 };
 
 const ANOTHER_LOOK: usize = 5;
 
 pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCode, Failure> {
-    let (config, log, genesis, checkpoint, policy, unwitnessed) = match command {
-        AuditCommand::Verify { config, log, genesis, checkpoint, policy, unwitnessed } => {
-            (config, log, genesis, checkpoint, policy, unwitnessed)
-        }
+    match command {
+        AuditCommand::Verify(args) => verify(args, format).await,
         AuditCommand::Mirror { url, dir } => {
-            crate::mirror::fetch(url, dir, None).await?;
-            return Ok(ExitCode::SUCCESS);
+            mirror::fetch(url, dir, None).await?;
+            Ok(ExitCode::SUCCESS)
         }
-        AuditCommand::Receipt(args) => return super::receipt::give(args).await,
-        AuditCommand::Export(args) => return super::export::all(args).await,
-        AuditCommand::Tail { log, lines, follow } => {
-            return super::export::tail(log, *lines, *follow, format).await;
-        }
+        AuditCommand::Receipt(args) => super::receipt::give(args).await,
+        AuditCommand::Export(args) => super::export::all(args).await,
+        AuditCommand::Tail { log, lines, follow } => super::export::tail(log, *lines, *follow, format).await,
         AuditCommand::CheckReceipt { file, genesis } => {
-            return super::receipt::check(file, genesis.as_deref(), format);
+            super::receipt::check(file, genesis.as_deref(), format)
         }
-        AuditCommand::Reconcile(args) => return super::reconcile::run(args, format),
-    };
-    let config = config.as_ref().map(|file| Config::load(file)).transpose()?;
-    let place = match (&config, log) {
-        (Some(config), _) => Place::named(&config.log().to_string_lossy()).await?,
-        (None, Some(log)) => Place::named(log).await?,
-        (None, None) => {
-            return Err(Failure::usage("what is to be verified? give --config FILE, --log DIR or --log URL"));
-        }
-    };
-    let policy = policy.as_ref().map(|file| read_policy(file)).transpose()?;
-    let expected: Option<Digest> = genesis
+        AuditCommand::Reconcile(args) => super::reconcile::run(args, format),
+    }
+}
+
+async fn verify(args: &VerifyArgs, format: Format) -> Result<ExitCode, Failure> {
+    let policy = args.policy.as_ref().map(|file| read_policy(file)).transpose()?;
+    let expected: Option<Digest> = args
+        .genesis
         .as_deref()
         .map(|text| text.parse().map_err(|err| Failure::usage(format!("--genesis: {err}"))))
         .transpose()?;
-    let held_checkpoints = checkpoint
+    let mut held: Vec<String> = args
+        .checkpoint
         .iter()
         .map(|file| {
             small(file).ok_or_else(|| Failure::usage(format!("{}: no text of at most 1 MiB", file.display())))
         })
-        .collect::<Result<Vec<_>, _>>()?;
-    // What witnesses have cosigned left the building.
-    let witnessed = small(&place.dir().join("witnessed"));
-    let earlier = crate::mirror::earlier_checkpoints(place.dir());
-    let held_checkpoints: Vec<String> =
-        held_checkpoints.into_iter().chain(witnessed.clone()).chain(earlier).collect();
-    let mut report = examine(place.dir(), config.as_ref(), expected, &held_checkpoints)?;
-    // A server that is just appending has written what it has not signed yet: a moment later it has.
-    for _ in 0..ANOTHER_LOOK {
-        if !report.problems.iter().any(|problem| problem.code == audit::Code::EntriesUnsigned) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        place.refresh().await?;
-        report = examine(place.dir(), config.as_ref(), expected, &held_checkpoints)?;
-    }
+        .collect::<Result<_, _>>()?;
+    let told = match &args.since {
+        Some(old) => since(args, old, expected, &mut held).await?,
+        None => None,
+    };
+    let Told { mut report, newest, witnessed } = match told {
+        Some(told) => told,
+        None => whole(args, expected, held).await?,
+    };
     if let Some(policy) = &policy {
-        let newest = small(&place.dir().join("checkpoint")).unwrap_or_default();
-        let why = audit::unmet(policy, &newest, witnessed.as_deref().unwrap_or_default(), *unwitnessed);
+        let witnessed = witnessed.unwrap_or_default();
+        let why = audit::unmet(policy, &newest, &witnessed, args.unwitnessed);
         why.into_iter().for_each(|why| report.add(audit::Code::PolicyUnmet, None, &why));
     }
     match format {
@@ -81,8 +68,71 @@ pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCo
     Ok(ExitCode::from(if report.ok { 0 } else { VERIFICATION }))
 }
 
+struct Told {
+    report: Report,
+    /// The log's newest checkpoint, and the newest that witnesses cosigned.
+    newest: String,
+    witnessed: Option<String>,
+}
+
+/// `None` where the checkpoint is of no entries: then it is held against all of the log.
+async fn since(
+    args: &VerifyArgs,
+    old: &Path,
+    expected: Option<Digest>,
+    held: &mut Vec<String>,
+) -> Result<Option<Told>, Failure> {
+    let Some(log) = args.log.as_ref().filter(|_| args.config.is_none()) else {
+        return Err(Failure::usage(
+            "--since looks only at what came after a checkpoint, but every row of the database rests on all of the log",
+        )
+        .hint("give --log DIR or --log URL, or leave --since out"));
+    };
+    let place = super::since::Log::open(log).await?;
+    let (newest, witnessed) =
+        (String::from_utf8_lossy(place.checkpoint()).into_owned(), place.witnessed().map(str::to_owned));
+    // Of what earlier copies saw, the rest was verified with what was before.
+    let known = small(old).and_then(|note| mirror::size_of(note.as_bytes()));
+    let later = |note: &String| mirror::size_of(note.as_bytes()) > known;
+    let earlier = if mirror::is_url(log) { Vec::new() } else { mirror::earlier_checkpoints(Path::new(log)) };
+    let earlier = earlier.into_iter().filter(later);
+    let all: Vec<String> = held.iter().cloned().chain(witnessed.clone()).chain(earlier).collect();
+    let report = place.verify(old, expected, &all).await?;
+    if report.is_none() {
+        held.extend(small(old));
+    }
+    Ok(report.map(|report| Told { report, newest, witnessed }))
+}
+
+async fn whole(args: &VerifyArgs, expected: Option<Digest>, held: Vec<String>) -> Result<Told, Failure> {
+    let config = args.config.as_ref().map(|file| Config::load(file)).transpose()?;
+    let place = match (&config, &args.log) {
+        (Some(config), _) => Place::named(&config.log().to_string_lossy()).await?,
+        (None, Some(log)) => Place::named(log).await?,
+        (None, None) => {
+            return Err(Failure::usage("what is to be verified? give --config FILE, --log DIR or --log URL"));
+        }
+    };
+    // What witnesses have cosigned left the building.
+    let witnessed = small(&place.dir().join("witnessed"));
+    let earlier = mirror::earlier_checkpoints(place.dir());
+    let held: Vec<String> = held.into_iter().chain(witnessed.clone()).chain(earlier).collect();
+    let mut report = examine(place.dir(), config.as_ref(), expected, &held)?;
+    // A server that is just appending has written what it has not signed yet: a moment later it has.
+    for _ in 0..ANOTHER_LOOK {
+        if !report.problems.iter().any(|problem| problem.code == audit::Code::EntriesUnsigned) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        place.refresh().await?;
+        report = examine(place.dir(), config.as_ref(), expected, &held)?;
+    }
+    let newest = small(&place.dir().join("checkpoint")).unwrap_or_default();
+    Ok(Told { report, newest, witnessed })
+}
+
 /// A file that has no business being large, or anything but a file.
-fn small(file: &Path) -> Option<String> {
+pub(super) fn small(file: &Path) -> Option<String> {
     let found = fs::metadata(file).ok()?;
     (found.is_file() && found.len() <= 1 << 20).then(|| fs::read_to_string(file).ok())?
 }
@@ -141,7 +191,14 @@ fn database(config: &Config) -> Result<Database, Failure> {
 fn show(report: &Report) {
     let verdict =
         if report.ok { styled(GOOD, "The record holds.") } else { styled(BAD, "The record does not hold.") };
-    output::line(format!("{verdict} {} entries.", report.entries));
+    let entries = report.entries;
+    output::line(match report.since {
+        None => format!("{verdict} {entries} entries."),
+        Some(since) => format!(
+            "{verdict} {} entries after the {since} that were verified before.",
+            entries.saturating_sub(since)
+        ),
+    });
     if let Some(checkpoint) = &report.checkpoint {
         output::line(format!("  checkpoint {} {} {}", checkpoint.origin, checkpoint.size, checkpoint.root));
     }

@@ -19,6 +19,7 @@ mod resident;
 mod restore;
 mod serve;
 mod session;
+mod since;
 mod trails;
 mod undo;
 mod upstream;

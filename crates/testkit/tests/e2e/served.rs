@@ -99,3 +99,76 @@ fn a_served_log_is_verified_by_whoever_knows_its_address_and_fingerprint() -> Re
     ensure!(gone.code != 0 && gone.code != 20, "{gone}");
     Ok(())
 }
+
+#[test]
+fn what_came_after_a_checkpoint_is_verified_alone_from_a_folder_and_from_an_address() -> Result<()> {
+    let (lab, url) = serving()?;
+    let genesis = lab.installation.genesis();
+    let file = |name: &str, content: &str| -> Result<String> {
+        let file = lab.installation.beside().join(name);
+        fs::write(&file, content)?;
+        Ok(file.display().to_string())
+    };
+    let copy = tempfile::tempdir()?;
+    let copy = copy.path().to_str().context("path")?;
+    let verify = |log: &str, since: &str, more: &[&str]| {
+        let asked = ["audit", "verify", "--log", log, "--since", since, "--output", "json"];
+        Cli::run([asked.as_slice(), more].concat())
+    };
+    // Before the change is approved: what the permit rests on lies on both sides.
+    let id = lab.hold("kept")?;
+    lab.approve(&id, &lab.people.ben)?.expect(0)?;
+    let size_of =
+        |note: &str| note.lines().nth(1).and_then(|line| line.parse::<u64>().ok()).context("a size");
+    Cli::run(["audit", "mirror", &url, copy])?.expect(0)?;
+    let note = fs::read_to_string(format!("{copy}/checkpoint"))?;
+    let (kept, size) = (file("kept", &note)?, size_of(&note)?);
+    lab.approve(&id, &lab.people.carla)?.expect(0)?;
+    ensure!(lab.delete_stack("kept")?.status == 200);
+    until("the copy to grow", Duration::from_secs(20), || {
+        Cli::run(["audit", "mirror", &url, copy])?.expect(0)?;
+        let grown = size_of(&fs::read_to_string(format!("{copy}/checkpoint"))?)? >= size + 3;
+        Ok(grown.then_some(()))
+    })?;
+    for log in [url.as_str(), copy] {
+        let report = verify(log, &kept, &["--genesis", genesis])?.expect(0)?.json()?;
+        ensure!(report["authenticated"] == true && report["since"] == size, "{report}");
+        ensure!(report["entries"].as_u64() > Some(size + 2), "{report}");
+        ensure!(verify(log, &kept, &[])?.expect(0)?.json()?["authenticated"] == false);
+    }
+    let told = Cli::run(["audit", "verify", "--log", copy, "--since", &kept])?.expect(0)?;
+    ensure!(told.stdout.contains(&format!("after the {size} that were verified before")), "{told}");
+
+    // What is no checkpoint of this log, and a comparison that takes all of it.
+    for (name, content) in
+        [("none", "nothing\n"), ("altered", note.replacen(&format!("\n{size}\n"), "\n1\n", 1).as_str())]
+    {
+        let refused = verify(copy, &file(name, content)?, &[])?.expect(2)?;
+        ensure!(refused.stderr.contains("no checkpoint of this log"), "{refused}");
+    }
+    let config = lab.installation.config();
+    let config = config.to_str().context("path")?;
+    let refused = Cli::run(["audit", "verify", "--config", config, "--since", &kept])?.expect(2)?;
+    ensure!(refused.stderr.contains("every row of the database"), "{refused}");
+
+    // A copy from before the checkpoint has less than was verified.
+    let newest = file("newest", &fs::read_to_string(format!("{copy}/checkpoint"))?)?;
+    fs::write(format!("{copy}/checkpoint"), &note)?;
+    let told = verify(copy, &newest, &[])?.expect(20)?;
+    ensure!(told.stdout.contains("history_truncated"), "{told}");
+    fs::copy(&newest, format!("{copy}/checkpoint"))?;
+
+    // A byte of what came after, and a tile on the way to what was before.
+    for name in ["tile/entries/000", "tile/0/000"] {
+        let path = format!("{copy}/{name}");
+        let before = fs::read(&path)?;
+        let mut flipped = before.clone();
+        let at = if name.contains("entries") { flipped.len() - 3 } else { 1 };
+        flipped[at] ^= 1;
+        fs::write(&path, &flipped)?;
+        verify(copy, &kept, &[])?.expect(20)?;
+        fs::write(&path, before)?;
+    }
+    verify(copy, &kept, &[])?.expect(0)?;
+    Ok(())
+}

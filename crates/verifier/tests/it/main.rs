@@ -10,7 +10,7 @@ use std::{
 use ledger::{Genesis, Ledger};
 use model::{Entry, EntryId, EntryKind, Roster, Timestamp};
 use tempfile::TempDir;
-use tlog::SigningKey;
+use tlog::{Checkpoint, SigningKey, bundle, leaf_hash, root_of, sign_checkpoint};
 
 const ORIGIN: &str = "log.example/verified";
 
@@ -89,4 +89,28 @@ fn what_was_done_to_a_copy_is_named() {
     check(&log, &["--genesis", &other], 20, "genesis_differs");
     check(&dir.path().join("nowhere"), &[], 2, "genesis.json");
     check(&log, &["--genesis", "x"], 2, "no fingerprint");
+}
+
+#[test]
+fn what_came_after_a_checkpoint_is_verified_alone() {
+    let (dir, fingerprint) = log(300);
+    let log = dir.path().join("log");
+    let bytes = fs::read(log.join("tile/entries/000")).unwrap();
+    let leaves: Vec<_> = bundle::decode(&bytes).unwrap().into_iter().map(leaf_hash).collect();
+    let kept = |name: &str, size: usize, seed: u8| {
+        let root = root_of(&leaves[..size]);
+        let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size: size as u64, root };
+        let note = sign_checkpoint(&checkpoint, &SigningKey::from_seed(ORIGIN, &[seed; 32]).unwrap());
+        let file = dir.path().join(name);
+        fs::write(&file, note).unwrap();
+        file.display().to_string()
+    };
+    let (old, none) = (kept("old", 200, 3), kept("none", 0, 3));
+    let genesis = ["--genesis", fingerprint.as_str(), "--since"];
+    check(&log, &[&genesis[..], &[&old]].concat(), 0, "101 entries after the 200 that were verified before");
+    check(&log, &["--since", &old], 0, "approvers not authenticated");
+    check(&log, &[&genesis[..], &[&none]].concat(), 0, "holds. 301 entries.");
+    check(&log, &["--since", &kept("strange", 200, 4)], 2, "no checkpoint of this log");
+    fs::write(log.join("checkpoint"), fs::read(&none).unwrap()).unwrap();
+    check(&log, &["--since", &old], 20, "history_truncated");
 }
