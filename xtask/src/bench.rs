@@ -28,7 +28,7 @@ const BENCHES: [Bench; 4] = [
     Bench { name: "admit", targets: &[("engine", "admit")], whole: false },
     Bench { name: "aws", targets: &[("testkit", "aws")], whole: true },
     Bench { name: "ledger", targets: &[("ledger", "ledger"), ("audit", "verify")], whole: false },
-    Bench { name: "ledger-large", targets: &[("ledger", "large")], whole: false },
+    Bench { name: "ledger-large", targets: &[("ledger", "large"), ("audit", "large")], whole: false },
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,7 +30,7 @@ pub use auditor::{Auditor, Given};
 pub use bodies::Body;
 pub use continuity::Continues;
 pub use policy::unmet;
-pub use receipt::{NoReceipt, Shown, Void, check_receipt, receipt};
+pub use receipt::{NoReceipt, Shown, Void, check_receipt, receipt, receipt_from_tiles};
 pub use report::{CheckpointView, Code, Problem, Report};
 pub use rows::{Database, Row};
 pub use since::{Since, Step};

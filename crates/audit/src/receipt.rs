@@ -2,9 +2,14 @@
 //! genesis ride along in the receipt's extra; the fingerprint that people compared vouches for the genesis, that for the
 //! log's key, the key for the checkpoint, and the checkpoint for the entry.
 
+use std::collections::BTreeMap;
+
 use model::{Digest, Entry, Genesis};
 use serde::{Deserialize, Serialize};
-use tlog::{Hash, Receipt, ReceiptError, VerifierKey, inclusion_proof, leaf_hash, open_checkpoint, root_of};
+use tlog::{
+    Checkpoint, Hash, Plan, Receipt, ReceiptError, Resource, Tile, VerifierKey, bundle, inclusion_proof,
+    leaf_hash, open_checkpoint, root_of, verify_inclusion,
+};
 
 use crate::CheckpointView;
 
@@ -68,25 +73,71 @@ pub fn receipt(
     entries: &[Vec<u8>],
     index: u64,
 ) -> Result<Receipt, NoReceipt> {
-    let log = |err: &dyn std::fmt::Display| NoReceipt::Log(err.to_string());
-    let document = std::str::from_utf8(genesis).map_err(|err| log(&err))?;
-    let (_, key) = key_of(document).map_err(|err| log(&err))?;
-    let note = std::str::from_utf8(checkpoint).map_err(|err| log(&err))?;
-    let opened = open_checkpoint(note, &key).map_err(|err| log(&err))?;
-    let covered = usize::try_from(opened.size).ok().and_then(|size| entries.get(..size));
+    let log = Log::open(genesis, checkpoint)?;
+    let covered = usize::try_from(log.checkpoint.size).ok().and_then(|size| entries.get(..size));
     let leaves: Vec<Hash> = covered.ok_or(NoReceipt::Altered)?.iter().map(|entry| leaf_hash(entry)).collect();
-    if root_of(&leaves) != opened.root {
+    if root_of(&leaves) != log.checkpoint.root {
         return Err(NoReceipt::Altered);
     }
-    let not_covered = NoReceipt::NotCovered { index, size: opened.size };
-    let Some(proof) = inclusion_proof(&leaves, index, opened.size) else { return Err(not_covered) };
-    let entry = usize::try_from(index).ok().and_then(|index| entries.get(index)).ok_or(not_covered)?;
-    let extra = Extra {
-        genesis: document.to_owned(),
-        entry: String::from_utf8(entry.clone()).map_err(|err| log(&err))?,
-    };
-    let extra = serde_json::to_vec(&extra).map_err(|err| log(&err))?;
-    Ok(Receipt { extra: Some(extra), index, proof, checkpoint: note.to_owned() })
+    let proof = inclusion_proof(&leaves, index, log.checkpoint.size);
+    let entry = usize::try_from(index).ok().and_then(|index| entries.get(index));
+    let (Some(proof), Some(entry)) = (proof, entry) else { return Err(log.not_covered(index)) };
+    log.receipt(entry, index, proof)
+}
+
+/// The same out of a few of the log's files, which `read` has the bytes of; where it has not, or they do not lead to the
+/// checkpoint's root, [`NoReceipt::Altered`].
+pub fn receipt_from_tiles(
+    genesis: &[u8],
+    checkpoint: &[u8],
+    index: u64,
+    mut read: impl FnMut(Resource) -> Option<Vec<u8>>,
+) -> Result<Receipt, NoReceipt> {
+    let log = Log::open(genesis, checkpoint)?;
+    let Checkpoint { size, root, .. } = log.checkpoint;
+    let plan = Plan::inclusion(index, size).ok_or_else(|| log.not_covered(index))?;
+    let mut hashes = |tile: Tile| Some((tile, tile.decode(&read(Resource::Hashes(tile))?).ok()?));
+    let tiles: Option<BTreeMap<_, _>> = plan.tiles().into_iter().map(&mut hashes).collect();
+    let proof = tiles.and_then(|tiles| plan.fill(&tiles).ok()).ok_or(NoReceipt::Altered)?;
+    let tile = Tile::of_tree(0, index / bundle::WIDTH, size).ok_or(NoReceipt::Altered)?;
+    let bytes = read(Resource::Entries(tile)).ok_or(NoReceipt::Altered)?;
+    let place = usize::try_from(index % bundle::WIDTH).map_err(|_| NoReceipt::Altered)?;
+    let entries = bundle::whole_entries(&bytes, bundle::WIDTH).entries;
+    let entry = entries.get(place).ok_or(NoReceipt::Altered)?;
+    verify_inclusion(&leaf_hash(entry), index, size, &proof, &root).map_err(|_| NoReceipt::Altered)?;
+    log.receipt(entry, index, proof)
+}
+
+/// What a log's small files say.
+struct Log<'a> {
+    genesis: &'a str,
+    note: &'a str,
+    checkpoint: Checkpoint,
+}
+
+impl<'a> Log<'a> {
+    fn open(genesis: &'a [u8], checkpoint: &'a [u8]) -> Result<Self, NoReceipt> {
+        let genesis = std::str::from_utf8(genesis).map_err(|err| unreadable(&err))?;
+        let (_, key) = key_of(genesis).map_err(|err| unreadable(&err))?;
+        let note = std::str::from_utf8(checkpoint).map_err(|err| unreadable(&err))?;
+        let checkpoint = open_checkpoint(note, &key).map_err(|err| unreadable(&err))?;
+        Ok(Self { genesis, note, checkpoint })
+    }
+
+    const fn not_covered(&self, index: u64) -> NoReceipt {
+        NoReceipt::NotCovered { index, size: self.checkpoint.size }
+    }
+
+    fn receipt(&self, entry: &[u8], index: u64, proof: Vec<Hash>) -> Result<Receipt, NoReceipt> {
+        let entry = std::str::from_utf8(entry).map_err(|err| unreadable(&err))?.to_owned();
+        let extra = Extra { genesis: self.genesis.to_owned(), entry };
+        let extra = serde_json::to_vec(&extra).map_err(|err| unreadable(&err))?;
+        Ok(Receipt { extra: Some(extra), index, proof, checkpoint: self.note.to_owned() })
+    }
+}
+
+fn unreadable(why: &dyn std::fmt::Display) -> NoReceipt {
+    NoReceipt::Log(why.to_string())
 }
 
 /// What the receipt shows to somebody who knows the installation by `expected`, or to somebody who does not.

@@ -1,10 +1,15 @@
 //! A receipt of each entry of the story: it holds anywhere, and nothing else does.
 
-use audit::{check_receipt, receipt};
+use std::collections::BTreeMap;
+
+use audit::{check_receipt, receipt, receipt_from_tiles};
 use expect_test::expect;
 use model::EntryKind;
 
-use crate::story::{COUNT, Log, PERMIT, story};
+use crate::{
+    since::Files,
+    story::{COUNT, Log, PERMIT, story},
+};
 
 fn given(log: &Log, index: usize) -> String {
     let genesis = log.genesis.to_json();
@@ -61,4 +66,29 @@ fn a_log_that_is_not_sound_gives_none() {
     let beyond = receipt(&genesis, log.checkpoint.as_bytes(), &log.entries, COUNT as u64).unwrap_err();
     expect!["the log's checkpoint covers 12 entries, so there is no receipt of entry 12 yet"]
         .assert_eq(&beyond.to_string());
+}
+
+#[test]
+fn a_receipt_is_the_same_out_of_a_few_tiles() {
+    let mut log = story();
+    (0..700).for_each(|nth| log.entries.push(format!("entry {nth}").into_bytes()));
+    log.sign_again();
+    let genesis = log.genesis.to_json();
+    let from = |entries: &[Vec<u8>], index: u64| {
+        let mut files = Files { entries, asked: BTreeMap::new() };
+        receipt_from_tiles(&genesis, log.checkpoint.as_bytes(), index, |resource| files.read(resource))
+            .map(|receipt| receipt.to_text())
+            .map_err(|err| err.to_string())
+    };
+    for index in [0, PERMIT, 255, 256, 511, 512, 711] {
+        assert_eq!(from(&log.entries, index as u64), Ok(given(&log, index)), "{index}");
+    }
+    expect!["the log's checkpoint covers 712 entries, so there is no receipt of entry 712 yet"]
+        .assert_eq(&from(&log.entries, 712).unwrap_err());
+    let altered =
+        "the entries are not those that the checkpoint was signed for; run `countersign audit verify`";
+    let mut edited = log.entries.clone();
+    edited[300].push(b' ');
+    assert_eq!(from(&edited, 300), Err(altered.to_owned()));
+    assert_eq!(from(&log.entries[..300], 299), Err(altered.to_owned()));
 }

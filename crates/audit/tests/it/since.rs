@@ -14,13 +14,13 @@ use crate::{
 };
 
 /// A log's files, made when they are asked for; and which were.
-struct Files<'a> {
-    entries: &'a [Vec<u8>],
-    asked: BTreeMap<Resource, u32>,
+pub(crate) struct Files<'a> {
+    pub(crate) entries: &'a [Vec<u8>],
+    pub(crate) asked: BTreeMap<Resource, u32>,
 }
 
 impl Files<'_> {
-    fn read(&mut self, resource: Resource) -> Option<Vec<u8>> {
+    pub(crate) fn read(&mut self, resource: Resource) -> Option<Vec<u8>> {
         *self.asked.entry(resource).or_default() += 1;
         let tile = resource.tile();
         let each = 256usize.pow(u32::from(tile.level()));

@@ -2,8 +2,10 @@
 
 use std::{fs, path::Path, process::ExitCode};
 
-use audit::Shown;
+use audit::{NoReceipt, Shown};
+use ledger::{FileProblem, LogReader};
 use model::{ChangeId, Digest, Entry, EntryId};
+use tlog::Receipt;
 
 use super::place::Place;
 use crate::{
@@ -18,30 +20,49 @@ const MAX_FILE: u64 = 1024 * 1024;
 pub(super) async fn give(args: &ReceiptArgs) -> Result<ExitCode, Failure> {
     let place = Place::of(&args.log).await?;
     let dir = place.dir();
-    let files = ledger::read_log(dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?;
-    if let Some(damage) = files.problems.first() {
-        return Err(Failure::usage(format!("{}: {}", damage.file, damage.message))
-            .hint("run `countersign audit verify` on it"));
-    }
-    let index = index_of(&files.entries, &args.id, args.kind.as_deref())?;
-    let receipt = audit::receipt(&files.genesis_bytes, &files.checkpoint_note, &files.entries, index)
-        .map_err(|err| Failure::usage(err.to_string()))?;
+    let unreadable = |err: std::io::Error| Failure::usage(format!("{}: {err}", dir.display()));
+    let log = LogReader::open(dir).map_err(unreadable)?;
+    let (genesis, checkpoint) = (log.genesis_bytes().to_vec(), log.checkpoint_note().to_vec());
+    let size = log.covered().unwrap_or_default();
+    let index = index_of(log, &args.id, args.kind.as_deref())?;
+    let read = |resource| ledger::read_resource(dir, resource, size).ok().flatten();
+    let receipt = match audit::receipt_from_tiles(&genesis, &checkpoint, index, read) {
+        // A log of an earlier version has no tiles.
+        Err(NoReceipt::Altered) => of_all(dir, &genesis, &checkpoint, index)?,
+        receipt => receipt.map_err(|err| Failure::usage(err.to_string()))?,
+    };
     // It ends in the one newline that a line gets.
     output::line(receipt.to_text().trim_end_matches('\n'));
     Ok(ExitCode::SUCCESS)
 }
 
+fn of_all(dir: &Path, genesis: &[u8], checkpoint: &[u8], index: u64) -> Result<Receipt, Failure> {
+    let files = ledger::read_log(dir).map_err(|err| Failure::usage(format!("{}: {err}", dir.display())))?;
+    if let Some(damage) = files.problems.first() {
+        return Err(damaged(damage));
+    }
+    audit::receipt(genesis, checkpoint, &files.entries, index).map_err(|err| Failure::usage(err.to_string()))
+}
+
+fn damaged(damage: &FileProblem) -> Failure {
+    Failure::usage(format!("{}: {}", damage.file, damage.message))
+        .hint("run `countersign audit verify` on it")
+}
+
 /// Where what was asked for stands.
-fn index_of(entries: &[Vec<u8>], id: &str, kind: Option<&str>) -> Result<u64, Failure> {
+fn index_of(log: LogReader, id: &str, kind: Option<&str>) -> Result<u64, Failure> {
     if let Ok(index) = id.parse::<u64>() {
         return Ok(index);
     }
-    let read = || (0u64..).zip(entries.iter().map(|bytes| serde_json::from_slice::<Entry>(bytes)));
-    let all = || read().filter_map(|(index, entry)| Some((index, entry.ok()?)));
     let missing = |what: &str| Failure::usage(format!("the log has no entry of {what}"));
     if let Ok(id) = id.parse::<EntryId>() {
-        let found = all().find(|(_, entry)| entry.id == id);
-        return found.map(|(index, _)| index).ok_or_else(|| missing(&id.to_string()));
+        let mut found = None;
+        each(log, &id.to_string(), |index, entry| {
+            if entry.id == id {
+                found = found.or(Some(index));
+            }
+        })?;
+        return found.ok_or_else(|| missing(&id.to_string()));
     }
     let change: ChangeId = id
         .parse()
@@ -52,10 +73,12 @@ fn index_of(entries: &[Vec<u8>], id: &str, kind: Option<&str>) -> Result<u64, Fa
             .and_then(|it| it.as_str().map(str::to_owned))
             .unwrap_or_default()
     };
-    let own: Vec<(u64, String)> = all()
-        .filter(|(_, entry)| entry.change == Some(change))
-        .map(|(index, entry)| (index, kind_of(&entry)))
-        .collect();
+    let mut own: Vec<(u64, String)> = Vec::new();
+    each(log, &change.to_string(), |index, entry| {
+        if entry.change == Some(change) {
+            own.push((index, kind_of(entry)));
+        }
+    })?;
     let mut wanted = own.iter().filter(|(_, found)| kind.is_none_or(|kind| kind == found));
     match (wanted.clone().count(), kind) {
         (0, _) if own.is_empty() => Err(missing(&change.to_string())),
@@ -66,6 +89,22 @@ fn index_of(entries: &[Vec<u8>], id: &str, kind: Option<&str>) -> Result<u64, Fa
                 .hint("name one by its number, or a kind with --kind"))
         }
     }
+}
+
+/// Every entry that has `text` in it, if the log has no damage.
+fn each(mut log: LogReader, text: &str, mut show: impl FnMut(u64, &Entry)) -> Result<(), Failure> {
+    let mut index = 0;
+    while let Some(entries) = log.next_bundle() {
+        for (bytes, index) in entries.iter().zip(index..) {
+            // Parsing is what takes the time.
+            let has = std::str::from_utf8(bytes).is_ok_and(|entry| entry.contains(text));
+            if let Some(entry) = has.then(|| serde_json::from_slice(bytes).ok()).flatten() {
+                show(index, &entry);
+            }
+        }
+        index += entries.len() as u64;
+    }
+    log.finish().first().map_or(Ok(()), |damage| Err(damaged(damage)))
 }
 
 pub(super) fn check(file: &Path, genesis: Option<&str>, format: Format) -> Result<ExitCode, Failure> {
