@@ -12,7 +12,8 @@
 //!   (`history`), as is that times go forward, up to a slack. Once an entry is older than all of them by twice that slack,
 //!   all is found: who asked, how many people it was held for, approvals, vetoes, permits; for the session, its launcher.
 //! - The roster is that of the bundle which the last entry before names, and for a signature from before, of the bundle that
-//!   its entry names: entry 0 carries one, other bundles the entry that adopted them.
+//!   its entry names: entry 0 carries one, other bundles the entry that adopted them, which lies between one that names
+//!   another bundle and one that names this: so many are read as halving the log takes.
 //! - The root of an earlier tree that somebody signed for is made out of tiles.
 //!
 //! **Not shown**: whether an id of the tail stood in the log long before; that the bundle an entry names was the one in
@@ -26,7 +27,7 @@ mod tiles;
 
 use std::collections::BTreeMap;
 
-use model::Genesis;
+use model::{Digest, Genesis};
 use tlog::{
     Checkpoint, Edge, Frontier, Hash, LEVELS, NoteError, Resource, Tile, bundle, leaf_hash, open_checkpoint,
 };
@@ -35,7 +36,7 @@ use crate::{
     Auditor, CheckpointView, Code, Given, Report, auditor, commitments::newest, report::Findings,
     roots::Roots,
 };
-use needs::Needs;
+use needs::{Missing, Needs, named};
 use tiles::{Stop, Taken, Tiles};
 
 /// A tail of more bytes is read a second time instead of being kept.
@@ -85,6 +86,7 @@ struct Before {
     /// The bundle to be read next; `None` once nothing more is needed.
     bundle: Option<u64>,
     first_read: bool,
+    search: Option<Search>,
     needs: Needs,
     kept: Kept,
     roots: BTreeMap<u64, Hash>,
@@ -94,6 +96,39 @@ struct Before {
 struct Audit<'a> {
     auditor: Auditor<'a>,
     kept: Kept,
+}
+
+/// For the entry that adopted a bundle: one of entry bundle `lo` names another, one of `hi` names it.
+#[derive(Debug)]
+struct Search {
+    bundle: Digest,
+    lo: u64,
+    hi: u64,
+}
+
+impl Search {
+    /// One step; whether that was the last.
+    fn go_on(
+        &mut self,
+        tiles: &mut Tiles,
+        needs: &mut Needs,
+        taken: &mut Taken,
+        size: u64,
+    ) -> Result<bool, Stop> {
+        if self.hi.saturating_sub(self.lo) > 1 {
+            let middle = self.lo.midpoint(self.hi);
+            let names = named(&tiles.bundle(middle, taken, size)?) == Some(self.bundle);
+            *(if names { &mut self.hi } else { &mut self.lo }) = middle;
+            return Ok(false);
+        }
+        let entries = tiles.bundle(self.lo, taken, size)?;
+        needs.sought(self.bundle, (self.lo * bundle::WIDTH..).zip(&entries));
+        if self.hi > self.lo {
+            let entries = tiles.bundle(self.hi, taken, size)?;
+            needs.sought(self.bundle, (self.hi * bundle::WIDTH..).zip(&entries));
+        }
+        Ok(true)
+    }
 }
 
 /// Bundles of the tail.
@@ -272,8 +307,15 @@ impl<'a> Since<'a> {
         needs.tail_is_read();
         let bundle = self.old.size.checked_sub(1).map(|last| last / bundle::WIDTH);
         let tiles = Tiles::of(edge);
-        self.stage =
-            Stage::Before(Before { tiles, bundle, first_read: false, needs, kept, roots: BTreeMap::new() });
+        self.stage = Stage::Before(Before {
+            tiles,
+            bundle,
+            first_read: false,
+            search: None,
+            needs,
+            kept,
+            roots: BTreeMap::new(),
+        });
         Ok(())
     }
 
@@ -300,12 +342,24 @@ impl<'a> Since<'a> {
             before.first_read = true;
         }
         while let Some(number) = before.bundle {
-            let entries = before.tiles.bundle(number, &mut self.taken, size)?;
-            let first = number * bundle::WIDTH;
-            for (nth, entry) in entries.iter().enumerate().rev() {
-                before.needs.of_before(first + nth as u64, entry);
+            match before.needs.missing() {
+                Missing::Nothing => before.bundle = None,
+                Missing::Adoption(bundle, index) => {
+                    let hi = index / bundle::WIDTH;
+                    let search = before.search.get_or_insert(Search { bundle, lo: 0, hi });
+                    if search.go_on(&mut before.tiles, &mut before.needs, &mut self.taken, size)? {
+                        before.search = None;
+                    }
+                }
+                Missing::Further => {
+                    let entries = before.tiles.bundle(number, &mut self.taken, size)?;
+                    let first = number * bundle::WIDTH;
+                    for (nth, entry) in entries.iter().enumerate().rev() {
+                        before.needs.of_before(first + nth as u64, entry);
+                    }
+                    before.bundle = number.checked_sub(1);
+                }
             }
-            before.bundle = if before.needs.are_met() { None } else { number.checked_sub(1) };
             self.taken.clear();
         }
         for old in before.needs.sizes().collect::<Vec<_>>() {

@@ -27,8 +27,8 @@ pub(super) struct Needs {
     sessions: BTreeSet<SessionId>,
     /// Sizes at which somebody has seen the tree.
     sizes: BTreeSet<u64>,
-    /// Bundles whose roster is asked.
-    bundles: BTreeSet<Digest>,
+    /// Bundles whose roster is asked, each with an entry that names it.
+    bundles: BTreeMap<Digest, u64>,
     /// Before it none of the changes and sessions was made.
     made_at: Option<Timestamp>,
     /// The oldest entry of the tail.
@@ -48,7 +48,19 @@ struct Found {
     /// Named by the last entry that names one.
     in_force: Option<Digest>,
     adopted: BTreeSet<Digest>,
+    /// Bundles whose adoption was not where it should be.
+    sought: BTreeSet<Digest>,
     entries: BTreeMap<u64, Vec<u8>>,
+}
+
+/// What is to be read next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    Nothing,
+    /// What comes before all that was read.
+    Further,
+    /// The entry that adopted this bundle, somewhere before that one.
+    Adoption(Digest, u64),
 }
 
 impl Needs {
@@ -62,7 +74,7 @@ impl Needs {
             sessions_of: BTreeMap::new(),
             sessions: BTreeSet::new(),
             sizes: BTreeSet::new(),
-            bundles: BTreeSet::new(),
+            bundles: BTreeMap::new(),
             made_at: None,
             tail_from: None,
             carrying: false,
@@ -158,8 +170,9 @@ impl Needs {
         if found.newest.is_none_or(|(newest, _)| newest <= entry.at) {
             found.newest = Some((entry.at, index));
         }
-        if found.in_force.is_none() {
-            found.in_force = entry.bundle;
+        if let (None, Some(bundle)) = (found.in_force, entry.bundle) {
+            found.in_force = Some(bundle);
+            self.bundles.insert(bundle, index);
         }
         let adopts = matches!(entry.kind, EntryKind::Genesis | EntryKind::BundleAdopted);
         if adopts {
@@ -174,7 +187,7 @@ impl Needs {
         }
         if let Some(change) = of_change {
             if signed(entry) {
-                self.bundles.extend(entry.bundle);
+                self.bundles.extend(entry.bundle.map(|bundle| (bundle, index)));
                 self.trees(&placed);
             }
             if let (true, Some(session)) = (self.counted.contains(&change), placed.entry.actors.session) {
@@ -183,22 +196,40 @@ impl Needs {
         }
     }
 
-    /// Whether nothing that is needed can lie further back.
-    pub(super) fn are_met(&self) -> bool {
-        let Found { down_to, oldest, newest, in_force, adopted, .. } = &self.found;
+    pub(super) fn missing(&self) -> Missing {
+        let Found { down_to, oldest, newest, in_force, adopted, sought, .. } = &self.found;
         if *down_to == Some(0) {
-            return true;
+            return Missing::Nothing;
         }
-        let (Some(oldest), Some((newest, _)), Some(in_force)) = (oldest, newest, in_force) else {
-            return false;
+        let (Some(oldest), Some((newest, _)), Some(_)) = (oldest, newest, in_force) else {
+            return Missing::Further;
         };
         // Whatever lies further back is older than this.
         let before = oldest.millis().saturating_add(SLACK_MS);
         let made = self.made_at.is_none_or(|made| before < made.millis().saturating_sub(SLACK_MS));
-        let rosters = self.bundles.iter().chain([in_force]).all(|bundle| adopted.contains(bundle));
         // What is further back can make no entry of the tail late, or it is not the latest.
         let times = self.tail_from.is_none_or(|tail| *oldest <= tail) || before < newest.millis();
-        made && rosters && times && !self.carrying
+        if !made || !times || self.carrying {
+            return Missing::Further;
+        }
+        match self.bundles.iter().find(|(bundle, _)| !adopted.contains(bundle)) {
+            None => Missing::Nothing,
+            Some((bundle, _)) if sought.contains(bundle) => Missing::Further,
+            Some((bundle, index)) => Missing::Adoption(*bundle, *index),
+        }
+    }
+
+    /// Entries, with their places, among which the one that adopted a bundle should be.
+    pub(super) fn sought<'e>(&mut self, bundle: Digest, entries: impl Iterator<Item = (u64, &'e Vec<u8>)>) {
+        for (index, bytes) in entries {
+            if let Ok(Entry { kind: EntryKind::BundleAdopted, bundle: Some(adopted), .. }) = read(bytes)
+                && adopted == bundle
+            {
+                self.found.adopted.insert(bundle);
+                self.found.entries.insert(index, bytes.clone());
+            }
+        }
+        self.found.sought.insert(bundle);
     }
 
     pub(super) fn sizes(&self) -> impl Iterator<Item = u64> {
@@ -213,6 +244,11 @@ impl Needs {
         }
         auditor.resume(newest, in_force);
     }
+}
+
+/// The bundle that the first entry names which names one.
+pub(super) fn named(entries: &[Vec<u8>]) -> Option<Digest> {
+    entries.iter().find_map(|bytes| read(bytes).ok()?.bundle)
 }
 
 /// Whether a person signed what it tells.

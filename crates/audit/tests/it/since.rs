@@ -146,6 +146,33 @@ fn what_is_read_is_what_the_tail_rests_on() {
     assert!(files.asked.values().all(|times| *times <= 3), "{:?}", files.asked);
 }
 
+/// The roster is that of a bundle that was adopted long before: its adoption is found without reading all in between.
+#[test]
+fn a_bundle_that_was_adopted_long_before_is_found_by_halves() {
+    let mut life = Life::begin();
+    let reads =
+        |life: &mut Life, times: usize| (0..times).for_each(|_| life.happen(&Event::Reads { count: 50 }));
+    reads(&mut life, 30);
+    life.happen(&Event::Adopt { person: 1 });
+    reads(&mut life, 30);
+    life.happen(&Event::Adopt { person: 2 });
+    let adopted = life.size() as u64 - 1;
+    reads(&mut life, 300);
+    let (size, old) = (life.size() as u64, sign_log(&life.scribe.entries));
+    life.happen(&Event::Hold { people: 1 });
+    for person in [1, 2] {
+        life.happen(&Event::Approve { change: 0, person, seen: Seen::Before(0) });
+    }
+    let log = life.scribe.log();
+    let mut files = Files { entries: &log.entries, asked: BTreeMap::new() };
+    let report = since(&log, &old, &mut files);
+    assert_eq!(report.problems, of_tail(log.clone(), &old, size).1);
+    assert_eq!(report.problems.iter().map(|it| it.code).collect::<Vec<_>>(), [Code::SignatureInvalid; 2]);
+    let bundles = files.asked.keys().filter(|it| matches!(it, Resource::Entries(_)));
+    let bundles: Vec<u64> = bundles.map(|it| it.tile().index()).collect();
+    assert!(bundles.contains(&(adopted / 256)) && bundles.len() < 12, "{bundles:?}");
+}
+
 /// What a permit in the tail lacks lies before it, and is not there.
 #[test]
 fn a_permit_in_the_tail_is_weighed_by_what_was_before() {
