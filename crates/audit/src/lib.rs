@@ -5,6 +5,9 @@
 //! What it starts from is the genesis fingerprint that people compared. Without it a report may be `ok` and is still
 //! not `authenticated`: somebody else's well-formed log would look the same.
 //!
+//! [`Auditor`] takes a log an entry at a time and keeps no entries, [`verify`] one that is at hand, [`Since`] what came after a
+//! checkpoint.
+//!
 //! What is *absent*: whether a verdict was right (that takes the bundle and the policy), and what was done with the
 //! real credentials behind the log's back.
 

@@ -98,6 +98,35 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    /// So an audit can take entries as they come: what follows takes back nothing and adds nothing.
+    #[test]
+    fn what_is_found_in_an_entry_rests_on_nothing_after_it(
+        events in proptest::collection::vec(event(), 0..60),
+        tampers in proptest::collection::vec(tamper(), 0..3),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut life = Life::begin();
+        events.iter().for_each(|event| life.happen(event));
+        let mut log = life.scribe.log();
+        tampers.iter().for_each(|tamper| tamper.apply(&mut log, 0));
+        log.sign_again();
+        let size = cut.index(log.entries.len() + 1);
+        // Of statements that contradict the log only the first is told, with how many do.
+        let tree = |it: &Problem| matches!(it.code, Code::HistoryRewritten | Code::HistoryTruncated);
+        let (whole, _) = of_tail(log.clone(), &sign_log(&log.entries[..size]), size as u64);
+        log.entries.truncate(size);
+        log.sign_again();
+        let (found, wanted) = (log.verify().problems.into_iter(), whole.into_iter());
+        prop_assert_eq!(
+            found.filter(|it| !tree(it)).collect::<Vec<_>>(),
+            wanted.filter(|it| !tree(it)).collect::<Vec<_>>()
+        );
+    }
+}
+
 /// A log of many reads, with a change held long before its permit.
 fn long() -> Life {
     let mut life = Life::begin();
