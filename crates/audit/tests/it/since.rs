@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use audit::{Code, Given, Problem, Report, Since, Step};
 use expect_test::{Expect, expect};
-use model::Digest;
+use model::{Continuity, Digest, EntryKind, Genesis};
 use proptest::prelude::*;
-use tlog::{Hash, Resource, bundle, encode_hashes, leaf_hash, root_of};
+use tlog::{
+    Checkpoint, Hash, Resource, SigningKey, bundle, encode_hashes, leaf_hash, root_of, sign_checkpoint,
+};
 
 use crate::{
     lives::{Event, Life, Seen, event, tamper},
-    story::{COUNT, Log, PERMIT, READS, sign_log, story},
+    story::{COUNT, Log, PERMIT, READS, Scribe, sign_log, story},
 };
 
 /// A log's files, made when they are asked for; and which were.
@@ -173,6 +175,44 @@ fn what_is_read_is_what_the_tail_rests_on() {
         tile/entries/017.p/155"#]]
     .assert_eq(&asked.join("\n"));
     assert!(files.asked.values().all(|times| *times <= 3), "{:?}", files.asked);
+}
+
+/// A log that continues another: what came over from it stands at its beginning, in one piece, and is older than the log.
+#[test]
+fn a_tail_may_begin_anywhere_among_rows_that_came_over() {
+    let before = SigningKey::from_seed("log.example/before", &[1; 32]).unwrap();
+    let checkpoint = Checkpoint { origin: "log.example/before".into(), size: 1, root: leaf_hash(b"x") };
+    let continuity = Continuity {
+        before: Genesis {
+            origin: checkpoint.origin.clone(),
+            vkey: before.verifier().to_string(),
+            ..crate::story::genesis()
+        },
+        restored: sign_checkpoint(&checkpoint, &before),
+        signed: None,
+        ground: "the disk was lost".parse().unwrap(),
+        vouched: None,
+    };
+    let mut log = Scribe::new();
+    log.write(EntryKind::ContinuityBroken, |entry| entry.detail = continuity.to_detail());
+    for (nth, table) in [(0, "session"), (1, "change"), (2, "change")] {
+        log.about(EntryKind::RowCarried, nth, Some(table), &[("launcher", "carol")]);
+    }
+    log.outcome(1, "0");
+    log.hold(3);
+    log.approve(3, "bob");
+    log.approve(3, "carol");
+    log.permit(3, "0", "2");
+    log.about(EntryKind::RowCarried, 2, Some("change"), &[]);
+    let log = log.log();
+    for size in 1..=log.entries.len() {
+        let old = sign_log(&log.entries[..size]);
+        let report = told(&log, &old);
+        assert_eq!(report.problems, of_tail(log.clone(), &old, size as u64).1, "{size}");
+        assert!(size == 1 || report.continues.is_some(), "{size}");
+    }
+    let codes: Vec<&str> = log.verify().problems.iter().map(|it| it.code.name()).collect();
+    assert_eq!(codes, ["continuity_invalid", "permit_unapproved"]);
 }
 
 /// The roster is that of a bundle that was adopted long before: its adoption is found without reading all in between.

@@ -17,8 +17,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use audit::{AuditInput, Report};
-use model::{Digest, Entry, EntryKind, Genesis, Timestamp};
+use audit::Report;
+use model::{Digest, Genesis, Timestamp};
 use policy::{Bundle, Files};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -28,7 +28,7 @@ use tlog::{Checkpoint, VerifierKey, open_checkpoint};
 pub(crate) use moves::{Moves, Staged, aside, rename};
 pub(crate) use verdict::{Here, Verdict, judge};
 
-use crate::{command::bundle_files, failure::Failure};
+use crate::{audited::audit, command::bundle_files, failure::Failure};
 
 /// `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +97,7 @@ impl Backup {
             return Err(wrong(DATABASE, &"is not the one that its manifest is of"));
         }
         let backup = Self { dir: dir.to_owned(), manifest, genesis, key, note, checkpoint };
-        let report = verify(dir, &backup.genesis)?;
+        let (report, _) = verify(dir, &backup.genesis)?;
         sound(&report, "the backup does not hold")?;
         Ok(backup)
     }
@@ -117,25 +117,14 @@ impl Backup {
 
 pub(crate) const DATABASE: &str = "countersign.db";
 
-/// Log and database of a folder laid out as a backup.
-pub(crate) fn verify(dir: &Path, genesis: &Genesis) -> Result<Report, Failure> {
-    let log = dir.join("log");
-    let database = dir.join(DATABASE);
-    let files = ledger::read_log(&log).map_err(|err| Failure::usage(format!("{}: {err}", log.display())))?;
-    let projection =
-        Store::projection_of(&database).map_err(|err| Failure::verification(model::causes(&err)))?;
-    let mut report = audit::verify(&AuditInput {
-        genesis: files.genesis_bytes,
-        expected_genesis: Some(genesis.fingerprint()),
-        checkpoint: files.checkpoint_note,
-        held_checkpoints: Vec::new(),
-        entries: &files.entries,
-        database: Some(engine::database_of(projection)),
-    });
-    for problem in files.problems {
-        report.add(audit::Code::FileDamaged, None, &format!("{}: {}", problem.file, problem.message));
-    }
-    Ok(report)
+/// Log and database of a folder laid out as a backup; and the bundle that the log has in force last.
+pub(crate) fn verify(dir: &Path, genesis: &Genesis) -> Result<(Report, Option<Digest>), Failure> {
+    let projection = Store::projection_of(&dir.join(DATABASE))
+        .map_err(|err| Failure::verification(model::causes(&err)))?;
+    let database = engine::database_of(projection);
+    let audited = audit(&dir.join("log"), Some(genesis.fingerprint()), &[], Some(&database), |_| {})?;
+    let bundle = audited.bundle;
+    Ok((audited.told(), bundle))
 }
 
 pub(crate) fn sound(report: &Report, what: &str) -> Result<(), Failure> {
@@ -159,15 +148,6 @@ pub(crate) fn genesis_in(dir: &Path) -> Result<Option<(Genesis, VerifierKey)>, F
     let genesis = Genesis::from_json(&bytes).map_err(|err| wrong(&err))?;
     let key = genesis.vkey.parse::<VerifierKey>().map_err(|err| wrong(&err))?;
     Ok(Some((genesis, key)))
-}
-
-/// The bundle that entries have in force last.
-pub(crate) fn pinned<'a>(entries: impl DoubleEndedIterator<Item = &'a Vec<u8>>) -> Option<Digest> {
-    entries
-        .rev()
-        .filter_map(|bytes| serde_json::from_slice::<Entry>(bytes).ok())
-        .find(|entry| matches!(entry.kind, EntryKind::Genesis | EntryKind::BundleAdopted))
-        .and_then(|entry| entry.bundle)
 }
 
 /// The bundle in `dir`, where it is this one.

@@ -2,12 +2,12 @@
 
 use std::{fs, path::Path, process::ExitCode, time::Duration};
 
-use audit::{Auditor, Database, Given, Report};
-use ledger::LogReader;
+use audit::{Code, Database, Report, unmet};
 use model::Digest;
 
 use super::place::Place;
 use crate::{
+    audited::audit,
     cli::{AuditCommand, Format, VerifyArgs},
     config::Config,
     failure::{Failure, VERIFICATION},
@@ -58,8 +58,8 @@ async fn verify(args: &VerifyArgs, format: Format) -> Result<ExitCode, Failure> 
     };
     if let Some(policy) = &policy {
         let witnessed = witnessed.unwrap_or_default();
-        let why = audit::unmet(policy, &newest, &witnessed, args.unwitnessed);
-        why.into_iter().for_each(|why| report.add(audit::Code::PolicyUnmet, None, &why));
+        let why = unmet(policy, &newest, &witnessed, args.unwitnessed);
+        why.into_iter().for_each(|why| report.add(Code::PolicyUnmet, None, &why));
     }
     match format {
         Format::Json => output::json(&report)?,
@@ -120,7 +120,7 @@ async fn whole(args: &VerifyArgs, expected: Option<Digest>, held: Vec<String>) -
     let mut report = examine(place.dir(), config.as_ref(), expected, &held)?;
     // A server that is just appending has written what it has not signed yet: a moment later it has.
     for _ in 0..ANOTHER_LOOK {
-        if !report.problems.iter().any(|problem| problem.code == audit::Code::EntriesUnsigned) {
+        if !report.problems.iter().any(|problem| problem.code == Code::EntriesUnsigned) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -154,30 +154,15 @@ pub(super) fn examine(
     // out of it, and what the second one shows beyond it is what was recorded meanwhile.
     let before = config.map(|_| ledger::count_entries(dir)).transpose().map_err(unreadable)?;
     let database = config.map(database).transpose()?;
-    let mut log = LogReader::open(dir).map_err(unreadable)?;
-    let (genesis, checkpoint) = (log.genesis_bytes().to_vec(), log.checkpoint_note().to_vec());
-    let mut auditor = Auditor::new(Given {
-        genesis: &genesis,
-        expected_genesis: expected,
-        checkpoint: &checkpoint,
-        held_checkpoints,
-        database: database.as_ref(),
-    });
-    while let Some(entries) = log.next_bundle() {
-        entries.iter().for_each(|entry| auditor.entry(entry));
-    }
-    let mut report = auditor.finish();
+    let mut audited = audit(dir, expected, held_checkpoints, database.as_ref(), |_| {})?;
     let known = database.as_ref().map(|it| it.sequenced.saturating_add(it.pending.len() as u64));
     if let Some((known, before)) = known.zip(before).filter(|(known, before)| known < before) {
         let message = format!(
             "the log has {before} entries, and the database knows of {known}: an older one was put back"
         );
-        report.add(audit::Code::DatabaseBehind, Some(known), &message);
+        audited.report.add(Code::DatabaseBehind, Some(known), &message);
     }
-    for problem in log.finish() {
-        report.add(audit::Code::FileDamaged, None, &format!("{}: {}", problem.file, problem.message));
-    }
-    Ok(report)
+    Ok(audited.told())
 }
 
 /// The one reader of the database besides `serve`, and read-only: the auditor.

@@ -39,8 +39,9 @@ pub(super) fn run(args: &BackupArgs, format: Format) -> Result<ExitCode, Failure
 
     let (note, checkpoint) = copy_state(&config, &key, dir)?;
     ledger::copy(&config.log(), &dir.join("log"), &note, checkpoint.size).map_err(Failure::verification)?;
-    let files = ledger::read_log(&dir.join("log")).map_err(failed)?;
-    let pinned = backup::pinned(files.entries.iter())
+    let (report, pinned) = backup::verify(dir, &genesis)?;
+    backup::sound(&report, "no backup was made, because what is here does not hold")?;
+    let pinned = pinned
         .ok_or_else(|| Failure::verification("the log names no bundle; run `countersign audit verify`"))?;
     if backup::bundle_if(&config.bundle(), pinned).is_none() {
         return Err(Failure::new(
@@ -53,8 +54,6 @@ pub(super) fn run(args: &BackupArgs, format: Format) -> Result<ExitCode, Failure
     for (name, content) in bundle_files(&config.bundle())? {
         put(&dir.join("bundle").join(name), &content)?;
     }
-    let report = backup::verify(dir, &genesis)?;
-    backup::sound(&report, "no backup was made, because what is here does not hold")?;
 
     let manifest = Manifest {
         schema: Manifest::SCHEMA.to_owned(),

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use engine::{Beginning, Carried, Clock as _, ErasedSince, SystemClock, SystemEntropy};
 use ledger::{Ledger, Standstill};
-use model::{Continuity, Entry, Genesis, Ground};
+use model::{Continuity, Entry, EntryKind, Genesis, Ground};
 use serde_json::json;
 use store::Store;
 use tlog::{Checkpoint, SigningKey, VerifierKey, open_checkpoint, sign_note};
@@ -17,6 +17,7 @@ use super::{
     resident::secret,
 };
 use crate::{
+    audited::audit,
     backup::{self, Backup, Here, Moves, Staged, Verdict, judge},
     cli::{Format, RestoreArgs},
     config::Config,
@@ -246,16 +247,23 @@ struct Since {
 
 impl Since {
     fn of(config: &Config, backup: &Backup) -> Self {
-        let Ok(files) = ledger::read_log(&config.log()) else { return Self::default() };
-        let report = audit::verify(&audit::AuditInput {
-            genesis: files.genesis_bytes,
-            expected_genesis: Some(backup.manifest.genesis),
-            checkpoint: files.checkpoint_note,
-            held_checkpoints: vec![backup.note.clone()],
-            entries: &files.entries,
-            database: None,
-        });
-        if !report.ok || !files.problems.is_empty() {
+        let held = [backup.note.clone()];
+        let (mut index, mut since) = (0, Self::default());
+        let show = |bytes: &[u8]| {
+            index += 1;
+            if index > backup.checkpoint.size
+                && let Ok(entry) = serde_json::from_slice::<Entry>(bytes)
+            {
+                if matches!(entry.kind, EntryKind::Genesis | EntryKind::BundleAdopted) {
+                    since.bundle = entry.bundle;
+                }
+                since.erased.extend(ErasedSince::of(&entry));
+            }
+        };
+        let Ok(audited) = audit(&config.log(), Some(backup.manifest.genesis), &held, None, show) else {
+            return Self::default();
+        };
+        if !audited.told().ok {
             output::note(format!(
                 "{} the log that is here does not hold, so nothing is taken from it: bodies that were erased after the \
                  backup was made are there again",
@@ -263,13 +271,7 @@ impl Since {
             ));
             return Self::default();
         }
-        let skip = usize::try_from(backup.checkpoint.size).unwrap_or(usize::MAX);
-        let since = files.entries.get(skip..).unwrap_or_default();
-        let read = since.iter().filter_map(|bytes| serde_json::from_slice::<Entry>(bytes).ok());
-        Self {
-            bundle: backup::pinned(since.iter()),
-            erased: read.filter_map(|it| ErasedSince::of(&it)).collect(),
-        }
+        since
     }
 }
 
