@@ -142,6 +142,7 @@ impl<'a> Auditor<'a> {
     /// What was the latest time before those that are audited, and of which entry; and the bundle in force.
     pub(crate) fn resume(&mut self, latest: Option<(Timestamp, u64)>, bundle: Option<Digest>) {
         self.times = Times::after(latest);
+        self.bundle = bundle;
         if let Some(bundle) = bundle {
             self.signatures.enforce(bundle);
         }
@@ -159,8 +160,13 @@ impl<'a> Auditor<'a> {
             rows.compare_pending(index, bytes, &mut books.rows);
         }
         let Some(placed) = self.entries.take(index, bytes, &mut books.entries) else { return };
+        let before = self.bundle;
         if matches!(placed.entry.kind, EntryKind::Genesis | EntryKind::BundleAdopted) {
             self.bundle = placed.entry.bundle;
+        }
+        if placed.entry.kind == EntryKind::BundleAdopted {
+            // By the roster that it replaces.
+            self.permits.adopted(&placed, before, &self.signatures, &mut books.permits);
         }
         let signed = self.signatures.take(&placed, &mut books.signatures);
         if let Some(commitments) = &mut self.commitments {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use model::{
-    AgentId, Chain, ChangeId, Digest, Entry, EntryKind, Erasure, PersonId, Roster, SessionId, Timestamp,
-    change_digest,
+    Adoption, AgentId, Chain, ChangeId, Digest, Entry, EntryKind, Erasure, PersonId, Roster, SessionId,
+    Timestamp, change_digest,
 };
 
 use crate::{
@@ -116,6 +116,51 @@ impl Permits {
         }
     }
 
+    /// Adopting a bundle takes two people of the roster in force until then, who were told of this very one.
+    pub(crate) fn adopted(
+        &mut self,
+        placed: &Placed,
+        before: Option<Digest>,
+        signatures: &Signatures,
+        verdicts: &mut Verdicts,
+    ) {
+        let index = placed.index;
+        let message = |why: String| format!("entry {index} adopts a bundle {why}");
+        let mut wrong = |why: String| verdicts.add(Code::BundleUnapproved, index, &message(why));
+        let entry = &placed.entry;
+        let (Some(change), Some(to), Some(roster)) = (entry.change, entry.bundle, placed.detail("roster"))
+        else {
+            return wrong("and does not say which, with which roster and by which change".to_owned());
+        };
+        let from = placed.detail("from").and_then(|text| text.parse::<Digest>().ok());
+        let Some(from) = from.filter(|from| Some(*from) == before) else {
+            return wrong("in the place of another than was in force".to_owned());
+        };
+        let life = self.changes.entry(change).or_default();
+        if let Some(first) = life.of_people().spent.replace(index) {
+            wrong(format!("as {change}, and so did entry {first}: an approval covers one adoption"));
+        }
+        if life.permitted.find("0").is_none() {
+            wrong(format!("as {change}, which nothing permitted"));
+        }
+        let adoption = Adoption { from, to, roster: Digest::of(roster.as_bytes()) };
+        let told = life.chain.as_ref().map(|chain| change_digest(chain, [adoption.digest()]));
+        if told.is_none() || told != entry.change_digest {
+            wrong(format!("that is not the one which {change} asked for"));
+        }
+        let asked = Entry { bundle: Some(from), ..entry.clone() };
+        verdicts.judge(|sound, findings| {
+            let stood = standing(&asked, life, signatures, sound).len() as u64;
+            if stood < u64::from(Adoption::PEOPLE) {
+                let why = format!(
+                    "which takes {} people besides whoever asked; before it the log has approvals of {stood}",
+                    Adoption::PEOPLE
+                );
+                findings.add(Code::BundleUnapproved, Some(index), message(why));
+            }
+        });
+    }
+
     /// Whose an entry is, where it says so: many changes share one.
     fn chain(&mut self, entry: &Entry) -> Option<Rc<Chain>> {
         let (agent, operator) = (entry.actors.agent.clone()?, entry.actors.operator.clone()?);
@@ -160,8 +205,8 @@ struct OfPeople {
     /// What the last one was given to.
     last: Option<Matter>,
     veto: Option<u64>,
-    /// Where it erased something.
-    erased: Option<u64>,
+    /// Where it erased something, or adopted a bundle.
+    spent: Option<u64>,
 }
 
 /// What a statement is about; approvals of the same matter differ in nothing of this.
@@ -304,7 +349,7 @@ fn erased(
     let Some(erasure) = erasure_of(placed) else {
         return wrong("and does not say which, whose and on what ground".to_owned());
     };
-    if let Some(first) = life.of_people().erased.replace(index) {
+    if let Some(first) = life.of_people().spent.replace(index) {
         wrong(format!("as {change}, and so did entry {first}: an approval covers one erasure"));
     }
     if life.permitted.find("0").is_none() {

@@ -113,6 +113,8 @@ codes! {
     /// The entries that say which log this one continues, and what came over from it, do not hold, or stand elsewhere than
     /// at the beginning.
     ContinuityInvalid "continuity_invalid",
+    /// A bundle was adopted without the two people that it takes, or another than they were told of.
+    BundleUnapproved "bundle_unapproved",
     RosterUnreadable "roster_unreadable",
     /// A signature does not hold, or the signer is not enrolled.
     SignatureInvalid "signature_invalid",

@@ -16,6 +16,8 @@ pub enum EntryKind {
     ContinuityBroken,
     /// A row that came over from the log before, as it is from here on; these follow `continuity_broken` without a gap.
     RowCarried,
+    /// Two people agreed, by the roster in force until then ([`Adoption`](crate::Adoption)): `bundle` is in force from here
+    /// on, with the `roster`. `change` is the one that adopted it, `from` the bundle before.
     BundleAdopted,
     SessionIssued,
     SessionStopped,

@@ -4,6 +4,7 @@
 //! What is *absent*: no policy, no protocol, no storage, no HTTP. A type belongs here only if two floors speak of it.
 
 mod action;
+mod adoption;
 mod answer;
 mod blob;
 mod canonical;
@@ -33,6 +34,7 @@ mod time;
 mod verdict;
 
 pub use action::{Action, ActionParts, Body, Exposure, Operation, Quantity, Undo};
+pub use adoption::Adoption;
 pub use answer::{Answer, Outcome};
 pub use blob::{Blob, BlobError, Commitment, Content, Kept};
 pub use canonical::{Value, encode};

@@ -108,7 +108,7 @@ impl Needs {
         self.made(change.made_at());
         let counted = match entry.kind {
             EntryKind::PermitIssued => placed.detail("people") != Some("0"),
-            EntryKind::BodyErased => true,
+            EntryKind::BodyErased | EntryKind::BundleAdopted => true,
             _ => false,
         };
         if counted {

@@ -1,7 +1,10 @@
 //! Lives of installations at random, honest and not, and ways to tamper with their logs.
 
 use approval::Act;
-use model::{Actors, ChangeId, Digest, EntryId, EntryKind, PersonId, SessionId, Timestamp};
+use model::{
+    Actors, Adoption, Chain, ChangeId, Digest, EntryId, EntryKind, PersonId, SessionId, Timestamp,
+    change_digest,
+};
 use proptest::prelude::*;
 use tlog::WitnessSigningKey;
 
@@ -40,6 +43,8 @@ pub(crate) enum Event {
     /// An approver leaves with this bundle, or comes back.
     Adopt {
         person: u8,
+        /// Who agree.
+        by: [u8; 2],
     },
     Witness {
         back: u16,
@@ -76,7 +81,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         1 => (0u8..4).prop_map(|change| Event::Judge { change }),
         4 => (0u8..4, 0u8..2, 0u8..3).prop_map(|(change, step, people)| Event::Permit { change, step, people }),
         2 => (0u8..4, 0u8..2).prop_map(|(change, step)| Event::Outcome { change, step }),
-        1 => (0u8..4).prop_map(|person| Event::Adopt { person }),
+        1 => (0u8..4, 1u8..4, 1u8..4).prop_map(|(person, one, two)| Event::Adopt { person, by: [one, two] }),
         1 => (0u16..400).prop_map(|back| Event::Witness { back }),
         2 => (1u8..60).prop_map(|count| Event::Reads { count }),
         1 => (-59i8..59).prop_map(Event::Jitter),
@@ -89,6 +94,7 @@ const PEOPLE: [&str; 4] = ["alice", "bob", "carol", "dave"];
 pub(crate) struct Life {
     pub(crate) scribe: Scribe,
     sessions: Vec<SessionId>,
+    launchers: Vec<Option<PersonId>>,
     changes: Vec<(ChangeId, SessionId, Digest)>,
     away: Vec<PersonId>,
     jitter: i64,
@@ -97,7 +103,14 @@ pub(crate) struct Life {
 impl Life {
     pub(crate) fn begin() -> Self {
         let (scribe, away) = (Scribe::new(), Vec::new());
-        let mut life = Self { scribe, sessions: Vec::new(), changes: Vec::new(), away, jitter: 0 };
+        let mut life = Self {
+            scribe,
+            sessions: Vec::new(),
+            launchers: Vec::new(),
+            changes: Vec::new(),
+            away,
+            jitter: 0,
+        };
         life.happen(&Event::Session { launcher: None });
         life
     }
@@ -155,6 +168,7 @@ impl Life {
             Event::Session { launcher } => {
                 self.sessions.push(SessionId::new(self.now().millis(), [self.sessions.len() as u8; 10]));
                 let launcher = launcher.map(|it| PEOPLE[usize::from(it)]);
+                self.launchers.push(launcher.map(name));
                 let detail: Vec<_> = launcher.iter().map(|it| ("launcher", *it)).collect();
                 self.write(EntryKind::SessionIssued, None, None, &detail);
             }
@@ -196,7 +210,7 @@ impl Life {
                 let Some(about) = self.change(*change) else { return };
                 self.write(EntryKind::OutcomeRecorded, Some(about), None, &[("step", &step.to_string())]);
             }
-            Event::Adopt { person } => {
+            Event::Adopt { person, by } => {
                 let person = name(PEOPLE[usize::from(*person)]);
                 match self.away.iter().position(|it| *it == person) {
                     Some(at) => drop(self.away.remove(at)),
@@ -205,8 +219,26 @@ impl Life {
                 let mut there = roster();
                 self.away.iter().for_each(|it| drop(there.people.remove(it)));
                 let text = serde_json::to_string(&there).unwrap();
-                self.scribe.bundle = Digest::of(text.as_bytes());
-                self.write(EntryKind::BundleAdopted, None, None, &[("roster", &text)]);
+                let (from, to) = (self.scribe.bundle, Digest::of(text.as_bytes()));
+                let adoption = Adoption { from, to, roster: to };
+                let id = ChangeId::new(self.now().millis(), [self.changes.len() as u8; 10]);
+                let launcher = self.launchers.last().cloned().flatten();
+                let (agent, operator) = ("kiro".parse().unwrap(), name("alice"));
+                let chain = Chain { agent, operator, launcher, owner: None };
+                let about = (id, *self.sessions.last().unwrap(), change_digest(&chain, [adoption.digest()]));
+                self.changes.push(about);
+                self.write(EntryKind::ChangeHeld, Some(about), None, &[("people", "2"), ("verdict", "hold")]);
+                for who in by {
+                    let line = checkpoint_line(&self.scribe.entries);
+                    let who = PEOPLE[usize::from(*who)];
+                    self.sign(EntryKind::ApprovalGiven, Act::Approve, about, who, line);
+                }
+                let permit = [("people", "2"), ("step", "0"), ("verdict", "hold")];
+                self.write(EntryKind::PermitIssued, Some(about), None, &permit);
+                self.scribe.bundle = to;
+                let detail = [("from", from.to_string()), ("roster", text)];
+                let detail = detail.each_ref().map(|(key, value)| (*key, value.as_str()));
+                self.write(EntryKind::BundleAdopted, Some(about), None, &detail);
             }
             Event::Witness { back } => {
                 let witness = WitnessSigningKey::from_seed("witness.example/w1", &[9; 32]).unwrap();

@@ -6,7 +6,7 @@ use model::{Digest, EntryKind, Person};
 use tlog::WitnessSigningKey;
 
 use crate::story::{
-    Scribe, change, checkpoint_line, digest, name, public, roster, sign_log, statement, time,
+    Scribe, bundle, change, checkpoint_line, digest, name, public, roster, sign_log, statement, time,
 };
 
 fn check(write: impl FnOnce(&mut Scribe), expected: &Expect) {
@@ -204,8 +204,8 @@ fn the_roster_in_force_counts() {
     let adopt = |log: &mut Scribe, change: fn(&mut model::Roster)| {
         let mut roster = roster();
         change(&mut roster);
-        let text = serde_json::to_string(&roster).unwrap();
-        log.write(EntryKind::BundleAdopted, |entry| drop(entry.detail.insert("roster".into(), text)));
+        let bundle = log.bundle;
+        log.adopt(9, &roster, bundle);
     };
     let life = |log: &mut Scribe, between: &dyn Fn(&mut Scribe)| {
         log.hold(1);
@@ -218,13 +218,13 @@ fn the_roster_in_force_counts() {
     check(
         |log| life(log, &|log| adopt(log, |roster| drop(roster.people.remove("carol")))),
         &expect![[r#"
-        permit_unapproved @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
-    "#]],
+            permit_unapproved @9: entry 9 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+        "#]],
     );
     check(
         |log| life(log, &|log| adopt(log, |roster| roster.people.get_mut("carol").unwrap().approver = false)),
         &expect![[r#"
-            permit_unapproved @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+            permit_unapproved @9: entry 9 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
         "#]],
     );
     // Still an approver, but the key that signed is no longer theirs.
@@ -235,7 +235,7 @@ fn the_roster_in_force_counts() {
             });
         },
         &expect![[r#"
-            permit_unapproved @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+            permit_unapproved @9: entry 9 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
         "#]],
     );
     let mut gone = Scribe::new();
@@ -244,7 +244,7 @@ fn the_roster_in_force_counts() {
     gone.approve(1, "bob");
     let problems = gone.log().problems();
     assert!(
-        problems.starts_with("signature_invalid @3: entry 3 carries no valid signature: the key "),
+        problems.starts_with("signature_invalid @7: entry 7 carries no valid signature: the key "),
         "{problems}"
     );
     // A roster that gives one key to two names counts nobody.
@@ -256,15 +256,106 @@ fn the_roster_in_force_counts() {
             });
         },
         &expect![[r#"
-            roster_unreadable @1: entry 1 carries a roster that cannot be counted by: bob and bobby have the same key: one key is one person; give both flags the same name
+            roster_unreadable @5: entry 5 carries a roster that cannot be counted by: bob and bobby have the same key: one key is one person; give both flags the same name
         "#]],
     );
     check(
         |log| log.write(EntryKind::BundleAdopted, |_| {}),
         &expect![[r#"
-        roster_unreadable @1: entry 1 carries no roster
-    "#]],
+            roster_unreadable @1: entry 1 carries no roster
+            bundle_unapproved @1: entry 1 adopts a bundle and does not say which, with which roster and by which change
+        "#]],
     );
+}
+
+/// A roster of strangers, slipped in between, would approve anything.
+#[test]
+fn the_law_is_changed_by_two_people_of_the_roster_that_was_in_force() {
+    let to = || Digest::of(b"the next bundle");
+    let strangers = || {
+        let mut roster = roster();
+        for (person, key) in [("mallory", "mallory"), ("trudy", "trudy")] {
+            let keys = [public(key)].into();
+            roster.people.insert(name(person), Person { keys, approver: true, ..Person::default() });
+        }
+        roster
+    };
+    // An adoption, honest but for one entry: held, two approvals, the permit, the adoption itself.
+    let but = |at: usize, change: &dyn Fn(&mut model::Entry)| {
+        let mut log = Scribe::new();
+        log.adopt(1, &strangers(), to());
+        let mut log = log.log();
+        log.edit(at, |entry| change(entry));
+        log.sign_again();
+        log.problems()
+    };
+    let told = |detail: &'static str, value: &'static str| {
+        but(5, &move |entry| drop(entry.detail.insert(detail.into(), value.into())))
+    };
+    check(
+        |log| {
+            log.adopt(1, &strangers(), to());
+            log.adopt(2, &roster(), bundle());
+        },
+        &expect![""],
+    );
+    // The approvals of what has ended do not carry over.
+    check(
+        |log| {
+            log.hold(1);
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            log.adopt(2, &roster(), to());
+            log.permit(1, "0", "2");
+        },
+        &expect![[r#"
+            permit_unapproved @9: entry 9 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of nobody
+        "#]],
+    );
+    check(
+        |log| {
+            let text = serde_json::to_string(&strangers()).unwrap();
+            log.about(
+                EntryKind::BundleAdopted,
+                1,
+                None,
+                &[("from", &bundle().to_string()), ("roster", &text)],
+            );
+        },
+        &expect![[r#"
+            bundle_unapproved @1: entry 1 adopts a bundle as chg-01m7xzk500040g2081040g2081, which nothing permitted
+            bundle_unapproved @1: entry 1 adopts a bundle that is not the one which chg-01m7xzk500040g2081040g2081 asked for
+            bundle_unapproved @1: entry 1 adopts a bundle which takes 2 people besides whoever asked; before it the log has approvals of 0
+        "#]],
+    );
+    expect![[r#"
+        permit_unapproved @4: entry 4 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of bob
+        bundle_unapproved @5: entry 5 adopts a bundle which takes 2 people besides whoever asked; before it the log has approvals of 1
+    "#]].assert_eq(&but(3, &|entry| entry.kind = EntryKind::Alarm));
+    expect![[r#"
+        bundle_unapproved @5: entry 5 adopts a bundle as chg-01m7xzk500040g2081040g2081, which nothing permitted
+    "#]].assert_eq(&but(4, &|entry| entry.kind = EntryKind::Alarm));
+    expect![[r#"
+        bundle_unapproved @5: entry 5 adopts a bundle that is not the one which chg-01m7xzk500040g2081040g2081 asked for
+    "#]].assert_eq(&but(5, &|entry| entry.bundle = Some(bundle())));
+    expect![[r#"
+        bundle_unapproved @5: entry 5 adopts a bundle in the place of another than was in force
+    "#]]
+    .assert_eq(&told("from", "0000000000000000000000000000000000000000000000000000000000000000"));
+    expect![[r#"
+        bundle_unapproved @5: entry 5 adopts a bundle that is not the one which chg-01m7xzk500040g2081040g2081 asked for
+    "#]].assert_eq(&told("roster", "{\"people\":{},\"agents\":{}}"));
+    let mut twice = Scribe::new();
+    twice.adopt(1, &strangers(), to());
+    let mut twice = twice.log();
+    let again = twice.entries[5].clone();
+    twice.entries.push(again);
+    twice.sign_again();
+    expect![[r#"
+        entry_repeated @6: entry 6 has the id ent-01m7xzw9z00m2ga1850m2ga185, which entry 5 has already
+        bundle_unapproved @6: entry 6 adopts a bundle in the place of another than was in force
+    "#]]
+    .assert_eq(&twice.problems());
 }
 
 #[test]

@@ -222,9 +222,9 @@ fn a_bundle_that_was_adopted_long_before_is_found_by_halves() {
     let reads =
         |life: &mut Life, times: usize| (0..times).for_each(|_| life.happen(&Event::Reads { count: 50 }));
     reads(&mut life, 30);
-    life.happen(&Event::Adopt { person: 1 });
+    life.happen(&Event::Adopt { person: 1, by: [2, 3] });
     reads(&mut life, 30);
-    life.happen(&Event::Adopt { person: 2 });
+    life.happen(&Event::Adopt { person: 2, by: [2, 3] });
     let adopted = life.size() as u64 - 1;
     reads(&mut life, 300);
     let (size, old) = (life.size() as u64, sign_log(&life.scribe.entries));
@@ -246,10 +246,12 @@ fn a_bundle_that_was_adopted_long_before_is_found_by_halves() {
 #[test]
 fn a_permit_in_the_tail_is_weighed_by_what_was_before() {
     let with = |event: Event| {
+        // An adoption is a change itself.
+        let change = u8::from(matches!(event, Event::Adopt { .. }));
         let mut life = long();
         life.happen(&event);
         let (size, old) = (life.size() as u64, sign_log(&life.scribe.entries));
-        life.happen(&Event::Permit { change: 0, step: 0, people: 2 });
+        life.happen(&Event::Permit { change, step: 0, people: 2 });
         let log = life.scribe.log();
         let found = told(&log, &old);
         assert_eq!(found.problems, of_tail(log, &old, size).1);
@@ -258,7 +260,7 @@ fn a_permit_in_the_tail_is_weighed_by_what_was_before() {
     assert_eq!(with(Event::Reads { count: 1 }), Vec::<&str>::new());
     assert_eq!(with(Event::Reject { change: 0, person: 1 }), ["permit_after_veto"]);
     assert_eq!(with(Event::Permit { change: 0, step: 0, people: 2 }), ["permit_twice"]);
-    assert_eq!(with(Event::Adopt { person: 2 }), ["permit_unapproved"]);
+    assert_eq!(with(Event::Adopt { person: 2, by: [1, 2] }), ["permit_unapproved"]);
 }
 
 fn check(tamper: impl FnOnce(&mut Log, &mut String), expected: &Expect) {

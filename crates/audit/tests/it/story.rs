@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use approval::{Act, NAMESPACE, Observed, Statement};
 use audit::{AuditInput, Body, Database, Report, Row};
 use model::{
-    Actors, Agent, ChangeId, Digest, EnrolledKey, Entry, EntryId, EntryKind, EvidenceKind, Genesis, Person,
-    PersonId, Presence, Roster, SessionId, Subject, Timestamp,
+    Actors, Adoption, Agent, Chain, ChangeId, Digest, EnrolledKey, Entry, EntryId, EntryKind, EvidenceKind,
+    Genesis, Person, PersonId, Presence, Roster, SessionId, Subject, Timestamp, change_digest,
 };
 use ssh_key::{LineEnding, PrivateKey, private::Ed25519Keypair};
 use tlog::{Checkpoint, SigningKey, leaf_hash, root_of, sign_checkpoint};
@@ -289,11 +289,8 @@ impl Scribe {
 
     pub(crate) fn approve(&mut self, nth: u8, person: &str) {
         let line = checkpoint_line(&self.entries);
-        self.signed(
-            EntryKind::ApprovalGiven,
-            nth,
-            &statement(Act::Approve, person, change(nth), self.digest, line),
-        );
+        let said = statement(Act::Approve, person, change(nth), self.digest, line);
+        self.signed(EntryKind::ApprovalGiven, nth, &Statement { bundle: self.bundle, ..said });
     }
 
     pub(crate) fn reject(&mut self, nth: u8, person: &str) {
@@ -313,6 +310,23 @@ impl Scribe {
             ("verdict", "hold"),
         ];
         self.about(EntryKind::PermitIssued, nth, Some("change"), &detail);
+    }
+
+    /// Two people have this roster and bundle adopted.
+    pub(crate) fn adopt(&mut self, nth: u8, roster: &Roster, to: Digest) {
+        let text = serde_json::to_string(roster).unwrap();
+        let adoption = Adoption { from: self.bundle, to, roster: Digest::of(text.as_bytes()) };
+        let (agent, operator) = ("kiro".parse().unwrap(), name("alice"));
+        let chain = Chain { agent, operator, launcher: None, owner: None };
+        let before = std::mem::replace(&mut self.digest, change_digest(&chain, [adoption.digest()]));
+        self.hold(nth);
+        self.approve(nth, "bob");
+        self.approve(nth, "carol");
+        self.permit(nth, "0", "2");
+        let from = self.bundle.to_string();
+        self.bundle = to;
+        self.about(EntryKind::BundleAdopted, nth, None, &[("from", &from), ("roster", &text)]);
+        self.digest = before;
     }
 
     pub(crate) fn outcome(&mut self, nth: u8, step: &str) {

@@ -1,0 +1,56 @@
+//! Adopting a bundle: the one action of a change of Countersign's own, by which the law is changed.
+
+use crate::{Digest, Operation, Value};
+
+/// From one bundle in force to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Adoption {
+    /// In force until then.
+    pub from: Digest,
+    /// In force from then on.
+    pub to: Digest,
+    /// SHA-256 of the roster that comes with it, as the log keeps it.
+    pub roster: Digest,
+}
+
+impl Adoption {
+    /// Who agree to it, besides whoever asks, by the roster in force until then; no bundle asks for fewer.
+    pub const PEOPLE: u32 = 2;
+
+    /// Countersign's own operation, which no protocol has.
+    pub fn operation() -> Operation {
+        Operation::new("countersign", "AdoptBundle")
+    }
+
+    /// In the place of an action's digest.
+    pub fn digest(&self) -> Digest {
+        Value::map([
+            ("from", Value::from(self.from)),
+            ("to", Value::from(self.to)),
+            ("roster", Value::from(self.roster)),
+        ])
+        .digest("countersign/adoption/v1")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn the_digest_is_golden_and_covers_every_member() {
+        let one = |text: &str| Digest::of(text.as_bytes());
+        let adoption = Adoption { from: one("from"), to: one("to"), roster: one("roster") };
+        expect!["a88a1113b2215238604830adf0ab2a1cd35a585adac679c66946ae6a333cdadc"]
+            .assert_eq(&adoption.digest().to_string());
+        for other in [
+            Adoption { from: one("x"), ..adoption },
+            Adoption { to: one("x"), ..adoption },
+            Adoption { roster: one("x"), ..adoption },
+        ] {
+            assert_ne!(other.digest(), adoption.digest(), "{other:?}");
+        }
+    }
+}
