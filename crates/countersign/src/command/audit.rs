@@ -187,6 +187,22 @@ fn show(report: &Report) {
     if let Some(checkpoint) = &report.checkpoint {
         output::line(format!("  checkpoint {} {} {}", checkpoint.origin, checkpoint.size, checkpoint.root));
     }
+    if let Some(before) = &report.continues {
+        let lost = match before.lost {
+            Some(lost) => format!("{lost} entries of it, which were signed for, are lost"),
+            None => "how many of its entries are lost is not known".to_owned(),
+        };
+        output::line(format!(
+            "  {} this log continues {} after entry {}: {lost}. Why: {}",
+            styled(WARN, "continuity broken:"),
+            before.genesis,
+            before.restored,
+            model::sanitize(&before.ground, 500)
+        ));
+        if !before.vouched {
+            output::line("  the key of the log before does not vouch for it");
+        }
+    }
     for problem in &report.problems {
         let place = problem.entry.map_or_else(String::new, |entry| format!("entry {entry}: "));
         output::line(format!(
