@@ -210,7 +210,7 @@ impl Engine {
                     return Err(Refusal::from(fault));
                 }
                 crate::crash::point("after-permit");
-                Ok(Admitted::Permit(Permit::new(action, session.chain.operator.clone(), Some(step))))
+                Ok(Admitted::Permit(Permit::new(action, session.chain.operator.clone(), Some((step, level)))))
             }
             Decided::ContentNeeded => {
                 Err(Refusal::new(RefusalKind::ContentNeeded, None, answer::content_needed()))

@@ -1,7 +1,7 @@
 //! The single-use value without which nothing is forwarded. Only [`crate::Engine::admit`] makes one; it cannot be
 //! cloned, stored or taken apart except to forward what it owns.
 
-use model::{Action, ActionParts, ChangeId, Digest, PersonId, Request};
+use model::{Action, ActionParts, ChangeId, Digest, Level, PersonId, Request};
 
 /// Leave to forward exactly one received request, once.
 #[derive(Debug)]
@@ -16,7 +16,8 @@ pub struct Permit {
 #[derive(Debug)]
 #[must_use = "hand the outcome to Engine::finish"]
 pub struct Receipt {
-    pub(crate) step: Option<StepRef>,
+    /// And how far the record of the decision had to get; that of the outcome, for the same reason.
+    pub(crate) step: Option<(StepRef, Level)>,
 }
 
 /// Which step of which change a permit carries out; a plain read has none.
@@ -27,7 +28,7 @@ pub(crate) struct StepRef {
 }
 
 impl Permit {
-    pub(crate) const fn new(action: Action, operator: PersonId, step: Option<StepRef>) -> Self {
+    pub(crate) const fn new(action: Action, operator: PersonId, step: Option<(StepRef, Level)>) -> Self {
         Self { action, operator, receipt: Receipt { step } }
     }
 
@@ -46,7 +47,7 @@ impl Permit {
 
     /// The change this permit belongs to; `None` for a plain read.
     pub fn change(&self) -> Option<ChangeId> {
-        self.receipt.step.map(|step| step.change)
+        self.receipt.step.map(|(step, _)| step.change)
     }
 
     /// Gives up the permit for the request to forward and the receipt for its outcome.

@@ -1,5 +1,8 @@
 //! The one writer of the ledger. Takes outbox rows in batches, appends them, marks them sequenced; whoever must wait
 //! for a signed checkpoint before acting waits on [`Sequencer::flush`].
+//!
+//! Invariant: nothing is appended that the database could still lose. Rows can be read before they are durable; a power
+//! cut would leave a signed log ahead of its database then, and the next start would refuse.
 
 use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -129,6 +132,8 @@ pub(crate) async fn drain(store: &Store, ledger: &Shared, stopped: &Stopped) -> 
         if pending.is_empty() {
             return Ok(());
         }
+        // After they were read: whatever can be read was written by then.
+        store.settle().await.map_err(|err| Fault::Storage(err.to_string()))?;
         let more = pending.len() == BATCH;
         let (rows, entries): (Vec<i64>, Vec<Vec<u8>>) =
             pending.into_iter().map(|it| (it.row, it.bytes)).unzip();

@@ -1,6 +1,6 @@
 //! After a permit: the outcome goes on the record, and what was never sent or never answered is said to be so.
 
-use model::{Answer, Change, ChangeState, EntryKind, Fault, Kept, LinkKind, Outcome, StepState};
+use model::{Answer, Change, ChangeState, EntryKind, Fault, Kept, Level, LinkKind, Outcome, StepState};
 use store::WriteError;
 
 use crate::{Engine, Receipt, bodies, decide::DecideError, permit::StepRef, record::about};
@@ -18,12 +18,16 @@ pub enum Settled {
 impl Engine {
     /// Records what came of a permit. An answer of the 5xx kind says nothing about what happened: unknown.
     ///
+    /// Where the decision had to be recorded and no more, the outcome is there for everybody and outlives the process when
+    /// this resolves, and is flushed soon after. A power cut before that leaves the change `executing`, as a crash between
+    /// effect and outcome does, and the next start has it read back.
+    ///
     /// # Errors
     /// Where the outcome could not be recorded; the change stays `executing` and is read back later.
     pub async fn finish(&self, receipt: Receipt, settled: Settled) -> Result<(), Fault> {
-        let Some(step) = receipt.step else { return Ok(()) };
+        let Some((step, level)) = receipt.step else { return Ok(()) };
         crate::crash::point("before-outcome");
-        let result = self.settle(step, settled).await;
+        let result = self.settle(step, level, settled).await;
         crate::crash::point("after-outcome");
         self.moved();
         result
@@ -31,14 +35,15 @@ impl Engine {
 
     /// A permit that was issued and could not be used, because the ledger could not be written first.
     pub(crate) async fn never_sent(&self, step: StepRef, fault: &Fault) {
-        if let Err(err) = self.settle(step, Settled::NotSent(fault.to_string())).await {
+        let not_sent = Settled::NotSent(fault.to_string());
+        if let Err(err) = self.settle(step, Level::Sequenced, not_sent).await {
             tracing::error!(change = %step.change, %err, "the change stays executing until it is read back");
         }
     }
 
-    async fn settle(&self, step: StepRef, settled: Settled) -> Result<(), Fault> {
+    async fn settle(&self, step: StepRef, level: Level, settled: Settled) -> Result<(), Fault> {
         let (mut drawn, salt) = (self.draw_after_the_fact()?, self.salt()?);
-        let written = self.store.write(move |tx| -> Result<(), DecideError> {
+        let op = move |tx: &mut store::Tx<'_>| -> Result<(), DecideError> {
             let Some(mut change) = tx.change(step.change)? else { return Ok(()) };
             let now = drawn.now;
             let (state, detail) = match settled {
@@ -88,8 +93,12 @@ impl Engine {
             entry.detail.extend(detail);
             tx.advance_change(&change, change.version, entry)?;
             mark_undone_by(tx, &mut drawn, &change)
-        });
-        written.await.map_err(|err| match err {
+        };
+        let written = match level {
+            Level::Recorded => self.store.write_lazily(op).await,
+            Level::Sequenced | Level::Witnessed(_) => self.store.write(op).await,
+        };
+        written.map_err(|err| match err {
             WriteError::Op(err) => err.into_fault(),
             WriteError::Storage(err) => Fault::Storage(err.to_string()),
         })

@@ -11,7 +11,8 @@
 //! the ledger's files. No query language: what is not a domain operation here cannot be asked.
 //!
 //! Invariant: one writer. Every change of state passes through [`Store::write`], whose operation happens whole or not
-//! at all and is acknowledged only once it would survive a power cut.
+//! at all and is acknowledged only once it would survive a power cut. [`Store::write_lazily`] is acknowledged once it
+//! would survive the end of the process, and is flushed with whatever is written next, or soon.
 //! Invariant: no row without its entry. Every write of [`Tx`] takes the entry of its event; where a new log begins under rows
 //! that are there ([`Tx::begin_anew`]), each gets one.
 

@@ -65,6 +65,10 @@ impl Backend for Arc<Memory> {
         };
         jobs.iter_mut().map(run).collect()
     }
+
+    fn owes(&self) -> bool {
+        false
+    }
 }
 
 impl Source for Arc<Memory> {

@@ -1,9 +1,10 @@
 //! The handle that the engine holds, and the threads behind it.
 
 use std::{
+    convert::Infallible,
     fmt, io,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc as sync_mpsc},
     thread::{self, JoinHandle},
 };
 
@@ -14,7 +15,7 @@ use crate::{
     memory::Memory,
     readers::{self, Source},
     sqlite::{self, Probe},
-    writer::{self, Backend},
+    writer::{self, Backend, Flush},
 };
 
 /// Cheap to clone; the last handle to go waits for the operations that are queued.
@@ -97,7 +98,8 @@ impl Store {
     }
 
     /// Runs `op` on the writer's thread, whole or not at all, and resolves once that is durable. An `Err` of `op`
-    /// rolls back what it wrote. It must not block on anything else: everyone waits for it.
+    /// rolls back what it wrote. It must not block on anything else: everyone waits for it. Whatever `op` saw is durable
+    /// then too, also where it was written lazily and where `op` wrote nothing itself.
     ///
     /// # Errors
     /// `Op` with what `op` refused; `Storage` where nothing could be recorded. If the process dies just after a
@@ -108,7 +110,43 @@ impl Store {
         E: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        let (job, answer) = writer::job(op);
+        self.queued(Flush::BeforeAnswer, op).await
+    }
+
+    /// As [`Store::write`], but resolves before the disk was flushed: what `op` wrote is there for every reader and
+    /// outlives the process, and a power cut may still take it, whole and with what was written after it. The next
+    /// [`Store::write`] makes it durable, whoever calls it; where nobody does, that happens within a tenth of a second.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn write_lazily<T, E, F>(&self, op: F) -> Result<T, WriteError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.queued(Flush::Soon, op).await
+    }
+
+    /// Resolves once everything that was acknowledged, or could be read, before the call is durable. Flushes nothing where
+    /// it is already.
+    ///
+    /// # Errors
+    /// Where it could not be flushed; then nothing is written any more.
+    pub async fn settle(&self) -> Result<(), StorageError> {
+        self.write(|_| Ok::<(), Infallible>(())).await.map_err(|err| match err {
+            WriteError::Op(never) => match never {},
+            WriteError::Storage(err) => err,
+        })
+    }
+
+    async fn queued<T, E, F>(&self, flush: Flush, op: F) -> Result<T, WriteError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (job, answer) = writer::job(flush, op);
         let closed = || WriteError::Storage(StorageError::Closed);
         self.inner.writes.as_ref().ok_or_else(closed)?.send(job).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
@@ -138,8 +176,12 @@ impl Store {
             let queue = Arc::clone(&shared);
             threads.push(spawn("store-reader", move || readers::run(source, &queue))?);
         }
+        let (debts, owing) = sync_mpsc::sync_channel(1);
         // Joined last: it owns the lock, which may go only when nobody reads any more.
-        threads.push(spawn("store-writer", move || writer::run(backend, queue))?);
+        threads.push(spawn("store-writer", move || writer::run(backend, queue, &debts))?);
+        let weak = writes.downgrade();
+        // Ends with the writer, by itself: the writer's own thread may be the one that would have to join it.
+        spawn("store-settler", move || writer::settle(&owing, &weak))?;
         Ok(Self { inner: Arc::new(Inner { writes: Some(writes), reads: Some(reads), threads }) })
     }
 }

@@ -1,6 +1,22 @@
-//! Many operations, one flush: each runs inside a savepoint of its own, all of them inside one transaction.
+//! Many operations, one flush: each runs inside a savepoint of its own, all of them inside one transaction. A batch of
+//! operations that are all lazy ([`Flush::Soon`]) is committed without one.
+//!
+//! Why that is safe, by what SQLite documents of its write-ahead log (sqlite.org: wal.html, walformat.html, and the
+//! pragma `synchronous`; read again in the source of the version that is linked):
+//!
+//! - `FULL` flushes the log at each commit, `NORMAL` leaves that out and nothing else. A commit's pages are in the file,
+//!   that is with the system, before it returns: the end of the process takes nothing.
+//! - The log is one file that grows, and a flush is of the whole file: the next commit under `FULL` makes all before it
+//!   durable. One that changed nothing writes nothing and flushes nothing; then the file is flushed here.
+//! - Each page in the log carries a checksum over all before it. After a power cut the log ends where they end, at the
+//!   last commit before: what is lost is the newest, never something in between and never half of it.
+//! - Before pages move from the log into the database the log is flushed, under `NORMAL` too, and before the log is written
+//!   from its start again the database is. So no page in the database is newer than what is durable in the log, and
+//!   nothing that a new log overwrites was only there.
+//! - A new log's header is flushed before its first page, under `NORMAL` too, and with it the file's name in its folder.
+//! - Whoever opens the file finds what the last process had written, flushed or not, and cannot tell: so it is flushed then.
 
-use std::{fs::File, sync::atomic::Ordering};
+use std::{fs::File, mem, sync::atomic::Ordering};
 
 use rusqlite::Connection;
 
@@ -13,7 +29,7 @@ use crate::{
     StorageError, Tx,
     readers::Source,
     rows::Rows,
-    writer::{Backend, Job, Keep},
+    writer::{Backend, Flush, Job, Keep},
 };
 
 /// Changed rows after which the write-ahead log is moved into the database: often enough to keep it small.
@@ -24,10 +40,18 @@ type Stored = Result<(), StorageError>;
 #[derive(Debug)]
 pub(crate) struct Writer {
     conn: Connection,
+    /// The write-ahead log. Open from the start, so that the system tells it of every write that failed since.
+    log: File,
     probe: Probe,
+    /// What a commit does at present.
+    commits: Flush,
+    /// Something was acknowledged that is not flushed yet, or may be.
+    owes: bool,
     /// Why nothing is written any more.
     poison: Option<StorageError>,
     checkpointed: u64,
+    /// Something that the transaction under way keeps; its commit writes to the log, then.
+    wrote: bool,
     /// A body was overwritten, and the write-ahead log still has it.
     unclean: bool,
     /// After the connection: it is let go of last.
@@ -37,16 +61,31 @@ pub(crate) struct Writer {
 impl Writer {
     /// Whoever had the file last may have ended between overwriting a body and emptying the write-ahead log: so it counts
     /// as unclean.
-    pub(crate) const fn new(conn: Connection, probe: Probe, lock: File) -> Self {
-        Self { conn, probe, poison: None, checkpointed: 0, unclean: true, _lock: lock }
+    /// `conn` commits under `FULL`.
+    pub(crate) const fn new(conn: Connection, log: File, probe: Probe, lock: File) -> Self {
+        Self {
+            conn,
+            log,
+            probe,
+            commits: Flush::BeforeAnswer,
+            owes: true,
+            poison: None,
+            checkpointed: 0,
+            wrote: false,
+            unclean: true,
+            _lock: lock,
+        }
     }
 
     /// Runs jobs in one transaction. Where one of them ends it before its time, SQLite having given it up, what ran before
     /// in it is lost too; those that did not come to run have no result yet.
     fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Vec<Stored> {
-        if let Err(fault) = self.begin() {
+        let lazy = jobs.iter().all(|job| job.flush() == Flush::Soon);
+        let flush = if lazy { Flush::Soon } else { Flush::BeforeAnswer };
+        if let Err(fault) = self.begin(flush) {
             return self.give_up(jobs.len(), fault);
         }
+        self.wrote = false;
         let mut stored = Vec::with_capacity(jobs.len());
         for job in jobs {
             match self.apply(&mut **job) {
@@ -57,13 +96,23 @@ impl Writer {
         if let Err(fault) = self.run("COMMIT") {
             return self.give_up(stored.len(), fault);
         }
+        self.owes |= self.wrote;
+        match flush {
+            Flush::Soon => {}
+            Flush::BeforeAnswer if mem::take(&mut self.wrote) => self.owes = false,
+            Flush::BeforeAnswer => {
+                if let Err(fault) = self.settle() {
+                    return self.give_up(stored.len(), fault);
+                }
+            }
+        }
         self.probe.step("after COMMIT");
         self.clean_if_due();
         self.checkpoint_if_due();
         stored
     }
 
-    fn begin(&self) -> Result<(), StorageError> {
+    fn begin(&mut self, flush: Flush) -> Result<(), StorageError> {
         if let Some(poison) = &self.poison {
             return Err(poison.clone());
         }
@@ -72,7 +121,48 @@ impl Writer {
             let set = self.conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
             set.map_err(|err| classify(&err))?;
         }
+        self.commit_with(flush)?;
         self.run("BEGIN IMMEDIATE")
+    }
+
+    /// Set, then read back; SQLite changes it between transactions only.
+    fn commit_with(&mut self, flush: Flush) -> Result<(), StorageError> {
+        if self.commits == flush {
+            return Ok(());
+        }
+        let (step, wanted) = match flush {
+            Flush::BeforeAnswer => ("synchronous = FULL", 2),
+            Flush::Soon => ("synchronous = NORMAL", 1),
+        };
+        let found = self
+            .probe
+            .control(step)
+            .and_then(|()| self.conn.pragma_update(None, "synchronous", wanted))
+            .and_then(|()| self.conn.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)))
+            .map_err(|err| classify(&err))?;
+        if found != wanted {
+            return Err(StorageError::Io(format!("synchronous is {found}, not {wanted}")));
+        }
+        self.commits = flush;
+        Ok(())
+    }
+
+    /// Makes durable what was acknowledged before it was.
+    pub(crate) fn settle(&mut self) -> Result<(), StorageError> {
+        if !self.owes {
+            return Ok(());
+        }
+        let allowed = self.probe.control("flush").map_err(|err| err.to_string());
+        match allowed.and_then(|()| self.log.sync_data().map_err(|err| err.to_string())) {
+            Ok(()) => {
+                self.owes = false;
+                Ok(())
+            }
+            Err(why) => {
+                self.poison(StorageError::Poisoned(why.clone()));
+                Err(StorageError::Poisoned(why))
+            }
+        }
     }
 
     fn give_up(&mut self, jobs: usize, fault: StorageError) -> Vec<Stored> {
@@ -86,6 +176,7 @@ impl Writer {
     /// The outer error is of the whole transaction, the inner one of this operation alone.
     fn apply(&mut self, job: &mut dyn Job) -> Result<Stored, StorageError> {
         self.run("SAVEPOINT operation")?;
+        let before = self.conn.total_changes();
         let rows = SqliteRows::new(&self.conn, &self.probe);
         let keep = job.run(&mut Tx::new(&rows));
         let (fault, no_copy) = (rows.fault(), rows.must_leave_no_copy());
@@ -104,7 +195,10 @@ impl Writer {
         }
         match keep {
             Keep::Discard => self.run("ROLLBACK TO operation")?,
-            Keep::Keep => self.unclean |= no_copy,
+            Keep::Keep => {
+                self.unclean |= no_copy;
+                self.wrote |= self.conn.total_changes() > before;
+            }
         }
         self.run("RELEASE operation")?;
         Ok(Ok(()))
@@ -171,7 +265,7 @@ impl Writer {
 /// After an orderly end the database is one file again: whoever copies it alone copies all of it.
 impl Drop for Writer {
     fn drop(&mut self) {
-        if self.poison.is_none() && self.probe.control("checkpoint").is_ok() {
+        if self.poison.is_none() && self.settle().is_ok() && self.probe.control("checkpoint").is_ok() {
             // What it would move is durable already, and the next start reads it from where it is.
             let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
@@ -186,6 +280,10 @@ impl Backend for Writer {
             stored.extend(self.transaction(next));
         }
         stored
+    }
+
+    fn owes(&self) -> bool {
+        self.owes
     }
 }
 

@@ -1,4 +1,4 @@
-//! The store on one SQLite file: write-ahead log, a flush to the disk for every commit, one process at a time.
+//! The store on one SQLite file: write-ahead log, a flush to the disk for every commit but lazy ones, one process at a time.
 
 mod batch;
 mod copy;

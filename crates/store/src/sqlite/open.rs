@@ -34,8 +34,10 @@ pub(crate) fn open(path: &Path, probe: Probe) -> Result<Writer, OpenError> {
     conn.execute_batch("BEGIN IMMEDIATE").map_err(|err| fail(classify(&err)))?;
     derive_again(&conn).map_err(fail)?;
     conn.execute_batch("COMMIT").map_err(|err| fail(classify(&err)))?;
-    let mut writer = Writer::new(conn, probe, lock);
+    let log = open_log(&conn, path)?;
+    let mut writer = Writer::new(conn, log, probe, lock);
     writer.clean_if_due();
+    writer.settle().map_err(fail)?;
     Ok(writer)
 }
 
@@ -68,6 +70,14 @@ pub(super) fn private_file(path: &Path) -> Result<File, OpenError> {
     check_private(&file, path)?;
     sync_folder(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
     Ok(file)
+}
+
+/// The write-ahead log beside the database, as SQLite itself names and has just opened it.
+fn open_log(conn: &Connection, path: &Path) -> Result<File, OpenError> {
+    let database = conn.path().filter(|it| !it.is_empty()).map_or(path, Path::new);
+    let log = suffixed(database, "-wal");
+    let opened = OpenOptions::new().read(true).write(true).open(&log);
+    opened.map_err(|source| OpenError::File { path: log, source })
 }
 
 pub(super) fn check_private(file: &File, path: &Path) -> Result<(), OpenError> {

@@ -21,7 +21,7 @@ use store::{Conflict, Filter, Probe, Store};
 use crate::fixture::{approval, change, change_id, entry, entry_id, moved_to};
 
 /// Statements of one operation below, with what surrounds it: found by counting, checked at the end of the test.
-const STATEMENTS: i64 = 65;
+const STATEMENTS: i64 = 66;
 const ENTRIES: u64 = 5;
 
 /// A held change's life in one operation: two people sign it, it starts, and everything is on the record.
