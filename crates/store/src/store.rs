@@ -6,6 +6,7 @@ use std::{
     path::Path,
     sync::{Arc, Mutex, mpsc as sync_mpsc},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokio::sync::mpsc;
@@ -36,7 +37,7 @@ impl Store {
     pub fn memory() -> Self {
         let memory = Arc::new(Memory::default());
         let sources = (0..readers::THREADS).map(|_| Arc::clone(&memory)).collect();
-        Self::start(memory, sources).unwrap_or_else(|_| Self {
+        Self::start(memory, sources, writer::SOON).unwrap_or_else(|_| Self {
             inner: Arc::new(Inner { writes: None, reads: None, threads: Vec::new() }),
         })
     }
@@ -52,9 +53,10 @@ impl Store {
     /// For tests: `probe` sees every statement before it runs, and may bound the file.
     #[doc(hidden)]
     pub fn sqlite_probed(path: &Path, probe: Probe) -> Result<Self, OpenError> {
+        let soon = probe.soon.unwrap_or(writer::SOON);
         let backend = sqlite::open(path, probe)?;
         let sources = (0..readers::THREADS).map(|_| sqlite::reader(path)).collect::<Result<_, _>>()?;
-        Self::start(backend, sources)
+        Self::start(backend, sources, soon)
     }
 
     /// A copy of the database at `path`, in one consistent state, as the new file `into`: flushed, for our eyes only, and
@@ -167,7 +169,7 @@ impl Store {
         answer.await.map_err(|_| StorageError::Closed)?
     }
 
-    fn start<S: Source>(backend: impl Backend, sources: Vec<S>) -> Result<Self, OpenError> {
+    fn start<S: Source>(backend: impl Backend, sources: Vec<S>, soon: Duration) -> Result<Self, OpenError> {
         let (writes, queue) = mpsc::channel(writer::QUEUE);
         let (reads, shared) = mpsc::channel(writer::QUEUE);
         let shared = Arc::new(Mutex::new(shared));
@@ -181,7 +183,7 @@ impl Store {
         threads.push(spawn("store-writer", move || writer::run(backend, queue, &debts))?);
         let weak = writes.downgrade();
         // Ends with the writer, by itself: the writer's own thread may be the one that would have to join it.
-        spawn("store-settler", move || writer::settle(&owing, &weak))?;
+        spawn("store-settler", move || writer::settle(soon, &owing, &weak))?;
         Ok(Self { inner: Arc::new(Inner { writes: Some(writes), reads: Some(reads), threads }) })
     }
 }

@@ -18,7 +18,7 @@ const BATCH: usize = 256;
 pub(crate) const QUEUE: usize = 1024;
 
 /// How long what was written without a flush may wait for one that nobody asked for.
-const SOON: Duration = Duration::from_millis(50);
+pub(crate) const SOON: Duration = Duration::from_millis(50);
 
 /// When what an operation wrote is flushed to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +80,11 @@ pub(crate) fn run(
     }
 }
 
-/// Queues an operation that must be durable once a debt is [`SOON`] old. Ends when the writer has.
-pub(crate) fn settle(owing: &Receiver<()>, writes: &mpsc::WeakSender<Box<dyn Job>>) {
+/// Queues an operation that must be durable once a debt is as old as `soon`. Ends when the writer has.
+pub(crate) fn settle(soon: Duration, owing: &Receiver<()>, writes: &mpsc::WeakSender<Box<dyn Job>>) {
     while owing.recv().is_ok() {
         let waited = loop {
-            match owing.recv_timeout(SOON) {
+            match owing.recv_timeout(soon) {
                 // That one was paid meanwhile, and this is another.
                 Ok(()) => {}
                 Err(end) => break end,

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, atomic::AtomicU32},
+    time::Duration,
 };
 
 /// Does nothing by default, which is how the product runs.
@@ -11,10 +12,12 @@ use std::{
 pub struct Probe {
     /// Called with a name before every statement of the writer, and after each commit before anybody is answered.
     pub step: Option<Arc<dyn Fn(&'static str) + Send + Sync>>,
-    /// Asked before the writer's `BEGIN`, `COMMIT`, savepoints and checkpoints: a SQLite error code makes that fail.
+    /// Asked before the writer's `BEGIN`, `COMMIT`, savepoints, flushes and checkpoints: a SQLite error code makes that fail.
     pub fail: Option<Arc<dyn Fn(&'static str) -> Option<i32> + Send + Sync>>,
     /// The most pages that the database may have, read at every batch.
     pub max_pages: Option<Arc<AtomicU32>>,
+    /// How long what is lazy waits for a flush, where nobody asks for one.
+    pub soon: Option<Duration>,
 }
 
 impl Probe {

@@ -74,7 +74,7 @@ async fn a_full_disk_refuses_and_forgives() {
     whole(&store, usize::try_from(done + 1).unwrap()).await;
 }
 
-/// Operations that queued up together share a commit: whoever is told that it is done finds it done, whoever is not finds
+/// Operations that queued up together, lazy ones among them, share a commit: whoever is told that it is done finds it done, whoever is not finds
 /// nothing, and the small ones that went down with a large one get through when they ask again.
 #[tokio::test]
 async fn a_large_operation_does_not_take_others_with_it_unheard() {
@@ -87,7 +87,8 @@ async fn a_large_operation_does_not_take_others_with_it_unheard() {
             tokio::spawn(async move {
                 let size = if n % 3 == 0 { 900_000 } else { 10 };
                 let sized = model::Change { intent: "x".repeat(size), ..change(n) };
-                (n, store.write(move |tx| tx.create_change(&sized, entry(n))).await)
+                let op = move |tx: &mut store::Tx<'_>| tx.create_change(&sized, entry(n));
+                (n, if n % 2 == 0 { store.write_lazily(op).await } else { store.write(op).await })
             })
         })
         .collect();
@@ -164,13 +165,16 @@ async fn a_failed_flush_ends_all_writing() {
 #[tokio::test]
 async fn other_failures_pass() {
     let folder = tempfile::tempdir().unwrap();
-    let statements = ["BEGIN IMMEDIATE", "SAVEPOINT operation", "RELEASE operation", "COMMIT"];
+    let statements =
+        ["synchronous = FULL", "BEGIN IMMEDIATE", "SAVEPOINT operation", "RELEASE operation", "COMMIT"];
     let codes = [rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_IOERR_WRITE, rusqlite::ffi::SQLITE_BUSY];
     for (n, (name, code)) in
         statements.into_iter().flat_map(|name| codes.map(|code| (name, code))).enumerate()
     {
-        let store = failing(&folder.path().join(n.to_string()), name, code, 2);
+        let nth = if name.starts_with("synchronous") { 1 } else { 3 };
+        let store = failing(&folder.path().join(n.to_string()), name, code, nth);
         work(&store, 1).await.unwrap();
+        store.write_lazily(|_| Ok::<_, ()>(())).await.unwrap();
         assert!(matches!(work(&store, 2).await, Err(WriteError::Storage(_))), "{name} {code}");
         whole(&store, 1).await;
         work(&store, 2).await.unwrap();

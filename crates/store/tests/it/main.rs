@@ -16,8 +16,12 @@ mod fixture;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod lazy;
+#[cfg(test)]
 mod open;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod power;
 #[cfg(test)]
 mod race;

@@ -33,7 +33,7 @@ use testkit::{
     binary, now,
 };
 
-use crate::{load::Latencies, nginx::Nginx, slow::Slow, stub::Stub};
+use crate::{load::Latencies, nginx::Nginx, stub::Stub};
 
 const READERS: usize = 32;
 const WRITERS: usize = 64;
@@ -46,7 +46,7 @@ fn main() -> Result<()> {
     let stub = Stub::start()?;
     let nginx = Nginx::start(stub.authority())?;
     let place = Place::new(stub.authority(), &OWNER)?;
-    let slow = Slow::make()?;
+    let slow = slow::library()?;
     let library = slow.library().display().to_string();
     let beside = Place::new(stub.authority(), &[OWNER.as_slice(), &[("LD_PRELOAD", &library)]].concat())?;
     let [gateway, _, _] = place.serve.authorities();

@@ -2,10 +2,10 @@
 //! flushes can be told from what does not; so each flush of the server is made to take [`FLUSH`] longer, by a library
 //! that stands between it and the C library's.
 
-use std::{fs, path::PathBuf, process::Command, thread, time::Duration};
+use std::{thread, time::Duration};
 
-use anyhow::{Context, Result, ensure};
-use tempfile::TempDir;
+use anyhow::Result;
+use testkit::Preload;
 
 /// What a flush takes on the disk that the project's design was measured on.
 pub(crate) const FLUSH: Duration = Duration::from_micros(3_500);
@@ -31,24 +31,7 @@ pub(crate) fn wait() {
     thread::sleep(FLUSH);
 }
 
-/// The library, while this lives.
-pub(crate) struct Slow {
-    folder: TempDir,
-}
-
-impl Slow {
-    pub(crate) fn make() -> Result<Self> {
-        let slow = Self { folder: tempfile::tempdir()? };
-        let source = slow.folder.path().join("slow.c");
-        fs::write(&source, SOURCE.replace("MICROSECONDS", &FLUSH.as_micros().to_string()))?;
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O2", "-o"]).arg(slow.library()).arg(&source).arg("-ldl");
-        let made = compiler.output().context("a C compiler, as the build needs one too")?;
-        ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        Ok(slow)
-    }
-
-    pub(crate) fn library(&self) -> PathBuf {
-        self.folder.path().join("libslow.so")
-    }
+/// The library that makes it so.
+pub(crate) fn library() -> Result<Preload> {
+    Preload::compile(&SOURCE.replace("MICROSECONDS", &FLUSH.as_micros().to_string()))
 }
