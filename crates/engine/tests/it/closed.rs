@@ -11,12 +11,13 @@ use std::{
 };
 
 use engine::{Admitted, RefusalKind, Settled};
-use ledger::disk::{Disk, DiskFile, Held, RealDisk};
+use ledger::disk::Disk;
 use model::{ChangeState, EntryKind};
 use store::Probe;
 
 use crate::{
     actions::{Call, DELETE_STACK, DESCRIBE_STACKS, Found, PUT_PARAMETER, inverse},
+    between::Between,
     cast::{ANA, BEN},
     world::{START, Unusual, World, answer, expect_refusal, permitted},
 };
@@ -159,7 +160,12 @@ async fn promise_01_reads_that_cannot_be_recorded_stop_further_reads() {
 #[tokio::test]
 async fn promise_01_a_ledger_that_cannot_be_written_lets_nothing_pass() {
     let broken = Arc::new(AtomicBool::new(false));
-    let disk: Box<dyn Disk> = Box::new(Breaking(Arc::clone(&broken)));
+    let fails = Arc::clone(&broken);
+    let check = move |_: &Path| match fails.load(Ordering::SeqCst) {
+        true => Err(io::Error::other("the disk is gone")),
+        false => Ok(()),
+    };
+    let disk: Box<dyn Disk> = Box::new(Between(Box::new(check)));
     let world = World::on_disk_with(Unusual { disk: Some(disk), ..Unusual::default() }).await;
     let held = world.hold(&DELETE_STACK.action()).await;
     world.approve_by_two(held).await;
@@ -187,56 +193,4 @@ fn failing() -> (Arc<AtomicBool>, Probe) {
         (failing.load(Ordering::SeqCst) && at.starts_with("BEGIN")).then_some(sqlite_full)
     };
     (switch, Probe { fail: Some(Arc::new(fail)), ..Probe::default() })
-}
-
-/// A disk that breaks for whatever is written from a moment on.
-#[derive(Debug)]
-struct Breaking(Arc<AtomicBool>);
-
-impl Breaking {
-    fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::SeqCst) { Err(io::Error::other("the disk is gone")) } else { Ok(()) }
-    }
-}
-
-impl Disk for Breaking {
-    fn create_dirs(&self, dir: &Path) -> io::Result<()> {
-        RealDisk.create_dirs(dir)
-    }
-
-    fn read(&self, path: &Path, max: u64) -> io::Result<Vec<u8>> {
-        RealDisk.read(path, max)
-    }
-
-    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.check()?;
-        RealDisk.create(path)
-    }
-
-    fn extend(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.check()?;
-        RealDisk.extend(path)
-    }
-
-    fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {
-        self.check()?;
-        RealDisk.truncate(path, len)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.check()?;
-        RealDisk.rename(from, to)
-    }
-
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        RealDisk.sync_dir(dir)
-    }
-
-    fn hold(&self, path: &Path) -> io::Result<Box<dyn Held>> {
-        RealDisk.hold(path)
-    }
 }

@@ -11,6 +11,8 @@ mod assumed;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod between;
+#[cfg(test)]
 mod binding;
 #[cfg(test)]
 mod cast;
@@ -20,6 +22,8 @@ mod closed;
 mod environment;
 #[cfg(test)]
 mod erase;
+#[cfg(test)]
+mod flushed;
 #[cfg(test)]
 mod handed;
 #[cfg(test)]
