@@ -16,6 +16,7 @@ mod crash;
 mod crash_plan;
 mod credentials;
 mod erase;
+mod flushes;
 mod hostile;
 mod joint;
 mod lab;
