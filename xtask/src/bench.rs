@@ -20,15 +20,32 @@ struct Bench {
     name: &'static str,
     /// Crates, each with the name of its bench target.
     targets: &'static [(&'static str, &'static str)],
-    /// It measures the program as it ships, beside programs of others.
-    whole: bool,
+    beside: Beside,
+}
+
+/// What a bench needs besides the crates it measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    /// The program as it ships.
+    Program,
+    /// And programs of others, to compare it with.
+    Peers,
 }
 
 const BENCHES: [Bench; 4] = [
-    Bench { name: "admit", targets: &[("engine", "admit")], whole: false },
-    Bench { name: "aws", targets: &[("testkit", "aws")], whole: true },
-    Bench { name: "ledger", targets: &[("ledger", "ledger"), ("audit", "verify")], whole: false },
-    Bench { name: "ledger-large", targets: &[("ledger", "large"), ("audit", "large")], whole: false },
+    Bench { name: "admit", targets: &[("engine", "admit")], beside: Beside::Nothing },
+    Bench { name: "aws", targets: &[("testkit", "aws")], beside: Beside::Peers },
+    Bench {
+        name: "ledger",
+        targets: &[("ledger", "ledger"), ("audit", "verify"), ("testkit", "levels")],
+        beside: Beside::Program,
+    },
+    Bench {
+        name: "ledger-large",
+        targets: &[("ledger", "large"), ("audit", "large")],
+        beside: Beside::Nothing,
+    },
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +59,14 @@ pub(crate) fn names() -> String {
 }
 
 pub(crate) fn run(name: &str, judgement: Judgement) -> Result<()> {
-    let Bench { targets, whole, .. } = BENCHES
+    let Bench { targets, beside, .. } = BENCHES
         .into_iter()
         .find(|bench| bench.name == name)
         .with_context(|| format!("`{name}` is no bench; there is {}", names()))?;
-    if whole {
+    if beside == Beside::Peers {
         setup::peers()?;
+    }
+    if beside != Beside::Nothing {
         succeed(&mut cargo(&["build", "--quiet", "--release", "--package", "countersign"]))?;
     }
     let mut lines = Vec::new();

@@ -12,46 +12,49 @@
 //! than one processor judges a write, the processor is what bounds them, whatever they share.) Memory: 60 MB at rest,
 //! 250 MB with 10,000 held changes.
 
-mod load;
 mod nginx;
-mod slow;
-mod stub;
+#[path = "../rig/mod.rs"]
+mod rig;
 
 use std::{
     cell::RefCell,
     fs::File,
     io::Write as _,
-    path::PathBuf,
-    process::Command,
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use anyhow::{Context, Result, bail};
 use testkit::{
-    Installation, Key, Serve, Session, Signed, Signer,
+    Signed, Signer,
     bench::{Contestant, Figure, Target, compare, report},
-    binary, now,
+    now,
 };
 
-use crate::{load::Latencies, nginx::Nginx, stub::Stub};
+use crate::{
+    nginx::Nginx,
+    rig::{
+        load::{self, Latencies},
+        place::{Place, write},
+        slow,
+        stub::Stub,
+    },
+};
 
 const READERS: usize = 32;
 const WRITERS: usize = 64;
 const HELD: usize = 10_000;
 const HELD_BY_SESSION: usize = 1_000;
-const OWNER: [(&str, &str); 3] =
-    [("AWS_ACCESS_KEY_ID", "owner"), ("AWS_SECRET_ACCESS_KEY", "owner"), ("AWS_DEFAULT_REGION", "us-east-1")];
 
 fn main() -> Result<()> {
     let stub = Stub::start()?;
     let nginx = Nginx::start(stub.authority())?;
-    let place = Place::new(stub.authority(), &OWNER)?;
+    let place = Place::new(stub.authority(), &[], many_may_wait)?;
     let slow = slow::library()?;
     let library = slow.library().display().to_string();
-    let beside = Place::new(stub.authority(), &[OWNER.as_slice(), &[("LD_PRELOAD", &library)]].concat())?;
+    let beside = Place::new(stub.authority(), &[("LD_PRELOAD", &library)], many_may_wait)?;
     let [gateway, _, _] = place.serve.authorities();
     let agent = place.agent()?;
-    let at_rest = place.resident()?;
+    let at_rest = resident(&place)?;
 
     let written = AtomicU64::new(0);
     let latencies = [(); 6].map(|()| Latencies::default());
@@ -157,8 +160,8 @@ fn main() -> Result<()> {
         megabytes("memory at rest", at_rest, Target::AtMost(60.0)),
     ])?;
 
-    place.hold(HELD)?;
-    report(&[megabytes("memory with 10,000 held changes", place.resident()?, Target::AtMost(250.0))])
+    hold(&place, HELD)?;
+    report(&[megabytes("memory with 10,000 held changes", resident(&place)?, Target::AtMost(250.0))])
 }
 
 fn read_from(agent: &Signer, authority: &str, table: &str) -> Signed {
@@ -168,18 +171,6 @@ fn read_from(agent: &Signer, authority: &str, table: &str) -> Signed {
 
 fn read(agent: &Signer, authority: &str) -> Signed {
     agent.json("dynamodb", authority, "DynamoDB_20120810.ListTables", &serde_json::json!({ "Limit": 10 }))
-}
-
-fn write(agent: &Signer, authority: &str, nth: u64) -> Signed {
-    let value = nth.to_string();
-    let fields = [
-        ("Action", "PutMetricData"),
-        ("Version", "2010-08-01"),
-        ("Namespace", "bench"),
-        ("MetricData.member.1.MetricName", "nth"),
-        ("MetricData.member.1.Value", value.as_str()),
-    ];
-    agent.form("monitoring", authority, &fields)
 }
 
 fn added(name: &str, ours: &Latencies, theirs: &Latencies, share: f64, target: Target) -> Result<Figure> {
@@ -196,77 +187,32 @@ fn megabytes(name: &str, value: f64, target: Target) -> Figure {
     Figure { name: name.to_owned(), value, unit: "MB", peer: None, target, spread: None }
 }
 
-/// An installation before the stub, and who acts in it. Fields end in the order they stand in.
-struct Place {
-    serve: Serve,
-    installation: Installation,
-    operator: PathBuf,
-    _keys: tempfile::TempDir,
+/// Of one session.
+fn many_may_wait(settings: &str) -> String {
+    let wide = format!("open_holds_per_session = {HELD_BY_SESSION}\n");
+    settings.replace("open_holds_per_session = 10\n", &wide)
 }
 
-impl Place {
-    fn new(stub: &str, env: &[(&str, &str)]) -> Result<Self> {
-        let keys = tempfile::tempdir()?;
-        let key = |name| Key::ed25519(keys.path(), name);
-        let (olga, ben, carla) = (key("olga")?, key("ben")?, key("carla")?);
-        let calendar = keys.path().join("calendar.toml");
-        std::fs::write(&calendar, "timezone = \"UTC\"\npeak = []\nfreeze = []\n")?;
-        let enrol = |name: &str, key: &Key| format!("{name}={}", key.public.display());
-        let installation = Installation::init([
-            "--operator".to_owned(),
-            enrol("olga", &olga),
-            "--approver".to_owned(),
-            enrol("ben", &ben),
-            "--approver".to_owned(),
-            enrol("carla", &carla),
-            "--agent".to_owned(),
-            "fixer".to_owned(),
-            "--environment".to_owned(),
-            "production=123456789012".to_owned(),
-            "--calendar".to_owned(),
-            calendar.display().to_string(),
-            "--aws-upstream".to_owned(),
-            format!("http://{stub}"),
-        ])?;
-        let settings = installation.folder().join("bundle/bundle.toml");
-        let text = std::fs::read_to_string(&settings)?;
-        let wide = format!("open_holds_per_session = {HELD_BY_SESSION}");
-        std::fs::write(&settings, text.replace("open_holds_per_session = 10\n", &format!("{wide}\n")))?;
-        let mut program = Command::new("taskset");
-        program.args(["--cpu-list", "0"]).arg(binary("countersign")?);
-        let serve = Serve::launch(program, installation.config(), env)?;
-        Ok(Self { serve, installation, operator: olga.private, _keys: keys })
+/// Deletes of objects in production, each in a bucket of its own: each is a change, and waits.
+fn hold(place: &Place, count: usize) -> Result<()> {
+    let [gateway, _, _] = place.serve.authorities();
+    let hash = ("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+    let mut buckets = 0..count;
+    while !buckets.is_empty() {
+        let agent = place.agent()?;
+        let requests = buckets.by_ref().take(HELD_BY_SESSION).map(|nth| {
+            let target = format!("/bucket-{nth}/key");
+            load::bytes(&agent.sign_at(now(), "s3", gateway, "DELETE", &target, &[hash], Vec::new()))
+        });
+        load::through(gateway, READERS, &requests.collect::<Vec<_>>(), "403", &Latencies::default())?;
     }
+    Ok(())
+}
 
-    fn session(&self) -> Result<Session> {
-        self.installation.session("fixer", "olga", &self.operator, "be measured", &[])
-    }
-
-    fn agent(&self) -> Result<Signer> {
-        Signer::of(&self.session()?)
-    }
-
-    /// Deletes of objects in production, each in a bucket of its own: each is a change, and waits.
-    fn hold(&self, count: usize) -> Result<()> {
-        let [gateway, _, _] = self.serve.authorities();
-        let hash = ("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
-        let mut buckets = 0..count;
-        while !buckets.is_empty() {
-            let agent = self.agent()?;
-            let requests = buckets.by_ref().take(HELD_BY_SESSION).map(|nth| {
-                let target = format!("/bucket-{nth}/key");
-                load::bytes(&agent.sign_at(now(), "s3", gateway, "DELETE", &target, &[hash], Vec::new()))
-            });
-            load::held(gateway, READERS, requests.collect())?;
-        }
-        Ok(())
-    }
-
-    /// Resident memory of `serve`, in millions of bytes.
-    fn resident(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.serve.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kib * 1024.0 / 1e6)
-    }
+/// Resident memory of `serve`, in millions of bytes.
+fn resident(place: &Place) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", place.serve.pid()))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib * 1024.0 / 1e6)
 }
