@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 /// Ascending: whoever has reached one has reached those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// Durable in the database, together with the state that it reports.
+    /// Durable in the database, together with the state that it reports. What comes of it is answered before it is durable
+    /// (the end of the process takes nothing, a power cut may, and then it is not known); at the other levels, after.
     #[default]
     Recorded,
     /// In the log, under a checkpoint that the installation has signed.
