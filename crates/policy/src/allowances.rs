@@ -29,7 +29,7 @@ pub(crate) struct Allowances {
     pub(crate) standing: Vec<Standing>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
     name: AllowanceId,
     effect: Counted,
@@ -46,12 +46,54 @@ enum Counted {
     Spend,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     name: AllowanceId,
     coverage: Coverage,
     limit: Option<Limit>,
     reference: RuleRef,
+}
+
+impl Budget {
+    pub(crate) const fn name(&self) -> &AllowanceId {
+        &self.name
+    }
+
+    pub(crate) const fn limit(&self) -> &Limit {
+        &self.limit
+    }
+
+    /// Of the same sort: both may cover one action.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.effect == other.effect
+    }
+
+    /// Whether `next` differs in nothing but less room.
+    pub(crate) fn is_narrowed_to(&self, next: &Self) -> bool {
+        let limit = Limit { amount: next.limit.amount, ..self.limit };
+        next.limit.amount <= self.limit.amount && Self { limit, ..self.clone() } == *next
+    }
+}
+
+impl Standing {
+    pub(crate) const fn name(&self) -> &AllowanceId {
+        &self.name
+    }
+
+    /// Whether `next` allows just the same, wherever it stands and whatever it is called to people.
+    pub(crate) fn says_what(&self, next: &Self) -> bool {
+        self.coverage == next.coverage && self.limit == next.limit
+    }
+
+    /// Whether `next` differs in nothing but less room.
+    pub(crate) fn is_narrowed_to(&self, next: &Self) -> bool {
+        let less = match (self.limit, next.limit) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(before), Some(after)) => after.per == before.per && after.amount <= before.amount,
+        };
+        less && self.coverage == next.coverage
+    }
 }
 
 /// At most so much within a window that ends now.

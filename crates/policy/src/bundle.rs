@@ -47,6 +47,19 @@ pub struct Bundle {
     examples: Vec<Example>,
 }
 
+/// All of a bundle but its digest and its examples, which decide nothing.
+pub(crate) struct Parts<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) roster: &'a Roster,
+    pub(crate) places: &'a Places,
+    pub(crate) accounts: &'a Accounts,
+    pub(crate) allowances: &'a Allowances,
+    pub(crate) witnesses: &'a Witnesses,
+    pub(crate) calendar: Option<&'a Calendar>,
+    pub(crate) overrides: &'a BTreeMap<Operation, Override>,
+    pub(crate) law: &'a Law,
+}
+
 /// A request with more targets than this is too large to judge; it is refused, not judged in part.
 const MAX_RESOURCES: usize = 1_000;
 /// Longer than any name a protocol allows.
@@ -324,6 +337,26 @@ impl Bundle {
                 problems.add(&result.file, Some(result.line), message, None);
             }
         }
+    }
+
+    /// Destructured, so that nothing that decides is left out of a comparison.
+    pub(crate) const fn parts(&self) -> Parts<'_> {
+        let Self {
+            digest: _,
+            settings,
+            roster,
+            places,
+            accounts,
+            allowances,
+            witnesses,
+            calendar,
+            overrides,
+            vocabulary: _,
+            law,
+            examples: _,
+        } = self;
+        let calendar = calendar.as_ref();
+        Parts { settings, roster, places, accounts, allowances, witnesses, calendar, overrides, law }
     }
 
     pub(crate) fn has_rule(&self, id: &model::RuleId) -> bool {

@@ -113,6 +113,19 @@ impl Calendar {
         pairs.map(|(peak, frozen)| TimeFacts { peak, frozen, why: String::new(), next_open: None }).collect()
     }
 
+    /// Every moment from `from` on at which something may begin or end, ascending: of windows until `until`, of freezes all.
+    pub(crate) fn boundaries(&self, from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
+        let freezes = self.freeze.iter().flat_map(|freeze| [freeze.start, freeze.end]);
+        let mut found: Vec<_> = freezes.filter(|at| *at >= from).collect();
+        let mut at = from;
+        while let Some(next) = self.next_boundary(at).filter(|next| *next < until) {
+            found.push(next);
+            at = next;
+        }
+        found.sort_unstable();
+        found
+    }
+
     fn facts_at(&self, now: Timestamp, local: &Zoned, environment: &Environment) -> TimeFacts {
         let within = |windows: &[Weekly]| {
             windows

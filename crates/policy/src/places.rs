@@ -55,6 +55,23 @@ impl Places {
         self.by_account.keys()
     }
 
+    /// What names and tags are raised to which environment, one phrase each.
+    pub(crate) fn raises(&self) -> BTreeSet<String> {
+        let each = self.raising.iter().flat_map(|Raising { environment, names, tags }| {
+            let names =
+                names.iter().map(move |name| format!("what is called {} to {environment}", name.as_str()));
+            let tags = tags.iter().map(move |TagPattern { key, value }| {
+                format!("what is tagged {key}={} to {environment}", value.as_str())
+            });
+            names.chain(tags)
+        });
+        each.collect()
+    }
+
+    pub(crate) const fn own(&self) -> &BTreeSet<String> {
+        &self.own
+    }
+
     /// From the environment that the accounts decide to the one that names and tags make of it. `tags` is `None` for
     /// what is judged without looking at its target: a plain read.
     pub(crate) fn landing<'r>(

@@ -215,7 +215,7 @@ fn show(report: &Report) {
     if !report.authenticated {
         output::note(format!(
             "{} nothing says that this is the right log; give the fingerprint that `init` printed: --genesis FINGERPRINT",
-            styled(WARN, "not authenticated:")
+            styled(WARN, "approvers not authenticated:")
         ));
     }
 }

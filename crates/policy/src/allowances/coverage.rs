@@ -6,7 +6,7 @@ use model::{Account, AgentId, Pattern, Resource};
 
 use crate::{ask::Ask, places::bare};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Coverage {
     pub(super) operations: Vec<Pattern>,
     /// Of the target's name as the request gives it, or of its bare identifier; empty: any.

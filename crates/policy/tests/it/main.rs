@@ -4,6 +4,8 @@
 mod allowances;
 mod decisions;
 #[cfg(test)]
+mod differences;
+#[cfg(test)]
 mod loading;
 #[cfg(test)]
 mod properties;
