@@ -11,7 +11,7 @@ use crate::{
     Code, Database, Report,
     commitments::Commitments,
     continuity::Continuities,
-    entries::{Entries, read},
+    entries::{Entries, decides, read},
     history::{Digests, First, Times},
     permits::Permits,
     report::Findings,
@@ -168,6 +168,15 @@ impl<'a> Auditor<'a> {
             // By the roster that it replaces.
             self.permits.adopted(&placed, before, &self.signatures, &mut books.permits);
         }
+        if decides(placed.entry.kind) && self.bundle.is_some() && placed.entry.bundle != self.bundle {
+            let name = |bundle: Option<Digest>| bundle.map_or_else(|| "none".to_owned(), |it| it.to_string());
+            let message = format!(
+                "entry {index} was decided under the bundle {}, but in force is {}",
+                name(placed.entry.bundle),
+                name(self.bundle)
+            );
+            books.permits.add(Code::BundleUnapproved, index, &message);
+        }
         let signed = self.signatures.take(&placed, &mut books.signatures);
         if let Some(commitments) = &mut self.commitments {
             commitments.take(&placed, signed.as_ref(), &mut books.commitments);
@@ -198,9 +207,10 @@ impl<'a> Auditor<'a> {
         self.entries.finish(&mut books.entries);
         findings.extend(books.entries);
         findings.extend(books.signatures);
-        let committed = self
-            .commitments
-            .map(|commitments| commitments.finish(&given, &roots, books.commitments, &mut findings));
+        let committed = self.commitments.map(|commitments| {
+            let before = self.continuities.before();
+            commitments.finish(&given, &roots, before, books.commitments, &mut findings)
+        });
         let sound = committed.as_ref().is_some_and(|committed| committed.sound);
         findings.extend(books.first);
         findings.extend(books.times);

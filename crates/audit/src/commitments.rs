@@ -6,7 +6,8 @@ use model::EntryKind;
 use tlog::{Checkpoint, Hash, VerifierKey, WitnessKey, open_checkpoint, open_cosigned};
 
 use crate::{
-    CheckpointView, Code, Given, entries::Placed, report::Findings, roots::Roots, signatures::Signed,
+    CheckpointView, Code, Given, continuity::Before, entries::Placed, report::Findings, roots::Roots,
+    signatures::Signed,
 };
 
 /// What the entries so far say of the tree.
@@ -64,13 +65,14 @@ impl Commitments {
         self,
         given: &Given<'_>,
         roots: &Roots,
+        before: Option<&Before>,
         on_the_way: Findings,
         findings: &mut Findings,
     ) -> Committed {
         let newest = newest(given.checkpoint, &self.key)
             .map_err(|message| findings.add(Code::CheckpointInvalid, None, message))
             .ok();
-        let held = held(given, &self.key, findings);
+        let held = held(given, &self.key, before, findings);
         findings.extend(on_the_way);
         let seen = held.iter().chain(&self.signed).chain(&self.witnessed).map(|it| (it.size, it.root));
         let all = newest.iter().map(|it| (it.size, it.root)).chain(self.verified).chain(seen);
@@ -105,14 +107,22 @@ pub(crate) fn newest(note: &[u8], key: &VerifierKey) -> Result<Checkpoint, Strin
 }
 
 /// By their number, where entries have their index.
-fn held(given: &Given<'_>, key: &VerifierKey, findings: &mut Findings) -> Vec<Seen> {
+fn held(given: &Given<'_>, key: &VerifierKey, before: Option<&Before>, findings: &mut Findings) -> Vec<Seen> {
     let mut opened = Vec::new();
     for (nth, note) in (1..).zip(given.held_checkpoints) {
         match open_checkpoint(note, key) {
             Ok(checkpoint) => opened.push(Seen { index: nth, size: checkpoint.size, root: checkpoint.root }),
             Err(err) => {
-                let message = format!("held checkpoint {nth} is none of this log's key: {err}");
-                findings.add(Code::HeldInvalid, None, message);
+                let of_before = before.and_then(|it| Some((it, open_checkpoint(note, &it.key).ok()?)));
+                let Some((before, checkpoint)) = of_before else {
+                    let message = format!("held checkpoint {nth} is none of this log's key: {err}");
+                    findings.add(Code::HeldInvalid, None, message);
+                    continue;
+                };
+                if let Some(why) = before.contradiction(&checkpoint) {
+                    let message = format!("held checkpoint {nth} {why}");
+                    findings.add(Code::ContinuityInvalid, None, message);
+                }
             }
         }
     }

@@ -20,12 +20,41 @@ pub struct Continues {
     pub lost: Option<u64>,
     /// Whether its key vouches for this log.
     pub vouched: bool,
+    /// How many bodies are said to have been erased there: by whom, only that log tells.
+    pub erased: u64,
     pub ground: String,
+}
+
+/// What checkpoints of the log before are held against.
+#[derive(Debug)]
+pub(crate) struct Before {
+    pub(crate) key: VerifierKey,
+    /// The newest that it was signed for, as this log tells.
+    signed: Option<Checkpoint>,
+    restored: Checkpoint,
+}
+
+impl Before {
+    /// What a checkpoint of that log, from outside, says against what is told of it.
+    pub(crate) fn contradiction(&self, held: &Checkpoint) -> Option<String> {
+        let known = [Some(&self.restored), self.signed.as_ref()];
+        if known.into_iter().flatten().any(|it| it.size == held.size && it.root != held.root) {
+            return Some(format!("is of another history of the log before, at {} entries", held.size));
+        }
+        let signed = self.signed.as_ref()?;
+        (held.size > signed.size).then(|| {
+            format!(
+                "covers {} entries of the log before, which is said to have been signed for {}: more of it is lost",
+                held.size, signed.size
+            )
+        })
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Continuities {
     continues: Option<Continues>,
+    before: Option<Before>,
     /// The index up to which rows may come over.
     next_row: Option<u64>,
 }
@@ -38,7 +67,10 @@ impl Continuities {
             EntryKind::ContinuityBroken if index == 1 => {
                 self.next_row = Some(2);
                 match read(placed, genesis) {
-                    Ok(continues) => self.continues = Some(continues),
+                    Ok((continues, before)) => {
+                        self.continues = Some(continues);
+                        self.before = Some(before);
+                    }
                     Err(why) => {
                         let message = format!("entry 1 says that this log continues another, but {why}");
                         findings.add(Code::ContinuityInvalid, Some(index), message);
@@ -50,7 +82,13 @@ impl Continuities {
                     format!("entry {index} says that this log continues another, which only entry 1 can");
                 findings.add(Code::ContinuityInvalid, Some(index), message);
             }
-            EntryKind::RowCarried if self.next_row == Some(index) => self.next_row = Some(index + 1),
+            EntryKind::RowCarried if self.next_row == Some(index) => {
+                self.next_row = Some(index + 1);
+                if let Some(continues) = &mut self.continues {
+                    let bodies = placed.detail("bodies").map_or(0, |it| it.split(' ').count() as u64);
+                    continues.erased = continues.erased.saturating_add(bodies);
+                }
+            }
             EntryKind::RowCarried => {
                 let message = format!(
                     "entry {index} brings a row over from another log, which is only told right after entry 1"
@@ -61,12 +99,16 @@ impl Continuities {
         }
     }
 
+    pub(crate) const fn before(&self) -> Option<&Before> {
+        self.before.as_ref()
+    }
+
     pub(crate) fn told(self) -> Option<Continues> {
         self.continues
     }
 }
 
-fn read(placed: &Placed, genesis: Option<&Genesis>) -> Result<Continues, String> {
+fn read(placed: &Placed, genesis: Option<&Genesis>) -> Result<(Continues, Before), String> {
     let continuity = Continuity::from_detail(&placed.entry.detail).map_err(|err| err.to_string())?;
     let before = &continuity.before;
     let key: VerifierKey =
@@ -107,14 +149,16 @@ fn read(placed: &Placed, genesis: Option<&Genesis>) -> Result<Continues, String>
             own.is_some()
         }
     };
-    Ok(Continues {
+    let continues = Continues {
         genesis: before.fingerprint(),
         origin: before.origin.clone(),
         restored: restored.size,
-        lost: signed.map(|signed| signed.size - restored.size),
+        lost: signed.as_ref().map(|signed| signed.size - restored.size),
         vouched,
+        erased: 0,
         ground: continuity.ground.to_string(),
-    })
+    };
+    Ok((continues, Before { key, signed, restored }))
 }
 
 #[cfg(test)]
@@ -230,6 +274,34 @@ mod tests {
             continuity_invalid entry 1 says that this log continues another, but it does not say `before`
         "#]],
         );
+    }
+
+    #[test]
+    fn what_left_the_log_before_is_held_against_what_is_told_of_it() {
+        let old = key("log.example/old", 1);
+        let opened = |size: u8| open_checkpoint(&note(size, &old), &old.verifier()).unwrap();
+        let other = Checkpoint { root: tlog::leaf_hash(b"other"), ..opened(5) };
+        let told = |continuity: &Continuity, held: &Checkpoint| {
+            let placed = placed(1, EntryKind::ContinuityBroken, continuity.to_detail());
+            let (_, before) = read(&placed, None).unwrap();
+            before.contradiction(held).unwrap_or_else(|| "nothing".to_owned())
+        };
+        let lost_lock = Continuity { signed: None, ..continuity() };
+        for (continuity, held, says) in [
+            (&continuity(), opened(3), "nothing"),
+            (&continuity(), opened(8), "nothing"),
+            (
+                &continuity(),
+                opened(9),
+                "covers 9 entries of the log before, which is said to have been signed for 8",
+            ),
+            (&continuity(), other.clone(), "is of another history of the log before, at 5 entries"),
+            (&lost_lock, opened(9), "nothing"),
+            (&lost_lock, other, "is of another history"),
+        ] {
+            let told = told(continuity, &held);
+            assert!(told.starts_with(says), "{told}");
+        }
     }
 
     #[test]

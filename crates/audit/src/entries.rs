@@ -1,6 +1,6 @@
 //! From bytes to entries: each must be the one way in which its event is written, and none may be there twice.
 
-use model::Entry;
+use model::{Entry, EntryKind};
 
 use crate::{Code, ids::Ids, report::Findings};
 
@@ -9,6 +9,22 @@ use crate::{Code, ids::Ids, report::Findings};
 pub(crate) struct Placed {
     pub(crate) index: u64,
     pub(crate) entry: Entry,
+}
+
+/// Whether the bundle that such an entry names must be the one in force: it was decided by, or signed under, then and there.
+/// What comes of a change later names the bundle that it was decided under.
+pub(crate) const fn decides(kind: EntryKind) -> bool {
+    matches!(
+        kind,
+        EntryKind::Genesis
+            | EntryKind::BundleAdopted
+            | EntryKind::ChangeHeld
+            | EntryKind::ReadsAdmitted
+            | EntryKind::ActionDenied
+            | EntryKind::ApprovalGiven
+            | EntryKind::ChangeRejected
+            | EntryKind::PermitIssued
+    )
 }
 
 impl Placed {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use model::{
-    Adoption, AgentId, Chain, ChangeId, Digest, Entry, EntryKind, Erasure, PersonId, Roster, SessionId,
-    Timestamp, change_digest,
+    Adoption, AgentId, Chain, ChangeId, ChangeState, Digest, Entry, EntryKind, Erasure, PersonId, Roster,
+    SessionId, Timestamp, change_digest,
 };
 
 use crate::{
@@ -46,12 +46,19 @@ impl Permits {
         };
         if let (true, Some(session)) = (tells_session, entry.actors.session) {
             let launcher = placed.detail("launcher").and_then(|text| text.parse::<PersonId>().ok());
-            self.launchers.insert(session, launcher);
+            self.launchers.entry(session).or_insert(launcher);
         }
         let Some(change) = entry.change else {
-            if entry.kind == EntryKind::PermitIssued {
-                let message = format!("entry {index} permits something, but names no change");
-                verdicts.add(Code::PermitMalformed, index, &message);
+            let nameless = match entry.kind {
+                EntryKind::PermitIssued => Some((Code::PermitMalformed, "permits something")),
+                EntryKind::OutcomeRecorded | EntryKind::OutcomeUnknown => {
+                    Some((Code::OutcomeWithoutPermit, "records an outcome"))
+                }
+                EntryKind::BodyErased => Some((Code::ErasureUnapproved, "erases a body")),
+                _ => None,
+            };
+            if let Some((code, does)) = nameless {
+                verdicts.add(code, index, &format!("entry {index} {does}, but names no change"));
             }
             return;
         };
@@ -59,6 +66,16 @@ impl Permits {
         let chain = if told { None } else { self.chain(entry) };
         let life = self.changes.entry(change).or_default();
         life.chain = chain.or_else(|| life.chain.take());
+        if let (Some(chain), Some(agent), Some(operator)) =
+            (&life.chain, &entry.actors.agent, &entry.actors.operator)
+            && (&chain.agent, &chain.operator) != (agent, operator)
+        {
+            let message = format!(
+                "entry {index} says that {change} is {agent}'s for {operator}, an entry before it that it is {}'s for {}",
+                chain.agent, chain.operator
+            );
+            verdicts.add(Code::ChangeAltered, index, &message);
+        }
         match entry.kind {
             EntryKind::ChangeHeld
             | EntryKind::ChangeJoined
@@ -79,30 +96,37 @@ impl Permits {
                 }
             }
             EntryKind::PermitIssued => {
-                let step = placed.detail("step").filter(|text| text.parse::<u32>().is_ok());
+                let canonical =
+                    |text: &&str| text.parse::<u32>().is_ok_and(|step| step.to_string() == **text);
+                let step = placed.detail("step").filter(canonical);
                 let step = step.map(|text| interned(&mut self.steps, text));
                 permit(placed, change, step, life, signatures, verdicts);
             }
-            EntryKind::ActionAllowed => life.allowed = true,
             EntryKind::OutcomeRecorded | EntryKind::OutcomeUnknown => {
                 let permitted = match placed.detail("step") {
                     Some(step) => life.permitted.find(step).is_some(),
                     None => !life.permitted.0.is_empty(),
                 };
-                if !permitted && !life.allowed && !life.carried {
+                if !permitted && life.carried != Some(Carried::Unknown) {
                     let message =
                         format!("entry {index} records an outcome of {change}, which nothing permitted");
                     verdicts.add(Code::OutcomeWithoutPermit, index, &message);
                 }
             }
-            // What was done of it stands in the log before.
-            EntryKind::RowCarried => life.carried = true,
+            EntryKind::RowCarried => {
+                // Its approvals are rows too, and say nothing of its state.
+                if let Some(state) = placed.detail("state") {
+                    let unknown = state == ChangeState::Unknown.name();
+                    life.carried = Some(if unknown { Carried::Unknown } else { Carried::Over });
+                }
+            }
             EntryKind::BodyErased => erased(placed, change, life, signatures, verdicts),
             EntryKind::Genesis
             | EntryKind::BundleAdopted
             | EntryKind::SessionIssued
             | EntryKind::SessionStopped
             | EntryKind::ReadsAdmitted
+            | EntryKind::ActionAllowed
             | EntryKind::ActionDenied
             | EntryKind::ChangeSealed
             | EntryKind::ApprovalRefused
@@ -142,6 +166,9 @@ impl Permits {
         }
         if life.permitted.find("0").is_none() {
             wrong(format!("as {change}, which nothing permitted"));
+        }
+        if let Some(veto) = life.of_people().veto {
+            wrong(format!("as {change}, which entry {veto} had vetoed"));
         }
         let adoption = Adoption { from, to, roster: Digest::of(roster.as_bytes()) };
         let told = life.chain.as_ref().map(|chain| change_digest(chain, [adoption.digest()]));
@@ -190,9 +217,16 @@ struct Life {
     permitted: Steps,
     /// Most changes wait for nobody.
     of_people: Option<Box<OfPeople>>,
-    allowed: bool,
     /// It came over from the log before.
-    carried: bool,
+    carried: Option<Carried>,
+}
+
+/// What it was then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carried {
+    /// Something of it was under way: what came of that may yet be found out.
+    Unknown,
+    Over,
 }
 
 /// What people had to do with it.
@@ -216,6 +250,7 @@ struct Matter {
     digest: Digest,
     bundle: Digest,
     expires_at: Timestamp,
+    actions: usize,
 }
 
 #[derive(Debug)]
@@ -245,14 +280,18 @@ impl Life {
 
 impl OfPeople {
     fn approve(&mut self, signed: Signed, roots: &Roots) {
-        let Signed { signer, roster, matter, digest, bundle, expires_at, checkpoint } = signed;
+        let Signed { signer, roster, matter, digest, bundle, expires_at, checkpoint, actions } = signed;
         let seen = match checkpoint {
             None => Seen::Nothing,
             Some(checkpoint) if roots.at(checkpoint.size) == Some(checkpoint.root) => Seen::This,
             Some(_) => Seen::Another,
         };
+        // Who signs the same thing again counts once, and takes no more room.
+        self.approvals.retain(|given| {
+            given.matter != matter || given.seen != seen || !Rc::ptr_eq(&given.signer, &signer)
+        });
         self.approvals.push(Approval { matter, signer, roster, seen });
-        self.last = Some(Matter { matter, digest, bundle, expires_at });
+        self.last = Some(Matter { matter, digest, bundle, expires_at, actions });
     }
 }
 
@@ -305,6 +344,10 @@ fn permit(
         let message = format!("entry {index} permits {change}, which entry {veto} had vetoed");
         verdicts.add(Code::PermitAfterVeto, index, &message);
     }
+    if life.carried == Some(Carried::Over) {
+        let message = format!("entry {index} permits {change}, which came over closed from the log before");
+        verdicts.add(Code::PermitUnapproved, index, &message);
+    }
     let Some(people) = placed.detail("people").and_then(|text| text.parse::<u32>().ok()) else {
         let message = format!("entry {index} permits {change}, but does not say how many people it took");
         return verdicts.add(Code::PermitMalformed, index, &message);
@@ -320,6 +363,15 @@ fn permit(
     }
     if people == 0 {
         return;
+    }
+    let actions = of_people.and_then(|it| it.last.as_ref()).map(|last| last.actions);
+    if let (Some(actions), Ok(nth)) = (actions, step.parse::<usize>())
+        && nth >= actions
+    {
+        let message = format!(
+            "entry {index} permits step {step} of {change}, of which {actions} action(s) were signed"
+        );
+        verdicts.add(Code::PermitUnapproved, index, &message);
     }
     verdicts.judge(|sound, findings| {
         let stood = standing(&placed.entry, life, signatures, sound);
@@ -354,6 +406,9 @@ fn erased(
     }
     if life.permitted.find("0").is_none() {
         wrong(format!("as {change}, which nothing permitted"));
+    }
+    if let Some(veto) = life.of_people().veto {
+        wrong(format!("as {change}, which entry {veto} had vetoed"));
     }
     let told = life.chain.as_ref().map(|chain| change_digest(chain, [erasure.digest()]));
     if told.is_none() || told != placed.entry.change_digest {

@@ -38,6 +38,8 @@ pub(crate) struct Signed {
     pub(crate) expires_at: Timestamp,
     /// What the signer had seen of the log, where it can be read.
     pub(crate) checkpoint: Option<Checkpoint>,
+    /// How many actions it was about.
+    pub(crate) actions: usize,
 }
 
 impl Signed {
@@ -51,6 +53,7 @@ impl Signed {
             bundle: said.bundle,
             expires_at: said.expires_at,
             checkpoint: checkpoint_of(&said.checkpoint),
+            actions: said.actions.len(),
         }
     }
 }

@@ -11,9 +11,9 @@
 //! - Of a change or a session nothing stands before the time that its id was made at: that is a rule of the audit
 //!   (`history`), as is that times go forward, up to a slack. Once an entry is older than all of them by twice that slack,
 //!   all is found: who asked, how many people it was held for, approvals, vetoes, permits; for the session, its launcher.
-//! - The roster is that of the bundle which the last entry before names, and for a signature from before, of the bundle that
-//!   its entry names: entry 0 carries one, other bundles the entry that adopted them, which lies between one that names
-//!   another bundle and one that names this: so many are read as halving the log takes.
+//! - The roster is that of the bundle under which the last entry before was decided, and for a signature from before, of the bundle that
+//!   its entry names: entry 0 carries one, other bundles the entry that adopted them, which lies between one decided under
+//!   another bundle and one under this: so many are read as halving the log takes.
 //! - The root of an earlier tree that somebody signed for is made out of tiles.
 //!
 //! **Not shown**: whether an id of the tail stood in the log long before; that the bundle an entry names was the one in
@@ -136,6 +136,8 @@ impl Search {
 struct Kept {
     bundles: BTreeMap<u64, Vec<u8>>,
     bytes: usize,
+    /// Some are read a second time.
+    left_out: bool,
 }
 
 impl Kept {
@@ -143,6 +145,8 @@ impl Kept {
         if self.bytes.saturating_add(bytes.len()) <= KEPT {
             self.bytes += bytes.len();
             self.bundles.insert(number, bytes);
+        } else {
+            self.left_out = true;
         }
     }
 }
@@ -302,6 +306,15 @@ impl<'a> Since<'a> {
                 );
                 self.damaged(Code::FileDamaged, why);
             }
+            return Ok(());
+        }
+        // A tail that is read a second time must have been the very one that it was asked by.
+        if frontier.root() != self.newest.root && kept.left_out {
+            let why = format!(
+                "the entries after the {} that were verified before have another root than the checkpoint signed for",
+                self.old.size
+            );
+            self.damaged(Code::EntriesAltered, why);
             return Ok(());
         }
         needs.tail_is_read();

@@ -9,7 +9,7 @@ use tlog::{VerifierKey, open_checkpoint};
 use crate::{
     Auditor,
     commitments::witnessed,
-    entries::{Placed, read},
+    entries::{Placed, decides, read},
     history::SLACK_MS,
     signatures::checkpoint_of,
 };
@@ -170,7 +170,7 @@ impl Needs {
         if found.newest.is_none_or(|(newest, _)| newest <= entry.at) {
             found.newest = Some((entry.at, index));
         }
-        if let (None, Some(bundle)) = (found.in_force, entry.bundle) {
+        if let (None, true, Some(bundle)) = (found.in_force, decides(entry.kind), entry.bundle) {
             found.in_force = Some(bundle);
             self.bundles.insert(bundle, index);
         }
@@ -246,9 +246,10 @@ impl Needs {
     }
 }
 
-/// The bundle that the first entry names which names one.
+/// The bundle that was in force when the first of these was decided.
 pub(super) fn named(entries: &[Vec<u8>]) -> Option<Digest> {
-    entries.iter().find_map(|bytes| read(bytes).ok()?.bundle)
+    let decided = |bytes: &Vec<u8>| read(bytes).ok().filter(|entry| decides(entry.kind))?.bundle;
+    entries.iter().find_map(decided)
 }
 
 /// Whether a person signed what it tells.

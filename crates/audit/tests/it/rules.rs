@@ -156,6 +156,7 @@ fn a_veto_closes_and_a_step_runs_once() {
             }
         },
         &expect![[r#"
+            permit_unapproved @5: entry 5 permits step 1 of chg-01m7xzk500040g2081040g2081, of which 1 action(s) were signed
             permit_twice @6: entry 6 permits step 0 of chg-01m7xzk500040g2081040g2081, which entry 4 permitted already
         "#]],
     );
@@ -266,6 +267,86 @@ fn the_roster_in_force_counts() {
             bundle_unapproved @1: entry 1 adopts a bundle and does not say which, with which roster and by which change
         "#]],
     );
+}
+
+/// Written by whoever holds the log's key: each passes for something that nobody agreed to.
+#[test]
+fn nothing_passes_for_what_it_is_not() {
+    // Said to be allowed, of what was vetoed.
+    check(
+        |log| {
+            log.hold(1);
+            log.reject(1, "bob");
+            log.about(EntryKind::ActionAllowed, 1, None, &[]);
+            log.outcome(1, "0");
+        },
+        &expect![[r#"
+            outcome_without_permit @4: entry 4 records an outcome of chg-01m7xzk500040g2081040g2081, which nothing permitted
+        "#]],
+    );
+    // Of no change at all.
+    for kind in [EntryKind::OutcomeRecorded, EntryKind::OutcomeUnknown, EntryKind::BodyErased] {
+        let mut log = Scribe::new();
+        log.write(kind, |_| {});
+        assert!(log.log().problems().contains("but names no change"), "{kind:?}");
+    }
+    // Under a bundle that nobody adopted.
+    check(
+        |log| {
+            log.hold(1);
+            log.bundle = Digest::of(b"nobody's");
+            log.approve(1, "bob");
+            log.permit(1, "0", "1");
+        },
+        &expect![[r#"
+            bundle_unapproved @2: entry 2 was decided under the bundle 766d63f0332125220adc982e51598010024acc16a916d500187bf15f5d0e4a54, but in force is 1e6ed65d77d6364eeaed5a745ba5c4985ae2b700dd85d7cf7f027bdf294a33fc
+            bundle_unapproved @3: entry 3 was decided under the bundle 766d63f0332125220adc982e51598010024acc16a916d500187bf15f5d0e4a54, but in force is 1e6ed65d77d6364eeaed5a745ba5c4985ae2b700dd85d7cf7f027bdf294a33fc
+            permit_unapproved @3: entry 3 says that chg-01m7xzk500040g2081040g2081 took 1 of the people that entry 1 asks for: 2
+        "#]],
+    );
+    // One approval of one action, for more of them.
+    check(
+        |log| {
+            log.hold(1);
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            for step in ["0", "00", "+0", "1", "4294967295"] {
+                log.permit(1, step, "2");
+            }
+        },
+        &expect![[r#"
+            permit_malformed @5: entry 5 permits chg-01m7xzk500040g2081040g2081, but does not say which step
+            permit_malformed @6: entry 6 permits chg-01m7xzk500040g2081040g2081, but does not say which step
+            permit_unapproved @7: entry 7 permits step 1 of chg-01m7xzk500040g2081040g2081, of which 1 action(s) were signed
+            permit_unapproved @8: entry 8 permits step 4294967295 of chg-01m7xzk500040g2081040g2081, of which 1 action(s) were signed
+        "#]],
+    );
+    // Held as somebody else's, so that who asked counts.
+    check(
+        |log| {
+            log.hold(1);
+            let last = log.entries.last_mut().unwrap();
+            let mut entry: model::Entry = serde_json::from_slice(last).unwrap();
+            entry.actors.operator = Some(name("dave"));
+            *last = serde_json::to_vec(&entry).unwrap();
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            log.permit(1, "0", "2");
+        },
+        &expect![[r#"
+            change_altered @2: entry 2 says that chg-01m7xzk500040g2081040g2081 is kiro's for alice, an entry before it that it is kiro's for dave
+            change_altered @3: entry 3 says that chg-01m7xzk500040g2081040g2081 is kiro's for alice, an entry before it that it is kiro's for dave
+            change_altered @4: entry 4 says that chg-01m7xzk500040g2081040g2081 is kiro's for alice, an entry before it that it is kiro's for dave
+        "#]],
+    );
+    // Vetoed between its permit and its adoption.
+    let mut vetoed = Scribe::new();
+    vetoed.adopt(1, &roster(), Digest::of(b"the next bundle"));
+    let adoption = vetoed.entries.pop().unwrap();
+    vetoed.bundle = bundle();
+    vetoed.reject(1, "bob");
+    vetoed.entries.push(adoption);
+    assert!(vetoed.log().problems().contains("had vetoed"));
 }
 
 /// A roster of strangers, slipped in between, would approve anything.

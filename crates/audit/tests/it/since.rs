@@ -193,10 +193,24 @@ fn a_tail_may_begin_anywhere_among_rows_that_came_over() {
         ground: "the disk was lost".parse().unwrap(),
         vouched: None,
     };
+    // What came over closed stays closed: no outcome of it, and no permit, whoever says that nobody had to agree.
+    for (state, expected) in [
+        ("unknown", &["permit_unapproved"][..]),
+        ("rejected", &["outcome_without_permit", "permit_unapproved", "permit_unapproved"]),
+    ] {
+        let mut log = Scribe::new();
+        log.write(EntryKind::ContinuityBroken, |entry| entry.detail = continuity.to_detail());
+        log.about(EntryKind::RowCarried, 1, Some("change"), &[("state", state)]);
+        log.outcome(1, "0");
+        log.permit(1, "0", "2");
+        let report = log.log().verify();
+        let codes: Vec<&str> = report.problems.iter().map(|it| it.code.name()).collect();
+        assert_eq!(codes, expected, "{state}");
+    }
     let mut log = Scribe::new();
     log.write(EntryKind::ContinuityBroken, |entry| entry.detail = continuity.to_detail());
     for (nth, table) in [(0, "session"), (1, "change"), (2, "change")] {
-        log.about(EntryKind::RowCarried, nth, Some(table), &[("launcher", "carol")]);
+        log.about(EntryKind::RowCarried, nth, Some(table), &[("launcher", "carol"), ("state", "unknown")]);
     }
     log.outcome(1, "0");
     log.hold(3);

@@ -299,8 +299,10 @@ fn a_rule_that_reads_otherwise_is_left_to_the_proof() {
     without.remove("constitution/two-people-to-recreate.examples.toml");
     expect![[r#"
         rules rules: two-people-to-recreate (constitution/two-people-to-recreate.cedar) is gone
-    "#]].assert_eq(&told(&files(Profile::Standard), &without));
+    "#]]
+    .assert_eq(&told(&files(Profile::Standard), &without));
     expect![[r#"
         rules rules: two-people-to-recreate (constitution/two-people-to-recreate.cedar) is new
-    "#]].assert_eq(&told(&without, &files(Profile::Standard)));
+    "#]]
+    .assert_eq(&told(&without, &files(Profile::Standard)));
 }
