@@ -88,7 +88,7 @@ fn since(log: &Folder, given: Given<'_>, old: &Path) -> Result<Report, String> {
     loop {
         match since.step() {
             Step::Read(resource) => since.take(resource, log.resource(resource)),
-            Step::Told(report) => return Ok(report),
+            Step::Told(report) => return Ok(*report),
         }
     }
 }

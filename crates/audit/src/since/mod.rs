@@ -57,7 +57,7 @@ pub struct Since<'a> {
 pub enum Step {
     /// A file of the log as it is under its newest checkpoint, for [`Since::take`].
     Read(Resource),
-    Told(Report),
+    Told(Box<Report>),
 }
 
 #[derive(Debug)]
@@ -239,7 +239,7 @@ impl<'a> Since<'a> {
             let stopped = match stage {
                 Stage::Told(report) => {
                     self.stage = Stage::Told(report.clone());
-                    return Step::Told(report);
+                    return Step::Told(Box::new(report));
                 }
                 Stage::Edge => self.edge(),
                 Stage::Tail(tail) => self.tail(tail),

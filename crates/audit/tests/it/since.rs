@@ -51,7 +51,7 @@ fn since(log: &Log, old: &str, files: &mut Files<'_>) -> Report {
     loop {
         match since.step() {
             Step::Read(resource) => since.take(resource, files.read(resource)),
-            Step::Told(report) => return report,
+            Step::Told(report) => return *report,
         }
     }
 }
@@ -396,7 +396,7 @@ fn whatever_file_is_wrong_convicts() {
                         let there = resource != *wrong || damage < 2;
                         since.take(resource, there.then_some(bytes));
                     }
-                    Step::Told(report) => break report,
+                    Step::Told(report) => break *report,
                 }
             };
             assert!(!report.ok, "{wrong} {damage}");

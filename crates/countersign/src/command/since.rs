@@ -75,7 +75,7 @@ impl Log {
                     let bytes = self.place.read(resource, &self.checkpoint).await?;
                     since.take(resource, bytes);
                 }
-                Step::Told(report) => return Ok(Some(report)),
+                Step::Told(report) => return Ok(Some(*report)),
             }
         }
     }
