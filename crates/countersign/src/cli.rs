@@ -119,6 +119,9 @@ pub(crate) struct InitArgs {
 pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
+    /// A checkpoint of this log that somebody kept: nothing is served where the log does not contain it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
     /// Written, whole, once every listener accepts.
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

@@ -315,7 +315,7 @@ fn alarm(message: String) -> Failure {
 }
 
 /// Where this person's client keeps the newest checkpoint of an installation: in their own home, out of the server's.
-fn kept_file(installation: Digest) -> Option<PathBuf> {
+pub(crate) fn kept_file(installation: Digest) -> Option<PathBuf> {
     let state = variable("XDG_STATE_HOME")
         .map(PathBuf::from)
         .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/state")))?;

@@ -10,6 +10,7 @@ mod command;
 mod config;
 mod failure;
 mod identity;
+mod known;
 mod mirror;
 mod output;
 mod ssh_agent;

@@ -1,6 +1,12 @@
 //! `countersign serve`: opens the store and the log, alone, and runs the listeners.
 
-use std::{collections::BTreeMap, fs, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use api::{Endpoints, Nonces, Shared};
 use classify_aws::address::Hosts;
@@ -21,7 +27,8 @@ use crate::{
         upstream,
     },
     config::Config,
-    failure::{Failure, USAGE},
+    failure::{Failure, USAGE, VERIFICATION},
+    known,
     output::{self, BOLD, WARN, styled},
     tls::{self, Tls},
     witnesses::{self, Reachable},
@@ -32,7 +39,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let config = Config::load(&args.config)?;
     tls::ensure_authority(&tls::Place::of(&config))?;
     private(&config)?;
-    let (engine, reachable) = open(&config).await?;
+    let (engine, reachable) = open(&config, &args.checkpoint).await?;
 
     let bind = async |what: &str, address| {
         TcpListener::bind(address).await.map_err(|err| {
@@ -123,7 +130,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-async fn open(config: &Config) -> Result<(Arc<Engine>, Reachable), Failure> {
+async fn open(config: &Config, kept: &[PathBuf]) -> Result<(Arc<Engine>, Reachable), Failure> {
     let wrong =
         |what: &str, err: &dyn std::fmt::Display| Failure::new(USAGE, "CS005", format!("{what}: {err}"));
     let files = bundle_files(&config.bundle())?;
@@ -132,8 +139,15 @@ async fn open(config: &Config) -> Result<(Arc<Engine>, Reachable), Failure> {
     let genesis = Genesis::from_json(&genesis).map_err(|err| wrong("genesis.json", &err))?;
     let seed = secret(&config.key("log.key"))?;
     let key = SigningKey::from_seed(&genesis.origin, &seed).map_err(|err| wrong("log.key", &err))?;
-    let (ledger, recovery) =
-        Ledger::open(&config.log(), &config.checkpoint(), key).map_err(|err| wrong("the log", &err))?;
+    let (ledger, recovery) = Ledger::open(&config.log(), &config.checkpoint(), key).map_err(|err| {
+        use ledger::OpenError::{DiskBehind, Diverged, LockBehind};
+        let exit = if matches!(err, DiskBehind { .. } | Diverged { .. } | LockBehind { .. }) {
+            VERIFICATION
+        } else {
+            USAGE
+        };
+        Failure::new(exit, "CS005", format!("the log: {err}")).hint("`countersign explain CS005`")
+    })?;
     if let Some(cut) = &recovery.cut {
         tracing::warn!(
             entries = cut.entries,
@@ -142,6 +156,7 @@ async fn open(config: &Config) -> Result<(Arc<Engine>, Reachable), Failure> {
         );
     }
     let reachable = Reachable::open(config, &bundle)?;
+    known::guard(&ledger, &genesis, kept)?;
     reachable.guard(&ledger, &genesis, &config.log()).await?;
     let store = Store::sqlite(&config.database()).map_err(|err| wrong("the store", &model::causes(&err)))?;
     let parts = Parts {
@@ -155,7 +170,7 @@ async fn open(config: &Config) -> Result<(Arc<Engine>, Reachable), Failure> {
     };
     let engine = Engine::start(parts).await.map_err(|err| {
         let exit = match &err {
-            engine::StartError::Contradiction(_) => crate::failure::VERIFICATION,
+            engine::StartError::Contradiction(_) => VERIFICATION,
             engine::StartError::Witness(..)
             | engine::StartError::Store(_)
             | engine::StartError::Fault(_)

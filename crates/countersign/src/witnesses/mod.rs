@@ -16,7 +16,7 @@ use witness::{contradiction, open_witnessed};
 
 use crate::{
     config::{Config, WitnessAddress, WitnessPlace},
-    failure::{Failure, USAGE},
+    failure::{Failure, USAGE, VERIFICATION},
 };
 use door::Door;
 use kept::Kept;
@@ -64,8 +64,10 @@ impl Reachable {
             .map_err(|err| refused(&format!("the genesis names no usable key: {err}")))?;
         let contradicted = |witness: &WitnessId, seen: &Checkpoint| {
             let root_at = |size| ledger.root_at(size);
-            contradiction(witness.as_str(), seen, ledger.size(), root_at)
-                .map_or(Ok(()), |found| Err(refused(&found).hint("`countersign explain CS005`")))
+            contradiction(witness.as_str(), seen, ledger.size(), root_at).map_or(Ok(()), |found| {
+                let why = format!("the log: {found}");
+                Err(Failure::new(VERIFICATION, "CS005", why).hint("`countersign explain CS005`"))
+            })
         };
         for (witness, key) in &self.keys {
             for note in Kept::at(folder).notes(witness) {

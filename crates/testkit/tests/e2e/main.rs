@@ -19,6 +19,7 @@ mod erase;
 mod flushes;
 mod hostile;
 mod joint;
+mod kept;
 mod lab;
 mod limits;
 mod machine;

@@ -203,7 +203,7 @@ fn a_backup_put_back_whole_is_not_served_while_a_witness_knows_more() -> Result<
     fs::remove_dir_all(watched.dir())?;
     copy(&backup, &watched.dir())?;
     let before = fs::read(watched.dir().join("log/checkpoint"))?;
-    let refused = watched.refused()?.expect(2)?;
+    let refused = watched.refused()?.expect(20)?;
     ensure!(
         refused.stderr.contains("CS005") && refused.stderr.contains("this looks like a restored"),
         "{refused}"
@@ -215,7 +215,7 @@ fn a_backup_put_back_whole_is_not_served_while_a_witness_knows_more() -> Result<
     watched.stop(1);
     let old = fs::read(watched.dir().join("log/witnessed"))?;
     fs::write(watched.dir().join("log/witnessed"), &witnessed)?;
-    let refused = watched.refused()?.expect(2)?;
+    let refused = watched.refused()?.expect(20)?;
     ensure!(refused.stderr.contains("the witness w1 has cosigned"), "{refused}");
     fs::write(watched.dir().join("log/witnessed"), old)?;
 
