@@ -88,6 +88,7 @@ pub struct Engine {
     stopped: sequencer::Stopped,
     grown: tokio::sync::watch::Sender<u64>,
     newest: tokio::sync::watch::Sender<Arc<str>>,
+    broken: tokio::sync::watch::Sender<bool>,
     witnesses: Witnesses,
     log_key: tlog::VerifierKey,
     connectors: Mutex<Vec<Arc<dyn Connector>>>,
@@ -204,6 +205,13 @@ impl Engine {
                 waited.map_err(|err| Fault::NotWitnessed(err.to_string()))
             }
         }
+    }
+
+    /// Resolves once the ledger takes no more entries: after a failed write or flush nothing more is signed by this process,
+    /// and only opening the log anew tells what is on disk.
+    pub async fn broken(&self) {
+        // The sender lives as long as the engine.
+        let _ = self.broken.subscribe().wait_for(|broken| *broken).await;
     }
 
     pub(crate) fn connector(&self) -> Option<Arc<dyn Connector>> {

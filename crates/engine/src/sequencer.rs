@@ -61,10 +61,12 @@ pub(crate) struct Writer {
     pub(crate) grown: watch::Sender<u64>,
     /// Told the newest checkpoint then ([`in_one_line`]).
     pub(crate) newest: watch::Sender<Arc<str>>,
+    /// Told once the ledger takes no more entries.
+    pub(crate) broken: watch::Sender<bool>,
 }
 
 async fn run(writer: Writer, mut woken: mpsc::Receiver<Waiter>) {
-    let Writer { store, ledger, health, stopped, grown, newest } = writer;
+    let Writer { store, ledger, health, stopped, grown, newest, broken } = writer;
     let _last_words = LastWords(Arc::clone(&health));
     loop {
         let mut waiters = Vec::new();
@@ -87,6 +89,9 @@ async fn run(writer: Writer, mut woken: mpsc::Receiver<Waiter>) {
                 (Err(_), true) | (Ok(()), false) => {}
             }
             *known = result.as_ref().err().cloned();
+        }
+        if ledger.lock().unwrap_or_else(PoisonError::into_inner).is_poisoned() {
+            broken.send_replace(true);
         }
         let (size, note) = {
             let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);

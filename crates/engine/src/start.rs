@@ -90,6 +90,7 @@ impl Engine {
         let ledger_fault = sequencer::Health::default();
         let grown = tokio::sync::watch::Sender::new(lock(&shared).size());
         let newest = tokio::sync::watch::Sender::new(sequencer::in_one_line(&lock(&shared)));
+        let broken = tokio::sync::watch::Sender::new(false);
         let own = Arc::new(crate::session::own_session(&bundle, now)?);
         let engine = Arc::new(Self {
             own,
@@ -100,6 +101,7 @@ impl Engine {
                 stopped: Arc::clone(&stopped),
                 grown: grown.clone(),
                 newest: newest.clone(),
+                broken: broken.clone(),
             }),
             store,
             ledger: shared,
@@ -118,6 +120,7 @@ impl Engine {
             stopped,
             grown,
             newest,
+            broken,
             witnesses,
             log_key,
             connectors: Mutex::new(Vec::new()),

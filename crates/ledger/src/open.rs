@@ -274,6 +274,12 @@ impl Ledger {
     pub const fn size(&self) -> u64 {
         self.tree.size()
     }
+
+    /// Whether it takes no more entries, because of a failure that is never tried again: only opening it anew tells what is on
+    /// disk.
+    pub const fn is_poisoned(&self) -> bool {
+        self.poison.is_some()
+    }
 }
 
 fn hold<E>(

@@ -27,12 +27,15 @@ use crate::{
         upstream,
     },
     config::Config,
-    failure::{Failure, USAGE, VERIFICATION},
+    failure::{Failure, UNEXPECTED, USAGE, VERIFICATION},
     known,
     output::{self, BOLD, WARN, styled},
     tls::{self, Tls},
     witnesses::{self, Reachable},
 };
+
+/// How long answers have to get out before the process ends by itself.
+const FAREWELL: std::time::Duration = std::time::Duration::from_millis(500);
 
 pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     resident::log();
@@ -123,7 +126,17 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         ));
     }
 
-    let code = resident::ended().await;
+    let code = tokio::select! {
+        code = resident::ended() => code,
+        () = engine.broken() => {
+            // Whoever waits for it is told first.
+            tokio::time::sleep(FAREWELL).await;
+            let _ = fs::remove_file(config.run("serve.json"));
+            let why = engine.close().await.err().map_or_else(String::new, |fault| format!(": {fault}"));
+            return Err(Failure::new(UNEXPECTED, "CS008", format!("the log cannot be written{why}"))
+                .hint("start it again once the cause is gone; `countersign explain CS008`"));
+        }
+    };
     engine.close().await.map_err(Failure::unexpected)?;
     // Stale addresses help nobody.
     let _ = fs::remove_file(config.run("serve.json"));

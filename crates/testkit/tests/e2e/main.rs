@@ -33,4 +33,5 @@ mod served;
 mod setup;
 mod tamper;
 mod undo;
+mod unwritable;
 mod witnesses;
