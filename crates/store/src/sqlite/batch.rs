@@ -43,8 +43,8 @@ pub(crate) struct Writer {
     /// The write-ahead log. Open from the start, so that the system tells it of every write that failed since.
     log: File,
     probe: Probe,
-    /// What a commit does at present.
-    commits: Flush,
+    /// What a commit does at present; `None` where that was changed and not read back.
+    commits: Option<Flush>,
     /// Something was acknowledged that is not flushed yet, or may be.
     owes: bool,
     /// Why nothing is written any more.
@@ -67,7 +67,7 @@ impl Writer {
             conn,
             log,
             probe,
-            commits: Flush::BeforeAnswer,
+            commits: Some(Flush::BeforeAnswer),
             owes: true,
             poison: None,
             checkpointed: 0,
@@ -127,9 +127,10 @@ impl Writer {
 
     /// Set, then read back; SQLite changes it between transactions only.
     fn commit_with(&mut self, flush: Flush) -> Result<(), StorageError> {
-        if self.commits == flush {
+        if self.commits == Some(flush) {
             return Ok(());
         }
+        self.commits = None;
         let (step, wanted) = match flush {
             Flush::BeforeAnswer => ("synchronous = FULL", 2),
             Flush::Soon => ("synchronous = NORMAL", 1),
@@ -138,12 +139,13 @@ impl Writer {
             .probe
             .control(step)
             .and_then(|()| self.conn.pragma_update(None, "synchronous", wanted))
+            .and_then(|()| self.probe.control("read back"))
             .and_then(|()| self.conn.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)))
             .map_err(|err| classify(&err))?;
         if found != wanted {
             return Err(StorageError::Io(format!("synchronous is {found}, not {wanted}")));
         }
-        self.commits = flush;
+        self.commits = Some(flush);
         Ok(())
     }
 

@@ -172,6 +172,27 @@ async fn the_last_handle_leaves_nothing_unflushed() {
     assert_eq!(seen.since(), ["synchronous = NORMAL", "COMMIT", "flush"]);
 }
 
+/// Where it is not known whether commits flush, that is settled before the next one.
+#[tokio::test]
+async fn a_setting_that_was_not_read_back_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = Seen::default();
+    let broken = Arc::new(AtomicBool::new(false));
+    let fails = Arc::clone(&broken);
+    let fail = move |name: &'static str| {
+        (name == "read back" && fails.load(Ordering::SeqCst)).then_some(rusqlite::ffi::SQLITE_IOERR_READ)
+    };
+    let probe = Probe { fail: Some(Arc::new(fail)), ..seen.probe(NEVER) };
+    let store = Store::sqlite_probed(&folder.path().join("db"), probe).unwrap();
+    seen.since();
+    broken.store(true, Ordering::SeqCst);
+    let refused = store.write_lazily(|tx| tx.create_change(&change(1), entry(1))).await;
+    assert!(matches!(refused, Err(WriteError::Storage(StorageError::Io(_)))));
+    broken.store(false, Ordering::SeqCst);
+    durable(&store, 2).await;
+    assert_eq!(seen.since(), ["synchronous = NORMAL", "synchronous = FULL", "COMMIT"]);
+}
+
 /// What was acknowledged lazily stays readable; nothing more is written, and the barrier never says that it is durable.
 #[tokio::test]
 async fn a_flush_that_fails_after_the_answer_ends_all_writing() {
