@@ -105,7 +105,8 @@ impl Store {
     ///
     /// # Errors
     /// `Op` with what `op` refused; `Storage` where nothing could be recorded. If the process dies just after a
-    /// `Storage` error, the operation can still turn out to be there: whole, and with its entry.
+    /// `Storage` error, the operation can still turn out to be there: whole, and with its entry. Where it was the flush that
+    /// failed, readers may see it at once, and nothing is written any more.
     pub async fn write<T, E, F>(&self, op: F) -> Result<T, WriteError<E>>
     where
         T: Send + 'static,

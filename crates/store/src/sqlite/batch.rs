@@ -6,8 +6,10 @@
 //!
 //! - `FULL` flushes the log at each commit, `NORMAL` leaves that out and nothing else. A commit's pages are in the file,
 //!   that is with the system, before it returns: the end of the process takes nothing.
-//! - The log is one file that grows, and a flush is of the whole file: the next commit under `FULL` makes all before it
-//!   durable. One that changed nothing writes nothing and flushes nothing; then the file is flushed here.
+//! - The log is one file, and a flush is of the whole file: it makes all commits before it durable. A commit under `FULL`
+//!   that has nothing to write flushes nothing, and a row that was changed to what it was before counts as changed and is
+//!   nothing to write. So while a flush is owed, the next commit that must be durable is one without, and the file is
+//!   flushed here: once, whatever the commit wrote.
 //! - Each page in the log carries a checksum over all before it. After a power cut the log ends where they end, at the
 //!   last commit before: what is lost is the newest, never something in between and never half of it.
 //! - Before pages move from the log into the database the log is flushed, under `NORMAL` too, and before the log is written
@@ -16,7 +18,7 @@
 //! - A new log's header is flushed before its first page, under `NORMAL` too, and with it the file's name in its folder.
 //! - Whoever opens the file finds what the last process had written, flushed or not, and cannot tell: so it is flushed then.
 
-use std::{fs::File, mem, sync::atomic::Ordering};
+use std::{fs::File, sync::atomic::Ordering};
 
 use rusqlite::Connection;
 
@@ -50,7 +52,7 @@ pub(crate) struct Writer {
     /// Why nothing is written any more.
     poison: Option<StorageError>,
     checkpointed: u64,
-    /// Something that the transaction under way keeps; its commit writes to the log, then.
+    /// Something that the transaction under way keeps; its commit may write to the log, then.
     wrote: bool,
     /// A body was overwritten, and the write-ahead log still has it.
     unclean: bool,
@@ -81,8 +83,9 @@ impl Writer {
     /// in it is lost too; those that did not come to run have no result yet.
     fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Vec<Stored> {
         let lazy = jobs.iter().all(|job| job.flush() == Flush::Soon);
-        let flush = if lazy { Flush::Soon } else { Flush::BeforeAnswer };
-        if let Err(fault) = self.begin(flush) {
+        // Only where nothing is owed does it make no difference whether a commit under `FULL` flushes.
+        let commit = if lazy || self.owes { Flush::Soon } else { Flush::BeforeAnswer };
+        if let Err(fault) = self.begin(commit) {
             return self.give_up(jobs.len(), fault);
         }
         self.wrote = false;
@@ -96,15 +99,9 @@ impl Writer {
         if let Err(fault) = self.run("COMMIT") {
             return self.give_up(stored.len(), fault);
         }
-        self.owes |= self.wrote;
-        match flush {
-            Flush::Soon => {}
-            Flush::BeforeAnswer if mem::take(&mut self.wrote) => self.owes = false,
-            Flush::BeforeAnswer => {
-                if let Err(fault) = self.settle() {
-                    return self.give_up(stored.len(), fault);
-                }
-            }
+        self.owes |= self.wrote && commit == Flush::Soon;
+        if !lazy && let Err(fault) = self.settle() {
+            return self.give_up(stored.len(), fault);
         }
         self.probe.step("after COMMIT");
         self.clean_if_due();
@@ -312,5 +309,56 @@ impl Source for Reader {
             // A transaction that only read leaves nothing to lose; if it cannot end, the next BEGIN says so.
             let _ = self.conn.execute_batch("ROLLBACK");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+    use crate::{
+        rows::ApprovalRow,
+        sqlite,
+        writer::{Answer, job},
+    };
+
+    fn put(flush: Flush) -> (Box<dyn Job>, Answer<(), StorageError>) {
+        job(flush, |tx| {
+            let (change, person) = ("c".to_owned(), "ada".to_owned());
+            tx.rows.put_approval(&ApprovalRow { change, person, document: b"{}".to_vec() })
+        })
+    }
+
+    /// A row that is written as it was counts as changed, and adds no byte to the write-ahead log: `FULL` flushes nothing.
+    #[test]
+    fn what_is_owed_is_flushed_though_the_commit_has_nothing_to_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&seen);
+        let step = move |name: &'static str| told.lock().unwrap().push(name);
+        let probe = Probe { step: Some(Arc::new(step)), ..Probe::default() };
+        let mut writer = sqlite::open(&path, probe).unwrap();
+        let log = || fs::metadata(folder.path().join("db-wal")).unwrap().len();
+        let mut write = |flush| {
+            let (job, mut answer) = put(flush);
+            let mut jobs = vec![job];
+            let before = writer.conn.total_changes();
+            let stored = writer.batch(&mut jobs);
+            assert_eq!(stored, [Ok(())]);
+            assert_eq!(writer.conn.total_changes(), before + 1);
+            answer.try_recv().unwrap_err();
+            writer.owes
+        };
+        assert!(write(Flush::Soon));
+        let length = log();
+        seen.lock().unwrap().clear();
+        assert!(!write(Flush::BeforeAnswer));
+        assert_eq!(log(), length);
+        assert_eq!(seen.lock().unwrap().iter().filter(|it| **it == "flush").count(), 1);
     }
 }
