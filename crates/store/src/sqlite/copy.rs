@@ -16,10 +16,7 @@ use crate::OpenError;
 
 pub(crate) fn copy(path: &Path, into: &Path) -> Result<(), OpenError> {
     let file = |source| OpenError::File { path: into.to_owned(), source };
-    check_private(
-        &File::open(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?,
-        path,
-    )?;
+    check_private(fs::metadata(path), path)?;
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     check_layout(&conn, path, Empty::Refuse)?;
     if fs::exists(into).map_err(file)? {

@@ -42,10 +42,7 @@ pub(crate) fn open(path: &Path, probe: Probe) -> Result<Writer, OpenError> {
 }
 
 pub(crate) fn reader(path: &Path) -> Result<Reader, OpenError> {
-    check_private(
-        &File::open(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?,
-        path,
-    )?;
+    check_private(fs::metadata(path), path)?;
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     check_layout(&conn, path, Empty::Refuse)?;
     Ok(Reader::new(conn))
@@ -62,12 +59,12 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// SQLite gives its write-ahead log the mode of the database.
+/// SQLite gives its write-ahead log the mode of the database. Only where no connection of this process has it open yet.
 pub(super) fn private_file(path: &Path) -> Result<File, OpenError> {
     let opened =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(MINE_ALONE).open(path);
     let file = opened.map_err(|source| OpenError::File { path: path.to_owned(), source })?;
-    check_private(&file, path)?;
+    check_private(file.metadata(), path)?;
     sync_folder(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
     Ok(file)
 }
@@ -80,8 +77,11 @@ fn open_log(conn: &Connection, path: &Path) -> Result<File, OpenError> {
     opened.map_err(|source| OpenError::File { path: log, source })
 }
 
-pub(super) fn check_private(file: &File, path: &Path) -> Result<(), OpenError> {
-    let metadata = file.metadata().map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+/// `metadata` of a database is asked for by its name, never of a file opened for that: to close one lets go of all locks
+/// that this process has on it (POSIX), SQLite's own among them, and another process could then think itself the last
+/// to use the database, and remove the write-ahead log under it.
+pub(super) fn check_private(metadata: io::Result<fs::Metadata>, path: &Path) -> Result<(), OpenError> {
+    let metadata = metadata.map_err(|source| OpenError::File { path: path.to_owned(), source })?;
     match metadata.permissions().mode() & 0o777 {
         mode if mode & 0o077 == 0 => Ok(()),
         mode => Err(OpenError::Permissions { path: path.to_owned(), mode }),

@@ -68,6 +68,47 @@ async fn one_process_at_a_time_but_the_auditor_beside_it() {
     Store::sqlite(&path).unwrap();
 }
 
+/// The locks that this process has on a file; `None` where the system does not tell.
+#[cfg(target_os = "linux")]
+fn locks_on(path: &Path) -> Option<usize> {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = format!(":{}", fs::metadata(path).unwrap().ino());
+    let own = std::process::id().to_string();
+    let told = fs::read_to_string("/proc/locks").ok()?;
+    let mine = told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    // Number, kind, mode, access, process, device and inode, and the range.
+    Some(
+        mine.filter(|it| it.get(4) == Some(&&*own) && it.get(5).is_some_and(|at| at.ends_with(&inode)))
+            .count(),
+    )
+}
+
+/// Whoever else opens the database must find that it is in use: else the last to leave removes the write-ahead log.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn sqlites_own_locks_stay_whatever_is_read_beside_it() {
+    let (folder, path) = place();
+    let witness = Connection::open(folder.path().join("other")).unwrap();
+    witness.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a)").unwrap();
+    if locks_on(&folder.path().join("other")).is_none_or(|count| count == 0) {
+        eprintln!("SKIPPED: /proc/locks does not tell of this process's locks");
+        return;
+    }
+    let store = Store::sqlite(&path).unwrap();
+    let check = |after: &str| assert!(locks_on(&path).unwrap() > 0, "{after}");
+    check("opening");
+    store.write(|tx| tx.create_change(&change(1), entry(1))).await.unwrap();
+    check("a write");
+    Store::projection_of(&path).unwrap();
+    check("a projection");
+    Store::copy(&path, &folder.path().join("copy")).unwrap();
+    check("a copy");
+    Store::reach_of(&path).unwrap();
+    check("its reach");
+    assert!(Store::sqlite(&path).is_err());
+    check("a second one that is refused");
+}
+
 #[tokio::test]
 async fn nobody_else_may_read_it() {
     let (folder, path) = place();
