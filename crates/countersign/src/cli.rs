@@ -156,6 +156,10 @@ pub(crate) struct RestoreArgs {
     /// Why; it stands in the log.
     #[arg(long, value_name = "TEXT", requires = "new_origin")]
     pub(crate) ground: Option<String>,
+    /// Go on though the log that is here does not hold: a bundle that was adopted after the backup was made is undone, and
+    /// bodies that were erased since come back. It stands in the log, too.
+    #[arg(long, requires = "new_origin")]
+    pub(crate) forget_since: bool,
 }
 
 #[derive(Debug, Args)]

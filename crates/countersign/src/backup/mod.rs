@@ -9,11 +9,14 @@
 //! DIR/bundle/…          the bundle in force
 //! ```
 
+mod files;
 mod moves;
+mod since;
 mod verdict;
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -21,14 +24,19 @@ use audit::Report;
 use model::{Digest, Genesis, Timestamp};
 use policy::{Bundle, Files};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use store::Store;
 use tlog::{Checkpoint, VerifierKey, open_checkpoint};
 
-pub(crate) use moves::{Moves, Staged, aside, rename};
+pub(crate) use files::{bounded, copy_file, digest_of, plain, put};
+pub(crate) use moves::{Journal, Part, clear, settle};
+pub(crate) use since::{Silent, Since};
 pub(crate) use verdict::{Here, Verdict, judge};
 
 use crate::{audited::audit, command::bundle_files, failure::Failure};
+
+/// A checkpoint with many cosignatures.
+pub(crate) const MAX_NOTE: u64 = 256 * 1024;
+const MAX_GENESIS: u64 = 16 * 1024;
 
 /// `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +60,8 @@ impl Manifest {
     const MAX_BYTES: u64 = 64 * 1024;
 }
 
-/// A backup that was read and found to be one.
+/// A folder that says of itself that it is a backup. What it has is verified as it is copied out ([`Backup::stage`]): a
+/// medium that answers otherwise the second time is none to restore from.
 #[derive(Debug)]
 pub(crate) struct Backup {
     dir: PathBuf,
@@ -65,49 +74,60 @@ pub(crate) struct Backup {
 }
 
 impl Backup {
-    /// Reads all of it, and verifies the log and the database by the log.
+    /// Reads what it says: its manifest, and the checkpoint of its log.
     pub(crate) fn open(dir: &Path) -> Result<Self, Failure> {
         let wrong = |what: &str, why: &dyn std::fmt::Display| {
             Failure::verification(format!("the backup's {what}: {why}"))
         };
         let file = dir.join("manifest.json");
-        let missing = |err: std::io::Error| {
-            Failure::usage(format!("{} cannot be read: {err}", file.display())).hint(
+        let manifest = plain(&file, Manifest::MAX_BYTES).map_err(|err| match err.kind() {
+            ErrorKind::InvalidInput | ErrorKind::FileTooLarge => wrong("manifest.json", &err),
+            _ => Failure::usage(format!("{} cannot be read: {err}", file.display())).hint(
                 "give the folder that `countersign backup` made; one without a manifest was never finished",
-            )
-        };
-        let length = fs::metadata(&file).map_err(missing)?.len();
-        if length > Manifest::MAX_BYTES {
-            return Err(wrong("manifest.json", &"has more bytes than one has"));
-        }
-        let manifest: Manifest = serde_json::from_slice(&fs::read(&file).map_err(missing)?)
-            .map_err(|err| wrong("manifest.json", &err))?;
+            ),
+        })?;
+        let manifest: Manifest =
+            serde_json::from_slice(&manifest).map_err(|err| wrong("manifest.json", &err))?;
         if manifest.schema != Manifest::SCHEMA {
             let why = format!("says it is {}; this version reads {}", manifest.schema, Manifest::SCHEMA);
             return Err(wrong("manifest.json", &why));
         }
+        files::all_plain(dir)?;
+        for suffix in ["-wal", "-shm", "-journal"] {
+            // SQLite would take it for a part of the database, and no digest is of it.
+            let beside = format!("{DATABASE}{suffix}");
+            if fs::symlink_metadata(dir.join(&beside)).is_ok() {
+                return Err(wrong(&beside, &"is no part of a backup"));
+            }
+        }
         let (genesis, key) =
             genesis_in(&dir.join("log"))?.ok_or_else(|| wrong("genesis.json", &"is missing"))?;
-        let note = fs::read_to_string(dir.join("log/checkpoint")).map_err(|err| wrong("checkpoint", &err))?;
+        let note = plain(&dir.join("log/checkpoint"), MAX_NOTE).map_err(|err| wrong("checkpoint", &err))?;
+        let note = String::from_utf8(note).map_err(|err| wrong("checkpoint", &err))?;
         let checkpoint = open_checkpoint(&note, &key).map_err(|err| wrong("checkpoint", &err))?;
         if (genesis.fingerprint(), checkpoint.size) != (manifest.genesis, manifest.size) {
             return Err(wrong("log", &"is not the one that its manifest is of"));
         }
-        if digest_of(&dir.join(DATABASE))? != manifest.database {
-            return Err(wrong(DATABASE, &"is not the one that its manifest is of"));
+        Ok(Self { dir: dir.to_owned(), manifest, genesis, key, note, checkpoint })
+    }
+
+    /// Copies database and log into new places, and verifies the copies: the database by its digest and by the log, the log
+    /// by its checkpoint.
+    pub(crate) fn stage(&self, database: &Path, log: &Path) -> Result<(), Failure> {
+        copy_file(&self.dir.join(DATABASE), database)?;
+        if digest_of(database)? != self.manifest.database {
+            return Err(Failure::verification(format!(
+                "the backup's {DATABASE}: is not the one that its manifest is of"
+            )));
         }
-        let backup = Self { dir: dir.to_owned(), manifest, genesis, key, note, checkpoint };
-        let (report, _) = verify(dir, &backup.genesis)?;
-        sound(&report, "the backup does not hold")?;
-        Ok(backup)
+        ledger::copy(&self.log(), log, &self.note, self.checkpoint.size)
+            .map_err(|err| Failure::verification(format!("the backup does not hold: {err}")))?;
+        let (report, _) = verify(database, log, &self.genesis)?;
+        sound(&report, "the backup does not hold")
     }
 
-    pub(crate) fn log(&self) -> PathBuf {
+    fn log(&self) -> PathBuf {
         self.dir.join("log")
-    }
-
-    pub(crate) fn database(&self) -> PathBuf {
-        self.dir.join(DATABASE)
     }
 
     pub(crate) fn bundle(&self) -> PathBuf {
@@ -117,12 +137,16 @@ impl Backup {
 
 pub(crate) const DATABASE: &str = "countersign.db";
 
-/// Log and database of a folder laid out as a backup; and the bundle that the log has in force last.
-pub(crate) fn verify(dir: &Path, genesis: &Genesis) -> Result<(Report, Option<Digest>), Failure> {
-    let projection = Store::projection_of(&dir.join(DATABASE))
-        .map_err(|err| Failure::verification(model::causes(&err)))?;
+/// A log with the database that goes with it; and the bundle that the log has in force last.
+pub(crate) fn verify(
+    database: &Path,
+    log: &Path,
+    genesis: &Genesis,
+) -> Result<(Report, Option<Digest>), Failure> {
+    let projection =
+        Store::projection_of(database).map_err(|err| Failure::verification(model::causes(&err)))?;
     let database = engine::database_of(projection);
-    let audited = audit(&dir.join("log"), Some(genesis.fingerprint()), &[], Some(&database), |_| {})?;
+    let audited = audit(log, Some(genesis.fingerprint()), &[], Some(&database), |_| {})?;
     let bundle = audited.bundle;
     Ok((audited.told(), bundle))
 }
@@ -140,9 +164,9 @@ pub(crate) fn sound(report: &Report, what: &str) -> Result<(), Failure> {
 pub(crate) fn genesis_in(dir: &Path) -> Result<Option<(Genesis, VerifierKey)>, Failure> {
     let file = dir.join("genesis.json");
     let wrong = |why: &dyn std::fmt::Display| Failure::usage(format!("{}: {why}", file.display()));
-    let bytes = match fs::read(&file) {
+    let bytes = match plain(&file, MAX_GENESIS) {
         Ok(bytes) => bytes,
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
         Err(err) => return Err(wrong(&err)),
     };
     let genesis = Genesis::from_json(&bytes).map_err(|err| wrong(&err))?;
@@ -155,18 +179,4 @@ pub(crate) fn bundle_if(dir: &Path, digest: Digest) -> Option<(Files, Bundle)> {
     let files = bundle_files(dir).ok()?;
     let bundle = Bundle::load(&files).ok()?;
     (bundle.digest() == digest).then_some((files, bundle))
-}
-
-pub(crate) fn digest_of(file: &Path) -> Result<Digest, Failure> {
-    use std::io::Read as _;
-    let failed = |err: std::io::Error| Failure::usage(format!("{}: {err}", file.display()));
-    let mut open = fs::File::open(file).map_err(failed)?;
-    let mut hash = Sha256::new();
-    let mut part = vec![0; 1 << 16];
-    loop {
-        match open.read(&mut part).map_err(failed)? {
-            0 => return Ok(Digest::from_bytes(hash.finalize().into())),
-            read => hash.update(part.get(..read).unwrap_or_default()),
-        }
-    }
 }

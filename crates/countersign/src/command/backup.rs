@@ -1,19 +1,13 @@
 //! `countersign backup`: beside a running server or without one. What it made is verified before it has its name.
 
-use std::{
-    fs,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::Path,
-    process::ExitCode,
-};
+use std::{fs, path::Path, process::ExitCode};
 
 use engine::{Clock as _, SystemClock};
 use store::Store;
 use tlog::{Checkpoint, VerifierKey, open_checkpoint};
 
-use super::bundle_files;
 use crate::{
-    backup::{self, DATABASE, Manifest},
+    backup::{self, DATABASE, MAX_NOTE, Manifest, plain, put},
     cli::{BackupArgs, Format},
     config::Config,
     failure::{Failure, USAGE},
@@ -39,20 +33,20 @@ pub(super) fn run(args: &BackupArgs, format: Format) -> Result<ExitCode, Failure
 
     let (note, checkpoint) = copy_state(&config, &key, dir)?;
     ledger::copy(&config.log(), &dir.join("log"), &note, checkpoint.size).map_err(Failure::verification)?;
-    let (report, pinned) = backup::verify(dir, &genesis)?;
+    let (report, pinned) = backup::verify(&dir.join(DATABASE), &dir.join("log"), &genesis)?;
     backup::sound(&report, "no backup was made, because what is here does not hold")?;
     let pinned = pinned
         .ok_or_else(|| Failure::verification("the log names no bundle; run `countersign audit verify`"))?;
-    if backup::bundle_if(&config.bundle(), pinned).is_none() {
+    let Some((bundle, _)) = backup::bundle_if(&config.bundle(), pinned) else {
         return Err(Failure::new(
             USAGE,
             "CS004",
             format!("{} does not hold the bundle in force, which is {pinned}", config.bundle().display()),
         )
         .hint("an edited file takes effect only as an approved change: put the files back as they were"));
-    }
-    for (name, content) in bundle_files(&config.bundle())? {
-        put(&dir.join("bundle").join(name), &content)?;
+    };
+    for (name, content) in &bundle {
+        put(&dir.join("bundle").join(name), content)?;
     }
 
     let manifest = Manifest {
@@ -90,7 +84,9 @@ fn copy_state(config: &Config, key: &VerifierKey, dir: &Path) -> Result<(String,
     let newest = || -> Result<(String, Checkpoint), Failure> {
         let file = config.log().join("checkpoint");
         let note =
-            fs::read_to_string(&file).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
+            plain(&file, MAX_NOTE).map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?;
+        let note = String::from_utf8(note)
+            .map_err(|err| Failure::verification(format!("{}: {err}", file.display())))?;
         let checkpoint = open_checkpoint(&note, key)
             .map_err(|err| Failure::verification(format!("{}: {err}", file.display())))?;
         Ok((note, checkpoint))
@@ -113,16 +109,6 @@ fn copy_state(config: &Config, key: &VerifierKey, dir: &Path) -> Result<(String,
 
 fn remove(database: &Path) -> Result<(), Failure> {
     fs::remove_file(database).map_err(|err| Failure::usage(format!("{}: {err}", database.display())))
-}
-
-pub(super) fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
-    use std::io::Write as _;
-    let failed = |err: std::io::Error| Failure::usage(format!("{} cannot be written: {err}", file.display()));
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    let mut open =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
-    open.write_all(content).and_then(|()| open.sync_all()).map_err(failed)
 }
 
 fn sync(dir: &Path) -> Result<(), Failure> {

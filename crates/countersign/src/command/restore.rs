@@ -3,22 +3,19 @@
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
-use engine::{Beginning, Carried, Clock as _, ErasedSince, SystemClock, SystemEntropy};
+use engine::{Beginning, Carried, Clock as _, SystemClock, SystemEntropy};
 use ledger::{Ledger, Standstill};
-use model::{Continuity, Entry, EntryKind, Genesis, Ground};
+use model::{Continuity, Genesis, Ground};
 use serde_json::json;
-use store::Store;
+use store::{OpenError, Store};
 use tlog::{Checkpoint, SigningKey, VerifierKey, open_checkpoint, sign_note};
 
 use super::{
-    backup::put,
-    bundle_files,
     init::{drawn_log, folder},
     resident::secret,
 };
 use crate::{
-    audited::audit,
-    backup::{self, Backup, Here, Moves, Staged, Verdict, judge},
+    backup::{self, Backup, Here, Journal, MAX_NOTE, Part, Silent, Since, Verdict, judge, put},
     cli::{Format, RestoreArgs},
     config::Config,
     failure::{Failure, USAGE, VERIFICATION},
@@ -33,7 +30,8 @@ pub(super) async fn run(args: &RestoreArgs, format: Format) -> Result<ExitCode, 
     let in_use = || Failure::usage("a server has this installation open; stop it first");
     let _still = Standstill::of(&config.checkpoint()).map_err(Failure::usage)?.ok_or_else(in_use)?;
     let _held = Store::hold(&config.database()).map_err(|err| Failure::usage(model::causes(&err)))?;
-    if let Some(genesis) = finish(&config)? {
+    if let Some(journal) = Journal::left(&config)? {
+        let genesis = carry_out(&config, &journal)?;
         return told(&Restored { genesis, size: None, anew: None, finished: true }, format);
     }
     let backup = Backup::open(&args.dir)?;
@@ -43,23 +41,59 @@ pub(super) async fn run(args: &RestoreArgs, format: Format) -> Result<ExitCode, 
             let hint = why.hint();
             Failure::new(VERIFICATION, "CS213", why).hint(hint)
         })?;
-    let mark: String = SystemClock.now().to_string().chars().filter(|it| !matches!(it, ':' | '.')).collect();
+    backup::clear(&config)?;
     let restored = match verdict {
-        Verdict::PutBack => put_back(&config, &backup, &Moves::marked(&mark))?,
+        Verdict::PutBack => put_back(&config, &backup, &found)?,
         Verdict::Anew => {
             let ground = args.ground.as_deref().unwrap_or_default();
             let ground: Ground = ground.parse().map_err(|err| Failure::usage(format!("--ground: {err}")))?;
-            begin_anew(&config, &backup, &found, ground, &Moves::marked(&mark)).await?
+            let (since, ground) = since(&config, &backup, &found, ground, args.forget_since)?;
+            begin_anew(&config, &backup, &found, ground, since).await?
         }
     };
     told(&restored, format)
 }
 
+/// Makes the moves that are still missing. The installation must fit together before the lock file is in its place.
+fn carry_out(config: &Config, journal: &Journal) -> Result<Genesis, Failure> {
+    journal.put_parts(config)?;
+    let genesis = fits(config)?;
+    journal.put_lock(config)?;
+    Ok(genesis)
+}
+
+fn fits(config: &Config) -> Result<Genesis, Failure> {
+    let (genesis, key) = backup::genesis_in(&config.log())?
+        .ok_or_else(|| Failure::usage(format!("there is no log at {}", config.log().display())))?;
+    let ready = ledger::read_lock_file(&Part::Lock.staged(config)).map_err(Failure::usage)?;
+    let note = match ready {
+        Some(note) => Some(note),
+        None => ledger::read_lock_file(&config.checkpoint()).map_err(Failure::usage)?,
+    };
+    if note.and_then(|note| opened(&note, &key)).is_none() {
+        return Err(Failure::verification("the lock file that was made ready is not the log's"));
+    }
+    if key_here(config, &genesis).is_none() {
+        return Err(Failure::usage(format!("{} is not the key of the log", config.key("log.key").display())));
+    }
+    Ok(genesis)
+}
+
+fn mark() -> String {
+    SystemClock.now().to_string().chars().filter(|it| !matches!(it, ':' | '.')).collect()
+}
+
 /// What is known here of the log that the backup is of.
 struct Found {
     here: Here,
-    /// The largest checkpoint of it that is here, as it was signed.
+    /// The largest checkpoint of it that is known, as it was signed.
     newest: Option<String>,
+    /// What the lock file has.
+    lock: Option<String>,
+    /// The largest of the lock file and the log itself.
+    own: Option<(String, Checkpoint)>,
+    /// Those that had left.
+    given: Vec<(String, Checkpoint)>,
 }
 
 impl Found {
@@ -82,17 +116,18 @@ impl Found {
         };
         let published = ["checkpoint", "witnessed"]
             .iter()
-            .filter_map(|name| opened(&fs::read(config.log().join(name)).ok()?, &backup.key));
+            .filter_map(|name| opened(&backup::plain(&config.log().join(name), MAX_NOTE).ok()?, &backup.key));
         let given = given.iter().map(|file| {
             let wrong = |why: &dyn std::fmt::Display| Failure::usage(format!("{}: {why}", file.display()));
-            let bytes = fs::read(file).map_err(|err| wrong(&err))?;
+            let bytes = backup::bounded(file, MAX_NOTE).map_err(|err| wrong(&err))?;
             opened(&bytes, &backup.key).ok_or_else(|| wrong(&"holds no checkpoint of the backup's log"))
         });
         let given = given.collect::<Result<Vec<_>, Failure>>()?;
-        let known = lock.clone().into_iter().chain(published).chain(given);
-        let newest = known.max_by_key(|(_, checkpoint)| checkpoint.size);
-        let (note, checkpoint) = newest.unzip();
-        Ok(Self { here: Here { genesis, lock: lock.map(|(_, it)| it), newest: checkpoint }, newest: note })
+        let own = lock.clone().into_iter().chain(published).max_by_key(|(_, it)| it.size);
+        let newest = own.iter().chain(&given).max_by_key(|(_, it)| it.size).cloned();
+        let (newest, largest) = newest.unzip();
+        let (lock, locked) = lock.unzip();
+        Ok(Self { here: Here { genesis, lock: locked, newest: largest }, newest, lock, own, given })
     }
 }
 
@@ -116,9 +151,11 @@ struct Anew {
     vouched: bool,
     carried: Carried,
     erased: usize,
+    /// Nothing was taken from the log that is here, because it does not hold.
+    forgot: bool,
 }
 
-fn put_back(config: &Config, backup: &Backup, moves: &Moves) -> Result<Restored, Failure> {
+fn put_back(config: &Config, backup: &Backup, found: &Found) -> Result<Restored, Failure> {
     if key_here(config, &backup.genesis).is_none() {
         return Err(Failure::usage(format!(
             "{} is not the key of the backup's log, which is {}",
@@ -127,11 +164,11 @@ fn put_back(config: &Config, backup: &Backup, moves: &Moves) -> Result<Restored,
         ))
         .hint("bring the key back; without it nothing can be signed to this log"));
     }
+    let database = Part::Database.staged(config);
+    backup.stage(&database, &Part::Log.staged(config))?;
     // What was recorded and not yet signed when the server ended is in its database alone.
-    let here = Store::reach_of(&config.database()).ok().map_or(0, |reach| reach.sequenced + reach.pending);
-    let there =
-        Store::reach_of(&backup.database()).map_err(|err| Failure::verification(model::causes(&err)))?;
-    if here > there.sequenced.saturating_add(there.pending) {
+    let there = Store::reach_of(&database).map_err(|err| Failure::verification(model::causes(&err)))?;
+    if reach_here(config)? > there.sequenced.saturating_add(there.pending) {
         return Err(Failure::new(
             VERIFICATION,
             "CS213",
@@ -141,23 +178,83 @@ fn put_back(config: &Config, backup: &Backup, moves: &Moves) -> Result<Restored,
             "`countersign serve` goes on with what is here; if that cannot be, move the database away first",
         ));
     }
-    let held_back = held_back(config);
-    let (database, log) = (Staged::beside(config.database())?, Staged::beside(config.log())?);
-    copy_file(&backup.database(), &database)?;
-    ledger::copy(&backup.log(), &log.path(), &backup.note, backup.checkpoint.size)
-        .map_err(Failure::verification)?;
-    let bundle = staged_bundle(config, backup, backup.manifest.bundle)?;
+    let note = found.lock.as_ref().ok_or_else(|| Failure::unexpected("the lock file is gone"))?;
+    put(&Part::Lock.staged(config), note.as_bytes())?;
+    let mut parts = vec![Part::Database, Part::Log];
+    parts.extend(staged_bundle(config, backup, backup.manifest.bundle)?);
+    backup::settle(config)?;
 
-    backup::rename(&config.checkpoint(), &held_back)?;
-    engine::crash::point("restore-held-back");
-    put_database(moves, &database)?;
-    bundle.iter().try_for_each(|bundle| moves.put(bundle))?;
-    engine::crash::point("restore-database");
-    moves.put(&log)?;
-    engine::crash::point("restore-log");
-    backup::rename(&held_back, &config.checkpoint())?;
+    engine::crash::point("restore-staged");
+    carry_out(config, &Journal::begin(config, &mark(), parts)?)?;
     let size = Some(backup.checkpoint.size);
     Ok(Restored { genesis: backup.genesis.clone(), size, anew: None, finished: false })
+}
+
+/// How many entries the database that is here knows. None where there is none; one that cannot be read may know any number.
+fn reach_here(config: &Config) -> Result<u64, Failure> {
+    match Store::reach_of(&config.database()) {
+        Ok(reach) => Ok(reach.sequenced.saturating_add(reach.pending)),
+        Err(OpenError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(OpenError::Foreign { .. }) => Ok(0),
+        Err(err) => Err(Failure::new(
+            VERIFICATION,
+            "CS213",
+            format!(
+                "whether the database that is here knows more than the backup cannot be told: {}",
+                model::causes(&err)
+            ),
+        )
+        .hint("if it is damaged for good, move it away first")),
+    }
+}
+
+/// What is taken over from the log that is here, and the ground with what was not.
+fn since(
+    config: &Config,
+    backup: &Backup,
+    found: &Found,
+    ground: Ground,
+    forget: bool,
+) -> Result<(Option<Since>, Ground), Failure> {
+    const FORGOT: &str = " (--forget-since: the log before does not hold, so nothing that it tells after the backup was taken over)";
+    let lost = |what: &str| {
+        output::note(format!(
+            "{} {what}: a bundle that was adopted then is not in force, and bodies that were erased then are there again",
+            styled(WARN, "note:")
+        ));
+    };
+    match Since::of(&config.log(), found.own.as_ref(), &found.given, backup)? {
+        Ok(since) => {
+            match found.here.newest.as_ref().map(|it| it.size) {
+                Some(size) if size > since.told_to => {
+                    lost(&format!("entries {} to {} are lost", since.told_to, size - 1));
+                }
+                Some(_) => {}
+                None => lost("what was signed for after the backup is not known"),
+            }
+            Ok((Some(since), ground))
+        }
+        Err(Silent(why)) if forget => {
+            lost(&format!("nothing is taken from the log that is here, which does not hold ({why})"));
+            let ground = format!("{ground}{FORGOT}").parse().map_err(|_| {
+                let max = Ground::MAX_CHARS.saturating_sub(FORGOT.chars().count());
+                Failure::usage(format!("--ground: with --forget-since it has at most {max} characters"))
+            })?;
+            Ok((None, ground))
+        }
+        Err(Silent(why)) => Err(Failure::new(
+            VERIFICATION,
+            "CS213",
+            format!(
+                "the log that is here does not hold ({why}), so it cannot be told which bundle is in force and which bodies \
+                 were erased after the backup was made"
+            ),
+        )
+        .hint(
+            "bring its files back from a mirror or a newer backup; where they are lost for good, --forget-since goes on \
+             with the bundle and the bodies of the backup",
+        )),
+    }
 }
 
 async fn begin_anew(
@@ -165,12 +262,13 @@ async fn begin_anew(
     backup: &Backup,
     found: &Found,
     ground: Ground,
-    moves: &Moves,
+    since: Option<Since>,
 ) -> Result<Restored, Failure> {
-    let since = Since::of(config, backup);
+    let forgot = since.is_none();
+    let since = since.unwrap_or_else(|| Since::nothing(backup));
     let pinned = since.bundle.unwrap_or(backup.manifest.bundle);
     let bundle = staged_bundle(config, backup, pinned)?;
-    let bundle_dir = bundle.as_ref().map_or_else(|| config.bundle(), Staged::path);
+    let bundle_dir = bundle.map_or_else(|| config.bundle(), |part| part.staged(config));
     let (_, rules) = backup::bundle_if(&bundle_dir, pinned)
         .ok_or_else(|| Failure::unexpected("the bundle changed while it was read"))?;
 
@@ -192,120 +290,39 @@ async fn begin_anew(
     continuity.vouched = key_here(config, &backup.genesis)
         .map(|old| sign_note(&continuity.succession(genesis.fingerprint()), &old));
 
-    let database = Staged::beside(config.database())?;
-    let (log, lock) = (Staged::beside(config.log())?, Staged::beside(config.checkpoint())?);
-    let log_key = Staged::beside(config.key("log.key"))?;
-    copy_file(&backup.database(), &database)?;
-    let created = Ledger::create(&log.path(), &lock.path(), key, genesis.clone())
+    let staged = |part: Part| part.staged(config);
+    let (database, log) = (staged(Part::Database), staged(Part::Log));
+    backup.stage(&database, &log)?;
+    // It was there to verify the database by.
+    fs::remove_dir_all(&log).map_err(|err| Failure::usage(format!("{}: {err}", log.display())))?;
+    let created = Ledger::create(&log, &staged(Part::Lock), key, genesis.clone())
         .map_err(|err| Failure::unexpected(format!("the new log cannot be made: {err}")))?;
+    let erased = since.erased.len();
     let carried = {
-        let store =
-            Store::sqlite(&database.path()).map_err(|err| Failure::verification(model::causes(&err)))?;
-        let erased = since.erased.clone();
-        let beginning = Beginning { genesis: &genesis, continuity: &continuity, bundle: &rules, erased };
+        let store = Store::sqlite(&database).map_err(|err| Failure::verification(model::causes(&err)))?;
+        let beginning =
+            Beginning { genesis: &genesis, continuity: &continuity, bundle: &rules, erased: since.erased };
         engine::continue_log(&store, created, beginning, &SystemClock, &SystemEntropy)
             .await
             .map_err(|err| Failure::new(VERIFICATION, "CS213", err))?
     };
-    put(&log_key.path(), hex::encode(seed).as_bytes())?;
+    put(&staged(Part::LogKey), hex::encode(seed).as_bytes())?;
+    backup::settle(config)?;
 
     engine::crash::point("restore-staged");
-    moves.aside(&config.checkpoint())?;
-    moves.aside(&held_back(config))?;
-    engine::crash::point("restore-held-back");
-    put_database(moves, &database)?;
-    bundle.iter().try_for_each(|bundle| moves.put(bundle))?;
-    engine::crash::point("restore-database");
-    moves.put(&log)?;
-    engine::crash::point("restore-log");
-    moves.put(&log_key)?;
-    engine::crash::point("restore-key");
-    moves.put(&lock)?;
-    for stray in [lock.path(), database.path()] {
-        // Locks that were held on what was made ready; they mean nothing any more.
-        for suffix in [".held", ".lock"] {
-            let _ = fs::remove_file(backup::aside(&stray, suffix));
-        }
-    }
+    let mut parts = vec![Part::Database, Part::Log, Part::LogKey];
+    parts.extend(bundle);
+    carry_out(config, &Journal::begin(config, &mark(), parts)?)?;
     let lost = found.here.newest.as_ref().map(|it| it.size.saturating_sub(backup.checkpoint.size));
     let anew = Anew {
         before: backup.genesis.clone(),
         lost,
         vouched: continuity.vouched.is_some(),
         carried,
-        erased: since.erased.len(),
+        erased,
+        forgot,
     };
     Ok(Restored { genesis, size: Some(backup.checkpoint.size), anew: Some(anew), finished: false })
-}
-
-/// What the log that is here tells of the time after the backup, if it is the backup's own and holds.
-#[derive(Default)]
-struct Since {
-    bundle: Option<model::Digest>,
-    erased: Vec<ErasedSince>,
-}
-
-impl Since {
-    fn of(config: &Config, backup: &Backup) -> Self {
-        let held = [backup.note.clone()];
-        let (mut index, mut since) = (0, Self::default());
-        let show = |bytes: &[u8]| {
-            index += 1;
-            if index > backup.checkpoint.size
-                && let Ok(entry) = serde_json::from_slice::<Entry>(bytes)
-            {
-                if matches!(entry.kind, EntryKind::Genesis | EntryKind::BundleAdopted) {
-                    since.bundle = entry.bundle;
-                }
-                since.erased.extend(ErasedSince::of(&entry));
-            }
-        };
-        let Ok(audited) = audit(&config.log(), Some(backup.manifest.genesis), &held, None, show) else {
-            return Self::default();
-        };
-        if !audited.told().ok {
-            output::note(format!(
-                "{} the log that is here does not hold, so nothing is taken from it: bodies that were erased after the \
-                 backup was made are there again",
-                styled(WARN, "note:")
-            ));
-            return Self::default();
-        }
-        since
-    }
-}
-
-/// Ends a restore that was broken off after its new log was in place.
-fn finish(config: &Config) -> Result<Option<Genesis>, Failure> {
-    if config.checkpoint().exists() {
-        return Ok(None);
-    }
-    let held_back = held_back(config);
-    if held_back.exists() {
-        // A backup was being put back: what it was signed for is as it was.
-        backup::rename(&held_back, &config.checkpoint())?;
-        return Ok(None);
-    }
-    let lock = Staged { place: config.checkpoint() };
-    let Some(note) = ledger::read_lock_file(&lock.path()).map_err(Failure::usage)? else { return Ok(None) };
-    let Some((genesis, key)) = backup::genesis_in(&config.log())? else { return Ok(None) };
-    if opened(&note, &key).is_none() {
-        return Ok(None);
-    }
-    let log_key = Staged { place: config.key("log.key") };
-    if log_key.path().exists() {
-        Moves::marked("finished").put(&log_key)?;
-    }
-    if key_here(config, &genesis).is_none() {
-        return Err(Failure::usage(format!("{} is not the key of the log", config.key("log.key").display())));
-    }
-    Moves::marked("finished").put(&lock)?;
-    Ok(Some(genesis))
-}
-
-/// Where the lock file is while a backup is put back.
-fn held_back(config: &Config) -> PathBuf {
-    backup::aside(&config.checkpoint(), ".held-back")
 }
 
 fn key_here(config: &Config, genesis: &Genesis) -> Option<SigningKey> {
@@ -314,7 +331,7 @@ fn key_here(config: &Config, genesis: &Genesis) -> Option<SigningKey> {
 }
 
 /// The bundle that must be in force; staged where the one that is there is another.
-fn staged_bundle(config: &Config, backup: &Backup, pinned: model::Digest) -> Result<Option<Staged>, Failure> {
+fn staged_bundle(config: &Config, backup: &Backup, pinned: model::Digest) -> Result<Option<Part>, Failure> {
     if backup::bundle_if(&config.bundle(), pinned).is_some() {
         return Ok(None);
     }
@@ -326,33 +343,11 @@ fn staged_bundle(config: &Config, backup: &Backup, pinned: model::Digest) -> Res
         )
         .hint("bring back the bundle that was adopted last")
     };
-    backup::bundle_if(&backup.bundle(), pinned).ok_or_else(missing)?;
-    let staged = Staged::beside(config.bundle())?;
-    for (name, content) in bundle_files(&backup.bundle())? {
-        put(&staged.path().join(name), &content)?;
+    let (files, _) = backup::bundle_if(&backup.bundle(), pinned).ok_or_else(missing)?;
+    for (name, content) in &files {
+        put(&Part::Bundle.staged(config).join(name), content)?;
     }
-    Ok(Some(staged))
-}
-
-fn copy_file(from: &std::path::Path, staged: &Staged) -> Result<(), Failure> {
-    let content_failed =
-        |err: std::io::Error| Failure::usage(format!("{} cannot be copied: {err}", from.display()));
-    put(&staged.path(), &[])?;
-    let mut read = fs::File::open(from).map_err(content_failed)?;
-    let mut written = fs::OpenOptions::new().write(true).open(staged.path()).map_err(content_failed)?;
-    std::io::copy(&mut read, &mut written).and_then(|_| written.sync_all()).map_err(content_failed)
-}
-
-/// With what SQLite keeps beside it.
-fn put_database(moves: &Moves, staged: &Staged) -> Result<(), Failure> {
-    for suffix in ["-wal", "-shm"] {
-        moves.aside(&backup::aside(&staged.place, suffix))?;
-        let beside = backup::aside(&staged.path(), suffix);
-        if beside.exists() {
-            backup::rename(&beside, &backup::aside(&staged.place, suffix))?;
-        }
-    }
-    moves.put(staged)
+    Ok(Some(Part::Bundle))
 }
 
 fn told(restored: &Restored, format: Format) -> Result<ExitCode, Failure> {
@@ -371,12 +366,14 @@ fn told(restored: &Restored, format: Format) -> Result<ExitCode, Failure> {
                 "changes": it.carried.changes,
                 "approvals": it.carried.approvals,
                 "erased": it.erased,
+                "forgot": it.forgot,
             })),
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
     if *finished {
         output::line(format!("{} the restore that was broken off", styled(GOOD, "Finished")));
+        output::note("The backup that was named now was not looked at; restore again if it is another one.");
     } else {
         output::line(styled(GOOD, "Restored"));
     }

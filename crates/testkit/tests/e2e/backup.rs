@@ -1,58 +1,57 @@
 //! Backups, and what becomes of a log whose newest part is lost: put back where that forks nothing, continued by a new log
-//! where it would, whenever it is broken off.
+//! where it would. Restores that are broken off, or meet what they should not, are in `restore`.
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testkit::{CRASH_BINARY, Cli, Output, Serve, Signer, crash_binary};
+use testkit::{Cli, Output, Serve, Signer};
 
 use crate::lab::{Lab, OWNER, files_below, named};
 
-const GROUND: &str = "the disk of the server was lost";
-const OLD: &str = "a-value-that-nobody-may-know-0815";
+pub(crate) const GROUND: &str = "the disk of the server was lost";
+pub(crate) const OLD: &str = "a-value-that-nobody-may-know-0815";
 
-fn text(path: &Path) -> Result<&str> {
+pub(crate) fn text(path: &Path) -> Result<&str> {
     path.to_str().context("a path that is not text")
 }
 
 /// A backup in a new folder beside the installation.
-fn back_up(lab: &Lab, name: &str) -> Result<PathBuf> {
+pub(crate) fn back_up(lab: &Lab, name: &str) -> Result<PathBuf> {
     let dir = lab.installation.beside().join(name);
     lab.installation.run(["backup", text(&dir)?])?.expect(0)?;
     Ok(dir)
 }
 
-fn restore(lab: &Lab, backup: &Path, more: &[&str]) -> Result<Output> {
+pub(crate) fn restore(lab: &Lab, backup: &Path, more: &[&str]) -> Result<Output> {
     lab.installation.run(["restore", text(backup)?].into_iter().chain(more.iter().copied()))
 }
 
-const ANEW: [&str; 3] = ["--new-origin", "--ground", GROUND];
+pub(crate) const ANEW: [&str; 3] = ["--new-origin", "--ground", GROUND];
 
-fn put_parameter(lab: &Lab, name: &str, value: &str) -> Result<testkit::Response> {
+pub(crate) fn put_parameter(lab: &Lab, name: &str, value: &str) -> Result<testkit::Response> {
     let body = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true });
     lab.call("ssm", "AmazonSSM.PutParameter", &body)
 }
 
 /// The server does not come up, and says this.
-fn refuses_to_serve(lab: &Lab, says: &str) -> Result<()> {
+pub(crate) fn refuses_to_serve(lab: &Lab, says: &str) -> Result<()> {
     let refused = Cli::run(["serve".as_ref(), "--config".as_ref(), lab.installation.config().as_os_str()])?;
     ensure!(refused.code != 0 && refused.stderr.contains(says), "{refused}");
     Ok(())
 }
 
-fn serve_again(lab: &mut Lab) -> Result<()> {
+pub(crate) fn serve_again(lab: &mut Lab) -> Result<()> {
     lab.serve = Serve::start_with(lab.installation.config(), &OWNER)?;
     Ok(())
 }
 
 /// A session of the installation as it is now.
-fn new_session(lab: &mut Lab) -> Result<()> {
+pub(crate) fn new_session(lab: &mut Lab) -> Result<()> {
     let key = lab.people.olga.private.clone();
     lab.session = lab.installation.session("fixer", "olga", &key, "look around again", &[])?;
     lab.agent = Signer::of(&lab.session)?;
@@ -298,61 +297,4 @@ fn what_is_no_backup_of_this_installation_is_refused() -> Result<()> {
     }
     serve_again(&mut lab)?;
     lab.verify()?.expect(0).map(drop)
-}
-
-/// A restore that dies at `at`; whether it did.
-fn killed(lab: &Lab, binary: &Path, backup: &Path, more: &[&str], at: &str) -> Result<bool> {
-    let config = lab.installation.config();
-    let status = Command::new(binary)
-        .args(["restore", text(backup)?, "--config", text(config)?])
-        .args(more)
-        .env("COUNTERSIGN_CRASH_AT", at)
-        .stderr(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .status()?;
-    Ok(status.code().is_none())
-}
-
-#[test]
-fn a_restore_is_killed_at_each_of_its_steps() -> Result<()> {
-    let Some(binary) = crash_binary()? else {
-        eprintln!("SKIPPED: no crash points ({CRASH_BINARY}); `cargo xtask test e2e` builds and runs them");
-        return Ok(());
-    };
-    let mut lab = Lab::open()?;
-    let held = lab.hold("waits")?;
-    ensure!(lab.serve.stop()? == 0);
-    for at in ["restore-held-back", "restore-database", "restore-log"] {
-        let backup = back_up(&lab, &format!("put-back-{at}"))?;
-        ensure!(killed(&lab, &binary, &backup, &[], at)?, "not killed at {at}");
-        refuses_to_serve(&lab, "lock file")?;
-        restore(&lab, &backup, &[])?.expect(0)?;
-        serve_again(&mut lab)?;
-        ensure!(lab.state(&held)? == "held", "{at}");
-        lab.verify()?.expect(0)?;
-        ensure!(lab.serve.stop()? == 0);
-    }
-
-    let mut backup = back_up(&lab, "anew")?;
-    for at in ["restore-staged", "restore-held-back", "restore-database", "restore-log", "restore-key"] {
-        serve_again(&mut lab)?;
-        new_session(&mut lab)?;
-        ensure!(lab.serve.stop()? == 0);
-        ensure!(killed(&lab, &binary, &backup, &ANEW, at)?, "not killed at {at}");
-        match at {
-            "restore-staged" => {}
-            // The new log's key is not in its place yet.
-            "restore-log" => refuses_to_serve(&lab, "belongs to the key")?,
-            _ => refuses_to_serve(&lab, "lock file")?,
-        }
-        let told = restore(&lab, &backup, &ANEW)?.expect(0)?.json()?;
-        ensure!(told["finished"] == ["restore-log", "restore-key"].contains(&at), "{at}: {told}");
-        serve_again(&mut lab)?;
-        let genesis = told["genesis"].as_str().context("no genesis")?;
-        lab.installation.run(["audit", "verify", "--genesis", genesis])?.expect(0)?;
-        ensure!(lab.state(&held)? == "expired", "{at}");
-        backup = back_up(&lab, at)?;
-        ensure!(lab.serve.stop()? == 0);
-    }
-    Ok(())
 }

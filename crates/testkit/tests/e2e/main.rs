@@ -28,6 +28,7 @@ mod people;
 mod receipts;
 mod reconcile;
 mod references;
+mod restore;
 mod roles;
 mod served;
 mod setup;
