@@ -27,7 +27,7 @@ impl fmt::Display for Operation {
 }
 
 /// What an answer to this action would show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Exposure {
     /// Content of customers' data: objects, items, messages, log events.
     pub data: bool,
@@ -50,7 +50,7 @@ pub enum Undo {
 }
 
 /// How much of it is asked for at once, as budgets count it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Quantity {
     /// Messages, instances, nodes; `None` where the request does not tell.
     pub units: Option<u64>,

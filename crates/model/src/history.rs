@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Counts over the window that the bundle names, for one session unless a member says otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct History {
     /// Actions with effect `destroy` that ran or are running.
     pub destroys: u32,

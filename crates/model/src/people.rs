@@ -73,7 +73,7 @@ impl Roster {
 }
 
 /// The delegation chain of a session: nobody in it counts towards an approval.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Chain {
     pub agent: AgentId,
     pub operator: PersonId,
@@ -91,7 +91,7 @@ impl Chain {
 }
 
 /// How many people stand behind something; what rules read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tally {
     /// Distinct persons outside the delegation chain.
     pub people: u32,

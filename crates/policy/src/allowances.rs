@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, fmt};
 
 use model::{AllowanceId, Alternative, Charge, Effect, EffectSet, RuleRef, Verdict};
 
-use crate::{ask::Ask, kinds, problem::Problems};
+use crate::{facts::Facts, kinds, problem::Problems};
 
 use coverage::Coverage;
 pub(crate) use read::{Known, read_budgets, read_standing};
@@ -145,11 +145,11 @@ pub struct Charges {
 }
 
 impl Allowances {
-    pub(crate) fn charges(&self, ask: &Ask<'_>) -> Charges {
+    pub(crate) fn charges(&self, facts: &Facts<'_>) -> Charges {
         let mut found = Charges::default();
         for budget in &self.budgets {
-            if ask.effects.contains(budget.effect.effect()) && budget.coverage.covers_all(ask) {
-                let amount = ask.quantity.units.and_then(|units| units.checked_mul(budget.each));
+            if facts.effects.contains(budget.effect.effect()) && budget.coverage.covers_all(facts) {
+                let amount = facts.quantity.units.and_then(|units| units.checked_mul(budget.each));
                 match amount {
                     Some(amount) => found.charges.push(Charge { allowance: budget.name.clone(), amount }),
                     None => found.beyond.push(budget.name.clone()),
@@ -157,7 +157,7 @@ impl Allowances {
             }
         }
         for standing in self.standing.iter().filter(|it| it.limit.is_some()) {
-            if ask.resources.iter().any(|resource| standing.coverage.covers(ask, resource)) {
+            if facts.resources.iter().any(|resource| standing.coverage.covers(facts, resource)) {
                 found.charges.push(Charge { allowance: standing.name.clone(), amount: 1 });
             }
         }
@@ -177,47 +177,47 @@ impl Allowances {
     }
 
     /// Whether `effect` is covered by a budget, and every budget that covers it has room.
-    pub(crate) fn within_budget(&self, ask: &Ask<'_>, effect: Effect) -> bool {
+    pub(crate) fn within_budget(&self, facts: &Facts<'_>, effect: Effect) -> bool {
         let mut covering = self
             .budgets
             .iter()
-            .filter(|it| it.effect.effect() == effect && it.coverage.covers_all(ask))
+            .filter(|it| it.effect.effect() == effect && it.coverage.covers_all(facts))
             .peekable();
         covering.peek().is_some()
-            && ask.quantity.units.is_some()
-            && covering.all(|budget| budget.limit.has_room(ask.spent.get(&budget.name)))
+            && facts.quantity.units.is_some()
+            && covering.all(|budget| budget.limit.has_room(facts.spent.get(&budget.name)))
     }
 
     /// The standing approval that answers for `effect` on `resource`, if one does.
     pub(crate) fn standing(
         &self,
-        ask: &Ask<'_>,
+        facts: &Facts<'_>,
         effect: Effect,
         resource: &model::Resource,
     ) -> Option<&RuleRef> {
-        if !may_stand(effect, ask.listed) || may_hold_data(resource) {
+        if !may_stand(effect, facts.listed) || may_hold_data(resource) {
             return None;
         }
         self.standing
             .iter()
             .find(|it| {
-                it.coverage.covers(ask, resource)
-                    && it.limit.is_none_or(|limit| limit.has_room(ask.spent.get(&it.name)))
+                it.coverage.covers(facts, resource)
+                    && it.limit.is_none_or(|limit| limit.has_room(facts.spent.get(&it.name)))
             })
             .map(|it| &it.reference)
     }
 
     /// A verdict other than `allow`, with why a budget that is about `effect` does not cover it.
-    pub(crate) fn explained(&self, verdict: Verdict, ask: &Ask<'_>, effect: Effect) -> Verdict {
+    pub(crate) fn explained(&self, verdict: Verdict, facts: &Facts<'_>, effect: Effect) -> Verdict {
         let covering =
-            self.budgets.iter().filter(|it| it.effect.effect() == effect && it.coverage.covers_all(ask));
+            self.budgets.iter().filter(|it| it.effect.effect() == effect && it.coverage.covers_all(facts));
         let why = covering.filter_map(|budget| {
             let Budget { name, limit, .. } = budget;
-            if ask.quantity.units.is_none() {
+            if facts.quantity.units.is_none() {
                 Some(format!(
                     "the budget {name} is about it, but the request does not say how much it asks for"
                 ))
-            } else if limit.has_room(ask.spent.get(name)) {
+            } else if limit.has_room(facts.spent.get(name)) {
                 None
             } else {
                 Some(format!("the budget {name} ({limit}) has no room for it now"))

@@ -1,13 +1,17 @@
 //! A bundle, loaded: everything that can change a verdict, checked, compiled and immutable. Loading refuses whatever is
 //! not understood to the last key; once loaded there is nothing left to go wrong but a verdict.
 
+mod judge;
 mod load;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use model::{
-    Account, AgentId, AllowanceId, Digest, Effect, EffectSet, Environment, Fault, History, Marks, Operation,
-    Resource, Roster, RuleRef, Tags, Timestamp, Verdict,
+    Account, AgentId, AllowanceId, Digest, Environment, Marks, Operation, Resource, Roster, RuleRef, Tags,
+    Timestamp, Verdict,
 };
 
 use crate::{
@@ -15,15 +19,16 @@ use crate::{
     allowances::{Allowances, Charges},
     ask::{Ahead, Ask},
     calendar::{Calendar, TimeFacts},
+    decisions::Decisions,
     examples::{Example, ExampleResult, run},
+    facts::Facts,
     kinds,
-    law::{Grants, Law, Question},
+    law::{Grants, Law},
     levels::Levels,
     places::{Landing, Places},
     problem::{LoadError, Problems},
     registry::Override,
-    schema::{Ours, Vocabulary},
-    search::Search,
+    schema::Vocabulary,
     settings::{FileSignatures, Limits, Profile, Settings},
     witnesses::Witnesses,
 };
@@ -45,6 +50,7 @@ pub struct Bundle {
     vocabulary: Vocabulary,
     law: Law,
     examples: Vec<Example>,
+    decisions: Decisions,
 }
 
 /// All of a bundle but its digest and its examples, which decide nothing.
@@ -59,11 +65,6 @@ pub(crate) struct Parts<'a> {
     pub(crate) overrides: &'a BTreeMap<Operation, Override>,
     pub(crate) law: &'a Law,
 }
-
-/// A request with more targets than this is too large to judge; it is refused, not judged in part.
-const MAX_RESOURCES: usize = 1_000;
-/// Longer than any name a protocol allows.
-const MAX_NAME: usize = 4_096;
 
 impl Bundle {
     /// Reads, checks and compiles; then runs every example. Any problem refuses the whole.
@@ -176,11 +177,15 @@ impl Bundle {
     }
 
     pub fn time_facts(&self, now: Timestamp, environment: &Environment) -> TimeFacts {
+        Arc::unwrap_or_clone(self.facts_of_minute(now, environment))
+    }
+
+    fn facts_of_minute(&self, now: Timestamp, environment: &Environment) -> Arc<TimeFacts> {
         match &self.calendar {
-            Some(calendar) => calendar.facts(now, environment),
-            None => TimeFacts::closed(
+            Some(calendar) => self.decisions.minutes.facts(calendar, now, environment),
+            None => Arc::new(TimeFacts::closed(
                 "the bundle has no calendar.toml, so every hour counts as peak and as frozen",
-            ),
+            )),
         }
     }
 
@@ -195,11 +200,6 @@ impl Bundle {
         self.examples.iter().map(|example| run(self, example)).collect()
     }
 
-    pub fn decide(&self, ask: &Ask<'_>) -> Verdict {
-        let grants = Grants::Enforced { agent: &ask.chain.agent, operator: &ask.chain.operator };
-        self.judge(ask, &self.time_facts(ask.now, ask.environment), grants, None)
-    }
-
     /// Whether the agent alone may do what `ask` says, out of no allowance and whatever the target is called, also where
     /// its name is not known. Never, where a rule tells names apart, nor for a change of who may do what.
     ///
@@ -209,16 +209,17 @@ impl Bundle {
         if self.law.tells_names_apart() || of_identities && !ask.effects.is_plain_read() {
             return false;
         }
-        let grants = Grants::Enforced { agent: &ask.chain.agent, operator: &ask.chain.operator };
         let hours = match &self.calendar {
             Some(calendar) => calendar.hours(ask.environment),
             None => vec![self.time_facts(ask.now, ask.environment)],
         };
         let counted = if adds_only { 1 } else { hours.len() };
-        hours
-            .iter()
-            .take(counted)
-            .all(|time| matches!(self.judge(ask, time, grants, Some(Ahead::default())), Verdict::Allow))
+        let facts = Facts::of(ask);
+        hours.into_iter().take(counted).all(|time| {
+            let hour = self.hour(ask, Arc::new(time));
+            let verdict = self.judge(&facts, &hour, Grants::enforced(&facts), Some(Ahead::default()));
+            matches!(verdict, Verdict::Allow)
+        })
     }
 
     /// Whether it has budgets or standing approvals at all.
@@ -228,7 +229,7 @@ impl Bundle {
 
     /// What `ask` would take out of the bundle's allowances if nobody has to agree to it. (`ask.spent` is not read.)
     pub fn charges(&self, ask: &Ask<'_>) -> Charges {
-        self.allowances.charges(ask)
+        self.allowances.charges(&Facts::of(ask))
     }
 
     /// How far back the allowance looks, in seconds; `None` where nothing of that name is counted.
@@ -238,96 +239,14 @@ impl Bundle {
 
     /// The standing approvals that answer for some part of `ask`.
     pub fn standing(&self, ask: &Ask<'_>) -> Vec<RuleRef> {
+        let facts = Facts::of(ask);
         let found: BTreeSet<_> = ask
             .effects
             .iter()
             .flat_map(|effect| ask.resources.iter().map(move |resource| (effect, resource)))
-            .filter_map(|(effect, resource)| self.allowances.standing(ask, effect, resource))
+            .filter_map(|(effect, resource)| self.allowances.standing(&facts, effect, resource))
             .collect();
         found.into_iter().cloned().collect()
-    }
-
-    /// Each effect on each resource is decided; the strictest wins.
-    /// `ahead`: what an example says was allowed ahead of time, in place of the bundle's own allowances.
-    pub(crate) fn judge(
-        &self,
-        ask: &Ask<'_>,
-        time: &TimeFacts,
-        grants: Grants<'_>,
-        ahead: Option<Ahead>,
-    ) -> Verdict {
-        if ask.resources.len() > MAX_RESOURCES {
-            let detail =
-                format!("{} targets; at most {MAX_RESOURCES} are judged at once", ask.resources.len());
-            return Verdict::fault(Fault::Oversized(detail));
-        }
-        if ask.resources.iter().any(|resource| resource.name.len() > MAX_NAME) {
-            return Verdict::fault(Fault::Oversized(format!(
-                "a target's name is longer than {MAX_NAME} bytes"
-            )));
-        }
-        if !ask.in_scope {
-            return out_of_scope();
-        }
-        let nowhere = [Resource::unknown(&ask.operation.service)];
-        let resources = if ask.resources.is_empty() { &nowhere[..] } else { ask.resources };
-        let distinct: BTreeSet<&Resource> = resources.iter().collect();
-        let together = Together::of(ask.effects, &distinct);
-        // A delete of a thousand objects is judged once where no rule can tell them apart.
-        let alike = !self.law.reads_names() && !self.allowances.names_resources();
-        let mut seen = BTreeSet::new();
-        distinct
-            .into_iter()
-            .filter(|resource| {
-                !alike || seen.insert((&resource.service, &resource.kind, self.places.is_own(resource)))
-            })
-            .map(|resource| {
-                let ask = Ask { history: together.besides(resource, ask.history), ..ask.clone() };
-                self.judge_one(&ask, time, grants, resource, ahead)
-            })
-            .fold(Verdict::Allow, Verdict::join)
-    }
-
-    fn judge_one(
-        &self,
-        ask: &Ask<'_>,
-        time: &TimeFacts,
-        grants: Grants<'_>,
-        resource: &Resource,
-        ahead: Option<Ahead>,
-    ) -> Verdict {
-        let ours = if self.places.is_own(resource) { Ours::Yes } else { Ours::No };
-        let about = match self.vocabulary.entities(resource, ask.environment, ours) {
-            Ok(built) => built,
-            Err(err) => return Verdict::fault(Fault::Evaluation(err)),
-        };
-        let agent = self.vocabulary.agent(ask.chain.agent.as_str());
-        let operator = self.vocabulary.person(ask.chain.operator.as_str());
-        ask.effects
-            .iter()
-            .map(|effect| {
-                let Some(action) = self.vocabulary.action(effect) else {
-                    return Verdict::fault(Fault::Evaluation(format!("there is no action {effect}")));
-                };
-                let question = Question {
-                    effect,
-                    action,
-                    exposure: ask.exposure,
-                    grants,
-                    agent: &agent,
-                    operator: &operator,
-                    resource: &about.resource,
-                    entities: &about.entities,
-                };
-                let hold_expiry_s = self.settings.limits.hold_expiry_s;
-                let ahead = ahead.unwrap_or_else(|| Ahead {
-                    within_budget: self.allowances.within_budget(ask, effect),
-                    standing: self.allowances.standing(ask, effect, resource).is_some(),
-                });
-                let verdict = Search { law: &self.law, ask, ahead, question, time, hold_expiry_s }.verdict();
-                self.allowances.explained(verdict, ask, effect)
-            })
-            .fold(Verdict::Allow, Verdict::join)
     }
 
     fn report_failed_examples(&self, problems: &Problems) {
@@ -354,6 +273,7 @@ impl Bundle {
             vocabulary: _,
             law,
             examples: _,
+            decisions: _,
         } = self;
         let calendar = calendar.as_ref();
         Parts { settings, roster, places, accounts, allowances, witnesses, calendar, overrides, law }
@@ -362,53 +282,4 @@ impl Bundle {
     pub(crate) fn has_rule(&self, id: &model::RuleId) -> bool {
         self.law.has_rule(id)
     }
-}
-
-/// What one action destroys on several targets at once: for each of them, the others are history already.
-#[derive(Debug, Default)]
-struct Together {
-    data: u32,
-    backups: u32,
-}
-
-impl Together {
-    fn of(effects: EffectSet, resources: &BTreeSet<&Resource>) -> Self {
-        if !effects.contains(Effect::Destroy) {
-            return Self::default();
-        }
-        let count = |group: &str| {
-            let found =
-                resources.iter().filter(|resource| kinds::is_known_in(resource.kind.as_str(), group)).count();
-            u32::try_from(found).unwrap_or(u32::MAX)
-        };
-        Self { data: count("data"), backups: count("backup") }
-    }
-
-    fn besides(&self, resource: &Resource, history: History) -> History {
-        let own = |group: &str| u32::from(kinds::is_known_in(resource.kind.as_str(), group));
-        History {
-            data_destroyed: history.data_destroyed.saturating_add(self.data.saturating_sub(own("data"))),
-            backups_touched: history
-                .backups_touched
-                .saturating_add(self.backups.saturating_sub(own("backup"))),
-            ..history
-        }
-    }
-}
-
-fn out_of_scope() -> Verdict {
-    let rules = "out-of-scope".parse().ok().map(|id| RuleRef {
-        id,
-        reason: "the session's scope does not cover this".to_owned(),
-        file: "(session)".to_owned(),
-        line: 0,
-    });
-    Verdict::Deny(model::Denial {
-        fault: None,
-        rules: rules.into_iter().collect(),
-        alternatives: vec![model::Alternative(
-            "stay within the session's scope, or ask the operator for a session whose scope covers it"
-                .to_owned(),
-        )],
-    })
 }

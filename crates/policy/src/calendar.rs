@@ -3,6 +3,7 @@
 //! evaluated, means peak and frozen.
 
 mod civil;
+mod steady;
 
 use std::fmt;
 
@@ -13,10 +14,11 @@ use jiff::{
 use model::{Environment, EnvironmentName, Timestamp};
 
 use self::civil::{Days, Minute, Moment};
+pub(crate) use self::steady::Minutes;
 use crate::reader::Section;
 
 /// What rules may know of the hour, and what people are told of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TimeFacts {
     pub peak: bool,
     pub frozen: bool,

@@ -2,7 +2,7 @@
 //! a bundle is loaded, and say what a rule means to whoever reads it. Those of the constitution are judged by the
 //! constitution alone; those beside a grant, with that agent's and that operator's grants.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
     Account, AgentId, Autonomy, Chain, Effect, EffectSet, Environment, EnvironmentName, EvidenceKind,
@@ -15,6 +15,7 @@ use crate::{
     ask::{Ahead, Ask, ChangeFacts},
     bundle::Bundle,
     calendar::TimeFacts,
+    facts::Facts,
     law::Grants,
     reader::Section,
 };
@@ -112,7 +113,8 @@ pub(crate) fn run(bundle: &Bundle, example: &Example) -> ExampleResult {
         GrantsIn::Force => Grants::Enforced { agent: &given.agent, operator: &given.operator },
         GrantsIn::Abeyance => Grants::Assumed,
     };
-    let verdict = bundle.judge(&ask, &given.time, grants, Some(given.ahead));
+    let hour = bundle.hour(&ask, Arc::new(given.time.clone()));
+    let verdict = bundle.judge(&Facts::of(&ask), &hour, grants, Some(given.ahead));
     let unknown =
         example.expected.rules.iter().flatten().find(|id| !bundle.has_rule(id) && id.as_str() != "no-grant");
     let detail = match unknown {

@@ -1,45 +1,59 @@
-//! The rules of a bundle, sorted for speed and evaluated: {permit all} ∪ constitution, the agent's grant, the
-//! operator's grant. Allowed only if all three allow and nothing erred. Not here: what would have to change for a no to
-//! become a yes (that is `search`).
+//! The rules of a bundle, evaluated: {permit all} ∪ constitution, the agent's grant, the operator's grant. Allowed only if
+//! all three allow and nothing erred. Which rules are put to Cedar at all is `index`'s to find, and `slices` keeps them as
+//! sets. Not here: what would have to change for a no to become a yes (that is `search`).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod index;
+mod slices;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, EntityUid, Policy, PolicyId, PolicySet, Request, Response,
 };
 use model::{AgentId, Effect, Exposure, PersonId, Role, RuleId};
 
+use self::{
+    index::{Book, Landmarks, concerns},
+    slices::{Aspect, Shown, Slices, set_of},
+};
 use crate::{
+    facts::Facts,
     naming::Naming,
     registry::OWN_NAME,
     rules::{Place, Rule},
     schema::Vocabulary,
 };
 
-/// A policy set for each effect: a rule whose scope rules an effect out need not be looked at for it.
-type ByEffect = [PolicySet; Effect::ALL.len()];
+pub(crate) use self::slices::Slice;
 
 #[derive(Debug)]
 pub(crate) struct Law {
     authorizer: Authorizer,
     rules: Vec<Rule>,
     by_id: HashMap<PolicyId, usize>,
-    constitution: ByEffect,
-    agents: BTreeMap<AgentId, Grant>,
-    operators: BTreeMap<PersonId, Grant>,
+    permit_all: Policy,
+    landmarks: Landmarks,
+    in_constitution: BTreeSet<usize>,
+    constitution: Book,
+    grants: Vec<Grant>,
+    agents: BTreeMap<AgentId, usize>,
+    operators: BTreeMap<PersonId, usize>,
     roles: BTreeSet<Role>,
+    slices: Slices,
 }
 
 /// Who may do what, as written in one file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Grant {
     file: String,
     /// The reasons of its permits: what it allows, in its author's words.
     allows: Vec<String>,
-    /// By what the answer would show: only permits that name a service, or a resource, count for data and secrets.
-    plain: ByEffect,
-    data: ByEffect,
-    credentials: ByEffect,
+    plain: Book,
+    data: Book,
+    credentials: Book,
 }
 
 /// Whose grants stand between the constitution and the action.
@@ -51,6 +65,12 @@ pub(crate) enum Grants<'a> {
     },
     /// For examples of the constitution, which must not depend on who happens to be in the roster.
     Assumed,
+}
+
+impl<'a> Grants<'a> {
+    pub(crate) fn enforced(facts: &'a Facts<'_>) -> Self {
+        Self::Enforced { agent: &facts.chain.agent, operator: &facts.chain.operator }
+    }
 }
 
 /// One question to Cedar, without the parts that a search varies.
@@ -94,60 +114,157 @@ const PERMIT_ALL: &str = "(permit all)";
 
 impl Law {
     pub(crate) fn new(rules: Vec<(Place, Rule)>, vocabulary: &Vocabulary) -> Result<Self, String> {
-        let mut files: BTreeMap<Place, Vec<&Rule>> = BTreeMap::new();
-        for (place, rule) in &rules {
-            files.entry(place.clone()).or_default().push(rule);
-        }
         let permit_all =
             Policy::parse(Some(PolicyId::new(PERMIT_ALL)), "permit (principal, action, resource);")
                 .map_err(|err| err.to_string())?;
-        let all = files.get(&Place::Constitution).into_iter().flatten().map(|rule| &rule.policy);
-        let constitution = by_effect(std::iter::once(&permit_all).chain(all), vocabulary)?;
-        let (mut agents, mut operators) = (BTreeMap::new(), BTreeMap::new());
-        for (place, rules) in &files {
+        let landmarks = Landmarks::of(rules.iter().map(|(_, rule)| &rule.shape));
+        let mut law = Self {
+            authorizer: Authorizer::new(),
+            by_id: rules.iter().enumerate().map(|(nth, (_, rule))| (rule.policy.id().clone(), nth)).collect(),
+            roles: rules.iter().flat_map(|(_, rule)| rule.words.iter().cloned()).collect(),
+            rules: Vec::with_capacity(rules.len()),
+            permit_all,
+            landmarks,
+            in_constitution: BTreeSet::new(),
+            constitution: Book::default(),
+            grants: Vec::new(),
+            agents: BTreeMap::new(),
+            operators: BTreeMap::new(),
+            slices: Slices::new(),
+        };
+        for (number, (place, rule)) in rules.into_iter().enumerate() {
+            let concerns = concerns(rule.policy.action_constraint(), vocabulary);
             match place {
-                Place::Constitution => {}
+                Place::Constitution => {
+                    law.in_constitution.insert(number);
+                    law.constitution.add(number, &rule.shape, &law.landmarks, concerns);
+                }
                 Place::Agent(agent) => {
                     // What we read ourselves is shown to no agent.
                     let ours = agent.as_str() == OWN_NAME;
                     let needed =
                         if ours { [Naming::Nothing; 2] } else { [Naming::Service, Naming::Resource] };
-                    agents.insert(agent.clone(), Grant::new(rules, needed, vocabulary)?);
+                    let grant = *law.agents.entry(agent).or_insert(law.grants.len());
+                    law.grant(grant, number, &rule, needed, concerns);
                 }
                 // What a person may see is not shown to an agent by a grant that is the person's.
                 Place::Operator(person) => {
-                    operators.insert(person.clone(), Grant::new(rules, [Naming::Nothing; 2], vocabulary)?);
+                    let grant = *law.operators.entry(person).or_insert(law.grants.len());
+                    law.grant(grant, number, &rule, [Naming::Nothing; 2], concerns);
                 }
             }
+            law.rules.push(rule);
         }
-        let rules: Vec<Rule> = rules.into_iter().map(|(_, rule)| rule).collect();
-        let by_id = rules.iter().enumerate().map(|(nth, rule)| (rule.policy.id().clone(), nth)).collect();
-        let roles = rules.iter().flat_map(|rule| rule.words.iter().cloned()).collect();
-        Ok(Self { authorizer: Authorizer::new(), rules, by_id, constitution, agents, operators, roles })
+        Ok(law)
+    }
+
+    /// Adds a rule to the grant of this number, which may be the next. `needed`: what a permit must name to count for data,
+    /// and for credentials.
+    fn grant(
+        &mut self,
+        grant: usize,
+        number: usize,
+        rule: &Rule,
+        needed: [Naming; 2],
+        concerns: impl Fn(Effect) -> bool,
+    ) {
+        if grant == self.grants.len() {
+            self.grants.push(Grant { file: rule.reference.file.clone(), ..Grant::default() });
+        }
+        let Some(grant) = self.grants.get_mut(grant) else { return };
+        if rule.permits() {
+            grant.allows.push(rule.reference.reason.clone());
+        }
+        let [for_data, for_credentials] = needed;
+        let books = [
+            (Naming::Nothing, &mut grant.plain),
+            (for_data, &mut grant.data),
+            (for_credentials, &mut grant.credentials),
+        ];
+        for (least, book) in books {
+            if !rule.permits() || rule.naming >= least {
+                book.add(number, &rule.shape, &self.landmarks, &concerns);
+            }
+        }
+    }
+
+    /// The rules that can matter to a question.
+    pub(crate) fn slice(&self, question: &Question<'_>) -> Result<Arc<Slice>, String> {
+        let lies_in = question.entities.ancestors(question.resource).into_iter().flatten();
+        let named = [question.agent, question.operator, question.resource].into_iter().chain(lies_in);
+        let grants = match question.grants {
+            Grants::Assumed => None,
+            Grants::Enforced { agent, operator } => {
+                Some([self.agents.get(agent).copied(), self.operators.get(operator).copied()])
+            }
+        };
+        let aspect = Aspect {
+            effect: question.effect,
+            grants,
+            exposure: Shown::of(question.exposure),
+            about: self.landmarks.among(named),
+        };
+        self.slices.of(aspect, |aspect| self.cut(aspect))
+    }
+
+    fn cut(&self, aspect: &Aspect) -> Result<Slice, String> {
+        let Aspect { effect, grants, exposure, about } = aspect;
+        let rules = |book: &Book| -> Vec<&Rule> {
+            book.matching(*effect, about).into_iter().filter_map(|rule| self.rules.get(rule)).collect()
+        };
+        let policies = |rules: &[&Rule], first| set_of(first, rules.iter().map(|rule| &rule.policy));
+        let constitution = policies(&rules(&self.constitution), Some(&self.permit_all))?;
+        let of_grant = |grant: Option<usize>| {
+            let grant = grant.and_then(|grant| self.grants.get(grant));
+            grant.map_or_else(Vec::new, |grant| rules(grant.book(*exposure)))
+        };
+        let [agent, operator] = grants.unwrap_or_default().map(of_grant);
+        let grants_vary = agent.iter().chain(&operator).any(|rule| rule.shape.varies);
+        Ok(Slice::new(constitution, [policies(&agent, None)?, policies(&operator, None)?], grants_vary))
     }
 
     /// An error of any evaluation is the whole answer.
-    pub(crate) fn ask(&self, question: &Question<'_>, context: &Context) -> Result<Answer, String> {
+    pub(crate) fn ask(
+        &self,
+        question: &Question<'_>,
+        slice: &Slice,
+        context: &Context,
+    ) -> Result<Answer, String> {
         let mut answer = Answer::default();
-        if !self.consult(question, question.agent, &self.constitution, context, &mut answer)? {
-            return Err("the constitution neither allows nor says why not".to_owned());
-        }
-        match question.grants {
-            Grants::Assumed => {}
-            Grants::Enforced { agent, operator } => {
-                let who = format!("agent {agent}");
-                self.consult_grant(
-                    question,
-                    question.agent,
-                    self.agents.get(agent),
-                    who,
-                    context,
-                    &mut answer,
-                )?;
-                let who = format!("operator {operator}");
-                let grant = self.operators.get(operator);
-                self.consult_grant(question, question.operator, grant, who, context, &mut answer)?;
-            }
+        let by_agent = request(question, question.agent, context)?;
+        self.consult_constitution(question, slice.constitution.as_ref(), &by_agent, &mut answer)?;
+        self.consult_grants(question, slice, &by_agent, context, &mut answer)?;
+        Ok(answer)
+    }
+
+    /// The same question once more, where nothing has changed since `before` but what a hold waits for (approvals, evidence
+    /// and the hour): what reads none of these answers as it did.
+    pub(crate) fn ask_again(
+        &self,
+        question: &Question<'_>,
+        slice: &Slice,
+        context: &Context,
+        before: &Answer,
+    ) -> Result<Answer, String> {
+        let stays = |number: &usize| {
+            let varies = self.rules.get(*number).is_none_or(|rule| rule.shape.varies);
+            if self.in_constitution.contains(number) { !varies } else { !slice.grants_vary }
+        };
+        let mut answer =
+            Answer { tripped: before.tripped.iter().copied().filter(stays).collect(), ungranted: Vec::new() };
+        let by_agent = request(question, question.agent, context)?;
+        let varying = slice.varying(|constitution| {
+            let known = constitution.policies().filter(|policy| {
+                let rule = self.by_id.get(policy.id()).and_then(|rule| self.rules.get(*rule));
+                rule.is_some_and(|rule| rule.shape.varies)
+            });
+            set_of(Some(&self.permit_all), known)
+        })?;
+        self.consult_constitution(question, varying, &by_agent, &mut answer)?;
+        if slice.grants_vary {
+            self.consult_grants(question, slice, &by_agent, context, &mut answer)?;
+        } else {
+            answer.ungranted.clone_from(&before.ungranted);
         }
         Ok(answer)
     }
@@ -181,27 +298,62 @@ impl Law {
         self.rules.iter().any(|rule| rule.reference.id == *id)
     }
 
-    fn consult_grant(
+    fn consult_constitution(
         &self,
         question: &Question<'_>,
-        principal: &EntityUid,
-        grant: Option<&Grant>,
-        who: String,
+        set: Option<&PolicySet>,
+        request: &Request,
+        answer: &mut Answer,
+    ) -> Result<(), String> {
+        // With no rule that can matter there is only the permit for all.
+        let Some(set) = set else { return Ok(()) };
+        if !self.consult(question, set, request, answer)? {
+            return Err("the constitution neither allows nor says why not".to_owned());
+        }
+        Ok(())
+    }
+
+    fn consult_grants(
+        &self,
+        question: &Question<'_>,
+        slice: &Slice,
+        by_agent: &Request,
         context: &Context,
         answer: &mut Answer,
     ) -> Result<(), String> {
-        let Some(grant) = grant else {
-            answer.ungranted.push(Ungranted { who, file: None, allows: Vec::new() });
-            return Ok(());
-        };
-        if !self.consult(question, principal, grant.sets(question.exposure), context, answer)? {
-            answer.ungranted.push(Ungranted {
-                who,
-                file: Some(grant.file.clone()),
-                allows: grant.allows.clone(),
-            });
+        match question.grants {
+            Grants::Assumed => Ok(()),
+            Grants::Enforced { agent, operator } => {
+                let granted = match &slice.agent {
+                    Some(set) => self.consult(question, set, by_agent, answer)?,
+                    None => false,
+                };
+                if !granted {
+                    answer.ungranted.push(self.ungranted(format!("agent {agent}"), self.agents.get(agent)));
+                }
+                let granted = match &slice.operator {
+                    Some(set) => {
+                        let by_operator = request(question, question.operator, context)?;
+                        self.consult(question, set, &by_operator, answer)?
+                    }
+                    None => false,
+                };
+                if !granted {
+                    let grant = self.operators.get(operator);
+                    answer.ungranted.push(self.ungranted(format!("operator {operator}"), grant));
+                }
+                Ok(())
+            }
         }
-        Ok(())
+    }
+
+    fn ungranted(&self, who: String, grant: Option<&usize>) -> Ungranted {
+        let grant = grant.and_then(|grant| self.grants.get(*grant));
+        Ungranted {
+            who,
+            file: grant.map(|grant| grant.file.clone()),
+            allows: grant.map_or_else(Vec::new, |grant| grant.allows.clone()),
+        }
     }
 
     /// Adds the tripped forbids to `answer`; false where nothing was tripped and nothing permits either, which of a
@@ -209,13 +361,11 @@ impl Law {
     fn consult(
         &self,
         question: &Question<'_>,
-        principal: &EntityUid,
-        sets: &ByEffect,
-        context: &Context,
+        set: &PolicySet,
+        request: &Request,
         answer: &mut Answer,
     ) -> Result<bool, String> {
-        let set = set_of(sets, question.effect);
-        let response = self.evaluate(question, principal, set, context)?;
+        let response = self.evaluate(question, set, request)?;
         match response.decision() {
             Decision::Allow => return Ok(true),
             Decision::Deny => {}
@@ -233,19 +383,10 @@ impl Law {
     fn evaluate(
         &self,
         question: &Question<'_>,
-        principal: &EntityUid,
         set: &PolicySet,
-        context: &Context,
+        request: &Request,
     ) -> Result<Response, String> {
-        let request = Request::new(
-            principal.clone(),
-            question.action.clone(),
-            question.resource.clone(),
-            context.clone(),
-            None,
-        )
-        .map_err(|err| err.to_string())?;
-        let response = self.authorizer.is_authorized(&request, set, question.entities);
+        let response = self.authorizer.is_authorized(request, set, question.entities);
         if let Some(err) = response.diagnostics().errors().next() {
             return Err(model::sanitize(&err.to_string(), 300));
         }
@@ -253,61 +394,28 @@ impl Law {
     }
 }
 
+fn request(question: &Question<'_>, principal: &EntityUid, context: &Context) -> Result<Request, String> {
+    let (action, resource) = (question.action.clone(), question.resource.clone());
+    Request::new(principal.clone(), action, resource, context.clone(), None).map_err(|err| err.to_string())
+}
+
 impl Grant {
-    /// `needed`: what a permit must name to count for data, and for credentials.
-    fn new(rules: &[&Rule], needed: [Naming; 2], vocabulary: &Vocabulary) -> Result<Self, String> {
-        let [for_data, for_credentials] = needed;
-        let naming = |least: Naming| {
-            let rules = rules.iter().filter(move |rule| !rule.permits() || rule.naming >= least);
-            by_effect(rules.map(|rule| &rule.policy), vocabulary)
-        };
-        Ok(Self {
-            file: rules.first().map_or_else(String::new, |rule| rule.reference.file.clone()),
-            allows: rules
-                .iter()
-                .filter(|rule| rule.permits())
-                .map(|rule| rule.reference.reason.clone())
-                .collect(),
-            plain: naming(Naming::Nothing)?,
-            data: naming(for_data)?,
-            credentials: naming(for_credentials)?,
-        })
+    fn book(&self, shown: Shown) -> &Book {
+        match shown {
+            Shown::Neither => &self.plain,
+            Shown::Data => &self.data,
+            Shown::Credentials => &self.credentials,
+        }
     }
+}
 
-    fn sets(&self, exposure: Exposure) -> &ByEffect {
+impl Shown {
+    const fn of(exposure: Exposure) -> Self {
         match exposure {
-            Exposure { credentials: true, data: _ } => &self.credentials,
-            Exposure { credentials: false, data: true } => &self.data,
-            Exposure { credentials: false, data: false } => &self.plain,
+            Exposure { credentials: true, data: _ } => Self::Credentials,
+            Exposure { credentials: false, data: true } => Self::Data,
+            Exposure { credentials: false, data: false } => Self::Neither,
         }
-    }
-}
-
-fn by_effect<'a>(
-    policies: impl Iterator<Item = &'a Policy> + Clone,
-    vocabulary: &Vocabulary,
-) -> Result<ByEffect, String> {
-    let mut sets = Effect::ALL.map(|_| PolicySet::new());
-    for (effect, set) in Effect::ALL.into_iter().zip(&mut sets) {
-        for policy in policies.clone() {
-            if vocabulary.concerns(&policy.action_constraint(), effect) {
-                set.add(policy.clone()).map_err(|err| err.to_string())?;
-            }
-        }
-    }
-    Ok(sets)
-}
-
-fn set_of(sets: &ByEffect, effect: Effect) -> &PolicySet {
-    let [read, emit, spend, write, execute, privilege, destroy] = sets;
-    match effect {
-        Effect::Read => read,
-        Effect::Emit => emit,
-        Effect::Spend => spend,
-        Effect::Write => write,
-        Effect::Execute => execute,
-        Effect::Privilege => privilege,
-        Effect::Destroy => destroy,
     }
 }
 
@@ -317,7 +425,7 @@ mod tests {
     use model::{Environment, Resource, RuleRef};
 
     use super::*;
-    use crate::schema::Ours;
+    use crate::{schema::Ours, shape::Shape};
 
     /// A law that was never checked: loading would have refused it.
     fn law(text: &str, vocabulary: &Vocabulary) -> Law {
@@ -328,6 +436,7 @@ mod tests {
             reference,
             instead: None,
             absolute: false,
+            shape: Shape::of(&policy, &policy.to_json().unwrap()),
             policy,
             naming: Naming::Nothing,
             words: Vec::new(),
@@ -354,7 +463,10 @@ mod tests {
         };
         let context =
             Context::from_pairs([("people".to_owned(), RestrictedExpression::new_long(i64::MAX))]).unwrap();
-        let answer = law.ask(&question, &context).map(|answer| answer.allows());
+        let answer = law
+            .slice(&question)
+            .and_then(|slice| law.ask(&question, &slice, &context))
+            .map(|answer| answer.allows());
         match (answer, expected) {
             (Ok(allows), Ok(expected)) => assert_eq!(allows, expected, "{text}"),
             (Err(err), Err(part)) => assert!(err.contains(part), "{text}: {err}"),

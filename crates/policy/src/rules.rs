@@ -16,6 +16,7 @@ use crate::{
     naming::{Naming, naming_of, reads_names},
     problem::{Problems, did_you_mean, line_of},
     schema::{Vocabulary, schema_text},
+    shape::Shape,
 };
 
 /// A policy and what its author says of it.
@@ -32,6 +33,7 @@ pub(crate) struct Rule {
     pub(crate) words: Vec<Role>,
     /// Whether it can tell two resources of one service and kind apart.
     pub(crate) reads_names: bool,
+    pub(crate) shape: Shape,
 }
 
 impl Rule {
@@ -192,6 +194,7 @@ fn read_rule(
             .filter(|text| !text.is_empty())
             .map(str::to_owned),
         absolute: policy.annotation("absolute").is_some(),
+        shape: Shape::of(policy, &json),
         policy: policy.new_id(PolicyId::new(id.as_str())),
         naming: naming_of(&json),
         words,

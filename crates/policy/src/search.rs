@@ -4,15 +4,18 @@
 
 use std::collections::BTreeSet;
 
+use cedar_policy::Context;
 use model::{
     Alternative, Denial, EvidenceKind, Fault, Hold, Requirement, Role, RuleId, RuleRef, Tally, Timestamp,
     Verdict,
 };
 
 use crate::{
-    ask::{Ahead, Ask, Standing, context_of},
+    ask::Ahead,
     calendar::{TimeFacts, short},
-    law::{Answer, Law, Question, Ungranted},
+    context::{Standing, context_of},
+    facts::{Facts, Hour},
+    law::{Answer, Law, Question, Slice, Ungranted},
 };
 
 /// More people than any rule will ask for.
@@ -22,11 +25,18 @@ const CROWD: u32 = 64;
 #[derive(Debug)]
 pub(crate) struct Search<'a> {
     pub(crate) law: &'a Law,
-    pub(crate) ask: &'a Ask<'a>,
+    pub(crate) facts: &'a Facts<'a>,
+    pub(crate) hour: &'a Hour,
     pub(crate) ahead: Ahead,
     pub(crate) question: Question<'a>,
-    pub(crate) time: &'a TimeFacts,
-    pub(crate) hold_expiry_s: i64,
+}
+
+/// What was refused as things are: the rules that can matter to it, and what they said.
+#[derive(Debug)]
+struct Refused<'a> {
+    search: &'a Search<'a>,
+    slice: &'a Slice,
+    now: &'a Answer,
 }
 
 impl Search<'_> {
@@ -35,38 +45,49 @@ impl Search<'_> {
     }
 
     fn decide(&self) -> Result<Verdict, String> {
+        let slice = self.law.slice(&self.question)?;
         let actual = self.actual();
-        let now = self.answer(&actual)?;
+        let now = self.law.ask(&self.question, &slice, &self.context(&actual)?)?;
         if now.allows() {
             return Ok(Verdict::Allow);
         }
-        let absolute: BTreeSet<usize> =
-            now.tripped.iter().copied().filter(|rule| self.is_absolute(*rule)).collect();
-        if !absolute.is_empty() {
-            return self.refuse_absolutely(&actual, Answer { tripped: absolute, ..now });
-        }
-        let best = self.best(&actual);
-        for standing in [Some(best.clone()), self.in_the_open(&best)].into_iter().flatten() {
-            if self.answer(&standing)?.allows() {
-                return self.hold(&now, &standing);
-            }
-        }
-        self.refuse(&now, &best)
+        Refused { search: self, slice: &slice, now: &now }.decide(&actual)
     }
 
     /// Things as they are.
     fn actual(&self) -> Standing {
         Standing {
-            tally: self.ask.approvals.clone(),
-            evidence: self.ask.evidence.clone(),
-            peak: self.time.peak,
-            frozen: self.time.frozen,
+            tally: self.facts.approvals.clone().into_owned(),
+            evidence: self.facts.evidence.clone().into_owned(),
+            peak: self.hour.facts.peak,
+            frozen: self.hour.facts.frozen,
         }
+    }
+
+    fn context(&self, standing: &Standing) -> Result<Context, String> {
+        context_of(self.facts, self.ahead, standing)
+    }
+}
+
+impl Refused<'_> {
+    fn decide(&self, actual: &Standing) -> Result<Verdict, String> {
+        let absolute: BTreeSet<usize> =
+            self.now.tripped.iter().copied().filter(|rule| self.is_absolute(*rule)).collect();
+        if !absolute.is_empty() {
+            return self.refuse_absolutely(actual, Answer { tripped: absolute, ..self.now.clone() });
+        }
+        let best = self.best(actual);
+        for standing in [Some(best.clone()), self.in_the_open(&best)].into_iter().flatten() {
+            if self.answer(&standing)?.allows() {
+                return self.hold(&standing);
+            }
+        }
+        self.refuse(&best)
     }
 
     /// Everyone who could sign has signed, everything that can be gathered is.
     fn best(&self, actual: &Standing) -> Standing {
-        let (have, could) = (&actual.tally, self.ask.eligible);
+        let (have, could) = (&actual.tally, &*self.search.facts.eligible);
         Standing {
             tally: Tally {
                 people: have.people.max(could.people).min(CROWD),
@@ -74,27 +95,35 @@ impl Search<'_> {
                 owners: have.owners.max(could.owners).min(CROWD),
                 roles: have.roles.union(&could.roles).cloned().collect(),
             },
-            evidence: actual.evidence.union(self.ask.gatherable).copied().collect(),
+            evidence: actual.evidence.union(&self.search.facts.gatherable).copied().collect(),
             ..*actual
         }
     }
 
     /// The same in the next open window, where that comes before a hold would expire.
     fn in_the_open(&self, standing: &Standing) -> Option<Standing> {
-        let reachable = self.opening()?.since(self.ask.now) <= self.hold_expiry_s.saturating_mul(1000);
-        reachable.then(|| Standing { peak: false, frozen: false, ..standing.clone() })
+        (self.opening().is_some() && self.search.hour.reachable).then(|| Standing {
+            peak: false,
+            frozen: false,
+            ..standing.clone()
+        })
     }
 
     fn opening(&self) -> Option<Timestamp> {
-        if self.time.peak || self.time.frozen { self.time.next_open } else { None }
+        let time = self.time();
+        if time.peak || time.frozen { time.next_open } else { None }
     }
 
-    fn hold(&self, now: &Answer, suffices: &Standing) -> Result<Verdict, String> {
+    fn time(&self) -> &TimeFacts {
+        &self.search.hour.facts
+    }
+
+    fn hold(&self, suffices: &Standing) -> Result<Verdict, String> {
         let requirement = self.least(suffices)?;
         Ok(Verdict::Hold(Hold {
             requirement,
-            rules: self.references(&now.tripped),
-            alternatives: self.insteads(&now.tripped),
+            rules: self.references(&self.now.tripped),
+            alternatives: self.insteads(&self.now.tripped),
         }))
     }
 
@@ -111,7 +140,7 @@ impl Search<'_> {
         if !self.answer(&least)?.allows() {
             return Err("the least requirement found does not suffice".to_owned());
         }
-        let window = (self.time.peak && !least.peak) || (self.time.frozen && !least.frozen);
+        let window = (self.time().peak && !least.peak) || (self.time().frozen && !least.frozen);
         let Standing { tally, evidence, .. } = least;
         let owner = (tally.owners > 0).then(|| "owner".parse::<Role>().ok()).flatten();
         let roles: BTreeSet<Role> = tally.roles.into_iter().chain(owner).collect();
@@ -128,8 +157,8 @@ impl Search<'_> {
 
     fn window(&self) -> String {
         match self.opening() {
-            Some(from) => format!("from {} ({})", short(from), self.time.why),
-            None => self.time.why.clone(),
+            Some(from) => format!("from {} ({})", short(from), self.time().why),
+            None => self.time().why.clone(),
         }
     }
 
@@ -182,12 +211,12 @@ impl Search<'_> {
     }
 
     /// Nothing that can be had suffices.
-    fn refuse(&self, now: &Answer, best: &Standing) -> Result<Verdict, String> {
+    fn refuse(&self, best: &Standing) -> Result<Verdict, String> {
         let ideal = self.ideal(best);
         let at_best = self.answer(&ideal)?;
         let possible = at_best.allows();
         // Where something would suffice, all that was tripped counts; otherwise what can never be satisfied does.
-        let why = if possible { now.clone() } else { at_best };
+        let why = if possible { self.now.clone() } else { at_best };
         let mut alternatives = self.insteads(&why.tripped);
         if possible {
             let wanted = self.least(&ideal)?;
@@ -199,13 +228,13 @@ impl Search<'_> {
 
     /// Where nothing but the hour is in the way: when to come back, or why no hour will do.
     fn about_the_hour(&self, standing: &Standing) -> Result<Option<Alternative>, String> {
-        let shut = Standing { peak: self.time.peak, frozen: self.time.frozen, ..standing.clone() };
+        let shut = Standing { peak: self.time().peak, frozen: self.time().frozen, ..standing.clone() };
         let open = Standing { peak: false, frozen: false, ..standing.clone() };
         if shut == open || self.answer(&shut)?.allows() || !self.answer(&open)?.allows() {
             return Ok(None);
         }
         let Some(from) = self.opening() else {
-            return Ok(Some(Alternative(self.time.why.clone())));
+            return Ok(Some(Alternative(self.time().why.clone())));
         };
         let needs = Requirement { window: None, ..self.least(&open)? };
         let then =
@@ -221,7 +250,7 @@ impl Search<'_> {
                 people: CROWD,
                 touched: CROWD,
                 owners: CROWD,
-                roles: best.tally.roles.union(self.law.roles()).cloned().collect(),
+                roles: best.tally.roles.union(self.search.law.roles()).cloned().collect(),
             },
             evidence: EvidenceKind::ALL.into_iter().collect(),
             peak: best.peak && !opens,
@@ -267,7 +296,7 @@ impl Search<'_> {
     fn denial(&self, why: Answer, mut alternatives: Vec<Alternative>) -> Verdict {
         let mut rules = self.references(&why.tripped);
         for ungranted in &why.ungranted {
-            let (rule, alternative) = no_grant(ungranted, self.question.effect.name());
+            let (rule, alternative) = no_grant(ungranted, self.search.question.effect.name());
             rules.extend(rule);
             alternatives.push(alternative);
         }
@@ -277,23 +306,30 @@ impl Search<'_> {
     }
 
     fn answer(&self, standing: &Standing) -> Result<Answer, String> {
-        self.law.ask(&self.question, &context_of(self.ask, self.ahead, standing)?)
+        let Search { law, question, .. } = self.search;
+        law.ask_again(question, self.slice, &self.search.context(standing)?, self.now)
     }
 
     fn is_absolute(&self, rule: usize) -> bool {
-        self.law.rule(rule).is_none_or(|rule| rule.absolute)
+        self.search.law.rule(rule).is_none_or(|rule| rule.absolute)
     }
 
     fn references(&self, rules: &BTreeSet<usize>) -> Vec<RuleRef> {
-        let mut found: Vec<_> =
-            rules.iter().filter_map(|rule| self.law.rule(*rule)).map(|rule| rule.reference.clone()).collect();
+        let mut found: Vec<_> = rules
+            .iter()
+            .filter_map(|rule| self.search.law.rule(*rule))
+            .map(|rule| rule.reference.clone())
+            .collect();
         found.sort();
         found
     }
 
     fn insteads(&self, rules: &BTreeSet<usize>) -> Vec<Alternative> {
-        let found: BTreeSet<_> =
-            rules.iter().filter_map(|rule| self.law.rule(*rule)?.instead.clone()).map(Alternative).collect();
+        let found: BTreeSet<_> = rules
+            .iter()
+            .filter_map(|rule| self.search.law.rule(*rule)?.instead.clone())
+            .map(Alternative)
+            .collect();
         found.into_iter().collect()
     }
 }

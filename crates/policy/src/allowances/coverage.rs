@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::{Account, AgentId, Pattern, Resource};
 
-use crate::{ask::Ask, places::bare};
+use crate::{facts::Facts, places::bare};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Coverage {
@@ -19,20 +19,20 @@ pub(crate) struct Coverage {
 }
 
 impl Coverage {
-    pub(super) fn covers_all(&self, ask: &Ask<'_>) -> bool {
-        !ask.resources.is_empty() && ask.resources.iter().all(|resource| self.covers(ask, resource))
+    pub(super) fn covers_all(&self, facts: &Facts<'_>) -> bool {
+        !facts.resources.is_empty() && facts.resources.iter().all(|resource| self.covers(facts, resource))
     }
 
-    pub(super) fn covers(&self, ask: &Ask<'_>, resource: &Resource) -> bool {
-        let operation = ask.operation.to_string();
+    pub(super) fn covers(&self, facts: &Facts<'_>, resource: &Resource) -> bool {
+        let operation = facts.operation.to_string();
         let any = |patterns: &[Pattern], text: &str| patterns.iter().any(|it| it.matches(text));
         // A target in another account than the request's own is in neither's allowance.
-        let elsewhere = resource.account().is_some_and(|account| account != ask.account.0);
+        let elsewhere = resource.account().is_some_and(|account| account != facts.account.0);
         any(&self.operations, &operation)
-            && self.accounts.contains(ask.account)
+            && self.accounts.contains(&*facts.account)
             && !elsewhere
-            && (self.agents.is_empty() || self.agents.contains(&ask.chain.agent))
-            && ask.quantity.sizes.iter().all(|size| any(&self.sizes, size))
+            && (self.agents.is_empty() || self.agents.contains(&facts.chain.agent))
+            && facts.quantity.sizes.iter().all(|size| any(&self.sizes, size))
             && (self.resources.is_empty()
                 || any(&self.resources, &resource.name)
                 || any(&self.resources, &bare(resource)))

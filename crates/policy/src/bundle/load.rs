@@ -10,6 +10,7 @@ use crate::{
     accounts::read_accounts,
     allowances::{Allowances, Known, read_budgets, read_standing},
     calendar::Calendar,
+    decisions::Decisions,
     examples::{Example, read_examples},
     law::Law,
     places::read_places,
@@ -141,6 +142,7 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
         vocabulary,
         law,
         examples,
+        decisions: Decisions::new(),
     })
 }
 
