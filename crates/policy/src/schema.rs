@@ -4,7 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use cedar_policy::{
@@ -12,7 +12,7 @@ use cedar_policy::{
 };
 use model::{Digest, Effect, Environment, Resource};
 
-use crate::{kinds, places::bare};
+use crate::{kinds, places::bare, slots::Slots};
 
 /// The schema as Cedar reads it.
 pub const fn schema_text() -> &'static str {
@@ -33,9 +33,11 @@ pub(crate) struct Vocabulary {
     service: EntityTypeName,
     kind: EntityTypeName,
     resource: EntityTypeName,
+    /// What each kind of the table lies in, itself included.
+    lineages: HashMap<&'static str, HashSet<EntityUid>>,
     actions: [(Effect, EntityUid); Effect::ALL.len()],
     hierarchy: Entities,
-    seen: Mutex<HashMap<Asked, Arc<About>>>,
+    seen: Slots<Asked, Arc<About>>,
 }
 
 /// What the entities of a decision depend on.
@@ -48,8 +50,8 @@ pub(crate) struct About {
     pub(crate) entities: Entities,
 }
 
-/// Agents ask about the same few things over and over.
-const SEEN_MAX: usize = 512;
+/// Agents ask about the same few things over and over: 512 of them.
+const BUCKETS: usize = 128;
 
 impl Vocabulary {
     pub(crate) fn new() -> Result<Self, String> {
@@ -59,17 +61,19 @@ impl Vocabulary {
         let action = name("Action")?;
         let actions = Effect::ALL
             .map(|it| (it, EntityUid::from_type_name_and_id(action.clone(), EntityId::new(it.name()))));
+        let kind = name("Kind")?;
         Ok(Self {
+            lineages: kinds::names().map(|name| (name, lineage(&kind, name))).collect(),
             agent: name("Agent")?,
             person: name("Person")?,
             environment: name("Environment")?,
             service: name("Service")?,
-            kind: name("Kind")?,
+            kind,
             resource: name("Resource")?,
             schema,
             actions,
             hierarchy,
-            seen: Mutex::default(),
+            seen: Slots::new(BUCKETS),
         })
     }
 
@@ -103,17 +107,13 @@ impl Vocabulary {
         environment: &Environment,
         ours: Ours,
     ) -> Result<Arc<About>, String> {
-        let asked = (resource.clone(), environment.clone(), ours);
-        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(about) = seen().get(&asked) {
-            return Ok(Arc::clone(about));
+        let hash = self.seen.hash_of(&(resource, environment, ours));
+        let is = |(of, lies, whose): &Asked| of == resource && lies == environment && *whose == ours;
+        if let Some(kept) = self.seen.get(hash, is) {
+            return Ok(Arc::clone(&kept.1));
         }
         let about = Arc::new(self.built(resource, environment, ours)?);
-        let mut seen = seen();
-        if seen.len() >= SEEN_MAX {
-            seen.clear();
-        }
-        seen.insert(asked, Arc::clone(&about));
+        self.seen.put(hash, (resource.clone(), environment.clone(), ours), Arc::clone(&about));
         Ok(about)
     }
 
@@ -122,8 +122,8 @@ impl Vocabulary {
         let under = |kind: &EntityTypeName, name: &str| {
             EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(name))
         };
-        let mut parents: HashSet<EntityUid> =
-            kinds::lineage(resource.kind.as_str()).into_iter().map(|name| under(&self.kind, name)).collect();
+        let kind = resource.kind.as_str();
+        let mut parents = self.lineages.get(kind).cloned().unwrap_or_else(|| lineage(&self.kind, kind));
         parents.insert(under(&self.service, &resource.service));
         parents.insert(under(&self.environment, environment.name.as_str()));
         if environment.production {
@@ -166,6 +166,11 @@ impl Vocabulary {
         }
         Ok(())
     }
+}
+
+fn lineage(kind: &EntityTypeName, name: &str) -> HashSet<EntityUid> {
+    let names = kinds::lineage(name).into_iter();
+    names.map(|name| EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(name))).collect()
 }
 
 /// Whether a resource is what we act with ourselves.

@@ -132,12 +132,16 @@ impl Refused<'_> {
     /// the last to sign read the same.
     fn least(&self, suffices: &Standing) -> Result<Requirement, String> {
         let mut least = suffices.clone();
-        self.lower(&mut least, suffices.tally.touched, |standing, to| standing.tally.touched = to)?;
-        self.lower(&mut least, suffices.tally.owners, |standing, to| standing.tally.owners = to)?;
-        self.drop_roles(&mut least)?;
+        if !self.does_without_keys_and_roles(&mut least)? {
+            self.lower(&mut least, suffices.tally.touched, |standing, to| standing.tally.touched = to)?;
+            self.lower(&mut least, suffices.tally.owners, |standing, to| standing.tally.owners = to)?;
+            self.drop_roles(&mut least)?;
+        }
         self.lower(&mut least, suffices.tally.people, |standing, to| standing.tally.people = to)?;
         self.drop_evidence(&mut least)?;
-        if !self.answer(&least)?.allows() {
+        // By every rule that can matter, those included that were taken to answer as before.
+        let Search { law, question, .. } = self.search;
+        if !law.ask(question, self.slice, &self.search.context(&least)?)?.allows() {
             return Err("the least requirement found does not suffice".to_owned());
         }
         let window = (self.time().peak && !least.peak) || (self.time().frozen && !least.frozen);
@@ -160,6 +164,17 @@ impl Refused<'_> {
             Some(from) => format!("from {} ({})", short(from), self.time().why),
             None => self.time().why.clone(),
         }
+    }
+
+    /// Most rules count people and ask no more of them: one evaluation says so of all the rest.
+    fn does_without_keys_and_roles(&self, standing: &mut Standing) -> Result<bool, String> {
+        let tally = Tally { people: standing.tally.people, ..Tally::default() };
+        let plain = Standing { tally, ..standing.clone() };
+        let suffices = self.answer(&plain)?.allows();
+        if suffices {
+            *standing = plain;
+        }
+        Ok(suffices)
     }
 
     fn lower(&self, standing: &mut Standing, from: u32, set: fn(&mut Standing, u32)) -> Result<(), String> {

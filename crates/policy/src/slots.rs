@@ -1,4 +1,4 @@
-//! A bounded memory of what was worked out: so many places, each of which a newer entry takes over. What is kept is found
+//! A bounded memory of what was worked out: so many places, in which newer entries follow older ones. What is kept is found
 //! only where its whole key is equal; a hash leads to it and never stands for it.
 
 use std::{
@@ -12,9 +12,10 @@ const WAYS: usize = 4;
 
 pub(crate) struct Slots<K, V> {
     hasher: RandomState,
-    buckets: Box<[Mutex<Vec<Kept<K, V>>>]>,
+    buckets: Box<[Bucket<K, V>]>,
 }
 
+type Bucket<K, V> = Mutex<Vec<Kept<K, V>>>;
 /// The hash, and what is kept under it.
 type Kept<K, V> = (u64, Arc<(K, V)>);
 
@@ -32,12 +33,15 @@ impl<K, V> Slots<K, V> {
     /// What is kept under the key for which `is` holds. The lock is held while hashes are compared, not keys.
     pub(crate) fn get(&self, hash: u64, is: impl FnOnce(&K) -> bool) -> Option<Arc<(K, V)>> {
         let kept = self.with(hash, |bucket| {
-            bucket.iter().find(|(known, _)| *known == hash).map(|(_, kept)| Arc::clone(kept))
+            let place = bucket.iter().position(|(known, _)| *known == hash)?;
+            // To the front: what is asked for outlasts what was asked once.
+            bucket.get_mut(..=place)?.rotate_right(1);
+            bucket.first().map(|(_, kept)| Arc::clone(kept))
         })??;
         is(&kept.0).then_some(kept)
     }
 
-    /// Takes the place of whatever has the same hash, or of the oldest.
+    /// Takes the place of whatever has the same hash, or of what was not asked for the longest.
     pub(crate) fn put(&self, hash: u64, key: K, value: V) -> Arc<(K, V)> {
         let kept = Arc::new((key, value));
         self.with(hash, |bucket| {
@@ -74,6 +78,10 @@ mod tests {
         }
         let found: Vec<_> = (0..9u64).filter(|key| slots.get(*key, |kept| kept == key).is_some()).collect();
         assert_eq!(found, [5, 6, 7, 8]);
+        // What was asked for stays longer.
+        assert!(slots.get(5, |kept| *kept == 5).is_some());
+        slots.put(9, 9, 90);
+        assert!(slots.get(5, |kept| *kept == 5).is_some() && slots.get(6, |kept| *kept == 6).is_none());
         // One hash, two keys: the later is kept, and the earlier is not taken for it.
         slots.put(8, 800, 1);
         assert!(slots.get(8, |kept| *kept == 8).is_none());

@@ -71,17 +71,18 @@ fn sized(named: &str, files: &Files, asked: usize, first: &mut Option<Quantile>)
     let news: Vec<World> = (asked..asked + calls(PER_ROUND)).map(asks::allowed).collect();
     let ready: Vec<Ready> = news.iter().map(|world| peer.ready(world)).collect();
     let helds: Vec<World> = (asked..asked + calls(PER_ROUND)).map(asks::held).collect();
-    let repeated: Vec<World> =
-        (0..REPEATED).map(asks::allowed).chain((0..REPEATED).map(asks::held)).collect();
-    let contestants: [Call<'_>; 4] = [
+    let again: Vec<World> = (0..REPEATED).map(asks::allowed).collect();
+    let held_again: Vec<World> = (0..REPEATED).map(asks::held).collect();
+    let contestants: [Call<'_>; 5] = [
         Box::new(|nth| assert!(black_box(peer.call(&ready[nth])) == Decision::Allow)),
         Box::new(|nth| assert!(black_box(bundle.decide(&news[nth].ask())) == Verdict::Allow)),
-        Box::new(|nth| {
-            black_box(bundle.decide(&repeated[nth % repeated.len()].ask()));
-        }),
+        Box::new(|nth| assert!(black_box(bundle.decide(&again[nth % REPEATED].ask())) == Verdict::Allow)),
         Box::new(|nth| assert!(matches!(black_box(bundle.decide(&helds[nth].ask())), Verdict::Hold(_)))),
+        Box::new(|nth| {
+            assert!(matches!(black_box(bundle.decide(&held_again[nth % REPEATED].ask())), Verdict::Hold(_)));
+        }),
     ];
-    let [cedar, uncached, cached, held] = compare(PER_ROUND, contestants);
+    let [cedar, uncached, cached, held, held_cached] = compare(PER_ROUND, contestants);
     let name = |what: &str| format!("{what}, {named}");
     let call = Some(("one call of Cedar", cedar.p50));
     let (peer, target) = match *first {
@@ -98,6 +99,8 @@ fn sized(named: &str, files: &Files, asked: usize, first: &mut Option<Quantile>)
         cached.p99.figure(name("cached p99"), None, Target::None),
         held.p50.figure(name("held p50"), call, Target::AtMost(200.0)),
         held.p99.figure(name("held p99"), None, Target::None),
+        held_cached.p50.figure(name("held, cached p50"), None, Target::AtMost(2.0)),
+        held_cached.p99.figure(name("held, cached p99"), None, Target::None),
         Figure {
             name: name("loading"),
             value: took,
