@@ -8,6 +8,7 @@ use model::{Autonomy, EvidenceKind, History, Tally};
 use crate::{
     ask::{Ahead, ChangeFacts},
     facts::Facts,
+    members::{Member, Members},
 };
 
 /// What may still change while everything else of an ask stays: this is what a requirement is searched over.
@@ -19,15 +20,36 @@ pub(crate) struct Standing {
     pub(crate) frozen: bool,
 }
 
-/// Cedar's context; the members are those of `schema.cedarschema`, which a test holds against this.
-pub(crate) fn context_of(facts: &Facts<'_>, ahead: Ahead, standing: &Standing) -> Result<Context, String> {
+/// Cedar's context, as far as `reads` asks for it; the members are those of `schema.cedarschema`, which a test holds
+/// against this.
+pub(crate) fn context_of(
+    facts: &Facts<'_>,
+    ahead: Ahead,
+    standing: &Standing,
+    reads: Members,
+) -> Result<Context, String> {
+    let mut context = Vec::new();
+    for records in Member::ALL.chunk_by(|(_, one, _), (_, next, _)| one == next) {
+        let read = records.iter().filter(|(member, _, _)| reads.contains(*member));
+        let mut members = read
+            .map(|(member, _, name)| ((*name).to_owned(), value_of(*member, facts, ahead, standing)))
+            .peekable();
+        match records.first() {
+            Some((_, "", _)) => context.extend(members),
+            Some((_, record, _)) if members.peek().is_some() => {
+                let record_of = RestrictedExpression::new_record(members).map_err(|err| err.to_string())?;
+                context.push(((*record).to_owned(), record_of));
+            }
+            Some(_) | None => {}
+        }
+    }
+    Context::from_pairs(context).map_err(|err| err.to_string())
+}
+
+fn value_of(member: Member, facts: &Facts<'_>, ahead: Ahead, standing: &Standing) -> RestrictedExpression {
     let Standing { tally, evidence, peak, frozen } = standing;
-    let autonomy = match facts.autonomy {
-        Autonomy::Suggest => 0,
-        Autonomy::Supervised => 1,
-        Autonomy::Autonomous => 2,
-    };
-    let roles = tally.roles.iter().map(|role| text(role.as_str()));
+    let Tally { people, touched, owners, roles } = tally;
+    let Ahead { within_budget, standing } = ahead;
     let ChangeFacts { destroys, replaces, staged, undo, steps } = facts.change;
     let History {
         destroys: session_destroys,
@@ -37,67 +59,48 @@ pub(crate) fn context_of(facts: &Facts<'_>, ahead: Ahead, standing: &Standing) -
         data_destroyed,
         created_by_session,
     } = facts.history;
-    let members = [
-        ("operation", text(&facts.operation.to_string())),
-        ("operator", text(facts.chain.operator.as_str())),
-        ("session", record([("in_scope", flag(facts.in_scope)), ("autonomy", long(autonomy))])?),
-        (
-            "approvals",
-            record([
-                ("people", count(tally.people)),
-                ("touched", count(tally.touched)),
-                ("owners", count(tally.owners)),
-                ("roles", RestrictedExpression::new_set(roles)),
-            ])?,
-        ),
-        ("evidence", record(EvidenceKind::ALL.map(|kind| (kind.name(), flag(evidence.contains(&kind)))))?),
-        (
-            "exposes",
-            record([("data", flag(facts.exposure.data)), ("credentials", flag(facts.exposure.credentials))])?,
-        ),
-        ("within_budget", flag(ahead.within_budget)),
-        ("standing", flag(ahead.standing)),
-        (
-            "risk",
-            // Not computed yet: losses count as the largest.
-            record([
-                ("known", flag(false)),
-                ("expected_loss", long(i64::MAX)),
-                ("tail_loss", long(i64::MAX)),
-                ("benefit", long(0)),
-            ])?,
-        ),
-        ("time", record([("peak", flag(*peak)), ("frozen", flag(*frozen))])?),
-        (
-            "change",
-            record([
-                ("destroys", count(destroys)),
-                ("replaces", flag(replaces)),
-                ("staged", flag(staged)),
-                ("undo", flag(undo)),
-                ("steps", count(steps)),
-            ])?,
-        ),
-        (
-            "history",
-            record([
-                ("destroys", count(session_destroys)),
-                ("agent_destroys", count(agent_destroys)),
-                ("protections_lowered", count(protections_lowered)),
-                ("backups_touched", count(backups_touched)),
-                ("data_destroyed", count(data_destroyed)),
-                ("created_by_session", flag(created_by_session)),
-            ])?,
-        ),
-    ];
-    Context::from_pairs(members.map(|(name, value)| (name.to_owned(), value))).map_err(|err| err.to_string())
-}
-
-fn record<const N: usize>(
-    members: [(&str, RestrictedExpression); N],
-) -> Result<RestrictedExpression, String> {
-    RestrictedExpression::new_record(members.map(|(name, value)| (name.to_owned(), value)))
-        .map_err(|err| err.to_string())
+    let has = |kind| flag(evidence.contains(&kind));
+    match member {
+        Member::Operation => text(&facts.operation.to_string()),
+        Member::Operator => text(facts.chain.operator.as_str()),
+        Member::WithinBudget => flag(within_budget),
+        Member::Standing => flag(standing),
+        Member::InScope => flag(facts.in_scope),
+        Member::Autonomy => long(match facts.autonomy {
+            Autonomy::Suggest => 0,
+            Autonomy::Supervised => 1,
+            Autonomy::Autonomous => 2,
+        }),
+        Member::People => count(*people),
+        Member::Touched => count(*touched),
+        Member::Owners => count(*owners),
+        Member::Roles => RestrictedExpression::new_set(roles.iter().map(|role| text(role.as_str()))),
+        Member::StateObserved => has(EvidenceKind::StateObserved),
+        Member::UndoCaptured => has(EvidenceKind::UndoCaptured),
+        Member::InnerListed => has(EvidenceKind::InnerListed),
+        Member::BackupVerified => has(EvidenceKind::BackupVerified),
+        Member::DryRun => has(EvidenceKind::DryRun),
+        Member::Rehearsal => has(EvidenceKind::Rehearsal),
+        Member::ShowsData => flag(facts.exposure.data),
+        Member::ShowsCredentials => flag(facts.exposure.credentials),
+        // Not computed yet: losses count as the largest.
+        Member::RiskKnown => flag(false),
+        Member::ExpectedLoss | Member::TailLoss => long(i64::MAX),
+        Member::Benefit => long(0),
+        Member::Peak => flag(*peak),
+        Member::Frozen => flag(*frozen),
+        Member::ChangeDestroys => count(destroys),
+        Member::Replaces => flag(replaces),
+        Member::Staged => flag(staged),
+        Member::Undo => flag(undo),
+        Member::Steps => count(steps),
+        Member::SessionDestroys => count(session_destroys),
+        Member::AgentDestroys => count(agent_destroys),
+        Member::ProtectionsLowered => count(protections_lowered),
+        Member::BackupsTouched => count(backups_touched),
+        Member::DataDestroyed => count(data_destroyed),
+        Member::CreatedBySession => flag(created_by_session),
+    }
 }
 
 fn flag(value: bool) -> RestrictedExpression {
@@ -165,7 +168,8 @@ mod tests {
         for tally in [Tally::default(), tally.clone()] {
             let standing = Standing { tally, evidence: BTreeSet::new(), peak: true, frozen: false };
             for effect in Effect::ALL {
-                let context = context_of(&Facts::of(&ask), Ahead::default(), &standing).unwrap();
+                let context =
+                    context_of(&Facts::of(&ask), Ahead::default(), &standing, Members::ALL).unwrap();
                 let resource: EntityUid = "Resource::\"r\"".parse().unwrap();
                 for principal in [vocabulary.agent("kiro"), vocabulary.person("ana")] {
                     let action = vocabulary.action(effect).unwrap().clone();

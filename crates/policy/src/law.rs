@@ -213,17 +213,23 @@ impl Law {
             book.matching(*effect, about).into_iter().filter_map(|rule| self.rules.get(rule)).collect()
         };
         let policies = |rules: &[&Rule], first| set_of(first, rules.iter().map(|rule| &rule.policy));
-        let constitution = policies(&rules(&self.constitution), Some(&self.permit_all))?;
+        let constitution = rules(&self.constitution);
         let of_grant = |grant: Option<usize>| {
             let grant = grant.and_then(|grant| self.grants.get(grant));
             grant.map_or_else(Vec::new, |grant| rules(grant.book(*exposure)))
         };
         let [agent, operator] = grants.unwrap_or_default().map(of_grant);
-        let grants_vary = agent.iter().chain(&operator).any(|rule| rule.shape.varies);
-        Ok(Slice::new(constitution, [policies(&agent, None)?, policies(&operator, None)?], grants_vary))
+        let reads = |rule: &&Rule| rule.shape.reads;
+        let of_constitution: Vec<_> = constitution.iter().map(reads).collect();
+        let of_grants: Vec<_> = agent.iter().chain(&operator).map(reads).collect();
+        Ok(Slice::new(
+            policies(&constitution, Some(&self.permit_all))?,
+            [policies(&agent, None)?, policies(&operator, None)?],
+            [&of_constitution, &of_grants],
+        ))
     }
 
-    /// An error of any evaluation is the whole answer.
+    /// `context`: what [`Slice::reads`] of it. An error of any evaluation is the whole answer.
     pub(crate) fn ask(
         &self,
         question: &Question<'_>,
@@ -238,7 +244,7 @@ impl Law {
     }
 
     /// The same question once more, where nothing has changed since `before` but what a hold waits for (approvals, evidence
-    /// and the hour): what reads none of these answers as it did.
+    /// and the hour): what reads none of these answers as it did. `context`: what [`Slice::reads_again`] of it.
     pub(crate) fn ask_again(
         &self,
         question: &Question<'_>,
@@ -247,7 +253,7 @@ impl Law {
         before: &Answer,
     ) -> Result<Answer, String> {
         let stays = |number: &usize| {
-            let varies = self.rules.get(*number).is_none_or(|rule| rule.shape.varies);
+            let varies = self.rules.get(*number).is_none_or(|rule| rule.shape.reads.vary());
             if self.in_constitution.contains(number) { !varies } else { !slice.grants_vary }
         };
         let mut answer =
@@ -256,7 +262,7 @@ impl Law {
         let varying = slice.varying(|constitution| {
             let known = constitution.policies().filter(|policy| {
                 let rule = self.by_id.get(policy.id()).and_then(|rule| self.rules.get(*rule));
-                rule.is_some_and(|rule| rule.shape.varies)
+                rule.is_some_and(|rule| rule.shape.reads.vary())
             });
             set_of(Some(&self.permit_all), known)
         })?;

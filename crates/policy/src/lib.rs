@@ -30,6 +30,7 @@ mod facts;
 mod kinds;
 mod law;
 mod levels;
+mod members;
 mod naming;
 mod places;
 mod problem;

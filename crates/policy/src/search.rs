@@ -16,6 +16,7 @@ use crate::{
     context::{Standing, context_of},
     facts::{Facts, Hour},
     law::{Answer, Law, Question, Slice, Ungranted},
+    members::Members,
 };
 
 /// More people than any rule will ask for.
@@ -47,7 +48,7 @@ impl Search<'_> {
     fn decide(&self) -> Result<Verdict, String> {
         let slice = self.law.slice(&self.question)?;
         let actual = self.actual();
-        let now = self.law.ask(&self.question, &slice, &self.context(&actual)?)?;
+        let now = self.law.ask(&self.question, &slice, &self.context(&actual, slice.reads)?)?;
         if now.allows() {
             return Ok(Verdict::Allow);
         }
@@ -64,8 +65,8 @@ impl Search<'_> {
         }
     }
 
-    fn context(&self, standing: &Standing) -> Result<Context, String> {
-        context_of(self.facts, self.ahead, standing)
+    fn context(&self, standing: &Standing, reads: Members) -> Result<Context, String> {
+        context_of(self.facts, self.ahead, standing, reads)
     }
 }
 
@@ -141,7 +142,7 @@ impl Refused<'_> {
         self.drop_evidence(&mut least)?;
         // By every rule that can matter, those included that were taken to answer as before.
         let Search { law, question, .. } = self.search;
-        if !law.ask(question, self.slice, &self.search.context(&least)?)?.allows() {
+        if !law.ask(question, self.slice, &self.search.context(&least, self.slice.reads)?)?.allows() {
             return Err("the least requirement found does not suffice".to_owned());
         }
         let window = (self.time().peak && !least.peak) || (self.time().frozen && !least.frozen);
@@ -322,7 +323,7 @@ impl Refused<'_> {
 
     fn answer(&self, standing: &Standing) -> Result<Answer, String> {
         let Search { law, question, .. } = self.search;
-        law.ask_again(question, self.slice, &self.search.context(standing)?, self.now)
+        law.ask_again(question, self.slice, &self.search.context(standing, self.slice.reads_again)?, self.now)
     }
 
     fn is_absolute(&self, rule: usize) -> bool {

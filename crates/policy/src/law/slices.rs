@@ -7,7 +7,7 @@ use cedar_policy::{Policy, PolicySet};
 use model::Effect;
 
 use super::index::About;
-use crate::slots::Slots;
+use crate::{members::Members, slots::Slots};
 
 /// All that decides which rules can matter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,10 +33,14 @@ pub(crate) struct Slice {
     pub(super) constitution: Option<PolicySet>,
     pub(super) agent: Option<PolicySet>,
     pub(super) operator: Option<PolicySet>,
-    /// Whether any rule of either grant can change its answer with what a hold waits for.
-    pub(super) grants_vary: bool,
-    /// Of the constitution, those that can.
+    /// What all of them read of the context.
+    pub(crate) reads: Members,
+    /// Of the constitution, those that can change their answer with what a hold waits for.
     varying: OnceLock<Option<PolicySet>>,
+    /// Whether any rule of either grant can.
+    pub(super) grants_vary: bool,
+    /// What all that is asked again reads.
+    pub(crate) reads_again: Members,
 }
 
 #[derive(Debug)]
@@ -71,9 +75,21 @@ impl Slice {
     pub(super) fn new(
         constitution: Option<PolicySet>,
         [agent, operator]: [Option<PolicySet>; 2],
-        grants_vary: bool,
+        [of_constitution, of_grants]: [&[Members]; 2],
     ) -> Self {
-        Self { constitution, agent, operator, grants_vary, varying: OnceLock::new() }
+        let all = |members: &[Members]| members.iter().copied().fold(Members::default(), Members::and);
+        let varying: Vec<_> = of_constitution.iter().copied().filter(|reads| reads.vary()).collect();
+        let grants = all(of_grants);
+        let grants_vary = grants.vary();
+        Self {
+            constitution,
+            agent,
+            operator,
+            reads: all(of_constitution).and(grants),
+            varying: OnceLock::new(),
+            grants_vary,
+            reads_again: all(&varying).and(if grants_vary { grants } else { Members::default() }),
+        }
     }
 
     pub(super) fn varying(
