@@ -177,15 +177,19 @@ impl Bundle {
     }
 
     pub fn time_facts(&self, now: Timestamp, environment: &Environment) -> TimeFacts {
-        Arc::unwrap_or_clone(self.facts_of_minute(now, environment))
+        match &self.calendar {
+            Some(calendar) => calendar.facts(now, environment),
+            None => TimeFacts::closed(
+                "the bundle has no calendar.toml, so every hour counts as peak and as frozen",
+            ),
+        }
     }
 
+    /// The same, of a minute that may have been asked about before.
     fn facts_of_minute(&self, now: Timestamp, environment: &Environment) -> Arc<TimeFacts> {
         match &self.calendar {
             Some(calendar) => self.decisions.minutes.facts(calendar, now, environment),
-            None => Arc::new(TimeFacts::closed(
-                "the bundle has no calendar.toml, so every hour counts as peak and as frozen",
-            )),
+            None => Arc::new(self.time_facts(now, environment)),
         }
     }
 

@@ -17,6 +17,8 @@
 //! operator's grant each allow, and nothing erred. Every other outcome of any step is a denial or a hold.
 
 mod accounts;
+#[cfg(test)]
+mod agreement;
 mod allowances;
 mod ask;
 mod bounds;
