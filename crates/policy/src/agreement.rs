@@ -182,13 +182,28 @@ fn evidence() -> impl Strategy<Value = BTreeSet<EvidenceKind>> {
 /// A Monday, 08:00 UTC, when the starter's peak begins.
 const PEAK: Timestamp = Timestamp::from_seconds(1_795_435_200 - 4 * 3_600);
 
+/// Two days in which nothing changes, and then the weekend.
+const CALENDAR: &str = "\
+timezone = \"UTC\"
+[[peak]]
+days = [\"mon-fri\"]
+from = \"08:00\"
+to = \"20:00\"
+[[freeze]]
+from = 2026-11-20
+to = 2026-11-21
+reason = \"r\"
+";
+/// Seconds from [`PEAK`] to when a hold, which lasts for a day, first outlasts that freeze.
+const THAW_IN_SIGHT: i64 = -56 * 3_600;
+
 prop_compose! {
     fn worlds()(
         who in (select(vec!["kiro", "other", "none"]), select(vec!["ana", "none"])),
         autonomy in select(vec![Autonomy::Suggest, Autonomy::Supervised, Autonomy::Autonomous]),
         in_scope in proptest::bool::weighted(0.9),
         operation in select(vec!["a", "b"]),
-        effect in select(Effect::ALL.to_vec()),
+        effect in select([&Effect::ALL[..], &[Effect::Destroy; 3]].concat()),
         shows in (any::<bool>(), any::<bool>()),
         resource in (select(vec!["rds", "s3"]), select(vec!["table", "stack", "snapshot", "unheard-of"]), select(vec!["r1", "r2", "x"])),
         environment in select(vec![("production", true), ("staging", false), ("shop-prod-eu", true)]),
@@ -197,7 +212,7 @@ prop_compose! {
         eligible in tallies(),
         evidence in evidence(),
         gatherable in evidence(),
-        seconds in prop_oneof![-90i64..90, -100_000i64..100_000],
+        seconds in prop_oneof![-90i64..90, -100_000i64..100_000, THAW_IN_SIGHT - 90..THAW_IN_SIGHT + 90],
         history in (0u32..2, 0u32..2, 0u32..2),
     ) -> World {
         let (service, kind, name) = resource;
@@ -362,7 +377,7 @@ proptest! {
     }
 }
 
-/// The starter's rules under grants that permit everything, so that the search is reached.
+/// The starter's rules, in every sort of hour, under grants that permit everything, so that the search is reached.
 fn bundle() -> Bundle {
     let options = StarterOptions {
         profile: Profile::Standard,
@@ -370,7 +385,7 @@ fn bundle() -> Bundle {
         approvers: vec![("ben".parse().unwrap(), vec![], vec![key("ben")])],
         agents: vec!["kiro".parse().unwrap()],
         environments: vec![("production".parse().unwrap(), Account("111122223333".into()))],
-        calendar: None,
+        calendar: Some(CALENDAR.to_owned()),
     };
     let mut files = starter(&options).unwrap();
     files.remove("grants/agent-kiro.examples.toml");
@@ -432,8 +447,10 @@ proptest! {
         static BUNDLE: std::sync::LazyLock<Bundle> = std::sync::LazyLock::new(bundle);
         let mut world = world;
         for (other, what) in others {
+            let then = other.now;
             world = altered(&world, &other, what);
-            for _ in 0..2 {
+            for now in [world.now, then, world.now] {
+                let world = World { now, ..world.clone() };
                 prop_assert_eq!(BUNDLE.decide(&world.ask()), anew(&BUNDLE, &world));
             }
         }
