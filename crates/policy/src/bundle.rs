@@ -3,6 +3,8 @@
 
 mod judge;
 mod load;
+#[cfg(test)]
+mod pitfalls;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -54,9 +54,16 @@ pub(crate) struct About {
 const BUCKETS: usize = 128;
 
 impl Vocabulary {
+    /// An error where the entities of decisions would lack an action or its place in the hierarchy.
     pub(crate) fn new() -> Result<Self, String> {
         let (schema, _) = Schema::from_cedarschema_str(schema_text()).map_err(|err| err.to_string())?;
         let hierarchy = schema.action_entities().map_err(|err| err.to_string())?;
+        let vocabulary = Self::of(schema, hierarchy)?;
+        vocabulary.assert_actions()?;
+        Ok(vocabulary)
+    }
+
+    fn of(schema: Schema, hierarchy: Entities) -> Result<Self, String> {
         let name = |text: &str| EntityTypeName::from_str(text).map_err(|err| err.to_string());
         let action = name("Action")?;
         let actions = Effect::ALL
@@ -144,8 +151,7 @@ impl Vocabulary {
         Ok(About { resource: uid, entities })
     }
 
-    /// Refuses to go on where a decision's entities would lack an action or its place in the hierarchy.
-    pub(crate) fn assert_actions(&self) -> Result<(), String> {
+    fn assert_actions(&self) -> Result<(), String> {
         let About { entities, .. } =
             self.built(&Resource::unknown("any"), &Environment::unknown(), Ours::No)?;
         for (effect, uid) in &self.actions {
@@ -198,8 +204,16 @@ mod tests {
         }
     }
 
+    /// Cedar would say nothing of it, and every rule about a group of actions would be silent.
     #[test]
-    fn every_action_is_among_the_entities() {
-        Vocabulary::new().unwrap().assert_actions().unwrap();
+    fn there_is_no_vocabulary_without_the_hierarchy_of_actions() {
+        let Vocabulary { schema, hierarchy, .. } = Vocabulary::new().unwrap();
+        let refused =
+            |entities| Vocabulary::of(schema.clone(), entities).unwrap().assert_actions().unwrap_err();
+        assert_eq!(refused(Entities::empty()), "the action `read` is not among the entities");
+        // Every action is there, and none of them in its groups.
+        let alone = hierarchy.iter().map(|entity| Entity::with_uid(entity.uid()));
+        let alone = Entities::from_entities(alone, None).unwrap();
+        assert_eq!(refused(alone), "the action `emit` lies in 0 groups and should lie in 1");
     }
 }

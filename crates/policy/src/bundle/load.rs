@@ -40,9 +40,7 @@ const MAX_FILE: usize = 256 * 1024;
 
 pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
     let texts = texts_of(files, problems);
-    let vocabulary =
-        Vocabulary::new().and_then(|vocabulary| vocabulary.assert_actions().map(|()| vocabulary));
-    let vocabulary = match vocabulary {
+    let vocabulary = match Vocabulary::new() {
         Ok(vocabulary) => vocabulary,
         Err(err) => {
             problems.add("(schema)", None, err, None);

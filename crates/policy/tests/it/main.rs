@@ -10,6 +10,8 @@ mod loading;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod reasons;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod requirement;

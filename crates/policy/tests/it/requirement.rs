@@ -182,3 +182,33 @@ fn a_freeze_is_waited_for_if_a_hold_lasts_that_long() {
           instead: prepare it now, and run it when the freeze is over"#]].assert_eq(&told(&long, Effect::Destroy));
     expect!["allow"].assert_eq(&told(&long, Effect::Read));
 }
+
+/// Of a roster that can never give what is asked: who or what is missing, all of it at once.
+#[test]
+fn what_a_roster_lacks_is_told_at_once() {
+    check_rule(
+        "unless { context.approvals.owners >= 1 }",
+        |world| world.eligible.owners = 0,
+        expect![[r#"
+            deny
+              own (constitution/own.cedar:1)
+              instead: nobody who may sign is owner: give an approver the role"#]],
+    );
+    check_rule(
+        "unless { context.approvals.people >= 6 && context.approvals.touched >= 3 && context.approvals.roles.contains(\"security\") && context.evidence.dry_run }",
+        |world| world.gatherable.clear(),
+        expect![[r#"
+            deny
+              own (constitution/own.cedar:1)
+              instead: it needs 6 people besides whoever launched the agent, and 4 people of the roster can sign here: enrol 2 more as approver; it needs 3 people with a key that proves presence, and 2 people of the roster can: enrol a security key (sk-ssh-…); nobody who may sign is security: give an approver the role; the evidence dry_run cannot be gathered for it"#]],
+    );
+    // Nobody short of the whole: what could be had is not mentioned.
+    check_rule(
+        "unless { context.approvals.people >= 2 && context.approvals.roles.contains(\"security\") }",
+        |_| {},
+        expect![[r#"
+            deny
+              own (constitution/own.cedar:1)
+              instead: nobody who may sign is security: give an approver the role"#]],
+    );
+}
