@@ -5,6 +5,7 @@ mod judge;
 mod load;
 #[cfg(test)]
 mod pitfalls;
+pub(crate) mod provable;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,6 +25,7 @@ use crate::{
     decisions::Decisions,
     examples::{Example, ExampleResult, run},
     facts::Facts,
+    invariants::Invariant,
     kinds,
     law::{Grants, Law},
     levels::Levels,
@@ -51,6 +53,7 @@ pub struct Bundle {
     overrides: BTreeMap<Operation, Override>,
     vocabulary: Vocabulary,
     law: Law,
+    invariants: Vec<Invariant>,
     examples: Vec<Example>,
     decisions: Decisions,
 }
@@ -278,6 +281,7 @@ impl Bundle {
             overrides,
             vocabulary: _,
             law,
+            invariants: _,
             examples: _,
             decisions: _,
         } = self;

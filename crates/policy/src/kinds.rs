@@ -103,13 +103,13 @@ const KINDS: &[(&str, &[&str])] = &[
     ("unknown", &["database", "backup"]),
 ];
 
-/// `kind`, all it lies in, and `any`. A kind that is not in the table lies in `unlisted`.
 /// Whether a kind is `group` or lies in it: `table` lies in `database` and in `data`.
 pub fn lies_in(kind: &model::Kind, group: &str) -> bool {
     lineage(kind.as_str()).contains(&group)
 }
 
-pub(crate) fn lineage(kind: &str) -> Vec<&str> {
+/// `kind`, all it lies in, and `any`. A kind that is not in the table lies in `unlisted`.
+pub fn lineage(kind: &str) -> Vec<&str> {
     let mut found = vec![kind, "any"];
     let mut next = 0;
     while let Some(name) = found.get(next).copied() {

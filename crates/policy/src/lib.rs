@@ -29,6 +29,7 @@ mod decisions;
 mod differences;
 mod examples;
 mod facts;
+mod invariants;
 mod kinds;
 mod law;
 mod levels;
@@ -50,16 +51,20 @@ mod witnesses;
 pub use accounts::{Assumable, RoleArn, Roles};
 pub use allowances::{Charges, Spent};
 pub use ask::{Ask, ChangeFacts};
-pub use bundle::{Bundle, Files};
+pub use bundle::{
+    Bundle, Files,
+    provable::{Part, Provable, Replay},
+};
 pub use calendar::TimeFacts;
 pub use differences::{Difference, Way};
 pub use examples::ExampleResult;
-pub use kinds::lies_in;
+pub use invariants::{Claim, Invariant};
+pub use kinds::{lies_in, lineage as kind_lineage};
 pub use levels::Levels;
 pub use places::Landing;
 pub use problem::{LoadError, Problem};
 pub use registry::{OWN_NAME, Override};
-pub use schema::schema_text;
+pub use schema::{schema_digest, schema_text};
 pub use settings::{FileSignatures, Limits, Profile};
 pub use starter::{StarterError, StarterOptions, starter};
 pub use witnesses::{WitnessVkey, Witnesses};

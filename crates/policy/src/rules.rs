@@ -65,6 +65,9 @@ pub(crate) struct Names<'a> {
 const ANNOTATIONS: [&str; 5] = ["id", "reason", "instead", "absolute", "breakglass"];
 /// Operators whose overflow would make a rule err, and an erring forbid forbids nothing.
 const ARITHMETIC: [&str; 4] = ["+", "-", "*", "neg"];
+/// Of Cedar's extensions, which err on a text that is none of theirs. The program is built without them; the prover is
+/// not, and must refuse the same.
+const EXTENSIONS: [&str; 4] = ["datetime", "decimal", "duration", "ip"];
 
 pub(crate) fn read_rules(
     file: &str,
@@ -73,9 +76,21 @@ pub(crate) fn read_rules(
     names: &Names<'_>,
     problems: &Problems,
 ) -> Vec<Rule> {
+    let Some(policies) = read_policies(file, text, names, problems) else { return Vec::new() };
+    check_place(file, place, &policies, problems);
+    policies.iter().filter_map(|policy| read_rule(file, text, place, policy, names, problems)).collect()
+}
+
+/// The policies of one file in the order they are written; parsed and validated, and nothing else yet.
+pub(crate) fn read_policies(
+    file: &str,
+    text: &str,
+    names: &Names<'_>,
+    problems: &Problems,
+) -> Option<Vec<Policy>> {
     if let Err(message) = check_bounds(text) {
         problems.add(file, None, message, Some("split it into rules that a person can read".to_owned()));
-        return Vec::new();
+        return None;
     }
     let set: PolicySet = match text.parse() {
         Ok(set) => set,
@@ -83,7 +98,7 @@ pub(crate) fn read_rules(
             let line = offset_of(&err).map(|offset| line_of(text, offset));
             let hint = err.help().map(|help| help.to_string());
             problems.add(file, line, format!("not Cedar: {}", first_line(&err.to_string())), hint);
-            return Vec::new();
+            return None;
         }
     };
     if set.num_of_templates() > 0 {
@@ -91,10 +106,9 @@ pub(crate) fn read_rules(
         problems.add(file, None, message, Some("write the names out".to_owned()));
     }
     validate(file, text, &set, names, problems);
-    let mut policies: Vec<_> = set.policies().collect();
-    policies.sort_by_key(|policy| start_of(policy));
-    check_place(file, place, &policies, problems);
-    policies.into_iter().filter_map(|policy| read_rule(file, text, place, policy, names, problems)).collect()
+    let mut policies: Vec<_> = set.policies().cloned().collect();
+    policies.sort_by_key(start_of);
+    Some(policies)
 }
 
 fn validate(file: &str, text: &str, set: &PolicySet, names: &Names<'_>, problems: &Problems) {
@@ -123,7 +137,7 @@ fn validate(file: &str, text: &str, set: &PolicySet, names: &Names<'_>, problems
 }
 
 /// What a file of this place must look like as a whole.
-fn check_place(file: &str, place: &Place, policies: &[&Policy], problems: &Problems) {
+fn check_place(file: &str, place: &Place, policies: &[Policy], problems: &Problems) {
     match (place, policies) {
         (_, []) => {
             problems.add(file, None, "no rule in here", Some("delete the file, or write one".to_owned()))
@@ -148,7 +162,7 @@ fn read_rule(
 ) -> Option<Rule> {
     let line = line_of(text, start_of(policy));
     let note = |message: String, hint: Option<String>| problems.add(file, Some(line), message, hint);
-    check_annotations(policy, &note);
+    check_annotations(policy, &ANNOTATIONS, &note);
     check_scope(file, place, policy, names, &note);
     check_entities(policy, names, &note);
     let json = match policy.to_json() {
@@ -159,10 +173,7 @@ fn read_rule(
         }
     };
     let mut words = Vec::new();
-    if !examine(&json, 0, &mut words) {
-        let hint =
-            "arithmetic can overflow, and a rule that errs forbids nothing: compare with a number instead";
-        note("arithmetic (+, -, *) or too deep an expression in a rule".to_owned(), Some(hint.to_owned()));
+    if !check_cannot_err(&json, &mut words, &note) {
         return None;
     }
     let id = match policy.annotation("id").map(str::parse::<RuleId>) {
@@ -202,10 +213,11 @@ fn read_rule(
     })
 }
 
-fn check_annotations(policy: &Policy, note: &impl Fn(String, Option<String>)) {
+pub(crate) fn check_annotations(policy: &Policy, known: &[&str], note: &impl Fn(String, Option<String>)) {
     for (name, value) in policy.annotations() {
-        if !ANNOTATIONS.contains(&name) {
-            note(format!("nothing reads the annotation @{name}"), did_you_mean(name, ANNOTATIONS));
+        if !known.contains(&name) {
+            let hint = did_you_mean(name, known.iter().copied());
+            note(format!("nothing reads the annotation @{name}"), hint);
         }
         if value.len() > 400 || model::sanitize(value, 400) != value {
             note(
@@ -216,6 +228,21 @@ fn check_annotations(policy: &Policy, note: &impl Fn(String, Option<String>)) {
             );
         }
     }
+}
+
+/// Refuses what could make a rule err, and gathers the texts in it that could be roles.
+pub(crate) fn check_cannot_err(
+    json: &Json,
+    words: &mut Vec<Role>,
+    note: &impl Fn(String, Option<String>),
+) -> bool {
+    let can = !examine(json, 0, words);
+    if can {
+        let hint =
+            "arithmetic can overflow, and a rule that errs forbids nothing: compare with a number instead";
+        note("arithmetic (+, -, *) or too deep an expression in a rule".to_owned(), Some(hint.to_owned()));
+    }
+    !can
 }
 
 fn check_scope(
@@ -250,7 +277,7 @@ fn check_scope(
 }
 
 /// A misspelt name would make a rule that never applies.
-fn check_entities(policy: &Policy, names: &Names<'_>, note: &impl Fn(String, Option<String>)) {
+pub(crate) fn check_entities(policy: &Policy, names: &Names<'_>, note: &impl Fn(String, Option<String>)) {
     for uid in policy.entity_literals() {
         let (kind, id) = (uid.type_name().to_string(), uid.id().unescaped().to_owned());
         let known: Vec<&str> = match kind.as_str() {
@@ -267,7 +294,7 @@ fn check_entities(policy: &Policy, names: &Names<'_>, note: &impl Fn(String, Opt
     }
 }
 
-/// Gathers what could be roles; false where there is arithmetic, or no end.
+/// Gathers what could be roles; false where there is arithmetic, a function that errs, or no end.
 fn examine(json: &Json, depth: usize, words: &mut Vec<Role>) -> bool {
     if depth > 400 {
         return false;
@@ -284,11 +311,14 @@ fn examine(json: &Json, depth: usize, words: &mut Vec<Role>) -> bool {
             .filter(|(key, _)| {
                 *key != "annotations" && *key != "principal" && *key != "resource" && *key != "action"
             })
-            .all(|(key, item)| !ARITHMETIC.contains(&key.as_str()) && examine(item, depth + 1, words)),
+            .all(|(key, item)| {
+                let key = key.as_str();
+                !ARITHMETIC.contains(&key) && !EXTENSIONS.contains(&key) && examine(item, depth + 1, words)
+            }),
     }
 }
 
-fn start_of(policy: &Policy) -> usize {
+pub(crate) fn start_of(policy: &Policy) -> usize {
     policy.as_ref().loc().map_or(0, |loc| loc.start())
 }
 

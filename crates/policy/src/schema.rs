@@ -19,7 +19,8 @@ pub const fn schema_text() -> &'static str {
     include_str!("schema.cedarschema")
 }
 
-pub(crate) fn schema_digest() -> Digest {
+/// Of the schema's text.
+pub fn schema_digest() -> Digest {
     Digest::of(schema_text().as_bytes())
 }
 

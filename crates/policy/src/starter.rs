@@ -66,6 +66,37 @@ const CONSTITUTION: &[(&str, &str)] = constitution![
     "two-people-to-recreate",
 ];
 
+macro_rules! invariants {
+    ($($name:literal),* $(,)?) => {
+        &[$((
+            concat!("constitution/invariants/", $name, ".cedar"),
+            include_str!(concat!("starter/constitution/invariants/", $name, ".cedar")),
+        )),*]
+    };
+}
+
+/// What the constitution is proved to keep; the same in every profile, as the constitution is.
+const INVARIANTS: &[(&str, &str)] = invariants![
+    "a-freeze-lets-only-reads-through",
+    "data-takes-a-person-anywhere",
+    "data-takes-two",
+    "irreversible-takes-two",
+    "no-backup-after-its-data",
+    "no-credentials-for-an-agent",
+    "no-data-after-its-backup",
+    "no-database-destroyed-in-peak",
+    "our-own-identities-stay",
+    "reads-are-free",
+    "recreating-takes-two",
+    "rights-take-a-person-anywhere",
+    "rights-take-two",
+    "suggesting-changes-nothing",
+    "supervision-means-a-person",
+    "two-people-suffice",
+    "what-can-be-undone-is-free",
+    "what-cannot-be-recalled-takes-a-person",
+];
+
 /// The files of a first bundle.
 pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
     let people = people_of(options);
@@ -84,7 +115,7 @@ pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
     put("standing.toml".to_owned(), STANDING.to_owned());
     let calendar = options.calendar.clone().unwrap_or_else(|| calendar_text(options.profile).to_owned());
     put("calendar.toml".to_owned(), calendar);
-    for (path, text) in CONSTITUTION {
+    for (path, text) in CONSTITUTION.iter().chain(INVARIANTS) {
         put((*path).to_owned(), (*text).to_owned());
     }
     for agent in options.agents.iter().collect::<BTreeSet<_>>() {

@@ -12,6 +12,7 @@ use crate::{
     calendar::Calendar,
     decisions::Decisions,
     examples::{Example, read_examples},
+    invariants::{self, Invariant, read_invariant},
     law::Law,
     places::read_places,
     problem::{Problems, did_you_mean},
@@ -118,6 +119,7 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
     }
     allowances.check_names(problems);
     let rules = read_all_rules(&texts, &names, problems);
+    let invariants = read_all_invariants(&texts, &names, problems);
     let examples = read_all_examples(&texts, problems);
     check_covered(&rules, &examples, problems);
     let law = match Law::new(rules, &vocabulary) {
@@ -139,6 +141,7 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
         overrides,
         vocabulary,
         law,
+        invariants,
         examples,
         decisions: Decisions::new(),
     })
@@ -161,7 +164,10 @@ fn texts_of<'f>(files: &'f Files, problems: &Problems) -> BTreeMap<&'f str, &'f 
                 !name.contains('/') && (name.ends_with(".cedar") || name.ends_with(".examples.toml"))
             })
         });
-        if !in_folder && !TOP.contains(&path.as_str()) {
+        let is_invariant = path
+            .strip_prefix(invariants::FOLDER)
+            .is_some_and(|name| !name.contains('/') && name.ends_with(".cedar"));
+        if !in_folder && !is_invariant && !TOP.contains(&path.as_str()) {
             let hint = match did_you_mean(path, TOP) {
                 Some(hint) => hint,
                 None => "rules are constitution/RULE.cedar and grants/agent-NAME.cedar".to_owned(),
@@ -186,7 +192,9 @@ fn read_all_rules(
 ) -> Vec<(Place, Rule)> {
     let mut rules: Vec<(Place, Rule)> = Vec::new();
     for (path, text) in texts {
-        let Some(stem) = path.strip_suffix(".cedar") else { continue };
+        let Some(stem) = path.strip_suffix(".cedar").filter(|_| !path.starts_with(invariants::FOLDER)) else {
+            continue;
+        };
         let Some(place) = place_of(path, stem, names, problems) else { continue };
         for rule in read_rules(path, text, &place, names, problems) {
             let twin = rules.iter().find(|(_, other)| other.reference.id == rule.reference.id);
@@ -207,6 +215,15 @@ fn read_all_rules(
         );
     }
     rules
+}
+
+fn read_all_invariants(
+    texts: &BTreeMap<&str, &str>,
+    names: &Names<'_>,
+    problems: &Problems,
+) -> Vec<Invariant> {
+    let files = texts.iter().filter(|(path, _)| path.starts_with(invariants::FOLDER));
+    files.filter_map(|(path, text)| read_invariant(path, text, names, problems)).collect()
 }
 
 fn place_of(path: &str, stem: &str, names: &Names<'_>, problems: &Problems) -> Option<Place> {

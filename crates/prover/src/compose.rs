@@ -1,0 +1,136 @@
+//! A whole bundle as one policy set: constitution, the grants of all agents, and those of all operators, such that Cedar
+//! allows a request of an agent exactly where the decision does. An operator's grant is about another principal of the
+//! same request, so it is folded into a rule about `context.operator`.
+
+use cedar_policy::{Effect as Stance, Policy, PolicyId};
+use policy::{Bundle, Part, Provable};
+use serde_json::{Value as Json, json};
+
+use crate::rewrite::MAX_DEPTH;
+
+/// Every policy of it. Principals that are not agents are allowed nothing.
+pub(crate) fn whole(bundle: &Bundle) -> Result<Vec<Policy>, String> {
+    let mut policies = Vec::new();
+    let mut permits = Vec::new();
+    for rule in bundle.provable() {
+        match &rule.part {
+            Part::Constitution => policies.push(rule.policy.clone()),
+            Part::Agent(_) => policies.push(of_an_agent(&rule)?),
+            Part::Operator(name) => {
+                let body = conjunction(conditions_of_operator(&rule, name.as_str())?);
+                match rule.policy.effect() {
+                    Stance::Permit => permits.push(body),
+                    Stance::Forbid => policies.push(forbid("when", &body, rule.policy.id())?),
+                }
+            }
+        }
+    }
+    let any = permits
+        .into_iter()
+        .reduce(|one, other| json!({ "||": { "left": one, "right": other } }))
+        .unwrap_or_else(|| json!({ "Value": false }));
+    policies.push(forbid("unless", &any, &PolicyId::new("(what operators grant)"))?);
+    Ok(policies)
+}
+
+/// A permit that does not name where counts for nothing that shows data or credentials.
+fn of_an_agent(rule: &Provable<'_>) -> Result<Policy, String> {
+    let shows = |what: &str| {
+        json!({ ".": { "left": { ".": { "left": { "Var": "context" }, "attr": "exposes" } }, "attr": what } })
+    };
+    let mut json = rule.policy.to_json().map_err(|err| err.to_string())?;
+    let conditions = json.get_mut("conditions").and_then(Json::as_array_mut).ok_or("a rule has no conditions")?;
+    if !rule.for_credentials {
+        conditions.push(json!({ "kind": "unless", "body": shows("credentials") }));
+    }
+    // What shows credentials is looked up among those that count for credentials, whatever else it shows.
+    if !rule.for_data {
+        conditions.push(json!({ "kind": "unless", "body": shows("data") }));
+    }
+    Policy::from_json(Some(rule.policy.id().clone()), json).map_err(|err| err.to_string())
+}
+
+fn forbid(kind: &str, body: &Json, id: &PolicyId) -> Result<Policy, String> {
+    let any = json!({ "op": "All" });
+    let json = json!({
+        "effect": "forbid",
+        "principal": any,
+        "action": any,
+        "resource": any,
+        "conditions": [{ "kind": kind, "body": body }],
+    });
+    Policy::from_json(Some(id.clone()), json).map_err(|err| err.to_string())
+}
+
+/// What must hold for an operator's rule to match, said of a request of theirs that an agent makes.
+fn conditions_of_operator(rule: &Provable<'_>, name: &str) -> Result<Vec<Json>, String> {
+    let policy = rule.policy.to_json().map_err(|err| err.to_string())?;
+    let launched = json!({ ".": { "left": { "Var": "context" }, "attr": "operator" } });
+    let mut found = vec![json!({ "==": { "left": launched, "right": { "Value": name } } })];
+    for variable in ["action", "resource"] {
+        let scope = policy.get(variable).ok_or("a rule has no scope")?;
+        found.extend(condition_of_scope(variable, scope)?);
+    }
+    let person = json!({ "Value": { "__entity": { "type": "Person", "id": name } } });
+    for condition in policy.get("conditions").and_then(Json::as_array).into_iter().flatten() {
+        let mut body = condition.get("body").cloned().ok_or("a condition has no body")?;
+        replace_principal(&mut body, &person, 0)?;
+        found.push(match condition.get("kind").and_then(Json::as_str) {
+            Some("when") => body,
+            Some("unless") => json!({ "!": { "arg": body } }),
+            _ => return Err("a condition of an unknown kind".to_owned()),
+        });
+    }
+    Ok(found)
+}
+
+fn condition_of_scope(variable: &str, scope: &Json) -> Result<Option<Json>, String> {
+    let strange = || format!("the scope of `{variable}` has an unknown form");
+    let var = json!({ "Var": variable });
+    let value = |uid: &Json| json!({ "Value": { "__entity": uid } });
+    Ok(match (scope.get("op").and_then(Json::as_str), scope.get("entity"), scope.get("entities")) {
+        (Some("All"), ..) => None,
+        (Some("=="), Some(uid), _) => Some(json!({ "==": { "left": var, "right": value(uid) } })),
+        (Some("in"), Some(uid), _) => Some(json!({ "in": { "left": var, "right": value(uid) } })),
+        (Some("in"), None, Some(uids)) => {
+            let uids: Vec<_> = uids.as_array().ok_or_else(strange)?.iter().map(value).collect();
+            Some(json!({ "in": { "left": var, "right": { "Set": uids } } }))
+        }
+        (Some("is"), ..) => {
+            let kind = scope.get("entity_type").ok_or_else(strange)?;
+            let is = json!({ "is": { "left": var, "entity_type": kind } });
+            match scope.get("in").and_then(|within| within.get("entity")) {
+                None => Some(is),
+                Some(uid) => {
+                    let within = json!({ "in": { "left": var, "right": value(uid) } });
+                    Some(json!({ "&&": { "left": is, "right": within } }))
+                }
+            }
+        }
+        _ => return Err(strange()),
+    })
+}
+
+fn replace_principal(json: &mut Json, by: &Json, depth: usize) -> Result<(), String> {
+    if depth > MAX_DEPTH {
+        return Err("the rule nests too deep".to_owned());
+    }
+    if json.get("Var").and_then(Json::as_str) == Some("principal") {
+        *json = by.clone();
+        return Ok(());
+    }
+    match json {
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Ok(()),
+        Json::Array(items) => items.iter_mut().try_for_each(|item| replace_principal(item, by, depth + 1)),
+        Json::Object(members) => {
+            members.values_mut().try_for_each(|member| replace_principal(member, by, depth + 1))
+        }
+    }
+}
+
+fn conjunction(conditions: Vec<Json>) -> Json {
+    conditions
+        .into_iter()
+        .reduce(|one, other| json!({ "&&": { "left": one, "right": other } }))
+        .unwrap_or_else(|| json!({ "Value": true }))
+}
