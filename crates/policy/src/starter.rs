@@ -92,6 +92,7 @@ const INVARIANTS: &[(&str, &str)] = invariants![
     "rights-take-two",
     "suggesting-changes-nothing",
     "supervision-means-a-person",
+    "supervision-reaches-everywhere",
     "two-people-suffice",
     "what-can-be-undone-is-free",
     "what-cannot-be-recalled-takes-a-person",

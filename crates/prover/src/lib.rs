@@ -14,6 +14,7 @@ mod assumptions;
 mod certificate;
 mod clock;
 mod compose;
+mod gate;
 mod prove;
 mod question;
 mod refine;
@@ -26,6 +27,7 @@ mod theorems;
 mod words;
 
 pub use certificate::{Certificate, Counterexample, Judgement, Outcome};
+pub use gate::{Broken, broken};
 pub use prove::{ProveError, prove};
 pub use refine::{Refinement, Widening, refine};
 pub use scene::Scene;

@@ -146,14 +146,15 @@ impl Run<'_> {
             let first = |wanted: &Answer| answers.iter().position(|it| it.answer == *wanted);
             let none = answers.iter().find_map(|it| match &it.answer {
                 Answer::None(why) => Some(why.clone()),
-                Answer::Holds | Answer::Fails => None,
+                Answer::Holds | Answer::Fails | Answer::Spared => None,
             });
             match must {
                 Must::HoldEverywhere => {
                     if let Some(nth) = first(&Answer::Fails) {
                         return self.refuted(theorem, *test, nth);
                     }
-                    unanswered = unanswered.or(none);
+                    let spared = first(&Answer::Spared).map(|_| "it was not asked everywhere".to_owned());
+                    unanswered = unanswered.or(none).or(spared);
                 }
                 Must::HoldSomewhere if first(&Answer::Holds).is_some() => {}
                 Must::HoldSomewhere => match none {

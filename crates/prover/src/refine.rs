@@ -69,7 +69,7 @@ pub fn refine(old: &Bundle, new: &Bundle, choice: &SolverChoice) -> Result<Refin
                     }
                 }
                 Some(Answer::None(why)) => found.unanswered.push(format!("{effect}: {why}")),
-                None => found.unanswered.push(format!("{effect}: it was not asked")),
+                Some(Answer::Spared) | None => found.unanswered.push(format!("{effect}: it was not asked")),
             }
         }
     }

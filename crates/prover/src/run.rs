@@ -4,7 +4,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::{
     clock::Stopwatch,
-    question::{Agenda, Ask, SetIndex, Under},
+    question::{Agenda, Ask, Must, SetIndex, Under},
     solver::{Cvc5, SolverChoice, SolverError, told},
 };
 
@@ -23,6 +26,8 @@ use crate::{
 pub(crate) enum Answer {
     Holds,
     Fails,
+    /// It need hold only somewhere, and did elsewhere already.
+    Spared,
     /// No answer, and why.
     None(String),
 }
@@ -52,6 +57,7 @@ pub(crate) fn ask_all(
 ) -> Result<Vec<Vec<Answered>>, SolverError> {
     let todo: Mutex<Vec<usize>> = Mutex::new((0..environments.len()).rev().collect());
     let done: Mutex<Vec<Option<Vec<Answered>>>> = Mutex::new(vec![None; environments.len()]);
+    let held: Vec<AtomicBool> = agenda.tests.iter().map(|_| AtomicBool::new(false)).collect();
     let work = || -> Result<(), SolverError> {
         let mut desk = Desk::new(agenda, schemas, choice);
         let runtime = runtime()?;
@@ -59,7 +65,7 @@ pub(crate) fn ask_all(
             let next = todo.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(nth) = next else { return Ok(()) };
             let Some(environment) = environments.get(nth) else { return Ok(()) };
-            let answers = runtime.block_on(desk.ask_in(environment))?;
+            let answers = runtime.block_on(desk.ask_in(environment, &held))?;
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(place) = done.get_mut(nth) {
                 *place = Some(answers);
@@ -151,13 +157,24 @@ impl<'a> Desk<'a> {
         Self { agenda, schemas, choice, compiler: None, failures: 0, sets: HashMap::new() }
     }
 
-    async fn ask_in(&mut self, environment: &RequestEnv) -> Result<Vec<Answered>, SolverError> {
+    /// `held`: by test, whether it has held somewhere.
+    async fn ask_in(
+        &mut self,
+        environment: &RequestEnv,
+        held: &[AtomicBool],
+    ) -> Result<Vec<Answered>, SolverError> {
         self.sets.clear();
         let agenda = self.agenda;
         let mut answers = Vec::new();
-        for test in &agenda.tests {
+        for (test, held) in agenda.tests.iter().zip(held) {
             let watch = Stopwatch::start();
-            let answer = self.ask(environment, &test.ask).await?;
+            let answer = match test.must {
+                Must::HoldSomewhere if held.load(Ordering::Relaxed) => Answer::Spared,
+                Must::HoldSomewhere | Must::HoldEverywhere => self.ask(environment, &test.ask).await?,
+            };
+            if answer == Answer::Holds {
+                held.store(true, Ordering::Relaxed);
+            }
             answers.push(Answered { answer, took: watch.elapsed() });
         }
         Ok(answers)
