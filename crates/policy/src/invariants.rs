@@ -51,7 +51,8 @@ pub(crate) fn read_invariant(
 ) -> Option<Invariant> {
     let policies = read_policies(file, text, names, problems)?;
     let [policy] = policies.as_slice() else {
-        let message = format!("{} rules in one file; an invariant is one `forbid` or `permit`", policies.len());
+        let message =
+            format!("{} rules in one file; an invariant is one `forbid` or `permit`", policies.len());
         problems.add(file, None, message, None);
         return None;
     };

@@ -86,6 +86,7 @@ const INVARIANTS: &[(&str, &str)] = invariants![
     "no-data-after-its-backup",
     "no-database-destroyed-in-peak",
     "our-own-identities-stay",
+    "outside-production-is-free",
     "reads-are-free",
     "recreating-takes-two",
     "rights-take-a-person-anywhere",
@@ -94,6 +95,7 @@ const INVARIANTS: &[(&str, &str)] = invariants![
     "supervision-means-a-person",
     "supervision-reaches-everywhere",
     "two-people-suffice",
+    "what-a-budget-covers-is-free",
     "what-can-be-undone-is-free",
     "what-cannot-be-recalled-takes-a-person",
 ];

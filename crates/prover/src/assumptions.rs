@@ -48,9 +48,7 @@ const FACTS: [(&str, &str); 4] = [
 ];
 
 /// All of them. `policies`: everything that will be asked about, for the kinds that it names.
-pub(crate) fn assumptions<'p>(
-    policies: impl Iterator<Item = &'p Policy>,
-) -> Result<Vec<Assumption>, String> {
+pub(crate) fn assumptions<'p>(policies: impl Iterator<Item = &'p Policy>) -> Result<Vec<Assumption>, String> {
     let mut found = Vec::new();
     for (says, text) in FACTS {
         found.push(Assumption { says: says.to_owned(), policies: vec![parse(says, text)?] });
@@ -70,7 +68,8 @@ pub(crate) fn assumptions<'p>(
         }
     }
     found.push(Assumption {
-        says: "a resource lies in all that its kind lies in by the table of kinds (a database in `data`)".to_owned(),
+        says: "a resource lies in all that its kind lies in by the table of kinds (a database in `data`)"
+            .to_owned(),
         policies: nested,
     });
     Ok(found)

@@ -35,11 +35,10 @@ pub(crate) fn whole(bundle: &Bundle) -> Result<Vec<Policy>, String> {
 
 /// A permit that does not name where counts for nothing that shows data or credentials.
 fn of_an_agent(rule: &Provable<'_>) -> Result<Policy, String> {
-    let shows = |what: &str| {
-        json!({ ".": { "left": { ".": { "left": { "Var": "context" }, "attr": "exposes" } }, "attr": what } })
-    };
+    let shows = |what: &str| json!({ ".": { "left": { ".": { "left": { "Var": "context" }, "attr": "exposes" } }, "attr": what } });
     let mut json = rule.policy.to_json().map_err(|err| err.to_string())?;
-    let conditions = json.get_mut("conditions").and_then(Json::as_array_mut).ok_or("a rule has no conditions")?;
+    let conditions =
+        json.get_mut("conditions").and_then(Json::as_array_mut).ok_or("a rule has no conditions")?;
     if !rule.for_credentials {
         conditions.push(json!({ "kind": "unless", "body": shows("credentials") }));
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use cedar_policy::{Effect as Stance, Policy, Schema};
+use cedar_policy::{Effect as Stance, Policy, RequestEnv, Schema};
 use model::RuleId;
 use policy::Invariant;
 
@@ -47,9 +47,7 @@ pub fn broken(
         agenda.test(ask, Must::HoldEverywhere);
     }
     let schemas = Schemas { plain: schema, doubled: schema };
-    let mut environments = environments(schema);
-    // The constitution is only ever asked of agents.
-    environments.retain(|environment| environment.principal().basename() == "Agent");
+    let environments = asked_of_agents(schema);
     let answers = ask_all(&agenda, &schemas, &environments, choice)?;
     for (test, answers) in answers.iter().enumerate() {
         for (answered, environment) in answers.iter().zip(&environments) {
@@ -68,6 +66,41 @@ pub fn broken(
         }
     }
     Ok(None)
+}
+
+/// Whether it is proved that both constitutions let through the same requests.
+pub fn same(
+    one: &[Policy],
+    other: &[Policy],
+    schema: &Schema,
+    choice: &SolverChoice,
+) -> Result<bool, ProveError> {
+    let unprovable = ProveError::Unprovable;
+    let permit_all = permit_all().map_err(unprovable)?;
+    let assumed: Vec<Policy> = assumptions(one.iter().chain(other))
+        .map_err(unprovable)?
+        .into_iter()
+        .flat_map(|it| it.policies)
+        .collect();
+    let mut agenda = Agenda::default();
+    let mut set = |policies: &[Policy]| {
+        let all = std::iter::once(&permit_all).chain(policies).chain(&assumed);
+        agenda.set(all.collect::<Vec<_>>(), Under::Schema).map_err(unprovable)
+    };
+    let (one, other) = (set(one)?, set(other)?);
+    for ask in [Ask::Implies(one, other), Ask::Implies(other, one)] {
+        agenda.test(ask, Must::HoldEverywhere);
+    }
+    let schemas = Schemas { plain: schema, doubled: schema };
+    let answers = ask_all(&agenda, &schemas, &asked_of_agents(schema), choice)?;
+    Ok(answers.iter().flatten().all(|it| it.answer == Answer::Holds))
+}
+
+/// The constitution is only ever asked of agents.
+fn asked_of_agents(schema: &Schema) -> Vec<RequestEnv> {
+    let mut found = environments(schema);
+    found.retain(|environment| environment.principal().basename() == "Agent");
+    found
 }
 
 /// Which of the invariants this request breaks, by Cedar's own evaluation.

@@ -27,7 +27,7 @@ mod theorems;
 mod words;
 
 pub use certificate::{Certificate, Counterexample, Judgement, Outcome};
-pub use gate::{Broken, broken};
+pub use gate::{Broken, broken, same};
 pub use prove::{ProveError, prove};
 pub use refine::{Refinement, Widening, refine};
 pub use scene::Scene;

@@ -54,9 +54,9 @@ fn run(order: &Order) -> (Json, u8) {
     let usual = SolverChoice::default();
     let choice = SolverChoice {
         program: order.solver.as_ref().map_or(usual.program, Into::into),
-        per_question: order.seconds_per_question.map_or(usual.per_question, |seconds| {
-            Duration::from_secs(seconds.clamp(1, MAX_SECONDS))
-        }),
+        per_question: order
+            .seconds_per_question
+            .map_or(usual.per_question, |seconds| Duration::from_secs(seconds.clamp(1, MAX_SECONDS))),
         processes: order.processes.unwrap_or(usual.processes).clamp(1, MAX_PROCESSES),
     };
     let files = order.files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect();

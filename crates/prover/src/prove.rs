@@ -85,7 +85,8 @@ pub fn prove(files: &Files, choice: &SolverChoice) -> Result<Certificate, ProveE
 }
 
 pub(crate) fn assumed(bundles: &[&Bundle]) -> Result<Vec<Assumption>, String> {
-    let rules: Vec<_> = bundles.iter().flat_map(|bundle| bundle.provable()).map(|it| it.policy.clone()).collect();
+    let rules: Vec<_> =
+        bundles.iter().flat_map(|bundle| bundle.provable()).map(|it| it.policy.clone()).collect();
     let invariants = bundles.iter().flat_map(|bundle| bundle.invariants()).map(|it| &it.policy);
     assumptions(rules.iter().chain(invariants))
 }
@@ -183,7 +184,12 @@ impl Run<'_> {
         }
     }
 
-    fn refuted(&self, theorem: &Theorem, test: usize, nth: usize) -> (Judgement, String, Option<Counterexample>) {
+    fn refuted(
+        &self,
+        theorem: &Theorem,
+        test: usize,
+        nth: usize,
+    ) -> (Judgement, String, Option<Counterexample>) {
         let unproved = |why: String| (Judgement::Unproved, why, None);
         let Some(environment) = self.environments.get(nth) else {
             return unproved("it was not asked".to_owned());
@@ -191,7 +197,12 @@ impl Run<'_> {
         let found = counterexample(self.agenda, test, self.schemas, environment, self.choice);
         let scene = match found.and_then(|env| Scene::of(&env)) {
             Ok(scene) => scene,
-            Err(why) => return unproved(format!("it does not hold for `{}`, and {why}", environment.action().id().unescaped())),
+            Err(why) => {
+                return unproved(format!(
+                    "it does not hold for `{}`, and {why}",
+                    environment.action().id().unescaped()
+                ));
+            }
         };
         let agrees = |scene: &Scene| {
             let pair = split(scene, theorem.doubled()).ok()?;

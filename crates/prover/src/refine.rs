@@ -51,7 +51,8 @@ pub fn refine(old: &Bundle, new: &Bundle, choice: &SolverChoice) -> Result<Refin
     environments.retain(|environment| environment.principal().basename() == "Agent");
     let answers = ask_all(&agenda, &schemas, &environments, choice)?;
     let names = familiar(&[new, old]);
-    let mut found = Refinement { newly_allowed: Vec::new(), no_longer_allowed: Vec::new(), unanswered: Vec::new() };
+    let mut found =
+        Refinement { newly_allowed: Vec::new(), no_longer_allowed: Vec::new(), unanswered: Vec::new() };
     for (test, (allows, denies)) in tests.into_iter().zip([(new, old), (old, new)]) {
         for (nth, environment) in environments.iter().enumerate() {
             let effect = environment.action().id().unescaped().to_owned();
@@ -59,10 +60,14 @@ pub fn refine(old: &Bundle, new: &Bundle, choice: &SolverChoice) -> Result<Refin
                 Some(Answer::Holds) => {}
                 Some(Answer::Fails) => {
                     let told = Comparison { allows, denies, assumptions: &assumptions }.example(
-                        || counterexample(&agenda, test, &schemas, environment, choice).and_then(|env| Scene::of(&env)),
+                        || {
+                            counterexample(&agenda, test, &schemas, environment, choice)
+                                .and_then(|env| Scene::of(&env))
+                        },
                         &names,
                     );
-                    let list = if test == 0 { &mut found.newly_allowed } else { &mut found.no_longer_allowed };
+                    let list =
+                        if test == 0 { &mut found.newly_allowed } else { &mut found.no_longer_allowed };
                     match told {
                         Ok(example) => list.push(Widening { effect, example }),
                         Err(why) => found.unanswered.push(format!("{effect}: {why}")),
@@ -87,7 +92,8 @@ fn agenda_of(
     let [old, new] = [whole(old)?, whole(new)?];
     let old = agenda.set(old.iter().chain(assumed()), Under::Schema)?;
     let new = agenda.set(new.iter().chain(assumed()), Under::Schema)?;
-    Ok([(new, old), (old, new)].map(|(one, other)| agenda.test(Ask::Implies(one, other), Must::HoldEverywhere)))
+    Ok([(new, old), (old, new)]
+        .map(|(one, other)| agenda.test(Ask::Implies(one, other), Must::HoldEverywhere)))
 }
 
 struct Comparison<'a> {
@@ -129,4 +135,3 @@ impl Comparison<'_> {
         (allowed && stopped != Replay::Allowed).then(|| outcome(&stopped))
     }
 }
-

@@ -65,7 +65,8 @@ pub(crate) fn reading_again(policy: &Policy, members: &[&str]) -> Result<Policy,
     let mut json = policy.to_json().map_err(|err| err.to_string())?;
     let conditions = json.get_mut("conditions").ok_or("the policy has no conditions")?;
     rename(conditions, members, 0)?;
-    Policy::from_json(Some(PolicyId::new(again(&policy.id().to_string()))), json).map_err(|err| err.to_string())
+    Policy::from_json(Some(PolicyId::new(again(&policy.id().to_string()))), json)
+        .map_err(|err| err.to_string())
 }
 
 /// More than any text that loads can nest.
@@ -119,7 +120,8 @@ mod tests {
     use crate::question::parse;
 
     fn check(condition: &str, expected: &Expect) {
-        let policy = parse("p", &format!("forbid (principal, action, resource) when {{ {condition} }};")).unwrap();
+        let policy =
+            parse("p", &format!("forbid (principal, action, resource) when {{ {condition} }};")).unwrap();
         let told = match reading_again(&policy, &["approvals"]) {
             Ok(policy) => policy.to_cedar().unwrap_or_default(),
             Err(err) => err,
@@ -132,11 +134,15 @@ mod tests {
     fn only_what_is_doubled_is_read_again() {
         check(
             "context.approvals.people < 2 && context.time.peak",
-            &expect![[r#"forbid( principal, action, resource ) when { (context["approvals again"].people < 2) && context.time.peak };"#]],
+            &expect![[
+                r#"forbid( principal, action, resource ) when { (context["approvals again"].people < 2) && context.time.peak };"#
+            ]],
         );
         check(
             "if context.approvals.roles.contains(\"approvals\") then resource.name == \"context\" else false",
-            &expect![[r#"forbid( principal, action, resource ) when { if context["approvals again"].roles.contains("approvals") then resource.name == "context" else false };"#]],
+            &expect![[
+                r#"forbid( principal, action, resource ) when { if context["approvals again"].roles.contains("approvals") then resource.name == "context" else false };"#
+            ]],
         );
         check("context == context", &expect!["it reads the context as a whole, not a member of it"]);
     }
@@ -147,8 +153,14 @@ mod tests {
         assert_eq!(schema.request_envs().count(), 14);
         assert_eq!(doubled_schema(&["aprovals"]).unwrap_err(), "the schema has no `aprovals`");
         let parts = parts_of("approvals").unwrap();
-        assert_eq!(parts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["owners", "people", "roles", "touched"]);
-        assert_eq!(parts.iter().map(|(_, kind)| kind.as_str()).collect::<Vec<_>>(), ["Long", "Long", "Set", "Long"]);
+        assert_eq!(
+            parts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["owners", "people", "roles", "touched"]
+        );
+        assert_eq!(
+            parts.iter().map(|(_, kind)| kind.as_str()).collect::<Vec<_>>(),
+            ["Long", "Long", "Set", "Long"]
+        );
         parts_of("operation").unwrap_err();
     }
 }

@@ -119,9 +119,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, SolverError> {
     built.map_err(|source| SolverError::Missing { program: "(runtime)".into(), source })
 }
 
-pub(crate) fn block_on<T>(
-    future: impl Future<Output = Result<T, SolverError>>,
-) -> Result<T, SolverError> {
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, SolverError>>) -> Result<T, SolverError> {
     runtime()?.block_on(future)
 }
 

@@ -44,7 +44,8 @@ fn names(best: &mut Scene, familiar: &Familiar, still: &dyn Fn(&Scene) -> bool) 
         }
     }
     attempt(best, still, |scene| {
-        let changed = [&mut scene.resource, &mut scene.name, &mut scene.id].map(|text| replace(text, "orders"));
+        let changed =
+            [&mut scene.resource, &mut scene.name, &mut scene.id].map(|text| replace(text, "orders"));
         changed.contains(&true)
     });
 }
@@ -56,7 +57,11 @@ fn replace(text: &mut String, by: &str) -> bool {
 }
 
 /// Keeps the change if it changes something and `still` holds.
-fn attempt(best: &mut Scene, still: &dyn Fn(&Scene) -> bool, change: impl FnOnce(&mut Scene) -> bool) -> bool {
+fn attempt(
+    best: &mut Scene,
+    still: &dyn Fn(&Scene) -> bool,
+    change: impl FnOnce(&mut Scene) -> bool,
+) -> bool {
     let mut candidate = best.clone();
     let kept = change(&mut candidate) && still(&candidate);
     if kept {
@@ -158,8 +163,10 @@ fn at_mut<'j>(context: &'j mut Json, path: &[String]) -> Option<&'j mut Json> {
 /// The two requests of a scene that has some members twice.
 pub(crate) fn split(scene: &Scene, doubled: &[&str]) -> Result<(Scene, Option<Scene>), String> {
     let members = scene.context.as_object().ok_or("the context is no record")?;
-    let (copies, plain): (Vec<_>, Vec<_>) =
-        members.iter().map(|(name, value)| (name.clone(), value.clone())).partition(|(name, _)| name.ends_with(AGAIN));
+    let (copies, plain): (Vec<_>, Vec<_>) = members
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .partition(|(name, _)| name.ends_with(AGAIN));
     let first = Map::from_iter(plain);
     if doubled.is_empty() {
         return Ok((Scene { context: Json::Object(first), ..scene.clone() }, None));

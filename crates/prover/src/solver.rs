@@ -110,12 +110,8 @@ impl Cvc5 {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(strange("it has no pipes".to_owned()));
         };
-        let mut solver = Self {
-            _child: child,
-            input: BufWriter::new(input),
-            output: BufReader::new(output),
-            asked: 0,
-        };
+        let mut solver =
+            Self { _child: child, input: BufWriter::new(input), output: BufReader::new(output), asked: 0 };
         match timeout(choice.per_question, solver.known_answers()).await {
             Ok(Ok(())) => Ok(solver),
             Ok(Err(err)) => Err(strange(told(&err))),
@@ -125,7 +121,9 @@ impl Cvc5 {
 
     async fn known_answers(&mut self) -> Result<(), Trouble> {
         for (bound, expected) in [("(< n 4)", Decision::Sat), ("(< n 3)", Decision::Unsat)] {
-            let script = format!("(reset)\n(set-logic ALL)\n(declare-const n Int)\n(assert (> n 2))\n(assert {bound})\n");
+            let script = format!(
+                "(reset)\n(set-logic ALL)\n(declare-const n Int)\n(assert (> n 2))\n(assert {bound})\n"
+            );
             self.input.write_all(script.as_bytes()).await?;
             let answer = self.check_sat().await?;
             if answer != expected {

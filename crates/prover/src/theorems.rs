@@ -66,14 +66,18 @@ pub(crate) fn theorems(
     let grants: Vec<_> = rules.iter().filter(|it| it.part != Part::Constitution).collect();
     found.push(builder.grants_agree(&grants)?);
     for rule in rules.iter().filter(|it| it.absolute) {
-        let says = format!("`{}` is absolute: no person, no evidence and nothing allowed ahead of time satisfies it", rule.rule.id);
+        let says = format!(
+            "`{}` is absolute: no person, no evidence and nothing allowed ahead of time satisfies it",
+            rule.rule.id
+        );
         found.push(builder.fixed(rule, "absolute", says, LIFTS_NOTHING)?);
     }
     for rule in rules.iter().filter(|it| it.breakglass) {
         let says = format!("`{}` counts nobody: breaking the glass waives no number of people", rule.rule.id);
         let mut theorem = builder.fixed(rule, "breakglass", says, PEOPLE)?;
         if rule.absolute {
-            theorem.wrong = Some("it is marked @absolute and @breakglass, which is a contradiction".to_owned());
+            theorem.wrong =
+                Some("it is marked @absolute and @breakglass, which is a contradiction".to_owned());
         }
         found.push(theorem);
     }
@@ -88,7 +92,10 @@ fn no_invariants() -> Theorem {
         file: None,
         tests: Vec::new(),
         about: About::Dead,
-        wrong: Some("constitution/invariants/ is empty, so that nothing is claimed; `countersign init` writes some".to_owned()),
+        wrong: Some(
+            "constitution/invariants/ is empty, so that nothing is claimed; `countersign init` writes some"
+                .to_owned(),
+        ),
     }
 }
 
@@ -195,7 +202,10 @@ impl<'a> Builder<'a> {
         }
         Ok(Theorem {
             id: "agreement/grants".to_owned(),
-            says: format!("nor do they turn a yes of one of the {} rules of the grants into a no", grants.len()),
+            says: format!(
+                "nor do they turn a yes of one of the {} rules of the grants into a no",
+                grants.len()
+            ),
             file: None,
             tests,
             about: About::GrantAgreement(grants.iter().map(|it| it.policy.clone()).collect()),
@@ -245,12 +255,15 @@ fn more_agreement() -> Result<Policy, String> {
     let mut conditions = Vec::new();
     for member in AGREEMENT {
         for (part, kind) in parts_of(member)? {
-            let (less, more) = (format!("context[{member:?}][{part:?}]"), format!("context[{:?}][{part:?}]", again(member)));
+            let (less, more) =
+                (format!("context[{member:?}][{part:?}]"), format!("context[{:?}][{part:?}]", again(member)));
             conditions.push(match kind.as_str() {
                 "Long" => format!("{less} <= {more}"),
                 "Bool" | "Boolean" => format!("(!{less} || {more})"),
                 "Set" => format!("{more}.containsAll({less})"),
-                other => return Err(format!("what is more of `{member}.{part}`, a {other}, nobody has said")),
+                other => {
+                    return Err(format!("what is more of `{member}.{part}`, a {other}, nobody has said"));
+                }
             });
         }
     }

@@ -75,10 +75,15 @@ impl Scene {
 
     /// The kinds that no other of them implies.
     fn kinds(&self) -> Vec<&str> {
-        let all: Vec<&str> =
-            self.lies_in.iter().filter(|name| name.kind == "Kind" && name.id != "any").map(|name| name.id.as_str()).collect();
-        let implied =
-            |kind: &str| all.iter().any(|other| *other != kind && policy::kind_lineage(other).contains(&kind));
+        let all: Vec<&str> = self
+            .lies_in
+            .iter()
+            .filter(|name| name.kind == "Kind" && name.id != "any")
+            .map(|name| name.id.as_str())
+            .collect();
+        let implied = |kind: &str| {
+            all.iter().any(|other| *other != kind && policy::kind_lineage(other).contains(&kind))
+        };
         all.iter().copied().filter(|kind| !implied(kind)).collect()
     }
 
@@ -98,7 +103,8 @@ impl Scene {
             }
         }
         let roles = at(&self.context, &["approvals".to_owned(), "roles".to_owned()]).and_then(Json::as_array);
-        let roles: Vec<_> = roles.into_iter().flatten().filter_map(Json::as_str).map(|role| format!("`{role}`")).collect();
+        let roles: Vec<_> =
+            roles.into_iter().flatten().filter_map(Json::as_str).map(|role| format!("`{role}`")).collect();
         if !roles.is_empty() {
             text.push_str(&format!(", as {}", roles.join(" and ")));
         }
@@ -123,7 +129,9 @@ impl Scene {
             Json::String(operation) if name == "operation" && operation == "example:Operation" => None,
             Json::String(operation) if name == "operation" => Some(format!("by `{operation}`")),
             Json::Array(items) if items.is_empty() => None,
-            Json::Bool(_) => Some(flag_words(&name).map_or_else(|| format!("with {name} = {value}"), str::to_owned)),
+            Json::Bool(_) => {
+                Some(flag_words(&name).map_or_else(|| format!("with {name} = {value}"), str::to_owned))
+            }
             Json::Number(number) => Some(number_words(&name, &number.to_string())),
             _ => Some(format!("with {name} = {value}")),
         }

@@ -39,7 +39,10 @@ pub enum Part {
 pub enum Replay {
     Allowed,
     /// The forbids that were tripped, and whose grants permit nothing of the kind.
-    Stopped { rules: Vec<RuleRef>, ungranted: Vec<String> },
+    Stopped {
+        rules: Vec<RuleRef>,
+        ungranted: Vec<String>,
+    },
     /// It could not be evaluated, and so is denied.
     Fault(String),
 }
@@ -102,12 +105,7 @@ impl Bundle {
         self.replayed(request, entities, grants).unwrap_or_else(Replay::Fault)
     }
 
-    fn replayed(
-        &self,
-        request: &Request,
-        entities: &Entities,
-        grants: Grants<'_>,
-    ) -> Result<Replay, String> {
+    fn replayed(&self, request: &Request, entities: &Entities, grants: Grants<'_>) -> Result<Replay, String> {
         let (Some(principal), Some(action), Some(resource), Some(context)) =
             (request.principal(), request.action(), request.resource(), request.context())
         else {

@@ -13,7 +13,10 @@ fn every_profile_is_proved() {
     for profile in Profile::ALL {
         let certificate = prove(&files(profile), &SolverChoice::default()).unwrap();
         for result in &certificate.results {
-            println!("{:>6} ms {:?} {}: {} {}", result.took_ms, result.judgement, result.id, result.says, result.detail);
+            println!(
+                "{:>6} ms {:?} {}: {} {}",
+                result.took_ms, result.judgement, result.id, result.says, result.detail
+            );
         }
         println!("{} ms", certificate.took_ms);
         assert!(certificate.all_proved());
