@@ -133,3 +133,126 @@ fn conjunction(conditions: Vec<Json>) -> Json {
         .reduce(|one, other| json!({ "&&": { "left": one, "right": other } }))
         .unwrap_or_else(|| json!({ "Value": true }))
 }
+
+#[cfg(test)]
+mod tests {
+    use cedar_policy::{Authorizer, Decision};
+    use model::{Account, EnrolledKey};
+    use policy::{Profile, Replay, StarterOptions, starter};
+
+    use super::*;
+    use crate::{
+        question::set_of,
+        scene::{Name, Scene},
+    };
+
+    const AGENT: &str = r#"
+        @id("a1") @reason("r") permit (principal == Agent::"kiro", action, resource);
+        @id("a2") @reason("r") permit (principal == Agent::"kiro", action, resource in Service::"s3");
+        @id("a3") @reason("r") permit (principal == Agent::"kiro", action == Action::"read", resource == Resource::"orders");
+        @id("a4") @reason("r") forbid (principal == Agent::"kiro", action, resource) when { context.change.staged };
+    "#;
+    const OPERATOR: &str = r#"
+        @id("o1") @reason("r") permit (principal == Person::"ana", action in Action::"change", resource is Resource)
+            when { principal == Person::"ana" } unless { context.exposes.data };
+        @id("o2") @reason("r") permit (principal == Person::"ana", action in [Action::"read"], resource is Resource in Kind::"data");
+        @id("o3") @reason("r") forbid (principal == Person::"ana", action == Action::"write", resource in Kind::"database");
+    "#;
+
+    fn bundle() -> Bundle {
+        let keys = |name: &str| vec![EnrolledKey(format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5{name}"))];
+        let options = StarterOptions {
+            profile: Profile::Lab,
+            operators: ["ana", "ben"].map(|name| (name.parse().unwrap(), keys(name))).into(),
+            approvers: vec![("cem".parse().unwrap(), vec![], keys("cem"))],
+            agents: vec!["kiro".parse().unwrap()],
+            environments: vec![("staging".parse().unwrap(), Account("444455556666".into()))],
+            calendar: None,
+        };
+        let mut files = starter(&options).unwrap();
+        files.remove("grants/agent-kiro.examples.toml");
+        files.insert("grants/agent-kiro.cedar".to_owned(), AGENT.into());
+        files.insert("grants/operator-ana.cedar".to_owned(), OPERATOR.into());
+        Bundle::load(&files).unwrap_or_else(|err| panic!("{err}"))
+    }
+
+    /// Draws that are the same in every run.
+    struct Draws(u64);
+
+    impl Draws {
+        fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+            choices[self.below(choices.len())]
+        }
+
+        fn flag(&mut self) -> bool {
+            self.below(4) == 0
+        }
+
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(self.0 >> 33).unwrap() % bound
+        }
+
+        fn scene(&mut self) -> Scene {
+            let kind = self.of(&["database", "table", "stack", "snapshot", "own-identity", "secret"]);
+            let mut lies_in: std::collections::BTreeSet<_> =
+                policy::kind_lineage(kind).into_iter().map(|kind| Name::new("Kind", kind)).collect();
+            lies_in.insert(Name::new("Service", self.of(&["s3", "rds"])));
+            lies_in.insert(Name::new("Environment", self.of(&["production", "staging"])));
+            let mut count = |most| self.below(most);
+            let [people, destroys, history] = [count(4), count(2), count(2)];
+            Scene {
+                principal: Name::new("Agent", self.of(&["kiro", "kiro", "kiro", "other"])),
+                action: self
+                    .of(&["read", "emit", "spend", "write", "execute", "privilege", "destroy"])
+                    .to_owned(),
+                resource: self.of(&["orders", "other"]).to_owned(),
+                name: "orders".to_owned(),
+                id: "orders".to_owned(),
+                lies_in,
+                context: json!({
+                    "operation": "s:O",
+                    "operator": self.of(&["ana", "ana", "ben", "eve"]),
+                    "session": { "in_scope": true, "autonomy": self.below(3) },
+                    "approvals": { "people": people, "touched": 0, "owners": 0, "roles": [] },
+                    "evidence": {
+                        "state_observed": false, "undo_captured": false, "inner_listed": false,
+                        "backup_verified": false, "dry_run": false, "rehearsal": false,
+                    },
+                    "exposes": { "data": self.flag(), "credentials": self.flag() },
+                    "within_budget": self.flag(),
+                    "standing": self.flag(),
+                    "risk": { "known": false, "expected_loss": 0, "tail_loss": 0, "benefit": 0 },
+                    "time": { "peak": self.flag(), "frozen": self.flag() },
+                    "change": {
+                        "destroys": destroys, "replaces": self.flag(), "staged": self.flag(), "undo": self.flag(),
+                        "steps": 1,
+                    },
+                    "history": {
+                        "destroys": 0, "agent_destroys": 0, "protections_lowered": 0, "backups_touched": history,
+                        "data_destroyed": history, "created_by_session": self.flag(),
+                    },
+                }),
+            }
+        }
+    }
+
+    #[test]
+    fn a_bundle_as_one_set_decides_as_the_decision_does() {
+        let bundle = bundle();
+        let policies = whole(&bundle).unwrap();
+        let set = set_of(&policies).unwrap();
+        let mut draws = Draws(1);
+        let mut allowed = 0;
+        for _ in 0..4_000 {
+            let scene = draws.scene();
+            let (request, entities) = scene.posed(bundle.schema()).unwrap();
+            let one =
+                Authorizer::new().is_authorized(&request, &set, &entities).decision() == Decision::Allow;
+            let other = bundle.replay_decision(&request, &entities);
+            assert_eq!(one, other == Replay::Allowed, "{}\n{other:?}", scene.told());
+            allowed += usize::from(one);
+        }
+        assert!((400..3_600).contains(&allowed), "{allowed} are allowed");
+    }
+}

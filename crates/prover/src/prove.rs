@@ -160,7 +160,10 @@ impl Run<'_> {
                 Must::HoldSomewhere if first(&Answer::Holds).is_some() => {}
                 Must::HoldSomewhere => match none {
                     Some(why) => unanswered = unanswered.or(Some(why)),
-                    None => return (Judgement::Refuted, self.of_nothing(theorem, *test), None),
+                    None => {
+                        let nothing = "it speaks of no request that can be, and so says nothing";
+                        return (Judgement::Refuted, nothing.to_owned(), None);
+                    }
                 },
             }
             if answers.len() != self.environments.len() || answers.is_empty() {
@@ -171,16 +174,6 @@ impl Run<'_> {
             Some(why) => (Judgement::Unproved, why, None),
             None if theorem.tests.is_empty() => (Judgement::Unproved, "nothing was asked".to_owned(), None),
             None => (Judgement::Proved, String::new(), None),
-        }
-    }
-
-    fn of_nothing(&self, theorem: &Theorem, test: usize) -> String {
-        let nth = theorem.tests.iter().position(|it| *it == test).unwrap_or(0);
-        let rules = self.bundle.provable();
-        let constitution = rules.iter().filter(|it| it.part == policy::Part::Constitution).nth(nth);
-        match (theorem.id.as_str(), constitution) {
-            ("no-rule-is-dead", Some(rule)) => format!("`{}` stops no request that can be", rule.rule.id),
-            _ => "it speaks of no request that can be, and so says nothing".to_owned(),
         }
     }
 
@@ -218,10 +211,10 @@ impl Run<'_> {
                 }
                 (Judgement::Refuted, told.clone(), Some(Counterexample { told, request, other }))
             }
-            None => unproved(format!(
-                "the solver found a request that the decision does not confirm: {}",
-                smallest.told()
-            )),
+            None => {
+                let told = split(&smallest, theorem.doubled()).map_or_else(|why| why, |pair| pair.0.told());
+                unproved(format!("the solver found a request that the decision does not confirm: {told}"))
+            }
         }
     }
 }

@@ -33,7 +33,8 @@ pub(crate) enum About {
     GrantAgreement(Vec<Policy>),
     /// The rule of this id, and what can be varied without an effect on it.
     Fixed(String, &'static [&'static str]),
-    Dead,
+    /// Refuted before anything is asked.
+    Nothing,
 }
 
 /// What a requirement is searched over, hours apart.
@@ -81,7 +82,6 @@ pub(crate) fn theorems(
         }
         found.push(theorem);
     }
-    found.push(builder.none_is_dead(&rules)?);
     Ok(found)
 }
 
@@ -91,7 +91,7 @@ fn no_invariants() -> Theorem {
         says: "the bundle says what its constitution must keep".to_owned(),
         file: None,
         tests: Vec::new(),
-        about: About::Dead,
+        about: About::Nothing,
         wrong: Some(
             "constitution/invariants/ is empty, so that nothing is claimed; `countersign init` writes some"
                 .to_owned(),
@@ -193,11 +193,18 @@ impl<'a> Builder<'a> {
         for grant in grants {
             let mine = grant.policy;
             let again = reading_again(mine, AGREEMENT)?;
-            let (fewer, more) = match mine.effect() {
-                Stance::Permit => (given(mine, &more)?, again),
-                Stance::Forbid => (given(&again, &more)?, mine.clone()),
+            let ask = if same_text(mine, &again)? {
+                Ask::MatchImplies(Box::new(mine.clone()), Box::new(again), Under::Doubled)
+            } else {
+                let with = match mine.effect() {
+                    Stance::Permit => None,
+                    Stance::Forbid => Some(&self.permit_all),
+                };
+                let given = self.assumed.iter().copied().chain([&more, mine]).chain(with);
+                let fewer = self.agenda.set(given, Under::Doubled)?;
+                let more = self.agenda.set(std::iter::once(&again).chain(with), Under::Doubled)?;
+                Ask::Implies(fewer, more)
             };
-            let ask = Ask::MatchImplies(Box::new(fewer), Box::new(more), Under::Doubled);
             tests.push(self.agenda.test(ask, Must::HoldEverywhere));
         }
         Ok(Theorem {
@@ -221,30 +228,21 @@ impl<'a> Builder<'a> {
         members: &'static [&'static str],
     ) -> Result<Theorem, String> {
         let again = reading_again(rule.policy, members)?;
-        let ask = Ask::MatchImplies(Box::new(rule.policy.clone()), Box::new(again), Under::Doubled);
+        let ask = if same_text(rule.policy, &again)? {
+            Ask::MatchImplies(Box::new(rule.policy.clone()), Box::new(again), Under::Doubled)
+        } else {
+            // What the copy lets through, the rule itself lets through.
+            let given = self.assumed.iter().copied().chain([&self.permit_all, &again]);
+            let spared = self.agenda.set(given, Under::Doubled)?;
+            let rule = self.agenda.set([&self.permit_all, rule.policy], Under::Doubled)?;
+            Ask::Implies(spared, rule)
+        };
         Ok(Theorem {
             id: format!("{annotation}/{}", rule.rule.id),
             says,
             file: Some(rule.rule.file.clone()),
             tests: vec![self.agenda.test(ask, Must::HoldEverywhere)],
             about: About::Fixed(rule.rule.id.to_string(), members),
-            wrong: None,
-        })
-    }
-
-    fn none_is_dead(&mut self, rules: &[Provable<'_>]) -> Result<Theorem, String> {
-        let constitution: Vec<_> = rules.iter().filter(|it| it.part == Part::Constitution).collect();
-        let mut tests = Vec::new();
-        for rule in &constitution {
-            let alone = self.agenda.set([&self.permit_all, rule.policy], Under::Schema)?;
-            tests.push(self.agenda.test(Ask::Differs(self.anything, alone), Must::HoldSomewhere));
-        }
-        Ok(Theorem {
-            id: "no-rule-is-dead".to_owned(),
-            says: format!("each of the {} rules of the constitution stops some request", constitution.len()),
-            file: None,
-            tests,
-            about: About::Dead,
             wrong: None,
         })
     }
@@ -273,17 +271,10 @@ fn more_agreement() -> Result<Policy, String> {
     )
 }
 
-/// The policy where the other, a `forbid` that says when not, does not apply.
-fn given(policy: &Policy, unless: &Policy) -> Result<Policy, String> {
-    let mut json = policy.to_json().map_err(|err| err.to_string())?;
-    let more = unless.to_json().map_err(|err| err.to_string())?;
-    let condition = more.get("conditions").and_then(|it| it.get(0)).and_then(|it| it.get("body")).cloned();
-    let condition = condition.ok_or("the policy has no condition")?;
-    json.get_mut("conditions")
-        .and_then(serde_json::Value::as_array_mut)
-        .ok_or("the policy has no conditions")?
-        .insert(0, serde_json::json!({ "kind": "when", "body": condition }));
-    Policy::from_json(Some(policy.id().clone()), json).map_err(|err| err.to_string())
+/// Whether the rule reads nothing that was renamed: then there is nothing to vary.
+fn same_text(one: &Policy, other: &Policy) -> Result<bool, String> {
+    let json = |policy: &Policy| policy.to_json().map_err(|err| err.to_string());
+    Ok(json(one)? == json(other)?)
 }
 
 /// A request, or two that differ in what a theorem varies.
@@ -293,7 +284,7 @@ impl Theorem {
     /// Which members of the context the counterexample has twice.
     pub(crate) fn doubled(&self) -> &'static [&'static str] {
         match &self.about {
-            About::Errors | About::Invariant(_) | About::Dead => &[],
+            About::Errors | About::Invariant(_) | About::Nothing => &[],
             About::Agreement | About::GrantAgreement(_) => AGREEMENT,
             About::Fixed(_, members) => members,
         }
@@ -355,7 +346,7 @@ impl Theorem {
                 };
                 (stops(&first) && !stops(&second)).then(|| (outcome(&first), Some(outcome(&second))))
             }
-            About::Dead => None,
+            About::Nothing => None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! The prover against the real solver: the certificates, what they refute, and how much of the constitution they hold.
 
+mod differences;
 mod mutants;
 mod mutations;
 mod profiles;
+mod refutations;
 mod world;

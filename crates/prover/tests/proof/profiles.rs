@@ -1,7 +1,7 @@
 //! The certificate of each profile.
 
-use policy::Profile;
-use prover::{SolverChoice, prove};
+use policy::{Bundle, Profile};
+use prover::{Certificate, Judgement, SolverChoice, prove};
 
 use crate::world::{files, solver_is_there};
 
@@ -11,14 +11,45 @@ fn every_profile_is_proved() {
         return;
     }
     for profile in Profile::ALL {
-        let certificate = prove(&files(profile), &SolverChoice::default()).unwrap();
+        let files = files(profile);
+        let certificate = prove(&files, &SolverChoice::default()).unwrap();
+        println!("{profile}: {} ms", certificate.took_ms);
         for result in &certificate.results {
             println!(
-                "{:>6} ms {:?} {}: {} {}",
+                "  {:>5} ms {:?} {}: {}{}",
                 result.took_ms, result.judgement, result.id, result.says, result.detail
             );
         }
-        println!("{} ms", certificate.took_ms);
         assert!(certificate.all_proved());
+        assert!(certificate.results.iter().all(|it| it.judgement == Judgement::Proved));
+        assert_eq!(certificate.bundle, Bundle::load(&files).unwrap().digest());
+        assert_eq!(certificate.request_environments, 14);
+        assert!(certificate.results.len() > 25, "{} sentences", certificate.results.len());
+    }
+}
+
+#[test]
+fn a_certificate_is_the_same_but_for_its_times() {
+    if !solver_is_there() {
+        return;
+    }
+    let text = |certificate: &Certificate| {
+        let mut json = serde_json::to_value(certificate).unwrap();
+        json["took_ms"] = 0.into();
+        json["results"].as_array_mut().unwrap().iter_mut().for_each(|it| it["took_ms"] = 0.into());
+        serde_json::to_string_pretty(&json).unwrap()
+    };
+    // With something refuted in it, which takes more of the solver's mind.
+    let mut files = files(Profile::Strict);
+    let wrong = "@id(\"wrong\")\n@says(\"s\")\nforbid (principal, action == Action::\"emit\", resource);\n";
+    files.insert("constitution/invariants/wrong.cedar".to_owned(), wrong.into());
+    let one = prove(&files, &SolverChoice::default());
+    let other = prove(&files, &SolverChoice { processes: 3, ..SolverChoice::default() });
+    match (one, other) {
+        (Ok(one), Ok(other)) => {
+            assert!(one.failed > 0);
+            assert_eq!(text(&one), text(&other));
+        }
+        (one, other) => panic!("{one:?} {other:?}"),
     }
 }
