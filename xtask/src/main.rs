@@ -26,7 +26,7 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   demo [--check]            the story of December 2025, played against a mock AWS; --check fails if a step came out otherwise
-  test [SUITE]...           unit, it, aws, e2e; without a name: all of them
+  test [SUITE]...           unit, it, aws, e2e, proof; without a name: all of them
   bench NAME [--check]      one JSON line per figure; --check fails where a target is not met
   gen [aws [--check] | cfn] writes what is generated and committed; --check compares instead
   verifier                  builds the auditor's program, static, and says where it is and how large

@@ -30,6 +30,8 @@ const CLOCK: Need = Need {
     optional: true,
 };
 
+const SOLVER: Need = Need { package: "cvc5", there: || answers("cvc5", &["--version"]), optional: true };
+
 const PYTHON: Need = Need {
     package: "python3-venv",
     there: || answers("python3", &["-c", "import venv, ensurepip"]),
@@ -50,6 +52,12 @@ pub(crate) fn peers() -> Result<()> {
 /// For building and for keys.
 pub(crate) fn base() -> Result<()> {
     provide(&BUILD)
+}
+
+/// For proofs.
+pub(crate) fn solver() -> Result<()> {
+    base()?;
+    provide(&[SOLVER])
 }
 
 /// For the mock AWS and the real clients as well.

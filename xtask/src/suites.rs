@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the suites, their order and their time. A suite is a set of test binaries by name:
 //! `tests/it` (a crate against its real neighbours), `tests/aws` (the mock AWS and the real clients), `tests/e2e` (the
-//! binary as people and agents use it); everything else is `unit`.
+//! binary as people and agents use it), `tests/proof` (the prover and its solver); everything else is `unit`.
 
 use std::{
     path::PathBuf,
@@ -24,10 +24,12 @@ enum Suite {
     Aws,
     /// With the demo, which is the longest end-to-end test there is.
     E2e,
+    /// What the solver proves of the default constitution, and what it notices when a rule is slightly wrong.
+    Proof,
 }
 
 impl Suite {
-    const ALL: [Self; 4] = [Self::Unit, Self::It, Self::Aws, Self::E2e];
+    const ALL: [Self; 5] = [Self::Unit, Self::It, Self::Aws, Self::E2e, Self::Proof];
 
     const fn name(self) -> &'static str {
         match self {
@@ -35,6 +37,7 @@ impl Suite {
             Self::It => "it",
             Self::Aws => "aws",
             Self::E2e => "e2e",
+            Self::Proof => "proof",
         }
     }
 
@@ -70,6 +73,10 @@ impl Suite {
             Self::Aws => {
                 setup::clients()?;
                 build_binary()?;
+                tests(self)
+            }
+            Self::Proof => {
+                setup::solver()?;
                 tests(self)
             }
             Self::E2e => {
@@ -134,15 +141,17 @@ fn crash_binary() -> PathBuf {
 fn tests(suite: Suite) -> Result<()> {
     if answers("cargo", &["nextest", "--version"]) {
         let chosen = match suite {
-            Suite::Unit => "not binary(/^(it|aws|e2e)$/)".to_owned(),
-            named @ (Suite::It | Suite::Aws | Suite::E2e) => format!("binary(/^{}$/)", named.name()),
+            Suite::Unit => "not binary(/^(it|aws|e2e|proof)$/)".to_owned(),
+            named @ (Suite::It | Suite::Aws | Suite::E2e | Suite::Proof) => {
+                format!("binary(/^{}$/)", named.name())
+            }
         };
         return succeed(&mut for_crashes(suite, cargo(&["nextest", "run", "--workspace", "-E", &chosen])));
     }
     eprintln!("cargo-nextest is not installed: using `cargo test`");
     match suite {
         Suite::Unit => succeed(&mut cargo(&["test", "--workspace", "--lib", "--bins", "--test", "house"])),
-        named @ (Suite::It | Suite::Aws | Suite::E2e) => {
+        named @ (Suite::It | Suite::Aws | Suite::E2e | Suite::Proof) => {
             let one_at_a_time = ["test", "--workspace", "--test", named.name(), "--", "--test-threads=1"];
             succeed(&mut for_crashes(suite, cargo(&one_at_a_time)))
         }
@@ -196,7 +205,7 @@ mod tests {
         }
         assert_eq!(
             Suite::parse("all").unwrap_err().to_string(),
-            "`all` is no suite; there are unit, it, aws, e2e"
+            "`all` is no suite; there are unit, it, aws, e2e, proof"
         );
     }
 

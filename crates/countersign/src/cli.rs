@@ -498,6 +498,21 @@ pub(crate) enum PolicyCommand {
     Check(BundleArgs),
     /// Run the examples of every rule.
     Test(BundleArgs),
+    /// Prove what the constitution cannot allow, whatever the grants: every invariant, for every request there can be.
+    /// Needs `countersign-prove` and the solver cvc5. Exit code 21 where anything is not proved.
+    Prove(ProveArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveArgs {
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
+    /// Write the certificate: what was read, who proved it, every sentence with its verdict, and what is not claimed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The solver, where it is not `cvc5` on the path.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) solver: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

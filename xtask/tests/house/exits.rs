@@ -34,6 +34,9 @@ const EXITS: [(&str, &[&str]); 5] = [
         "Command::new",
         &[
             "crates/countersign/src/identity.rs",
+            // `countersign-prove`, and by it the solver: neither runs in a server.
+            "crates/countersign/src/command/prove.rs",
+            "crates/prover/src/solver.rs",
             "crates/engine/src/crash.rs",
             // `credential_process` of the server's own profile.
             "crates/credentials/src/process.rs",

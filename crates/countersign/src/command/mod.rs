@@ -13,6 +13,7 @@ mod observe;
 mod place;
 mod policy;
 mod propose;
+mod prove;
 mod receipt;
 mod reconcile;
 mod resident;
@@ -65,7 +66,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Wait(args) => propose::wait(&args, format).await,
         Command::Audit(command) => audit::run(&command, format).await,
         Command::Observe(args) => observe::run(&args, format),
-        Command::Policy(command) => policy::run(&command, format),
+        Command::Policy(command) => policy::run(&command, format).await,
         Command::Aws(command) => aws::run(command, cli.output),
         Command::Explain { code } => explain::run(code.as_deref(), format),
         Command::Doctor(args) => doctor::run(&args, format),

@@ -1,11 +1,11 @@
-//! `countersign policy check|test`: the bundle on its own, no server needed.
+//! `countersign policy check|test|prove`: the bundle on its own, no server needed.
 
 use std::process::ExitCode;
 
 use policy::Bundle;
 use serde_json::json;
 
-use super::serve::bundle_files;
+use super::{prove, serve::bundle_files};
 use crate::{
     cli::{BundleArgs, Format, PolicyCommand},
     config::Config,
@@ -14,10 +14,11 @@ use crate::{
     witnesses,
 };
 
-pub(super) fn run(command: &PolicyCommand, format: Format) -> Result<ExitCode, Failure> {
+pub(super) async fn run(command: &PolicyCommand, format: Format) -> Result<ExitCode, Failure> {
     match command {
         PolicyCommand::Check(args) => check(args, format),
         PolicyCommand::Test(args) => test(args, format),
+        PolicyCommand::Prove(args) => prove::run(args, &files(&args.bundle)?, format).await,
     }
 }
 

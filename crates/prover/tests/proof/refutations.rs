@@ -85,6 +85,8 @@ fn agreement_that_turns_yes_into_no_is_found() {
         "grants/agent-kiro.cedar",
         "@id(\"a\")\n@reason(\"r\")\npermit (principal == Agent::\"kiro\", action, resource)\n\
          when { context.approvals.people < 3 };\n",
-        &expect!["Refuted agreement/grants: agent `kiro`, launched by `ana`, reads `orders` outside production, approved by nobody: `a` says yes; with 3 approvals: `a` says no"],
+        &expect![
+            "Refuted agreement/grants: agent `kiro`, launched by `ana`, reads `orders` outside production, approved by nobody: `a` says yes; with 3 approvals: `a` says no"
+        ],
     );
 }

@@ -1,0 +1,132 @@
+//! `countersign policy prove`: hands a bundle's files to `countersign-prove`, which is a program of its own so that
+//! neither solver nor symbolic compiler is part of what serves, and tells what it proved.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+    time::Duration,
+};
+
+use policy::{Bundle, Files};
+use serde_json::{Value as Json, json};
+use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
+
+use crate::{
+    cli::{Format, ProveArgs},
+    failure::{Failure, PROOF, USAGE},
+    output::{self, BAD, DIM, GOOD, styled},
+};
+
+/// Its name, beside this program or on the path.
+const PROVER: &str = "countersign-prove";
+/// It bounds each question itself; this bounds whatever else could keep it.
+const LONGEST: Duration = Duration::from_secs(900);
+
+pub(super) async fn run(args: &ProveArgs, files: &Files, format: Format) -> Result<ExitCode, Failure> {
+    Bundle::load(files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let answer = ask(order(files, args.solver.as_deref())?).await?;
+    if let Some(refused) = answer.get("error") {
+        let text =
+            |key: &str| model::sanitize(refused.get(key).and_then(Json::as_str).unwrap_or_default(), 600);
+        return Err(Failure::new(USAGE, "CS214", text("message")).hint(text("hint")));
+    }
+    let count = |key: &str| answer.get(key).and_then(Json::as_u64);
+    let (Some(passed), Some(failed)) = (count("passed"), count("failed")) else {
+        return Err(Failure::unexpected(format!("`{PROVER}` has answered with something else")));
+    };
+    if let Some(path) = &args.certificate {
+        let text = serde_json::to_string_pretty(&answer).map_err(Failure::unexpected)?;
+        let unwritable =
+            |err| Failure::usage(format!("the certificate cannot be written to {}: {err}", path.display()));
+        fs::write(path, format!("{text}\n")).map_err(unwritable)?;
+    }
+    match format {
+        Format::Json => output::json(&answer)?,
+        Format::Human => show(&answer, passed, failed),
+    }
+    Ok(ExitCode::from(if failed == 0 && passed > 0 { 0 } else { PROOF }))
+}
+
+fn order(files: &Files, solver: Option<&Path>) -> Result<Vec<u8>, Failure> {
+    let texts: serde_json::Map<String, Json> = files
+        .iter()
+        .map(|(path, content)| (path.clone(), Json::from(String::from_utf8_lossy(content).into_owned())))
+        .collect();
+    let mut order = json!({ "files": texts });
+    if let (Some(solver), Some(order)) = (solver, order.as_object_mut()) {
+        order.insert("solver".to_owned(), Json::from(solver.to_string_lossy().into_owned()));
+    }
+    serde_json::to_vec(&order).map_err(Failure::unexpected)
+}
+
+async fn ask(order: Vec<u8>) -> Result<Json, Failure> {
+    let program = prover();
+    let missing = |err: std::io::Error| {
+        Failure::new(USAGE, "CS214", format!("`{}` cannot be run: {err}", program.display()))
+            .hint(format!("install `{PROVER}` beside `countersign` or on the path: cargo build -p prover"))
+    };
+    let mut child = Command::new(&program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(missing)?;
+    let mut input = child.stdin.take();
+    let told = async {
+        if let Some(input) = &mut input {
+            input.write_all(&order).await?;
+        }
+        drop(input);
+        child.wait_with_output().await
+    };
+    let output = match timeout(LONGEST, told).await {
+        Ok(output) => output.map_err(missing)?,
+        Err(_) => {
+            let message = format!("no answer within {} s; it was stopped", LONGEST.as_secs());
+            return Err(Failure::new(PROOF, "CS214", message));
+        }
+    };
+    serde_json::from_slice(&output.stdout).map_err(|err| {
+        Failure::new(
+            PROOF,
+            "CS214",
+            format!("`{PROVER}` ended with {} and no certificate: {err}", output.status),
+        )
+    })
+}
+
+fn prover() -> PathBuf {
+    let beside = env::current_exe().ok().and_then(|this| Some(this.parent()?.join(PROVER)));
+    beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(PROVER))
+}
+
+fn show(certificate: &Json, passed: u64, failed: u64) {
+    let results = certificate.get("results").and_then(Json::as_array).into_iter().flatten();
+    for result in results {
+        let text =
+            |key: &str| model::sanitize(result.get(key).and_then(Json::as_str).unwrap_or_default(), 800);
+        let took = result.get("took_ms").and_then(Json::as_u64).unwrap_or(0);
+        let proved = text("judgement") == "proved";
+        let mark = if proved { styled(GOOD, "✓") } else { styled(BAD, "✗") };
+        output::line(format!("{mark} {} {}", text("says"), styled(DIM, format!("{} {took} ms", text("id")))));
+        if !proved {
+            output::line(format!("    {}: {}", text("judgement"), text("detail")));
+        }
+    }
+    for (key, word) in [("assumptions", "Taken for granted"), ("not_claimed", "Not claimed")] {
+        let sentences =
+            certificate.get(key).and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        for sentence in sentences {
+            output::line(styled(DIM, format!("{word}: {}", model::sanitize(sentence, 400))));
+        }
+    }
+    let with = certificate.get("made_with").and_then(Json::as_object).into_iter().flatten();
+    let with: Vec<_> =
+        with.map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or("?"))).collect();
+    let took = certificate.get("took_ms").and_then(Json::as_u64).unwrap_or(0);
+    output::line(format!(
+        "{passed} proved, {failed} failed, in {took} ms ({})",
+        model::sanitize(&with.join(", "), 300)
+    ));
+}
