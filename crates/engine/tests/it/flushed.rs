@@ -57,7 +57,7 @@ impl Database {
             "synchronous = FULL" => writer.lazy = false,
             "BEGIN IMMEDIATE" => writer.statements.clear(),
             "after COMMIT" => {
-                let flushed = !writer.lazy;
+                let flushed = !writer.lazy || writer.statements.contains(&"flush");
                 if writer.statements.contains(&"put change") {
                     writer.moves.push(flushed);
                 }

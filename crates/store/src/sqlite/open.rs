@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn open(path: &Path, probe: Probe) -> Result<Writer, OpenError> {
     let lock = lock(path)?;
-    private_file(path)?;
+    private_database(path)?;
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     check_layout(&conn, path, Empty::Create)?;
     make_durable(&conn, path)?;
@@ -59,7 +59,14 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// SQLite gives its write-ahead log the mode of the database. Only where no connection of this process has it open yet.
+/// SQLite gives its write-ahead log the mode of the database. One that is there is not opened: see [`check_private`].
+fn private_database(path: &Path) -> Result<(), OpenError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => check_private(fs::metadata(path), path),
+        Err(_) => private_file(path).map(drop),
+    }
+}
+
 pub(super) fn private_file(path: &Path) -> Result<File, OpenError> {
     let opened =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(MINE_ALONE).open(path);
