@@ -127,7 +127,7 @@ impl Bundle {
             resource,
             entities: &entities,
         };
-        let answer = self.law.ask(&question, context)?;
+        let answer = self.law.ask(&question, &*self.law.slice(&question)?, context)?;
         if answer.allows() {
             return Ok(Replay::Allowed);
         }
