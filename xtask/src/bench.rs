@@ -33,7 +33,7 @@ enum Beside {
     Peers,
 }
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench { name: "admit", targets: &[("engine", "admit")], beside: Beside::Nothing },
     Bench { name: "aws", targets: &[("testkit", "aws")], beside: Beside::Peers },
     Bench {
@@ -46,6 +46,7 @@ const BENCHES: [Bench; 4] = [
         targets: &[("ledger", "large"), ("audit", "large")],
         beside: Beside::Nothing,
     },
+    Bench { name: "policy", targets: &[("policy", "policy")], beside: Beside::Nothing },
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,24 +2,24 @@
 //! again only what varies, and decisions that are kept. The other side is one set per book with every rule in it, the
 //! entities and the whole context checked against the schema, and nothing kept.
 
-use std::collections::BTreeSet;
+mod plain;
+mod worlds;
 
-use cedar_policy::{Authorizer, Decision, Entities, Policy, PolicyId, PolicySet, Request};
-use model::{
-    Account, AgentId, Autonomy, Chain, Effect, EffectSet, Environment, EvidenceKind, Exposure, History,
-    Operation, PersonId, Quantity, Resource, RuleRef, Tally, Timestamp,
-};
+use cedar_policy::{Policy, PolicyId};
+use model::{Account, RuleRef};
 use proptest::{prelude::*, sample::select};
 
+use self::{
+    plain::{Enforced, Plain},
+    worlds::{CALENDAR, World, altered, worlds},
+};
 use crate::{
-    allowances::Spent,
-    ask::{Ahead, Ask, ChangeFacts},
+    ask::Ahead,
     bundle::Bundle,
     context::{Standing, context_of},
     facts::Facts,
-    law::{Answer, Grants, Law, Question, Ungranted},
-    members::Members,
-    naming::{Naming, naming_of},
+    law::{Grants, Law, Question},
+    naming::naming_of,
     rules::{Place, Rule},
     schema::{Ours, Vocabulary},
     settings::Profile,
@@ -117,213 +117,8 @@ fn rule(number: usize, text: &str) -> Rule {
     }
 }
 
-/// An ask that owns what it points to.
-#[derive(Clone, Debug)]
-struct World {
-    chain: Chain,
-    autonomy: Autonomy,
-    in_scope: bool,
-    operation: Operation,
-    effects: EffectSet,
-    exposure: Exposure,
-    resources: Vec<Resource>,
-    environment: Environment,
-    change: ChangeFacts,
-    approvals: Tally,
-    eligible: Tally,
-    evidence: BTreeSet<EvidenceKind>,
-    gatherable: BTreeSet<EvidenceKind>,
-    now: Timestamp,
-    history: History,
-    quantity: Quantity,
-    account: Account,
-    spent: Spent,
-}
-
-impl World {
-    fn ask(&self) -> Ask<'_> {
-        Ask {
-            chain: &self.chain,
-            autonomy: self.autonomy,
-            in_scope: self.in_scope,
-            operation: &self.operation,
-            effects: self.effects,
-            listed: self.effects,
-            quantity: &self.quantity,
-            exposure: self.exposure,
-            resources: &self.resources,
-            account: &self.account,
-            environment: &self.environment,
-            change: self.change,
-            approvals: &self.approvals,
-            eligible: &self.eligible,
-            evidence: &self.evidence,
-            gatherable: &self.gatherable,
-            now: self.now,
-            history: self.history,
-            spent: &self.spent,
-        }
-    }
-}
-
-fn tallies() -> impl Strategy<Value = Tally> {
-    (0u32..4, 0u32..2, 0u32..2, any::<bool>()).prop_map(|(people, touched, owners, dba)| Tally {
-        people,
-        touched,
-        owners,
-        roles: dba.then(|| "dba".parse().unwrap()).into_iter().collect(),
-    })
-}
-
-fn evidence() -> impl Strategy<Value = BTreeSet<EvidenceKind>> {
-    proptest::sample::subsequence(EvidenceKind::ALL.to_vec(), 0..=2).prop_map(|all| all.into_iter().collect())
-}
-
-/// A Monday, 08:00 UTC, when the starter's peak begins.
-const PEAK: Timestamp = Timestamp::from_seconds(1_795_435_200 - 4 * 3_600);
-
-/// Two days in which nothing changes, and then the weekend.
-const CALENDAR: &str = "\
-timezone = \"UTC\"
-[[peak]]
-days = [\"mon-fri\"]
-from = \"08:00\"
-to = \"20:00\"
-[[freeze]]
-from = 2026-11-20
-to = 2026-11-21
-reason = \"r\"
-";
-/// Seconds from [`PEAK`] to when a hold, which lasts for a day, first outlasts that freeze.
-const THAW_IN_SIGHT: i64 = -56 * 3_600;
-
-prop_compose! {
-    fn worlds()(
-        who in (select(vec!["kiro", "other", "none"]), select(vec!["ana", "none"])),
-        autonomy in select(vec![Autonomy::Suggest, Autonomy::Supervised, Autonomy::Autonomous]),
-        in_scope in proptest::bool::weighted(0.9),
-        operation in select(vec!["a", "b"]),
-        effect in select([&Effect::ALL[..], &[Effect::Destroy; 3]].concat()),
-        shows in (any::<bool>(), any::<bool>()),
-        resource in (select(vec!["rds", "s3"]), select(vec!["table", "stack", "snapshot", "unheard-of"]), select(vec!["r1", "r2", "x"])),
-        environment in select(vec![("production", true), ("staging", false), ("shop-prod-eu", true)]),
-        change in (0u32..2, any::<bool>(), any::<bool>()),
-        approvals in tallies(),
-        eligible in tallies(),
-        evidence in evidence(),
-        gatherable in evidence(),
-        seconds in prop_oneof![-90i64..90, -100_000i64..100_000, THAW_IN_SIGHT - 90..THAW_IN_SIGHT + 90],
-        history in (0u32..2, 0u32..2, 0u32..2),
-    ) -> World {
-        let (service, kind, name) = resource;
-        World {
-            chain: Chain { agent: who.0.parse().unwrap(), operator: who.1.parse().unwrap(), launcher: None, owner: None },
-            autonomy,
-            in_scope,
-            operation: Operation::new(operation, "O"),
-            effects: EffectSet::of(effect),
-            exposure: Exposure { data: shows.0, credentials: shows.1 && shows.0 },
-            resources: vec![Resource { service: service.into(), kind: kind.parse().unwrap(), name: name.into() }],
-            environment: Environment { name: environment.0.parse().unwrap(), production: environment.1 },
-            change: ChangeFacts { destroys: change.0, replaces: change.1, undo: change.2, ..ChangeFacts::default() },
-            approvals,
-            eligible,
-            evidence,
-            gatherable,
-            now: PEAK.plus_seconds(seconds),
-            history: History { destroys: history.0, data_destroyed: history.1, backups_touched: history.2, ..History::default() },
-            quantity: Quantity::one(),
-            account: Account("111122223333".into()),
-            spent: Spent::new(),
-        }
-    }
-}
-
 fn standing(world: &World, peak: bool) -> Standing {
     Standing { tally: world.approvals.clone(), evidence: world.evidence.clone(), peak, frozen: false }
-}
-
-/// One set per book, every rule in it, everything checked against the schema.
-struct Plain<'a> {
-    vocabulary: &'a Vocabulary,
-    rules: &'a [(Place, Rule)],
-    grants: Enforced<'a>,
-}
-
-#[derive(Clone, Copy)]
-struct Enforced<'a> {
-    agent: &'a AgentId,
-    operator: &'a PersonId,
-    exposure: Exposure,
-}
-
-impl Plain<'_> {
-    fn answer(&self, question: &Question<'_>, facts: &Facts<'_>, standing: &Standing) -> Result<Answer, ()> {
-        let Enforced { agent, operator, exposure } = self.grants;
-        let least = match exposure {
-            Exposure { credentials: true, .. } => Naming::Resource,
-            Exposure { data: true, .. } => Naming::Service,
-            Exposure { .. } => Naming::Nothing,
-        };
-        let books = [
-            (question.agent, Place::Constitution, None, Naming::Nothing),
-            (question.agent, Place::Agent(agent.clone()), Some(format!("agent {agent}")), least),
-            (
-                question.operator,
-                Place::Operator(operator.clone()),
-                Some(format!("operator {operator}")),
-                Naming::Nothing,
-            ),
-        ];
-        let mut answer = Answer::default();
-        for (principal, place, who, least) in books {
-            let mut set = PolicySet::new();
-            if who.is_none() {
-                set.add(
-                    Policy::parse(Some(PolicyId::new("all")), "permit (principal, action, resource);")
-                        .unwrap(),
-                )
-                .unwrap();
-            }
-            let written: Vec<_> = self.rules.iter().enumerate().filter(|(_, (of, _))| *of == place).collect();
-            for (_, (_, rule)) in
-                written.iter().filter(|(_, (_, rule))| !rule.permits() || rule.naming >= least)
-            {
-                set.add(rule.policy.clone()).unwrap();
-            }
-            let schema = Some(&self.vocabulary.schema);
-            let context = context_of(facts, Ahead::default(), standing, Members::ALL).unwrap();
-            let request = Request::new(
-                principal.clone(),
-                question.action.clone(),
-                question.resource.clone(),
-                context,
-                schema,
-            );
-            let entity = question.entities.get(question.resource).unwrap().clone();
-            let entities = Entities::from_entities([entity], schema).unwrap();
-            let response = Authorizer::new().is_authorized(&request.unwrap(), &set, &entities);
-            if response.diagnostics().errors().next().is_some() {
-                return Err(());
-            }
-            let reasons: BTreeSet<_> = response.diagnostics().reason().map(ToString::to_string).collect();
-            if response.decision() == Decision::Allow {
-                continue;
-            }
-            let tripped =
-                written.iter().filter(|(_, (_, rule))| reasons.contains(rule.reference.id.as_str()));
-            answer.tripped.extend(tripped.map(|(number, _)| *number));
-            if let Some(who) = who.filter(|_| reasons.is_empty()) {
-                let permits = written.iter().filter(|(_, (_, rule))| rule.permits());
-                answer.ungranted.push(Ungranted {
-                    who,
-                    file: (!written.is_empty()).then(|| "own.cedar".to_owned()),
-                    allows: permits.map(|(_, (_, rule))| rule.reference.reason.clone()).collect(),
-                });
-            }
-        }
-        Ok(answer)
-    }
 }
 
 fn check(written: &[Written], asked: &[(World, World)]) -> Result<(), TestCaseError> {
@@ -410,29 +205,6 @@ fn anew(bundle: &Bundle, world: &World) -> model::Verdict {
     let time = bundle.time_facts(ask.now, ask.environment);
     let hour = bundle.hour(&ask, std::sync::Arc::new(time));
     bundle.judge(&facts, &hour, Grants::enforced(&facts), None)
-}
-
-/// `world` with one thing of `other`.
-fn altered(world: &World, other: &World, what: usize) -> World {
-    let (mut altered, other) = (world.clone(), other.clone());
-    match what {
-        0 => altered.chain = other.chain,
-        1 => altered.autonomy = other.autonomy,
-        2 => altered.in_scope = other.in_scope,
-        3 => altered.operation = other.operation,
-        4 => altered.effects = other.effects,
-        5 => altered.exposure = other.exposure,
-        6 => altered.resources = other.resources,
-        7 => altered.environment = other.environment,
-        8 => altered.change = other.change,
-        9 => altered.approvals = other.approvals,
-        10 => altered.eligible = other.eligible,
-        11 => altered.evidence = other.evidence,
-        12 => altered.gatherable = other.gatherable,
-        13 => altered.history = other.history,
-        _ => altered.now = other.now,
-    }
-    altered
 }
 
 proptest! {
