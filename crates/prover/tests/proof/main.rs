@@ -1,4 +1,5 @@
 //! The prover against the real solver: the certificates, what they refute, and how much of the constitution they hold.
+#![cfg(test)]
 
 mod differences;
 mod mutants;

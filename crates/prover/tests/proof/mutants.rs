@@ -16,7 +16,7 @@ pub(crate) fn mutants(policy: &Policy) -> Vec<Mutant> {
     let mut found = Vec::new();
     conditions(&json, &mut found);
     scopes(&json, &mut found);
-    let id = PolicyId::new(policy.id().to_string());
+    let id = PolicyId::new(policy.id());
     found
         .into_iter()
         .map(|(done, json)| Mutant { done, policy: Policy::from_json(Some(id.clone()), json).unwrap() })
