@@ -65,8 +65,7 @@ pub(crate) struct Names<'a> {
 const ANNOTATIONS: [&str; 5] = ["id", "reason", "instead", "absolute", "breakglass"];
 /// Operators whose overflow would make a rule err, and an erring forbid forbids nothing.
 const ARITHMETIC: [&str; 4] = ["+", "-", "*", "neg"];
-/// Of Cedar's extensions, which err on a text that is none of theirs. The program is built without them; the prover is
-/// not, and must refuse the same.
+/// Of Cedar's extensions, which err on a text that is none of theirs.
 const EXTENSIONS: [&str; 4] = ["datetime", "decimal", "duration", "ip"];
 
 pub(crate) fn read_rules(
@@ -236,13 +235,25 @@ pub(crate) fn check_cannot_err(
     words: &mut Vec<Role>,
     note: &impl Fn(String, Option<String>),
 ) -> bool {
-    let can = !examine(json, 0, words);
-    if can {
-        let hint =
-            "arithmetic can overflow, and a rule that errs forbids nothing: compare with a number instead";
-        note("arithmetic (+, -, *) or too deep an expression in a rule".to_owned(), Some(hint.to_owned()));
-    }
-    !can
+    let (message, hint) = match examine(json, 0, words) {
+        Ok(()) => return true,
+        Err(Unfit::Arithmetic) => (
+            "arithmetic (+, -, *) or too deep an expression in a rule",
+            "arithmetic can overflow, and a rule that errs forbids nothing: compare with a number instead",
+        ),
+        Err(Unfit::Extension) => (
+            "an extension function (datetime, decimal, duration, ip) in a rule",
+            "it errs on a text that it does not know: the context has whole numbers, flags and texts",
+        ),
+    };
+    note(message.to_owned(), Some(hint.to_owned()));
+    false
+}
+
+/// Why a rule could err.
+enum Unfit {
+    Arithmetic,
+    Extension,
 }
 
 fn check_scope(
@@ -294,26 +305,27 @@ pub(crate) fn check_entities(policy: &Policy, names: &Names<'_>, note: &impl Fn(
     }
 }
 
-/// Gathers what could be roles; false where there is arithmetic, a function that errs, or no end.
-fn examine(json: &Json, depth: usize, words: &mut Vec<Role>) -> bool {
+/// Gathers what could be roles.
+fn examine(json: &Json, depth: usize, words: &mut Vec<Role>) -> Result<(), Unfit> {
     if depth > 400 {
-        return false;
+        return Err(Unfit::Arithmetic);
     }
     match json {
-        Json::Null | Json::Bool(_) | Json::Number(_) => true,
+        Json::Null | Json::Bool(_) | Json::Number(_) => Ok(()),
         Json::String(text) => {
             words.extend(text.parse::<Role>().ok().filter(|role| !words.contains(role)));
-            true
+            Ok(())
         }
-        Json::Array(items) => items.iter().all(|item| examine(item, depth + 1, words)),
+        Json::Array(items) => items.iter().try_for_each(|item| examine(item, depth + 1, words)),
         Json::Object(members) => members
             .iter()
             .filter(|(key, _)| {
                 *key != "annotations" && *key != "principal" && *key != "resource" && *key != "action"
             })
-            .all(|(key, item)| {
-                let key = key.as_str();
-                !ARITHMETIC.contains(&key) && !EXTENSIONS.contains(&key) && examine(item, depth + 1, words)
+            .try_for_each(|(key, item)| match key.as_str() {
+                key if ARITHMETIC.contains(&key) => Err(Unfit::Arithmetic),
+                key if EXTENSIONS.contains(&key) => Err(Unfit::Extension),
+                _ => examine(item, depth + 1, words),
             }),
     }
 }

@@ -65,8 +65,7 @@ pub(crate) fn reading_again(policy: &Policy, members: &[&str]) -> Result<Policy,
     let mut json = policy.to_json().map_err(|err| err.to_string())?;
     let conditions = json.get_mut("conditions").ok_or("the policy has no conditions")?;
     rename(conditions, members, 0)?;
-    Policy::from_json(Some(PolicyId::new(again(&policy.id().to_string()))), json)
-        .map_err(|err| err.to_string())
+    Policy::from_json(Some(PolicyId::new(again(policy.id().as_ref()))), json).map_err(|err| err.to_string())
 }
 
 /// More than any text that loads can nest.

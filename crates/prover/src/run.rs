@@ -283,3 +283,42 @@ impl Compiled<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        question::{Must, environments, parse},
+        rewrite::doubled_schema,
+        theorems::DOUBLED,
+    };
+
+    /// How the question whether the rule can err is answered in each request environment; `None` where nobody can be
+    /// asked.
+    fn check(condition: &str, expected: &[Answer]) {
+        let choice = SolverChoice::default();
+        if let Err(SolverError::Missing { .. }) = block_on(crate::solver::version(&choice)) {
+            eprintln!("SKIPPED: cvc5 is not installed; on Debian: apt-get install cvc5");
+            return;
+        }
+        let text =
+            format!("forbid (principal, action == Action::\"emit\", resource) when {{ {condition} }};");
+        let mut agenda = Agenda::default();
+        agenda.test(Ask::NeverErrs(Box::new(parse("p", &text).unwrap())), Must::HoldEverywhere);
+        let schema = doubled_schema(DOUBLED).unwrap();
+        let schemas = Schemas { plain: &schema, doubled: &schema };
+        let mut agents = environments(&schema);
+        agents.truncate(2);
+        let answers = ask_all(&agenda, &schemas, &agents, &choice).unwrap();
+        let answers: Vec<_> = answers.into_iter().flatten().map(|it| it.answer).collect();
+        assert_eq!(answers, expected, "{condition}");
+    }
+
+    /// Loading refuses arithmetic, so that no bundle gets here with it.
+    #[test]
+    fn a_rule_that_can_err_is_found() {
+        check("context.change.steps >= 2", &[Answer::Holds, Answer::Holds]);
+        check("context.change.steps * 2 >= 4", &[Answer::Holds, Answer::Fails]);
+        check("context.change.steps < 0 && context.change.steps > 0", &[Answer::Holds, Answer::Holds]);
+    }
+}

@@ -20,9 +20,6 @@ fn place(prover: Option<&str>) -> TempDir {
         fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let key = folder.path().join("key.pub");
-    fs::write(&key, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3vXb0wYw0oPZ5xqU3m1Y3r0eS9q0m8n8yL5kY0v3aB ana\n")
-        .unwrap();
     folder
 }
 

@@ -2,5 +2,6 @@
 #![cfg(test)]
 
 mod impostors;
+mod program;
 #[path = "../proof/world.rs"]
 mod world;

@@ -8,13 +8,23 @@ use crate::world::{files, solver_is_there};
 
 /// The standard profile with one file more or otherwise: every sentence that fails.
 fn check(file: &str, text: &str, expected: &Expect) {
+    check_all(&[(file, text)], expected);
+}
+
+fn check_all(put: &[(&str, &str)], expected: &Expect) {
     if !solver_is_there() {
         return;
     }
     let mut files = files(Profile::Standard);
-    files.insert(file.to_owned(), text.as_bytes().to_vec());
-    if file.starts_with("grants/") {
-        files.remove(&file.replace(".cedar", ".examples.toml"));
+    // The others are proved elsewhere, and take their time.
+    files.retain(|path, _| {
+        !path.starts_with("constitution/invariants/") || path.ends_with("/reads-are-free.cedar")
+    });
+    for (file, text) in put {
+        files.insert((*file).to_owned(), text.as_bytes().to_vec());
+        if file.starts_with("grants/") {
+            files.remove(&file.replace(".cedar", ".examples.toml"));
+        }
     }
     let told = match prove(&files, &SolverChoice::default()) {
         Ok(certificate) => {
@@ -87,6 +97,80 @@ fn agreement_that_turns_yes_into_no_is_found() {
          when { context.approvals.people < 3 };\n",
         &expect![
             "Refuted agreement/grants: agent `kiro`, launched by `ana`, reads `orders` outside production, approved by nobody: `a` says yes; with 3 approvals: `a` says no"
+        ],
+    );
+}
+
+/// A rule that the constitution gets in addition, with the examples that it needs; `expect`: of the one that it decides.
+fn check_rule(annotation: &str, unless: &str, expect: &str, expected: &Expect) {
+    let rule = format!(
+        "@id(\"mine\")\n@reason(\"r\")\n{annotation}\nforbid (principal, action == Action::\"write\", resource in Kind::\"queue\")\n\
+         unless {{ {unless} }};\n"
+    );
+    let examples = format!(
+        "[[example]]\nname = \"n\"\neffects = [\"write\"]\nkind = \"queue\"\nenvironment = \"staging\"\n{expect}\n\
+         rules = [\"mine\"]\n[[example]]\nname = \"near\"\neffects = [\"write\"]\nkind = \"topic\"\n\
+         environment = \"staging\"\nexpect = \"allow\"\n"
+    );
+    let put =
+        [("constitution/mine.cedar", rule.as_str()), ("constitution/mine.examples.toml", examples.as_str())];
+    check_all(&put, expected);
+}
+
+#[test]
+fn annotations_that_lie_are_found() {
+    check_rule(
+        "@absolute",
+        "context.evidence.rehearsal && context.approvals.roles.contains(\"sre\")",
+        "expect = \"deny\"",
+        &expect![
+            "Refuted absolute/mine: agent `kiro`, launched by `ana`, changes `orders` (queue) outside production, approved by nobody: stopped by `mine`; approved by nobody, as `sre`, after a rehearsal: allowed"
+        ],
+    );
+    check_rule(
+        "@absolute",
+        "context.standing",
+        "expect = \"deny\"",
+        &expect![
+            "Refuted absolute/mine: agent `kiro`, launched by `ana`, changes `orders` (queue) outside production, approved by nobody: stopped by `mine`; under a standing approval: allowed"
+        ],
+    );
+    check_rule(
+        "@breakglass",
+        "context.approvals.people >= 1",
+        "expect = \"hold\"\npeople = 1",
+        &expect![
+            "Refuted breakglass/mine: agent `kiro`, launched by `ana`, changes `orders` (queue) outside production, approved by nobody: stopped by `mine`; with 1 approval: allowed"
+        ],
+    );
+    check_rule(
+        "@breakglass @absolute",
+        "context.time.peak",
+        "expect = \"deny\"",
+        &expect!["Refuted breakglass/mine: it is marked @absolute and @breakglass, which is a contradiction"],
+    );
+}
+
+#[test]
+fn a_constitution_that_claims_nothing_is_not_proved() {
+    if !solver_is_there() {
+        return;
+    }
+    let mut files = files(Profile::Lab);
+    files.retain(|path, _| !path.starts_with("constitution/invariants/"));
+    let certificate = prove(&files, &SolverChoice::default()).unwrap();
+    assert!(!certificate.all_proved());
+    assert_eq!(certificate.failed, 1);
+}
+
+#[test]
+fn a_rule_whose_agreement_is_exact_is_found() {
+    check_rule(
+        "",
+        "context.approvals.people == 1",
+        "expect = \"deny\"",
+        &expect![
+            "Refuted agreement/constitution: agent `kiro`, launched by `ana`, changes `orders` (queue) outside production, with 1 approval: allowed; with 2 approvals: stopped by `mine`"
         ],
     );
 }
