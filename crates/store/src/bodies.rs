@@ -49,6 +49,9 @@ pub(crate) fn moves(
         if step.erased != before.and_then(|step| step.erased.clone()) {
             return Err("what was erased");
         }
+        if step.erased.is_some() && before.is_some_and(|before| before.commitments() != step.commitments()) {
+            return Err(MOVED);
+        }
         // Until an action runs its inverse is captured anew as often as it is asked for.
         let pending = before.is_none_or(|step| step.state == StepState::Pending);
         let inverse = |step: &Step| step.undo.as_ref().map(|undo| undo.request.clone());

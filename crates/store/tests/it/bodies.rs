@@ -251,6 +251,17 @@ async fn what_cannot_be_erased_is_refused(store: &Store) {
         .unwrap();
     write(store, |tx| tx.erase(&erasure(2, &[3]), erased(), entry(32))).await.unwrap();
     assert_eq!(kept(store).await, [1, 2]);
+    // And nothing is captured for it any more.
+    let again = write(store, |tx| {
+        tx.offer([blob(5)]);
+        let stored = tx.change(change_id(2))?.unwrap();
+        let steps = stored.steps.iter().map(|step| undoable(step.clone(), 5)).collect();
+        let version = stored.version;
+        tx.advance_change(&Change { steps, ..stored }, version, entry(33))
+    })
+    .await;
+    assert!(matches!(again, Err(WriteError::Op(Conflict::Fixed { what: "a body", .. }))), "{again:?}");
+    assert_eq!(kept(store).await, [1, 2]);
 }
 
 async fn what_a_refused_operation_did_to_bodies_is_undone(store: &Store) {

@@ -174,7 +174,8 @@ async fn dump(store: &Store) -> String {
         assert!(documents.iter().all(|it| it.altered.is_none()), "{documents:?}");
         let mut told = format!(
             "{documents:?}\n{:?} {} {:?}\n",
-            view.unsequenced(1000)?,
+            // Not their numbers: SQLite skips one where an entry was known already.
+            view.unsequenced(1000)?.into_iter().map(|it| it.bytes).collect::<Vec<_>>(),
             view.sequenced_through()?,
             view.last_recorded_at()?
         );
