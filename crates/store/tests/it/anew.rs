@@ -7,20 +7,6 @@ use store::{Carried, Carrier, Conflict, OpenError, Store, StoredBody, WriteError
 
 use crate::fixture::{approval, at, blob, change, entry, entry_id, execution, moved_to, session, undoable};
 
-macro_rules! on_both {
-    ($($case:ident),* $(,)?) => {
-        mod memory {
-            $(#[tokio::test] async fn $case() { super::$case(&store::Store::memory()).await; })*
-        }
-        mod sqlite {
-            $(#[tokio::test] async fn $case() {
-                let folder = tempfile::tempdir().unwrap();
-                super::$case(&store::Store::sqlite(&folder.path().join("db")).unwrap()).await;
-            })*
-        }
-    };
-}
-
 on_both!(
     every_row_gets_one_entry_of_the_new_log,
     what_was_open_is_closed_and_what_was_erased_is_gone,

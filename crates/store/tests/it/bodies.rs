@@ -12,20 +12,6 @@ use store::{Conflict, Fetched, Store, StoredBody, Tx, WriteError};
 
 use crate::fixture::{at, blob, change, change_id, entry, execution, moved_to, undoable};
 
-macro_rules! on_both {
-    ($($case:ident),* $(,)?) => {
-        mod memory {
-            $(#[tokio::test] async fn $case() { super::$case(&store::Store::memory()).await; })*
-        }
-        mod sqlite {
-            $(#[tokio::test] async fn $case() {
-                let folder = tempfile::tempdir().unwrap();
-                super::$case(&store::Store::sqlite(&folder.path().join("db")).unwrap()).await;
-            })*
-        }
-    };
-}
-
 on_both!(
     a_body_comes_with_its_document_or_not_at_all,
     until_an_action_runs_its_inverse_is_captured_anew,

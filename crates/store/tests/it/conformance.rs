@@ -10,20 +10,6 @@ use crate::fixture::{
     approval, at, chain, change, change_id, digest, entry, entry_id, execution, moved_to, session, session_id,
 };
 
-macro_rules! on_both {
-    ($($case:ident),* $(,)?) => {
-        mod memory {
-            $(#[tokio::test] async fn $case() { super::$case(&store::Store::memory()).await; })*
-        }
-        mod sqlite {
-            $(#[tokio::test] async fn $case() {
-                let folder = tempfile::tempdir().unwrap();
-                super::$case(&store::Store::sqlite(&folder.path().join("db")).unwrap()).await;
-            })*
-        }
-    };
-}
-
 on_both!(
     a_row_and_its_entry_are_stored_together,
     sessions_are_issued_once_and_only_stopped,
