@@ -1,7 +1,10 @@
 //! Promise 3: persons are counted, not keys, accounts, groups or roles, and nobody in the delegation chain counts.
 //! A veto is not counted here: one is enough, and the engine closes the change.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use model::{Chain, Person, PersonId, Presence, Roster, Tally};
 
@@ -12,6 +15,23 @@ use crate::key::Enrolment;
 pub enum FileRule {
     Counts,
     DoesNotCount,
+}
+
+impl FileRule {
+    const ALL: [Self; 2] = [Self::Counts, Self::DoesNotCount];
+
+    /// As statements begin to say it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Counts => "signatures by key files count here",
+            Self::DoesNotCount => "only signatures by a touched security key count here",
+        }
+    }
+
+    /// From a statement's presence rule; `None` where it says neither.
+    pub fn said(presence_rule: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| presence_rule.starts_with(rule.words()))
+    }
 }
 
 /// A person's part in the delegation chain.
@@ -52,12 +72,25 @@ pub fn counts<'p>(
     given: impl Iterator<Item = (&'p PersonId, Presence)>,
     rule: FileRule,
 ) -> Tally {
+    counted(chain, roster, given, rule).1
+}
+
+/// As [`counts`], and who they are.
+pub fn counted<'p>(
+    chain: &Chain,
+    roster: &Roster,
+    given: impl Iterator<Item = (&'p PersonId, Presence)>,
+    rule: FileRule,
+) -> (BTreeSet<&'p PersonId>, Tally) {
     let mut best: BTreeMap<&PersonId, Presence> = BTreeMap::new();
     for (person, presence) in given.filter(|(_, presence)| presence_counts(*presence, rule)) {
         best.entry(person).and_modify(|known| *known = presence.max(*known)).or_insert(presence);
     }
     // Most actions are judged with nobody's signature: then no key is looked at.
-    if best.is_empty() { Tally::default() } else { tally(chain, roster, &Enrolment::of(roster), &best) }
+    if best.is_empty() {
+        return Default::default();
+    }
+    tally(chain, roster, &Enrolment::of(roster), best)
 }
 
 /// The most that the roster could ever give: every approver outside the chain, each with the best key they have.
@@ -69,7 +102,7 @@ pub fn eligible(chain: &Chain, roster: &Roster, rule: FileRule) -> Tally {
         .map(|person| (person, if enrolment.can_touch(person) { Presence::Touched } else { Presence::File }))
         .filter(|(_, presence)| presence_counts(*presence, rule))
         .collect();
-    tally(chain, roster, &enrolment, &best)
+    tally(chain, roster, &enrolment, best).1
 }
 
 /// Whether this person's approval would count towards a change of this chain, presence aside.
@@ -121,15 +154,15 @@ const fn presence_counts(presence: Presence, rule: FileRule) -> bool {
     }
 }
 
-fn tally(
+fn tally<'p>(
     chain: &Chain,
     roster: &Roster,
     enrolment: &Enrolment<'_>,
-    best: &BTreeMap<&PersonId, Presence>,
-) -> Tally {
+    mut best: BTreeMap<&'p PersonId, Presence>,
+) -> (BTreeSet<&'p PersonId>, Tally) {
     let mut tally = Tally::default();
-    for (person, presence) in best {
-        let Ok(entry) = check(chain, roster, enrolment, person) else { continue };
+    best.retain(|person, presence| {
+        let Ok(entry) = check(chain, roster, enrolment, person) else { return false };
         tally.people += 1;
         match presence {
             Presence::Touched => tally.touched += 1,
@@ -139,6 +172,7 @@ fn tally(
             tally.owners += 1;
         }
         tally.roles.extend(entry.roles.iter().cloned());
-    }
-    tally
+        true
+    });
+    (best.into_keys().collect(), tally)
 }

@@ -26,6 +26,8 @@ mod roots;
 mod rows;
 mod signatures;
 mod since;
+mod standing;
+mod steps;
 
 use model::Digest;
 

@@ -1,5 +1,5 @@
 //! What was let through, against what stood before it in the log: enough people outside the chain, no veto, each step
-//! once, and no outcome of anything that was never let through.
+//! once, and of what was let through one outcome.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -7,8 +7,8 @@ use std::{
 };
 
 use model::{
-    Adoption, AgentId, Chain, ChangeId, ChangeState, Digest, Entry, EntryKind, Erasure, PersonId, Roster,
-    SessionId, Timestamp, change_digest,
+    Adoption, AgentId, Chain, ChangeId, ChangeState, Consent, Digest, Entry, EntryKind, Erasure, PersonId,
+    SessionId, change_digest,
 };
 
 use crate::{
@@ -17,7 +17,9 @@ use crate::{
     bodies,
     entries::Placed,
     roots::Roots,
-    signatures::{Signatures, Signed, Signer},
+    signatures::{Signatures, Signed},
+    standing::{Approvals, Standing},
+    steps::Steps,
 };
 
 /// What the entries so far say of changes, and of who launched sessions.
@@ -81,13 +83,13 @@ impl Permits {
             | EntryKind::ChangeJoined
             | EntryKind::ChangeJudged
             | EntryKind::ChangeReopened => {
-                if let Some(people) = placed.detail("people").and_then(|text| text.parse().ok()) {
-                    life.of_people().held_for = Some((people, index));
+                if let Some(consent) = consent_of(placed) {
+                    life.of_people().held_for = Some((consent, index));
                 }
             }
             EntryKind::ApprovalGiven => {
                 if let Some(signed) = signed {
-                    life.of_people().approve(signed, roots);
+                    life.of_people().approvals.take(signed, roots);
                 }
             }
             EntryKind::ChangeRejected => {
@@ -103,14 +105,26 @@ impl Permits {
                 permit(placed, change, step, life, signatures, verdicts);
             }
             EntryKind::OutcomeRecorded | EntryKind::OutcomeUnknown => {
-                let permitted = match placed.detail("step") {
-                    Some(step) => life.permitted.find(step).is_some(),
-                    None => !life.permitted.0.is_empty(),
-                };
+                let step = placed.detail("step");
+                let permitted = step.map_or_else(|| life.steps.any(), |step| life.steps.permitted(step));
                 if !permitted && life.carried != Some(Carried::Unknown) {
                     let message =
                         format!("entry {index} records an outcome of {change}, which nothing permitted");
                     verdicts.add(Code::OutcomeWithoutPermit, index, &message);
+                    return;
+                }
+                // That it is not known may be said before, of all that was under way.
+                let Some(step) = step else { return };
+                let known = if entry.kind == EntryKind::OutcomeUnknown {
+                    life.steps.known(step)
+                } else {
+                    life.steps.outcome(interned(&mut self.steps, step), index)
+                };
+                if let Some(known) = known {
+                    let message = format!(
+                        "entry {index} says what came of step {step} of {change}, and so did entry {known}"
+                    );
+                    verdicts.add(Code::OutcomeTwice, index, &message);
                 }
             }
             EntryKind::RowCarried => {
@@ -164,7 +178,7 @@ impl Permits {
         if let Some(first) = life.of_people().spent.replace(index) {
             wrong(format!("as {change}, and so did entry {first}: an approval covers one adoption"));
         }
-        if life.permitted.find("0").is_none() {
+        if !life.steps.permitted("0") {
             wrong(format!("as {change}, which nothing permitted"));
         }
         if let Some(veto) = life.of_people().veto {
@@ -177,8 +191,8 @@ impl Permits {
         }
         let asked = Entry { bundle: Some(from), ..entry.clone() };
         verdicts.judge(|sound, findings| {
-            let stood = standing(&asked, life, signatures, sound).len() as u64;
-            if stood < u64::from(Adoption::PEOPLE) {
+            let stood = life.standing(&asked, signatures, sound).tally.people;
+            if stood < Adoption::PEOPLE {
                 let why = format!(
                     "which takes {} people besides whoever asked; before it the log has approvals of {stood}",
                     Adoption::PEOPLE
@@ -214,7 +228,7 @@ fn interned(known: &mut BTreeSet<Rc<str>>, text: &str) -> Rc<str> {
 #[derive(Debug, Default)]
 struct Life {
     chain: Option<Rc<Chain>>,
-    permitted: Steps,
+    steps: Steps,
     /// Most changes wait for nobody.
     of_people: Option<Box<OfPeople>>,
     /// It came over from the log before.
@@ -232,92 +246,24 @@ enum Carried {
 /// What people had to do with it.
 #[derive(Debug, Default)]
 struct OfPeople {
-    /// How many people it was last said to need, and where.
-    held_for: Option<(u32, u64)>,
-    /// Verified, in the order of the log.
-    approvals: Vec<Approval>,
-    /// What the last one was given to.
-    last: Option<Matter>,
+    /// Whose consent it was last said to need, and where.
+    held_for: Option<(Consent, u64)>,
+    approvals: Approvals,
     veto: Option<u64>,
     /// Where it erased something, or adopted a bundle.
     spent: Option<u64>,
-}
-
-/// What a statement is about; approvals of the same matter differ in nothing of this.
-#[derive(Debug)]
-struct Matter {
-    matter: Digest,
-    digest: Digest,
-    bundle: Digest,
-    expires_at: Timestamp,
-    actions: usize,
-}
-
-#[derive(Debug)]
-struct Approval {
-    matter: Digest,
-    signer: Rc<Signer>,
-    /// In force when it was given.
-    roster: Rc<Roster>,
-    seen: Seen,
-}
-
-/// What the signer's client had seen of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
-    Nothing,
-    /// A tree that this log never was. No log can be the tree that a statement in it names for a later size: that
-    /// one would have to have its own hash in it.
-    Another,
-    This,
 }
 
 impl Life {
     fn of_people(&mut self) -> &mut OfPeople {
         self.of_people.get_or_insert_default()
     }
-}
 
-impl OfPeople {
-    fn approve(&mut self, signed: Signed, roots: &Roots) {
-        let Signed { signer, roster, matter, digest, bundle, expires_at, checkpoint, actions } = signed;
-        let seen = match checkpoint {
-            None => Seen::Nothing,
-            Some(checkpoint) if roots.at(checkpoint.size) == Some(checkpoint.root) => Seen::This,
-            Some(_) => Seen::Another,
-        };
-        // Who signs the same thing again counts once, and takes no more room.
-        self.approvals.retain(|given| {
-            given.matter != matter || given.seen != seen || !Rc::ptr_eq(&given.signer, &signer)
-        });
-        self.approvals.push(Approval { matter, signer, roster, seen });
-        self.last = Some(Matter { matter, digest, bundle, expires_at, actions });
-    }
-}
-
-/// Permitted steps as they are written, and where; ascending.
-#[derive(Debug, Default)]
-struct Steps(Vec<(Rc<str>, u64)>);
-
-impl Steps {
-    fn find(&self, step: &str) -> Option<u64> {
-        let at = self.0.binary_search_by(|(known, _)| known.as_ref().cmp(step)).ok()?;
-        self.0.get(at).map(|(_, index)| *index)
-    }
-
-    /// Yields where it was permitted before.
-    fn permit(&mut self, step: Rc<str>, index: u64) -> Option<u64> {
-        match self.0.binary_search_by(|(known, _)| known.cmp(&step)) {
-            Ok(at) => self.0.get_mut(at).map(|(_, known)| std::mem::replace(known, index)),
-            Err(at) => {
-                // Most changes have one.
-                if self.0.is_empty() {
-                    self.0.reserve_exact(1);
-                }
-                self.0.insert(at, (step, index));
-                None
-            }
-        }
+    /// See [`Approvals::standing`].
+    fn standing(&self, permit: &Entry, signatures: &Signatures, sound: bool) -> Standing {
+        let given = self.of_people.as_deref().map(|it| &it.approvals);
+        let chain = self.chain.as_deref();
+        given.map(|given| given.standing(permit, chain, signatures, sound)).unwrap_or_default()
     }
 }
 
@@ -334,7 +280,7 @@ fn permit(
         let message = format!("entry {index} permits {change}, but does not say which step");
         return verdicts.add(Code::PermitMalformed, index, &message);
     };
-    if let Some(first) = life.permitted.permit(Rc::clone(&step), index) {
+    if let Some(first) = life.steps.permit(Rc::clone(&step), index) {
         let message =
             format!("entry {index} permits step {step} of {change}, which entry {first} permitted already");
         verdicts.add(Code::PermitTwice, index, &message);
@@ -344,47 +290,72 @@ fn permit(
         let message = format!("entry {index} permits {change}, which entry {veto} had vetoed");
         verdicts.add(Code::PermitAfterVeto, index, &message);
     }
+    let mut unapproved = |message: &str| verdicts.add(Code::PermitUnapproved, index, message);
     if life.carried == Some(Carried::Over) {
-        let message = format!("entry {index} permits {change}, which came over closed from the log before");
-        verdicts.add(Code::PermitUnapproved, index, &message);
+        unapproved(&format!("entry {index} permits {change}, which came over closed from the log before"));
     }
     let Some(people) = placed.detail("people").and_then(|text| text.parse::<u32>().ok()) else {
         let message = format!("entry {index} permits {change}, but does not say how many people it took");
         return verdicts.add(Code::PermitMalformed, index, &message);
     };
-    if let (Some("hold"), Some((held_for, at))) =
-        (placed.detail("verdict"), of_people.and_then(|it| it.held_for))
-        && held_for > people
+    let held_for = of_people.and_then(|it| it.held_for.as_ref()).filter(|_| holds(placed));
+    if let Some((held_for, at)) = held_for
+        && held_for.people > people
     {
-        let message = format!(
-            "entry {index} says that {change} took {people} of the people that entry {at} asks for: {held_for}"
-        );
-        verdicts.add(Code::PermitUnapproved, index, &message);
+        unapproved(&format!(
+            "entry {index} says that {change} took {people} of the people that entry {at} asks for: {}",
+            held_for.people
+        ));
     }
     if people == 0 {
         return;
     }
-    let actions = of_people.and_then(|it| it.last.as_ref()).map(|last| last.actions);
-    if let (Some(actions), Ok(nth)) = (actions, step.parse::<usize>())
+    let approvals = of_people.map(|it| &it.approvals);
+    if let (Some(actions), Ok(nth)) = (approvals.and_then(Approvals::actions), step.parse::<usize>())
         && nth >= actions
     {
-        let message = format!(
+        unapproved(&format!(
             "entry {index} permits step {step} of {change}, of which {actions} action(s) were signed"
-        );
-        verdicts.add(Code::PermitUnapproved, index, &message);
+        ));
+    }
+    let told = approvals.and_then(Approvals::takes).map(|takes| takes.consent.clone());
+    if let (Some((held_for, at)), Some(told)) = (held_for, &told)
+        && !told.covers(held_for)
+    {
+        unapproved(&format!(
+            "entry {index} permits {change}, of which those who signed were told that it takes {told}, \
+             and entry {at} asks for {held_for}"
+        ));
     }
     verdicts.judge(|sound, findings| {
-        let stood = standing(&placed.entry, life, signatures, sound);
-        if (stood.len() as u64) < u64::from(people) {
-            let names: Vec<&str> = stood.iter().map(PersonId::as_str).collect();
-            let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
-            let message = format!(
-                "entry {index} permits {change}, which took the approval of {people} outside its chain; \
-                 before it the log has those of {names}"
-            );
-            findings.add(Code::PermitUnapproved, Some(index), message);
-        }
+        let Standing { people: who, tally } = life.standing(&placed.entry, signatures, sound);
+        let names: Vec<&str> = who.iter().map(PersonId::as_str).collect();
+        let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        let took = if tally.people < people {
+            format!("the approval of {people} outside its chain")
+        } else {
+            match told.as_ref().filter(|told| !told.given_by(&tally)) {
+                Some(told) => told.to_string(),
+                None => return,
+            }
+        };
+        let message = format!(
+            "entry {index} permits {change}, which took {took}; before it the log has those of {names}"
+        );
+        findings.add(Code::PermitUnapproved, Some(index), message);
     });
+}
+
+/// Whether people were asked.
+fn holds(permit: &Placed) -> bool {
+    permit.detail("verdict") == Some("hold")
+}
+
+/// Whose consent an entry says that its change needs.
+fn consent_of(placed: &Placed) -> Option<Consent> {
+    let people = placed.detail("people").and_then(|text| text.parse().ok())?;
+    let words = placed.detail("requirement").and_then(Consent::read).unwrap_or_default();
+    Some(Consent { people, ..words })
 }
 
 /// Whatever its permit says, erasing takes two people, who were told of these very bodies.
@@ -404,7 +375,7 @@ fn erased(
     if let Some(first) = life.of_people().spent.replace(index) {
         wrong(format!("as {change}, and so did entry {first}: an approval covers one erasure"));
     }
-    if life.permitted.find("0").is_none() {
+    if !life.steps.permitted("0") {
         wrong(format!("as {change}, which nothing permitted"));
     }
     if let Some(veto) = life.of_people().veto {
@@ -415,8 +386,8 @@ fn erased(
         wrong(format!("of {}, which is not what {change} asked for", erasure.of));
     }
     verdicts.judge(|sound, findings| {
-        let stood = standing(&placed.entry, life, signatures, sound).len() as u64;
-        if stood < u64::from(Erasure::PEOPLE) {
+        let stood = life.standing(&placed.entry, signatures, sound).tally.people;
+        if stood < Erasure::PEOPLE {
             let why = format!(
                 "of {}, which takes {} people besides whoever asked; before it the log has approvals of {stood}",
                 erasure.of,
@@ -434,36 +405,4 @@ fn erasure_of(placed: &Placed) -> Option<Erasure> {
         bodies: bodies::commitments_of(placed)?,
         ground: placed.detail("ground")?.parse().ok()?,
     })
-}
-
-/// The people whose approvals stood when the permit was issued: over the matter as it was signed last, under the
-/// roster in force then, not expired, and given by a client that had seen this very log. Where the entries are not the
-/// log's own (not `sound`) there is nothing to compare with, and the log is convicted already.
-fn standing(permit: &Entry, life: &Life, signatures: &Signatures, sound: bool) -> BTreeSet<PersonId> {
-    let given = life.of_people.as_deref().and_then(|it| Some((&it.approvals, it.last.as_ref()?)));
-    let (Some(chain), Some(roster), Some((approvals, last))) = (&life.chain, signatures.roster(), given)
-    else {
-        return BTreeSet::new();
-    };
-    if Some(last.digest) != permit.change_digest
-        || Some(last.bundle) != permit.bundle
-        || last.expires_at < permit.at
-    {
-        return BTreeSet::new();
-    }
-    approvals
-        .iter()
-        .filter(|given| given.matter == last.matter)
-        .filter(|given| given.seen == Seen::This || (!sound && given.seen == Seen::Another))
-        .filter(|given| holds(given, roster))
-        .map(|given| &given.signer.person)
-        .filter(|person| approval::may_approve(chain, roster, person).is_ok())
-        .cloned()
-        .collect()
-}
-
-/// Whether the signature would hold under the roster in force now as it did under its own.
-fn holds(given: &Approval, roster: &Rc<Roster>) -> bool {
-    let Signer { person, key } = given.signer.as_ref();
-    Rc::ptr_eq(&given.roster, roster) || approval::holds_key(person, key, roster)
 }

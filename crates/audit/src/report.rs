@@ -121,12 +121,14 @@ codes! {
     /// A signed statement says something else than the entry that carries it.
     StatementDiffers "statement_differs",
     PermitMalformed "permit_malformed",
-    /// Fewer verified approvals than the permit says were required.
+    /// The verified approvals are not what the permit, or the statement that was signed, says was required.
     PermitUnapproved "permit_unapproved",
     PermitAfterVeto "permit_after_veto",
     /// One step of one change was permitted twice.
     PermitTwice "permit_twice",
     OutcomeWithoutPermit "outcome_without_permit",
+    /// Two entries say what came of one permit.
+    OutcomeTwice "outcome_twice",
     /// A row of the database is not as its last entry left it.
     RowAltered "row_altered",
     /// A row that no entry speaks of.

@@ -7,7 +7,7 @@ use approval::{Act, Statement, Verified};
 use model::{ChangeId, Digest, EnrolledKey, EntryKind, PersonId, Presence, Roster, Timestamp};
 use tlog::{Checkpoint, Hash};
 
-use crate::{Code, entries::Placed, report::Findings};
+use crate::{Code, entries::Placed, report::Findings, standing::Takes};
 
 /// The roster in force and those before it, by the bundle that they belong to.
 #[derive(Debug)]
@@ -40,12 +40,17 @@ pub(crate) struct Signed {
     pub(crate) checkpoint: Option<Checkpoint>,
     /// How many actions it was about.
     pub(crate) actions: usize,
+    pub(crate) presence: Presence,
+    /// What the signer was told that it takes, where that can be read.
+    pub(crate) takes: Option<Takes>,
 }
 
 impl Signed {
     fn of(verified: Verified, signer: Rc<Signer>, roster: &Rc<Roster>) -> Self {
-        let said = verified.statement;
+        let (presence, said) = (verified.presence, verified.statement);
         Self {
+            takes: Takes::told(&said),
+            presence,
             signer,
             roster: Rc::clone(roster),
             matter: matter(&said),

@@ -98,16 +98,13 @@ pub(crate) fn signable(change: &Change, bundle: &Bundle, installation: Digest) -
 
 /// Whether a signature by a key file counts for this change, and under which profile.
 pub(crate) fn presence_rule(change: &Change, bundle: &Bundle) -> String {
-    let profile = bundle.profile();
-    match judge::file_rule(bundle, &change.steps) {
+    let rule = judge::file_rule(bundle, &change.steps);
+    let (words, profile) = (rule.words(), bundle.profile());
+    match rule {
         approval::FileRule::Counts => {
-            format!(
-                "signatures by key files count here (profile {profile}); whoever can read such a file can sign"
-            )
+            format!("{words} (profile {profile}); whoever can read such a file can sign")
         }
-        approval::FileRule::DoesNotCount => {
-            format!("only signatures by a touched security key count here (profile {profile})")
-        }
+        approval::FileRule::DoesNotCount => format!("{words} (profile {profile})"),
     }
 }
 

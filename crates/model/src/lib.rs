@@ -9,6 +9,7 @@ mod answer;
 mod blob;
 mod canonical;
 mod change;
+mod consent;
 mod continuity;
 mod digest;
 mod effect;
@@ -42,6 +43,7 @@ pub use change::{
     Approval, Change, ChangeState, Charge, Execution, IllegalTransition, Joint, Link, LinkKind, Presence,
     Rejection, Step, StepState, change_digest,
 };
+pub use consent::Consent;
 pub use continuity::{Continuity, ContinuityError};
 pub use digest::{Digest, DigestError};
 pub use effect::{Effect, EffectSet, UnknownEffect};

@@ -4,7 +4,10 @@ use std::{cmp::Ordering, collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EvidenceKind, Role, RuleId};
+use crate::{
+    EvidenceKind, Role, RuleId,
+    consent::{AS_ROLE, EVIDENCE, NOTHING_MORE, TOUCHED, WINDOW},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -129,7 +132,7 @@ impl Requirement {
     }
 }
 
-/// In words, for statements and answers: `2 people (1 touched), role dba, evidence undo_captured, window …`.
+/// In words, for statements and answers; [`crate::Consent::read`] reads them again.
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
@@ -137,14 +140,12 @@ impl fmt::Display for Requirement {
             (0, _) => {}
             (1, 0) => parts.push("1 other person".to_owned()),
             (people, 0) => parts.push(format!("{people} other people")),
-            (people, touched) => {
-                parts.push(format!("{people} other people, {touched} of them with a touched key"))
-            }
+            (people, touched) => parts.push(format!("{people} other people, {touched}{TOUCHED}")),
         }
-        parts.extend(self.roles.iter().map(|role| format!("one of them as {role}")));
-        parts.extend(self.evidence.iter().map(|kind| format!("evidence {kind}")));
-        parts.extend(self.window.iter().map(|window| format!("window {window}")));
-        if parts.is_empty() { f.write_str("nothing more") } else { f.write_str(&parts.join("; ")) }
+        parts.extend(self.roles.iter().map(|role| format!("{AS_ROLE}{role}")));
+        parts.extend(self.evidence.iter().map(|kind| format!("{EVIDENCE}{kind}")));
+        parts.extend(self.window.iter().map(|window| format!("{WINDOW}{window}")));
+        if parts.is_empty() { f.write_str(NOTHING_MORE) } else { f.write_str(&parts.join("; ")) }
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn statement() -> Statement {
             (EvidenceKind::BackupVerified, None),
         ],
         presence: Presence::File,
-        presence_rule: "file signatures count here (profile lab)".into(),
+        presence_rule: "signatures by key files count here (profile lab)".into(),
         expires_at: Timestamp::from_millis(1_795_232_280_000),
         nonce: "c3RhdGVtZW50LW5vbmNl".into(),
         checkpoint: "countersign/5f1c 4711 Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE=".into(),

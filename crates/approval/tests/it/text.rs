@@ -56,7 +56,7 @@ fn a_delete_in_production_reads_like_this() {
           act: approve
           person: bob
           presence: file
-          presence rule: file signatures count here (profile lab)
+          presence rule: signatures by key files count here (profile lab)
 
         IT HOLDS ONLY FOR
           change: chg-01m7xzg3b00w3ge1r70w3ge1r7
@@ -148,7 +148,7 @@ fn a_rejection_without_anything_known_reads_like_this() {
           act: reject
           person: bob
           presence: touched
-          presence rule: file signatures count here (profile lab)
+          presence rule: signatures by key files count here (profile lab)
           reason: nothing says that the database survives; update the stack in place
                  instead
 
@@ -277,7 +277,7 @@ fn what_no_person_could_judge_is_refused() {
     check_refused(
         |it| it.unknowns = vec!["unknown ".repeat(99); 50],
         &expect![
-            "a statement is at most 28000 bytes, this is 46645: too much for a person to judge; split the change"
+            "a statement is at most 28000 bytes, this is 46653: too much for a person to judge; split the change"
         ],
     );
 }

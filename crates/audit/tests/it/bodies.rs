@@ -81,6 +81,7 @@ fn a_body_is_erased_by_two_people_who_were_told_which() {
         },
         &expect![[r#"
             permit_unapproved @3: entry 3 says that chg-01m7xzk500040g2081040g2081 took 1 of the people that entry 1 asks for: 2
+            permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took 2 other people; before it the log has those of bob
             erasure_unapproved @4: entry 4 erases a body of chg-01m7xzk500144gj289144gj289, which takes 2 people besides whoever asked; before it the log has approvals of 1
         "#]],
     );

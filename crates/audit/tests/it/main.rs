@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod consent;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod history;

@@ -71,6 +71,7 @@ fn two_people_means_two_people() {
         },
         &expect![[r#"
             permit_unapproved @3: entry 3 says that chg-01m7xzk500040g2081040g2081 took 1 of the people that entry 1 asks for: 2
+            permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took 2 other people; before it the log has those of bob
         "#]],
     );
 }
@@ -119,7 +120,8 @@ fn only_approvals_of_this_very_matter_count() {
     assert_eq!(with(|said| said.act = Act::Reject), [differs, unapproved]);
     assert_eq!(with(|said| said.nonce = "x".into()), [unapproved]);
     assert_eq!(with(|said| said.observed[0].fingerprint = Digest::of(b"x")), [unapproved]);
-    assert_eq!(with(|said| said.requirement = "1 other person".into()), [unapproved]);
+    // And told less than the change was held for.
+    assert_eq!(with(|said| said.requirement = "1 other person".into()), [unapproved, unapproved]);
     assert_eq!(with(|said| said.expires_at = time(2)), [unapproved]);
     assert_eq!(with(|said| said.checkpoint = "none".into()), [unapproved]);
     assert_eq!(
@@ -302,6 +304,7 @@ fn nothing_passes_for_what_it_is_not() {
             bundle_unapproved @2: entry 2 was decided under the bundle 766d63f0332125220adc982e51598010024acc16a916d500187bf15f5d0e4a54, but in force is 1e6ed65d77d6364eeaed5a745ba5c4985ae2b700dd85d7cf7f027bdf294a33fc
             bundle_unapproved @3: entry 3 was decided under the bundle 766d63f0332125220adc982e51598010024acc16a916d500187bf15f5d0e4a54, but in force is 1e6ed65d77d6364eeaed5a745ba5c4985ae2b700dd85d7cf7f027bdf294a33fc
             permit_unapproved @3: entry 3 says that chg-01m7xzk500040g2081040g2081 took 1 of the people that entry 1 asks for: 2
+            permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took 2 other people; before it the log has those of bob
         "#]],
     );
     // One approval of one action, for more of them.

@@ -309,7 +309,7 @@ fn a_log_that_does_not_continue_the_checkpoint_is_convicted() {
             log.sign_again();
         },
         &expect![[r#"
-            history_rewritten the checkpoint that was verified before has the root 24MLzQAN8NwmXMaVzcavIZoOAOQPCLxF0SXP+WkDH3U= at 7 entries, the log has ZI6gaCP25S+S9Mkt7nr5W7Oxoh79qM+qiVs+YDE0kJM=: history was rewritten after it was signed
+            history_rewritten the checkpoint that was verified before has the root V1PQ38I1PgF3hGydyB+xu2n0NTqXY6tqRHPNgnKPkIQ= at 7 entries, the log has BT2KDLYaUKtEmJ2MifiIv2Gf/yA2RTyeedan9CkuGq8=: history was rewritten after it was signed
         "#]],
     );
     check(
@@ -319,7 +319,7 @@ fn a_log_that_does_not_continue_the_checkpoint_is_convicted() {
             log.sign_again();
         },
         &expect![[r#"
-            history_rewritten the checkpoint that was verified before has the root QqgdWsG9U7sKtxBbZMi1QU5rYUYHe9ldU9Kne4iZr8Y= at 12 entries, the log has LRGPjhiCY0Oh9XXEa/WqFwLIj6pjkCov0BaU2u74lCU=: history was rewritten after it was signed
+            history_rewritten the checkpoint that was verified before has the root z84e1cCHl+zWGgwedTqfyic+9TUNBPcsqPIUKZhaqrQ= at 12 entries, the log has BivHFLaBqn+yMuSfXNS6SwnMzhC1S7/u7XQ46mU0ZII=: history was rewritten after it was signed
         "#]],
     );
     // Nothing signed anew: an entry from before, one from after.

@@ -189,7 +189,7 @@ pub(crate) fn statement(
         requirement: "2 other people".into(),
         evidence: vec![(EvidenceKind::StateObserved, Some(Digest::of(b"state")))],
         presence: Presence::File,
-        presence_rule: "file signatures count here (profile lab)".into(),
+        presence_rule: "signatures by key files count here (profile lab)".into(),
         expires_at: time(600),
         nonce: "bm9uY2U".into(),
         checkpoint,
@@ -267,12 +267,20 @@ impl Scribe {
 
     /// A statement signed by `person` as it is, in an entry that fits it.
     pub(crate) fn signed(&mut self, kind: EntryKind, nth: u8, said: &Statement) {
-        let signer = said.person.clone();
-        let (text, signature) = (said.to_text(), sign(signer.as_str(), &said.to_text()));
-        let mut detail = vec![("statement", text.as_str()), ("signature", signature.as_str())];
+        self.signed_as(kind, nth, said, &sign(said.person.as_str(), &said.to_text()));
+    }
+
+    /// With this signature.
+    pub(crate) fn signed_as(&mut self, kind: EntryKind, nth: u8, said: &Statement, signature: &str) {
+        let (signer, text) = (said.person.clone(), said.to_text());
+        let mut detail = vec![("statement", text.as_str()), ("signature", signature)];
         let vetoed = said.change.to_string();
+        let presence = match said.presence {
+            Presence::File => "file",
+            Presence::Touched => "touched",
+        };
         match said.act {
-            Act::Approve => detail.push(("presence", "file")),
+            Act::Approve => detail.push(("presence", presence)),
             Act::Reject => detail.push(("reason", said.reason.as_deref().unwrap_or_default())),
             Act::Reopen => detail.push(("vetoed", &vetoed)),
         }

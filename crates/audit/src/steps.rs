@@ -1,0 +1,54 @@
+//! The steps of one change: where each was permitted, and where its outcome stands.
+
+use std::{num::NonZeroU64, rc::Rc};
+
+/// Ascending by how a step is written; most changes have one.
+#[derive(Debug, Default)]
+pub(crate) struct Steps(Vec<Step>);
+
+/// Nothing of a step stands at entry 0: that is the genesis.
+#[derive(Debug)]
+struct Step {
+    name: Rc<str>,
+    permit: Option<NonZeroU64>,
+    outcome: Option<NonZeroU64>,
+}
+
+impl Steps {
+    /// Whether any was permitted.
+    pub(crate) fn any(&self) -> bool {
+        self.0.iter().any(|step| step.permit.is_some())
+    }
+
+    pub(crate) fn permitted(&self, step: &str) -> bool {
+        let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(step)).ok();
+        at.and_then(|at| self.0.get(at)).is_some_and(|step| step.permit.is_some())
+    }
+
+    /// Yields where it was permitted before.
+    pub(crate) fn permit(&mut self, step: Rc<str>, index: u64) -> Option<u64> {
+        self.step(step)?.permit.replace(NonZeroU64::new(index)?).map(NonZeroU64::get)
+    }
+
+    /// What came of it is known; yields where it was before.
+    pub(crate) fn outcome(&mut self, step: Rc<str>, index: u64) -> Option<u64> {
+        self.step(step)?.outcome.replace(NonZeroU64::new(index)?).map(NonZeroU64::get)
+    }
+
+    /// Where it stands what came of this one.
+    pub(crate) fn known(&self, step: &str) -> Option<u64> {
+        let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(step)).ok()?;
+        self.0.get(at)?.outcome.map(NonZeroU64::get)
+    }
+
+    fn step(&mut self, name: Rc<str>) -> Option<&mut Step> {
+        let at = self.0.binary_search_by(|known| known.name.cmp(&name)).unwrap_or_else(|at| {
+            if self.0.is_empty() {
+                self.0.reserve_exact(1);
+            }
+            self.0.insert(at, Step { name, permit: None, outcome: None });
+            at
+        });
+        self.0.get_mut(at)
+    }
+}
