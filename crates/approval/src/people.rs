@@ -93,6 +93,14 @@ pub fn counted<'p>(
     tally(chain, roster, &Enrolment::of(roster), best)
 }
 
+/// The recovery keys among `given`, each once. They are nobody's in particular, so no chain has them in it, and lie
+/// in a safe, so nobody asks for a touch.
+pub fn recovering<'p>(roster: &Roster, given: impl Iterator<Item = &'p PersonId>) -> BTreeSet<&'p PersonId> {
+    let enrolment = Enrolment::of(roster);
+    let recovers = |it: &&PersonId| roster.people.get(*it).is_some_and(|person| person.recovery);
+    given.filter(recovers).filter(|it| enrolment.shares_with(it).is_none()).collect()
+}
+
 /// The most that the roster could ever give: every approver outside the chain, each with the best key they have.
 pub fn eligible(chain: &Chain, roster: &Roster, rule: FileRule) -> Tally {
     let enrolment = Enrolment::of(roster);

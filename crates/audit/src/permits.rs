@@ -7,8 +7,8 @@ use std::{
 };
 
 use model::{
-    Adoption, AgentId, Chain, ChangeId, ChangeState, Consent, Digest, Entry, EntryKind, Erasure, PersonId,
-    SessionId, change_digest,
+    Adoption, AgentId, BundleParts, Chain, ChangeId, ChangeState, Consent, Digest, Entry, EntryKind, Erasure,
+    PersonId, SessionId, Timestamp, change_digest,
 };
 
 use crate::{
@@ -83,6 +83,9 @@ impl Permits {
             | EntryKind::ChangeJoined
             | EntryKind::ChangeJudged
             | EntryKind::ChangeReopened => {
+                if entry.kind == EntryKind::ChangeHeld {
+                    life.of_people().held_at.get_or_insert(entry.at);
+                }
                 if let Some(consent) = consent_of(placed) {
                     life.of_people().held_for = Some((consent, index));
                 }
@@ -190,6 +193,9 @@ impl Permits {
             wrong(format!("that is not the one which {change} asked for"));
         }
         let asked = Entry { bundle: Some(from), ..entry.clone() };
+        if placed.detail("recovery").is_some() {
+            return recovered(placed, &asked, life, (from, to), signatures, verdicts);
+        }
         verdicts.judge(|sound, findings| {
             let stood = life.standing(&asked, signatures, sound).tally.people;
             if stood < Adoption::PEOPLE {
@@ -213,6 +219,52 @@ impl Permits {
         });
         Some(Rc::clone(chain))
     }
+}
+
+/// Recovery keys may give a bundle another roster and nothing else, once whoever was left has had the time to object that
+/// the roster in force until then gives them.
+fn recovered(
+    placed: &Placed,
+    asked: &Entry,
+    life: &Life,
+    (from, to): (Digest, Digest),
+    signatures: &Signatures,
+    verdicts: &mut Verdicts,
+) {
+    let index = placed.index;
+    let message = |why: String| format!("entry {index} recovers the roster {why}");
+    let mut wrong = |why: &str| verdicts.add(Code::BundleUnapproved, index, &message(why.to_owned()));
+    let part = |name: &str| placed.detail(name).and_then(|text| text.parse::<Digest>().ok());
+    let only_roster = match (part("rest"), part("roster_before"), part("roster_after")) {
+        (Some(rest), Some(before), Some(after)) => {
+            let with = |roster: Digest| BundleParts { roster, rest }.digest();
+            with(before) == from && with(after) == to
+        }
+        _ => false,
+    };
+    if !only_roster {
+        wrong("and does not show that nothing else of the bundle is another");
+    }
+    let held_at = life.of_people.as_deref().and_then(|it| it.held_at);
+    let delay = signatures.roster().map(|roster| i64::from(roster.recovery_delay_s()));
+    let waited = match (held_at, delay) {
+        (Some(held_at), Some(delay)) => held_at.plus_seconds(delay) <= placed.entry.at,
+        (None, _) | (_, None) => false,
+    };
+    if !waited {
+        wrong("before whoever was left had the time to object that the roster gives them");
+    }
+    verdicts.judge(|sound, findings| {
+        let given = life.of_people.as_deref().map(|it| &it.approvals);
+        let keys = given.map_or(0, |given| given.recovering(asked, signatures, sound));
+        if keys < Adoption::RECOVERY_KEYS {
+            let why = format!(
+                "which takes {} recovery keys; before it the log has signatures of {keys}",
+                Adoption::RECOVERY_KEYS
+            );
+            findings.add(Code::BundleUnapproved, Some(index), message(why));
+        }
+    });
 }
 
 fn interned(known: &mut BTreeSet<Rc<str>>, text: &str) -> Rc<str> {
@@ -248,6 +300,8 @@ enum Carried {
 struct OfPeople {
     /// Whose consent it was last said to need, and where.
     held_for: Option<(Consent, u64)>,
+    /// When it was held first.
+    held_at: Option<Timestamp>,
     approvals: Approvals,
     veto: Option<u64>,
     /// Where it erased something, or adopted a bundle.

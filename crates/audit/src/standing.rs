@@ -113,26 +113,34 @@ impl Approvals {
         signatures: &Signatures,
         sound: bool,
     ) -> Standing {
-        let (Some(chain), Some(roster), Some(last)) = (chain, signatures.roster(), &self.last) else {
-            return Standing::default();
-        };
-        let Some(takes) = &last.takes else { return Standing::default() };
-        if Some(last.digest) != permit.change_digest
-            || Some(last.bundle) != permit.bundle
-            || last.expires_at < permit.at
-        {
-            return Standing::default();
-        }
-        let given: Vec<&Approval> = self
-            .given
-            .iter()
-            .filter(|given| given.matter == last.matter)
-            .filter(|given| given.seen == Seen::This || (!sound && given.seen == Seen::Another))
-            .filter(|given| holds(given, roster))
-            .collect();
-        let shown = given.iter().map(|given| (&given.signer.person, given.presence));
+        let (Some(chain), Some(roster)) = (chain, signatures.roster()) else { return Standing::default() };
+        let Some(takes) = self.takes() else { return Standing::default() };
+        let shown = self.stand(permit, roster, sound).map(|given| (&given.signer.person, given.presence));
         let (people, tally) = approval::counted(chain, roster, shown, takes.files);
         Standing { people: people.into_iter().cloned().collect(), tally }
+    }
+
+    /// How many recovery keys signed for what was carried out in `entry`, by the same rules.
+    pub(crate) fn recovering(&self, entry: &Entry, signatures: &Signatures, sound: bool) -> usize {
+        let Some(roster) = signatures.roster() else { return 0 };
+        let signers = self.stand(entry, roster, sound).map(|given| &given.signer.person);
+        approval::recovering(roster, signers).len()
+    }
+
+    fn stand<'a>(
+        &'a self,
+        permit: &'a Entry,
+        roster: &'a Rc<Roster>,
+        sound: bool,
+    ) -> impl Iterator<Item = &'a Approval> {
+        let last = self.last.iter().filter(|last| {
+            Some(last.digest) == permit.change_digest
+                && Some(last.bundle) == permit.bundle
+                && last.expires_at >= permit.at
+        });
+        last.flat_map(|last| self.given.iter().filter(|given| given.matter == last.matter))
+            .filter(move |given| given.seen == Seen::This || (!sound && given.seen == Seen::Another))
+            .filter(|given| holds(given, roster))
     }
 }
 

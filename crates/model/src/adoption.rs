@@ -16,6 +16,9 @@ pub struct Adoption {
 impl Adoption {
     /// Who agree to it, besides whoever asks, by the roster in force until then; no bundle asks for fewer.
     pub const PEOPLE: u32 = 2;
+    /// How many recovery keys agree to it where there are no such people left; then nothing but the roster may differ,
+    /// and whoever is left has had [`crate::Roster::recovery_delay_s`] to object.
+    pub const RECOVERY_KEYS: usize = 2;
 
     /// Countersign's own operation, which no protocol has.
     pub fn operation() -> Operation {
@@ -30,6 +33,23 @@ impl Adoption {
             ("roster", Value::from(self.roster)),
         ])
         .digest("countersign/adoption/v1")
+    }
+}
+
+/// What a bundle's digest is made of, so that who knows no more than these can tell that another bundle differs from it
+/// in nothing but its roster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BundleParts {
+    /// Of `roster.toml`.
+    pub roster: Digest,
+    /// Of all other files, and of the schema that they are written for.
+    pub rest: Digest,
+}
+
+impl BundleParts {
+    pub fn digest(&self) -> Digest {
+        Value::map([("roster", Value::from(self.roster)), ("rest", Value::from(self.rest))])
+            .digest("countersign/bundle/v2")
     }
 }
 

@@ -35,7 +35,7 @@ mod time;
 mod verdict;
 
 pub use action::{Action, ActionParts, Body, Exposure, Operation, Quantity, Undo};
-pub use adoption::Adoption;
+pub use adoption::{Adoption, BundleParts};
 pub use answer::{Answer, Outcome};
 pub use blob::{Blob, BlobError, Commitment, Content, Kept};
 pub use canonical::{Value, encode};

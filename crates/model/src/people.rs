@@ -19,6 +19,9 @@ pub struct Person {
     /// May approve.
     pub approver: bool,
     pub roles: BTreeSet<Role>,
+    /// Nobody, but a key that lies in a safe: for giving the installation another roster, and for nothing else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recovery: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +35,9 @@ pub struct Agent {
 pub struct Roster {
     pub people: BTreeMap<PersonId, Person>,
     pub agents: BTreeMap<AgentId, Agent>,
+    /// How long whoever is left has to object to a recovery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_delay_s: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,9 +48,32 @@ pub enum RosterError {
     NoKey(PersonId),
     #[error("agent {agent}'s owner {owner} is not in the roster")]
     UnknownOwner { agent: AgentId, owner: PersonId },
+    #[error(
+        "{0} is a recovery key, and those are for nothing else: one key, no operator, no approver, no role, no \
+         agent of its own"
+    )]
+    RecoveryForElse(PersonId),
+    #[error(
+        "{0} recovery key(s): it takes two of them to recover and any one may be lost, so give at least {min}, \
+         or none",
+        min = Roster::RECOVERY_KEYS
+    )]
+    FewRecoveryKeys(usize),
+    #[error("a recovery waits at least {min} hours, so that somebody notices", min = Roster::MIN_RECOVERY_DELAY_S / 3600)]
+    ShortRecovery,
 }
 
 impl Roster {
+    /// There are at least so many, or none.
+    pub const RECOVERY_KEYS: usize = 3;
+    /// Where the roster does not say.
+    pub const RECOVERY_DELAY_S: u32 = 72 * 3600;
+    pub const MIN_RECOVERY_DELAY_S: u32 = 24 * 3600;
+
+    pub fn recovery_delay_s(&self) -> u32 {
+        self.recovery_delay_s.unwrap_or(Self::RECOVERY_DELAY_S)
+    }
+
     /// The rules that make counting people sound.
     pub fn check(&self) -> Result<(), RosterError> {
         let mut owner_of = BTreeMap::new();
@@ -57,6 +86,20 @@ impl Roster {
                     return Err(RosterError::SharedKey { first: first.clone(), second: name.clone() });
                 }
             }
+        }
+        let recovery: Vec<_> = self.people.iter().filter(|(_, person)| person.recovery).collect();
+        if (1..Self::RECOVERY_KEYS).contains(&recovery.len()) {
+            return Err(RosterError::FewRecoveryKeys(recovery.len()));
+        }
+        for (name, person) in recovery {
+            let owns = self.agents.values().any(|agent| agent.owner.as_ref() == Some(name));
+            let more = person.keys.len() > 1 || !person.roles.is_empty();
+            if person.operator || person.approver || more || owns {
+                return Err(RosterError::RecoveryForElse(name.clone()));
+            }
+        }
+        if self.recovery_delay_s.is_some_and(|delay| delay < Self::MIN_RECOVERY_DELAY_S) {
+            return Err(RosterError::ShortRecovery);
         }
         for (agent, Agent { owner }) in &self.agents {
             if let Some(owner) = owner.as_ref().filter(|owner| !self.people.contains_key(*owner)) {

@@ -13,8 +13,8 @@ use std::{
 };
 
 use model::{
-    Account, AgentId, AllowanceId, Digest, Environment, Marks, Operation, Resource, Roster, RuleRef, Tags,
-    Timestamp, Verdict,
+    Account, AgentId, AllowanceId, BundleParts, Digest, Environment, Marks, Operation, Resource, Roster,
+    RuleRef, Tags, Timestamp, Verdict,
 };
 
 use crate::{
@@ -43,6 +43,7 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 #[derive(Debug)]
 pub struct Bundle {
     digest: Digest,
+    made_of: BundleParts,
     settings: Settings,
     roster: Roster,
     places: Places,
@@ -100,6 +101,10 @@ impl Bundle {
     /// The content address: over every file's content and the compiled-in schema.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    pub const fn made_of(&self) -> BundleParts {
+        self.made_of
     }
 
     pub fn roster(&self) -> &Roster {
@@ -271,6 +276,7 @@ impl Bundle {
     pub(crate) const fn parts(&self) -> Parts<'_> {
         let Self {
             digest: _,
+            made_of: _,
             settings,
             roster,
             places,

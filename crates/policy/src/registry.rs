@@ -37,12 +37,18 @@ pub(crate) fn read_roster(root: &Section<'_>) -> Roster {
             operator: section.flag("operator").unwrap_or(false),
             approver: section.flag("approver").unwrap_or(false),
             roles: section.list::<Role>("roles").into_iter().collect(),
+            recovery: section.flag("recovery").unwrap_or(false),
         };
         if person.keys.is_empty() {
             section.missing("keys", "keys = [\"ssh-ed25519 AAAA…\"], as in the person's public key file");
         }
         section.finish();
         roster.people.insert(name, person);
+    }
+    if let Some(section) = root.section("recovery") {
+        let hours = section.count("delay_hours", 0..24 * 366).and_then(|hours| u32::try_from(hours).ok());
+        roster.recovery_delay_s = hours.map(|hours| hours.saturating_mul(3600));
+        section.finish();
     }
     for (name, section) in root.named::<AgentId>("agents") {
         check_free(&section, name.as_str());

@@ -103,7 +103,7 @@ const INVARIANTS: &[(&str, &str)] = invariants![
 /// The files of a first bundle.
 pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
     let people = people_of(options);
-    let roster = Roster { people: people.clone(), agents: BTreeMap::new() };
+    let roster = Roster { people: people.clone(), ..Roster::default() };
     roster.check().map_err(StarterError::Roster)?;
     let environments = environments_of(options);
     let mut files = Files::new();

@@ -14,6 +14,8 @@ mod lives;
 #[cfg(test)]
 mod receipts;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod since;

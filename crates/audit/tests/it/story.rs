@@ -128,6 +128,7 @@ pub(crate) fn roster() -> Roster {
             .map(|(who, operator)| (name(who), person(who, operator)))
             .into(),
         agents: [("kiro".parse().unwrap(), Agent { owner: Some(name("dave")) })].into(),
+        ..Roster::default()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{AgentId, Digest, EnvironmentName, PersonId, RuleRef, Value};
+use model::{AgentId, BundleParts, Digest, EnvironmentName, PersonId, RuleRef, Value};
 
 use super::{Bundle, Files};
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 /// The files that stand at the top of a bundle; the first three must be there.
 const TOP: [&str; 9] = [
     "bundle.toml",
-    "roster.toml",
+    ROSTER,
     "environments.toml",
     "accounts.toml",
     "calendar.toml",
@@ -36,6 +36,7 @@ const TOP: [&str; 9] = [
     "standing.toml",
     "witnesses.toml",
 ];
+const ROSTER: &str = "roster.toml";
 const MAX_FILES: usize = 1_000;
 const MAX_FILE: usize = 256 * 1024;
 
@@ -48,7 +49,7 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
             return None;
         }
     };
-    for needed in ["bundle.toml", "roster.toml", "environments.toml"] {
+    for needed in ["bundle.toml", ROSTER, "environments.toml"] {
         if !files.contains_key(needed) {
             problems.add(
                 needed,
@@ -61,11 +62,11 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
     let toml = |file: &'static str| texts.get(file).map(|text| (file, *text));
     let settings =
         toml("bundle.toml").and_then(|(file, text)| read_toml(file, text, problems, read_settings));
-    let roster = toml("roster.toml")
+    let roster = toml(ROSTER)
         .and_then(|(file, text)| read_toml(file, text, problems, |root| Some(read_roster(root))))
         .unwrap_or_default();
     if let Err(err) = roster.check() {
-        problems.add("roster.toml", None, err.to_string(), None);
+        problems.add(ROSTER, None, err.to_string(), None);
     }
     let mut places = toml("environments.toml")
         .and_then(|(file, text)| read_toml(file, text, problems, |root| Some(read_places(root))))
@@ -129,8 +130,10 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
             return None;
         }
     };
+    let made_of = made_of(files);
     Some(Bundle {
-        digest: digest_of(files),
+        digest: made_of.digest(),
+        made_of,
         settings: settings?,
         roster,
         places,
@@ -282,8 +285,10 @@ fn check_covered(rules: &[(Place, Rule)], examples: &[Example], problems: &Probl
     }
 }
 
-fn digest_of(files: &Files) -> Digest {
-    let contents = files.iter().map(|(path, content)| (path.clone(), Value::from(Digest::of(content))));
-    Value::map([("files", Value::map(contents)), ("schema", Value::from(schema_digest()))])
-        .digest("countersign/bundle/v1")
+fn made_of(files: &Files) -> BundleParts {
+    let digest_of = |(path, content): (&String, &Vec<u8>)| (path.clone(), Value::from(Digest::of(content)));
+    let roster = files.get(ROSTER).map_or(&[][..], Vec::as_slice);
+    let rest = files.iter().filter(|(path, _)| *path != ROSTER).map(digest_of);
+    let rest = Value::map([("files", Value::map(rest)), ("schema", Value::from(schema_digest()))]);
+    BundleParts { roster: Digest::of(roster), rest: rest.digest("countersign/bundle-rest/v1") }
 }

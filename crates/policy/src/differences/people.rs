@@ -1,5 +1,7 @@
 //! `roster.toml`: who may newly launch, sign, or stand apart.
 
+use std::cmp::Ordering;
+
 use model::{Agent, Person, Roster};
 
 use super::{Found, Way};
@@ -20,6 +22,14 @@ pub(super) fn compare(old: &Roster, new: &Roster, found: &mut Found) {
         let known = Person { keys: after.keys.clone(), ..nobody.clone() };
         person(name.as_str(), &known, after, found);
     }
+    let hours = |roster: &Roster| roster.recovery_delay_s() / 3600;
+    let (before, after) = (hours(old), hours(new));
+    let waits = format!("a recovery waits {after} hours in place of {before}");
+    match after.cmp(&before) {
+        Ordering::Less => found.add(Way::Laxer, FILE, waits),
+        Ordering::Greater => found.add(Way::Stricter, FILE, waits),
+        Ordering::Equal => {}
+    }
     for (name, before) in &old.agents {
         match new.agents.get(name) {
             None => {
@@ -35,9 +45,11 @@ pub(super) fn compare(old: &Roster, new: &Roster, found: &mut Found) {
 }
 
 fn person(name: &str, before: &Person, after: &Person, found: &mut Found) {
-    for (may, before, after) in
-        [("launch agents", before.operator, after.operator), ("approve", before.approver, after.approver)]
-    {
+    for (may, before, after) in [
+        ("launch agents", before.operator, after.operator),
+        ("approve", before.approver, after.approver),
+        ("recover the roster", before.recovery, after.recovery),
+    ] {
         match (before, after) {
             (false, true) => found.add(Way::Laxer, FILE, format!("{name} may newly {may}")),
             (true, false) => found.add(Way::Stricter, FILE, format!("{name} may not {may} any more")),

@@ -136,6 +136,49 @@ fn an_hour_that_is_no_longer_peak_is_told() {
 }
 
 #[test]
+fn who_may_newly_recover_and_how_soon_is_told() {
+    let safe = |name: &str| {
+        format!("[people.{name}]\nkeys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5{name}\"]\nrecovery = true\n")
+    };
+    let three = ["north", "south", "west"].map(safe).concat();
+    check(
+        &[],
+        &[("roster.toml", "", &format!("{three}[recovery]\ndelay_hours = 24"))],
+        &expect![[r#"
+            laxer roster.toml: a recovery waits 24 hours in place of 72
+            laxer roster.toml: north is newly enrolled
+            laxer roster.toml: north may newly recover the roster
+            laxer roster.toml: south is newly enrolled
+            laxer roster.toml: south may newly recover the roster
+            laxer roster.toml: west is newly enrolled
+            laxer roster.toml: west may newly recover the roster
+        "#]],
+        &expect![[r#"
+            stricter roster.toml: a recovery waits 72 hours in place of 24
+            stricter roster.toml: north is not enrolled any more
+            stricter roster.toml: south is not enrolled any more
+            stricter roster.toml: west is not enrolled any more
+        "#]],
+    );
+}
+
+/// What a bundle's digest is made of tells whether nothing but the roster is another.
+#[test]
+fn a_digest_has_the_roster_apart() {
+    let load = |edits: &[Edit<'_>]| Bundle::load(&edited(&files(Profile::Standard), edits)).unwrap();
+    let before = load(&[]);
+    assert_eq!(before.digest(), before.made_of().digest());
+    let person =
+        load(&[("roster.toml", "operator = true\napprover = false", "operator = true\napprover = true")]);
+    assert_eq!(before.made_of().rest, person.made_of().rest);
+    assert_ne!(before.made_of().roster, person.made_of().roster);
+    assert_ne!(before.digest(), person.digest());
+    let limit = load(&[("bundle.toml", "hold_expiry_s = 86400", "hold_expiry_s = 86401")]);
+    assert_eq!(before.made_of().roster, limit.made_of().roster);
+    assert_ne!(before.made_of().rest, limit.made_of().rest);
+}
+
+#[test]
 fn who_may_newly_approve_is_told() {
     check(
         &[],

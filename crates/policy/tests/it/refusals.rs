@@ -26,6 +26,10 @@ fn put(path: &'static str, text: &'static str) -> impl FnOnce(&mut Files) {
     }
 }
 
+fn append(path: &'static str, more: &str) -> impl FnOnce(&mut Files) {
+    move |files| files.get_mut(path).unwrap().extend(more.bytes())
+}
+
 fn remove(path: &'static str) -> impl FnOnce(&mut Files) {
     move |files| {
         files.remove(path);
@@ -78,6 +82,28 @@ fn hand_written_lines_get_help() {
         expect![[r#"
         bundle.toml: the bundle has no such file
           hint: `countersign init` writes one"#]],
+    );
+    let safe = |name: &str, more: &str| {
+        format!(
+            "[people.{name}]\nkeys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5{name}\"]\nrecovery = true\n{more}\n"
+        )
+    };
+    let three = ["north", "south", "west"].map(|name| safe(name, "")).concat();
+    check(
+        append("roster.toml", &[safe("north", ""), safe("south", "")].concat()),
+        expect![
+            "roster.toml: 2 recovery key(s): it takes two of them to recover and any one may be lost, so give at least 3, or none"
+        ],
+    );
+    check(
+        append("roster.toml", &format!("{three}{}", safe("east", "approver = true"))),
+        expect![
+            "roster.toml: east is a recovery key, and those are for nothing else: one key, no operator, no approver, no role, no agent of its own"
+        ],
+    );
+    check(
+        append("roster.toml", &format!("{three}[recovery]\ndelay_hours = 1\n")),
+        expect!["roster.toml: a recovery waits at least 24 hours, so that somebody notices"],
     );
     check(
         replace("roster.toml", "approver = true", "aprover = true"),
