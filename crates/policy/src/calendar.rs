@@ -3,18 +3,22 @@
 //! evaluated, means peak and frozen.
 
 mod civil;
+mod cron;
 mod steady;
-
-use std::fmt;
+mod window;
 
 use jiff::{
     Zoned,
+    civil::Date,
     tz::{TimeZone, TimeZoneDatabase},
 };
 use model::{Environment, EnvironmentName, Timestamp};
 
-use self::civil::{Days, Minute, Moment};
 pub(crate) use self::steady::Minutes;
+use self::{
+    civil::{Minute, Moment},
+    window::Window,
+};
 use crate::reader::Section;
 
 /// What rules may know of the hour, and what people are told of it.
@@ -39,18 +43,9 @@ impl TimeFacts {
 pub(crate) struct Calendar {
     zone: TimeZone,
     zone_name: String,
-    peak: Vec<Weekly>,
-    maintenance: Vec<Weekly>,
+    peak: Vec<Window>,
+    maintenance: Vec<Window>,
     freeze: Vec<Freeze>,
-}
-
-/// Hours of certain days of the week, in the calendar's zone.
-#[derive(Clone, Debug)]
-struct Weekly {
-    days: Days,
-    from: Minute,
-    to: Minute,
-    environments: Vec<EnvironmentName>,
 }
 
 #[derive(Clone, Debug)]
@@ -109,7 +104,7 @@ impl Calendar {
     /// Every pair of peak and freeze that the windows can make of some hour in `environment`, the open one first.
     pub(crate) fn hours(&self, environment: &Environment) -> Vec<TimeFacts> {
         let values = |may_be: bool| if may_be { &[false, true][..] } else { &[false] };
-        let peak = values(self.peak.iter().any(|window| applies(&window.environments, environment)));
+        let peak = values(self.peak.iter().any(|window| window.applies(environment)));
         let frozen = values(self.freeze.iter().any(|window| applies(&window.environments, environment)));
         let pairs = frozen.iter().flat_map(|frozen| peak.iter().map(move |peak| (*peak, *frozen)));
         pairs.map(|(peak, frozen)| TimeFacts { peak, frozen, why: String::new(), next_open: None }).collect()
@@ -129,11 +124,8 @@ impl Calendar {
     }
 
     fn facts_at(&self, now: Timestamp, local: &Zoned, environment: &Environment) -> TimeFacts {
-        let within = |windows: &[Weekly]| {
-            windows
-                .iter()
-                .find(|window| window.contains(local) && applies(&window.environments, environment))
-                .cloned()
+        let within = |windows: &[Window]| {
+            windows.iter().find(|window| window.applies(environment) && window.contains(local)).cloned()
         };
         let peak = within(&self.peak).filter(|_| within(&self.maintenance).is_none());
         let frozen = self.frozen_by(now, environment);
@@ -172,13 +164,15 @@ impl Calendar {
 
     fn next_boundary(&self, after: Timestamp) -> Option<Timestamp> {
         let today = self.local(after)?.date();
-        let mut minutes: Vec<Minute> =
-            self.peak.iter().chain(&self.maintenance).flat_map(|window| [window.from, window.to]).collect();
-        minutes.push(Minute::MIDNIGHT);
-        [Some(today), today.tomorrow().ok(), today.tomorrow().ok().and_then(|day| day.tomorrow().ok())]
-            .into_iter()
+        let days =
+            [today.yesterday(), Ok(today), today.tomorrow(), today.tomorrow().and_then(Date::tomorrow)];
+        let edges = |day: Date| {
+            let windows = self.peak.iter().chain(&self.maintenance);
+            windows.flat_map(move |window| window.edges(day)).chain(Minute::MIDNIGHT.on(day))
+        };
+        days.into_iter()
             .flatten()
-            .flat_map(|day| minutes.iter().filter_map(move |minute| minute.on(day)))
+            .flat_map(edges)
             .filter_map(|moment| moment.to_zoned(self.zone.clone()).ok())
             .map(|moment| Timestamp::from_millis(moment.timestamp().as_millisecond()))
             .filter(|moment| *moment > after)
@@ -206,26 +200,6 @@ fn applies(named: &[EnvironmentName], environment: &Environment) -> bool {
     }
 }
 
-impl Weekly {
-    fn contains(&self, local: &Zoned) -> bool {
-        let minute = i32::from(local.hour()) * 60 + i32::from(local.minute());
-        let today = usize::from(local.weekday().to_monday_zero_offset().unsigned_abs());
-        let (from, to) = (i32::from(self.from.count()), i32::from(self.to.count()));
-        if from < to {
-            self.days.contains(today) && (from..to).contains(&minute)
-        } else {
-            // Over midnight: the evening of its day, and the morning after.
-            (self.days.contains(today) && minute >= from) || (self.days.contains(today + 6) && minute < to)
-        }
-    }
-}
-
-impl fmt::Display for Weekly {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}–{}", self.days, self.from, self.to)
-    }
-}
-
 fn read_zone(root: &Section<'_>) -> Option<(TimeZone, String)> {
     let name: String = root.parsed("timezone")?;
     // The database compiled in, so that no file of the machine changes a verdict.
@@ -242,33 +216,8 @@ fn read_zone(root: &Section<'_>) -> Option<(TimeZone, String)> {
     }
 }
 
-fn read_windows(root: &Section<'_>, key: &'static str, environments: &[EnvironmentName]) -> Vec<Weekly> {
-    root.sections(key).iter().filter_map(|section| read_window(section, environments)).collect()
-}
-
-fn read_window(section: &Section<'_>, known: &[EnvironmentName]) -> Option<Weekly> {
-    let days = section.list::<Days>("days").into_iter().fold(Days::NONE, Days::with);
-    let (from, to) = (section.parsed::<Minute>("from"), section.parsed::<Minute>("to"));
-    let environments = read_environments(section, known);
-    section.finish();
-    if days == Days::NONE {
-        section.missing("days", "for example days = [\"mon-fri\"]");
-    }
-    for (key, value) in [("from", from), ("to", to)] {
-        if value.is_none() && !section.has(key) {
-            section.missing(key, "a time of day, for example \"08:00\"");
-        }
-    }
-    let (from, to) = (from?, to?);
-    if from == to {
-        section.wrong(
-            "to",
-            format!("a window from {from} to {to} is empty"),
-            Some("\"00:00\" to \"24:00\" is a whole day".into()),
-        );
-        return None;
-    }
-    (days != Days::NONE).then_some(Weekly { days, from, to, environments })
+fn read_windows(root: &Section<'_>, key: &'static str, environments: &[EnvironmentName]) -> Vec<Window> {
+    root.sections(key).iter().filter_map(|section| Window::read(section, environments)).collect()
 }
 
 fn read_freeze(section: &Section<'_>, zone: &TimeZone, known: &[EnvironmentName]) -> Option<Freeze> {
@@ -449,6 +398,35 @@ environments = ["staging"]
                 "peak true frozen false peak hours, mon–fri 08:00–20:00 Europe/Berlin → 2026-11-25 11:00 UTC"
             ],
         );
+    }
+
+    /// The first Sunday of a month from two in the morning, in whose night the clocks go back or not.
+    #[test]
+    fn a_window_may_begin_when_cron_says() {
+        let text = "timezone = \"Europe/Berlin\"\nfreeze = []\n\
+            [[peak]]\ndays = [\"mon-sun\"]\nfrom = \"00:00\"\nto = \"24:00\"\n\
+            [[maintenance]]\ncron = \"30 22 * * sun#1\"\nminutes = 240\n";
+        let calendar = calendar(text);
+        let peak = |at: &str| {
+            let facts = calendar.facts(at.parse().unwrap(), &Environment::unknown());
+            (facts.peak, facts.next_open.map(short).unwrap_or_default())
+        };
+        let first = |at: &str| (true, format!("2026-{at} UTC"));
+        let open = (false, String::new());
+        assert_eq!(peak("2026-11-28T12:00:00Z"), first("12-06 21:30"));
+        assert_eq!(peak("2026-12-06T21:29:59Z"), first("12-06 21:30"));
+        assert_eq!(peak("2026-12-06T21:30:00Z"), open);
+        // Over midnight, and to the minute.
+        assert_eq!(peak("2026-12-07T01:29:59Z"), open);
+        assert!(peak("2026-12-07T01:30:00Z").0);
+        assert!(peak("2026-12-13T21:30:00Z").0, "it is the second Sunday");
+    }
+
+    #[test]
+    fn what_is_told_of_a_window_by_cron() {
+        let text = "timezone = \"UTC\"\nfreeze = []\n[[peak]]\ncron = \"0 9 24 12 *\"\nminutes = 600\n";
+        let facts = calendar(text).facts("2026-12-24T10:00:00Z".parse().unwrap(), &Environment::unknown());
+        expect!["peak hours, 600 minutes from cron 0 9 24 12 * UTC"].assert_eq(&facts.why);
     }
 
     #[test]

@@ -64,6 +64,10 @@ pub(super) struct Minute(u16);
 impl Minute {
     pub(super) const MIDNIGHT: Self = Self(0);
 
+    pub(super) fn new(count: u16) -> Option<Self> {
+        (count <= 1440).then_some(Self(count))
+    }
+
     pub(super) const fn count(self) -> u16 {
         self.0
     }
