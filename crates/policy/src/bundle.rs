@@ -107,6 +107,11 @@ impl Bundle {
         self.made_of
     }
 
+    /// The digest that files would have as a bundle, whether or not they load.
+    pub fn digest_of(files: &Files) -> Digest {
+        load::digest_of(files)
+    }
+
     pub fn roster(&self) -> &Roster {
         &self.roster
     }

@@ -24,6 +24,7 @@ mod ask;
 mod bounds;
 mod bundle;
 mod calendar;
+mod certificate;
 mod context;
 mod decisions;
 mod differences;
@@ -56,6 +57,7 @@ pub use bundle::{
     provable::{Part, Provable, Replay},
 };
 pub use calendar::TimeFacts;
+pub use certificate::{Certificate, CertificateError};
 pub use differences::{Difference, Way};
 pub use examples::ExampleResult;
 pub use invariants::{Claim, Invariant};

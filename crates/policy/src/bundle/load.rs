@@ -292,3 +292,7 @@ fn made_of(files: &Files) -> BundleParts {
     let rest = Value::map([("files", Value::map(rest)), ("schema", Value::from(schema_digest()))]);
     BundleParts { roster: Digest::of(roster), rest: rest.digest("countersign/bundle-rest/v1") }
 }
+
+pub(super) fn digest_of(files: &Files) -> Digest {
+    made_of(files).digest()
+}
