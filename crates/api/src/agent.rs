@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use engine::Proposed;
+use engine::{Proposed, RefusalKind};
 use model::{Approval, Change, ChangeId, Resource, Session, Step, Value};
 use store::Filter;
 
@@ -116,18 +116,30 @@ async fn propose(State(shared): State<Shared>, request: Request) -> Result<Respo
     if proposal.intent.trim().is_empty() || proposal.intent.chars().count() > 2000 {
         return Err(ApiError::usage("an intent is 1 to 2000 characters"));
     }
-    let mut actions = Vec::with_capacity(proposal.actions.len());
+    let mut asked = Vec::with_capacity(proposal.actions.len());
     for (action, nth) in proposal.actions.into_iter().zip(1..) {
-        let asked = Proposed {
+        asked.push(Proposed {
             service: action.service,
             operation: action.operation,
             region: action.region.unwrap_or_else(|| shared.endpoints.region.clone()),
             parameters: value(action.parameters, MAX_DEPTH)
                 .ok_or_else(|| ApiError::usage(format!("action {nth}: parameters nest too deeply")))?,
-        };
-        actions.push(shared.engine.prepare(&session, asked).await?);
+        });
     }
-    let change = shared.engine.propose(Arc::clone(&session), actions, proposal.intent).await?;
+    let change = loop {
+        let under = shared.engine.bundle();
+        let mut actions = Vec::with_capacity(asked.len());
+        for one in &asked {
+            actions.push(shared.engine.prepare(&session, one.clone()).await?);
+        }
+        let intent = proposal.intent.clone();
+        match shared.engine.propose(Arc::clone(&session), actions, intent, under).await {
+            Ok(change) => break change,
+            // Another bundle came into force: all of it is classified anew.
+            Err(refusal) if refusal.kind == RefusalKind::Turned => {}
+            Err(refusal) => return Err(refusal.into()),
+        }
+    };
     Ok(Json(own(&shared, &session, &change.id.to_string()).await?).into_response())
 }
 

@@ -41,7 +41,12 @@ pub(crate) struct Signer {
 }
 
 /// The person who signed this request, and its body.
-pub(crate) async fn person(shared: &Shared, parts: &Parts, body: Body) -> Result<(Signer, Bytes), ApiError> {
+pub(crate) async fn person(
+    shared: &Shared,
+    parts: &Parts,
+    body: Body,
+    most: usize,
+) -> Result<(Signer, Bytes), ApiError> {
     let source = source_of(parts);
     let claimed = header(&parts.headers, PERSON_HEADER).and_then(|it| it.parse::<PersonId>().ok());
     let known = claimed.filter(|person| shared.engine.bundle().roster().people.contains_key(person));
@@ -52,7 +57,7 @@ pub(crate) async fn person(shared: &Shared, parts: &Parts, body: Body) -> Result
             return Err(ApiError::throttled());
         }
         let claim = Claim::read(shared, &parts.headers, known)?;
-        let body = receive(body).await?;
+        let body = receive(body, most).await?;
         let turn = if is_flooded { ONE_AT_A_TIME.acquire().await.ok() } else { None };
         let signer = claim.verify(shared, parts, &body)?;
         drop(turn);
@@ -147,7 +152,7 @@ pub(crate) async fn agent(
             return Err(refuse(format!("sign for the service `{AGENT_SERVICE}`, not for another")));
         }
         let (session, secret) = known.ok_or_else(|| refuse("this access key is none of ours"))?;
-        let body = receive(body).await?;
+        let body = receive(body, MAX_BODY).await?;
         request.body = body.to_vec();
         let skew = shared.engine.bundle().limits().clock_skew_s;
         classify_aws::sigv4::verify(&request, &presented, secret.expose(), shared.engine.now()?, skew)
@@ -178,8 +183,8 @@ fn head(parts: &Parts) -> Result<Request, ApiError> {
 }
 
 /// The body of a request, bounded; what is never read of it costs nothing.
-pub(crate) async fn receive(body: Body) -> Result<Bytes, ApiError> {
-    Ok(listener::collect(body, MAX_BODY).await?)
+pub(crate) async fn receive(body: Body, most: usize) -> Result<Bytes, ApiError> {
+    Ok(listener::collect(body, most).await?)
 }
 
 fn refuse(message: impl Into<String>) -> ApiError {
@@ -219,7 +224,7 @@ mod tests {
 
     use base64::{Engine as _, prelude::BASE64_STANDARD};
     use classify_aws::sigv4::{SigningCredentials, sign};
-    use engine::{Clock, Engine, Entropy, MasterKey, NewSession, Parts};
+    use engine::{Clock, Engine, Entropy, MasterKey, NewSession, Parts, Shelf};
     use ledger::{Genesis, Ledger};
     use model::{Digest, Fault, Request, Timestamp};
     use policy::{Bundle, Profile, StarterOptions};
@@ -291,6 +296,7 @@ mod tests {
                 ledger: Ledger::create(&log, &checkpoint, log_key(), genesis.clone()).unwrap(),
                 genesis,
                 bundle: Bundle::load(&files).unwrap(),
+                library: Arc::new(Shelf::default()),
                 master: MasterKey::new([9; 32]),
                 clock: Arc::clone(&clock) as Arc<dyn Clock>,
                 entropy: Arc::new(Counted(AtomicU64::new(0))),

@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use engine::{IssueError, Refusal, RefusalKind, SignError};
+use engine::{CandidateError, IssueError, Refusal, RefusalKind, SignError};
 use listener::BodyError;
 use model::Fault;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ const DENIED: u8 = 11;
 const CLOSED: u8 = 12;
 const UNEXPECTED: u8 = 1;
 const VERIFICATION: u8 = 20;
+const PROOF: u8 = 21;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ErrorBody {
@@ -120,7 +121,7 @@ impl From<Refusal> for ApiError {
             RefusalKind::Held | RefusalKind::ContentNeeded => (StatusCode::FORBIDDEN, "CS301", HELD),
             RefusalKind::Denied | RefusalKind::Replayed => (StatusCode::FORBIDDEN, "CS302", DENIED),
             RefusalKind::SessionClosed => (StatusCode::UNAUTHORIZED, "CS303", NOT_AUTHENTICATED),
-            RefusalKind::InFlight => (StatusCode::CONFLICT, "CS304", HELD),
+            RefusalKind::InFlight | RefusalKind::Turned => (StatusCode::CONFLICT, "CS304", HELD),
             RefusalKind::Fault => (StatusCode::SERVICE_UNAVAILABLE, "CS100", UNEXPECTED),
         };
         let mut error = Self::new(status, code, exit, refusal.message, None);
@@ -148,9 +149,28 @@ impl From<SignError> for ApiError {
             SignError::Reason(_) => Self::usage(text),
             SignError::NotUndoable(_) => Self::new(StatusCode::CONFLICT, "CS209", CLOSED, text, None),
             SignError::NotErasable(_) => Self::new(StatusCode::CONFLICT, "CS212", CLOSED, text, None),
+            SignError::NotAdoptable(_) => Self::new(StatusCode::CONFLICT, "CS215", CLOSED, text, None),
             SignError::Refused(refusal) => refusal.into(),
             SignError::Fault(fault) => fault.into(),
         }
+    }
+}
+
+impl From<CandidateError> for ApiError {
+    fn from(err: CandidateError) -> Self {
+        let (code, exit, hint) = match &err {
+            CandidateError::Load(_) | CandidateError::Witness(..) => {
+                ("CS004", USAGE, "`countersign policy check --bundle DIR` says the same")
+            }
+            CandidateError::Examples(_) => {
+                ("CS004", PROOF, "`countersign policy test --bundle DIR` says the same")
+            }
+            CandidateError::Certificate(_) => {
+                ("CS215", PROOF, "`countersign policy prove --bundle DIR --certificate FILE` makes one")
+            }
+            CandidateError::Locked(_) => ("CS215", USAGE, "enrol approvers in roster.toml of the bundle"),
+        };
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, exit, err.to_string(), Some(hint))
     }
 }
 

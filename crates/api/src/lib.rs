@@ -57,6 +57,8 @@ pub struct Endpoints {
 
 /// Requests larger than this are refused unread; a statement is at most 64 KiB.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
+/// But for a bundle with its certificate: a thousand files of some kilobytes.
+pub const MAX_BUNDLE: usize = 8 * 1024 * 1024;
 
 /// Serves `router` until the task is dropped. The newest checkpoint of `of` rides along with every answer.
 pub async fn listen(router: Router, socket: TcpListener, doors: Doors, of: Arc<Engine>) {

@@ -1,7 +1,7 @@
 //! The people listener. Every route stands in [`ROUTES`] with who may call it; the router is built from that table and
 //! from nothing else, so a route without a guard cannot exist.
 
-use std::{collections::HashMap, future::Future, pin::Pin, time::Duration};
+use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use approval::Act;
 use axum::{
@@ -12,18 +12,20 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use engine::{Erase, NewSession, Signer as StatementSigner};
-use model::{ChangeId, ChangeState, EnrolledKey, PersonId, Presence, SessionId};
+use engine::{Adopt, Candidate, Erase, NewSession, Signer as StatementSigner};
+use model::{ChangeId, ChangeState, Digest, EnrolledKey, PersonId, Presence, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use store::Filter;
+use tokio::sync::Semaphore;
 
 use crate::{
-    ApiError, Endpoints, Shared,
+    ApiError, Endpoints, MAX_BODY, MAX_BUNDLE, Shared,
     auth::{self, Signer},
     types::{
-        ChangeList, ChangeView, ConsistencyView, EraseRequest, GenesisView, SessionIssued, SessionList,
-        SessionRequest, SessionView, SignRequest, SignedView, StatementView, UndoRequest,
+        AdoptRequest, BundleView, ChangeList, ChangeView, ConsistencyView, EraseRequest, GenesisView,
+        SessionIssued, SessionList, SessionRequest, SessionView, SignRequest, SignedView, StatementView,
+        UndoRequest,
     },
 };
 
@@ -81,6 +83,8 @@ routes! {
     "POST" "/v1/changes/{id}/signatures" Person sign;
     "POST" "/v1/changes/{id}/undo" Person undo;
     "POST" "/v1/changes/{id}/erase" Person erase;
+    "POST" "/v1/bundles" Person adopt;
+    "GET" "/v1/bundles/{id}" Reader bundle;
     "GET" "/v1/sessions" Reader list_sessions;
     "GET" "/v1/sessions/{id}" Reader show_session;
     "POST" "/v1/sessions" Person new_session;
@@ -121,9 +125,12 @@ async fn guard(
     let (parts, body) = request.into_parts();
     match route.access {
         Access::Public => Ok((None, Bytes::new())),
-        Access::Reader if auth::is_reader(shared, &parts.headers) => Ok((None, auth::receive(body).await?)),
+        Access::Reader if auth::is_reader(shared, &parts.headers) => {
+            Ok((None, auth::receive(body, MAX_BODY).await?))
+        }
         Access::Reader | Access::Person => {
-            let (signer, body) = auth::person(shared, &parts, body).await?;
+            let most = if route.path == "/v1/bundles" { MAX_BUNDLE } else { MAX_BODY };
+            let (signer, body) = auth::person(shared, &parts, body, most).await?;
             Ok((Some(signer), body))
         }
     }
@@ -166,6 +173,7 @@ async fn genesis(call: Call) -> Result<Response, ApiError> {
         genesis: engine.installation(),
         document: String::from_utf8_lossy(&engine.genesis().to_json()).into_owned(),
         profile: engine.bundle().profile().to_string(),
+        bundle: Some(engine.bundle().digest()),
         checkpoint: engine.checkpoint(),
     })
 }
@@ -334,6 +342,38 @@ async fn erase(call: Call) -> Result<Response, ApiError> {
     let (by, signed) = (signer.person.clone(), signer.proof.clone());
     let change = call.shared.engine.erase(Erase { of, step: action, ground, by, signed }).await?;
     json(view(&call.shared, change.id).await?)
+}
+
+/// Compiling a bundle and running its examples takes a processor: one at a time.
+static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
+
+async fn adopt(call: Call) -> Result<Response, ApiError> {
+    let AdoptRequest { files, certificate } = call.parse()?;
+    let signer = call.signer()?;
+    let (by, signed) = (signer.person.clone(), signer.proof.clone());
+    let files = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+    let turn = ONE_AT_A_TIME.acquire().await;
+    let read = tokio::task::spawn_blocking(move || Candidate::read(files, certificate.into_bytes())).await;
+    drop(turn);
+    let broke = |_| ApiError::usage("the bundle could not be read");
+    let candidate = Arc::new(read.map_err(broke)??);
+    let change = call.shared.engine.adopt(Adopt { candidate, by, signed }).await?;
+    json(view(&call.shared, change.id).await?)
+}
+
+/// The files of a bundle that is, was or may come into force, for whoever wants to look at them before signing.
+async fn bundle(call: Call) -> Result<Response, ApiError> {
+    let digest: Digest = call.id()?;
+    let library = Arc::clone(&call.shared.engine);
+    let found = tokio::task::spawn_blocking(move || library.kept(digest)).await;
+    let broke = |_| ApiError::not_found("the bundle could not be read");
+    let kept = found.map_err(broke)?.map_err(ApiError::not_found)?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    json(BundleView {
+        bundle: digest,
+        files: kept.files.into_iter().map(|(path, bytes)| (path, text(bytes))).collect(),
+        certificate: kept.proof.map(text),
+    })
 }
 
 async fn list_sessions(call: Call) -> Result<Response, ApiError> {

@@ -214,6 +214,24 @@ pub struct EraseRequest {
     pub ground: String,
 }
 
+/// A bundle to be adopted, as text by its paths, and what `countersign policy prove` wrote of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptRequest {
+    pub files: BTreeMap<String, String>,
+    pub certificate: String,
+}
+
+/// A bundle that is, was or may come into force.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BundleView {
+    pub bundle: Digest,
+    pub files: BTreeMap<String, String>,
+    /// Absent where it came with the installation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub certificate: Option<String>,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignedView {
     pub id: ChangeId,
@@ -227,6 +245,9 @@ pub struct GenesisView {
     /// The genesis document itself: its fingerprint is `genesis`, and it names the log's key.
     pub document: String,
     pub profile: String,
+    /// In force.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bundle: Option<Digest>,
     pub checkpoint: String,
 }
 
@@ -554,6 +575,7 @@ mod tests {
             reopened: None,
             joint: None,
             erases: None,
+            adopts: None,
         }
     }
 

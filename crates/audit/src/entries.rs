@@ -1,6 +1,6 @@
 //! From bytes to entries: each must be the one way in which its event is written, and none may be there twice.
 
-use model::{Entry, EntryKind};
+use model::{Digest, Entry, EntryKind};
 
 use crate::{Code, ids::Ids, report::Findings};
 
@@ -25,6 +25,11 @@ pub(crate) const fn decides(kind: EntryKind) -> bool {
             | EntryKind::ChangeRejected
             | EntryKind::PermitIssued
     )
+}
+
+/// The bundle that was in force when this entry was written, where it says so: the newest that does tells which one is.
+pub fn decided_under(entry: &[u8]) -> Option<Digest> {
+    read(entry).ok().filter(|entry| decides(entry.kind))?.bundle
 }
 
 impl Placed {

@@ -34,6 +34,7 @@ use model::Digest;
 pub use auditor::{Auditor, Given};
 pub use bodies::Body;
 pub use continuity::Continues;
+pub use entries::decided_under;
 pub use policy::unmet;
 pub use receipt::{NoReceipt, Shown, Void, check_receipt, receipt, receipt_from_tiles};
 pub use report::{CheckpointView, Code, Problem, Report};

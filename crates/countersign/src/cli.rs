@@ -501,6 +501,36 @@ pub(crate) enum PolicyCommand {
     /// Prove what the constitution cannot allow, whatever the grants: every invariant, for every request there can be.
     /// Needs `countersign-prove` and the solver cvc5. Exit code 21 where anything is not proved.
     Prove(ProveArgs),
+    /// Ask for another bundle to come into force; asked again once two others have approved it, bring it in.
+    Adopt(AdoptArgs),
+    /// Get the files of a bundle that somebody asks for, or that is in force, to look at and to prove again.
+    Fetch(FetchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdoptArgs {
+    /// The bundle's folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundle: PathBuf,
+    /// What `policy prove --certificate` wrote of it; without, it is proved now.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The solver, where it is not `cvc5` on the path.
+    #[arg(long, value_name = "FILE", conflicts_with = "certificate")]
+    pub(crate) solver: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FetchArgs {
+    /// The change that would adopt it, or the bundle's digest.
+    #[arg(value_name = "CHANGE_OR_DIGEST")]
+    pub(crate) bundle: String,
+    /// A new folder: `bundle/` and `certificate.json` go into it.
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]

@@ -92,6 +92,8 @@ pub(crate) struct Aws {
 #[serde(deny_unknown_fields, default)]
 struct Paths {
     bundle: PathBuf,
+    /// Those that were asked for, by their digest.
+    bundles: PathBuf,
     log: PathBuf,
     /// Not part of the database, nor of its backups.
     checkpoint: PathBuf,
@@ -117,6 +119,7 @@ impl Default for Paths {
     fn default() -> Self {
         Self {
             bundle: "bundle".into(),
+            bundles: "bundles".into(),
             log: "log".into(),
             checkpoint: "lock/checkpoint".into(),
             database: "data/countersign.db".into(),
@@ -146,7 +149,7 @@ pub(crate) fn template(upstream: Option<&str>) -> String {
          [witness]           # where the witnesses that bundle/witnesses.toml names are reached\n\
          # w1 = \"https://witness.example\"\n\n\
          [paths]             # relative to this file\n\
-         bundle = \"bundle\"\nlog = \"log\"\ncheckpoint = \"lock/checkpoint\"   # keep it out of the database's backups\n\
+         bundle = \"bundle\"\nbundles = \"bundles\"   # those that were adopted or may be\nlog = \"log\"\ncheckpoint = \"lock/checkpoint\"   # keep it out of the database's backups\n\
          database = \"data/countersign.db\"\nkeys = \"keys\"\nrun = \"run\"\n"
     )
 }
@@ -209,6 +212,10 @@ impl Config {
         self.dir.join(&self.paths.bundle)
     }
 
+    pub(crate) fn bundles(&self) -> PathBuf {
+        self.dir.join(&self.paths.bundles)
+    }
+
     pub(crate) fn log(&self) -> PathBuf {
         self.dir.join(&self.paths.log)
     }
@@ -235,6 +242,7 @@ impl Config {
         vec![
             self.dir.clone(),
             self.bundle(),
+            self.bundles(),
             self.log(),
             parent(self.checkpoint()),
             parent(self.database()),
@@ -328,6 +336,7 @@ mod tests {
             "region",
             "upstream",
             "bundle",
+            "bundles",
             "log",
             "checkpoint",
             "database",
@@ -345,6 +354,6 @@ mod tests {
         } = Config::parse("", Path::new("/x/c.toml")).unwrap();
         assert!(witness.is_empty());
         let WitnessPlace { url: _, monitor: _, ca: _ } = toml::from_str("url = \"u\"").unwrap();
-        let Paths { bundle: _, log: _, checkpoint: _, database: _, keys: _, run: _ } = paths;
+        let Paths { bundle: _, bundles: _, log: _, checkpoint: _, database: _, keys: _, run: _ } = paths;
     }
 }

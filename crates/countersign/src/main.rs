@@ -11,11 +11,13 @@ mod config;
 mod failure;
 mod identity;
 mod known;
+mod library;
 mod mirror;
 mod output;
 mod ssh_agent;
 mod tls;
 mod transport;
+mod watch;
 mod witnesses;
 
 use std::process::ExitCode;

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use model::{Action, Answer, Blob, ChangeId, Digest, Fault, History, PersonId, Session, Step, Verdict};
-use policy::{Landing, Spent};
+use model::{
+    Action, Answer, Blob, ChangeId, Digest, Fault, History, PersonId, Request, Session, Step, Verdict,
+};
+use policy::{Bundle, Landing, Spent};
 use store::WriteError;
 
 use crate::{
     Collector, Engine, Gathered, Permit, Pinned, answer, bodies,
-    decide::{Book, Decided, Drawn, Question, decide},
+    decide::{Book, DecideError, Decided, Drawn, Question, decide},
     entropy,
     judge::{self, Asker, Case},
+    tally::Turned,
 };
 
 /// An authenticated request for one action.
@@ -18,6 +21,8 @@ use crate::{
 pub struct Asked {
     pub session: Arc<Session>,
     pub action: Action,
+    /// In force when the action was classified: one that is decided under another would be half of each.
+    pub under: Arc<Bundle>,
     /// Of the received request's signature: a byte-identical one is a replay.
     pub signature: Digest,
     pub purpose: Purpose,
@@ -52,6 +57,9 @@ pub enum Admitted {
         answer: Answer,
     },
     Refused(Refusal),
+    /// Another bundle came into force meanwhile, and nothing was decided: here is the request, to be classified and asked
+    /// for anew.
+    Turned(Box<Request>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +74,8 @@ pub enum RefusalKind {
     /// The same action is being carried out; asking again later gives its outcome.
     InFlight,
     Fault,
+    /// Another bundle came into force while this was decided: asking again is decided under that one.
+    Turned,
 }
 
 /// Why nothing was forwarded, in words for the agent.
@@ -111,6 +121,7 @@ impl Engine {
             match self.admit_read(asked, now)? {
                 Read::Permit(permit) => return Ok(Admitted::Permit(permit)),
                 Read::Hold(held) => return self.admit_change(held, &NoCollector).await,
+                Read::Turned(action) => return Ok(self.again(action.into_request()).await),
             }
         }
         if asked.purpose == Purpose::Collector {
@@ -121,12 +132,12 @@ impl Engine {
     }
 
     fn admit_read(&self, asked: Asked, now: model::Timestamp) -> Result<Read, Refusal> {
-        let bundle = self.bundle();
+        let bundle = Arc::clone(&asked.under);
         let (session, read) = (asked.session.id, asked.action.digest());
         if self.recent.was_allowed(session, read, bundle.digest(), now) {
             return Ok(self.pass_read(asked, now));
         }
-        let landing = self.landing(&asked.action, None);
+        let landing = landing(&bundle, &asked.action, None);
         let parts = asked.action.parts().clone();
         let step = judge::step_of(parts, asked.action.digest(), landing, Gathered::default(), None);
         let verdict = judge::judge(
@@ -155,30 +166,41 @@ impl Engine {
             deny @ Verdict::Deny(_) => {
                 let rules: Vec<&str> = deny.rules().iter().map(|rule| rule.id.as_str()).collect();
                 let line = format!("denied {} {} ({})", parts.operation, names(parts), rules.join(", "));
-                self.tallies.read(&asked.session, &line, now);
-                Err(Refusal::new(RefusalKind::Denied, None, answer::denied(&deny, &parts.summary)))
+                match self.tallies.judged(&asked.session, &line, now, bundle.digest()) {
+                    Ok(()) => {
+                        Err(Refusal::new(RefusalKind::Denied, None, answer::denied(&deny, &parts.summary)))
+                    }
+                    Err(Turned) => Ok(Read::Turned(asked.action)),
+                }
             }
         }
     }
 
     fn pass_read(&self, asked: Asked, now: model::Timestamp) -> Read {
         let parts = asked.action.parts();
-        self.tallies.read(&asked.session, &format!("{} {}", parts.operation, names(parts)), now);
+        let line = format!("{} {}", parts.operation, names(parts));
+        if let Err(Turned) = self.tallies.judged(&asked.session, &line, now, asked.under.digest()) {
+            return Read::Turned(asked.action);
+        }
         Read::Permit(Permit::new(asked.action, asked.session.chain.operator.clone(), None))
     }
 
     async fn admit_change(&self, asked: Asked, collector: &dyn Collector) -> Result<Admitted, Refusal> {
-        let Asked { session, action, signature, purpose } = asked;
+        let Asked { session, action, under, signature, purpose } = asked;
         let mut gathered = collector.gather(self, &action).await;
+        let mut received = None;
         let action = match std::mem::take(&mut gathered.pinned) {
             Pinned::NotNeeded => action,
-            Pinned::Request(request) => action.pinned(*request),
+            Pinned::Request(request) => {
+                received = Some(action.request().clone());
+                action.pinned(*request)
+            }
             Pinned::Impossible(why) => return Err(Refusal::from(Fault::Undecodable(why))),
         };
-        let (step, captured) = self.step(&session, &action, gathered)?;
+        let (step, captured) = self.step(&under, &session, &action, gathered)?;
         let summary = step.action.summary.clone();
         let mut drawn = self.draw()?;
-        let book = self.book();
+        let book = self.book_of(under);
         let question = Question {
             session: Arc::clone(&session),
             purpose,
@@ -191,17 +213,21 @@ impl Engine {
         crate::crash::point("before-decision");
         let decided = self.store.write(move |tx| decide(tx, &book, &mut drawn, question)).await;
         crate::crash::point("after-decision");
-        let decided = decided.map_err(|err| match err {
-            WriteError::Op(err) => Refusal::from(err.into_fault()),
-            WriteError::Storage(err) => Refusal::from(Fault::Storage(err.to_string())),
-        })?;
+        let decided = match decided {
+            Ok(decided) => decided,
+            Err(WriteError::Op(DecideError::Turned)) => {
+                return Ok(self.again(received.unwrap_or_else(|| action.into_request())).await);
+            }
+            Err(WriteError::Op(err)) => return Err(Refusal::from(err.into_fault())),
+            Err(WriteError::Storage(err)) => return Err(Refusal::from(Fault::Storage(err.to_string()))),
+        };
         if !matches!(decided, Decided::Replayed(_) | Decided::InFlight(_) | Decided::ContentNeeded) {
             self.moved();
         }
         if let Some(why) = unrecorded(&decided) {
             // Refusals that leave no entry of their own go on record with the reads.
             let now = self.recorded_time()?;
-            self.tallies.read(&session, &format!("refused {} ({why})", summary), now);
+            self.tallies.unjudged(&session, &format!("refused {} ({why})", summary), now);
         }
         match decided {
             Decided::Go { step, level } => {
@@ -252,16 +278,23 @@ impl Engine {
         }
     }
 
+    /// Once it is known what is in force.
+    async fn again(&self, request: Request) -> Admitted {
+        self.in_force.settled().await;
+        Admitted::Turned(Box::new(request))
+    }
+
     /// The step as its document will have it, and the body that this only commits to. What cannot be kept was not
     /// captured.
     pub(crate) fn step(
         &self,
+        bundle: &Bundle,
         session: &Session,
         action: &Action,
         mut gathered: Gathered,
     ) -> Result<(Step, Option<Blob>), Fault> {
         let asker = Asker { chain: &session.chain, scope: &session.scope, autonomy: session.autonomy };
-        let landing = self.landing(action, Some(&gathered));
+        let landing = landing(bundle, action, Some(&gathered));
         let salt = self.salt()?;
         let (undo, body) = match gathered.undo.take().map(|undo| bodies::keep(undo, salt)) {
             Some(Ok((undo, body))) => (Some(undo), Some(body)),
@@ -271,21 +304,17 @@ impl Engine {
             }
             None => (None, None),
         };
-        Ok((judge::step(&self.bundle(), &asker, action, landing, gathered, undo), body))
-    }
-
-    /// Decided only by the account and the bundle's map; a resource in another account, names and tags raise it.
-    /// `gathered` is `None` for a plain read, whose target is not looked at.
-    pub(crate) fn landing(&self, action: &Action, gathered: Option<&Gathered>) -> Landing {
-        let inner = gathered.and_then(|it| it.observation.as_ref()).map(|it| it.inner.as_slice());
-        let inner = inner.unwrap_or_default().iter().flat_map(|it| &it.resources);
-        let tags = gathered.map(|it| &it.tags);
-        judge::landing(&self.bundle(), action.parts(), action.marks(), inner, tags)
+        Ok((judge::step(bundle, &asker, action, landing, gathered, undo), body))
     }
 
     pub(crate) fn book(&self) -> Book {
+        self.book_of(self.bundle())
+    }
+
+    pub(crate) fn book_of(&self, bundle: Arc<Bundle>) -> Book {
         Book {
-            bundle: self.bundle(),
+            bundle,
+            in_force: Arc::clone(&self.in_force),
             installation: self.installation,
             ledger: Arc::clone(&self.ledger),
             witnesses: self.witnesses.present(),
@@ -316,6 +345,15 @@ impl Engine {
     }
 }
 
+/// Decided only by the account and the bundle's map; a resource in another account, names and tags raise it.
+/// `gathered` is `None` for a plain read, whose target is not looked at.
+fn landing(bundle: &Bundle, action: &Action, gathered: Option<&Gathered>) -> Landing {
+    let inner = gathered.and_then(|it| it.observation.as_ref()).map(|it| it.inner.as_slice());
+    let inner = inner.unwrap_or_default().iter().flat_map(|it| &it.resources);
+    let tags = gathered.map(|it| &it.tags);
+    judge::landing(bundle, action.parts(), action.marks(), inner, tags)
+}
+
 /// Why something was refused, where the decision itself wrote no entry.
 fn unrecorded(decided: &Decided) -> Option<String> {
     match decided {
@@ -344,6 +382,7 @@ enum Read {
     Permit(Permit),
     /// A rule holds even this read: it becomes a change.
     Hold(Asked),
+    Turned(Action),
 }
 
 /// Reads of ours are not gathered about.

@@ -71,16 +71,18 @@ impl Engine {
             entry.detail.insert(key.to_owned(), value);
         }
         let (row, root) = (session.clone(), by.root());
-        self.store
-            .write(move |tx| -> Result<(), store::Conflict> {
-                // Stopped in the meantime, it begins nothing any more.
-                match tx.session(root)? {
-                    Some(root) if root.closed(now).is_none() => tx.issue_session(&row, entry),
-                    Some(_) | None => Err(store::Conflict::Stopped),
-                }
-            })
-            .await
-            .map_err(|err| storage(&err))?;
+        let (agent, taken) = (by.chain.agent.clone(), arn.to_string());
+        self.ruled(move |tx, book| -> Result<(), store::Conflict> {
+            // Stopped in the meantime, or not let take it on any more, it begins nothing.
+            let stopped = || store::Conflict::Stopped;
+            book.bundle.assumable_by(&agent, &taken).ok_or_else(stopped)?;
+            match tx.session(root)? {
+                Some(root) if root.closed(now).is_none() => tx.issue_session(&row, entry),
+                Some(_) | None => Err(store::Conflict::Stopped),
+            }
+        })
+        .await
+        .map_err(|err| storage(&err))?;
         let secret = self.master.secret_of(session.id);
         let session = Arc::new(session);
         self.remember(Session::clone(&session));

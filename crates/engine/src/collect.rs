@@ -6,6 +6,7 @@ use std::{future::Future, pin::Pin};
 use model::{
     Action, ActionParts, CapturedUndo, ChangeId, EffectSet, Observation, Request, Session, Tags, Value,
 };
+use policy::Bundle;
 
 use crate::{Engine, Undoing, admit::Refusal};
 
@@ -72,4 +73,7 @@ pub trait Connector: Send + Sync {
         done: &'a ActionParts,
         undoing: Undoing,
     ) -> Later<'a, Result<ChangeId, Refusal>>;
+
+    /// Whether it could act under another bundle: as the roles, and in the accounts, that this one gives.
+    fn fits<'a>(&'a self, engine: &'a Engine, next: &'a Bundle) -> Later<'a, Result<(), String>>;
 }

@@ -16,6 +16,7 @@ use crate::{
     admit::{Purpose, Undoing},
     bodies::{self, Had},
     facts::{Facts, Leave},
+    in_force::InForce,
     joint, judge,
     permit::StepRef,
     read_back::{read_back, read_back_by_undo},
@@ -73,6 +74,8 @@ pub(crate) enum DecideError {
     Conflict(Conflict),
     /// Too many witnesses are away to wait for, so nothing is begun.
     NotWitnessed(String),
+    /// Another bundle is in force than the one under which all of this was gathered.
+    Turned,
 }
 
 impl From<StorageError> for DecideError {
@@ -93,6 +96,7 @@ impl DecideError {
             Self::Storage(err) => Fault::Storage(err.to_string()),
             Self::Conflict(err) => Fault::Storage(err.to_string()),
             Self::NotWitnessed(why) => Fault::NotWitnessed(why),
+            Self::Turned => Fault::NoPolicy("another bundle came into force; ask again".to_owned()),
         }
     }
 }
@@ -100,11 +104,20 @@ impl DecideError {
 /// The installation as a decision needs it; cheap to clone into a transaction.
 #[derive(Clone)]
 pub(crate) struct Book {
+    /// Under which it is decided.
     pub(crate) bundle: Arc<Bundle>,
+    pub(crate) in_force: Arc<InForce>,
     pub(crate) installation: Digest,
     pub(crate) ledger: Shared,
     /// How many witnesses have not failed to answer.
     pub(crate) witnesses: usize,
+}
+
+impl Book {
+    /// Whether what is decided under it may be written; asked inside the store's operation.
+    pub(crate) fn stands(&self) -> bool {
+        self.in_force.is(&self.bundle)
+    }
 }
 
 /// Identifiers and a nonce, drawn before the transaction starts.
@@ -155,6 +168,9 @@ pub(crate) fn decide(
     question: Question,
 ) -> Result<Decided, DecideError> {
     let now = drawn.now;
+    if !book.stands() {
+        return Err(DecideError::Turned);
+    }
     tx.offer(question.captured.clone());
     if let Purpose::Agent = question.purpose {
         for id in [Some(question.session.id), question.session.parent].into_iter().flatten() {
@@ -363,6 +379,7 @@ pub(crate) fn open(
         reopened: None,
         joint: None,
         erases: None,
+        adopts: None,
     };
     let facts = Facts::read(tx, book, &change, session, purpose, drawn.now)?;
     let (verdict, leave) = (facts.verdict(&[]), facts.leave(0));

@@ -13,7 +13,7 @@ use crate::{
     admit::Purpose,
     decide::{Book, DecideError, Drawn},
     facts::Facts,
-    judge,
+    judge, rebind,
     record::{about, joined_entry},
     statement::signable,
 };
@@ -29,22 +29,21 @@ impl Opened {
 }
 
 impl Engine {
-    /// The change for somebody to look at, sealed where others could have joined it until now. `by`: who, where they
-    /// have shown that they are.
+    /// The change for somebody to look at, sealed where others could have joined it until now, and judged anew where another
+    /// bundle is in force than it stood under. `by`: who, where they have shown that they are.
     ///
     /// # Errors
     /// [`SignError::UnknownChange`], or where the store cannot be read or written.
     pub async fn open(&self, id: ChangeId, by: Option<PersonId>) -> Result<Opened, SignError> {
         let found = self.read(move |view| view.change(id)).await?;
         let change = found.ok_or(SignError::UnknownChange(id))?;
-        if !can_be_joined(&change) {
+        if !can_be_joined(&change) && !rebind::is_due(&change, &self.book()) {
             return Ok(Opened(change));
         }
         self.recordable()?;
         let mut drawn = self.draw_to_stop()?;
         let sealed = self
-            .store
-            .write(move |tx| -> Result<Change, SignError> {
+            .ruled(move |tx, book| -> Result<Change, SignError> {
                 let mut change = tx.change(id)?.ok_or(SignError::UnknownChange(id))?;
                 if can_be_joined(&change) {
                     change.joint = change.joint.map(|it| Joint { sealed_at: Some(drawn.now), ..it });
@@ -52,6 +51,9 @@ impl Engine {
                     entry.actors.person = by;
                     tx.advance_change(&change, change.version, entry)?;
                     change.version = change.version.saturating_add(1);
+                }
+                if rebind::is_due(&change, book) {
+                    change = rebind::rebind(tx, book, &mut drawn, change)?;
                 }
                 Ok(change)
             })

@@ -5,9 +5,11 @@
 //! and a [`Collector`] for facts.
 
 mod admit;
+mod adopt;
 mod answer;
 mod assume;
 mod bodies;
+mod candidate;
 mod clock;
 mod collect;
 mod continuity;
@@ -16,13 +18,17 @@ mod decide;
 mod entropy;
 mod erase;
 mod facts;
+mod in_force;
 mod joint;
 mod judge;
+mod library;
 mod live;
 pub mod observe;
+mod own;
 mod permit;
 mod read_back;
 mod readable;
+mod rebind;
 mod recent;
 mod record;
 mod secret;
@@ -38,24 +44,27 @@ mod witnesses;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use model::{Digest, EntryId, Fault, Level, Session, SessionId, Timestamp};
+use model::{Digest, Entry, EntryId, EntryKind, Fault, Level, Session, SessionId, Timestamp};
 use policy::Bundle;
 use store::Store;
 
 pub use admit::{Admitted, Asked, Purpose, Refusal, RefusalKind, Undoing};
+pub use adopt::Adopt;
+pub use candidate::{Candidate, CandidateError};
 pub use clock::{Clock, SystemClock};
 pub use collect::{Collector, Connector, Gathered, Later, Pinned, Proposed};
 pub use continuity::{Beginning, Carried, ErasedSince, continue_log};
 pub use entropy::{Entropy, SystemEntropy};
 pub use erase::Erase;
 pub use joint::Opened;
+pub use library::{Kept, Library, Shelf};
 pub use permit::{Permit, Receipt};
 pub use readable::Readable;
 pub use secret::{MasterKey, Secret};
 pub use session::{IssueError, NewSession};
 pub use settle::Settled;
 pub use sign::{SignError, Signed};
-pub use start::{Parts, StartError, database_of, roster_of};
+pub use start::{Parts, StartError, bundle_on_record, database_of, roster_of};
 pub use statement::Signer;
 pub use witnesses::{CosignedError, CosignedFrom, Growth, NotWitnessed, Witnesses, witness_keys};
 
@@ -68,7 +77,8 @@ pub struct Engine {
     store: Store,
     ledger: sequencer::Shared,
     sequencer: sequencer::Sequencer,
-    bundle: RwLock<Arc<Bundle>>,
+    in_force: Arc<in_force::InForce>,
+    library: Arc<dyn Library>,
     genesis: ledger::Genesis,
     installation: Digest,
     master: MasterKey,
@@ -78,7 +88,7 @@ pub struct Engine {
     /// What a gateway needs for every request, without the store.
     sessions: RwLock<live::Sessions>,
     own: Arc<Session>,
-    tallies: tally::Tallies,
+    tallies: Arc<tally::Tallies>,
     recent: recent::Recent,
     /// Why what is counted and written later cannot be recorded at present; `None` while it can.
     tally_fault: Mutex<Option<Fault>>,
@@ -102,9 +112,9 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// The bundle in force.
+    /// The bundle in force. Whatever is decided under it counts only while it is.
     pub fn bundle(&self) -> Arc<Bundle> {
-        Arc::clone(&self.bundle.read().unwrap_or_else(PoisonError::into_inner))
+        self.in_force.bundle()
     }
 
     /// The genesis fingerprint: what people compare to know which installation this is.
@@ -166,6 +176,19 @@ impl Engine {
     /// [`Fault::NoClock`] where it is behind the ledger.
     pub fn recorded_time(&self) -> Result<Timestamp, Fault> {
         self.watch.stamp(self.clock.as_ref(), i64::MAX)
+    }
+
+    /// Puts on record that something is not as it should be, in words.
+    ///
+    /// # Errors
+    /// Where it cannot be recorded.
+    pub async fn alarm(&self, said: &str) -> Result<(), Fault> {
+        let now = self.recorded_time()?;
+        let mut entry = Entry::new(self.entry_id(now)?, now, EntryKind::Alarm);
+        entry.bundle = Some(self.bundle().digest());
+        entry.detail.insert("alarm".to_owned(), model::sanitize(said, 1000));
+        let written = self.store.write(move |tx| tx.record(entry)).await;
+        written.map_err(|err| Fault::Storage(err.to_string()))
     }
 
     /// Ticks whenever a change has moved; for waiting and watching.

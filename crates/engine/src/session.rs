@@ -6,6 +6,7 @@ use model::{
     Actors, AgentId, Autonomy, Chain, Entry, EntryId, EntryKind, Fault, PersonId, Scope, Session, SessionId,
     Timestamp, sanitize,
 };
+use policy::Bundle;
 use store::WriteError;
 
 use crate::{Engine, Secret, entropy, secret};
@@ -60,14 +61,7 @@ impl Engine {
     /// Where the roster, the limits or the record stand against it.
     pub async fn issue(&self, asked: NewSession) -> Result<(Session, Secret), IssueError> {
         let bundle = self.bundle();
-        let roster = bundle.roster();
-        let owner = match roster.agents.get(&asked.agent) {
-            Some(agent) => agent.owner.clone(),
-            None => return Err(IssueError::UnknownAgent(asked.agent)),
-        };
-        if !roster.people.get(&asked.operator).is_some_and(|person| person.operator) {
-            return Err(IssueError::NotOperator(asked.operator));
-        }
+        let owner = admitted(&bundle, &asked.agent, &asked.operator)?;
         if asked.launcher != asked.operator {
             return Err(IssueError::NotYou { signer: asked.launcher, operator: asked.operator });
         }
@@ -106,7 +100,15 @@ impl Engine {
             entry.detail.insert(key.to_owned(), value);
         }
         let row = session.clone();
-        self.store.write(move |tx| tx.issue_session(&row, entry)).await.map_err(|err| storage(&err))?;
+        let issued = self.ruled(move |tx, book| -> Result<(), IssueError> {
+            // Another bundle may have come into force since.
+            admitted(&book.bundle, &row.chain.agent, &row.chain.operator)?;
+            tx.issue_session(&row, entry).map_err(|err| IssueError::Fault(Fault::Storage(err.to_string())))
+        });
+        issued.await.map_err(|err| match err {
+            WriteError::Op(err) => err,
+            err @ WriteError::Storage(_) => storage(&err),
+        })?;
         let secret = self.master.secret_of(session.id);
         self.remember(session.clone());
         Ok((session, secret))
@@ -189,7 +191,7 @@ impl Engine {
     pub fn note_unjudged(&self, session: &Session, line: &str) {
         // While nothing can be recorded everything is refused, and this would only pile up.
         if self.recordable().is_ok() {
-            self.tallies.read(session, line, self.clock.now());
+            self.tallies.unjudged(session, line, self.clock.now());
         }
     }
 
@@ -226,6 +228,17 @@ impl Engine {
     }
 }
 
+/// The owner of the agent, where this person may launch it.
+fn admitted(bundle: &Bundle, agent: &AgentId, operator: &PersonId) -> Result<Option<PersonId>, IssueError> {
+    let roster = bundle.roster();
+    let known = roster.agents.get(agent).ok_or_else(|| IssueError::UnknownAgent(agent.clone()))?;
+    if roster.people.get(operator).is_some_and(|person| person.operator) {
+        Ok(known.owner.clone())
+    } else {
+        Err(IssueError::NotOperator(operator.clone()))
+    }
+}
+
 fn session_entry(id: EntryId, session: &Session, kind: EntryKind, now: Timestamp) -> Entry {
     let mut entry = Entry::new(id, now, kind);
     entry.actors = Actors {
@@ -241,7 +254,7 @@ fn session_entry(id: EntryId, session: &Session, kind: EntryKind, now: Timestamp
 /// The name of Countersign's own agent and operator in grants.
 const OWN: &str = "countersign";
 
-pub(crate) fn own_session(bundle: &policy::Bundle, now: Timestamp) -> Result<Session, Fault> {
+pub(crate) fn own_session(bundle: &Bundle, now: Timestamp) -> Result<Session, Fault> {
     let unnamed = |_| Fault::NoPolicy("our own name is no name".to_owned());
     Ok(Session {
         id: SessionId::new(0, [0; 10]),

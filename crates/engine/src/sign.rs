@@ -10,12 +10,14 @@ use store::{Tx, WriteError};
 use crate::{
     Engine, Refusal, RefusalKind, Signer, Undoing,
     admit::Purpose,
-    answer, bodies,
+    adopt, answer, bodies,
     decide::{self, Book, DecideError, Drawn},
     erase,
     facts::Facts,
     joint::Opened,
     judge,
+    own::{self, Deed},
+    rebind,
     record::{about, held_entry, verdict_detail},
     statement as statements, veto,
 };
@@ -52,6 +54,8 @@ pub enum SignError {
     NotUndoable(String),
     #[error("{0}")]
     NotErasable(String),
+    #[error("{0}")]
+    NotAdoptable(String),
     #[error("{}", .0.message)]
     Refused(Refusal),
     #[error("{0}")]
@@ -131,7 +135,16 @@ impl Engine {
         let outcome = self
             .store
             .write(move |tx| -> Result<Result<Signed, SignError>, SignError> {
+                // Nobody signs for what is judged by another bundle than was shown.
+                let another = || SignError::Stale("another bundle is in force now".to_owned());
+                if !book.stands() {
+                    return Err(another());
+                }
                 let change = tx.change(id)?.ok_or(SignError::UnknownChange(id))?;
+                let decides = matches!(said.act, Act::Approve | Act::Reject);
+                if decides && rebind::is_due(&change, &book) {
+                    return Err(another());
+                }
                 let result = match said.act {
                     Act::Approve => approve(tx, &book, &mut drawn, &change, approval.clone(), &said),
                     Act::Reject => reject(tx, &book, &mut drawn, change.clone(), approval.clone(), &said),
@@ -267,15 +280,17 @@ impl Engine {
         }
     }
 
-    /// A change of several actions, asked for at once; nothing runs until the agent runs each of them.
+    /// A change of several actions, asked for at once; nothing runs until the agent runs each of them. `under`: in force
+    /// before the first of them was prepared.
     ///
     /// # Errors
-    /// A refusal in words for the agent.
+    /// A refusal in words for the agent; [`RefusalKind::Turned`] where another bundle came into force meanwhile.
     pub async fn propose(
         &self,
         session: std::sync::Arc<Session>,
         actions: Vec<(model::Action, crate::Gathered)>,
         intent: String,
+        under: std::sync::Arc<policy::Bundle>,
     ) -> Result<Change, Refusal> {
         self.recordable()?;
         let now = self.now()?;
@@ -287,14 +302,19 @@ impl Engine {
             });
         }
         let digest = model::change_digest(&session.chain, actions.iter().map(|(action, _)| action.digest()));
-        let prepared: Result<Vec<_>, Fault> =
-            actions.into_iter().map(|(action, gathered)| self.step(&session, &action, gathered)).collect();
+        let book = self.book_of(under);
+        let prepared: Result<Vec<_>, Fault> = actions
+            .into_iter()
+            .map(|(action, gathered)| self.step(&book.bundle, &session, &action, gathered))
+            .collect();
         let (mut steps, captured): (Vec<_>, Vec<_>) = prepared?.into_iter().unzip();
         let mut drawn = self.draw()?;
-        let book = self.book();
         let change = self
             .store
             .write(move |tx| -> Result<Result<Change, Refusal>, DecideError> {
+                if !book.stands() {
+                    return Err(DecideError::Turned);
+                }
                 if let Some(open) = tx.open_change(digest)? {
                     return Ok(Ok(open));
                 }
@@ -341,9 +361,18 @@ impl Engine {
             })
             .await
             .map_err(|err| match err {
+                WriteError::Op(DecideError::Turned) => Refusal {
+                    kind: RefusalKind::Turned,
+                    change: None,
+                    message: DecideError::Turned.into_fault().to_string(),
+                },
                 WriteError::Op(err) => Refusal::from(err.into_fault()),
                 WriteError::Storage(err) => Refusal::from(Fault::Storage(err.to_string())),
-            })??;
+            });
+        if change.as_ref().is_err_and(|refusal| refusal.kind == RefusalKind::Turned) {
+            self.in_force.settled().await;
+        }
+        let change = change??;
         self.moved();
         Ok(change)
     }
@@ -398,7 +427,7 @@ fn approve(
     given.push(approval);
 
     let (valid, _) = decide::valid_approvals(book, change, &given);
-    let verdict = match erase::verdict(book, change, &valid) {
+    let verdict = match own::verdict(book, change, &valid) {
         Some(verdict) => verdict,
         None => {
             let (session, purpose) = (session_for(tx, change)?, purpose_of(change));
@@ -415,7 +444,7 @@ fn approve(
                 tx.advance_change(&change, change.version, entry)?;
                 change.version = change.version.saturating_add(1);
             }
-            match change.erases {
+            match Deed::of(&change) {
                 Some(_) => {
                     format!("approved: it is carried out when {} asks for it again", change.chain.operator)
                 }
@@ -492,8 +521,9 @@ fn reopen(
     let intent =
         said.reason.clone().ok_or(SignError::Reason("a reopening says its new intent (--intent)"))?;
     same(book, vetoed, &approval, said)?;
-    let mut change = match &vetoed.erases {
-        Some(erasure) => erase::reopened(tx, book, drawn, vetoed, erasure, intent)?,
+    let mut change = match Deed::of(vetoed) {
+        Some(Deed::Erase(erasure)) => erase::reopened(tx, book, drawn, vetoed, &erasure, intent)?,
+        Some(Deed::Adopt(adoption)) => adopt::reopened(book, drawn, vetoed, adoption, intent)?,
         None => {
             let session = session_for(tx, vetoed)?;
             let draft = decide::Draft {
@@ -550,12 +580,12 @@ fn same(book: &Book, change: &Change, approval: &Approval, said: &Statement) -> 
     Ok(())
 }
 
-fn session_for(tx: &Tx<'_>, change: &Change) -> Result<Session, SignError> {
+pub(crate) fn session_for(tx: &Tx<'_>, change: &Change) -> Result<Session, SignError> {
     let id: SessionId = change.session;
     tx.session(id)?.ok_or_else(|| SignError::Fault(Fault::Storage(format!("session {id} is not on record"))))
 }
 
-fn purpose_of(change: &Change) -> Purpose {
+pub(crate) fn purpose_of(change: &Change) -> Purpose {
     match change.links.iter().find(|link| link.kind == LinkKind::Undoes) {
         Some(link) => Purpose::Undo(Undoing {
             of: link.change,

@@ -9,9 +9,11 @@ use policy::Bundle;
 use store::{Filter, Store, WriteError};
 
 use crate::{
-    Clock, Engine, Entropy, MasterKey, bodies, clock,
+    Clock, Engine, Entropy, Library, MasterKey, bodies, clock,
     decide::{DecideError, Drawn},
-    entropy, recent,
+    entropy,
+    in_force::InForce,
+    recent,
     record::about,
     sequencer, tally,
     witnesses::{Witnesses, log_key},
@@ -23,6 +25,7 @@ pub struct Parts {
     pub ledger: Ledger,
     pub genesis: Genesis,
     pub bundle: Bundle,
+    pub library: Arc<dyn Library>,
     pub master: MasterKey,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -66,7 +69,7 @@ impl Engine {
     /// # Errors
     /// [`StartError`]: nothing is served then.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { store, ledger, genesis, bundle, master, clock, entropy } = parts;
+        let Parts { store, ledger, genesis, bundle, library, master, clock, entropy } = parts;
         let installation = genesis.fingerprint();
         let last = store.read(|view| view.last_recorded_at()).await?;
         let watch = clock::Watch::new(last);
@@ -105,7 +108,9 @@ impl Engine {
             }),
             store,
             ledger: shared,
-            bundle: RwLock::new(Arc::new(bundle)),
+            tallies: Arc::new(tally::Tallies::new(bundle.digest())),
+            in_force: Arc::new(InForce::new(Arc::new(bundle))),
+            library,
             genesis,
             installation,
             master,
@@ -113,7 +118,6 @@ impl Engine {
             watch,
             entropy,
             sessions: RwLock::new(sessions.into_iter().collect()),
-            tallies: tally::Tallies::default(),
             recent: recent::Recent::default(),
             tally_fault: Mutex::default(),
             ledger_fault,
@@ -140,6 +144,27 @@ impl Engine {
         self.connectors.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.sequence().await
     }
+}
+
+/// The bundle in force, as the newest record tells that was decided under one: what waits for the log comes before what is in
+/// it. `None` where there is no record yet. Nothing is verified here; [`Engine::start`] refuses where the log says otherwise.
+///
+/// # Errors
+/// Where the store or the log cannot be read.
+pub async fn bundle_on_record(store: &Store, ledger: &Ledger) -> Result<Option<Digest>, StartError> {
+    let pending = store.read(|view| view.unsequenced(usize::MAX)).await?;
+    let newest = pending.iter().rev().find_map(|row| audit::decided_under(&row.bytes));
+    if newest.is_some() {
+        return Ok(newest);
+    }
+    let size = ledger.size();
+    for index in (0..size).rev() {
+        let entry = ledger.entry(index).map_err(|err| StartError::Contradiction(err.to_string()))?;
+        if let Some(bundle) = audit::decided_under(&entry) {
+            return Ok(Some(bundle));
+        }
+    }
+    Ok(None)
 }
 
 /// The roster of a bundle as the log keeps it, for auditors.

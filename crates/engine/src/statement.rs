@@ -3,7 +3,7 @@
 //! and the newest checkpoint they have verified.
 
 use approval::{Act, Observed, Parameter, Statement, StatementError};
-use model::{Change, Digest, Erasure, PersonId, Presence, SecondLock, Step, Undo, Verdict};
+use model::{Adoption, Change, Digest, Erasure, PersonId, Presence, SecondLock, Step, Undo, Verdict};
 use policy::Bundle;
 
 use crate::judge;
@@ -151,6 +151,9 @@ fn second_lock(step: &Step, bundle: &Bundle) -> String {
     let (action, operation) = (&step.action, step.action.operation.to_string());
     if action.operation == Erasure::operation() {
         return "no: Countersign does it in its own database".to_owned();
+    }
+    if action.operation == Adoption::operation() {
+        return "no: Countersign does it itself".to_owned();
     }
     let Some(roles) = bundle.roles_of(&action.account) else {
         return format!("no: accounts.toml gives no write role for account {}", action.account);

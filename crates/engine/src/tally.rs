@@ -1,7 +1,8 @@
 //! What is counted rather than recorded one by one: plain reads, and requests that nobody signed.
 //!
-//! Reads are recorded in batches, at most 100 ms after they were admitted. Failed authentications are counted per
-//! source and minute into one entry.
+//! Reads are recorded in batches, at most 100 ms after they were admitted, each under the bundle by which it was judged: when
+//! another one comes into force, what was counted under the one before is recorded in that very operation. Failed
+//! authentications are counted per source and minute into one entry.
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
@@ -9,10 +10,11 @@ use std::{
     time::Duration,
 };
 
-use model::{Actors, EntryKind, Fault, Session, SessionId, Timestamp, sanitize};
+use model::{Actors, Digest, Entry as Recorded, EntryKind, Fault, Session, SessionId, Timestamp, sanitize};
 use serde_json::json;
+use tokio::sync::{Mutex as Turn, MutexGuard as Held};
 
-use crate::Engine;
+use crate::{Engine, decide::Drawn};
 
 const READ_BATCH: Duration = Duration::from_millis(50);
 /// An entry holds at most 65,535 bytes; this leaves room for what surrounds the reads.
@@ -25,10 +27,30 @@ const FAILURES_A_MINUTE: u32 = 120;
 const SOURCES: usize = 10_000;
 const OTHERS: &str = "other sources";
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tallies {
-    reads: Mutex<HashMap<(SessionId, String), ReadRecord>>,
+    reads: Mutex<Reads>,
     failures: Mutex<BTreeMap<String, Failures>>,
+    /// Whoever takes reads out holds it until they are on record, or back.
+    recording: Turn<()>,
+}
+
+#[derive(Debug)]
+struct Reads {
+    /// The bundle by which they were judged.
+    under: Digest,
+    counted: HashMap<(SessionId, String), ReadRecord>,
+}
+
+/// Another bundle is in force than the one by which it was judged.
+#[derive(Debug)]
+pub(crate) struct Turned;
+
+/// Reads on their way into the log.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    under: Digest,
+    by_session: BTreeMap<SessionId, Vec<ReadRecord>>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,51 +69,60 @@ struct Failures {
 }
 
 impl Tallies {
-    pub(crate) fn read(&self, session: &Session, line: &str, at: Timestamp) {
-        let mut line = sanitize(line, LINE_CHARS);
-        if let Some((end, _)) = line.char_indices().nth(LINE_CHARS) {
-            line.truncate(end);
+    pub(crate) fn new(under: Digest) -> Self {
+        let reads = Mutex::new(Reads { under, counted: HashMap::new() });
+        Self { reads, failures: Mutex::default(), recording: Turn::new(()) }
+    }
+
+    /// What no bundle has judged.
+    pub(crate) fn unjudged(&self, session: &Session, line: &str, at: Timestamp) {
+        self.reads().count(session, line, at);
+    }
+
+    /// What was judged under this bundle.
+    pub(crate) fn judged(
+        &self,
+        session: &Session,
+        line: &str,
+        at: Timestamp,
+        under: Digest,
+    ) -> Result<(), Turned> {
+        let mut reads = self.reads();
+        if reads.under != under {
+            return Err(Turned);
         }
-        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
-        match reads.entry((session.id, line)) {
-            Entry::Occupied(mut known) => {
-                let known = known.get_mut();
-                known.times = known.times.saturating_add(1);
-            }
-            Entry::Vacant(new) => {
-                let actors = Actors {
-                    agent: Some(session.chain.agent.clone()),
-                    operator: Some(session.chain.operator.clone()),
-                    session: Some(session.id),
-                    person: None,
-                };
-                let line = new.key().1.clone();
-                new.insert(ReadRecord { actors, line, at, times: 1 });
-            }
+        reads.count(session, line, at);
+        Ok(())
+    }
+
+    /// Nobody else takes anything out meanwhile.
+    pub(crate) async fn recording(&self) -> Held<'_, ()> {
+        self.recording.lock().await
+    }
+
+    fn take(&self) -> Taken {
+        self.reads().take()
+    }
+
+    /// Takes what was counted; from here on is counted what `next` judges.
+    pub(crate) fn turn(&self, next: Digest) -> Taken {
+        let mut reads = self.reads();
+        let taken = reads.take();
+        reads.under = next;
+        taken
+    }
+
+    /// `next` did not come into force after all.
+    pub(crate) fn turn_back(&self, taken: Taken) {
+        let mut reads = self.reads();
+        reads.under = taken.under;
+        for (session, records) in &taken.by_session {
+            reads.put_back(*session, records);
         }
     }
 
-    /// By session, in the order in which each was first asked for.
-    fn take_reads(&self) -> BTreeMap<SessionId, Vec<ReadRecord>> {
-        let reads = std::mem::take(&mut *self.reads.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut by_session: BTreeMap<SessionId, Vec<ReadRecord>> = BTreeMap::new();
-        for ((session, _), record) in reads {
-            by_session.entry(session).or_default().push(record);
-        }
-        for records in by_session.values_mut() {
-            records.sort_by(|one, other| (one.at, &one.line).cmp(&(other.at, &other.line)));
-        }
-        by_session
-    }
-
-    /// Reads that could not be recorded wait for the next try; none pass meanwhile, so this cannot grow.
-    fn put_back(&self, session: SessionId, records: &[ReadRecord]) {
-        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
-        for record in records {
-            let slot = reads.entry((session, record.line.clone()));
-            let times = slot.or_insert(ReadRecord { times: 0, ..record.clone() });
-            times.times = times.times.saturating_add(record.times);
-        }
+    fn reads(&self) -> std::sync::MutexGuard<'_, Reads> {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a failure; the minute that just ended for this source, if it had any, is returned for recording.
@@ -139,6 +170,76 @@ impl Tallies {
     }
 }
 
+impl Reads {
+    fn count(&mut self, session: &Session, line: &str, at: Timestamp) {
+        let mut line = sanitize(line, LINE_CHARS);
+        if let Some((end, _)) = line.char_indices().nth(LINE_CHARS) {
+            line.truncate(end);
+        }
+        match self.counted.entry((session.id, line)) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.times = known.times.saturating_add(1);
+            }
+            Entry::Vacant(new) => {
+                let actors = Actors {
+                    agent: Some(session.chain.agent.clone()),
+                    operator: Some(session.chain.operator.clone()),
+                    session: Some(session.id),
+                    person: None,
+                };
+                let line = new.key().1.clone();
+                new.insert(ReadRecord { actors, line, at, times: 1 });
+            }
+        }
+    }
+
+    /// By session, in the order in which each was first asked for.
+    fn take(&mut self) -> Taken {
+        let mut by_session: BTreeMap<SessionId, Vec<ReadRecord>> = BTreeMap::new();
+        for ((session, _), record) in std::mem::take(&mut self.counted) {
+            by_session.entry(session).or_default().push(record);
+        }
+        for records in by_session.values_mut() {
+            records.sort_by(|one, other| (one.at, &one.line).cmp(&(other.at, &other.line)));
+        }
+        Taken { under: self.under, by_session }
+    }
+
+    /// Reads that could not be recorded wait for the next try; none pass meanwhile, so this cannot grow.
+    fn put_back(&mut self, session: SessionId, records: &[ReadRecord]) {
+        for record in records {
+            let slot = self.counted.entry((session, record.line.clone()));
+            let times = slot.or_insert(ReadRecord { times: 0, ..record.clone() });
+            times.times = times.times.saturating_add(record.times);
+        }
+    }
+}
+
+impl Taken {
+    /// As they stand in the log.
+    pub(crate) fn entries(&self, drawn: &mut Drawn) -> Vec<Recorded> {
+        let mut entries = Vec::new();
+        for chunk in self.by_session.values().flat_map(|records| chunks(records)) {
+            let Some(first) = chunk.first() else { continue };
+            let mut entry = drawn.entry(EntryKind::ReadsAdmitted);
+            entry.at = first.at;
+            entry.actors = first.actors.clone();
+            entry.bundle = Some(self.under);
+            entry.detail = reads_of(chunk).into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+            entries.push(entry);
+        }
+        entries
+    }
+}
+
+fn reads_of(records: &[ReadRecord]) -> [(&'static str, String); 3] {
+    let lines: Vec<&str> = records.iter().map(|it| it.line.as_str()).collect();
+    let times: Vec<u64> = records.iter().map(|it| it.times).collect();
+    let count = times.iter().fold(0u64, |sum, it| sum.saturating_add(*it));
+    [("count", count.to_string()), ("reads", json!(lines).to_string()), ("times", json!(times).to_string())]
+}
+
 /// The name under which a source is counted.
 fn counted_as<'s>(failures: &BTreeMap<String, Failures>, source: &'s str) -> &'s str {
     if failures.len() < SOURCES || failures.contains_key(source) { source } else { OTHERS }
@@ -170,19 +271,16 @@ impl Drop for LastWords {
 
 /// Writes out what has been counted so far.
 pub(crate) async fn flush(engine: &Arc<Engine>) {
-    for (session, records) in engine.tallies.take_reads() {
-        for chunk in chunks(&records) {
-            let Some(first) = chunk.first() else { continue };
-            let lines: Vec<&str> = chunk.iter().map(|it| it.line.as_str()).collect();
-            let times: Vec<u64> = chunk.iter().map(|it| it.times).collect();
-            let count = times.iter().fold(0u64, |sum, it| sum.saturating_add(*it));
-            let detail = [
-                ("count", count.to_string()),
-                ("reads", json!(lines).to_string()),
-                ("times", json!(times).to_string()),
-            ];
-            if !record(engine, EntryKind::ReadsAdmitted, first.at, first.actors.clone(), detail).await {
-                engine.tallies.put_back(session, chunk);
+    {
+        let _recording = engine.tallies.recording().await;
+        let Taken { under, by_session } = engine.tallies.take();
+        for (session, records) in by_session {
+            for chunk in chunks(&records) {
+                let Some(first) = chunk.first() else { continue };
+                let (kind, actors) = (EntryKind::ReadsAdmitted, first.actors.clone());
+                if !record(engine, kind, first.at, actors, under, reads_of(chunk)).await {
+                    engine.tallies.reads().put_back(session, chunk);
+                }
             }
         }
     }
@@ -208,7 +306,8 @@ pub(crate) async fn failures(engine: &Engine, source: &str, minute: i64, count: 
         ("minute", Timestamp::from_seconds(minute.saturating_mul(60)).to_string()),
         ("count", count.to_string()),
     ];
-    if !record(engine, EntryKind::AuthenticationFailed, now, Actors::default(), detail).await {
+    let (kind, under) = (EntryKind::AuthenticationFailed, engine.bundle().digest());
+    if !record(engine, kind, now, Actors::default(), under, detail).await {
         engine.tallies.put_back_failures(source, minute, count);
     }
 }
@@ -235,6 +334,7 @@ async fn record<const N: usize>(
     kind: EntryKind,
     at: Timestamp,
     actors: Actors,
+    under: Digest,
     detail: [(&str, String); N],
 ) -> bool {
     let id = match engine.entry_id(at) {
@@ -246,7 +346,7 @@ async fn record<const N: usize>(
     };
     let mut entry = model::Entry::new(id, at, kind);
     entry.actors = actors;
-    entry.bundle = Some(engine.bundle().digest());
+    entry.bundle = Some(under);
     entry.detail = detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let written = engine.store.write(move |tx| tx.record(entry)).await;
     if let Err(err) = &written {

@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -23,11 +23,16 @@ use crate::Engine;
 const AWAY: i64 = 60_000;
 
 pub struct Witnesses {
-    keys: BTreeMap<WitnessId, WitnessKey>,
-    quorum: usize,
+    named: RwLock<Arc<Named>>,
     /// The newest size that each has cosigned.
     seen: watch::Sender<BTreeMap<WitnessId, u64>>,
     heard: Mutex<Heard>,
+}
+
+/// Whom the bundle in force names.
+struct Named {
+    keys: BTreeMap<WitnessId, WitnessKey>,
+    quorum: usize,
 }
 
 struct Heard {
@@ -100,20 +105,49 @@ impl Witnesses {
         let gathering = Gathering::new(quorum);
         let heard = Heard { gathering, away: BTreeMap::new(), untold: BTreeMap::new() };
         Ok(Self {
-            keys: witness_keys(bundle)?,
-            quorum,
+            named: RwLock::new(Arc::new(Named { keys: witness_keys(bundle)?, quorum })),
             seen: watch::Sender::default(),
             heard: Mutex::new(heard),
         })
     }
 
-    pub const fn keys(&self) -> &BTreeMap<WitnessId, WitnessKey> {
-        &self.keys
+    /// Another bundle is in force. Its keys were verified before; what witnesses that it does not name have cosigned, or
+    /// by another key, counts for nothing any more.
+    pub(crate) fn turn(&self, bundle: &Bundle) {
+        let Ok(keys) = witness_keys(bundle) else { return };
+        let quorum = usize::try_from(bundle.witnesses().quorum).unwrap_or(usize::MAX);
+        let before = {
+            let mut named = self.named.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *named, Arc::new(Named { keys, quorum }))
+        };
+        let named = self.named();
+        if before.keys == named.keys && before.quorum == quorum {
+            return;
+        }
+        let same = |witness: &WitnessId| named.keys.get(witness) == before.keys.get(witness);
+        let mut heard = self.heard();
+        heard.gathering = Gathering::new(quorum);
+        heard.away.retain(|witness, _| same(witness));
+        heard.untold.retain(|witness, _| same(witness));
+        self.seen.send_modify(|seen| seen.retain(|witness, _| same(witness)));
+    }
+
+    pub fn key_of(&self, witness: &WitnessId) -> Option<WitnessKey> {
+        self.named().keys.get(witness).cloned()
+    }
+
+    /// All whom the bundle in force names.
+    pub fn names(&self) -> Vec<WitnessId> {
+        self.named().keys.keys().cloned().collect()
     }
 
     /// How many make a checkpoint witnessed, by the bundle; 0 where it names no witness.
-    pub const fn quorum(&self) -> usize {
-        self.quorum
+    pub fn quorum(&self) -> usize {
+        self.named().quorum
+    }
+
+    fn named(&self) -> Arc<Named> {
+        Arc::clone(&self.named.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How many witnesses have cosigned a checkpoint of at least `size` entries, which therefore contains them all.
@@ -133,7 +167,7 @@ impl Witnesses {
     /// How many have not failed to answer when they were asked last.
     pub(crate) fn present(&self) -> usize {
         let heard = self.heard();
-        self.keys.keys().filter(|witness| !heard.away.contains_key(*witness)).count()
+        self.named().keys.keys().filter(|witness| !heard.away.contains_key(*witness)).count()
     }
 
     /// The newest size that this witness has cosigned.
@@ -233,8 +267,8 @@ impl Engine {
     /// # Errors
     /// [`CosignedError`].
     pub fn compare(&self, witness: &WitnessId, note: &str) -> Result<(tlog::Checkpoint, u64), CosignedError> {
-        let key = self.witnesses.keys.get(witness).ok_or_else(|| CosignedError::Unknown(witness.clone()))?;
-        let (checkpoint, time) = open_witnessed(note, &self.log_key, key)?;
+        let key = self.witnesses.key_of(witness).ok_or_else(|| CosignedError::Unknown(witness.clone()))?;
+        let (checkpoint, time) = open_witnessed(note, &self.log_key, &key)?;
         let contradiction = {
             let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
             contradiction(witness.as_str(), &checkpoint, ledger.size(), |size| ledger.root_at(size))
@@ -258,7 +292,7 @@ impl Engine {
     /// Puts on record what has yet to be told of a witness; what cannot be recorded now is told with its next answer.
     async fn tell(&self, witness: &WitnessId, note: &str) {
         let Some(why) = self.witnesses.heard().untold.get(witness).copied() else { return };
-        let Some(key) = self.witnesses.keys.get(witness) else { return };
+        let Some(key) = self.witnesses.key_of(witness) else { return };
         let recorded = async {
             let now = self.recorded_time()?;
             let mut entry = Entry::new(self.entry_id(now)?, now, EntryKind::CheckpointWitnessed);

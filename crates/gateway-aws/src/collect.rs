@@ -92,30 +92,36 @@ async fn submit(
     target: &Target,
     call: &Call,
 ) -> Result<ReadAnswer, String> {
-    let request = call::build(call).map_err(|err| err.to_string())?;
-    let classified = understand(engine, request, signing_name(&call.service), &call.region, target)
-        .map_err(|(_, why)| why)?;
-    let route = route(&classified, &call.region, target);
-    let signature = Digest::of(b"");
-    let asked = Asked {
-        session: engine.own_session(),
-        action: classified.action,
-        signature,
-        purpose: Purpose::Collector,
-    };
-    match engine.admit(asked, &Nothing).await {
-        Admitted::Permit(permit) => {
-            let (receipt, result) = upstream.send(engine, permit, &route, Content::Whole).await;
-            // A plain read leaves nothing to settle.
-            drop(receipt);
-            let answered = result.map_err(|settled| format!("{settled:?}"))?;
-            let status = answered.status;
-            let headers = answered.headers.clone();
-            let (_, body) = whole(answered).await.map_err(|settled| format!("{settled:?}"))?;
-            Ok(ReadAnswer { status, headers, body })
-        }
-        Admitted::Refused(refusal) => Err(refusal.message),
-        Admitted::Recorded { .. } => Err("a read has no recorded outcome".to_owned()),
+    let mut request = call::build(call).map_err(|err| err.to_string())?;
+    loop {
+        let under = engine.bundle();
+        let classified = understand(&under, request, signing_name(&call.service), &call.region, target)
+            .map_err(|(_, why)| why)?;
+        let route = route(&classified, &call.region, target);
+        let asked = Asked {
+            session: engine.own_session(),
+            action: classified.action,
+            under,
+            signature: Digest::of(b""),
+            purpose: Purpose::Collector,
+        };
+        let permit = match engine.admit(asked, &Nothing).await {
+            Admitted::Permit(permit) => permit,
+            Admitted::Refused(refusal) => return Err(refusal.message),
+            Admitted::Recorded { .. } => return Err("a read has no recorded outcome".to_owned()),
+            Admitted::Turned(again) => {
+                request = *again;
+                continue;
+            }
+        };
+        let (receipt, result) = upstream.send(engine, permit, &route, Content::Whole).await;
+        // A plain read leaves nothing to settle.
+        drop(receipt);
+        let answered = result.map_err(|settled| format!("{settled:?}"))?;
+        let status = answered.status;
+        let headers = answered.headers.clone();
+        let (_, body) = whole(answered).await.map_err(|settled| format!("{settled:?}"))?;
+        return Ok(ReadAnswer { status, headers, body });
     }
 }
 
@@ -133,15 +139,15 @@ pub(crate) fn signing_name(service: &str) -> &str {
     Table::shared().service(service).map_or(service, |known| known.signing)
 }
 
-/// Classifies under the bundle in force.
+/// Classifies under a bundle; what is admitted says under which.
 pub(crate) fn understand(
-    engine: &Engine,
+    bundle: &Bundle,
     request: Request,
     service: &str,
     region: &str,
     target: &Target,
 ) -> Result<Classified, (Box<classify_aws::classify::ClassifyError>, String)> {
-    classify(request, service, region, target, &overrides_of(&engine.bundle())).map_err(|err| {
+    classify(request, service, region, target, &overrides_of(bundle)).map_err(|err| {
         let text = format!("{} {}", err.fault, err.hint);
         (Box::new(err), text)
     })

@@ -11,6 +11,7 @@ use engine::{
     Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind, Undoing,
 };
 use model::{Action, ActionParts, CapturedUndo, ChangeId, Digest, Session};
+use policy::Bundle;
 
 use crate::{
     Gateway,
@@ -32,12 +33,13 @@ impl Connector for Gateway {
             let call = Call { service, operation, region, parameters };
             let request = call::build(&call)
                 .map_err(|err| denied(format!("{}:{}: {err}", call.service, call.operation)))?;
+            let bundle = engine.bundle();
             let classified = understand(
-                engine,
+                &bundle,
                 request,
                 signing_name(&call.service),
                 &call.region,
-                &self.target_of(session),
+                &self.target_of(&bundle, session),
             )
             .map_err(|(_, why)| denied(why))?;
             let gathered = gather(self, engine, &classified.action, &classified.params).await;
@@ -61,36 +63,52 @@ impl Connector for Gateway {
                 account: done.account.clone(),
                 acting_as: done.acting_as.clone(),
             };
-            let classified = understand(engine, undo.request, &undo.service, &undo.region, &target)
-                .map_err(|(_, why)| denied(format!("the captured inverse cannot be understood: {why}")))?;
-            let route = route(&classified, &undo.region, &target);
-            let gatherer = Gatherer { gateway: self, params: classified.params };
             let Undoing { step, by, .. } = &undoing;
             let signature = Digest::of(format!("undo {of} {step} {by} {}", engine.nonce()?).as_bytes());
-            let asked = Asked {
-                session: Arc::new(session),
-                action: classified.action,
-                signature,
-                purpose: Purpose::Undo(undoing),
-            };
-            match engine.admit(asked, &gatherer).await {
-                Admitted::Refused(refusal) => Err(refusal),
-                Admitted::Recorded { change, .. } => Ok(change),
-                Admitted::Permit(permit) => {
-                    let change = permit.change().unwrap_or(of);
-                    match carry_out(self, engine, permit, &route, Content::Whole).await {
-                        Ok((answer, _)) if answer.succeeded() => Ok(change),
-                        Ok((answer, body)) => Err(denied(format!(
-                            "the upstream refused the undo ({}): {}",
-                            answer.status,
-                            model::sanitize(&String::from_utf8_lossy(&body), 400)
-                        ))),
-                        Err(settled) => {
-                            Err(denied(format!("the undo did not go through: {}", undelivered(&settled))))
-                        }
+            let (session, mut request) = (Arc::new(session), undo.request);
+            loop {
+                let under = engine.bundle();
+                let classified = understand(&under, request, &undo.service, &undo.region, &target).map_err(
+                    |(_, why)| denied(format!("the captured inverse cannot be understood: {why}")),
+                )?;
+                let route = route(&classified, &undo.region, &target);
+                let gatherer = Gatherer { gateway: self, params: classified.params };
+                let asked = Asked {
+                    session: Arc::clone(&session),
+                    action: classified.action,
+                    under,
+                    signature,
+                    purpose: Purpose::Undo(undoing.clone()),
+                };
+                let permit = match engine.admit(asked, &gatherer).await {
+                    Admitted::Refused(refusal) => return Err(refusal),
+                    Admitted::Recorded { change, .. } => return Ok(change),
+                    Admitted::Permit(permit) => permit,
+                    Admitted::Turned(again) => {
+                        request = *again;
+                        continue;
                     }
-                }
+                };
+                let change = permit.change().unwrap_or(of);
+                return match carry_out(self, engine, permit, &route, Content::Whole).await {
+                    Ok((answer, _)) if answer.succeeded() => Ok(change),
+                    Ok((answer, body)) => Err(denied(format!(
+                        "the upstream refused the undo ({}): {}",
+                        answer.status,
+                        model::sanitize(&String::from_utf8_lossy(&body), 400)
+                    ))),
+                    Err(settled) => {
+                        Err(denied(format!("the undo did not go through: {}", undelivered(&settled))))
+                    }
+                };
             }
+        })
+    }
+
+    fn fits<'a>(&'a self, engine: &'a Engine, next: &'a Bundle) -> Later<'a, Result<(), String>> {
+        Box::pin(async move {
+            let now = engine.recorded_time().map_err(|fault| fault.to_string())?;
+            self.check(next, now).await.map_err(|err| format!("{err}; {}", err.hint()))
         })
     }
 }

@@ -24,7 +24,8 @@ use std::{
 
 use classify_aws::{address::Hosts, classify::Target};
 use engine::Engine;
-use model::{AssumedRole, Session};
+use model::{AssumedRole, Session, Timestamp};
+use policy::Bundle;
 
 pub use forward::{Upstream, UpstreamError};
 pub use listen::listen;
@@ -33,14 +34,15 @@ pub use listen::listen;
 pub struct Gateway {
     engine: Arc<Engine>,
     upstream: Upstream,
-    target: Target,
+    /// The account of the server's own credentials.
+    own: Target,
     hosts: Hosts,
     change_sets: change_sets::ChangeSets,
 }
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Gateway({} {})", self.target.partition, self.target.account)
+        write!(f, "Gateway({} {})", self.own.partition, self.own.account)
     }
 }
 
@@ -63,49 +65,56 @@ impl Gateway {
     ) -> Result<Arc<Self>, UpstreamError> {
         let own = collect::identify(&engine, &upstream).await?;
         upstream.rights.belong_to(&own.account);
-        let bundle = engine.bundle();
-        for (account, roles) in bundle.accounts() {
-            let now = engine.recorded_time().map_err(|fault| UpstreamError::Identity(fault.to_string()))?;
-            upstream.rights.check(account, roles, now).await?;
-        }
-        for (role, assumable) in bundle.assumable() {
-            let now = engine.recorded_time().map_err(|fault| UpstreamError::Identity(fault.to_string()))?;
-            upstream.rights.check_assumable(role, assumable, now).await?;
-        }
-        let target = match bundle.default_account() {
-            None => own,
-            Some(account) => {
-                let given = bundle.roles_of(account).map_or(&own.partition, |roles| roles.read.partition());
-                if *given != own.partition {
-                    return Err(UpstreamError::Partition {
-                        default: account.clone(),
-                        given: given.0.clone(),
-                        own: own.partition.0,
-                    });
-                }
-                Target::new(own.partition, account.clone())
-            }
-        };
         let change_sets = change_sets::ChangeSets::default();
-        let gateway = Arc::new(Self { engine, upstream, target, hosts, change_sets });
+        let gateway = Arc::new(Self { engine, upstream, own, hosts, change_sets });
+        let now = gateway.engine.recorded_time();
+        let now = now.map_err(|fault| UpstreamError::Identity(fault.to_string()))?;
+        gateway.check(&gateway.engine.bundle(), now).await?;
         gateway.engine.connect(Arc::<Self>::clone(&gateway));
         tokio::spawn(settle_the_time(Arc::downgrade(&gateway)));
         Ok(gateway)
     }
 
-    pub const fn target(&self) -> &Target {
-        &self.target
+    /// Whether it can act under a bundle: takes on every role that this one gives.
+    pub(crate) async fn check(&self, bundle: &Bundle, now: Timestamp) -> Result<(), UpstreamError> {
+        for (account, roles) in bundle.accounts() {
+            self.upstream.rights.check(account, roles, now).await?;
+        }
+        for (role, assumable) in bundle.assumable() {
+            self.upstream.rights.check_assumable(role, assumable, now).await?;
+        }
+        let Some(account) = bundle.default_account() else { return Ok(()) };
+        let own = &self.own.partition;
+        let given = bundle.roles_of(account).map_or(own, |roles| roles.read.partition());
+        if given == own {
+            Ok(())
+        } else {
+            let (default, given, own) = (account.clone(), given.0.clone(), own.0.clone());
+            Err(UpstreamError::Partition { default, given, own })
+        }
+    }
+
+    /// Where sessions act that have taken on no role, under the bundle in force.
+    pub fn target(&self) -> Target {
+        self.target_under(&self.engine.bundle())
+    }
+
+    fn target_under(&self, bundle: &Bundle) -> Target {
+        match bundle.default_account() {
+            Some(account) => Target::new(self.own.partition.clone(), account.clone()),
+            None => self.own.clone(),
+        }
     }
 
     /// Where what a session asks for is done, and as whom.
-    pub(crate) fn target_of(&self, session: &Session) -> Target {
+    pub(crate) fn target_of(&self, bundle: &Bundle, session: &Session) -> Target {
         match &session.assumed {
             Some(AssumedRole { role, partition, account }) => Target {
                 partition: partition.clone(),
                 account: account.clone(),
                 acting_as: Some(role.clone()),
             },
-            None => self.target.clone(),
+            None => self.target_under(bundle),
         }
     }
 }

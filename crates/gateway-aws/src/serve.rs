@@ -3,12 +3,15 @@
 use std::{ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
-use classify_aws::answer::{self, Answer, Refusal, Shape};
+use classify_aws::{
+    answer::{self, Answer, Refusal, Shape},
+    sigv4::Verified,
+};
 use engine::{Admitted, Asked, Engine, Permit, Purpose, RefusalKind, Settled};
 use http_body_util::{BodyExt as _, Full, Limited, combinators::BoxBody};
 use hyper::{body::Incoming, http::request::Parts};
 use listener::{Paced, Source};
-use model::{ChangeId, Request};
+use model::{ChangeId, Request, Session};
 
 use crate::{
     Gateway, assume,
@@ -21,6 +24,14 @@ use crate::{
 };
 
 pub(crate) type Reply = hyper::Response<BoxBody<Bytes, hyper::Error>>;
+
+/// What stays of one request, however often it is classified.
+struct Call<'r> {
+    session: Arc<Session>,
+    verified: Verified,
+    reached: Option<Reached>,
+    method: &'r str,
+}
 
 impl Gateway {
     pub(crate) async fn serve(
@@ -74,23 +85,37 @@ impl Gateway {
     async fn handle(&self, received: Received, method: &str, tls: bool) -> Reply {
         let Received { mut request, session, verified } = received;
         let reached = Reached::new(tls, &request);
-        let target = self.target_of(&session);
+        let target = self.target_of(&self.engine.bundle(), &session);
         if let Some(reached) = &reached
             && let Some(upstream) = self.upstream.beginning("sqs", &verified.region, &target.partition.0)
         {
             reached.inward(&verified.service, &mut request, &upstream);
         }
-        let outward = |body: Vec<u8>| match &reached {
+        let call = Call { session, verified, reached, method };
+        loop {
+            match self.judged(request, &call).await {
+                Ok(reply) => return reply,
+                // Another bundle came into force: it is classified and asked for under that one.
+                Err(again) => request = *again,
+            }
+        }
+    }
+
+    /// The answer; or the request again, where it was classified under a bundle that is not in force any more.
+    async fn judged(&self, request: Request, call: &Call<'_>) -> Result<Reply, Box<Request>> {
+        let Call { session, verified, reached, method } = call;
+        let under = self.engine.bundle();
+        let target = self.target_of(&under, session);
+        let outward = |body: Vec<u8>| match reached {
             Some(reached) => reached.outward(&verified.service, body),
             None => body,
         };
-        let classified = match understand(&self.engine, request, &verified.service, &verified.region, &target)
-        {
+        let classified = match understand(&under, request, &verified.service, &verified.region, &target) {
             Ok(classified) => classified,
             Err((err, why)) => {
                 let what =
                     err.operation.as_ref().map_or_else(|| verified.service.clone(), ToString::to_string);
-                self.engine.note_unjudged(&session, &format!("denied {what} ({})", err.fault.code()));
+                self.engine.note_unjudged(session, &format!("denied {what} ({})", err.fault.code()));
                 let kind = match err.fault {
                     model::Fault::UnknownOperation(_) => Refusal::Unknown,
                     model::Fault::Oversized(_) => Refusal::TooLarge,
@@ -98,26 +123,27 @@ impl Gateway {
                 };
                 let message =
                     format!("Countersign denies this ({}): {why} Nothing was done.", err.fault.code());
-                return refuse(err.shape, kind, &message, None, method);
+                return Ok(refuse(err.shape, kind, &message, None, method));
             }
         };
         let shape = classified.shape;
-        if let Some(answer) = assume::answer(&self.engine, &session, &classified).await {
-            return match answer {
+        if let Some(answer) = assume::answer(&self.engine, session, &classified).await {
+            return Ok(match answer {
                 Ok(body) => reply(200, &[("content-type".to_owned(), "text/xml".to_owned())], None, body),
                 Err((kind, message)) => refuse(shape, kind, &message, None, method),
-            };
+            });
         }
         let route = route(&classified, &verified.region, &target);
         let template = change_sets::template_of(&classified.action.parts().operation, &classified.params);
         let gatherer = Gatherer { gateway: self, params: classified.params };
         let asked = Asked {
-            session,
+            session: Arc::clone(session),
             action: classified.action,
+            under,
             signature: verified.signature,
             purpose: Purpose::Agent,
         };
-        match self.engine.admit(asked, &gatherer).await {
+        Ok(match self.engine.admit(asked, &gatherer).await {
             Admitted::Permit(permit) if permit.change().is_none() => {
                 self.stream(permit, &route, shape, method, reached.as_ref()).await
             }
@@ -144,29 +170,39 @@ impl Gateway {
                 }
             },
             Admitted::Refused(refusal) => refused(shape, &refusal, method),
-        }
+            Admitted::Turned(again) => return Err(again),
+        })
     }
 
     /// The verdict on the head alone: allowed, the content is passed on as it comes; to be held, it must be read first,
     /// and the body is given back unread.
     async fn pass_on(&self, headed: Headed, body: Incoming, method: &str) -> ControlFlow<Reply, Incoming> {
         let Headed { received, framing } = headed;
-        let Received { request, session, verified } = received;
-        let target = self.target_of(&session);
-        let Ok(classified) = understand(&self.engine, request, &verified.service, &verified.region, &target)
-        else {
-            return ControlFlow::Continue(body);
+        let Received { mut request, session, verified } = received;
+        let (shape, route, admitted) = loop {
+            let under = self.engine.bundle();
+            let target = self.target_of(&under, &session);
+            let Ok(classified) = understand(&under, request, &verified.service, &verified.region, &target)
+            else {
+                return ControlFlow::Continue(body);
+            };
+            if !classified.streams {
+                return ControlFlow::Continue(body);
+            }
+            let route = route(&classified, &verified.region, &target);
+            let gatherer = Gatherer { gateway: self, params: classified.params };
+            let (session, signature) = (Arc::clone(&session), verified.signature);
+            let action = classified.action.to_come(signature);
+            let asked = Asked { session, action, under, signature, purpose: Purpose::Agent };
+            match self.engine.admit(asked, &gatherer).await {
+                Admitted::Turned(again) => request = *again,
+                admitted => break (classified.shape, route, admitted),
+            }
         };
-        if !classified.streams {
-            return ControlFlow::Continue(body);
-        }
-        let shape = classified.shape;
-        let route = route(&classified, &verified.region, &target);
-        let gatherer = Gatherer { gateway: self, params: classified.params };
-        let action = classified.action.to_come(verified.signature);
-        let asked = Asked { session, action, signature: verified.signature, purpose: Purpose::Agent };
-        let permit = match self.engine.admit(asked, &gatherer).await {
+        let permit = match admitted {
             Admitted::Permit(permit) => permit,
+            // Taken up above.
+            Admitted::Turned(_) => return ControlFlow::Continue(body),
             Admitted::Refused(refusal) if refusal.kind == RefusalKind::ContentNeeded => {
                 let limit = self.engine.bundle().limits().max_body_bytes;
                 if framing.length <= limit {
@@ -319,7 +355,7 @@ fn refused(shape: Shape, refusal: &engine::Refusal, method: &str) -> Reply {
         RefusalKind::Denied => Refusal::Denied,
         RefusalKind::SessionClosed => Refusal::Expired,
         RefusalKind::Replayed => Refusal::Replayed,
-        RefusalKind::InFlight => Refusal::Throttled,
+        RefusalKind::InFlight | RefusalKind::Turned => Refusal::Throttled,
         RefusalKind::Fault => Refusal::Fault,
     };
     refuse(shape, kind, &refusal.message, refusal.change, method)

@@ -1,9 +1,11 @@
 //! Adopting a bundle: the one action of a change of Countersign's own, by which the law is changed.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Digest, Operation, Value};
 
 /// From one bundle in force to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adoption {
     /// In force until then.
     pub from: Digest,

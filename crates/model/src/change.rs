@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionParts, AllowanceId, Chain, ChangeId, Commitment, Digest, EffectSet, Environment, Erased, Erasure,
-    Observation, Outcome, PersonId, Scope, SessionId, Timestamp, Value, Verdict,
+    ActionParts, Adoption, AllowanceId, Chain, ChangeId, Commitment, Digest, EffectSet, Environment, Erased,
+    Erasure, Observation, Outcome, PersonId, Scope, SessionId, Timestamp, Value, Verdict,
     evidence::{Evidence, KeptUndo},
 };
 
@@ -225,6 +225,9 @@ pub struct Change {
     /// Where it is Countersign's own, asked for by the person who stands as its operator: what it erases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erases: Option<Erasure>,
+    /// Likewise: the bundle that it brings into force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopts: Option<Adoption>,
 }
 
 impl Change {

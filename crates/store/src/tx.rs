@@ -285,7 +285,7 @@ const BODY: &str = "body";
 pub(crate) fn moved(stored: &Change, change: &Change) -> Option<&'static str> {
     let steps = stored.steps.len() == change.steps.len()
         && stored.steps.iter().zip(&change.steps).all(|(one, two)| one.digest == two.digest);
-    if stored.digest != change.digest || stored.erases != change.erases {
+    if stored.digest != change.digest || stored.erases != change.erases || stored.adopts != change.adopts {
         Some("the digest")
     } else if !steps {
         Some("the list of actions")

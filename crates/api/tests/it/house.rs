@@ -5,7 +5,7 @@ use std::{fmt::Write as _, sync::Arc};
 use api::{Endpoints, NONCE_HEADER, Nonces, PERSON_HEADER, SIGNATURE_HEADER, Shared};
 use approval::request::{NAMESPACE, Proof};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use engine::{Engine, MasterKey, NewSession, Parts, SystemClock, SystemEntropy};
+use engine::{Engine, MasterKey, NewSession, Parts, Shelf, SystemClock, SystemEntropy};
 use ledger::{Genesis, Ledger};
 use model::{Autonomy, Digest, EnrolledKey, Timestamp};
 use policy::{Bundle, Profile, StarterOptions};
@@ -161,6 +161,7 @@ async fn start(folder: &TempDir, olga: &Key, ben: &Key, nils: &Key) -> Arc<Engin
         ledger: ledger.unwrap(),
         genesis,
         bundle: Bundle::load(&files).unwrap(),
+        library: Arc::new(Shelf::default()),
         master: MasterKey::new([2; 32]),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),

@@ -10,6 +10,7 @@ use crate::house::{House, READER_TOKEN};
 
 const CHANGE: &str = "chg-00000000000000000000000000";
 const SESSION: &str = "ses-00000000000000000000000000";
+const BUNDLE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// A people's route as it is called, and what an enrolled person who may not approve is answered: authenticated, and
 /// told that there is nothing, or that the request says nothing.
@@ -26,7 +27,7 @@ const fn case(method: &'static str, path: &'static str, public: u16, person: u16
     Case { method, path, query: "", body: "", public, person }
 }
 
-const PEOPLE: [Case; 17] = [
+const PEOPLE: [Case; 19] = [
     case("GET", "/v1/genesis", 200, 200),
     case("GET", "/v1/checkpoint", 200, 200),
     // Nobody witnesses the log of these tests.
@@ -45,6 +46,8 @@ const PEOPLE: [Case; 17] = [
     case("POST", "/v1/changes/{id}/signatures", 401, 400),
     case("POST", "/v1/changes/{id}/undo", 401, 404),
     case("POST", "/v1/changes/{id}/erase", 401, 400),
+    case("POST", "/v1/bundles", 401, 400),
+    case("GET", "/v1/bundles/{id}", 401, 404),
     case("GET", "/v1/sessions", 401, 200),
     case("GET", "/v1/sessions/{id}", 401, 404),
     case("POST", "/v1/sessions", 401, 400),
@@ -53,7 +56,11 @@ const PEOPLE: [Case; 17] = [
 
 impl Case {
     fn target(&self) -> String {
-        let id = if self.path.contains("sessions/") { SESSION } else { CHANGE };
+        let id = match self.path {
+            path if path.contains("sessions/") => SESSION,
+            path if path.contains("bundles/") => BUNDLE,
+            _ => CHANGE,
+        };
         format!("{}{}", self.path.replace("{id}", id), self.query)
     }
 

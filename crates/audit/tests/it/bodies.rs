@@ -209,6 +209,7 @@ fn kept(n: u8) -> Change {
         reopened: None,
         joint: None,
         erases: None,
+        adopts: None,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     cli::{BackupArgs, Format},
     config::Config,
     failure::{Failure, USAGE},
+    library::Library,
     output::{self, GOOD, styled},
 };
 
@@ -37,7 +38,7 @@ pub(super) fn run(args: &BackupArgs, format: Format) -> Result<ExitCode, Failure
     backup::sound(&report, "no backup was made, because what is here does not hold")?;
     let pinned = pinned
         .ok_or_else(|| Failure::verification("the log names no bundle; run `countersign audit verify`"))?;
-    let Some((bundle, _)) = backup::bundle_if(&config.bundle(), pinned) else {
+    let Some(bundle) = Library::of(&config).files(pinned) else {
         return Err(Failure::new(
             USAGE,
             "CS004",

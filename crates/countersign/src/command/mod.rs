@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod adopt;
 mod audit;
 mod aws;
 mod backup;

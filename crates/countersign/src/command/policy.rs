@@ -1,11 +1,11 @@
-//! `countersign policy check|test|prove`: the bundle on its own, no server needed.
+//! `countersign policy check|test|prove`: the bundle on its own, no server needed. `adopt` and `fetch` are clients.
 
 use std::process::ExitCode;
 
 use policy::Bundle;
 use serde_json::json;
 
-use super::{prove, serve::bundle_files};
+use super::{adopt, prove, serve::bundle_files};
 use crate::{
     cli::{BundleArgs, Format, PolicyCommand},
     config::Config,
@@ -19,6 +19,8 @@ pub(super) async fn run(command: &PolicyCommand, format: Format) -> Result<ExitC
         PolicyCommand::Check(args) => check(args, format),
         PolicyCommand::Test(args) => test(args, format),
         PolicyCommand::Prove(args) => prove::run(args, &files(&args.bundle)?, format).await,
+        PolicyCommand::Adopt(args) => adopt::run(args, format).await,
+        PolicyCommand::Fetch(args) => adopt::fetch(args, format).await,
     }
 }
 
@@ -39,6 +41,7 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
         Format::Json => output::json(&json!({
             "bundle": bundle.digest(),
             "profile": bundle.profile().to_string(),
+            "cedar_schema": policy::schema_digest(),
             "rules": rules,
         }))?,
         Format::Human => {

@@ -24,17 +24,8 @@ const PROVER: &str = "countersign-prove";
 const LONGEST: Duration = Duration::from_secs(900);
 
 pub(super) async fn run(args: &ProveArgs, files: &Files, format: Format) -> Result<ExitCode, Failure> {
-    Bundle::load(files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
-    let answer = ask(order(files, args.solver.as_deref())?).await?;
-    if let Some(refused) = answer.get("error") {
-        let text =
-            |key: &str| model::sanitize(refused.get(key).and_then(Json::as_str).unwrap_or_default(), 600);
-        return Err(Failure::new(USAGE, "CS214", text("message")).hint(text("hint")));
-    }
-    let count = |key: &str| answer.get(key).and_then(Json::as_u64);
-    let (Some(passed), Some(failed)) = (count("passed"), count("failed")) else {
-        return Err(Failure::unexpected(format!("`{PROVER}` has answered with something else")));
-    };
+    let answer = answered(files, args.solver.as_deref()).await?;
+    let (passed, failed) = sums(&answer)?;
     if let Some(path) = &args.certificate {
         let text = serde_json::to_string_pretty(&answer).map_err(Failure::unexpected)?;
         let unwritable =
@@ -46,6 +37,42 @@ pub(super) async fn run(args: &ProveArgs, files: &Files, format: Format) -> Resu
         Format::Human => show(&answer, passed, failed),
     }
     Ok(ExitCode::from(if failed == 0 && passed > 0 { 0 } else { PROOF }))
+}
+
+/// The certificate of a bundle of which everything is proved; what is not is shown.
+pub(super) async fn certificate(files: &Files, solver: Option<&Path>) -> Result<Json, Failure> {
+    let answer = answered(files, solver).await?;
+    let (passed, failed) = sums(&answer)?;
+    if failed == 0 && passed > 0 {
+        return Ok(answer);
+    }
+    let results = answer.get("results").and_then(Json::as_array).into_iter().flatten();
+    let told = |result: &Json, key: &str| {
+        model::sanitize(result.get(key).and_then(Json::as_str).unwrap_or_default(), 800)
+    };
+    let open = results.filter(|it| told(it, "judgement") != "proved");
+    let open: Vec<_> =
+        open.map(|it| format!("{}: {} ({})", told(it, "id"), told(it, "says"), told(it, "detail"))).collect();
+    Err(Failure::new(PROOF, "CS215", format!("not everything is proved:\n{}", open.join("\n")))
+        .hint("`countersign policy prove --bundle DIR` tells all of it"))
+}
+
+async fn answered(files: &Files, solver: Option<&Path>) -> Result<Json, Failure> {
+    Bundle::load(files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let answer = ask(order(files, solver)?).await?;
+    if let Some(refused) = answer.get("error") {
+        let text =
+            |key: &str| model::sanitize(refused.get(key).and_then(Json::as_str).unwrap_or_default(), 600);
+        return Err(Failure::new(USAGE, "CS214", text("message")).hint(text("hint")));
+    }
+    Ok(answer)
+}
+
+fn sums(answer: &Json) -> Result<(u64, u64), Failure> {
+    let count = |key: &str| answer.get(key).and_then(Json::as_u64);
+    count("passed")
+        .zip(count("failed"))
+        .ok_or_else(|| Failure::unexpected(format!("`{PROVER}` has answered with something else")))
 }
 
 fn order(files: &Files, solver: Option<&Path>) -> Result<Vec<u8>, Failure> {

@@ -6,6 +6,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use engine::{Beginning, Carried, Clock as _, SystemClock, SystemEntropy};
 use ledger::{Ledger, Standstill};
 use model::{Continuity, Genesis, Ground};
+use policy::Bundle;
 use serde_json::json;
 use store::{OpenError, Store};
 use tlog::{Checkpoint, SigningKey, VerifierKey, open_checkpoint, sign_note};
@@ -19,6 +20,7 @@ use crate::{
     cli::{Format, RestoreArgs},
     config::Config,
     failure::{Failure, USAGE, VERIFICATION},
+    library::Library,
     output::{self, BOLD, GOOD, WARN, styled},
 };
 
@@ -268,9 +270,12 @@ async fn begin_anew(
     let since = since.unwrap_or_else(|| Since::nothing(backup));
     let pinned = since.bundle.unwrap_or(backup.manifest.bundle);
     let bundle = staged_bundle(config, backup, pinned)?;
-    let bundle_dir = bundle.map_or_else(|| config.bundle(), |part| part.staged(config));
-    let (_, rules) = backup::bundle_if(&bundle_dir, pinned)
-        .ok_or_else(|| Failure::unexpected("the bundle changed while it was read"))?;
+    let files = match bundle {
+        Some(part) => backup::bundle_if(&part.staged(config), pinned).map(|(files, _)| files),
+        None => Library::of(config).files(pinned),
+    };
+    let rules = files.and_then(|files| Bundle::load(&files).ok());
+    let rules = rules.ok_or_else(|| Failure::unexpected("the bundle changed while it was read"))?;
 
     let (seed, key, genesis) = drawn_log()?;
     let signed = found.newest.clone().map(|note| {
@@ -332,7 +337,7 @@ fn key_here(config: &Config, genesis: &Genesis) -> Option<SigningKey> {
 
 /// The bundle that must be in force; staged where the one that is there is another.
 fn staged_bundle(config: &Config, backup: &Backup, pinned: model::Digest) -> Result<Option<Part>, Failure> {
-    if backup::bundle_if(&config.bundle(), pinned).is_some() {
+    if Library::of(config).files(pinned).is_some() {
         return Ok(None);
     }
     let missing = || {

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -29,8 +30,10 @@ use crate::{
     config::Config,
     failure::{Failure, UNEXPECTED, USAGE, VERIFICATION},
     known,
+    library::Library,
     output::{self, BOLD, WARN, styled},
     tls::{self, Tls},
+    watch,
     witnesses::{self, Reachable},
 };
 
@@ -41,8 +44,15 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     resident::log();
     let config = Config::load(&args.config)?;
     tls::ensure_authority(&tls::Place::of(&config))?;
+    // An installation of an earlier version has none.
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(config.bundles())
+        .map_err(|err| Failure::usage(format!("{}: {err}", config.bundles().display())))?;
     private(&config)?;
-    let (engine, reachable) = open(&config, &args.checkpoint).await?;
+    let library = Arc::new(Library::of(&config));
+    let (engine, reachable) = open(&config, &library, &args.checkpoint).await?;
 
     let bind = async |what: &str, address| {
         TcpListener::bind(address).await.map_err(|err| {
@@ -103,6 +113,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         tokio::spawn(api::listen(api::log::router(config.log()), log, doors, Arc::clone(&engine)));
     }
 
+    tokio::spawn(watch::run(Arc::downgrade(&engine), library));
     witnesses::start(Arc::clone(&engine), reachable, &config.log()).await;
     put(&config.run("reader.token"), reader_token.as_bytes())?;
     let described = serde_json::to_vec_pretty(&running).map_err(Failure::unexpected)?;
@@ -143,11 +154,13 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-async fn open(config: &Config, kept: &[PathBuf]) -> Result<(Arc<Engine>, Reachable), Failure> {
+async fn open(
+    config: &Config,
+    library: &Arc<Library>,
+    kept: &[PathBuf],
+) -> Result<(Arc<Engine>, Reachable), Failure> {
     let wrong =
         |what: &str, err: &dyn std::fmt::Display| Failure::new(USAGE, "CS005", format!("{what}: {err}"));
-    let files = bundle_files(&config.bundle())?;
-    let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
     let genesis = fs::read(config.log().join("genesis.json")).map_err(|err| wrong("genesis.json", &err))?;
     let genesis = Genesis::from_json(&genesis).map_err(|err| wrong("genesis.json", &err))?;
     let seed = secret(&config.key("log.key"))?;
@@ -168,15 +181,23 @@ async fn open(config: &Config, kept: &[PathBuf]) -> Result<(Arc<Engine>, Reachab
             "an unfinished append was cut off; its entries are pending in the store"
         );
     }
+    let store = Store::sqlite(&config.database()).map_err(|err| wrong("the store", &model::causes(&err)))?;
+    // The log says which bundle is in force; the first start pins the one that people edited.
+    let in_force = engine::bundle_on_record(&store, &ledger).await.map_err(|err| wrong("the log", &err))?;
+    let files = match in_force {
+        Some(digest) => library.files(digest).ok_or_else(|| library.missing(digest))?,
+        None => library.edited()?,
+    };
+    let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
     let reachable = Reachable::open(config, &bundle)?;
     known::guard(&ledger, &genesis, kept)?;
     reachable.guard(&ledger, &genesis, &config.log()).await?;
-    let store = Store::sqlite(&config.database()).map_err(|err| wrong("the store", &model::causes(&err)))?;
     let parts = Parts {
         store,
         ledger,
         genesis,
         bundle,
+        library: Arc::<Library>::clone(library),
         master: MasterKey::new(secret(&config.key("master.key"))?),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
@@ -191,6 +212,8 @@ async fn open(config: &Config, kept: &[PathBuf]) -> Result<(Arc<Engine>, Reachab
         };
         Failure::new(exit, "CS006", err)
     })?;
+    let noted = library.note(engine.bundle().digest());
+    noted.map_err(|err| Failure::usage(format!("{}: {err}", config.bundles().display())))?;
     Ok((engine, reachable))
 }
 

@@ -32,7 +32,7 @@ impl Kept {
 
     /// Hands the engine what earlier processes kept.
     pub(super) async fn load(&self, engine: &Engine) {
-        let witnesses: Vec<WitnessId> = engine.witnesses().keys().keys().cloned().collect();
+        let witnesses: Vec<WitnessId> = engine.witnesses().names();
         for witness in witnesses {
             for text in self.notes(&witness) {
                 let Some((note, line)) = split(&text, engine, &witness) else { continue };
@@ -79,8 +79,8 @@ fn split(text: &str, engine: &Engine, witness: &WitnessId) -> Option<(String, St
     let mut signatures = signatures.split_inclusive('\n');
     let own = signatures.next()?;
     let note = format!("{body}\n\n{own}");
-    let key = engine.witnesses().keys().get(witness)?;
-    let line = signatures.find(|line| tlog::open_cosigned(&format!("{note}{line}"), key).is_ok())?;
+    let key = engine.witnesses().key_of(witness)?;
+    let line = signatures.find(|line| tlog::open_cosigned(&format!("{note}{line}"), &key).is_ok())?;
     Some((note, line.to_owned()))
 }
 

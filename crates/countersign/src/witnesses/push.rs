@@ -101,6 +101,8 @@ enum NotCosigned {
     Away(String),
     /// It knows what this log does not contain; the engine signs nothing more.
     Contradicted,
+    /// The bundle in force does not name it any more.
+    Dismissed,
 }
 
 impl Attendant {
@@ -125,6 +127,11 @@ impl Attendant {
                     pause = PAUSE.0;
                 }
                 Err(NotCosigned::Contradicted) => return,
+                Err(NotCosigned::Dismissed) => {
+                    tracing::info!(%witness, "the bundle in force does not name this witness: nothing more is sent to it");
+                    self.stands(|it| (it.present, it.sending) = (false, None));
+                    return;
+                }
                 Err(NotCosigned::Away(why)) => {
                     board.engine.witness_away(witness);
                     if self.standing().present {
@@ -223,6 +230,7 @@ fn away(err: impl std::fmt::Display) -> NotCosigned {
 fn judged(err: CosignedError) -> NotCosigned {
     match err {
         CosignedError::Contradiction(_) => NotCosigned::Contradicted,
-        CosignedError::Unknown(_) | CosignedError::Note(_) => away(err),
+        CosignedError::Unknown(_) => NotCosigned::Dismissed,
+        CosignedError::Note(_) => away(err),
     }
 }

@@ -124,7 +124,12 @@ async fn a_plan_asks_for_all_that_it_takes() {
     let world = world().await;
     let plan = |calls: Vec<Call>| {
         let actions = calls.iter().map(|call| (call.action(), Gathered::default())).collect();
-        world.engine.propose(Arc::clone(&world.session), actions, "tell them".to_owned())
+        world.engine.propose(
+            Arc::clone(&world.session),
+            actions,
+            "tell them".to_owned(),
+            world.engine.bundle(),
+        )
     };
     let named = |name: &'static str| Call { name, ..PUBLISH };
     let six = plan(vec![BATCH, Call { name: "b", ..BATCH }]).await.unwrap();

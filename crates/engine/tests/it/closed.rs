@@ -106,7 +106,7 @@ async fn promise_01_a_full_disk_lets_nothing_pass() {
                 told = refusal.message;
                 break;
             }
-            Admitted::Recorded { .. } => panic!("nothing of this was held"),
+            Admitted::Recorded { .. } | Admitted::Turned(_) => panic!("nothing of this was held"),
         }
     }
     assert!(told.contains("the disk is full"), "{told}");

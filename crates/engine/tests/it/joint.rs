@@ -117,7 +117,7 @@ async fn a_change_takes_in_no_more_than_people_can_read() {
 async fn a_plan_of_as_many_is_held_too() {
     let world = World::in_memory().await;
     let actions = OBJECTS[..20].iter().map(|name| (delete(name).action(), Gathered::default())).collect();
-    let plan = world.engine.propose(world.session.clone(), actions, "tidy up".to_owned()).await.unwrap();
+    let plan = world.propose(actions, "tidy up").await.unwrap();
     assert_eq!((plan.state, plan.steps.len()), (ChangeState::Held, 20));
     world.approve_by_two(plan.id).await;
     for name in &OBJECTS[..20] {

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod actions;
 #[cfg(test)]
+mod adopt;
+#[cfg(test)]
 mod allowances;
 #[cfg(test)]
 mod assumed;

@@ -1,7 +1,5 @@
 //! Promise 3: two people means two people.
 
-use std::sync::Arc;
-
 use approval::Act;
 use engine::{Gathered, RefusalKind, SignError};
 use model::{ChangeState, EntryKind, LinkKind};
@@ -108,7 +106,7 @@ async fn promise_03_a_veto_is_shown_with_whatever_asks_for_the_same_again() {
     world.says(held, Act::Reject, &DAN, Some("finance reads it")).await.unwrap();
     let company = Call { name: "app2", ..DELETE_STACK };
     let actions = [DELETE_STACK, company].map(|call| (call.action(), Gathered::default())).into();
-    let plan = world.engine.propose(Arc::clone(&world.session), actions, "tidy up".to_owned()).await.unwrap();
+    let plan = world.propose(actions, "tidy up").await.unwrap();
     assert!(plan.links.iter().any(|link| link.kind == LinkKind::AfterVeto && link.change == held));
     let statement = world.statement(plan.id, Act::Approve, &BEN, None).await;
     assert!(statement.unknowns.iter().any(|it| it.contains("finance reads it")), "{:?}", statement.unknowns);

@@ -81,7 +81,7 @@ async fn autonomy_narrows_what_passes_alone() {
                     };
                     assert_eq!(hold.requirement.people, 1, "{autonomy} in {}", call.account);
                 }
-                Admitted::Recorded { .. } => panic!("nothing ran yet"),
+                Admitted::Recorded { .. } | Admitted::Turned(_) => panic!("nothing ran yet"),
             }
         }
         let _ = permitted(world.ask_as(&session, &DESCRIBE_STACKS.action()).await).redeem();
@@ -182,6 +182,7 @@ async fn our_own_collectors_only_read() {
     let asked = |call: Call| engine::Asked {
         session: world.engine.own_session(),
         action: call.action(),
+        under: world.engine.bundle(),
         signature: world.place.fresh(),
         purpose: engine::Purpose::Collector,
     };

@@ -215,6 +215,7 @@ impl Connector for Gateway {
             let asked = Asked {
                 session: Arc::new(engine.session_of_change(undoing.of).await?),
                 action: classified.pinned(undo.request),
+                under: engine.bundle(),
                 signature: model::Digest::of(format!("{} {}", undoing.of, undoing.step).as_bytes()),
                 purpose: Purpose::Undo(undoing),
             };
@@ -229,5 +230,9 @@ impl Connector for Gateway {
                 other => Err(refused(other)),
             }
         })
+    }
+
+    fn fits<'a>(&'a self, _: &'a Engine, _: &'a policy::Bundle) -> Later<'a, Result<(), String>> {
+        Box::pin(async { Ok(()) })
     }
 }

@@ -13,8 +13,8 @@ use std::{
 use approval::{Act, Statement};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use engine::{
-    Admitted, Asked, Clock, Engine, Entropy, MasterKey, NewSession, Parts, Permit, Purpose, Refusal,
-    RefusalKind, Settled, SignError, Signed, Signer, StartError,
+    Admitted, Asked, Clock, Engine, Entropy, Gathered, Library, MasterKey, NewSession, Parts, Permit,
+    Purpose, Refusal, RefusalKind, Settled, Shelf, SignError, Signed, Signer, StartError,
 };
 use ledger::{Genesis, Ledger, LogFiles, disk::Disk, disk::RealDisk};
 use model::{
@@ -51,6 +51,7 @@ pub(crate) struct Place {
     pub(crate) files: Files,
     pub(crate) genesis: Genesis,
     chance: Arc<Counted>,
+    library: Arc<Shelf>,
 }
 
 /// How a world differs from the usual one.
@@ -117,6 +118,7 @@ impl World {
         let asked = Asked {
             session: Arc::clone(session),
             action: action.clone(),
+            under: self.engine.bundle(),
             signature,
             purpose: Purpose::Agent,
         };
@@ -136,6 +138,16 @@ impl World {
         let change = permit.change().unwrap();
         self.answer(permit, 200).await;
         change
+    }
+
+    /// Asks for several actions at once.
+    pub(crate) async fn propose(
+        &self,
+        actions: Vec<(Action, Gathered)>,
+        intent: &str,
+    ) -> Result<Change, Refusal> {
+        let (session, under) = (Arc::clone(&self.session), self.engine.bundle());
+        self.engine.propose(session, actions, intent.to_owned(), under).await
     }
 
     pub(crate) async fn answer(&self, permit: Permit, status: u16) {
@@ -286,7 +298,7 @@ impl Place {
             files.insert("constitution/unusual.cedar".to_owned(), text.into());
             files.insert("constitution/unusual.examples.toml".to_owned(), examples.into());
         }
-        let place = Self { dir, files, genesis, chance: Arc::default() };
+        let place = Self { dir, files, genesis, chance: Arc::default(), library: Arc::default() };
         let ledger =
             Ledger::create_on(disk, &place.log(), &place.lock(), log_key(), place.genesis.clone()).unwrap();
         ((place, ledger), probe)
@@ -358,6 +370,7 @@ impl Place {
             ledger,
             genesis: self.genesis.clone(),
             bundle: Bundle::load(&self.files).unwrap(),
+            library: Arc::clone(&self.library) as Arc<dyn Library>,
             master: MasterKey::new([9; 32]),
             clock: Arc::clone(clock) as Arc<dyn Clock>,
             entropy: Arc::clone(&self.chance) as Arc<dyn Entropy>,
@@ -448,6 +461,7 @@ pub(crate) fn permitted(admitted: Admitted) -> Permit {
         Admitted::Permit(permit) => permit,
         Admitted::Recorded { change, .. } => panic!("answered from the record of {change}"),
         Admitted::Refused(refusal) => panic!("{:?}: {}", refusal.kind, refusal.message),
+        Admitted::Turned(_) => panic!("another bundle came into force"),
     }
 }
 

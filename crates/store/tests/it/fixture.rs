@@ -158,6 +158,7 @@ pub(crate) fn change(n: u64) -> Change {
         reopened: None,
         joint: None,
         erases: None,
+        adopts: None,
     }
 }
 

@@ -1,0 +1,231 @@
+//! Bundles on disk, by their digest, beside the one that people edit:
+//!
+//! ```text
+//! DIR/bundles/DIGEST/…                  the files of a bundle that was asked for, whole
+//! DIR/bundles/DIGEST.certificate.json   what came with it as proved
+//! DIR/bundles/DIGEST.served             that it was in force, where the installation began with it
+//! ```
+//!
+//! A folder has its name only once everything in it is on disk, and is never written again. Nothing here is believed unread:
+//! what is found under a digest is that bundle, or none.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use classify_aws::{classify::effects, table::Table};
+use engine::Kept;
+use model::{Digest, EffectSet, Operation};
+use policy::{Bundle, Certificate, Files};
+
+use crate::{command::bundle_files, config::Config, failure::Failure};
+
+/// More than an installation adopts in years; each was asked for by a person with a key.
+const MOST: usize = 500;
+
+/// What `serve` finds and keeps.
+#[derive(Debug)]
+pub(crate) struct Library {
+    /// What people edit.
+    edited: PathBuf,
+    kept: PathBuf,
+    /// One writes at a time.
+    writing: Mutex<()>,
+}
+
+impl Library {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self { edited: config.bundle(), kept: config.bundles(), writing: Mutex::default() }
+    }
+
+    /// What people edit, as it is now.
+    pub(crate) fn edited(&self) -> Result<Files, Failure> {
+        bundle_files(&self.edited)
+    }
+
+    /// The folder that people edit.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.edited
+    }
+
+    /// Whether it was asked for once or in force, and so is on record.
+    pub(crate) fn knows(&self, digest: Digest) -> bool {
+        self.kept.join(digest.to_string()).is_dir() || self.served(digest).exists()
+    }
+
+    /// Remembers that it was in force.
+    pub(crate) fn note(&self, digest: Digest) -> io::Result<()> {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.served(digest))
+            .map(drop)
+    }
+
+    fn served(&self, digest: Digest) -> PathBuf {
+        self.kept.join(format!("{digest}.served"))
+    }
+
+    /// The files that have this digest: those that people edit, or the ones that were kept.
+    pub(crate) fn files(&self, digest: Digest) -> Option<Files> {
+        let places = [self.edited.clone(), self.kept.join(digest.to_string())];
+        let found = places.iter().filter_map(|dir| bundle_files(dir).ok());
+        found.into_iter().find(|files| Bundle::digest_of(files) == digest)
+    }
+
+    /// Why neither place has the bundle in force.
+    pub(crate) fn missing(&self, digest: Digest) -> Failure {
+        let found = self.edited().map_or_else(
+            |failure| failure.message,
+            |files| format!("{} is {}", self.edited.display(), Bundle::digest_of(&files)),
+        );
+        let (kept, message) = (self.kept.join(digest.to_string()), "the bundle in force is not here");
+        let message = format!("{message}: the log has {digest}; {found}; and {} is not it", kept.display());
+        Failure::new(crate::failure::USAGE, "CS006", message).hint(
+            "an edited file takes effect only as an approved change: put the files back as they were, or bring back the \
+             bundle that was adopted last",
+        )
+    }
+
+    fn certificate(&self, digest: Digest) -> PathBuf {
+        self.kept.join(format!("{digest}.certificate.json"))
+    }
+
+    fn put(&self, digest: Digest, files: &Files, proof: &[u8]) -> io::Result<()> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.kept)?;
+        let place = self.kept.join(digest.to_string());
+        let whole = bundle_files(&place).is_ok_and(|files| Bundle::digest_of(&files) == digest);
+        if !whole {
+            let known = fs::read_dir(&self.kept)?.filter_map(Result::ok);
+            if known.filter(|it| it.path().is_dir()).count() >= MOST {
+                let full = format!("{MOST} bundles are kept in {} already", self.kept.display());
+                return Err(io::Error::other(format!("{full}; remove those that were never adopted")));
+            }
+            let aside = self.kept.join(format!(".{digest}"));
+            for stale in [&aside, &place] {
+                if stale.exists() {
+                    fs::remove_dir_all(stale)?;
+                }
+            }
+            for (name, content) in files {
+                write(&aside.join(name), content)?;
+            }
+            sync_all(&aside)?;
+            fs::rename(&aside, &place)?;
+        }
+        let certificate = self.certificate(digest);
+        let aside = self.kept.join(format!(".{digest}.certificate.json"));
+        if fs::read(&certificate).ok().as_deref() != Some(proof) {
+            let _ = fs::remove_file(&aside);
+            write(&aside, proof)?;
+            fs::rename(&aside, &certificate)?;
+        }
+        File::open(&self.kept)?.sync_all()
+    }
+}
+
+impl engine::Library for Library {
+    fn keep(&self, bundle: Digest, files: &Files, proof: &[u8]) -> Result<(), String> {
+        let names = files.keys().all(|name| {
+            name.split('/').all(|part| !part.is_empty() && !part.starts_with('.')) && !name.contains('\\')
+        });
+        if !names || Bundle::digest_of(files) != bundle {
+            return Err("the bundle's files are not what they are said to be".to_owned());
+        }
+        self.put(bundle, files, proof).map_err(|err| format!("the bundle cannot be kept: {err}"))
+    }
+
+    fn find(&self, bundle: Digest) -> Result<Kept, String> {
+        let files = self.files(bundle).ok_or_else(|| format!("no bundle {bundle} is kept here"))?;
+        let proof = fs::read(self.certificate(bundle)).ok();
+        Ok(Kept { files, proof: proof.filter(|it| it.len() <= Certificate::MAX_BYTES) })
+    }
+
+    fn listed(&self, operation: &Operation) -> Option<EffectSet> {
+        let row = Table::shared().get(&operation.service, &operation.name)?;
+        Some(effects::of(row).effects)
+    }
+}
+
+/// A new file and its folders, for our eyes only; flushed.
+fn write(file: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    open.write_all(content)?;
+    open.sync_all()
+}
+
+/// The names in a folder and in all below it.
+fn sync_all(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sync_all(&path)?;
+        }
+    }
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Library as _;
+
+    use super::*;
+
+    fn library(dir: &Path) -> Library {
+        let (edited, kept) = (dir.join("bundle"), dir.join("bundles"));
+        fs::create_dir_all(&edited).unwrap();
+        Library { edited, kept, writing: Mutex::default() }
+    }
+
+    fn files(text: &str) -> Files {
+        let path = |name: &str| name.to_owned();
+        Files::from([(path("bundle.toml"), text.into()), (path("constitution/a.cedar"), b"x".to_vec())])
+    }
+
+    #[test]
+    fn what_is_kept_is_found_by_its_digest_and_nothing_else_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let library = library(dir.path());
+        let (one, other) = (files("one"), files("other"));
+        let digest = Bundle::digest_of(&one);
+        assert!(library.find(digest).is_err() && !library.knows(digest));
+        library.keep(digest, &one, b"proof").unwrap();
+        library.keep(digest, &one, b"another proof").unwrap();
+        let kept = library.find(digest).unwrap();
+        assert_eq!((kept.files, kept.proof), (one.clone(), Some(b"another proof".to_vec())));
+        assert!(library.keep(digest, &other, b"").is_err(), "another bundle under its name");
+        assert!(library.find(Bundle::digest_of(&other)).is_err());
+
+        // A file that somebody edited there is no bundle of that digest; asked for again it is put right.
+        let file = dir.path().join(format!("bundles/{digest}/bundle.toml"));
+        fs::write(&file, "edited").unwrap();
+        assert!(library.find(digest).is_err());
+        library.keep(digest, &one, b"proof").unwrap();
+        assert_eq!(library.find(digest).unwrap().files, one);
+        // What people edit counts where it is the one.
+        for (name, content) in &other {
+            write(&dir.path().join("bundle").join(name), content).unwrap();
+        }
+        assert_eq!(library.find(Bundle::digest_of(&other)).unwrap().files, other);
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let library = library(dir.path());
+        for name in ["../x", "/x", "a//b", "a/../b", ".hidden", "a\\b", ""] {
+            let files = Files::from([(name.to_owned(), b"x".to_vec())]);
+            assert!(library.keep(Bundle::digest_of(&files), &files, b"").is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Adopting a bundle: a change of Countersign's own (see [`crate::own`]), by which the law is changed (promise 8). What is in
+//! force changes in the very operation that records `bundle_adopted`, and in memory as soon as that is durable
+//! ([`crate::in_force`]); nothing stops meanwhile.
+//!
+//! Everything slow is done before: the candidate is compiled ([`Candidate::read`]), its files lie on disk where the next
+//! start finds them by their digest ([`crate::Library`]), and the gateways have looked whether they could act under it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::{
+    Adoption, Change, ChangeId, ChangeState, Digest, Effect, EntryKind, Kind, Link, LinkKind, Operation,
+    PersonId, Resource, Step, StepState,
+};
+use policy::{Bundle, Difference, Way};
+use store::{Filter, Tx};
+
+use crate::{
+    Candidate, Engine, Kept, SignError,
+    decide::{self, Book, Drawn},
+    own::{self, Answered, Deed, Draft, Told, Wish},
+    record::about,
+    start::roster_of,
+    tally::Taken,
+};
+
+/// What a person asks for.
+#[derive(Clone, Debug)]
+pub struct Adopt {
+    pub candidate: Arc<Candidate>,
+    pub by: PersonId,
+    /// The signed request itself, for the record.
+    pub signed: (String, String),
+}
+
+impl Engine {
+    /// The files of a bundle that is, was or may come into force. Reads the disk.
+    ///
+    /// # Errors
+    /// That there is none with this digest.
+    pub fn kept(&self, bundle: Digest) -> Result<Kept, String> {
+        self.library.find(bundle)
+    }
+
+    /// Opens a change that brings a bundle into force; or, asked again once it is approved, does so.
+    ///
+    /// # Errors
+    /// [`SignError::NotAdoptable`] where it cannot be; [`SignError::Refused`] after a veto.
+    pub async fn adopt(self: &Arc<Self>, asked: Adopt) -> Result<Change, SignError> {
+        self.recordable()?;
+        let Adopt { candidate, by, signed } = asked;
+        let (mut drawn, book) = (self.draw()?, self.book());
+        if candidate.digest() == book.bundle.digest() {
+            return Err(SignError::NotAdoptable(format!("{} is in force already", candidate.digest())));
+        }
+        if let Some(connector) = self.connector() {
+            connector.fits(self, &candidate.bundle).await.map_err(SignError::NotAdoptable)?;
+        }
+        let told = {
+            let (library, candidate, bundle) =
+                (Arc::clone(&self.library), Arc::clone(&candidate), Arc::clone(&book.bundle));
+            let now = drawn.now;
+            let prepared = tokio::task::spawn_blocking(move || {
+                library.keep(candidate.digest(), &candidate.files, &candidate.proof)?;
+                let listed = |operation: &Operation| library.listed(operation);
+                told(&candidate, &bundle.differences(&candidate.bundle, now, &listed), bundle.digest())
+            });
+            let broke = |_| SignError::NotAdoptable("comparing the bundles broke off".to_owned());
+            prepared.await.map_err(broke)?.map_err(SignError::NotAdoptable)?
+        };
+        crate::crash::point("bundle-kept");
+        let deed = Deed::Adopt(Adoption {
+            from: book.bundle.digest(),
+            to: candidate.digest(),
+            roster: Digest::of(roster_of(&candidate.bundle).as_bytes()),
+        });
+        let wish =
+            Wish { step: own::step(&deed, drawn.now, told), deed, intent: INTENT.to_owned(), by, signed };
+        let answered = self.store.write(move |tx| -> Result<Answered, SignError> {
+            // The differences that would be shown are from another bundle then.
+            if !book.stands() {
+                return Err(SignError::NotAdoptable(
+                    "another bundle has just come into force; ask again".to_owned(),
+                ));
+            }
+            own::ask(tx, &book, &mut drawn, wish)
+        });
+        let answered = answered.await?;
+        self.moved();
+        let (id, level) = match answered {
+            Answered::Stands(change) => return Ok(*change),
+            Answered::UnderWay(id) => {
+                return Err(SignError::NotAdoptable(format!("{id} is under way already")));
+            }
+            Answered::Go(id, level) => (id, level),
+        };
+        self.permitted(id, level).await?;
+        crate::crash::point("before-adoption");
+        // Whoever asked may go away at any moment; what is begun here is ended.
+        let engine = Arc::clone(self);
+        let turned = tokio::spawn(async move { engine.turn(id, &candidate).await }).await;
+        self.moved();
+        turned.map_err(|_| model::Fault::Storage("adopting the bundle broke off".to_owned()))?
+    }
+
+    /// The one place where another bundle comes into force.
+    async fn turn(&self, id: ChangeId, candidate: &Candidate) -> Result<Change, SignError> {
+        // What was read under the bundle before is on record before the next one is, or waits in here.
+        let recording = self.tallies.recording().await;
+        let (mut drawn, book) = (self.draw_after_the_fact()?, self.book());
+        let (next, tallies) = (Arc::clone(&candidate.bundle), Arc::clone(&self.tallies));
+        let certificate = candidate.certificate.digest;
+        let taken = Arc::new(Mutex::new(None::<Taken>));
+        let (out, coming) = (Arc::clone(&taken), Arc::clone(&next));
+        let done = self.store.write(move |tx| -> Result<(Change, bool), SignError> {
+            let change = tx.change(id)?.ok_or(SignError::UnknownChange(id))?;
+            let state = change.steps.first().map(|step| step.state);
+            let (Some(adoption), Some(StepState::Executing)) = (change.adopts, state) else {
+                return Ok((change, false));
+            };
+            let same = adoption.to == coming.digest() && book.stands();
+            if !same || !own::stands(tx, &book, &mut drawn, &change)? {
+                return Ok((own::settle(tx, &mut drawn, change, Err(own::VOID.to_owned()))?, false));
+            }
+            book.in_force.begin();
+            let reads = tallies.turn(adoption.to);
+            let entries = reads.entries(&mut drawn);
+            *out.lock().unwrap_or_else(PoisonError::into_inner) = Some(reads);
+            for entry in entries {
+                tx.record(entry)?;
+            }
+            tx.record(adopted_entry(&mut drawn, &change, &adoption, &coming, certificate))?;
+            let done = own::settle(tx, &mut drawn, change, Ok(("adopted", adoption.to.to_string())))?;
+            close_others(tx, &mut drawn, done.id)?;
+            Ok((done, true))
+        });
+        let done = done.await;
+        crate::crash::point("after-adoption");
+        match &done {
+            Ok((_, true)) => {
+                self.witnesses.turn(&next);
+                self.in_force.end(Some(next));
+            }
+            Ok((_, false)) | Err(_) => {
+                if let Some(reads) = taken.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    self.tallies.turn_back(reads);
+                }
+                self.in_force.end(None);
+            }
+        }
+        drop(recording);
+        let (change, adopted) = done?;
+        if adopted {
+            tracing::info!(change = %change.id, bundle = %candidate.digest(), "another bundle is in force");
+        }
+        // Under a signed checkpoint before anybody is told.
+        self.sequence().await?;
+        Ok(change)
+    }
+}
+
+const INTENT: &str = "bring another bundle into force";
+
+/// What it would be from and to, and all that is laxer; of the rest as much as a person reads.
+fn told(candidate: &Candidate, differences: &[Difference], from: Digest) -> Result<Told, String> {
+    let to = candidate.digest();
+    let count = |way| differences.iter().filter(|it| it.way == way).count();
+    let (laxer, rules, stricter) = (count(Way::Laxer), count(Way::Rules), count(Way::Stricter));
+    let certificate = &candidate.certificate;
+    let mut shown = vec![
+        ("from".to_owned(), from.to_string()),
+        ("to".to_owned(), to.to_string()),
+        (
+            "certificate".to_owned(),
+            format!(
+                "{}: says that all of {} sentences are proved ({}); nobody signed it: `countersign policy fetch` gets \
+                 the files, `countersign policy prove` asks again",
+                certificate.digest, certificate.proved, certificate.made_with
+            ),
+        ),
+    ];
+    let lines: Vec<String> =
+        differences.iter().map(|it| format!("{} {}: {}", it.way, it.file, it.what)).collect();
+    let all = Digest::of(lines.join("\n").as_bytes());
+    let (mut bytes, mut left) = (0usize, 0usize);
+    for (difference, line) in differences.iter().zip(&lines) {
+        bytes = bytes.saturating_add(line.len()).saturating_add(ABOUT_A_LINE);
+        if bytes <= MAX_TOLD && shown.len() < MAX_LINES {
+            let what = model::sanitize(&format!("{}: {}", difference.file, difference.what), 1000);
+            shown.push((difference.way.to_string(), what));
+        } else if difference.way == Way::Laxer {
+            return Err(format!(
+                "{laxer} things would be laxer, more than one statement can show; adopt it in smaller parts"
+            ));
+        } else {
+            left = left.saturating_add(1);
+        }
+    }
+    if left > 0 {
+        let what = format!(
+            "{left} more that are rules or stricter; all {} lines have the digest {all}",
+            lines.len()
+        );
+        shown.push(("not shown".to_owned(), what));
+    }
+    let operation = Adoption::operation();
+    let resource =
+        Resource { service: operation.service.clone(), kind: Kind::known("bundle"), name: to.to_string() };
+    let summary = format!(
+        "Bring the bundle {to} into force in place of {from}: {laxer} things become laxer, {rules} rules are new, gone or \
+         read otherwise, {stricter} things become stricter. Going back is adopting the bundle before again."
+    );
+    let facts = vec![("in force".to_owned(), from.to_string())];
+    Ok(Told { operation, effect: Effect::Privilege, resources: vec![resource], summary, shown, facts })
+}
+
+/// Of the differences in a statement, which has room for little more than 28,000 bytes of text.
+const MAX_TOLD: usize = 16_000;
+const MAX_LINES: usize = 300;
+const ABOUT_A_LINE: usize = 24;
+
+fn adopted_entry(
+    drawn: &mut Drawn,
+    change: &Change,
+    adoption: &Adoption,
+    bundle: &Bundle,
+    certificate: Digest,
+) -> model::Entry {
+    let mut entry = about(drawn, EntryKind::BundleAdopted, change);
+    entry.bundle = Some(adoption.to);
+    entry.actors.person = Some(change.chain.operator.clone());
+    for (key, value) in [
+        ("from", adoption.from.to_string()),
+        ("roster", roster_of(bundle)),
+        ("profile", bundle.profile().to_string()),
+        ("certificate", certificate.to_string()),
+    ] {
+        entry.detail.insert(key.to_owned(), value);
+    }
+    entry
+}
+
+/// What others asked to adopt in the place of the bundle that was in force cannot be carried out any more.
+fn close_others(tx: &mut Tx<'_>, drawn: &mut Drawn, done: ChangeId) -> Result<(), SignError> {
+    let filter = Filter {
+        states: vec![ChangeState::Held, ChangeState::Approved],
+        agent: policy::OWN_NAME.parse().ok(),
+        session: None,
+        limit: usize::MAX,
+    };
+    for other in tx.changes(&filter)? {
+        if other.adopts.is_some() && other.id != done {
+            decide::expire(tx, drawn, &other)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whoever asked for a vetoed adoption asks anew, in other words.
+pub(crate) fn reopened(
+    book: &Book,
+    drawn: &mut Drawn,
+    vetoed: &Change,
+    adoption: Adoption,
+    intent: String,
+) -> Result<Change, SignError> {
+    if adoption.from != book.bundle.digest() {
+        let why = "another bundle came into force since; ask for the adoption anew";
+        return Err(SignError::NotAdoptable(why.to_owned()));
+    }
+    let steps = vetoed.steps.iter().map(|step| Step { state: StepState::Pending, ..step.clone() }).collect();
+    let links = vec![Link::to(LinkKind::Reopens, vetoed.id)];
+    let asked = Draft { chain: vetoed.chain.clone(), deed: Deed::Adopt(adoption), steps, links, intent };
+    Ok(own::draft(book, drawn, asked))
+}

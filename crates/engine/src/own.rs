@@ -1,0 +1,364 @@
+//! Changes of Countersign's own, asked for by a person: erasing bodies, adopting a bundle. What each takes stands in no bundle:
+//! two people besides whoever asks. Otherwise it is like any other change: held, signed, vetoed, expired, asked for again once
+//! approved, decided anew at that moment, and carried out only when its permit is sequenced.
+
+use model::{
+    Account, ActionParts, Adoption, Alternative, Chain, Change, ChangeId, ChangeState, Digest, Effect,
+    EffectSet, EntryKind, Environment, Erasure, Exposure, Fault, Hold, Level, Link, Observation, Operation,
+    Partition, PersonId, Presence, Quantity, Region, Requirement, Resource, Scope, SessionId, Step,
+    StepState, Timestamp, Undo, Value, Verdict, change_digest,
+};
+use store::Tx;
+
+use crate::{
+    Engine, Purpose, Refusal, RefusalKind, SignError, answer,
+    decide::{self, Book, Create, Decided, Drawn, strictest},
+    facts::Leave,
+    judge,
+    permit::StepRef,
+    read_back::read_back,
+    record::{about, denied_entry, held_entry},
+    statement::signable,
+    veto,
+};
+
+/// What such a change does.
+#[derive(Clone, Debug)]
+pub(crate) enum Deed {
+    Erase(Erasure),
+    Adopt(Adoption),
+}
+
+impl Deed {
+    /// `None` where the change is none of Countersign's own, and the bundle decides.
+    pub(crate) fn of(change: &Change) -> Option<Self> {
+        let adopts = || change.adopts.map(Self::Adopt);
+        change.erases.clone().map(Self::Erase).or_else(adopts)
+    }
+
+    /// In the place of an action's digest.
+    pub(crate) fn digest(&self) -> Digest {
+        match self {
+            Self::Erase(erasure) => erasure.digest(),
+            Self::Adopt(adoption) => adoption.digest(),
+        }
+    }
+
+    const fn people(&self) -> u32 {
+        match self {
+            Self::Erase(_) => Erasure::PEOPLE,
+            Self::Adopt(_) => Adoption::PEOPLE,
+        }
+    }
+
+    /// Whether it can still be done.
+    fn holds(&self, book: &Book) -> bool {
+        match self {
+            Self::Erase(_) => true,
+            Self::Adopt(adoption) => adoption.from == book.bundle.digest(),
+        }
+    }
+}
+
+/// A person asks, now.
+pub(crate) struct Wish {
+    pub(crate) deed: Deed,
+    /// What would be done, as it is now.
+    pub(crate) step: Step,
+    pub(crate) intent: String,
+    pub(crate) by: PersonId,
+    /// The signed request itself, for the record.
+    pub(crate) signed: (String, String),
+}
+
+/// What came of asking.
+pub(crate) enum Answered {
+    /// As it stands now.
+    Stands(Box<Change>),
+    /// Its permit is on record; what it has to wait for.
+    Go(ChangeId, Level),
+    /// It is under way already.
+    UnderWay(ChangeId),
+}
+
+impl Engine {
+    /// Waits until the permit of such a change has got as far as it must.
+    ///
+    /// # Errors
+    /// Where the record cannot be written; the permit is spent then.
+    pub(crate) async fn permitted(&self, id: ChangeId, level: Level) -> Result<(), Fault> {
+        let reached = self.reach(level).await;
+        if let Err(fault) = &reached {
+            self.never_sent(StepRef { change: id, step: 0 }, fault).await;
+        }
+        reached
+    }
+}
+
+/// Opens the change; or, asked again once it is approved, records its permit.
+pub(crate) fn ask(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    wish: Wish,
+) -> Result<Answered, SignError> {
+    if !book.bundle.roster().people.contains_key(&wish.by) {
+        return Err(SignError::MayNot(approval::Ineligible::NotEnrolled(wish.by)));
+    }
+    let chain = chain_of(&wish.by)?;
+    let digest = change_digest(&chain, [wish.deed.digest()]);
+    if let Some(open) = tx.open_change(digest)? {
+        match open.steps.first().map(|step| step.state) {
+            Some(StepState::Unknown) => {
+                let change = read_back(tx, drawn, wish.step.observation.as_ref(), open, 0)?;
+                return Ok(Answered::Stands(Box::new(change)));
+            }
+            Some(StepState::Pending) if drawn.now < open.expires_at => {
+                return again(tx, book, drawn, open, wish);
+            }
+            Some(StepState::Pending) => decide::expire(tx, drawn, &open)?,
+            Some(StepState::Executing | StepState::Executed | StepState::Failed | StepState::Undone)
+            | None => {
+                let message = answer::in_flight(open.id);
+                return Err(refused(RefusalKind::InFlight, open.id, message));
+            }
+        }
+    }
+    if let Some(last) = tx.latest_by_digest(digest)?
+        && let Some(vetoed) = veto::against(tx, &last)?
+    {
+        return Err(refused(RefusalKind::Denied, vetoed.id, answer::vetoed(&vetoed)));
+    }
+    let Wish { deed, step, intent, by, signed: (request, signature) } = wish;
+    let mut steps = vec![step];
+    let links = veto::earlier(tx, &chain, &mut steps)?;
+    let mut change = draft(book, drawn, Draft { chain, deed, steps, links, intent });
+    let mut entry = if let Verdict::Deny(_) = change.verdict {
+        change.state = ChangeState::Denied;
+        denied_entry(drawn, &change)
+    } else {
+        held_entry(drawn, &change)
+    };
+    entry.actors.person = Some(by);
+    entry.detail.extend([("request".to_owned(), request), ("signature".to_owned(), signature)]);
+    tx.create_change(&change, entry)?;
+    Ok(Answered::Stands(Box::new(change)))
+}
+
+/// Countersign does it, and the person who asks stands behind it: nobody counts who asked.
+pub(crate) fn chain_of(by: &PersonId) -> Result<Chain, SignError> {
+    let agent = policy::OWN_NAME.parse();
+    let agent = agent.map_err(|_| Fault::NoPolicy("our own name is no name".to_owned()))?;
+    Ok(Chain { agent, operator: by.clone(), launcher: None, owner: None })
+}
+
+/// What a step of Countersign's own says of itself.
+pub(crate) struct Told {
+    pub(crate) operation: Operation,
+    pub(crate) effect: Effect,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) summary: String,
+    pub(crate) shown: Vec<(String, String)>,
+    /// What it rests on, as it was found just now.
+    pub(crate) facts: Vec<(String, String)>,
+}
+
+/// What would be done, as it is shown to those who sign.
+pub(crate) fn step(deed: &Deed, now: Timestamp, told: Told) -> Step {
+    let Told { operation, effect, resources, summary, shown, facts } = told;
+    let seen = facts.iter().map(|(name, value)| (name.clone(), Value::text(value)));
+    let fingerprint = Observation::fingerprint_of(&Value::map(seen));
+    let observation = Observation {
+        at: now,
+        fingerprint,
+        facts,
+        inner: Vec::new(),
+        inner_whole: true,
+        unknowns: Vec::new(),
+    };
+    let here = operation.service.clone();
+    Step {
+        digest: deed.digest(),
+        action: ActionParts {
+            operation,
+            partition: Partition(here.clone()),
+            account: Account(here),
+            region: Region("none".to_owned()),
+            effects: EffectSet::of(effect),
+            exposure: Exposure::default(),
+            resources,
+            undo: Undo::Unlisted,
+            quantity: Quantity::one(),
+            summary,
+            shown,
+            unknowns: Vec::new(),
+            acting_as: None,
+            second_lock: None,
+        },
+        environment: Environment::unknown(),
+        state: StepState::Pending,
+        listed: None,
+        observation: Some(observation),
+        undo: None,
+        execution: None,
+        erased: None,
+    }
+}
+
+pub(crate) struct Draft {
+    pub(crate) chain: Chain,
+    pub(crate) deed: Deed,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) intent: String,
+}
+
+/// Not yet stored.
+pub(crate) fn draft(book: &Book, drawn: &mut Drawn, asked: Draft) -> Change {
+    let Draft { chain, deed, steps, links, intent } = asked;
+    let (digest, people) = (change_digest(&chain, [deed.digest()]), deed.people());
+    let (erases, adopts) = match deed {
+        Deed::Erase(erasure) => (Some(erasure), None),
+        Deed::Adopt(adoption) => (None, Some(adoption)),
+    };
+    let mut change = Change {
+        id: drawn.change(),
+        digest,
+        state: ChangeState::Held,
+        version: 0,
+        session: SessionId::new(0, [0; 10]),
+        chain,
+        scope: Scope::default(),
+        intent,
+        evidence: steps.iter().flat_map(judge::evidence_of).collect(),
+        environment: strictest(&steps),
+        steps,
+        verdict: held(people),
+        bundle: book.bundle.digest(),
+        nonce: drawn.nonce.clone(),
+        created_at: drawn.now,
+        expires_at: drawn.now.plus_seconds(book.bundle.limits().hold_expiry_s),
+        links,
+        rejection: None,
+        reopened: None,
+        joint: None,
+        erases,
+        adopts,
+    };
+    let (roster, rule) = (book.bundle.roster(), judge::file_rule(&book.bundle, &change.steps));
+    if approval::eligible(&change.chain, roster, rule).people < people {
+        change.verdict = Verdict::Deny(model::Denial {
+            fault: None,
+            rules: Vec::new(),
+            alternatives: vec![Alternative("enrol two approvers besides whoever asks".to_owned())],
+        });
+    } else if let Err(why) = signable(&change, &book.bundle, book.installation) {
+        change.verdict = Verdict::fault(Fault::Oversized(why));
+    }
+    change
+}
+
+/// The law of such a change, which stands in no bundle.
+fn held(people: u32) -> Verdict {
+    Verdict::Hold(Hold {
+        requirement: Requirement { people, ..Requirement::default() },
+        rules: Vec::new(),
+        alternatives: Vec::new(),
+    })
+}
+
+/// How these signatures leave a change of Countersign's own; `None` where it is not one, and the bundle decides.
+pub(crate) fn verdict(book: &Book, change: &Change, signed: &[(PersonId, Presence)]) -> Option<Verdict> {
+    let deed = Deed::of(change)?;
+    let roster = book.bundle.roster();
+    let rule = judge::file_rule(&book.bundle, &change.steps);
+    let given = signed.iter().map(|(person, presence)| (person, *presence));
+    let people = approval::counts(&change.chain, roster, given, rule).people;
+    let own = change_digest(&change.chain, [deed.digest()]);
+    let whole = own == change.digest && change.steps.iter().all(|step| step.digest == deed.digest());
+    let stands = people >= deed.people() && whole && deed.holds(book);
+    Some(if stands { Verdict::Allow } else { held(deed.people()) })
+}
+
+/// Whoever asked asks again: everything is looked at anew.
+fn again(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    mut change: Change,
+    wish: Wish,
+) -> Result<Answered, SignError> {
+    let seen = |step: &Step| step.observation.as_ref().map(|it| it.fingerprint);
+    let moved = change.steps.first().and_then(seen) != seen(&wish.step);
+    let rebound = change.bundle != book.bundle.digest();
+    if moved || rebound {
+        change.steps = vec![wish.step];
+        veto::show(tx, &mut change)?;
+        change.evidence = change.steps.iter().flat_map(judge::evidence_of).collect();
+        change.bundle = book.bundle.digest();
+        change.nonce.clone_from(&drawn.nonce);
+    }
+    let signed = decide::standing_approvals(tx, book, drawn, &change)?;
+    if verdict(book, &change, &signed) == Some(Verdict::Allow) {
+        let id = change.id;
+        let signature = Digest::of(wish.signed.1.as_bytes());
+        let going = (signature, &Purpose::Agent);
+        return match decide::go(tx, book, drawn, (Create::Stored, change), 0, going, Leave::default())? {
+            Decided::Go { step, level } => Ok(Answered::Go(step.change, level.max(Level::Sequenced))),
+            _ => Ok(Answered::UnderWay(id)),
+        };
+    }
+    if moved || rebound || change.state != ChangeState::Held {
+        let from = change.version;
+        change.state = ChangeState::Held;
+        let mut entry = held_entry(drawn, &change);
+        entry.kind = EntryKind::ChangeJudged;
+        let why =
+            "what it is about, the bundle or the roster is not what it was; earlier approvals may be void";
+        entry.detail.insert("why".to_owned(), why.to_owned());
+        tx.advance_change(&change, from, entry)?;
+        change.version = from.saturating_add(1);
+    }
+    Ok(Answered::Stands(Box::new(change)))
+}
+
+/// Whether it is to be carried out now that its permit is sequenced. Whatever was written into the rows meanwhile, every
+/// signature is verified once more.
+pub(crate) fn stands(
+    tx: &mut Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    change: &Change,
+) -> Result<bool, SignError> {
+    let signed = decide::standing_approvals(tx, book, drawn, change)?;
+    Ok(verdict(book, change, &signed) == Some(Verdict::Allow) && drawn.now < change.expires_at)
+}
+
+pub(crate) const VOID: &str = "its approvals do not stand any more";
+
+/// What came of it, for the record: what was done, or why not.
+pub(crate) fn settle(
+    tx: &mut Tx<'_>,
+    drawn: &mut Drawn,
+    mut change: Change,
+    done: Result<(&str, String), String>,
+) -> Result<Change, SignError> {
+    let from = change.version;
+    let (state, detail) = match done {
+        Ok((what, said)) => (StepState::Executed, (what.to_owned(), said)),
+        Err(why) => (StepState::Failed, ("not_sent".to_owned(), model::sanitize(&why, 400))),
+    };
+    for step in &mut change.steps {
+        step.state = state;
+    }
+    change.state = change.overall();
+    let mut entry = about(drawn, EntryKind::OutcomeRecorded, &change);
+    entry.detail.extend([("step".to_owned(), "0".to_owned()), detail]);
+    tx.advance_change(&change, from, entry)?;
+    change.version = from.saturating_add(1);
+    Ok(change)
+}
+
+pub(crate) fn refused(kind: RefusalKind, change: ChangeId, message: String) -> SignError {
+    SignError::Refused(Refusal { kind, change: Some(change), message })
+}
