@@ -46,7 +46,11 @@ const BENCHES: [Bench; 5] = [
         targets: &[("ledger", "large"), ("audit", "large")],
         beside: Beside::Nothing,
     },
-    Bench { name: "policy", targets: &[("policy", "policy")], beside: Beside::Nothing },
+    Bench {
+        name: "policy",
+        targets: &[("policy", "policy"), ("testkit", "adoption")],
+        beside: Beside::Program,
+    },
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

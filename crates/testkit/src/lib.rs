@@ -5,6 +5,7 @@
 //! so a rig cannot reach around a gateway, and `xtask` builds it before anything else. Nothing that ships uses it.
 
 pub mod bench;
+mod certificate;
 mod http;
 mod installation;
 mod key;
@@ -21,6 +22,7 @@ mod venv;
 mod wait;
 mod witness;
 
+pub use certificate::{certificate, checked, files_below};
 pub use http::{Response, send};
 pub use installation::{Cli, Installation, Serve, Session};
 pub use key::Key;

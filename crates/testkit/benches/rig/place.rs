@@ -1,9 +1,13 @@
 //! The release binary on a processor of its own, with an operator and an agent, before a cloud that answers at once.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use anyhow::Result;
-use testkit::{Installation, Key, Serve, Session, Signed, Signer, binary};
+use anyhow::{Context, Result};
+use testkit::{Installation, Key, Output, Serve, Session, Signed, Signer, binary};
 
 const OWNER: [(&str, &str); 3] =
     [("AWS_ACCESS_KEY_ID", "owner"), ("AWS_SECRET_ACCESS_KEY", "owner"), ("AWS_DEFAULT_REGION", "us-east-1")];
@@ -13,6 +17,7 @@ pub(crate) struct Place {
     pub(crate) serve: Serve,
     pub(crate) installation: Installation,
     operator: PathBuf,
+    pub(crate) approvers: [PathBuf; 2],
     _keys: tempfile::TempDir,
 }
 
@@ -50,7 +55,18 @@ impl Place {
         let mut program = Command::new("taskset");
         program.args(["--cpu-list", "0"]).arg(binary("countersign")?);
         let serve = Serve::launch(program, installation.config(), &[OWNER.as_slice(), env].concat())?;
-        Ok(Self { serve, installation, operator: olga.private, _keys: keys })
+        let approvers = [ben.private, carla.private];
+        Ok(Self { serve, installation, operator: olga.private, approvers, _keys: keys })
+    }
+
+    /// Anything a person does with their key; it must come out so.
+    pub(crate) fn signs(&self, key: &Path, args: &[&str], code: i32) -> Result<Output> {
+        let key = key.to_str().context("a key whose path is not text")?;
+        self.installation.run(args.iter().copied().chain(["--key", key]))?.expect(code)
+    }
+
+    pub(crate) fn operator(&self) -> &Path {
+        &self.operator
     }
 
     fn session(&self) -> Result<Session> {

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, process::Command};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+pub(crate) use testkit::files_below;
 use testkit::{Installation, Key, Moto, Output, Response, Serve, Session, Signed, Signer, Venv};
 
 pub(crate) const OWNER: [(&str, &str); 3] =
@@ -254,16 +255,4 @@ pub(crate) fn held(answer: &Response) -> Result<String> {
 pub(crate) fn named(answer: &Response) -> Result<String> {
     let id = answer.header("x-countersign-change").with_context(|| answer.text())?;
     Ok(id.to_owned())
-}
-
-pub(crate) fn files_below(folder: &std::path::Path) -> Result<Vec<std::path::PathBuf>> {
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(next) = open.pop() {
-        for entry in std::fs::read_dir(&next)? {
-            let path = entry?.path();
-            if path.is_dir() { open.push(path) } else { found.push(path) }
-        }
-    }
-    Ok(found)
 }

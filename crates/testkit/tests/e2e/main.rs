@@ -5,6 +5,7 @@
 
 mod accounts;
 mod addressing;
+mod adopt;
 mod allowances;
 mod backup;
 mod bad_requests;
