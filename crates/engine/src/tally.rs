@@ -76,6 +76,7 @@ impl Tallies {
 
     /// What no bundle has judged.
     pub(crate) fn unjudged(&self, session: &Session, line: &str, at: Timestamp) {
+        let line = cut(line);
         self.reads().count(session, line, at);
     }
 
@@ -87,6 +88,7 @@ impl Tallies {
         at: Timestamp,
         under: Digest,
     ) -> Result<(), Turned> {
+        let line = cut(line);
         let mut reads = self.reads();
         if reads.under != under {
             return Err(Turned);
@@ -171,11 +173,7 @@ impl Tallies {
 }
 
 impl Reads {
-    fn count(&mut self, session: &Session, line: &str, at: Timestamp) {
-        let mut line = sanitize(line, LINE_CHARS);
-        if let Some((end, _)) = line.char_indices().nth(LINE_CHARS) {
-            line.truncate(end);
-        }
+    fn count(&mut self, session: &Session, line: String, at: Timestamp) {
         match self.counted.entry((session.id, line)) {
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
@@ -214,6 +212,15 @@ impl Reads {
             times.times = times.times.saturating_add(record.times);
         }
     }
+}
+
+/// As it stands in the log.
+fn cut(line: &str) -> String {
+    let mut line = sanitize(line, LINE_CHARS);
+    if let Some((end, _)) = line.char_indices().nth(LINE_CHARS) {
+        line.truncate(end);
+    }
+    line
 }
 
 impl Taken {

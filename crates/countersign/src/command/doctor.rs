@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use model::EnrolledKey;
+use ledger::LogReader;
+use model::{Digest, EnrolledKey};
 use policy::{Bundle, Profile};
 use serde_json::json;
 
@@ -20,6 +21,7 @@ use crate::{
     config::Config,
     failure::{Failure, UNEXPECTED},
     identity::variable,
+    library::Library,
     output::{self, BAD, GOOD, WARN, styled},
     ssh_agent,
 };
@@ -98,7 +100,30 @@ fn installation(config: &Option<Config>) -> Result<Vec<Finding>, Failure> {
             Err(err) => finding(Grade::Bad, format!("{}: {err}", dir.display()), "is this an installation?"),
         });
     }
-    match Bundle::load(&bundle_files(&config.bundle())?) {
+    let edited = bundle_files(&config.bundle())?;
+    let served = in_force(config).filter(|digest| *digest != Bundle::digest_of(&edited));
+    let files = served.and_then(|digest| Library::of(config).files(digest));
+    if let Some(digest) = served {
+        let what = format!(
+            "the files in {} are not the bundle in force, {}: nothing in them counts",
+            config.bundle().display(),
+            digest.short()
+        );
+        found.push(finding(
+            Grade::Warning,
+            what,
+            "countersign policy adopt --bundle DIR, or put the files back",
+        ));
+        if files.is_none() {
+            let what = format!("no files of the bundle in force are here, {}", digest.short());
+            found.push(finding(
+                Grade::Bad,
+                what,
+                "bring back the bundle that was adopted last; `serve` needs it",
+            ));
+        }
+    }
+    match Bundle::load(&files.unwrap_or(edited)) {
         Err(err) => found.push(finding(
             Grade::Bad,
             format!("the bundle does not load: {err}"),
@@ -122,6 +147,16 @@ fn installation(config: &Option<Config>) -> Result<Vec<Finding>, Failure> {
         None => found.push(finding(Grade::Warning, "not serving", "countersign serve --config FILE")),
     }
     Ok(found)
+}
+
+/// As the log says, which is not verified here.
+fn in_force(config: &Config) -> Option<Digest> {
+    let mut log = LogReader::open(&config.log()).ok()?;
+    let mut newest = None;
+    while let Some(entries) = log.next_bundle() {
+        newest = entries.iter().rev().find_map(|entry| audit::decided_under(entry)).or(newest);
+    }
+    newest
 }
 
 fn people(bundle: &Bundle, found: &mut Vec<Finding>) {

@@ -129,6 +129,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     if let Some(log) = &running.log {
         output::note(format!("  log     {log}"));
     }
+    output::note(format!("  bundle  {}", engine.bundle().digest()));
     output::note(format!("  profile {profile}"));
     if profile == policy::Profile::Lab {
         output::note(format!(

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// As the prover would write it of rules that it has proved.
-pub(crate) fn certificate(files: &Files) -> Vec<u8> {
+fn certificate(files: &Files) -> Vec<u8> {
     let bundle = Bundle::load(files).unwrap_or_else(|err| panic!("{err}"));
     let rules = bundle.provable();
     let mut ids: Vec<String> =
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// From asking to its being in force.
-    async fn adopted(&self, files: &Files) -> ChangeId {
+    pub(crate) async fn adopted(&self, files: &Files) -> ChangeId {
         let asking = self.adopt(files, &ANA).await.unwrap();
         self.approve_by_two(asking.id).await;
         let done = self.adopt(files, &ANA).await.unwrap();

@@ -106,6 +106,30 @@ async fn a_cosignature_counts_where_it_verifies_and_for_what_it_covers() {
     world.finish().await;
 }
 
+/// Whose cosignatures count, and how many, is what the bundle in force says.
+#[tokio::test]
+async fn another_bundle_names_other_witnesses_from_then_on() {
+    let (world, w1, w2) = (world().await, witness(1), witness(2));
+    w1.sees(&world).await;
+    w2.sees(&world).await;
+    let mut next = world.place.files.clone();
+    let own = String::from_utf8(next["witnesses.toml"].clone()).unwrap();
+    let (first, _) = own.split_once("[witnesses.w2]").unwrap();
+    next.insert("witnesses.toml".to_owned(), first.replace("quorum = 2", "quorum = 1").into_bytes());
+    world.adopted(&next).await;
+    let witnesses = world.engine.witnesses();
+    assert_eq!((witnesses.quorum(), witnesses.names()), (1, vec![w1.name.clone()]));
+    assert!(witnesses.seen_of(&w1.name).is_some(), "what it cosigned before counts");
+    assert_eq!(witnesses.seen_of(&w2.name), None);
+    let note = world.engine.checkpoint();
+    let refused = world.engine.cosigned(&w2.name, &note, &w2.line(&note), CosignedFrom::Witness).await;
+    assert!(matches!(refused, Err(CosignedError::Unknown(_))));
+    assert!(w1.sees(&world).await.is_some(), "one is enough now");
+    world.adopted(&world.place.files.clone()).await;
+    assert_eq!(world.engine.witnesses().names().len(), 2);
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn whoever_needs_witnesses_waits_for_as_many_and_no_longer() {
     let (world, w1, w2) = (world().await, witness(1), witness(2));

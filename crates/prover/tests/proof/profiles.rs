@@ -22,7 +22,12 @@ fn every_profile_is_proved() {
         }
         assert!(certificate.all_proved());
         assert!(certificate.results.iter().all(|it| it.judgement == Judgement::Proved));
-        assert_eq!(certificate.bundle, Bundle::load(&files).unwrap().digest());
+        let bundle = Bundle::load(&files).unwrap();
+        assert_eq!(certificate.bundle, bundle.digest());
+        // What is asked of whoever wants it adopted is what is proved here, sentence for sentence.
+        let text = serde_json::to_vec_pretty(&certificate).unwrap();
+        let held = policy::Certificate::read(&text, &bundle, &files).unwrap();
+        assert_eq!(held.proved, certificate.results.len());
         assert_eq!(certificate.request_environments, 14);
         assert!(certificate.results.len() > 25, "{} sentences", certificate.results.len());
     }

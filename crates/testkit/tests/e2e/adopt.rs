@@ -138,6 +138,8 @@ fn promise_8_a_bundle_comes_into_force_while_everything_is_served() -> Result<()
     fs::rename(&aside, &kept)?;
     lab.restart()?;
     ensure!(lab.entries("alarm")?.is_empty(), "nobody edited anything");
+    let told = lab.installation.run(["doctor"])?;
+    ensure!(told.stdout.contains(&format!("not the bundle in force, {}", &digest[..12])), "{told}");
 
     // A backup has the bundle in force. Going back is adopting the one before again.
     let backup = lab.installation.beside().join("backup");
