@@ -170,7 +170,7 @@ fn told(candidate: &Candidate, differences: &[Difference], from: Digest) -> Resu
         ("from".to_owned(), from.to_string()),
         ("to".to_owned(), to.to_string()),
         (
-            "certificate".to_owned(),
+            own::CERTIFICATE.to_owned(),
             format!(
                 "{}: says that all of {} sentences are proved ({}); nobody signed it: `countersign policy fetch` gets \
                  the files, `countersign policy prove` asks again",

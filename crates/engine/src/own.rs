@@ -289,7 +289,10 @@ fn again(
     wish: Wish,
 ) -> Result<Answered, SignError> {
     let seen = |step: &Step| step.observation.as_ref().map(|it| it.fingerprint);
-    let moved = change.steps.first().and_then(seen) != seen(&wish.step);
+    // Another certificate shows something else, though it is about the same bundle.
+    let shows = |step: &Step| step.action.shown.iter().find(|(name, _)| name == CERTIFICATE).cloned();
+    let moved = change.steps.first().and_then(seen) != seen(&wish.step)
+        || change.steps.first().and_then(shows) != shows(&wish.step);
     let rebound = change.bundle != book.bundle.digest();
     if moved || rebound {
         change.steps = vec![wish.step];
@@ -333,6 +336,9 @@ pub(crate) fn stands(
     let signed = decide::standing_approvals(tx, book, drawn, change)?;
     Ok(verdict(book, change, &signed) == Some(Verdict::Allow) && drawn.now < change.expires_at)
 }
+
+/// What of a step names the certificate that it rests on.
+pub(crate) const CERTIFICATE: &str = "certificate";
 
 pub(crate) const VOID: &str = "its approvals do not stand any more";
 

@@ -102,3 +102,25 @@ fn what_is_not_proved_fails_whatever_the_prover_exits_with() {
 fn without_the_prover_nothing_is_proved() {
     check(None, &[], 2, "install `countersign-prove` beside `countersign`");
 }
+
+/// Whoever asks for a bundle proves it first, unless they bring the certificate; nobody is asked before that.
+#[test]
+fn what_is_not_proved_is_not_asked_for() {
+    let check = |prover: Option<&str>, more: &[&str], code: i32, says: &str| {
+        let folder = place(prover);
+        bundle(folder.path());
+        let server = ["--server", "http://127.0.0.1:9", "--genesis", &"0".repeat(64)];
+        let ask = [&["policy", "adopt", "--bundle", "bundle"], &server[..], more].concat();
+        let output = run(folder.path(), &ask);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert!(told.contains(says), "{told}");
+    };
+    let refuted = certificate(0, 1, "refuted");
+    check(Some(&refuted), &[], 21, "not everything is proved:\ninvariant/x: nothing is lost");
+    check(Some(&certificate(0, 0, "proved")), &[], 21, "CS215");
+    check(None, &[], 2, "install `countersign-prove` beside `countersign`");
+    check(Some(&certificate(1, 0, "proved")), &[], 1, "no answer from the server");
+    check(None, &["--certificate", "missing.json"], 2, "missing.json cannot be read");
+    check(None, &["--certificate", "bundle/bundle.toml"], 1, "no answer from the server");
+}

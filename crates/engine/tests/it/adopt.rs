@@ -280,6 +280,31 @@ async fn going_back_is_adopting_the_bundle_before_again() {
     world.finish().await;
 }
 
+/// Nobody signs a certificate, so those who signed for one have signed for no other.
+#[tokio::test]
+async fn another_certificate_voids_what_was_signed() {
+    let world = World::in_memory().await;
+    let next = commented(&world.place.files, "one");
+    let asking = world.adopt(&next, &ANA).await.unwrap();
+    world.approve_by_two(asking.id).await;
+    let other = String::from_utf8(certificate(&next)).unwrap().replace("1.0.3", "1.0.4").into_bytes();
+    let candidate = Arc::new(Candidate::read(next.clone(), other.clone()).unwrap());
+    let ask = |candidate: &Arc<Candidate>| {
+        let signed = ("POST /v1/bundles".to_owned(), "signed".to_owned());
+        world.engine.adopt(Adopt { candidate: Arc::clone(candidate), by: name(ANA.name), signed })
+    };
+    let held = ask(&candidate).await.unwrap();
+    assert_eq!((held.id, held.state), (asking.id, ChangeState::Held));
+    let text = world.statement(asking.id, Act::Approve, &BEN, None).await.to_text();
+    assert!(text.contains(&model::Digest::of(&other).to_string()), "{text}");
+    world.approve_by_two(asking.id).await;
+    assert_eq!(ask(&candidate).await.unwrap().state, ChangeState::Executed);
+    let entries = world.entries().await;
+    let adopted = entries.iter().find(|it| it.kind == EntryKind::BundleAdopted).unwrap();
+    assert_eq!(adopted.detail["certificate"], model::Digest::of(&other).to_string());
+    world.finish().await;
+}
+
 /// What is asked for under one bundle and written under another is decided again.
 #[tokio::test]
 async fn what_was_classified_under_the_bundle_before_is_asked_for_anew() {
