@@ -13,7 +13,7 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -21,7 +21,7 @@ use anyhow::{Context, Result, ensure};
 use testkit::{
     Signer,
     bench::{Figure, Target, report},
-    certificate, files_below,
+    certificate, files_below, until,
 };
 
 use crate::rig::{
@@ -36,30 +36,37 @@ const AT_A_TIME: usize = 20;
 const RULES: usize = 1_000;
 /// What fits into one file.
 const RULES_A_FILE: usize = 100;
-const AT_REST: Duration = Duration::from_secs(3);
+/// So many reads are measured before.
+const AT_REST: usize = 10_000;
 /// In microseconds: longer than that and somebody waits.
 const STALLED: f64 = 100_000.0;
 
 fn main() -> Result<()> {
     let stub = Stub::start()?;
-    let place = Place::new(stub.authority(), &[], str::to_owned)?;
+    let keys = tempfile::tempdir()?;
+    let place = Place::over(keys.path(), stub.authority(), &[], str::to_owned)?;
+    let signs = |person: &str, args: &[&str], code| {
+        let key = keys.path().join(person);
+        let key = ["--key", text(&key)?];
+        place.installation.run(args.iter().chain(&key).copied())?.expect(code)
+    };
     let next = larger(&place)?;
     let proof = certificate(&next)?;
     let ask = ["policy", "adopt", "--bundle", text(&next)?, "--certificate", text(&proof)?];
 
     let at_rest = Latencies::default();
-    let (_, requests, _) = during(&place, &at_rest, || {
-        std::thread::sleep(AT_REST);
-        Ok(())
+    let (_, requests, _) = during(&place, &at_rest, |answered| {
+        let enough = || Ok((answered.load(Ordering::SeqCst) >= AT_REST).then_some(()));
+        until("reads at rest", Duration::from_secs(120), enough)
     })?;
     let meanwhile = Latencies::default();
-    let (took, more, dropped) = during(&place, &meanwhile, || {
-        let held = place.signs(place.operator(), &ask, 10)?.json()?;
+    let (took, more, dropped) = during(&place, &meanwhile, |_| {
+        let held = signs("olga", &ask, 10)?.json()?;
         let id = held.get("id").and_then(|it| it.as_str()).context("no id")?.to_owned();
-        for approver in &place.approvers {
-            place.signs(approver, &["change", "approve", &id], 0)?;
+        for approver in ["ben", "carla"] {
+            signs(approver, &["change", "approve", &id], 0)?;
         }
-        timed(|| place.signs(place.operator(), &ask, 0).map(drop))
+        timed(|| signs("olga", &ask, 0).map(drop))
     })?;
     ensure!(requests > 100 && more > 100, "{requests} and {more} requests are too few");
 
@@ -93,14 +100,18 @@ fn main() -> Result<()> {
 }
 
 /// What comes of it, how many reads were answered with 200 beside it, and how many connections had one that was not.
-fn during<T>(place: &Place, into: &Latencies, done: impl FnOnce() -> Result<T>) -> Result<(T, usize, usize)> {
+fn during<T>(
+    place: &Place,
+    into: &Latencies,
+    done: impl FnOnce(&AtomicUsize) -> Result<T>,
+) -> Result<(T, usize, usize)> {
     let [gateway, _, _] = place.serve.authorities();
     let agent = place.agent()?;
-    let over = AtomicBool::new(false);
+    let (over, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         let readers: Vec<_> = (0..CONNECTIONS)
             .map(|nth| {
-                let (agent, over) = (agent.clone(), &over);
+                let (agent, over, answered) = (agent.clone(), &over, &answered);
                 scope.spawn(move || {
                     let (mut asked, mut broken) = (0, 0);
                     while !over.load(Ordering::SeqCst) {
@@ -110,17 +121,18 @@ fn during<T>(place: &Place, into: &Latencies, done: impl FnOnce() -> Result<T>) 
                         match load::run(gateway, 1, requests, into) {
                             Ok(()) => {}
                             Err(error) => {
-                                eprintln!("{error:#}");
+                                told(&error);
                                 broken += 1;
                             }
                         }
                         asked += AT_A_TIME;
+                        answered.fetch_add(AT_A_TIME, Ordering::SeqCst);
                     }
                     (asked, broken)
                 })
             })
             .collect();
-        let done = done();
+        let done = done(&answered);
         over.store(true, Ordering::SeqCst);
         let (mut asked, mut broken) = (0, 0);
         for reader in readers {
@@ -129,6 +141,11 @@ fn during<T>(place: &Place, into: &Latencies, done: impl FnOnce() -> Result<T>) 
         }
         Ok((done?, asked, broken))
     })
+}
+
+#[expect(clippy::print_stderr, reason = "the figure counts it, and this says why")]
+fn told(error: &anyhow::Error) {
+    eprintln!("{error:#}");
 }
 
 /// One that was not asked before.

@@ -6,8 +6,8 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result};
-use testkit::{Installation, Key, Output, Serve, Session, Signed, Signer, binary};
+use anyhow::Result;
+use testkit::{Installation, Key, Serve, Session, Signed, Signer, binary};
 
 const OWNER: [(&str, &str); 3] =
     [("AWS_ACCESS_KEY_ID", "owner"), ("AWS_SECRET_ACCESS_KEY", "owner"), ("AWS_DEFAULT_REGION", "us-east-1")];
@@ -17,8 +17,7 @@ pub(crate) struct Place {
     pub(crate) serve: Serve,
     pub(crate) installation: Installation,
     operator: PathBuf,
-    pub(crate) approvers: [PathBuf; 2],
-    _keys: tempfile::TempDir,
+    _keys: Option<tempfile::TempDir>,
 }
 
 impl Place {
@@ -29,9 +28,20 @@ impl Place {
         settings: impl FnOnce(&str) -> String,
     ) -> Result<Self> {
         let keys = tempfile::tempdir()?;
-        let key = |name| Key::ed25519(keys.path(), name);
+        let place = Self::over(keys.path(), stub, env, settings)?;
+        Ok(Self { _keys: Some(keys), ..place })
+    }
+
+    /// With the keys of the operator `olga` and of the approvers `ben` and `carla` in a folder of the caller's.
+    pub(crate) fn over(
+        keys: &Path,
+        stub: &str,
+        env: &[(&str, &str)],
+        settings: impl FnOnce(&str) -> String,
+    ) -> Result<Self> {
+        let key = |name| Key::ed25519(keys, name);
         let (olga, ben, carla) = (key("olga")?, key("ben")?, key("carla")?);
-        let calendar = keys.path().join("calendar.toml");
+        let calendar = keys.join("calendar.toml");
         fs::write(&calendar, "timezone = \"UTC\"\npeak = []\nfreeze = []\n")?;
         let enrol = |name: &str, key: &Key| format!("{name}={}", key.public.display());
         let installation = Installation::init([
@@ -55,18 +65,7 @@ impl Place {
         let mut program = Command::new("taskset");
         program.args(["--cpu-list", "0"]).arg(binary("countersign")?);
         let serve = Serve::launch(program, installation.config(), &[OWNER.as_slice(), env].concat())?;
-        let approvers = [ben.private, carla.private];
-        Ok(Self { serve, installation, operator: olga.private, approvers, _keys: keys })
-    }
-
-    /// Anything a person does with their key; it must come out so.
-    pub(crate) fn signs(&self, key: &Path, args: &[&str], code: i32) -> Result<Output> {
-        let key = key.to_str().context("a key whose path is not text")?;
-        self.installation.run(args.iter().copied().chain(["--key", key]))?.expect(code)
-    }
-
-    pub(crate) fn operator(&self) -> &Path {
-        &self.operator
+        Ok(Self { serve, installation, operator: olga.private, _keys: None })
     }
 
     fn session(&self) -> Result<Session> {
