@@ -182,7 +182,7 @@ impl Engine {
         if let Err(Turned) = self.tallies.judged(&asked.session, &line, now, asked.under.digest()) {
             return Read::Turned(asked.action);
         }
-        Read::Permit(Permit::new(asked.action, asked.session.chain.operator.clone(), None))
+        Read::Permit(Permit::new(asked.action, asked.session.chain.operator.clone(), asked.under, None))
     }
 
     async fn admit_change(&self, asked: Asked, collector: &dyn Collector) -> Result<Admitted, Refusal> {
@@ -200,7 +200,7 @@ impl Engine {
         let (step, captured) = self.step(&under, &session, &action, gathered)?;
         let summary = step.action.summary.clone();
         let mut drawn = self.draw()?;
-        let book = self.book_of(under);
+        let book = self.book_of(Arc::clone(&under));
         let question = Question {
             session: Arc::clone(&session),
             purpose,
@@ -236,7 +236,8 @@ impl Engine {
                     return Err(Refusal::from(fault));
                 }
                 crate::crash::point("after-permit");
-                Ok(Admitted::Permit(Permit::new(action, session.chain.operator.clone(), Some((step, level)))))
+                let (operator, step) = (session.chain.operator.clone(), Some((step, level)));
+                Ok(Admitted::Permit(Permit::new(action, operator, under, step)))
             }
             Decided::ContentNeeded => {
                 Err(Refusal::new(RefusalKind::ContentNeeded, None, answer::content_needed()))

@@ -1,7 +1,10 @@
 //! The single-use value without which nothing is forwarded. Only [`crate::Engine::admit`] makes one; it cannot be
 //! cloned, stored or taken apart except to forward what it owns.
 
+use std::sync::Arc;
+
 use model::{Action, ActionParts, ChangeId, Digest, Level, PersonId, Request};
+use policy::Bundle;
 
 /// Leave to forward exactly one received request, once.
 #[derive(Debug)]
@@ -9,6 +12,7 @@ use model::{Action, ActionParts, ChangeId, Digest, Level, PersonId, Request};
 pub struct Permit {
     action: Action,
     operator: PersonId,
+    under: Arc<Bundle>,
     receipt: Receipt,
 }
 
@@ -28,8 +32,13 @@ pub(crate) struct StepRef {
 }
 
 impl Permit {
-    pub(crate) const fn new(action: Action, operator: PersonId, step: Option<(StepRef, Level)>) -> Self {
-        Self { action, operator, receipt: Receipt { step } }
+    pub(crate) const fn new(
+        action: Action,
+        operator: PersonId,
+        under: Arc<Bundle>,
+        step: Option<(StepRef, Level)>,
+    ) -> Self {
+        Self { action, operator, under, receipt: Receipt { step } }
     }
 
     pub const fn action(&self) -> &ActionParts {
@@ -43,6 +52,12 @@ impl Permit {
     /// Who answers for it; Countersign itself for its own reads.
     pub const fn operator(&self) -> &PersonId {
         &self.operator
+    }
+
+    /// Under which it was decided, and shown to whoever signed: it goes out as this one says, also where another has come into
+    /// force since.
+    pub fn bundle(&self) -> &Bundle {
+        &self.under
     }
 
     /// The change this permit belongs to; `None` for a plain read.

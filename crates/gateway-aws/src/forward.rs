@@ -145,7 +145,7 @@ impl Upstream {
         let rights = engine
             .recorded_time()
             .map_err(|fault| fault.to_string())
-            .and_then(|now| self.rights.of(engine, &permit, now));
+            .and_then(|now| self.rights.of(&permit, now));
         let (request, receipt) = permit.redeem();
         let result = match rights {
             Ok(rights) => self.transmit(engine, request, route, &rights, fresh_connection, content).await,

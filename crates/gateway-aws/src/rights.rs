@@ -7,7 +7,7 @@ use std::{
 };
 
 use credentials::{AssumeRole, Cache, Caller, Role, Sts};
-use engine::{Engine, Permit};
+use engine::Permit;
 use model::{Account, ActionParts, ChangeId, PersonId, SecondLock, Timestamp};
 use policy::{Assumable, Bundle, OWN_NAME, RoleArn, Roles};
 
@@ -42,10 +42,9 @@ impl Rights {
 
     /// # Errors
     /// In words for the agent: there are no rights in the account.
-    pub(crate) fn of(&self, engine: &Engine, permit: &Permit, now: Timestamp) -> Result<Arc<Cache>, String> {
+    pub(crate) fn of(&self, permit: &Permit, now: Timestamp) -> Result<Arc<Cache>, String> {
         let parts = permit.action();
-        let bundle = engine.bundle();
-        if let Some(roles) = roles_for(&bundle, parts)? {
+        if let Some(roles) = roles_for(permit.bundle(), parts)? {
             let change = permit.change().filter(|_| !parts.effects.is_plain_read());
             let asked = match change {
                 Some(change) => AssumeRole {

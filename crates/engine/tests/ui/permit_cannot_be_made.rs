@@ -1,7 +1,9 @@
 //! Nobody but the engine makes a permit.
 
-fn made(action: model::Action, operator: model::PersonId) -> engine::Permit {
-    engine::Permit::new(action, operator, None)
+use std::sync::Arc;
+
+fn made(action: model::Action, operator: model::PersonId, bundle: Arc<policy::Bundle>) -> engine::Permit {
+    engine::Permit::new(action, operator, bundle, None)
 }
 
 fn main() {}
