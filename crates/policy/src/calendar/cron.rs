@@ -201,15 +201,23 @@ mod tests {
 
     #[test]
     fn windows_begin_when_cron_says() {
-        check("0 2 * * sun#1", &expect![[r#"
+        check(
+            "0 2 * * sun#1",
+            &expect![[r#"
             sun 2026-11-01 02:00
-            sun 2026-12-06 02:00"#]]);
-        check("30 22 1,15 * *", &expect![[r#"
+            sun 2026-12-06 02:00"#]],
+        );
+        check(
+            "30 22 1,15 * *",
+            &expect![[r#"
             sun 2026-11-01 22:30
             sun 2026-11-15 22:30
-            tue 2026-12-01 22:30"#]]);
+            tue 2026-12-01 22:30"#]],
+        );
         check("0 */6 6 12 *", &expect!["sun 2026-12-06 00:00 06:00 12:00 18:00"]);
-        check("15 3 * nov 6-7", &expect![[r#"
+        check(
+            "15 3 * nov 6-7",
+            &expect![[r#"
             sun 2026-11-01 03:15
             sat 2026-11-07 03:15
             sun 2026-11-08 03:15
@@ -218,8 +226,11 @@ mod tests {
             sat 2026-11-21 03:15
             sun 2026-11-22 03:15
             sat 2026-11-28 03:15
-            sun 2026-11-29 03:15"#]]);
-        check("0 4 * * mon/3", &expect![[r#"
+            sun 2026-11-29 03:15"#]],
+        );
+        check(
+            "0 4 * * mon/3",
+            &expect![[r#"
             sun 2026-11-01 04:00
             mon 2026-11-02 04:00
             thu 2026-11-05 04:00
@@ -236,25 +247,61 @@ mod tests {
             mon 2026-11-30 04:00
             thu 2026-12-03 04:00
             sun 2026-12-06 04:00
-            mon 2026-12-07 04:00"#]]);
+            mon 2026-12-07 04:00"#]],
+        );
         check("0,30 5 31 * *", &expect![[""]]);
     }
 
     #[test]
     fn what_cron_does_not_say_is_refused() {
         for (text, expected) in [
-            ("", expect!["`` has 0 fields and not five: minute, hour, day of the month, month, day of the week"]),
-            ("0 2 * *", expect!["`0 2 * *` has 4 fields and not five: minute, hour, day of the month, month, day of the week"]),
+            (
+                "",
+                expect![
+                    "`` has 0 fields and not five: minute, hour, day of the month, month, day of the week"
+                ],
+            ),
+            (
+                "0 2 * *",
+                expect![
+                    "`0 2 * *` has 4 fields and not five: minute, hour, day of the month, month, day of the week"
+                ],
+            ),
             ("60 2 * * *", expect!["`60` is no minute: 0 to 59, ranges such as 0-59, steps such as */2"]),
-            ("0 2 * * sunday", expect!["`sunday` is no day of the week: 0 to 7 or sun to sat, ranges such as 0-7, steps such as */2"]),
-            ("0 2 * * fri-mon", expect!["`fri-mon` is no day of the week: 0 to 7 or sun to sat, ranges such as 0-7, steps such as */2"]),
-            ("0 2 1-7 * sun", expect!["a day of the month and a day of the week: cron takes either, which opens more than it seems; leave one `*`, and write the first Sunday as sun#1"]),
+            (
+                "0 2 * * sunday",
+                expect![
+                    "`sunday` is no day of the week: 0 to 7 or sun to sat, ranges such as 0-7, steps such as */2"
+                ],
+            ),
+            (
+                "0 2 * * fri-mon",
+                expect![
+                    "`fri-mon` is no day of the week: 0 to 7 or sun to sat, ranges such as 0-7, steps such as */2"
+                ],
+            ),
+            (
+                "0 2 1-7 * sun",
+                expect![
+                    "a day of the month and a day of the week: cron takes either, which opens more than it seems; leave one `*`, and write the first Sunday as sun#1"
+                ],
+            ),
             ("* 2 * * *", expect!["it begins 60 times a day; at most 24"]),
             ("0 2 * * mon,tue#1", expect!["`mon,tue#1` is none of the days sun#1 to sat#5 of a month"]),
             ("0 2 * * sun#6", expect!["`sun#6` is none of the days sun#1 to sat#5 of a month"]),
             ("0 2/0 * * *", expect!["`2/0` is no hour: 0 to 23, ranges such as 0-23, steps such as */2"]),
-            ("@daily", expect!["`@daily` has 1 fields and not five: minute, hour, day of the month, month, day of the week"]),
-            ("0 2 * * +1", expect!["`+1` is no day of the week: 0 to 7 or sun to sat, ranges such as 0-7, steps such as */2"]),
+            (
+                "@daily",
+                expect![
+                    "`@daily` has 1 fields and not five: minute, hour, day of the month, month, day of the week"
+                ],
+            ),
+            (
+                "0 2 * * +1",
+                expect![
+                    "`+1` is no day of the week: 0 to 7 or sun to sat, ranges such as 0-7, steps such as */2"
+                ],
+            ),
         ] {
             check(text, &expected);
         }
