@@ -8,11 +8,12 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, Query, Request, State},
+    http::HeaderValue,
     response::{IntoResponse as _, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use engine::{Adopt, Candidate, Erase, NewSession, Signer as StatementSigner};
+use engine::{Adopt, Candidate, Engine, Erase, NewSession, Signer as StatementSigner};
 use model::{ChangeId, ChangeState, Digest, EnrolledKey, PersonId, Presence, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -38,6 +39,8 @@ pub enum Access {
     Reader,
     /// A request signed by an enrolled person.
     Person,
+    /// Likewise, or by a recovery key: what takes part in a recovery.
+    Enrolled,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,10 +83,10 @@ routes! {
     "GET" "/v1/changes/{id}" Reader show_change;
     "GET" "/v1/changes/{id}/wait" Reader wait_change;
     "GET" "/v1/changes/{id}/statement" Reader statement;
-    "POST" "/v1/changes/{id}/signatures" Person sign;
+    "POST" "/v1/changes/{id}/signatures" Enrolled sign;
     "POST" "/v1/changes/{id}/undo" Person undo;
     "POST" "/v1/changes/{id}/erase" Person erase;
-    "POST" "/v1/bundles" Person adopt;
+    "POST" "/v1/bundles" Enrolled adopt;
     "GET" "/v1/bundles/{id}" Reader bundle;
     "GET" "/v1/sessions" Reader list_sessions;
     "GET" "/v1/sessions/{id}" Reader show_session;
@@ -103,7 +106,12 @@ pub fn router(shared: Shared) -> Router {
                   Query(query): Query<HashMap<String, String>>,
                   request: Request| async move {
                 let (caller, body) = guard(route, &shared, request).await?;
-                (route.handler)(Call { shared, caller, path, query, body }).await
+                let engine = Arc::clone(&shared.engine);
+                let mut answer = (route.handler)(Call { shared, caller, path, query, body }).await?;
+                if route.access != Access::Public {
+                    notify(&engine, &mut answer).await?;
+                }
+                Ok::<_, ApiError>(answer)
             },
         );
         let known = methods.remove(route.path);
@@ -128,13 +136,29 @@ async fn guard(
         Access::Reader if auth::is_reader(shared, &parts.headers) => {
             Ok((None, auth::receive(body, MAX_BODY).await?))
         }
-        Access::Reader | Access::Person => {
+        Access::Reader | Access::Person | Access::Enrolled => {
             let most = if route.path == "/v1/bundles" { MAX_BUNDLE } else { MAX_BODY };
             let (signer, body) = auth::person(shared, &parts, body, most).await?;
+            if route.access == Access::Person {
+                shared.engine.is_person(&signer.person).map_err(|why| ApiError::may_not(why.to_string()))?;
+            }
             Ok((Some(signer), body))
         }
     }
 }
+
+/// What everybody must hear of who can still object, with whatever they asked.
+async fn notify(engine: &Engine, answer: &mut Response) -> Result<(), ApiError> {
+    for notice in engine.notices().await? {
+        if let Ok(notice) = HeaderValue::from_str(&notice) {
+            answer.headers_mut().append(NOTICE_HEADER, notice);
+        }
+    }
+    Ok(())
+}
+
+/// A sentence that the client shows; one header each.
+pub const NOTICE_HEADER: &str = "countersign-notice";
 
 fn json<T: Serialize>(value: T) -> Result<Response, ApiError> {
     Ok(Json(value).into_response())

@@ -83,7 +83,7 @@ impl Permits {
             | EntryKind::ChangeJoined
             | EntryKind::ChangeJudged
             | EntryKind::ChangeReopened => {
-                if entry.kind == EntryKind::ChangeHeld {
+                if matches!(entry.kind, EntryKind::ChangeHeld | EntryKind::ChangeReopened) {
                     life.of_people().held_at.get_or_insert(entry.at);
                 }
                 if let Some(consent) = consent_of(placed) {

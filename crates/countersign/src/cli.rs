@@ -98,6 +98,10 @@ pub(crate) struct InitArgs {
     /// A person who may approve, perhaps in a role, and their public key.
     #[arg(long, value_name = "NAME[:ROLE]=PUBKEY_FILE")]
     pub(crate) approver: Vec<String>,
+    /// A key that lies in a safe (at least three, or none): two of them give the installation another roster when too few
+    /// people are left, after a delay in which any approver may object.
+    #[arg(long, value_name = "NAME=PUBKEY_FILE")]
+    pub(crate) recovery_key: Vec<String>,
     /// An agent that sessions can be opened for.
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Vec<String>,

@@ -19,6 +19,7 @@ use crate::{
     decide::{self, Book, Drawn},
     own::{self, Answered, Deed, Draft, Told, Wish},
     record::about,
+    recover::{self, Recovered},
     start::roster_of,
     tally::Taken,
 };
@@ -52,6 +53,7 @@ impl Engine {
         if candidate.digest() == book.bundle.digest() {
             return Err(SignError::NotAdoptable(format!("{} is in force already", candidate.digest())));
         }
+        let recovered = Recovered::of(&by, &book.bundle, &candidate.bundle)?;
         if let Some(connector) = self.connector() {
             connector.fits(self, &candidate.bundle).await.map_err(SignError::NotAdoptable)?;
         }
@@ -62,7 +64,8 @@ impl Engine {
             let prepared = tokio::task::spawn_blocking(move || {
                 library.keep(candidate.digest(), &candidate.files, &candidate.proof)?;
                 let listed = |operation: &Operation| library.listed(operation);
-                told(&candidate, &bundle.differences(&candidate.bundle, now, &listed), bundle.digest())
+                let differences = bundle.differences(&candidate.bundle, now, &listed);
+                told(&candidate, &differences, bundle.digest(), recovered.is_some())
             });
             let broke = |_| SignError::NotAdoptable("comparing the bundles broke off".to_owned());
             prepared.await.map_err(broke)?.map_err(SignError::NotAdoptable)?
@@ -118,9 +121,13 @@ impl Engine {
                 return Ok((change, false));
             };
             let same = adoption.to == coming.digest() && book.stands();
-            if !same || !own::stands(tx, &book, &mut drawn, &change)? {
+            // That nothing but the roster is another was so when it was asked for, of these very bundles.
+            let recovered = Recovered::of(&change.chain.operator, &book.bundle, &coming);
+            let (true, Ok(recovered), true) =
+                (same, recovered, same && own::stands(tx, &book, &mut drawn, &change)?)
+            else {
                 return Ok((own::settle(tx, &mut drawn, change, Err(own::VOID.to_owned()))?, false));
-            }
+            };
             book.in_force.begin();
             let reads = tallies.turn(adoption.to);
             let entries = reads.entries(&mut drawn);
@@ -128,7 +135,13 @@ impl Engine {
             for entry in entries {
                 tx.record(entry)?;
             }
-            tx.record(adopted_entry(&mut drawn, &change, &adoption, &coming, certificate))?;
+            let mut adopted = adopted_entry(&mut drawn, &change, &adoption, &coming, certificate);
+            if let Some(recovered) = &recovered {
+                let details = recovered.details();
+                adopted.detail.extend(details.map(|(name, value)| (name.to_owned(), value)));
+                tx.record(recover::done(&mut drawn, &change))?;
+            }
+            tx.record(adopted)?;
             let done = own::settle(tx, &mut drawn, change, Ok(("adopted", adoption.to.to_string())))?;
             close_others(tx, &mut drawn, done.id)?;
             Ok((done, true))
@@ -161,7 +174,12 @@ impl Engine {
 const INTENT: &str = "bring another bundle into force";
 
 /// What it would be from and to, and all that is laxer; of the rest as much as a person reads.
-fn told(candidate: &Candidate, differences: &[Difference], from: Digest) -> Result<Told, String> {
+fn told(
+    candidate: &Candidate,
+    differences: &[Difference],
+    from: Digest,
+    recovers: bool,
+) -> Result<Told, String> {
     let to = candidate.digest();
     let count = |way| differences.iter().filter(|it| it.way == way).count();
     let (laxer, rules, stricter) = (count(Way::Laxer), count(Way::Rules), count(Way::Stricter));
@@ -205,8 +223,9 @@ fn told(candidate: &Candidate, differences: &[Difference], from: Digest) -> Resu
     let operation = Adoption::operation();
     let resource =
         Resource { service: operation.service.clone(), kind: Kind::known("bundle"), name: to.to_string() };
+    let why = if recovers { "Recover the roster by recovery keys: bring" } else { "Bring" };
     let summary = format!(
-        "Bring the bundle {to} into force in place of {from}: {laxer} things become laxer, {rules} rules are new, gone or \
+        "{why} the bundle {to} into force in place of {from}: {laxer} things become laxer, {rules} rules are new, gone or \
          read otherwise, {stricter} things become stricter. Going back is adopting the bundle before again."
     );
     let facts = vec![("in force".to_owned(), from.to_string())];

@@ -17,7 +17,7 @@ use crate::{
     bodies::{self, Had},
     facts::{Facts, Leave},
     in_force::InForce,
-    joint, judge,
+    joint, judge, own,
     permit::StepRef,
     read_back::{read_back, read_back_by_undo},
     record::{about, asked_by, denied_entry, held_entry, verdict_detail},
@@ -606,8 +606,7 @@ pub(crate) fn valid_approvals<'a>(
             Ok(verified)
                 if verified.person == approval.person
                     && verified.presence == approval.presence
-                    && approval::may_approve(&change.chain, book.bundle.roster(), &verified.person)
-                        .is_ok() =>
+                    && own::may_approve(change, book.bundle.roster(), &verified.person).is_ok() =>
             {
                 let signer = Signer {
                     act: Act::Approve,

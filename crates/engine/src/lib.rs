@@ -31,6 +31,7 @@ mod readable;
 mod rebind;
 mod recent;
 mod record;
+mod recover;
 mod secret;
 mod sequencer;
 mod session;

@@ -1,13 +1,15 @@
 //! Changes of Countersign's own, asked for by a person: erasing bodies, adopting a bundle. What each takes stands in no bundle:
-//! two people besides whoever asks. Otherwise it is like any other change: held, signed, vetoed, expired, asked for again once
+//! two people besides whoever asks, or for a recovery what [`crate::recover`] says. Otherwise it is like any other change: held, signed, vetoed, expired, asked for again once
 //! approved, decided anew at that moment, and carried out only when its permit is sequenced.
 
+use approval::{FileRule, Ineligible};
 use model::{
-    Account, ActionParts, Adoption, Alternative, Chain, Change, ChangeId, ChangeState, Digest, Effect,
-    EffectSet, EntryKind, Environment, Erasure, Exposure, Fault, Hold, Level, Link, Observation, Operation,
-    Partition, PersonId, Presence, Quantity, Region, Requirement, Resource, Scope, SessionId, Step,
-    StepState, Timestamp, Undo, Value, Verdict, change_digest,
+    Account, ActionParts, Adoption, Alternative, Chain, Change, ChangeId, ChangeState, Denial, Digest,
+    Effect, EffectSet, EntryKind, Environment, Erasure, Exposure, Fault, Hold, Level, Link, Observation,
+    Operation, Partition, PersonId, Presence, Quantity, Region, Requirement, Resource, Roster, Scope,
+    SessionId, Step, StepState, Timestamp, Undo, Value, Verdict, change_digest,
 };
+use policy::Bundle;
 use store::Tx;
 
 use crate::{
@@ -18,6 +20,7 @@ use crate::{
     permit::StepRef,
     read_back::read_back,
     record::{about, denied_entry, held_entry},
+    recover,
     statement::signable,
     veto,
 };
@@ -44,10 +47,12 @@ impl Deed {
         }
     }
 
-    const fn people(&self) -> u32 {
+    /// Whose agreement it takes, by who asks.
+    fn takes(&self, by: &PersonId, roster: &Roster) -> Takes {
         match self {
-            Self::Erase(_) => Erasure::PEOPLE,
-            Self::Adopt(_) => Adoption::PEOPLE,
+            Self::Adopt(_) if recover::is_key(roster, by) => Takes::RecoveryKeys,
+            Self::Adopt(_) => Takes::People(Adoption::PEOPLE),
+            Self::Erase(_) => Takes::People(Erasure::PEOPLE),
         }
     }
 
@@ -57,6 +62,25 @@ impl Deed {
             Self::Erase(_) => true,
             Self::Adopt(adoption) => adoption.from == book.bundle.digest(),
         }
+    }
+}
+
+/// Whose agreement a change of Countersign's own takes; it stands in no bundle.
+#[derive(Clone, Copy, Debug)]
+enum Takes {
+    /// So many, besides whoever asks.
+    People(u32),
+    RecoveryKeys,
+}
+
+impl Takes {
+    /// The law of such a change.
+    fn held(self, roster: &Roster, change: ChangeId) -> Verdict {
+        let requirement = match self {
+            Self::People(people) => Requirement { people, ..Requirement::default() },
+            Self::RecoveryKeys => recover::requirement(roster, change),
+        };
+        Verdict::Hold(Hold { requirement, rules: Vec::new(), alternatives: Vec::new() })
     }
 }
 
@@ -102,8 +126,12 @@ pub(crate) fn ask(
     drawn: &mut Drawn,
     wish: Wish,
 ) -> Result<Answered, SignError> {
-    if !book.bundle.roster().people.contains_key(&wish.by) {
-        return Err(SignError::MayNot(approval::Ineligible::NotEnrolled(wish.by)));
+    let roster = book.bundle.roster();
+    if !roster.people.contains_key(&wish.by) {
+        return Err(SignError::MayNot(Ineligible::NotEnrolled(wish.by)));
+    }
+    if recover::is_key(roster, &wish.by) && !matches!(wish.deed, Deed::Adopt(_)) {
+        return Err(SignError::MayNot(Ineligible::RecoveryKey(wish.by)));
     }
     let chain = chain_of(&wish.by)?;
     let digest = change_digest(&chain, [wish.deed.digest()]);
@@ -142,6 +170,9 @@ pub(crate) fn ask(
     entry.actors.person = Some(by);
     entry.detail.extend([("request".to_owned(), request), ("signature".to_owned(), signature)]);
     tx.create_change(&change, entry)?;
+    if change.state == ChangeState::Held && recover::is_recovery(&change, roster) {
+        tx.record(recover::asked(drawn, &change, roster))?;
+    }
     Ok(Answered::Stands(Box::new(change)))
 }
 
@@ -216,13 +247,15 @@ pub(crate) struct Draft {
 /// Not yet stored.
 pub(crate) fn draft(book: &Book, drawn: &mut Drawn, asked: Draft) -> Change {
     let Draft { chain, deed, steps, links, intent } = asked;
-    let (digest, people) = (change_digest(&chain, [deed.digest()]), deed.people());
+    let (roster, digest) = (book.bundle.roster(), change_digest(&chain, [deed.digest()]));
+    let takes = deed.takes(&chain.operator, roster);
     let (erases, adopts) = match deed {
         Deed::Erase(erasure) => (Some(erasure), None),
         Deed::Adopt(adoption) => (None, Some(adoption)),
     };
+    let id = drawn.change();
     let mut change = Change {
-        id: drawn.change(),
+        id,
         digest,
         state: ChangeState::Held,
         version: 0,
@@ -233,11 +266,15 @@ pub(crate) fn draft(book: &Book, drawn: &mut Drawn, asked: Draft) -> Change {
         evidence: steps.iter().flat_map(judge::evidence_of).collect(),
         environment: strictest(&steps),
         steps,
-        verdict: held(people),
+        verdict: takes.held(roster, id),
         bundle: book.bundle.digest(),
         nonce: drawn.nonce.clone(),
         created_at: drawn.now,
-        expires_at: drawn.now.plus_seconds(book.bundle.limits().hold_expiry_s),
+        expires_at: match takes {
+            Takes::People(_) => drawn.now,
+            Takes::RecoveryKeys => recover::not_before(roster, id),
+        }
+        .plus_seconds(book.bundle.limits().hold_expiry_s),
         links,
         rejection: None,
         reopened: None,
@@ -245,39 +282,68 @@ pub(crate) fn draft(book: &Book, drawn: &mut Drawn, asked: Draft) -> Change {
         erases,
         adopts,
     };
-    let (roster, rule) = (book.bundle.roster(), judge::file_rule(&book.bundle, &change.steps));
-    if approval::eligible(&change.chain, roster, rule).people < people {
-        change.verdict = Verdict::Deny(model::Denial {
-            fault: None,
-            rules: Vec::new(),
-            alternatives: vec![Alternative("enrol two approvers besides whoever asks".to_owned())],
-        });
+    let hopeless = match takes {
+        Takes::People(people) => hopeless(&change, &book.bundle, people),
+        Takes::RecoveryKeys => recover::hopeless(roster),
+    };
+    if let Some(denial) = hopeless {
+        change.verdict = Verdict::Deny(denial);
     } else if let Err(why) = signable(&change, &book.bundle, book.installation) {
         change.verdict = Verdict::fault(Fault::Oversized(why));
     }
     change
 }
 
-/// The law of such a change, which stands in no bundle.
-fn held(people: u32) -> Verdict {
-    Verdict::Hold(Hold {
-        requirement: Requirement { people, ..Requirement::default() },
+/// Why so many could never sign for it.
+fn hopeless(change: &Change, bundle: &Bundle, people: u32) -> Option<Denial> {
+    let there = approval::eligible(&change.chain, bundle.roster(), file_rule(bundle, change)).people;
+    (there < people).then(|| Denial {
+        fault: None,
         rules: Vec::new(),
-        alternatives: Vec::new(),
+        alternatives: vec![Alternative("enrol two approvers besides whoever asks".to_owned())],
     })
 }
 
-/// How these signatures leave a change of Countersign's own; `None` where it is not one, and the bundle decides.
-pub(crate) fn verdict(book: &Book, change: &Change, signed: &[(PersonId, Presence)]) -> Option<Verdict> {
+/// Whether `person` may sign for `change`, presence aside: a recovery is signed by the keys that are for it, everything
+/// else by people.
+pub(crate) fn may_approve(change: &Change, roster: &Roster, person: &PersonId) -> Result<(), Ineligible> {
+    if recover::is_recovery(change, roster) {
+        approval::may_recover(roster, person)
+    } else {
+        approval::may_approve(&change.chain, roster, person)
+    }
+}
+
+/// Whether a signature by a key file counts for `change`. Recovery keys lie in a safe, so nobody asks for a touch.
+pub(crate) fn file_rule(bundle: &Bundle, change: &Change) -> FileRule {
+    if recover::is_recovery(change, bundle.roster()) {
+        FileRule::Counts
+    } else {
+        judge::file_rule(bundle, &change.steps)
+    }
+}
+
+/// How these signatures leave a change of Countersign's own, now; `None` where it is not one, and the bundle decides.
+pub(crate) fn verdict(
+    book: &Book,
+    change: &Change,
+    signed: &[(PersonId, Presence)],
+    now: Timestamp,
+) -> Option<Verdict> {
     let deed = Deed::of(change)?;
-    let roster = book.bundle.roster();
-    let rule = judge::file_rule(&book.bundle, &change.steps);
-    let given = signed.iter().map(|(person, presence)| (person, *presence));
-    let people = approval::counts(&change.chain, roster, given, rule).people;
+    let (roster, rule) = (book.bundle.roster(), file_rule(&book.bundle, change));
+    let takes = deed.takes(&change.chain.operator, roster);
+    let agreed = match takes {
+        Takes::People(people) => {
+            let given = signed.iter().map(|(person, presence)| (person, *presence));
+            approval::counts(&change.chain, roster, given, rule).people >= people
+        }
+        Takes::RecoveryKeys => recover::agreed(roster, change.id, signed.iter().map(|(key, _)| key), now),
+    };
     let own = change_digest(&change.chain, [deed.digest()]);
     let whole = own == change.digest && change.steps.iter().all(|step| step.digest == deed.digest());
-    let stands = people >= deed.people() && whole && deed.holds(book);
-    Some(if stands { Verdict::Allow } else { held(deed.people()) })
+    let stands = agreed && whole && deed.holds(book);
+    Some(if stands { Verdict::Allow } else { takes.held(roster, change.id) })
 }
 
 /// Whoever asked asks again: everything is looked at anew.
@@ -302,7 +368,7 @@ fn again(
         change.nonce.clone_from(&drawn.nonce);
     }
     let signed = decide::standing_approvals(tx, book, drawn, &change)?;
-    if verdict(book, &change, &signed) == Some(Verdict::Allow) {
+    if verdict(book, &change, &signed, drawn.now) == Some(Verdict::Allow) {
         let id = change.id;
         let signature = Digest::of(wish.signed.1.as_bytes());
         let going = (signature, &Purpose::Agent);
@@ -334,7 +400,7 @@ pub(crate) fn stands(
     change: &Change,
 ) -> Result<bool, SignError> {
     let signed = decide::standing_approvals(tx, book, drawn, change)?;
-    Ok(verdict(book, change, &signed) == Some(Verdict::Allow) && drawn.now < change.expires_at)
+    Ok(verdict(book, change, &signed, drawn.now) == Some(Verdict::Allow) && drawn.now < change.expires_at)
 }
 
 /// What of a step names the certificate that it rests on.

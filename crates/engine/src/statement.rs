@@ -6,7 +6,7 @@ use approval::{Act, Observed, Parameter, Statement, StatementError};
 use model::{Adoption, Change, Digest, Erasure, PersonId, Presence, SecondLock, Step, Undo, Verdict};
 use policy::Bundle;
 
-use crate::judge;
+use crate::own;
 
 /// What the signer's own client puts into a statement.
 #[derive(Clone, Debug)]
@@ -98,7 +98,7 @@ pub(crate) fn signable(change: &Change, bundle: &Bundle, installation: Digest) -
 
 /// Whether a signature by a key file counts for this change, and under which profile.
 pub(crate) fn presence_rule(change: &Change, bundle: &Bundle) -> String {
-    let rule = judge::file_rule(bundle, &change.steps);
+    let rule = own::file_rule(bundle, change);
     let (words, profile) = (rule.words(), bundle.profile());
     match rule {
         approval::FileRule::Counts => {

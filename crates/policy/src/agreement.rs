@@ -177,6 +177,7 @@ fn bundle() -> Bundle {
     let options = StarterOptions {
         profile: Profile::Standard,
         operators: vec![("ana".parse().unwrap(), vec![key("ana")])],
+        recovery: Vec::new(),
         approvers: vec![("ben".parse().unwrap(), vec![], vec![key("ben")])],
         agents: vec!["kiro".parse().unwrap()],
         environments: vec![("production".parse().unwrap(), Account("111122223333".into()))],

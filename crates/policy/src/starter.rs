@@ -21,6 +21,8 @@ pub struct StarterOptions {
     /// One name here and among the approvers is one person.
     pub operators: Vec<(PersonId, Vec<EnrolledKey>)>,
     pub approvers: Vec<(PersonId, Vec<Role>, Vec<EnrolledKey>)>,
+    /// Keys that lie in a safe, for giving the installation another roster: at least three, or none.
+    pub recovery: Vec<(PersonId, EnrolledKey)>,
     pub agents: Vec<AgentId>,
     pub environments: Vec<(EnvironmentName, Account)>,
     /// A `calendar.toml` of one's own.
@@ -149,6 +151,11 @@ fn people_of(options: &StarterOptions) -> BTreeMap<PersonId, model::Person> {
         person.roles.extend(roles.iter().cloned());
         person.keys.extend(keys.iter().cloned());
     }
+    for (name, key) in &options.recovery {
+        let safe = people.entry(name.clone()).or_default();
+        safe.recovery = true;
+        safe.keys.insert(key.clone());
+    }
     people
 }
 
@@ -216,7 +223,7 @@ fn roster_text(people: &BTreeMap<PersonId, model::Person>, agents: &[AgentId]) -
     let mut text = String::from(
         "# Who there is. One key is one person; nobody who launched an agent, or owns it, counts for its changes.\n",
     );
-    for (name, person) in people {
+    for (name, person) in people.iter().filter(|(_, person)| !person.recovery) {
         let keys: Vec<_> = person.keys.iter().map(|key| format!("    {},\n", quoted(&key.0))).collect();
         let roles: Vec<_> = person.roles.iter().map(|role| format!("\"{role}\"")).collect();
         let _ = write!(
@@ -228,6 +235,21 @@ fn roster_text(people: &BTreeMap<PersonId, model::Person>, agents: &[AgentId]) -
             person.approver,
             roles.join(", ")
         );
+    }
+    let safes: Vec<_> = people.iter().filter(|(_, person)| person.recovery).collect();
+    if !safes.is_empty() {
+        let _ = write!(
+            text,
+            "\n# Keys that lie in safes, for when too few people are left to change this bundle: two of them give the\n\
+             # installation another roster and nothing else, after the delay, unless an approver objects.\n\
+             [recovery]\ndelay_hours = {}\n",
+            Roster::RECOVERY_DELAY_S / 3600
+        );
+    }
+    for (name, safe) in safes {
+        let keys: Vec<_> = safe.keys.iter().map(|key| quoted(&key.0)).collect();
+        let name = table_key(name.as_str());
+        let _ = write!(text, "\n[people.{name}]\nkeys = [{}]\nrecovery = true\n", keys.join(", "));
     }
     for agent in agents.iter().collect::<BTreeSet<_>>() {
         let _ = write!(

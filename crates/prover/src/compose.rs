@@ -164,6 +164,7 @@ mod tests {
         let options = StarterOptions {
             profile: Profile::Lab,
             operators: ["ana", "ben"].map(|name| (name.parse().unwrap(), keys(name))).into(),
+            recovery: Vec::new(),
             approvers: vec![("cem".parse().unwrap(), vec![], keys("cem"))],
             agents: vec!["kiro".parse().unwrap()],
             environments: vec![("staging".parse().unwrap(), Account("444455556666".into()))],

@@ -128,6 +128,10 @@ fn only_people_get_through_to_the_people_listener() {
         // With a key of one's own under another's name.
         let posing = house.signed("ben", &house.nils, &house.nonce(), request).status;
         assert_eq!(posing, case.public, "{}", what("nils as ben"));
+        // A recovery key takes part in a recovery, looks, and does nothing else.
+        let safe = house.signed("north", &house.north, &house.nonce(), request).status;
+        let expected = if case.access() == Access::Person { 403 } else { case.person };
+        assert_eq!(safe, expected, "{}", what("a recovery key"));
     }
 }
 

@@ -105,6 +105,14 @@ fn options(args: &InitArgs) -> Result<StarterOptions, Failure> {
             Ok((name, roles, vec![public_key(file)?]))
         })
         .collect::<Result<Vec<_>, Failure>>()?;
+    let recovery = args
+        .recovery_key
+        .iter()
+        .map(|text| {
+            let (name, file) = pair(text, "--recovery-key", "NAME=PUBKEY_FILE")?;
+            Ok((name.parse().map_err(|err| usage("--recovery-key", &err))?, public_key(file)?))
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
     let environments = args
         .environment
         .iter()
@@ -135,7 +143,7 @@ fn options(args: &InitArgs) -> Result<StarterOptions, Failure> {
         None if approvers.iter().any(touch) => Profile::Standard,
         None => Profile::Lab,
     };
-    Ok(StarterOptions { profile, operators, approvers, agents, environments, calendar })
+    Ok(StarterOptions { profile, operators, approvers, recovery, agents, environments, calendar })
 }
 
 fn pair<'t>(text: &'t str, flag: &str, form: &str) -> Result<(&'t str, &'t str), Failure> {

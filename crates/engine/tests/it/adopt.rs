@@ -47,7 +47,7 @@ fn certificate(files: &Files) -> Vec<u8> {
 }
 
 /// The bundle of the world with a text put in the place of another in one file.
-fn edited(files: &Files, file: &str, from: &str, to: &str) -> Files {
+pub(crate) fn edited(files: &Files, file: &str, from: &str, to: &str) -> Files {
     let mut edited = files.clone();
     let text = String::from_utf8(edited[file].clone()).unwrap();
     let next = text.replace(from, to);
@@ -57,7 +57,7 @@ fn edited(files: &Files, file: &str, from: &str, to: &str) -> Files {
 }
 
 /// Whatever else it is, another bundle.
-fn commented(files: &Files, comment: &str) -> Files {
+pub(crate) fn commented(files: &Files, comment: &str) -> Files {
     let mut files = files.clone();
     files.get_mut("overrides.toml").unwrap().extend_from_slice(format!("# {comment}\n").as_bytes());
     files
@@ -75,7 +75,7 @@ fn candidate(files: &Files) -> Arc<Candidate> {
 }
 
 impl World {
-    async fn adopt(&self, files: &Files, by: &Person) -> Result<Change, SignError> {
+    pub(crate) async fn adopt(&self, files: &Files, by: &Person) -> Result<Change, SignError> {
         let signed = ("POST /v1/bundles".to_owned(), "signed".to_owned());
         self.engine.adopt(Adopt { candidate: candidate(files), by: name(by.name), signed }).await
     }
@@ -90,7 +90,7 @@ impl World {
         done.id
     }
 
-    fn digest(&self) -> model::Digest {
+    pub(crate) fn digest(&self) -> model::Digest {
         self.engine.bundle().digest()
     }
 }

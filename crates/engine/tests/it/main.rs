@@ -36,6 +36,7 @@ mod once;
 mod people;
 #[cfg(test)]
 mod recorded;
+mod recover;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]

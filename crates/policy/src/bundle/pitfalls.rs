@@ -27,6 +27,7 @@ fn files(rule: &str) -> Files {
     let mut files = starter(&StarterOptions {
         profile: Profile::Lab,
         operators: vec![("ana".parse().unwrap(), key("ana"))],
+        recovery: Vec::new(),
         approvers: vec![("ben".parse().unwrap(), vec![], key("ben"))],
         agents: vec!["kiro".parse().unwrap()],
         environments: vec![("staging".parse().unwrap(), Account("444455556666".into()))],

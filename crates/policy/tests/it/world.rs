@@ -24,6 +24,7 @@ pub(crate) fn options(profile: Profile) -> StarterOptions {
     StarterOptions {
         profile,
         operators: vec![("ana".parse().unwrap(), vec![key("ana")])],
+        recovery: Vec::new(),
         approvers: vec![approver("ben", &["sre"]), approver("cem", &[]), approver("dot", &["dba"])],
         agents: vec!["kiro".parse().unwrap()],
         environments: vec![

@@ -236,6 +236,7 @@ fn starter() -> Result<(Bundle, Chain), Failure> {
     let options = StarterOptions {
         profile: Profile::Standard,
         operators: vec![(operator.clone(), key())],
+        recovery: Vec::new(),
         approvers: approvers.into_iter().map(|it| (it, Vec::new(), key())).collect(),
         agents: vec![agent.clone()],
         environments: Vec::new(),
