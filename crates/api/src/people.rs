@@ -13,7 +13,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use engine::{Adopt, Candidate, Engine, Erase, NewSession, Signer as StatementSigner};
+use engine::{Adopt, Candidate, Engine, Erase, GlassRequest, NewSession, Signer as StatementSigner};
 use model::{ChangeId, ChangeState, Digest, EnrolledKey, PersonId, Presence, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -24,9 +24,9 @@ use crate::{
     ApiError, Endpoints, MAX_BODY, MAX_BUNDLE, Shared,
     auth::{self, Signer},
     types::{
-        AdoptRequest, BundleView, ChangeList, ChangeView, ConsistencyView, EraseRequest, GenesisView,
-        SessionIssued, SessionList, SessionRequest, SessionView, SignRequest, SignedView, StatementView,
-        UndoRequest,
+        AdoptRequest, BreakGlassRequest, BundleView, ChangeList, ChangeView, ConsistencyView, EraseRequest,
+        GenesisView, SessionIssued, SessionList, SessionRequest, SessionView, SignRequest, SignedView,
+        StatementView, UndoRequest,
     },
 };
 
@@ -92,6 +92,7 @@ routes! {
     "GET" "/v1/sessions/{id}" Reader show_session;
     "POST" "/v1/sessions" Person new_session;
     "POST" "/v1/sessions/{id}/stop" Person stop_session;
+    "POST" "/v1/sessions/{id}/break-glass" Person break_glass;
 }
 
 /// The people listener's router.
@@ -480,4 +481,27 @@ async fn stop_session(call: Call) -> Result<Response, ApiError> {
     let by = call.signer()?.person.clone();
     let session = call.shared.engine.stop(id, by).await?;
     json(SessionView::of(&session, call.shared.engine.now()?))
+}
+
+async fn break_glass(call: Call) -> Result<Response, ApiError> {
+    let session: SessionId = call.id()?;
+    let asked: BreakGlassRequest = call.parse()?;
+    let usage = |err: &dyn std::fmt::Display| ApiError::usage(err.to_string());
+    let signer = call.signer()?;
+    let request = GlassRequest {
+        session,
+        grant: asked.grant.map(|grant| grant.parse()).transpose().map_err(|err| usage(&err))?,
+        waives: asked
+            .waives
+            .iter()
+            .map(|rule| rule.parse())
+            .collect::<Result<_, _>>()
+            .map_err(|err| usage(&err))?,
+        minutes: asked.minutes,
+        ground: asked.ground.parse().map_err(|err| usage(&err))?,
+        by: signer.person.clone(),
+        signed: signer.proof.clone(),
+    };
+    let change = call.shared.engine.break_glass(request).await?;
+    json(view(&call.shared, change.id).await?)
 }

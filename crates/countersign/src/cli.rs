@@ -232,6 +232,30 @@ pub(crate) enum SessionCommand {
         #[command(flatten)]
         server: ServerArgs,
     },
+    /// Ask for a session's glass to be broken; run again once two others have approved it.
+    BreakGlass(BreakGlassArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "For emergencies: two people who neither answer for the session nor own its agent agree that it may do, for an hour at most,\nwhat a grant of the bundle allows besides its own (grants/breakglass-NAME.cedar), and that named rules which are marked @breakglass\ndo not stop it. Who has to agree to what is not lifted, nor is any absolute rule, and all of it is on record."
+)]
+pub(crate) struct BreakGlassArgs {
+    pub(crate) id: String,
+    /// A grant that the bundle keeps for emergencies: grants/breakglass-NAME.cedar.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) grant: Option<String>,
+    /// A rule marked @breakglass; may be repeated.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) waive: Vec<String>,
+    /// From the moment it is carried out; an hour at most.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) minutes: u32,
+    /// Why; it is shown to whoever is asked, and recorded.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) ground: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]

@@ -76,8 +76,14 @@ impl Engine {
             to: candidate.digest(),
             roster: Digest::of(roster_of(&candidate.bundle).as_bytes()),
         });
-        let wish =
-            Wish { step: own::step(&deed, drawn.now, told), deed, intent: INTENT.to_owned(), by, signed };
+        let wish = Wish {
+            step: own::step(&deed, drawn.now, told),
+            deed,
+            intent: INTENT.to_owned(),
+            by,
+            owner: None,
+            signed,
+        };
         let answered = self.store.write(move |tx| -> Result<Answered, SignError> {
             // The differences that would be shown are from another bundle then.
             if !book.stands() {

@@ -4,10 +4,10 @@
 
 use approval::{FileRule, Ineligible};
 use model::{
-    Account, ActionParts, Adoption, Alternative, Chain, Change, ChangeId, ChangeState, Denial, Digest,
-    Effect, EffectSet, EntryKind, Environment, Erasure, Exposure, Fault, Hold, Level, Link, Observation,
-    Operation, Partition, PersonId, Presence, Quantity, Region, Requirement, Resource, Roster, Scope,
-    SessionId, Step, StepState, Timestamp, Undo, Value, Verdict, change_digest,
+    Account, ActionParts, Adoption, Alternative, BreakGlass, Chain, Change, ChangeId, ChangeState, Denial,
+    Digest, Effect, EffectSet, EntryKind, Environment, Erasure, Exposure, Fault, Hold, Level, Link,
+    Observation, Operation, Partition, PersonId, Presence, Quantity, Region, Requirement, Resource, Roster,
+    Scope, SessionId, Step, StepState, Timestamp, Undo, Value, Verdict, change_digest,
 };
 use policy::Bundle;
 use store::Tx;
@@ -16,7 +16,7 @@ use crate::{
     Engine, Purpose, Refusal, RefusalKind, SignError, answer,
     decide::{self, Book, Create, Decided, Drawn, strictest},
     facts::Leave,
-    judge,
+    glass, judge,
     permit::StepRef,
     read_back::read_back,
     record::{about, denied_entry, held_entry},
@@ -30,13 +30,15 @@ use crate::{
 pub(crate) enum Deed {
     Erase(Erasure),
     Adopt(Adoption),
+    Break(BreakGlass),
 }
 
 impl Deed {
     /// `None` where the change is none of Countersign's own, and the bundle decides.
     pub(crate) fn of(change: &Change) -> Option<Self> {
         let adopts = || change.adopts.map(Self::Adopt);
-        change.erases.clone().map(Self::Erase).or_else(adopts)
+        let breaks = || change.breaks.clone().map(Self::Break);
+        change.erases.clone().map(Self::Erase).or_else(adopts).or_else(breaks)
     }
 
     /// In the place of an action's digest.
@@ -44,6 +46,7 @@ impl Deed {
         match self {
             Self::Erase(erasure) => erasure.digest(),
             Self::Adopt(adoption) => adoption.digest(),
+            Self::Break(glass) => glass.digest(),
         }
     }
 
@@ -53,6 +56,7 @@ impl Deed {
             Self::Adopt(_) if recover::is_key(roster, by) => Takes::RecoveryKeys,
             Self::Adopt(_) => Takes::People(Adoption::PEOPLE),
             Self::Erase(_) => Takes::People(Erasure::PEOPLE),
+            Self::Break(_) => Takes::People(BreakGlass::PEOPLE),
         }
     }
 
@@ -61,6 +65,7 @@ impl Deed {
         match self {
             Self::Erase(_) => true,
             Self::Adopt(adoption) => adoption.from == book.bundle.digest(),
+            Self::Break(glass) => book.bundle.may_break(glass).is_ok(),
         }
     }
 }
@@ -91,6 +96,8 @@ pub(crate) struct Wish {
     pub(crate) step: Step,
     pub(crate) intent: String,
     pub(crate) by: PersonId,
+    /// Somebody else who does not count.
+    pub(crate) owner: Option<PersonId>,
     /// The signed request itself, for the record.
     pub(crate) signed: (String, String),
 }
@@ -133,7 +140,7 @@ pub(crate) fn ask(
     if recover::is_key(roster, &wish.by) && !matches!(wish.deed, Deed::Adopt(_)) {
         return Err(SignError::MayNot(Ineligible::RecoveryKey(wish.by)));
     }
-    let chain = chain_of(&wish.by)?;
+    let chain = Chain { owner: wish.owner.clone(), ..chain_of(&wish.by)? };
     let digest = change_digest(&chain, [wish.deed.digest()]);
     if let Some(open) = tx.open_change(digest)? {
         match open.steps.first().map(|step| step.state) {
@@ -157,7 +164,7 @@ pub(crate) fn ask(
     {
         return Err(refused(RefusalKind::Denied, vetoed.id, answer::vetoed(&vetoed)));
     }
-    let Wish { deed, step, intent, by, signed: (request, signature) } = wish;
+    let Wish { deed, step, intent, by, owner: _, signed: (request, signature) } = wish;
     let mut steps = vec![step];
     let links = veto::earlier(tx, &chain, &mut steps)?;
     let mut change = draft(book, drawn, Draft { chain, deed, steps, links, intent });
@@ -170,8 +177,8 @@ pub(crate) fn ask(
     entry.actors.person = Some(by);
     entry.detail.extend([("request".to_owned(), request), ("signature".to_owned(), signature)]);
     tx.create_change(&change, entry)?;
-    if change.state == ChangeState::Held && recover::is_recovery(&change, roster) {
-        tx.record(recover::asked(drawn, &change, roster))?;
+    if change.state == ChangeState::Held {
+        loud(drawn, &change, roster).map_or(Ok(()), |entry| tx.record(entry))?;
     }
     Ok(Answered::Stands(Box::new(change)))
 }
@@ -249,9 +256,14 @@ pub(crate) fn draft(book: &Book, drawn: &mut Drawn, asked: Draft) -> Change {
     let Draft { chain, deed, steps, links, intent } = asked;
     let (roster, digest) = (book.bundle.roster(), change_digest(&chain, [deed.digest()]));
     let takes = deed.takes(&chain.operator, roster);
-    let (erases, adopts) = match deed {
-        Deed::Erase(erasure) => (Some(erasure), None),
-        Deed::Adopt(adoption) => (None, Some(adoption)),
+    let expiry_s = match deed {
+        Deed::Break(_) => book.bundle.limits().hold_expiry_s.min(BreakGlass::EXPIRY_S),
+        Deed::Erase(_) | Deed::Adopt(_) => book.bundle.limits().hold_expiry_s,
+    };
+    let (erases, adopts, breaks) = match deed {
+        Deed::Erase(erasure) => (Some(erasure), None, None),
+        Deed::Adopt(adoption) => (None, Some(adoption), None),
+        Deed::Break(glass) => (None, None, Some(glass)),
     };
     let id = drawn.change();
     let mut change = Change {
@@ -274,13 +286,14 @@ pub(crate) fn draft(book: &Book, drawn: &mut Drawn, asked: Draft) -> Change {
             Takes::People(_) => drawn.now,
             Takes::RecoveryKeys => recover::not_before(roster, id),
         }
-        .plus_seconds(book.bundle.limits().hold_expiry_s),
+        .plus_seconds(expiry_s),
         links,
         rejection: None,
         reopened: None,
         joint: None,
         erases,
         adopts,
+        breaks,
     };
     let hopeless = match takes {
         Takes::People(people) => hopeless(&change, &book.bundle, people),
@@ -292,6 +305,14 @@ pub(crate) fn draft(book: &Book, drawn: &mut Drawn, asked: Draft) -> Change {
         change.verdict = Verdict::fault(Fault::Oversized(why));
     }
     change
+}
+
+/// What everybody hears of it when it is asked for.
+pub(crate) fn loud(drawn: &mut Drawn, change: &Change, roster: &Roster) -> Option<model::Entry> {
+    match &change.breaks {
+        Some(glass) => Some(glass::asked(drawn, change, glass)),
+        None => recover::is_recovery(change, roster).then(|| recover::asked(drawn, change, roster)),
+    }
 }
 
 /// Why so many could never sign for it.

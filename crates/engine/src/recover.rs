@@ -2,35 +2,52 @@
 //! another, and it waits until whoever is left could have objected: any approver vetoes it like any other change. Who asks,
 //! what for and until when an objection counts goes into the log as an alarm, and to every client with every answer.
 
+use std::sync::PoisonError;
+
 use approval::Ineligible;
 use model::{
-    Adoption, Alternative, BundleParts, Change, ChangeId, ChangeState, Denial, EntryKind, PersonId,
+    Adoption, Alternative, BundleParts, Change, ChangeId, ChangeState, Denial, EntryKind, Glass, PersonId,
     Requirement, Roster, Timestamp,
 };
 use policy::Bundle;
 use store::{Filter, StorageError};
 
-use crate::{Engine, SignError, decide::Drawn, record::about};
+use crate::{Engine, SignError, decide::Drawn, glass, record::about};
 
 impl Engine {
-    /// What everybody who can still object must hear, whatever they asked: the recoveries that wait.
+    /// What everybody must hear, whatever they asked: the recoveries that wait, and the glass that is broken or is to be.
     ///
     /// # Errors
     /// Where the database cannot be read.
     pub async fn notices(&self) -> Result<Vec<String>, StorageError> {
-        let bundle = self.bundle();
-        if !bundle.roster().people.values().any(|person| person.recovery) {
-            return Ok(Vec::new());
-        }
+        let (bundle, now) = (self.bundle(), self.clock.now());
         let filter = Filter {
             states: vec![ChangeState::Held, ChangeState::Approved],
             agent: policy::OWN_NAME.parse().ok(),
             session: None,
             limit: usize::MAX,
         };
-        let open = self.read(move |view| view.changes(&filter)).await?;
+        let broken: Vec<Glass> = {
+            let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+            let broken = sessions.all().filter(|session| session.closed(now).is_none());
+            broken.filter_map(|session| session.glass).filter(|glass| now < glass.until).collect()
+        };
+        let (open, broken) = self
+            .read(move |view| {
+                let broken = broken.into_iter().map(|glass| Ok((view.change(glass.change)?, glass.until)));
+                Ok((view.changes(&filter)?, broken.collect::<Result<Vec<_>, StorageError>>()?))
+            })
+            .await?;
         let roster = bundle.roster();
-        Ok(open.iter().filter(|it| is_recovery(it, roster)).map(|it| notice(it, roster)).collect())
+        let waiting = open.iter().filter_map(|change| match &change.breaks {
+            Some(glass) => Some(glass::notice(change, glass, None)),
+            None => is_recovery(change, roster).then(|| notice(change, roster)),
+        });
+        let broken = broken.iter().filter_map(|(change, until)| {
+            let change = change.as_ref()?;
+            Some(glass::notice(change, change.breaks.as_ref()?, Some(*until)))
+        });
+        Ok(waiting.chain(broken).collect())
     }
 
     /// That this is a person, and no recovery key.

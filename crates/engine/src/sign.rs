@@ -14,11 +14,12 @@ use crate::{
     decide::{self, Book, DecideError, Drawn},
     erase,
     facts::Facts,
+    glass,
     joint::Opened,
     own::{self, Deed},
     rebind,
     record::{about, held_entry, verdict_detail},
-    recover, statement as statements, veto,
+    statement as statements, veto,
 };
 
 /// What a signature led to.
@@ -55,6 +56,8 @@ pub enum SignError {
     NotErasable(String),
     #[error("{0}")]
     NotAdoptable(String),
+    #[error("{0}")]
+    NotBreakable(String),
     #[error("{}", .0.message)]
     Refused(Refusal),
     #[error("{0}")]
@@ -524,6 +527,7 @@ fn reopen(
     let mut change = match Deed::of(vetoed) {
         Some(Deed::Erase(erasure)) => erase::reopened(tx, book, drawn, vetoed, &erasure, intent)?,
         Some(Deed::Adopt(adoption)) => adopt::reopened(book, drawn, vetoed, adoption, intent)?,
+        Some(Deed::Break(glass)) => glass::reopened(tx, book, drawn, vetoed, &glass, intent)?,
         None => {
             let session = session_for(tx, vetoed)?;
             let draft = decide::Draft {
@@ -552,9 +556,7 @@ fn reopen(
     change.joint = vetoed.joint.clone().map(|joint| Joint { sealed_at: Some(drawn.now), ..joint });
     tx.create_change(&change, entry)?;
     let roster = book.bundle.roster();
-    if recover::is_recovery(&change, roster) {
-        tx.record(recover::asked(drawn, &change, roster))?;
-    }
+    own::loud(drawn, &change, roster).map_or(Ok(()), |entry| tx.record(entry))?;
     Ok(Signed { change, note: "reopened: it is held anew and needs its signatures afresh".to_owned() })
 }
 

@@ -3,7 +3,9 @@
 //! and the newest checkpoint they have verified.
 
 use approval::{Act, Observed, Parameter, Statement, StatementError};
-use model::{Adoption, Change, Digest, Erasure, PersonId, Presence, SecondLock, Step, Undo, Verdict};
+use model::{
+    Adoption, BreakGlass, Change, Digest, Erasure, PersonId, Presence, SecondLock, Step, Undo, Verdict,
+};
 use policy::Bundle;
 
 use crate::own;
@@ -152,7 +154,7 @@ fn second_lock(step: &Step, bundle: &Bundle) -> String {
     if action.operation == Erasure::operation() {
         return "no: Countersign does it in its own database".to_owned();
     }
-    if action.operation == Adoption::operation() {
+    if action.operation == Adoption::operation() || action.operation == BreakGlass::operation() {
         return "no: Countersign does it itself".to_owned();
     }
     let Some(roles) = bundle.roles_of(&action.account) else {

@@ -1,6 +1,7 @@
 //! A bundle, loaded: everything that can change a verdict, checked, compiled and immutable. Loading refuses whatever is
 //! not understood to the last key; once loaded there is nothing left to go wrong but a verdict.
 
+pub(crate) mod glass;
 mod judge;
 mod load;
 #[cfg(test)]

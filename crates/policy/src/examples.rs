@@ -5,9 +5,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    Account, AgentId, Autonomy, Chain, Effect, EffectSet, Environment, EnvironmentName, EvidenceKind,
-    Exposure, History, Kind, Operation, PersonId, Quantity, Resource, Role, RuleId, Tally, Timestamp,
-    Verdict,
+    Account, AgentId, Autonomy, BreakGlass, Chain, Effect, EffectSet, Environment, EnvironmentName,
+    EvidenceKind, Exposure, History, Kind, Operation, PersonId, Quantity, Resource, Role, RuleId, SessionId,
+    Tally, Timestamp, Verdict,
 };
 
 use crate::{
@@ -59,6 +59,8 @@ struct Given {
     change: ChangeFacts,
     history: History,
     ahead: Ahead,
+    /// Broken, beside the grant that is kept for it.
+    glass: Option<BreakGlass>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +110,7 @@ pub(crate) fn run(bundle: &Bundle, example: &Example) -> ExampleResult {
         now: THEN,
         history: given.history,
         spent: &Spent::new(),
+        glass: given.glass.as_ref(),
     };
     let grants = match given.enforce_grants {
         GrantsIn::Force => Grants::Enforced { agent: &given.agent, operator: &given.operator },
@@ -229,6 +232,7 @@ fn read_given(section: &Section<'_>) -> Option<Given> {
             standing: section.flag("standing").unwrap_or(false),
         },
         history: section.section("history").map(|history| read_history(&history)).unwrap_or_default(),
+        glass: section.file().strip_prefix("grants/breakglass-").and_then(broken),
         effects: EffectSet::of(effects.next()?),
         resource: Resource { service: service.to_owned(), kind: kind?, name: resource },
         environment: environment.map(|name| Environment {
@@ -237,6 +241,18 @@ fn read_given(section: &Section<'_>) -> Option<Given> {
         })?,
     };
     Some(Given { effects: effects.fold(given.effects, EffectSet::with), ..given })
+}
+
+/// With the grant that the file stands beside, and no rule waived.
+fn broken(file: &str) -> Option<BreakGlass> {
+    Some(BreakGlass {
+        session: SessionId::new(0, [0; 10]),
+        agent: "some-agent".parse().ok()?,
+        grant: Some(file.strip_suffix(".examples.toml")?.parse().ok()?),
+        waives: BTreeSet::new(),
+        minutes: BreakGlass::MAX_MINUTES,
+        ground: "an example".parse().ok()?,
+    })
 }
 
 fn has(words: &[String], word: &str) -> bool {

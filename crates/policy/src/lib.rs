@@ -54,6 +54,7 @@ pub use allowances::{Charges, Spent};
 pub use ask::{Ask, ChangeFacts};
 pub use bundle::{
     Bundle, Files,
+    glass::GlassError,
     provable::{Part, Provable, Replay},
 };
 pub use calendar::TimeFacts;

@@ -26,6 +26,7 @@ mod environment;
 mod erase;
 #[cfg(test)]
 mod flushed;
+mod glass;
 #[cfg(test)]
 mod handed;
 #[cfg(test)]

@@ -248,7 +248,17 @@ fn place_of(path: &str, stem: &str, names: &Names<'_>, problems: &Problems) -> O
     if let Some(person) = name.strip_prefix("operator-") {
         return known(person, &names.people, "person").then(|| person.parse().ok().map(Place::Operator))?;
     }
-    let hint = "grants/agent-NAME.cedar or grants/operator-NAME.cedar".to_owned();
+    if let Some(grant) = name.strip_prefix("breakglass-") {
+        return match grant.parse() {
+            Ok(grant) => Some(Place::Glass(grant)),
+            Err(err) => {
+                problems.add(path, None, format!("a grant for emergencies: {err}"), None);
+                None
+            }
+        };
+    }
+    let hint =
+        "grants/agent-NAME.cedar, grants/operator-NAME.cedar or grants/breakglass-NAME.cedar".to_owned();
     problems.add(path, None, "whose grant this is cannot be told from its name", Some(hint));
     None
 }

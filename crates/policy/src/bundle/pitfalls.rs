@@ -82,6 +82,7 @@ fn decide(bundle: &Bundle, effect: Effect, people: u32) -> Verdict {
         now: Timestamp::from_seconds(1_795_435_200),
         history: History::default(),
         spent: &Spent::new(),
+        glass: None,
     })
 }
 
@@ -175,6 +176,7 @@ fn unchecked(text: &str) -> Rule {
         },
         instead: None,
         absolute: false,
+        waivable: false,
         naming: Naming::Nothing,
         words: Vec::new(),
         reads_names: false,
