@@ -57,7 +57,8 @@ impl<'a> Facts<'a> {
             Some(own) => own.autonomy.min(session.autonomy),
             None => session.autonomy,
         };
-        let root = tx.session(session.root())?;
+        // What was asked for in another session of the same agent has its own, or none.
+        let root = if change.session == session.root() { tx.session(session.root())? } else { None };
         let glass = match &root {
             Some(root) => glass::of(tx, book, root, now)?,
             None => None,

@@ -18,6 +18,7 @@ mod crash_plan;
 mod credentials;
 mod erase;
 mod flushes;
+mod glass;
 mod hostile;
 mod joint;
 mod kept;
