@@ -267,6 +267,7 @@ const OVERRIDES: &str = "\
 # effects = [\"write\"]
 # kind = \"snapshot\"
 # undo = \"additive\"        # or \"captured\"
+# exposes = []             # \"data\", \"credentials\": what an answer shows; to be said of what the tables do not know
 # reason = \"copies a snapshot to our own bucket\"
 override = []
 ";

@@ -8,13 +8,14 @@ use std::{
     time::Duration,
 };
 
-use policy::{Bundle, Files};
+use policy::Files;
 use serde_json::{Value as Json, json};
 use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
 
 use crate::{
     cli::{Format, ProveArgs},
     failure::{Failure, PROOF, USAGE},
+    loaded::loaded,
     output::{self, BAD, DIM, GOOD, styled},
 };
 
@@ -58,7 +59,7 @@ pub(super) async fn certificate(files: &Files, solver: Option<&Path>) -> Result<
 }
 
 async fn answered(files: &Files, solver: Option<&Path>) -> Result<Json, Failure> {
-    Bundle::load(files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    loaded(files)?;
     let answer = ask(order(files, solver)?).await?;
     if let Some(refused) = answer.get("error") {
         let text =
