@@ -80,9 +80,18 @@ const KINDS: &[(&str, &[&str])] = &[
     // What watches.
     ("alarm", &[]),
     ("dashboard", &[]),
-    ("detector", &[]),
     ("health-check", &[]),
-    ("trail", &[]),
+    // What records who did what, and finds what should not be: somebody would miss it.
+    ("record", &["data"]),
+    ("analyzer", &["record"]),
+    ("configuration-recorder", &["record"]),
+    ("delivery-channel", &["record"]),
+    ("detector", &["record"]),
+    ("flow-log", &["record"]),
+    ("logging-configuration", &["record"]),
+    ("query-logging-config", &["record"]),
+    ("resolver-query-log-config", &["record"]),
+    ("trail", &["record"]),
     // The rest.
     ("association", &[]),
     ("event-bus", &[]),
