@@ -37,7 +37,8 @@ const KINDS: &[(&str, &[&str])] = &[
     ("user-pool", &["identity", "data"]),
     // What must stay secret.
     ("secret", &[]),
-    ("key", &["secret"]),
+    // What is enciphered with a key that is gone is gone.
+    ("key", &["secret", "data"]),
     ("parameter", &["secret"]),
     ("alias", &[]),
     // What answers requests.
@@ -98,7 +99,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("event-source", &[]),
     ("parameter-group", &[]),
     ("queue", &[]),
-    ("repository", &[]),
+    ("repository", &["data"]),
     ("rule", &[]),
     ("schedule", &[]),
     ("session", &[]),
