@@ -30,6 +30,11 @@ pub fn kind(service: &str, noun: &str) -> Kind {
         })
 }
 
+/// What a call to `service` is about that names nothing, where there is only one such thing.
+pub fn of_the_whole(service: &str) -> Option<Kind> {
+    KINDS.services.get(service)?.get("").cloned()
+}
+
 /// Whether a table (rather than the noun itself) says what `noun` is within `service`.
 pub fn is_listed(service: &str, noun: &str) -> bool {
     let folded = fold(noun);

@@ -190,15 +190,26 @@ fn told(
     let count = |way| differences.iter().filter(|it| it.way == way).count();
     let (laxer, rules, stricter) = (count(Way::Laxer), count(Way::Rules), count(Way::Stricter));
     let certificate = &candidate.certificate;
+    let sentences = match certificate.stricter.as_slice() {
+        [] => format!("all of {} sentences are proved", certificate.proved),
+        stricter => {
+            let names: Vec<_> = stricter.iter().map(|id| id.as_str()).collect();
+            format!(
+                "{} sentences are proved, and that the rules are stricter than {}",
+                certificate.proved,
+                names.join(", ")
+            )
+        }
+    };
     let mut shown = vec![
         ("from".to_owned(), from.to_string()),
         ("to".to_owned(), to.to_string()),
         (
             own::CERTIFICATE.to_owned(),
             format!(
-                "{}: says that all of {} sentences are proved ({}); nobody signed it: `countersign policy fetch` gets \
-                 the files, `countersign policy prove` asks again",
-                certificate.digest, certificate.proved, certificate.made_with
+                "{}: says that {sentences} ({}); nobody signed it: `countersign policy fetch` gets the files, \
+                 `countersign policy prove` asks again",
+                certificate.digest, certificate.made_with
             ),
         ),
     ];

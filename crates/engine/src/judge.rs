@@ -191,6 +191,13 @@ fn beside(history: History, parts: &[Part<'_>], own: usize) -> History {
         .map(|part| part.nth)
         .collect();
     let pending = u32::try_from(pending.len()).unwrap_or(u32::MAX);
+    let lowering: BTreeSet<usize> = parts
+        .iter()
+        .filter(|part| Some(part.nth) != own && part.step.state == StepState::Pending)
+        .filter(|part| store::lowers_protection(&part.step.action))
+        .map(|part| part.nth)
+        .collect();
+    let lowering = u32::try_from(lowering.len()).unwrap_or(u32::MAX);
     let count = |kinds: &[&str]| {
         let found = others()
             .filter(|resource| kinds.iter().any(|group| policy::lies_in(&resource.kind, group)))
@@ -200,6 +207,7 @@ fn beside(history: History, parts: &[Part<'_>], own: usize) -> History {
     History {
         destroys: history.destroys.saturating_add(pending),
         agent_destroys: history.agent_destroys.saturating_add(pending),
+        protections_lowered: history.protections_lowered.saturating_add(lowering),
         data_destroyed: history.data_destroyed.saturating_add(count(&["data", "unknown"])),
         backups_touched: history.backups_touched.saturating_add(count(&["backup"])),
         ..history

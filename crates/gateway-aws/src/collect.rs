@@ -20,6 +20,7 @@ use policy::Bundle;
 use crate::{
     Gateway, Upstream, UpstreamError,
     forward::{Content, Route, whole},
+    overrides::overrides_of,
     rights::NOT_KNOWN_YET,
 };
 
@@ -55,7 +56,7 @@ pub(crate) async fn gather(gateway: &Gateway, engine: &Engine, action: &Action, 
                     pinned,
                     tags: found.tags,
                     handed: found.handed.map(|handed| {
-                        let overrides = overrides_of(&engine.bundle());
+                        let overrides = overrides_in(&engine.bundle());
                         let region = &action.parts().region;
                         handed.map(|it| rights::as_actions(&it, region, &target, &overrides))
                     }),
@@ -147,7 +148,7 @@ pub(crate) fn understand(
     region: &str,
     target: &Target,
 ) -> Result<Classified, (Box<classify_aws::classify::ClassifyError>, String)> {
-    classify(request, service, region, target, &overrides_of(bundle)).map_err(|err| {
+    classify(request, service, region, target, &overrides_in(bundle)).map_err(|err| {
         let text = format!("{} {}", err.fault, err.hint);
         (Box::new(err), text)
     })
@@ -156,17 +157,13 @@ pub(crate) fn understand(
 type Overrides = BTreeMap<Operation, Override>;
 
 /// What the bundle says of operations, as classification takes it; made once for a bundle.
-fn overrides_of(bundle: &Bundle) -> Arc<Overrides> {
+fn overrides_in(bundle: &Bundle) -> Arc<Overrides> {
     static MADE: Mutex<Option<(Digest, Arc<Overrides>)>> = Mutex::new(None);
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, overrides)) = made.as_ref().filter(|(of, _)| *of == bundle.digest()) {
         return Arc::clone(overrides);
     }
-    let each = bundle.overrides().iter().map(|(operation, it)| {
-        let it = Override { effects: it.effects, kind: it.kind.clone(), additive: it.undo_additive };
-        (operation.clone(), it)
-    });
-    let overrides = Arc::new(each.collect());
+    let overrides = Arc::new(overrides_of(bundle));
     *made = Some((bundle.digest(), Arc::clone(&overrides)));
     overrides
 }

@@ -78,8 +78,9 @@ impl<'a> Facts<'a> {
             autonomy,
             in_scope,
             operation: Cow::Borrowed(operation),
-            effects,
-            listed,
+            // Whoever asks may have left it out.
+            effects: effects.showing(exposure),
+            listed: listed.showing(exposure),
             quantity: Cow::Borrowed(quantity),
             exposure,
             resources: Cow::Borrowed(resources),

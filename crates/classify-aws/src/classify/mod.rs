@@ -2,6 +2,7 @@
 //! effects come from tables and from rules over parameters (`parameters`); what cannot be established is said
 //! in `unknowns` and counts as the worse case.
 
+mod adopted;
 pub mod effects;
 mod marks;
 pub(crate) mod parameters;
@@ -30,6 +31,7 @@ use crate::{
     table::{Protocol, Service, Table},
 };
 
+pub use adopted::{Objection, objection};
 pub(crate) use supposed::{Parameters, supposed};
 
 /// The account that a session's virtual credentials stand for.
@@ -53,6 +55,8 @@ pub struct Override {
     pub effects: EffectSet,
     pub kind: Option<Kind>,
     pub additive: bool,
+    /// What an answer shows; `None` where the bundle does not say.
+    pub exposure: Option<Exposure>,
 }
 
 /// An action, and what forwarding and answering it take.
@@ -215,15 +219,15 @@ pub(crate) fn mean(
     );
     parameters::lower(&readings, params, told, &mut judged);
     if let Some(own) = own {
-        judged.effects = own.effects;
-        if let Some(kind) = &own.kind {
-            for resource in &mut named.resources {
-                resource.kind = kind.clone();
-            }
-        }
+        adopted::lay_over(own, routed.row.is_some(), &mut judged);
     }
     // After everything else: no override takes away what the parameters of this very request raise.
-    let raised = parameters::raise(&readings, params, told, Patterns::Too, &mut judged);
+    let mut raised = parameters::raise(&readings, params, told, Patterns::Too, &mut judged);
+    judged.effects = judged.effects.showing(judged.exposure);
+    raised.hands_over &= !judged.exposure.credentials;
+    if let Some(own) = own {
+        adopted::rename(own, routed.row.is_some(), judged.exposure, &mut named.resources);
+    }
     let mut marks = marks::of(&operation, params, &judged);
     marks.hands_over = raised.hands_over && routed.also.is_empty();
     let mut quantity = quantity::of(&readings, params);

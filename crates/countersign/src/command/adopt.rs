@@ -13,7 +13,8 @@ use crate::{
     backup::bounded,
     cli::{AdoptArgs, FetchArgs, Format},
     client::Client,
-    failure::{Failure, PROOF, USAGE},
+    failure::{Failure, PROOF},
+    loaded::loaded,
     output::{self, GOOD, styled},
 };
 
@@ -64,9 +65,9 @@ pub(super) async fn run(args: &AdoptArgs, format: Format) -> Result<ExitCode, Fa
 
 /// What a server would refuse, said where the files are; examples that fail are not the same as files that do not load.
 fn loads(files: &Files) -> Result<(), Failure> {
-    let Err(err) = Bundle::load(files) else { return Ok(()) };
-    let exit = if Bundle::test(files).is_ok() { PROOF } else { USAGE };
-    Err(Failure::new(exit, "CS004", err))
+    let Err(failure) = loaded(files) else { return Ok(()) };
+    let (Err(err), Ok(_)) = (Bundle::load(files), Bundle::test(files)) else { return Err(failure) };
+    Err(Failure::new(PROOF, "CS004", err))
 }
 
 fn text(bytes: Vec<u8>, file: &Path) -> Result<String, Failure> {

@@ -14,6 +14,7 @@ use policy::{Bundle, Profile, StarterOptions};
 use serde_json::json;
 use tlog::SigningKey;
 
+use super::few::few;
 use crate::{
     cli::{Format, InitArgs},
     config::{self, Config},
@@ -49,6 +50,9 @@ pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> 
     let genesis = keys_and_log(&config)?;
     tls::ensure_authority(&tls::Place::of(&config))?;
 
+    if let Some(warning) = few(bundle.roster()) {
+        output::note(format!("{} {warning}\n", styled(WARN, "warning:")));
+    }
     if format == Format::Json {
         output::json(&json!({
             "genesis": genesis.fingerprint(),

@@ -10,6 +10,7 @@ use crate::{
     cli::{BundleArgs, Format, PolicyCommand},
     config::Config,
     failure::{Failure, PROOF, USAGE},
+    loaded::loaded,
     output::{self, BAD, GOOD, styled},
     witnesses,
 };
@@ -34,7 +35,7 @@ fn files(args: &BundleArgs) -> Result<policy::Files, Failure> {
 }
 
 fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
-    let bundle = Bundle::load(&files(args)?).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let bundle = loaded(&files(args)?)?;
     witnesses::keys(&bundle)?;
     let rules = bundle.rules();
     match format {
@@ -61,8 +62,12 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
 }
 
 fn test(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
-    let results = Bundle::test(&files(args)?).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let files = files(args)?;
+    let results = Bundle::test(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
     let failed = results.iter().filter(|it| !it.passed).count();
+    if failed == 0 {
+        loaded(&files)?;
+    }
     let passed = results.len().saturating_sub(failed);
     match format {
         Format::Json => {

@@ -31,6 +31,7 @@ use crate::{
     failure::{Failure, UNEXPECTED, USAGE, VERIFICATION},
     known,
     library::Library,
+    loaded::loaded,
     output::{self, BOLD, WARN, styled},
     tls::{self, Tls},
     watch,
@@ -185,11 +186,13 @@ async fn open(
     let store = Store::sqlite(&config.database()).map_err(|err| wrong("the store", &model::causes(&err)))?;
     // The log says which bundle is in force; the first start pins the one that people edited.
     let in_force = engine::bundle_on_record(&store, &ledger).await.map_err(|err| wrong("the log", &err))?;
-    let files = match in_force {
-        Some(digest) => library.files(digest).ok_or_else(|| library.missing(digest))?,
-        None => library.edited()?,
+    let bundle = match in_force {
+        Some(digest) => {
+            let files = library.files(digest).ok_or_else(|| library.missing(digest))?;
+            Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?
+        }
+        None => loaded(&library.edited()?)?,
     };
-    let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
     let reachable = Reachable::open(config, &bundle)?;
     known::guard(&ledger, &genesis, kept)?;
     reachable.guard(&ledger, &genesis, &config.log()).await?;

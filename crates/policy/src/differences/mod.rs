@@ -12,7 +12,7 @@ mod settings;
 
 use std::{collections::BTreeMap, fmt};
 
-use model::{Effect, EffectSet, Operation, Timestamp};
+use model::{Effect, EffectSet, Exposure, Operation, Timestamp};
 
 use crate::{Bundle, Override, law::Law, rules::Rule};
 
@@ -125,10 +125,37 @@ fn overrides(
             (true, true) | (false, false) => {}
         }
         let kind = |map: &BTreeMap<Operation, Override>| map.get(operation).and_then(|it| it.kind.clone());
+        let shows = |map: &BTreeMap<Operation, Override>| map.get(operation).and_then(|it| it.exposure);
+        match (shows(old), shows(new)) {
+            (before, after) if before == after => {}
+            // Of one that is in the tables it only adds, and of one that is not it is all there is.
+            (Some(before), Some(after)) if adds(before, after) => {
+                found.add(Way::Stricter, file, format!("an answer to {operation} shows {}", told(after)));
+            }
+            (_, after) => {
+                let after = after.map_or("what the tables say".to_owned(), told);
+                found.add(Way::Laxer, file, format!("an answer to {operation} shows {after}"));
+            }
+        }
         if kind(old) != kind(new) {
             found.add(Way::Laxer, file, format!("what {operation} is about counts as another kind of thing"));
         }
     }
+}
+
+fn adds(before: Exposure, after: Exposure) -> bool {
+    (after.data || !before.data) && (after.credentials || !before.credentials)
+}
+
+fn told(exposure: Exposure) -> String {
+    let Exposure { data, credentials } = exposure;
+    match (data, credentials) {
+        (false, false) => "neither data nor credentials",
+        (true, false) => "data",
+        (false, true) => "credentials",
+        (true, true) => "data and credentials",
+    }
+    .to_owned()
 }
 
 /// Whether something that was asked of it is not asked any more. What can be undone may give way to what cannot.

@@ -143,6 +143,7 @@ fn the_starter_grants_are_for_reading() {
         effects = ["read"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = []
         expect = "allow"
 
@@ -153,20 +154,22 @@ fn the_starter_grants_are_for_reading() {
         effects = ["read"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = ["data"]
         expect = "deny"
         rules = ["no-grant"]
 
         [[example]]
-        name = "nor secrets"
+        name = "nor credentials, which nobody could grant it"
         agent = "kiro"
         operator = "ana"
         effects = ["read"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = ["credentials"]
         expect = "deny"
-        rules = ["no-grant"]
+        rules = ["no-grant", "no-minting-credentials"]
 
         [[example]]
         name = "it changes what can be undone"
@@ -175,6 +178,7 @@ fn the_starter_grants_are_for_reading() {
         effects = ["write"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = []
         expect = "allow"
 
@@ -185,6 +189,7 @@ fn the_starter_grants_are_for_reading() {
         effects = ["destroy"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = []
         expect = "hold"
         people = 2

@@ -17,6 +17,7 @@ use classify_aws::{
     table::Table,
 };
 use engine::observe::{Judged, Observer, Seen};
+use gateway_aws::overrides_of;
 use model::{Account, AgentId, Chain, Digest, EnrolledKey, Fault, Operation, PersonId, Verdict, sanitize};
 use policy::{Bundle, Profile, StarterOptions};
 use trail::{
@@ -176,16 +177,6 @@ fn understand(
 fn seen(event: &Event, understood: Understood) -> Seen {
     let Understood { parts, marks, left_out } = understood;
     Seen { parts, marks, at: event.at, whole: !left_out }
-}
-
-fn overrides_of(bundle: &Bundle) -> BTreeMap<Operation, Override> {
-    let known = bundle.overrides().iter();
-    known
-        .map(|(operation, own)| {
-            let own = Override { effects: own.effects, kind: own.kind.clone(), additive: own.undo_additive };
-            (operation.clone(), own)
-        })
-        .collect()
 }
 
 fn chain_of(bundle: &Bundle, args: &ObserveArgs) -> Result<Chain, Failure> {
