@@ -200,7 +200,20 @@ impl Bundle {
         }
     }
 
-    /// The same, of a minute that may have been asked about before.
+    /// When `like` is next true of the hour; `None` where that is not within the calendar's sight.
+    pub fn next_time_like(
+        &self,
+        from: Timestamp,
+        environment: &Environment,
+        like: &dyn Fn(&TimeFacts) -> bool,
+    ) -> Option<Timestamp> {
+        match &self.calendar {
+            Some(calendar) => calendar.next_like(from, environment, like),
+            None => like(&self.time_facts(from, environment)).then_some(from),
+        }
+    }
+
+    /// As [`Self::time_facts`], of a minute that may have been asked about before.
     fn facts_of_minute(&self, now: Timestamp, environment: &Environment) -> Arc<TimeFacts> {
         match &self.calendar {
             Some(calendar) => self.decisions.minutes.facts(calendar, now, environment),

@@ -58,7 +58,7 @@ pub use bundle::{
 };
 pub use calendar::TimeFacts;
 pub use certificate::{Certificate, CertificateError};
-pub use differences::{Difference, Way};
+pub use differences::{Difference, Tendency, Way};
 pub use examples::ExampleResult;
 pub use invariants::{Claim, Invariant};
 pub use kinds::{lies_in, lineage as kind_lineage};
