@@ -501,6 +501,9 @@ pub(crate) enum PolicyCommand {
     /// Prove what the constitution cannot allow, whatever the grants: every invariant, for every request there can be.
     /// Needs `countersign-prove` and the solver cvc5. Exit code 21 where anything is not proved.
     Prove(ProveArgs),
+    /// What an edit newly allows and what it allows no more, told as requests, and what is otherwise outside the rules. Needs
+    /// what `prove` needs. Exit code 21 where anything has no answer.
+    Diff(DiffArgs),
     /// Ask for another bundle to come into force; asked again once two others have approved it, bring it in.
     Adopt(AdoptArgs),
     /// Get the files of a bundle that somebody asks for, or that is in force, to look at and to prove again.
@@ -540,6 +543,25 @@ pub(crate) struct ProveArgs {
     /// Write the certificate: what was read, who proved it, every sentence with its verdict, and what is not claimed.
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: Option<PathBuf>,
+    /// The solver, where it is not `cvc5` on the path.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) solver: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  countersign policy diff bundle/ edited/\n  countersign policy diff --config countersign.toml --deny-laxer"
+)]
+pub(crate) struct DiffArgs {
+    /// OLD and NEW, two bundle folders; with --config at most NEW.
+    #[arg(value_name = "DIR", num_args = 0..=2)]
+    pub(crate) bundles: Vec<PathBuf>,
+    /// Compare with the bundle that this installation has in force.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Exit with code 21 where anything becomes laxer, or could.
+    #[arg(long)]
+    pub(crate) deny_laxer: bool,
     /// The solver, where it is not `cvc5` on the path.
     #[arg(long, value_name = "FILE")]
     pub(crate) solver: Option<PathBuf>,

@@ -157,6 +157,12 @@ impl Bundle {
         self.accounts.default.as_ref()
     }
 
+    /// Every environment that the map names.
+    pub fn environments(&self) -> impl Iterator<Item = Environment> {
+        let named = self.places.names.iter();
+        named.map(|(name, production)| Environment { name: name.clone(), production: *production })
+    }
+
     /// Whether the map names the account at all.
     pub fn knows(&self, account: &Account) -> bool {
         self.places.accounts().any(|known| known == account)

@@ -1,4 +1,6 @@
-//! `countersign policy check|test|prove`: the bundle on its own, no server needed. `adopt` and `fetch` are clients.
+//! `countersign policy check|test|prove|diff`: the bundle on its own, no server needed. `adopt` and `fetch` are clients.
+
+mod diff;
 
 use std::process::ExitCode;
 
@@ -19,6 +21,7 @@ pub(super) async fn run(command: &PolicyCommand, format: Format) -> Result<ExitC
         PolicyCommand::Check(args) => check(args, format),
         PolicyCommand::Test(args) => test(args, format),
         PolicyCommand::Prove(args) => prove::run(args, &files(&args.bundle)?, format).await,
+        PolicyCommand::Diff(args) => diff::run(args, format).await,
         PolicyCommand::Adopt(args) => adopt::run(args, format).await,
         PolicyCommand::Fetch(args) => adopt::fetch(args, format).await,
     }
