@@ -82,10 +82,16 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// How every example of a bundle comes out, those that fail included. What has failing examples can be tested, and
-    /// never loaded.
+    /// How every example of a bundle comes out, those that fail included. What has failing examples can be tested and
+    /// looked at, and never loaded.
     pub fn test(files: &Files) -> Result<Vec<ExampleResult>, LoadError> {
         Ok(Self::compile(files)?.run_examples())
+    }
+
+    /// A bundle as it is being written, whatever its examples say: to compare and to explain, and nothing else. What
+    /// serves or is adopted was loaded.
+    pub fn draft(files: &Files) -> Result<Self, LoadError> {
+        Self::compile(files)
     }
 
     fn compile(files: &Files) -> Result<Self, LoadError> {

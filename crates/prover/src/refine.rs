@@ -72,11 +72,11 @@ impl Comparison {
     }
 }
 
-/// Loads both, examples and all, and compares them.
+/// Reads both, whatever their examples say, and compares them: an edit is looked at before it is finished.
 pub fn compare(before: &Files, files: &Files, choice: &SolverChoice) -> Result<Comparison, ProveError> {
     let watch = Stopwatch::start();
-    let old = Bundle::load(before).map_err(ProveError::LoadBefore)?;
-    let new = Bundle::load(files).map_err(ProveError::Load)?;
+    let old = Bundle::draft(before).map_err(ProveError::LoadBefore)?;
+    let new = Bundle::draft(files).map_err(ProveError::Load)?;
     let solver = block_on(version(choice))?;
     let assumptions = assumed(&[&old, &new]).map_err(ProveError::Unprovable)?;
     let refinement = refine(&old, &new, choice)?;
@@ -92,7 +92,7 @@ pub fn compare(before: &Files, files: &Files, choice: &SolverChoice) -> Result<C
     })
 }
 
-/// Compares two bundles that have both been loaded.
+/// Compares two bundles.
 pub fn refine(old: &Bundle, new: &Bundle, choice: &SolverChoice) -> Result<Refinement, ProveError> {
     let assumptions = assumed(&[old, new]).map_err(ProveError::Unprovable)?;
     let mut agenda = Agenda::default();

@@ -22,10 +22,7 @@ use crate::{
 
 pub(super) async fn run(args: &DiffArgs, format: Format) -> Result<ExitCode, Failure> {
     let (before, files) = both(args)?;
-    let load = |what: &str, files: &Files| {
-        Bundle::load(files).map_err(|err| Failure::new(USAGE, "CS004", format!("the bundle {what}:\n{err}")))
-    };
-    let (old, new) = (load("before", &before)?, load("after", &files)?);
+    let (old, new) = (draft("before", &before)?, draft("after", &files)?);
     let now = SystemClock.now();
     let differences = old.differences(&new, now, &library::listed);
     let answer = prove::compared(&before, &files, args.solver.as_deref()).await?;
@@ -48,6 +45,19 @@ pub(super) async fn run(args: &DiffArgs, format: Format) -> Result<ExitCode, Fai
     }
     let refused = tendency == Tendency::Unknown || args.deny_laxer && !tendency.loosens_nothing();
     Ok(ExitCode::from(if refused { PROOF } else { 0 }))
+}
+
+/// An edit is looked at before it is finished: examples that it contradicts are only told.
+fn draft(what: &str, files: &Files) -> Result<Bundle, Failure> {
+    let bundle = Bundle::draft(files)
+        .map_err(|err| Failure::new(USAGE, "CS004", format!("the bundle {what} does not load:\n{err}")))?;
+    let failed = bundle.run_examples().iter().filter(|it| !it.passed).count();
+    if failed > 0 {
+        output::note(format!(
+            "{failed} example(s) of the bundle {what} come out otherwise, so that it cannot be adopted; policy test tells which"
+        ));
+    }
+    Ok(bundle)
 }
 
 /// Two folders; or the bundle in force, and the folder that people edit or another one.
@@ -154,7 +164,8 @@ fn hour(request: &Json, under: &Bundle, now: Timestamp) -> Option<Hour> {
         return None;
     }
     let like = |facts: &policy::TimeFacts| facts.peak == peak && facts.frozen == frozen;
-    let next = places(request, under).into_iter().filter_map(|it| under.next_time_like(now, &it, &like)).min();
+    let next =
+        places(request, under).into_iter().filter_map(|it| under.next_time_like(now, &it, &like)).min();
     Some(next.map_or(Hour::NotInSight, Hour::Next))
 }
 
@@ -176,7 +187,8 @@ fn places(request: &Json, under: &Bundle) -> Vec<Environment> {
 
 impl Told {
     fn json(&self) -> Json {
-        let difference = |it: &Difference| json!({ "way": it.way.to_string(), "file": it.file, "what": it.what });
+        let difference =
+            |it: &Difference| json!({ "way": it.way.to_string(), "file": it.file, "what": it.what });
         json!({
             "schema": "countersign.diff/v1",
             "before": self.answer.before,
@@ -216,7 +228,12 @@ impl Told {
         }
         let Answer { before, bundle, made_with, took_ms, .. } = &self.answer;
         let style = if self.tendency.loosens_nothing() { GOOD } else { WARN };
-        output::line(format!("{} from {} to {}", styled(style, sentence(self.tendency)), before.short(), bundle.short()));
+        output::line(format!(
+            "{} from {} to {}",
+            styled(style, sentence(self.tendency)),
+            before.short(),
+            bundle.short()
+        ));
         let solver = made_with.get("cvc5").map_or("?", String::as_str);
         output::line(styled(DIM, format!("compared in {took_ms} ms (cvc5 {})", sanitize(solver, 32))));
     }
