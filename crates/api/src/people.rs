@@ -24,8 +24,8 @@ use crate::{
     auth::{self, Signer},
     types::{
         AdoptRequest, BundleView, ChangeList, ChangeView, ConsistencyView, EraseRequest, GenesisView,
-        SessionIssued, SessionList, SessionRequest, SessionView, SignRequest, SignedView, StatementView,
-        UndoRequest,
+        SessionIssued, SessionList, SessionRequest, SessionView, SignRequest, SignedView, SimulateRequest,
+        SimulationView, StatementView, UndoRequest,
     },
 };
 
@@ -85,6 +85,7 @@ routes! {
     "POST" "/v1/changes/{id}/erase" Person erase;
     "POST" "/v1/bundles" Person adopt;
     "GET" "/v1/bundles/{id}" Reader bundle;
+    "POST" "/v1/simulations" Person simulate;
     "GET" "/v1/sessions" Reader list_sessions;
     "GET" "/v1/sessions/{id}" Reader show_session;
     "POST" "/v1/sessions" Person new_session;
@@ -129,7 +130,8 @@ async fn guard(
             Ok((None, auth::receive(body, MAX_BODY).await?))
         }
         Access::Reader | Access::Person => {
-            let most = if route.path == "/v1/bundles" { MAX_BUNDLE } else { MAX_BODY };
+            let has_a_bundle = matches!(route.path, "/v1/bundles" | "/v1/simulations");
+            let most = if has_a_bundle { MAX_BUNDLE } else { MAX_BODY };
             let (signer, body) = auth::person(shared, &parts, body, most).await?;
             Ok((Some(signer), body))
         }
@@ -359,6 +361,17 @@ async fn adopt(call: Call) -> Result<Response, ApiError> {
     let candidate = Arc::new(read.map_err(broke)??);
     let change = call.shared.engine.adopt(Adopt { candidate, by, signed }).await?;
     json(view(&call.shared, change.id).await?)
+}
+
+/// What is on record, judged again under a bundle that may come into force. It changes nothing and asks nobody.
+async fn simulate(call: Call) -> Result<Response, ApiError> {
+    let SimulateRequest { files, since } = call.parse()?;
+    let files = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+    let _turn = ONE_AT_A_TIME.acquire().await;
+    let read = tokio::task::spawn_blocking(move || engine::draft(&files)).await;
+    let broke = |_| ApiError::usage("the bundle could not be read");
+    let found = call.shared.engine.simulate(read.map_err(broke)??, since).await?;
+    json(SimulationView::of(&found))
 }
 
 /// The files of a bundle that is, was or may come into force, for whoever wants to look at them before signing.

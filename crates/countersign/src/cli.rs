@@ -504,6 +504,9 @@ pub(crate) enum PolicyCommand {
     /// What an edit newly allows and what it allows no more, told as requests, and what is otherwise outside the rules. Needs
     /// what `prove` needs. Exit code 21 where anything has no answer.
     Diff(DiffArgs),
+    /// Judge what is on record at the server again, under a bundle that may come into force: each verdict that it would
+    /// have changed, and what cannot be judged again. It asks nobody and changes nothing.
+    Simulate(SimulateArgs),
     /// Ask for another bundle to come into force; asked again once two others have approved it, bring it in.
     Adopt(AdoptArgs),
     /// Get the files of a bundle that somebody asks for, or that is in force, to look at and to prove again.
@@ -565,6 +568,21 @@ pub(crate) struct DiffArgs {
     /// The solver, where it is not `cvc5` on the path.
     #[arg(long, value_name = "FILE")]
     pub(crate) solver: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each change is judged as it was asked for, before anybody signed, under the bundle in force and under this one.\n\nExample:\n  countersign policy simulate --bundle edited/ --since 30d --config countersign.toml --key ~/.ssh/countersign"
+)]
+pub(crate) struct SimulateArgs {
+    /// The bundle's folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundle: PathBuf,
+    /// How far back: 8h, 30d.
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    pub(crate) since: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]

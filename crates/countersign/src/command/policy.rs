@@ -1,10 +1,12 @@
-//! `countersign policy check|test|prove|diff`: the bundle on its own, no server needed. `adopt` and `fetch` are clients.
+//! `countersign policy check|test|prove|diff`: the bundle on its own, no server needed. `simulate`, `adopt` and `fetch` are
+//! clients.
 
 mod diff;
+mod simulate;
 
 use std::process::ExitCode;
 
-use policy::Bundle;
+use policy::{Bundle, Files};
 use serde_json::json;
 
 use super::{adopt, prove, serve::bundle_files};
@@ -22,6 +24,7 @@ pub(super) async fn run(command: &PolicyCommand, format: Format) -> Result<ExitC
         PolicyCommand::Test(args) => test(args, format),
         PolicyCommand::Prove(args) => prove::run(args, &files(&args.bundle)?, format).await,
         PolicyCommand::Diff(args) => diff::run(args, format).await,
+        PolicyCommand::Simulate(args) => simulate::run(args, format).await,
         PolicyCommand::Adopt(args) => adopt::run(args, format).await,
         PolicyCommand::Fetch(args) => adopt::fetch(args, format).await,
     }
@@ -34,6 +37,19 @@ fn files(args: &BundleArgs) -> Result<policy::Files, Failure> {
         (None, None) => return Err(Failure::usage("which bundle? give --config FILE or --bundle DIR")),
     };
     bundle_files(&dir)
+}
+
+/// To be looked at before it is finished: examples that it contradicts are only told.
+fn draft(what: &str, files: &Files) -> Result<Bundle, Failure> {
+    let bundle = Bundle::draft(files)
+        .map_err(|err| Failure::new(USAGE, "CS004", format!("the bundle {what} does not load:\n{err}")))?;
+    let failed = bundle.run_examples().iter().filter(|it| !it.passed).count();
+    if failed > 0 {
+        output::note(format!(
+            "{failed} example(s) of the bundle {what} come out otherwise, so that it cannot be adopted; policy test tells which"
+        ));
+    }
+    Ok(bundle)
 }
 
 fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A copy of the bundle that people edit.
-fn copied(lab: &Lab, name: &str) -> Result<PathBuf> {
+pub(crate) fn copied(lab: &Lab, name: &str) -> Result<PathBuf> {
     let (from, to) = (lab.installation.folder().join("bundle"), lab.installation.beside().join(name));
     for file in files_below(&from)? {
         let copy = to.join(file.strip_prefix(&from)?);

@@ -10,12 +10,12 @@ use policy::{Bundle, Difference, Files, Tendency, Way};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::bundle_files;
+use super::{bundle_files, draft};
 use crate::{
     cli::{DiffArgs, Format},
     command::prove,
     config::Config,
-    failure::{Failure, PROOF, USAGE},
+    failure::{Failure, PROOF},
     library::{self, Library},
     output::{self, BAD, BOLD, DIM, GOOD, WARN, styled},
 };
@@ -45,19 +45,6 @@ pub(super) async fn run(args: &DiffArgs, format: Format) -> Result<ExitCode, Fai
     }
     let refused = tendency == Tendency::Unknown || args.deny_laxer && !tendency.loosens_nothing();
     Ok(ExitCode::from(if refused { PROOF } else { 0 }))
-}
-
-/// An edit is looked at before it is finished: examples that it contradicts are only told.
-fn draft(what: &str, files: &Files) -> Result<Bundle, Failure> {
-    let bundle = Bundle::draft(files)
-        .map_err(|err| Failure::new(USAGE, "CS004", format!("the bundle {what} does not load:\n{err}")))?;
-    let failed = bundle.run_examples().iter().filter(|it| !it.passed).count();
-    if failed > 0 {
-        output::note(format!(
-            "{failed} example(s) of the bundle {what} come out otherwise, so that it cannot be adopted; policy test tells which"
-        ));
-    }
-    Ok(bundle)
 }
 
 /// Two folders; or the bundle in force, and the folder that people edit or another one.
