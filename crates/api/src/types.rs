@@ -469,7 +469,7 @@ impl ErasedView {
 }
 
 impl VerdictView {
-    fn of(verdict: &Verdict) -> Self {
+    pub fn of(verdict: &Verdict) -> Self {
         let (requirement, alternatives) = match verdict {
             Verdict::Allow => (None, &[][..]),
             Verdict::Hold(hold) => {

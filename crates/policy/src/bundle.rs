@@ -325,6 +325,10 @@ impl Bundle {
         Parts { settings, roster, places, accounts, allowances, witnesses, calendar, overrides, law }
     }
 
+    pub(crate) const fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
     pub(crate) fn has_rule(&self, id: &model::RuleId) -> bool {
         self.law.has_rule(id)
     }

@@ -6,6 +6,7 @@ mod decisions;
 #[cfg(test)]
 mod differences;
 #[cfg(test)]
+mod explain;
 mod invariants;
 #[cfg(test)]
 mod loading;
