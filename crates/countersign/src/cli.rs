@@ -507,6 +507,8 @@ pub(crate) enum PolicyCommand {
     /// The verdict on one request, and why: the rules that decide with their places, what each of them asks for, and what
     /// would be allowed instead.
     Explain(ExplainRequestArgs),
+    /// Lay out the Cedar files. One that would lose a comment or mean something else is refused, and then nothing is written.
+    Fmt(FmtArgs),
     /// Judge what is on record at the server again, under a bundle that may come into force: each verdict that it would
     /// have changed, and what cannot be judged again. It asks nobody and changes nothing.
     Simulate(SimulateArgs),
@@ -614,12 +616,21 @@ pub(crate) struct ExplainRequestArgs {
     /// What the answer would show: data or credentials.
     #[arg(long, value_name = "WHAT")]
     pub(crate) exposes: Vec<String>,
-    /// What the hour is like: peak or frozen.
+    /// What the hour is like: peak or frozen; the next such hour of the calendar is taken.
     #[arg(long, value_name = "WHAT")]
     pub(crate) time: Vec<String>,
     /// The hour, looked up in the bundle's calendar: 2026-11-30T14:00:00Z.
     #[arg(long, value_name = "TIME", conflicts_with = "time")]
     pub(crate) at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FmtArgs {
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
+    /// Write nothing: exit with code 21 where a file is not laid out.
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

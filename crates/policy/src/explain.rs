@@ -5,6 +5,7 @@ use model::{Chain, Environment, RuleRef, Tally, Timestamp, Verdict};
 
 use crate::{
     bundle::Bundle,
+    calendar::TimeFacts,
     examples::{Given, GrantsIn, read_given},
     law::Law,
     problem::{LoadError, Problems},
@@ -30,22 +31,27 @@ pub type Eligible<'e> = dyn Fn(&Chain, &Environment) -> Tally + 'e;
 
 impl Bundle {
     /// The requests of a file: `[[example]]` tables, as beside a rule, or one request at the top. What it expects is not
-    /// read. Without `agent` a request is judged by the constitution alone; `at` takes the hour from the calendar.
+    /// read. Without `agent` a request is judged by the constitution alone. The hour is the calendar's at `at`, or the next from
+    /// `now` on that is as `time` says.
     pub fn explain(
         &self,
         file: &str,
         text: &str,
+        now: Timestamp,
         eligible: &Eligible<'_>,
     ) -> Result<Vec<Explanation>, LoadError> {
         let problems = Problems::default();
         let requests = read_toml(file, text, &problems, |root| Some(read(root))).unwrap_or_default();
         problems.into_result()?;
-        Ok(requests.into_iter().map(|request| self.explained(request, eligible)).collect())
+        Ok(requests.into_iter().map(|request| self.explained(request, now, eligible)).collect())
     }
 
-    fn explained(&self, request: Request, eligible: &Eligible<'_>) -> Explanation {
+    fn explained(&self, request: Request, now: Timestamp, eligible: &Eligible<'_>) -> Explanation {
         let Request { name, line, mut given, at, says_who_could } = request;
-        if let Some(at) = at {
+        let like = |it: &TimeFacts| it.peak == given.time.peak && it.frozen == given.time.frozen;
+        let next = || self.next_time_like(now, &given.environment, &like);
+        // An hour that the calendar has; as described, where it has none.
+        if let Some(at) = at.or_else(next) {
             given.at = at;
             given.time = self.time_facts(at, &given.environment);
         }

@@ -1,8 +1,9 @@
-//! `countersign policy check|test|prove|diff|explain`: the bundle on its own, no server needed. `simulate`, `adopt` and `fetch` are
+//! `countersign policy check|test|prove|diff|explain|fmt`: the bundle on its own, no server needed. `simulate`, `adopt` and `fetch` are
 //! clients.
 
 mod diff;
 mod explain;
+mod fmt;
 mod simulate;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ pub(super) async fn run(command: &PolicyCommand, format: Format) -> Result<ExitC
         PolicyCommand::Prove(args) => prove::run(args, &files(&args.bundle)?, format).await,
         PolicyCommand::Diff(args) => diff::run(args, format).await,
         PolicyCommand::Explain(args) => explain::run(args, format),
+        PolicyCommand::Fmt(args) => fmt::run(args, format),
         PolicyCommand::Simulate(args) => simulate::run(args, format).await,
         PolicyCommand::Adopt(args) => adopt::run(args, format).await,
         PolicyCommand::Fetch(args) => adopt::fetch(args, format).await,

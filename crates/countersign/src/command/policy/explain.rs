@@ -4,8 +4,9 @@
 use std::{fs, process::ExitCode};
 
 use api::types::VerdictView;
+use engine::{Clock as _, SystemClock};
 use model::{RuleRef, Verdict, sanitize};
-use policy::{Bundle, Explanation, FileSignatures};
+use policy::{Explanation, FileSignatures};
 use serde_json::{Value as Json, json};
 
 use super::{draft, files};
@@ -39,7 +40,7 @@ pub(super) fn run(args: &ExplainRequestArgs, format: Format) -> Result<ExitCode,
         };
         approval::eligible(chain, bundle.roster(), rule)
     };
-    let found = bundle.explain(&name, &text, &eligible).map_err(|err| {
+    let found = bundle.explain(&name, &text, SystemClock.now(), &eligible).map_err(|err| {
         Failure::new(USAGE, "CS001", err)
             .hint("a request is described as in a rule's examples: policy explain --help")
     })?;
