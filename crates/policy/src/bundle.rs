@@ -30,7 +30,7 @@ use crate::{
     law::{Grants, Law},
     levels::Levels,
     places::{Landing, Places},
-    problem::{LoadError, Problems},
+    problem::{LoadError, Problems, Sort},
     registry::Override,
     schema::Vocabulary,
     settings::{FileSignatures, Limits, Profile, Settings},
@@ -297,7 +297,7 @@ impl Bundle {
         for result in self.run_examples() {
             if !result.passed {
                 let message = format!("example \"{}\" came out otherwise: {}", result.name, result.detail);
-                problems.add(&result.file, Some(result.line), message, None);
+                problems.of(&result.file, Some(result.line), Sort::Example, message, None);
             }
         }
     }

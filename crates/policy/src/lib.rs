@@ -68,7 +68,7 @@ pub use invariants::{Claim, Invariant};
 pub use kinds::{lies_in, lineage as kind_lineage};
 pub use levels::Levels;
 pub use places::Landing;
-pub use problem::{LoadError, Problem};
+pub use problem::{LoadError, Problem, Sort, Span};
 pub use registry::{OWN_NAME, Override};
 pub use schema::{schema_digest, schema_text};
 pub use settings::{FileSignatures, Limits, Profile};
