@@ -26,7 +26,7 @@ use crate::{
     types::{
         AdoptRequest, BreakGlassRequest, BundleView, ChangeList, ChangeView, ConsistencyView, EraseRequest,
         GenesisView, SessionIssued, SessionList, SessionRequest, SessionView, SignRequest, SignedView,
-        StatementView, UndoRequest,
+        SimulateRequest, SimulationView, StatementView, UndoRequest,
     },
 };
 
@@ -88,6 +88,7 @@ routes! {
     "POST" "/v1/changes/{id}/erase" Person erase;
     "POST" "/v1/bundles" Enrolled adopt;
     "GET" "/v1/bundles/{id}" Reader bundle;
+    "POST" "/v1/simulations" Person simulate;
     "GET" "/v1/sessions" Reader list_sessions;
     "GET" "/v1/sessions/{id}" Reader show_session;
     "POST" "/v1/sessions" Person new_session;
@@ -138,7 +139,8 @@ async fn guard(
             Ok((None, auth::receive(body, MAX_BODY).await?))
         }
         Access::Reader | Access::Person | Access::Enrolled => {
-            let most = if route.path == "/v1/bundles" { MAX_BUNDLE } else { MAX_BODY };
+            let has_a_bundle = matches!(route.path, "/v1/bundles" | "/v1/simulations");
+            let most = if has_a_bundle { MAX_BUNDLE } else { MAX_BODY };
             let (signer, body) = auth::person(shared, &parts, body, most).await?;
             if route.access == Access::Person {
                 shared.engine.is_person(&signer.person).map_err(|why| ApiError::may_not(why.to_string()))?;
@@ -384,6 +386,17 @@ async fn adopt(call: Call) -> Result<Response, ApiError> {
     let candidate = Arc::new(read.map_err(broke)??);
     let change = call.shared.engine.adopt(Adopt { candidate, by, signed }).await?;
     json(view(&call.shared, change.id).await?)
+}
+
+/// What is on record, judged again under a bundle that may come into force. It changes nothing and asks nobody.
+async fn simulate(call: Call) -> Result<Response, ApiError> {
+    let SimulateRequest { files, since } = call.parse()?;
+    let files = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+    let _turn = ONE_AT_A_TIME.acquire().await;
+    let read = tokio::task::spawn_blocking(move || engine::draft(&files)).await;
+    let broke = |_| ApiError::usage("the bundle could not be read");
+    let found = call.shared.engine.simulate(read.map_err(broke)??, since).await?;
+    json(SimulationView::of(&found))
 }
 
 /// The files of a bundle that is, was or may come into force, for whoever wants to look at them before signing.

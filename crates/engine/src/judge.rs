@@ -365,7 +365,13 @@ fn with_inner(parts: &ActionParts, gathered: &Gathered) -> EffectSet {
     })
 }
 
-fn as_undoable(effects: EffectSet, undo: Undo, environment: &Environment, captured: bool) -> EffectSet {
+/// A write whose inverse was not captured was not one.
+pub(crate) fn as_undoable(
+    effects: EffectSet,
+    undo: Undo,
+    environment: &Environment,
+    captured: bool,
+) -> EffectSet {
     let undoable = match undo {
         Undo::NotNeeded | Undo::Additive => true,
         Undo::Capturable | Undo::Unlisted => captured,

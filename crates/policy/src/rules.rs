@@ -1,10 +1,11 @@
 //! One policy file of a bundle: parsed, checked against the schema in strict mode, and against what the host relies on
 //! (an id and a reason, no templates, no arithmetic, only names that exist). Not here: evaluation.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 use cedar_policy::{
-    Effect as Stance, Policy, PolicyId, PolicySet, PrincipalConstraint, ValidationMode, Validator,
+    Effect as Stance, ParseErrors, Policy, PolicyId, PolicySet, PrincipalConstraint, ValidationMode,
+    Validator,
 };
 use miette::Diagnostic;
 use model::{AgentId, Effect, GrantId, PersonId, Role, RuleId, RuleRef};
@@ -14,7 +15,7 @@ use crate::{
     bounds::check_bounds,
     kinds,
     naming::{Naming, naming_of, reads_names},
-    problem::{Problems, did_you_mean, line_of},
+    problem::{Problems, Sort, did_you_mean, line_of},
     schema::{Vocabulary, schema_text},
     shape::Shape,
 };
@@ -92,21 +93,27 @@ pub(crate) fn read_policies(
     problems: &Problems,
 ) -> Option<Vec<Policy>> {
     if let Err(message) = check_bounds(text) {
-        problems.add(file, None, message, Some("split it into rules that a person can read".to_owned()));
+        let hint = "split it into rules that a person can read".to_owned();
+        problems.of(file, None, Sort::NotCedar, message, Some(hint));
         return None;
     }
     let set: PolicySet = match text.parse() {
         Ok(set) => set,
         Err(err) => {
-            let line = offset_of(&err).map(|offset| line_of(text, offset));
-            let hint = err.help().map(|help| help.to_string());
-            problems.add(file, line, format!("not Cedar: {}", first_line(&err.to_string())), hint);
+            for err in [&err].into_iter().flat_map(ParseErrors::iter) {
+                let hint = err.help().map(|help| help.to_string());
+                let message = format!("not Cedar: {}", first_line(&err.to_string()));
+                match range_of(err) {
+                    Some(at) => problems.at((file, text), at, Sort::NotCedar, message, hint),
+                    None => problems.of(file, None, Sort::NotCedar, message, hint),
+                }
+            }
             return None;
         }
     };
     if set.num_of_templates() > 0 {
         let message = "a template (`?principal`, `?resource`) is no rule";
-        problems.add(file, None, message, Some("write the names out".to_owned()));
+        problems.of(file, None, Sort::Rule, message, Some("write the names out".to_owned()));
     }
     validate(file, text, &set, names, problems);
     let mut policies: Vec<_> = set.policies().cloned().collect();
@@ -116,26 +123,25 @@ pub(crate) fn read_policies(
 
 fn validate(file: &str, text: &str, set: &PolicySet, names: &Names<'_>, problems: &Problems) {
     let result = Validator::new(names.vocabulary.schema.clone()).validate(set, ValidationMode::Strict);
-    let at = |id: &PolicyId, offset: Option<usize>| {
-        let offset = offset.or_else(|| set.policy(id).map(start_of));
-        offset.map(|offset| line_of(text, offset))
+    let at = |id: &PolicyId, found: Option<Range<usize>>| {
+        found.or_else(|| set.policy(id).map(range_of_rule)).unwrap_or_default()
     };
     let mut seen = BTreeSet::new();
     let mut errors: Vec<_> = result.validation_errors().collect();
     errors.sort_by_key(|error| error.to_string());
     for error in errors {
-        let line = at(error.policy_id(), offset_of(error));
+        let at = at(error.policy_id(), range_of(error));
         // One mistake is found once for every effect that the rule is about.
-        if !seen.insert(line) {
+        if !seen.insert(line_of(text, at.start)) {
             continue;
         }
         let message = in_own_words(&error.to_string());
         let hint = meant(&message);
-        problems.add(file, line, message, hint);
+        problems.at((file, text), at, Sort::Invalid, message, hint);
     }
     for warning in result.validation_warnings() {
-        let line = at(warning.policy_id(), offset_of(warning));
-        problems.add(file, line, in_own_words(&warning.to_string()), None);
+        let at = at(warning.policy_id(), range_of(warning));
+        problems.at((file, text), at, Sort::Invalid, in_own_words(&warning.to_string()), None);
     }
 }
 
@@ -143,13 +149,15 @@ fn validate(file: &str, text: &str, set: &PolicySet, names: &Names<'_>, problems
 fn check_place(file: &str, place: &Place, policies: &[Policy], problems: &Problems) {
     match (place, policies) {
         (_, []) => {
-            problems.add(file, None, "no rule in here", Some("delete the file, or write one".to_owned()))
+            let hint = "delete the file, or write one".to_owned();
+            problems.of(file, None, Sort::Rule, "no rule in here", Some(hint));
         }
         (Place::Constitution, [_, second, ..]) => {
             let message =
                 format!("{} rules in one file; the constitution has one rule a file", policies.len());
             let id = second.annotation("id").unwrap_or("RULE");
-            problems.add(file, None, message, Some(format!("move the second to constitution/{id}.cedar")));
+            let hint = format!("move the second to constitution/{id}.cedar");
+            problems.of(file, None, Sort::Rule, message, Some(hint));
         }
         (Place::Constitution, [_]) | (Place::Agent(_) | Place::Operator(_) | Place::Glass(_), [..]) => {}
     }
@@ -164,7 +172,10 @@ fn read_rule(
     problems: &Problems,
 ) -> Option<Rule> {
     let line = line_of(text, start_of(policy));
-    let note = |message: String, hint: Option<String>| problems.add(file, Some(line), message, hint);
+    let note_as = |sort: Sort, message: String, hint: Option<String>| {
+        problems.at((file, text), range_of_rule(policy), sort, message, hint);
+    };
+    let note = |message: String, hint: Option<String>| note_as(Sort::Rule, message, hint);
     check_annotations(policy, &ANNOTATIONS, &note);
     check_scope(file, place, policy, names, &note);
     check_entities(policy, names, &note);
@@ -176,7 +187,7 @@ fn read_rule(
         }
     };
     let mut words = Vec::new();
-    if !check_cannot_err(&json, &mut words, &note) {
+    if !check_cannot_err(&json, &mut words, &|message, hint| note_as(Sort::CanErr, message, hint)) {
         return None;
     }
     let id = match policy.annotation("id").map(str::parse::<RuleId>) {
@@ -360,8 +371,14 @@ pub(crate) fn start_of(policy: &Policy) -> usize {
     policy.as_ref().loc().map_or(0, |loc| loc.start())
 }
 
-fn offset_of(diagnostic: &impl Diagnostic) -> Option<usize> {
-    diagnostic.labels()?.map(|label| label.offset()).next()
+/// The whole rule, its annotations included.
+pub(crate) fn range_of_rule(policy: &Policy) -> Range<usize> {
+    policy.as_ref().loc().map_or(0..0, |loc| loc.start()..loc.end())
+}
+
+fn range_of(diagnostic: &impl Diagnostic) -> Option<Range<usize>> {
+    let label = diagnostic.labels()?.next()?;
+    Some(label.offset()..label.offset().saturating_add(label.len()))
 }
 
 fn first_line(text: &str) -> &str {

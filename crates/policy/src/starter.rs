@@ -12,6 +12,7 @@ use model::{Account, AgentId, Digest, EnrolledKey, EnvironmentName, PersonId, Ro
 
 use crate::{
     bundle::{Bundle, Files},
+    format::formatted,
     problem::LoadError,
     registry::OWN_NAME,
     settings::{Limits, Profile, SCHEMA},
@@ -70,6 +71,14 @@ pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
     put(format!("grants/operator-{OWN_NAME}.cedar"), own_grant("Person", "operator"));
     for (name, _) in people.iter().filter(|(_, person)| person.operator) {
         put(format!("grants/operator-{name}.cedar"), operator_grant(name, &environments));
+    }
+    // How many environments there are decides where their lines break.
+    for (path, content) in files.iter_mut().filter(|(path, _)| path.starts_with("grants/")) {
+        if path.ends_with(".cedar")
+            && let Ok(text) = formatted(&String::from_utf8_lossy(content))
+        {
+            *content = text.into_bytes();
+        }
     }
     Bundle::load(&files).map_err(StarterError::Load)?;
     Ok(files)

@@ -6,12 +6,22 @@ use cedar_policy::{Effect as Stance, Policy, PolicyId};
 use policy::{Bundle, Part, Provable};
 use serde_json::{Value as Json, json};
 
-use crate::rewrite::MAX_DEPTH;
+use crate::{question::permit_all, rewrite::MAX_DEPTH};
+
+/// Whose grants are taken to permit everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Granted {
+    pub(crate) to_agents: bool,
+    pub(crate) by_operators: bool,
+}
 
 /// Every policy of it. Principals that are not agents are allowed nothing.
-pub(crate) fn whole(bundle: &Bundle) -> Result<Vec<Policy>, String> {
+pub(crate) fn whole(bundle: &Bundle, granted: Granted) -> Result<Vec<Policy>, String> {
     let mut policies = Vec::new();
     let mut permits = Vec::new();
+    if granted.to_agents {
+        policies.push(permit_all()?);
+    }
     for rule in bundle.provable() {
         match &rule.part {
             Part::Constitution => policies.push(rule.policy.clone()),
@@ -26,6 +36,9 @@ pub(crate) fn whole(bundle: &Bundle) -> Result<Vec<Policy>, String> {
                 }
             }
         }
+    }
+    if granted.by_operators {
+        return Ok(policies);
     }
     let any = permits
         .into_iter()
@@ -243,7 +256,7 @@ mod tests {
     #[test]
     fn a_bundle_as_one_set_decides_as_the_decision_does() {
         let bundle = bundle();
-        let policies = whole(&bundle).unwrap();
+        let policies = whole(&bundle, Granted::default()).unwrap();
         let set = set_of(&policies).unwrap();
         let mut draws = Draws(1);
         let mut allowed = 0;

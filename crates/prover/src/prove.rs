@@ -27,6 +27,9 @@ use crate::{
 pub enum ProveError {
     #[error("the bundle does not load:\n{0}")]
     Load(#[source] LoadError),
+    /// Of two that are compared, the one that the other would replace.
+    #[error("the bundle before does not load:\n{0}")]
+    LoadBefore(#[source] LoadError),
     #[error(transparent)]
     Solver(#[from] SolverError),
     /// A rule, or the schema, in a form that nothing can be proved of.
@@ -68,12 +71,7 @@ pub fn prove(files: &Files, choice: &SolverChoice) -> Result<Certificate, ProveE
         profile: bundle.profile().to_string(),
         cedar_schema: policy::schema_digest(),
         files: read_files(files),
-        made_with: BTreeMap::from([
-            ("countersign", env!("CARGO_PKG_VERSION").to_owned()),
-            ("cedar-policy", cedar_policy::get_sdk_version().to_string()),
-            ("cedar-policy-symcc", SYMCC.to_owned()),
-            ("cvc5", solver),
-        ]),
+        made_with: made_with(solver),
         request_environments: environments.len(),
         claimed: Certificate::CLAIMED,
         assumptions: assumptions.iter().map(|it| it.says.clone()).collect(),
@@ -84,6 +82,15 @@ pub fn prove(files: &Files, choice: &SolverChoice) -> Result<Certificate, ProveE
         results,
         took_ms: millis(watch.elapsed()),
     })
+}
+
+pub(crate) fn made_with(solver: String) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("countersign", env!("CARGO_PKG_VERSION").to_owned()),
+        ("cedar-policy", cedar_policy::get_sdk_version().to_string()),
+        ("cedar-policy-symcc", SYMCC.to_owned()),
+        ("cvc5", solver),
+    ])
 }
 
 pub(crate) fn assumed(bundles: &[&Bundle]) -> Result<Vec<Assumption>, String> {

@@ -48,6 +48,7 @@ const PEOPLE: [Case; 20] = [
     case("POST", "/v1/changes/{id}/erase", 401, 400),
     case("POST", "/v1/bundles", 401, 400),
     case("GET", "/v1/bundles/{id}", 401, 404),
+    case("POST", "/v1/simulations", 401, 400),
     case("GET", "/v1/sessions", 401, 200),
     case("GET", "/v1/sessions/{id}", 401, 404),
     case("POST", "/v1/sessions", 401, 400),

@@ -1,5 +1,5 @@
 //! `countersign policy prove`: hands a bundle's files to `countersign-prove`, which is a program of its own so that
-//! neither solver nor symbolic compiler is part of what serves, and tells what it proved.
+//! neither solver nor symbolic compiler is part of what serves, and tells what it proved. `policy diff` hands it two.
 
 use std::{
     env, fs,
@@ -60,7 +60,19 @@ pub(super) async fn certificate(files: &Files, solver: Option<&Path>) -> Result<
 
 async fn answered(files: &Files, solver: Option<&Path>) -> Result<Json, Failure> {
     loaded(files)?;
-    let answer = ask(order(files, solver)?).await?;
+    told(json!({ "files": texts(files) }), solver).await
+}
+
+/// What rules allow under `files` and not under `before`, and the other way round. Both load.
+pub(super) async fn compared(before: &Files, files: &Files, solver: Option<&Path>) -> Result<Json, Failure> {
+    told(json!({ "before": texts(before), "files": texts(files) }), solver).await
+}
+
+async fn told(mut order: Json, solver: Option<&Path>) -> Result<Json, Failure> {
+    if let (Some(solver), Some(order)) = (solver, order.as_object_mut()) {
+        order.insert("solver".to_owned(), Json::from(solver.to_string_lossy().into_owned()));
+    }
+    let answer = ask(serde_json::to_vec(&order).map_err(Failure::unexpected)?).await?;
     if let Some(refused) = answer.get("error") {
         let text =
             |key: &str| model::sanitize(refused.get(key).and_then(Json::as_str).unwrap_or_default(), 600);
@@ -76,16 +88,9 @@ fn sums(answer: &Json) -> Result<(u64, u64), Failure> {
         .ok_or_else(|| Failure::unexpected(format!("`{PROVER}` has answered with something else")))
 }
 
-fn order(files: &Files, solver: Option<&Path>) -> Result<Vec<u8>, Failure> {
-    let texts: serde_json::Map<String, Json> = files
-        .iter()
-        .map(|(path, content)| (path.clone(), Json::from(String::from_utf8_lossy(content).into_owned())))
-        .collect();
-    let mut order = json!({ "files": texts });
-    if let (Some(solver), Some(order)) = (solver, order.as_object_mut()) {
-        order.insert("solver".to_owned(), Json::from(solver.to_string_lossy().into_owned()));
-    }
-    serde_json::to_vec(&order).map_err(Failure::unexpected)
+fn texts(files: &Files) -> serde_json::Map<String, Json> {
+    let text = |content: &Vec<u8>| Json::from(String::from_utf8_lossy(content).into_owned());
+    files.iter().map(|(path, content)| (path.clone(), text(content))).collect()
 }
 
 async fn ask(order: Vec<u8>) -> Result<Json, Failure> {

@@ -2,5 +2,6 @@
 
 #![cfg(test)]
 
+mod diff;
 mod prove;
 mod witness;

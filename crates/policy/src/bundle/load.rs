@@ -15,7 +15,7 @@ use crate::{
     invariants::{self, Invariant, read_invariant},
     law::Law,
     places::read_places,
-    problem::{Problems, did_you_mean},
+    problem::{Problems, Sort, did_you_mean},
     reader::read_toml,
     registry::{OWN_NAME, read_overrides, read_roster},
     rules::{Names, Place, Rule, read_rules},
@@ -290,7 +290,8 @@ fn check_covered(rules: &[(Place, Rule)], examples: &[Example], problems: &Probl
         if !decides || !spares {
             let message =
                 format!("{beside} needs an example that the rule decides, and a near miss that it does not");
-            problems.add(file, None, message, Some(format!("rules = [\"{id}\"] says that it decides")));
+            let hint = format!("rules = [\"{id}\"] says that it decides");
+            problems.of(file, None, Sort::Example, message, Some(hint));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What becomes laxer and what stricter from one bundle to the next, outside Cedar: environments, hours, effects, limits,
-//! allowances, roles, witnesses, and who may sign. What rules newly allow takes a proof, and is not told here; that a rule was
-//! changed is.
+//! allowances, roles, witnesses, marks of rules, what is claimed of them, and who may sign. What rules newly allow takes a proof,
+//! and is not told here; that a rule was changed is.
 //!
 //! Where a change could be either, it counts as laxer: somebody looks at it then.
 
@@ -8,13 +8,16 @@ mod allowances;
 mod hours;
 mod people;
 mod places;
+mod rules;
 mod settings;
+mod tendency;
 
 use std::{collections::BTreeMap, fmt};
 
 use model::{Effect, EffectSet, Exposure, Operation, Timestamp};
 
-use crate::{Bundle, Override, law::Law, rules::Rule};
+pub use self::tendency::Tendency;
+use crate::{Bundle, Override};
 
 /// One thing that is otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +86,8 @@ impl Bundle {
         allowances::compare(old.allowances, new.allowances, &mut found);
         settings::witnesses(old.witnesses, new.witnesses, &mut found);
         overrides(old.overrides, new.overrides, table, &mut found);
-        rules(old.law, new.law, &mut found);
+        rules::compare(old.law, new.law, &mut found);
+        rules::invariants(self.invariants(), next.invariants(), &mut found);
         found.0.sort();
         found.0
     }
@@ -165,36 +169,4 @@ fn lowered(before: EffectSet, after: EffectSet) -> bool {
         Effect::Read | Effect::Write => strictest < Some(lost),
         Effect::Emit | Effect::Spend | Effect::Execute | Effect::Privilege | Effect::Destroy => true,
     })
-}
-
-fn rules(old: &Law, new: &Law, found: &mut Found) {
-    let by_id = |law: &Law| -> BTreeMap<String, (String, String)> {
-        let rules = law.rules();
-        rules
-            .map(|rule| (rule.reference.id.to_string(), (rule.reference.file.clone(), meaning(rule))))
-            .collect()
-    };
-    let (old, new) = (by_id(old), by_id(new));
-    let mut told = |id: &String, what: &str, file: &String| {
-        found.add(Way::Rules, "rules", format!("{id} ({file}) {what}"));
-    };
-    for (id, (file, text)) in &old {
-        match new.get(id) {
-            None => told(id, "is gone", file),
-            Some((_, now)) if now != text => told(id, "reads otherwise", file),
-            Some(_) => {}
-        }
-    }
-    for (id, (file, _)) in new.iter().filter(|(id, _)| !old.contains_key(*id)) {
-        told(id, "is new", file);
-    }
-}
-
-/// A rule without comments, spacing, and what is only said to people.
-fn meaning(rule: &Rule) -> String {
-    let Ok(mut json) = rule.policy.to_json() else { return rule.policy.to_string() };
-    if let Some(annotations) = json.get_mut("annotations").and_then(serde_json::Value::as_object_mut) {
-        annotations.retain(|name, _| !matches!(name.as_str(), "id" | "reason" | "instead"));
-    }
-    json.to_string()
 }

@@ -121,7 +121,11 @@ fn the_starter_grants_are_for_reading() {
             resource
         )
         when { !context.exposes.data && !context.exposes.credentials }
-        when { resource in Environment::"production" || resource in Environment::"shop-prod-eu" || resource in Environment::"staging" };
+        when {
+            resource in Environment::"production" ||
+            resource in Environment::"shop-prod-eu" ||
+            resource in Environment::"staging"
+        };
 
         // To let it read data, name where. A permit that names no service does not count for data, and one that names no
         // resource does not count for credentials:
@@ -214,8 +218,13 @@ fn the_starter_grants_are_for_reading() {
             action in Action::"change",
             resource
         )
-        when { resource in Environment::"production" || resource in Environment::"shop-prod-eu" || resource in Environment::"staging" };
-    "#]].assert_eq(&text("grants/operator-ana.cedar"));
+        when {
+            resource in Environment::"production" ||
+            resource in Environment::"shop-prod-eu" ||
+            resource in Environment::"staging"
+        };
+    "#]]
+    .assert_eq(&text("grants/operator-ana.cedar"));
     expect![[r##"
         # Who there is. One key is one person; nobody who launched an agent, or owns it, counts for its changes.
 

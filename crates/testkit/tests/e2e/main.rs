@@ -34,6 +34,7 @@ mod restore;
 mod roles;
 mod served;
 mod setup;
+mod simulate;
 mod tamper;
 mod undo;
 mod unwritable;
