@@ -27,6 +27,8 @@ mod erase;
 #[cfg(test)]
 mod flushed;
 #[cfg(test)]
+mod guards;
+#[cfg(test)]
 mod handed;
 #[cfg(test)]
 mod joint;
