@@ -28,6 +28,8 @@ mod erase;
 mod flushed;
 mod glass;
 #[cfg(test)]
+mod guards;
+#[cfg(test)]
 mod handed;
 #[cfg(test)]
 mod joint;
