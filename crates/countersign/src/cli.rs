@@ -537,6 +537,9 @@ pub(crate) enum PolicyCommand {
     Explain(ExplainRequestArgs),
     /// Lay out the Cedar files. One that would lose a comment or mean something else is refused, and then nothing is written.
     Fmt(FmtArgs),
+    /// What a rule can speak of: who asks, effects, targets, every member of the context with its unit and what it is where
+    /// nothing is known. A page in Markdown.
+    Schema,
     /// Judge what is on record at the server again, under a bundle that may come into force: each verdict that it would
     /// have changed, and what cannot be judged again. It asks nobody and changes nothing.
     Simulate(SimulateArgs),

@@ -295,11 +295,13 @@ impl Bundle {
     }
 
     fn report_failed_examples(&self, problems: &Problems) {
-        for result in self.run_examples() {
-            if !result.passed {
-                let message = format!("example \"{}\" came out otherwise: {}", result.name, result.detail);
-                problems.of(&result.file, Some(result.line), Sort::Example, message, None);
-            }
+        // Once is enough.
+        let mut hint = Some(
+            "`countersign policy explain --file FILE` tells why each example gets its verdict".to_owned(),
+        );
+        for result in self.run_examples().into_iter().filter(|it| !it.passed) {
+            let message = format!("example \"{}\" came out otherwise: {}", result.name, result.detail);
+            problems.of(&result.file, Some(result.line), Sort::Example, message, hint.take());
         }
     }
 

@@ -144,6 +144,11 @@ pub(crate) fn is_known_in(kind: &str, group: &str) -> bool {
     lineage.contains(&group) && !lineage.contains(&"unknown") && !lineage.contains(&"unlisted")
 }
 
+/// Each with what it lies in.
+pub(crate) fn table() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    KINDS.iter().copied()
+}
+
 /// Every kind that a rule may name.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
     KINDS.iter().map(|(name, _)| *name).chain(["any"])

@@ -67,6 +67,7 @@ pub(crate) struct Names<'a> {
     pub(crate) people: Vec<&'a str>,
 }
 
+const LOOK: &str = "`countersign policy schema` has everything that a rule can speak of, with examples";
 const ANNOTATIONS: [&str; 5] = ["id", "reason", "instead", "absolute", "breakglass"];
 /// Operators whose overflow would make a rule err, and an erring forbid forbids nothing.
 const ARITHMETIC: [&str; 4] = ["+", "-", "*", "neg"];
@@ -101,7 +102,8 @@ pub(crate) fn read_policies(
         Ok(set) => set,
         Err(err) => {
             for err in [&err].into_iter().flat_map(ParseErrors::iter) {
-                let hint = err.help().map(|help| help.to_string());
+                let help = err.help().map(|help| help.to_string());
+                let hint = Some(help.unwrap_or_else(|| LOOK.to_owned()));
                 let message = format!("not Cedar: {}", first_line(&err.to_string()));
                 match range_of(err) {
                     Some(at) => problems.at((file, text), at, Sort::NotCedar, message, hint),
@@ -136,12 +138,13 @@ fn validate(file: &str, text: &str, set: &PolicySet, names: &Names<'_>, problems
             continue;
         }
         let message = in_own_words(&error.to_string());
-        let hint = meant(&message);
-        problems.at((file, text), at, Sort::Invalid, message, hint);
+        let hint = meant(&message).unwrap_or_else(|| LOOK.to_owned());
+        problems.at((file, text), at, Sort::Invalid, message, Some(hint));
     }
     for warning in result.validation_warnings() {
         let at = at(warning.policy_id(), range_of(warning));
-        problems.at((file, text), at, Sort::Invalid, in_own_words(&warning.to_string()), None);
+        let (message, hint) = (in_own_words(&warning.to_string()), LOOK.to_owned());
+        problems.at((file, text), at, Sort::Invalid, message, Some(hint));
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) async fn run(command: &PolicyCommand, format: Format) -> Result<ExitC
         PolicyCommand::Diff(args) => diff::run(args, format).await,
         PolicyCommand::Explain(args) => explain::run(args, format),
         PolicyCommand::Fmt(args) => fmt::run(args, format),
+        PolicyCommand::Schema => schema(format),
         PolicyCommand::Simulate(args) => simulate::run(args, format).await,
         PolicyCommand::Adopt(args) => adopt::run(args, format).await,
         PolicyCommand::Fetch(args) => adopt::fetch(args, format).await,
@@ -103,6 +104,15 @@ fn diagnostic(problem: &Problem) -> Json {
         "message": message,
         "hint": hint,
     })
+}
+
+/// Of this program; no bundle has one of its own.
+fn schema(format: Format) -> Result<ExitCode, Failure> {
+    match format {
+        Format::Json => output::json(&policy::reference())?,
+        Format::Human => output::line(policy::reference_page().trim_end()),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn test(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
