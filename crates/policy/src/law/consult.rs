@@ -65,10 +65,11 @@ impl Law {
             return Err("the constitution neither allows nor says why not".to_owned());
         }
         if let Some(glass) = question.glass {
-            let rule = |number: &usize| self.rules.get(*number);
-            answer.tripped.retain(|number| {
-                !rule(number).is_some_and(|it| it.waivable && glass.waives.contains(&it.reference.id))
-            });
+            let waived = |number: &usize| {
+                let rule = self.rules.get(*number).filter(|_| self.in_constitution.contains(number));
+                rule.is_some_and(|it| it.waivable && glass.waives.contains(&it.reference.id))
+            };
+            answer.tripped.retain(|number| !waived(number));
         }
         Ok(())
     }

@@ -446,8 +446,8 @@ fn grants_are_about_their_own_name() {
     check(
         put("grants/kiro.cedar", "permit (principal, action, resource);\n"),
         expect![[r#"
-        grants/kiro.cedar: whose grant this is cannot be told from its name
-          hint: grants/agent-NAME.cedar or grants/operator-NAME.cedar"#]],
+            grants/kiro.cedar: whose grant this is cannot be told from its name
+              hint: grants/agent-NAME.cedar, grants/operator-NAME.cedar or grants/breakglass-NAME.cedar"#]],
     );
 }
 
@@ -456,10 +456,10 @@ fn examples_are_held_to_their_word() {
     check(
         replace("constitution/two-people-to-destroy.cedar", "people >= 2", "people >= 1"),
         expect![[r#"
-            constitution/no-database-loss-in-peak.examples.toml:31: example "outside peak hours it waits for two people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/no-database-loss-in-peak.examples.toml:31: example "outside peak hours it waits for two people" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
               hint: `countersign policy explain --file FILE` tells why each example gets its verdict
-            constitution/no-database-loss-in-peak.examples.toml:41: example "in peak hours, but a stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-            constitution/no-database-loss-in-peak.examples.toml:52: example "taking back what was just created does not wait for the evening, only for people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/no-database-loss-in-peak.examples.toml:40: example "in peak hours, but a stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/no-database-loss-in-peak.examples.toml:51: example "taking back what was just created does not wait for the evening, only for people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
             constitution/nothing-in-a-freeze.examples.toml:11: example "no number of people lifts a freeze" came out otherwise: expected hold, people = 2, rules = [nothing-in-a-freeze]; got hold, people = 1, rules = [nothing-in-a-freeze]
             constitution/one-person-to-destroy-data.examples.toml:44: example "having made it is no licence in production" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
             constitution/two-people-to-destroy.examples.toml:1: example "the agent deletes a production stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
@@ -475,7 +475,7 @@ fn examples_are_held_to_their_word() {
             files.get_mut("grants/agent-kiro.cedar").unwrap().extend(wider.bytes());
         },
         expect![[r#"
-            grants/agent-kiro.examples.toml:11: example "it does not see data" came out otherwise: expected deny, rules = [no-grant]; got allow, people = 0, rules = []
+            grants/agent-kiro.examples.toml:12: example "it does not see data" came out otherwise: expected deny, rules = [no-grant]; got allow, people = 0, rules = []
               hint: `countersign policy explain --file FILE` tells why each example gets its verdict"#]],
     );
     check(
