@@ -96,7 +96,9 @@ fn a_rule_of_ones_own_that_is_stricter_is_a_warning_and_a_laxer_one_a_failure() 
     assert_eq!((certificate.warned, certificate.failed), (1, 0));
     assert_eq!(certificate.passed + certificate.warned, certificate.results.len());
     let warning = certificate.results.iter().find(|it| it.warned()).unwrap();
-    expect![[""]].assert_eq(&format!("{}: {}", warning.id, warning.detail));
+    expect![
+        "invariant/reads-are-free: stricter than this sentence: agent `kiro`, launched by `ana`, reads `orders` (queue) outside production, approved by nobody: stopped by `mine`"
+    ].assert_eq(&format!("{}: {}", warning.id, warning.detail));
     let bundle = policy::Bundle::load(&files).unwrap();
     let text = serde_json::to_string(&certificate).unwrap();
     let read = |text: &str| policy::Certificate::read(text.as_bytes(), &bundle, &files);
