@@ -4,4 +4,5 @@
 
 mod diff;
 mod prove;
+mod tools;
 mod witness;

@@ -560,6 +560,24 @@ async fn promise_13_no_bundle_is_adopted_by_a_row() {
 }
 
 /// Approvals of one bundle, and a document that says it was another.
+/// The same words, signed by somebody who may, for an installation of another fingerprint.
+#[tokio::test]
+async fn what_was_signed_for_another_installation_adopts_nothing_here() {
+    let world = World::in_memory().await;
+    let (before, next) = (world.digest(), commented(&world.place.files, "next"));
+    let asking = world.adopt(&next, &ANA).await.unwrap();
+    let ours = world.engine.installation();
+    let theirs = model::Digest::of(b"another installation");
+    let text = world.statement(asking.id, Act::Approve, &BEN, None).await.to_text();
+    let other = text.replace(&ours.to_string(), &theirs.to_string());
+    assert_ne!(other, text);
+    let refused = world.engine.sign(asking.id, other.clone(), BEN.sign(&other)).await.unwrap_err();
+    assert!(matches!(refused, SignError::Stale(_)), "{refused}");
+    world.approve(asking.id, &CLEO).await.unwrap();
+    assert_eq!(world.adopt(&next, &ANA).await.unwrap().state, ChangeState::Held);
+    assert_eq!(world.digest(), before);
+}
+
 #[tokio::test]
 async fn promise_13_approvals_of_one_bundle_are_none_of_another() {
     let world = World::on_disk().await;
