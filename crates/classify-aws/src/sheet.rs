@@ -41,7 +41,7 @@ use crate::{
 };
 
 pub use differences::{Difference, Differences, Turn};
-pub use own::own_digest;
+pub use own::{own_digest, own_text};
 pub use text::SheetError;
 
 /// One table, whole.

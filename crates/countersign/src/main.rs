@@ -15,6 +15,7 @@ mod library;
 mod mirror;
 mod output;
 mod ssh_agent;
+mod tables;
 mod tls;
 mod transport;
 mod watch;

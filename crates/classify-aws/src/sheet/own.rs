@@ -1,6 +1,6 @@
 //! The table that this binary was built with, as a sheet: everything is asked of the code that judges by it.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use model::{Digest, Operation, Value};
 
@@ -13,11 +13,20 @@ use crate::{
     table::{Member, Place, Row, Table},
 };
 
-static OWN: LazyLock<Digest> = LazyLock::new(|| Sheet::digest_of(&Sheet::own().text()));
+static OWN: OnceLock<Digest> = OnceLock::new();
 
 /// What the table that this binary was built with is named by.
 pub fn own_digest() -> Digest {
-    *OWN
+    match OWN.get() {
+        Some(digest) => *digest,
+        None => own_text().0,
+    }
+}
+
+/// The same, with its text.
+pub fn own_text() -> (Digest, String) {
+    let text = Sheet::own().text();
+    (*OWN.get_or_init(|| Sheet::digest_of(&text)), text)
 }
 
 impl Sheet {
@@ -43,7 +52,7 @@ fn line(row: &Row, quantities: &quantity::Pins, looks: &gather::Pins) -> Line {
     let judged = effects::of(row);
     let reads = judged.effects.is_plain_read();
     let mark = |value: Option<Value>| value.as_ref().map(Mark::of).unwrap_or_default();
-    let seen = || looks.looks(&operation).into_iter().chain([row.iam_action, row.drop].map(Value::text));
+    let told = [row.iam_action, row.drop].into_iter().filter(|text| !text.is_empty()).map(Value::text);
     Line {
         effects: judged.effects,
         exposure: judged.exposure,
@@ -54,8 +63,15 @@ fn line(row: &Row, quantities: &quantity::Pins, looks: &gather::Pins) -> Line {
         undo: mark(looks.undo(&operation)),
         quantity: mark(quantities.of(&operation)),
         // Nobody looks at what a mere look is on.
-        looks: if reads { Mark::default() } else { mark(Some(Value::List(seen().collect()))) },
+        looks: match reads {
+            true => Mark::default(),
+            false => mark(several(looks.looks(&operation).into_iter().chain(told).collect())),
+        },
     }
+}
+
+fn several(values: Vec<Value>) -> Option<Value> {
+    (!values.is_empty()).then_some(Value::List(values))
 }
 
 /// In the table's notation; which of them are required has been seen to.

@@ -1,11 +1,12 @@
-//! `countersign policy check|test|prove`: the bundle on its own, no server needed. `adopt` and `fetch` are clients.
+//! `countersign policy check|test|prove`: the bundle on its own, no server needed. `adopt` and `fetch` are clients,
+//! `table` is about the program itself.
 
 use std::process::ExitCode;
 
 use policy::Bundle;
 use serde_json::json;
 
-use super::{adopt, prove, serve::bundle_files};
+use super::{adopt, prove, serve::bundle_files, table};
 use crate::{
     cli::{BundleArgs, Format, PolicyCommand},
     config::Config,
@@ -21,6 +22,7 @@ pub(super) async fn run(command: &PolicyCommand, format: Format) -> Result<ExitC
         PolicyCommand::Prove(args) => prove::run(args, &files(&args.bundle)?, format).await,
         PolicyCommand::Adopt(args) => adopt::run(args, format).await,
         PolicyCommand::Fetch(args) => adopt::fetch(args, format).await,
+        PolicyCommand::Table(args) => table::run(args, format),
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use api::{Endpoints, Nonces, Shared};
-use classify_aws::address::Hosts;
+use classify_aws::{address::Hosts, sheet::own_digest};
 use engine::{Engine, Entropy as _, MasterKey, Parts, SystemClock, SystemEntropy};
 use gateway_aws::Gateway;
 use ledger::{Genesis, Ledger};
@@ -32,6 +32,7 @@ use crate::{
     known,
     library::Library,
     output::{self, BOLD, WARN, styled},
+    tables,
     tls::{self, Tls},
     watch,
     witnesses::{self, Reachable},
@@ -131,6 +132,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
     output::note(format!("  bundle  {}", engine.bundle().digest()));
     output::note(format!("  profile {profile}"));
+    table(&config, &engine)?;
     if profile == policy::Profile::Lab {
         output::note(format!(
             "  {} key files count as signatures here; agents and people must not share a user",
@@ -153,6 +155,20 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     // Stale addresses help nobody.
     let _ = fs::remove_file(config.run("serve.json"));
     Ok(code)
+}
+
+/// Which operation table counts.
+fn table(config: &Config, engine: &Engine) -> Result<(), Failure> {
+    let table = tables::of_bundle(&config.bundles(), &engine.bundle())?;
+    let beside = tables::beside_own(&config.bundles(), table).map_err(Failure::unexpected)?;
+    match beside {
+        None => output::note(format!("  table   {table}")),
+        Some([differs, advice]) => {
+            tracing::warn!(pinned = %table, own = %own_digest(), "{differs}");
+            output::note(format!("  table   {table}\n  {} {differs}\n  {advice}", styled(WARN, "pinned:")));
+        }
+    }
+    Ok(())
 }
 
 async fn open(
@@ -190,6 +206,10 @@ async fn open(
         None => library.edited()?,
     };
     let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let unkept = |err| Failure::usage(format!("{}: {err}", library.kept().display()));
+    tables::keep_own(library.kept()).map_err(unkept)?;
+    tables::of_bundle(library.kept(), &bundle)?;
+    library.keep_served(&files).map_err(unkept)?;
     let reachable = Reachable::open(config, &bundle)?;
     known::guard(&ledger, &genesis, kept)?;
     reachable.guard(&ledger, &genesis, &config.log()).await?;
@@ -213,8 +233,6 @@ async fn open(
         };
         Failure::new(exit, "CS006", err)
     })?;
-    let noted = library.note(engine.bundle().digest());
-    noted.map_err(|err| Failure::usage(format!("{}: {err}", config.bundles().display())))?;
     Ok((engine, reachable))
 }
 
