@@ -53,18 +53,37 @@ pub(crate) fn read(kept: &Path, table: Digest) -> Result<String, String> {
 /// Puts our own there, where it is not, whole and flushed.
 pub(crate) fn keep_own(kept: &Path) -> io::Result<Digest> {
     let (digest, text) = own_text();
-    let file = place(kept, digest);
-    if read_file(&file, digest).is_err() {
-        DirBuilder::new().recursive(true).mode(0o700).create(kept)?;
-        let aside = kept.join(format!(".{digest}.table"));
-        let _ = fs::remove_file(&aside);
-        let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-        open.write_all(text.as_bytes())?;
-        open.sync_all()?;
-        fs::rename(&aside, &file)?;
-        File::open(kept)?.sync_all()?;
-    }
+    put(kept, digest, &text)?;
     Ok(digest)
+}
+
+fn put(kept: &Path, table: Digest, text: &str) -> io::Result<()> {
+    let file = place(kept, table);
+    if read_file(&file, table).is_ok() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(kept)?;
+    let aside = kept.join(format!(".{table}.table"));
+    let _ = fs::remove_file(&aside);
+    let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    open.write_all(text.as_bytes())?;
+    open.sync_all()?;
+    fs::rename(&aside, &file)?;
+    File::open(kept)?.sync_all()
+}
+
+/// Puts a table there that is not, from a folder with others.
+pub(crate) fn bring(kept: &Path, table: Digest, from: &Path) -> Result<(), Failure> {
+    let read = || read(kept, table).or_else(|_| read_file(&place(from, table), table));
+    let text = read().map_err(|why| {
+        Failure::new(
+            USAGE,
+            "CS009",
+            format!("the operation table that the bundle rests on is not here: {why}"),
+        )
+        .hint("bring its file back, or start the version that has this table once: it writes the file anew")
+    })?;
+    put(kept, table, &text).map_err(|err| Failure::usage(format!("{}: {err}", kept.display())))
 }
 
 /// Makes sure that a table is there.

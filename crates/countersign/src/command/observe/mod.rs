@@ -5,7 +5,7 @@ mod show;
 
 use std::{
     borrow::Borrow,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -17,7 +17,7 @@ use classify_aws::{
     table::Table,
 };
 use engine::observe::{Judged, Observer, Seen};
-use model::{Account, AgentId, Chain, Digest, EnrolledKey, Fault, Operation, PersonId, Verdict, sanitize};
+use model::{Account, AgentId, Chain, Digest, EnrolledKey, Fault, PersonId, Verdict, sanitize};
 use policy::{Bundle, Profile, StarterOptions};
 use trail::{
     Event,
