@@ -53,7 +53,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         .map_err(|err| Failure::usage(format!("{}: {err}", config.bundles().display())))?;
     private(&config)?;
     let library = Arc::new(Library::of(&config));
-    let (engine, reachable) = open(&config, &library, &args.checkpoint).await?;
+    let Opened { engine, reachable, table } = open(&config, &library, &args.checkpoint).await?;
 
     let bind = async |what: &str, address| {
         TcpListener::bind(address).await.map_err(|err| {
@@ -132,7 +132,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
     output::note(format!("  bundle  {}", engine.bundle().digest()));
     output::note(format!("  profile {profile}"));
-    table(&config, &engine)?;
+    output::note(table);
     if profile == policy::Profile::Lab {
         output::note(format!(
             "  {} key files count as signatures here; agents and people must not share a user",
@@ -157,25 +157,27 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-/// Which operation table counts.
-fn table(config: &Config, engine: &Engine) -> Result<(), Failure> {
-    let table = tables::of_bundle(&config.bundles(), &engine.bundle())?;
-    let beside = tables::beside_own(&config.bundles(), table).map_err(Failure::unexpected)?;
-    match beside {
-        None => output::note(format!("  table   {table}")),
-        Some([differs, advice]) => {
-            tracing::warn!(pinned = %table, own = %own_digest(), "{differs}");
-            output::note(format!("  table   {table}\n  {} {differs}\n  {advice}", styled(WARN, "pinned:")));
-        }
-    }
-    Ok(())
+struct Opened {
+    engine: Arc<Engine>,
+    reachable: Reachable,
+    /// What is to be said of the operation table.
+    table: String,
 }
 
-async fn open(
-    config: &Config,
-    library: &Arc<Library>,
-    kept: &[PathBuf],
-) -> Result<(Arc<Engine>, Reachable), Failure> {
+/// Which operation table counts, and whether it is ours.
+fn table(kept: &Path, bundle: &Bundle) -> Result<String, Failure> {
+    let table = tables::of_bundle(kept, bundle)?;
+    let beside = tables::beside_own(kept, table).map_err(Failure::unexpected)?;
+    Ok(match beside {
+        None => format!("  table   {table}"),
+        Some([differs, advice]) => {
+            tracing::warn!(pinned = %table, own = %own_digest(), "{differs}");
+            format!("  table   {table}\n  {} {differs}\n  {advice}", styled(WARN, "pinned:"))
+        }
+    })
+}
+
+async fn open(config: &Config, library: &Arc<Library>, kept: &[PathBuf]) -> Result<Opened, Failure> {
     let wrong =
         |what: &str, err: &dyn std::fmt::Display| Failure::new(USAGE, "CS005", format!("{what}: {err}"));
     let genesis = fs::read(config.log().join("genesis.json")).map_err(|err| wrong("genesis.json", &err))?;
@@ -208,7 +210,7 @@ async fn open(
     let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
     let unkept = |err| Failure::usage(format!("{}: {err}", library.kept().display()));
     tables::keep_own(library.kept()).map_err(unkept)?;
-    tables::of_bundle(library.kept(), &bundle)?;
+    let table = table(library.kept(), &bundle)?;
     library.keep_served(&files).map_err(unkept)?;
     let reachable = Reachable::open(config, &bundle)?;
     known::guard(&ledger, &genesis, kept)?;
@@ -233,7 +235,7 @@ async fn open(
         };
         Failure::new(exit, "CS006", err)
     })?;
-    Ok((engine, reachable))
+    Ok(Opened { engine, reachable, table })
 }
 
 /// Every file of a bundle folder by its relative name.

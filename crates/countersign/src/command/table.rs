@@ -18,7 +18,7 @@ pub(super) fn run(args: &TableArgs, format: Format) -> Result<ExitCode, Failure>
     match (&args.pin, &args.against) {
         (Some(bundle), _) => pin(bundle, format)?,
         (None, Some(other)) => against(other, format)?,
-        (None, None) if args.text => output::line(own_text().1.trim_end()),
+        (None, None) if args.text => output::line(own_text().1.trim_end_matches('\n')),
         (None, None) => match format {
             Format::Json => {
                 output::json(&json!({ "table": own_digest(), "operations": Sheet::own().operations() }))?;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A copy of the bundle that people edit.
-fn copied(lab: &Lab, name: &str) -> Result<PathBuf> {
+pub(crate) fn copied(lab: &Lab, name: &str) -> Result<PathBuf> {
     let (from, to) = (lab.installation.folder().join("bundle"), lab.installation.beside().join(name));
     for file in files_below(&from)? {
         let copy = to.join(file.strip_prefix(&from)?);
@@ -40,7 +40,7 @@ fn digest_of(bundle: &Path) -> Result<String> {
     Ok(checked(bundle)?["bundle"].as_str().context("no digest")?.to_owned())
 }
 
-fn text(path: &Path) -> Result<&str> {
+pub(crate) fn text(path: &Path) -> Result<&str> {
     path.to_str().context("a path that is not text")
 }
 
