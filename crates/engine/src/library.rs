@@ -54,13 +54,13 @@ pub struct Kept {
 #[derive(Debug, Default)]
 pub struct Shelf {
     bundles: Mutex<BTreeMap<Digest, Kept>>,
-    tables: BTreeMap<Digest, String>,
+    tables: Mutex<BTreeMap<Digest, String>>,
 }
 
 impl Shelf {
-    /// With operation tables, each under a name that whoever made it answers for.
-    pub fn of(tables: BTreeMap<Digest, String>) -> Self {
-        Self { bundles: Mutex::default(), tables }
+    /// An operation table, under a name that whoever made it answers for.
+    pub fn put_table(&self, table: Digest, text: &str) {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(table, text.to_owned());
     }
 }
 
@@ -81,7 +81,8 @@ impl Library for Shelf {
     }
 
     fn table(&self, table: Digest) -> Result<String, String> {
-        self.tables.get(&table).cloned().ok_or_else(|| format!("no operation table {table} is kept here"))
+        let found = self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(&table).cloned();
+        found.ok_or_else(|| format!("no operation table {table} is kept here"))
     }
 
     fn keep_table(&self, table: Digest) -> Result<(), String> {
