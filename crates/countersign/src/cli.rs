@@ -544,7 +544,7 @@ pub(crate) struct FetchArgs {
     /// The change that would adopt it, or the bundle's digest.
     #[arg(value_name = "CHANGE_OR_DIGEST")]
     pub(crate) bundle: String,
-    /// A new folder: `bundle/` and `certificate.json` go into it.
+    /// A new folder: `bundle/`, `certificate.json`, and the operation table where it is not this version's go into it.
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) server: ServerArgs,

@@ -48,6 +48,7 @@ const PEOPLE: [Case; 19] = [
     case("POST", "/v1/changes/{id}/erase", 401, 400),
     case("POST", "/v1/bundles", 401, 400),
     case("GET", "/v1/bundles/{id}", 401, 404),
+    case("GET", "/v1/tables/{id}", 401, 404),
     case("GET", "/v1/sessions", 401, 200),
     case("GET", "/v1/sessions/{id}", 401, 404),
     case("POST", "/v1/sessions", 401, 400),
@@ -58,7 +59,7 @@ impl Case {
     fn target(&self) -> String {
         let id = match self.path {
             path if path.contains("sessions/") => SESSION,
-            path if path.contains("bundles/") => BUNDLE,
+            path if path.contains("bundles/") || path.contains("tables/") => BUNDLE,
             _ => CHANGE,
         };
         format!("{}{}", self.path.replace("{id}", id), self.query)

@@ -89,6 +89,13 @@ fn promise_8_a_new_version_serves_under_the_stricter_of_two_tables_and_offers_it
         unknown.text()
     );
 
+    // Whoever is asked can get the table that is pinned, and need not believe the server.
+    let fetched = lab.installation.beside().join("fetched");
+    let bundle = genesis["bundle"].as_str().context("no bundle")?;
+    lab.signs(&lab.people.carla, &["policy", "fetch", bundle, text(&fetched)?])?.expect(0)?;
+    let told = against(&fetched.join(format!("{pinned}.table")))?;
+    ensure!(told["from"] == pinned.as_str() && told["laxer"] == 2, "{told}");
+
     // Its own is offered: one asks, two others see what falls, and agree.
     let next = copied(&lab, "next")?;
     let own = Cli::run(["--output", "json", "policy", "table", "--pin", text(&next)?])?.expect(0)?.json()?;
