@@ -26,7 +26,7 @@ use crate::{
     types::{
         AdoptRequest, BreakGlassRequest, BundleView, ChangeList, ChangeView, ConsistencyView, EraseRequest,
         GenesisView, SessionIssued, SessionList, SessionRequest, SessionView, SignRequest, SignedView,
-        SimulateRequest, SimulationView, StatementView, UndoRequest,
+        SimulateRequest, SimulationView, StatementView, TableView, UndoRequest,
     },
 };
 
@@ -89,6 +89,7 @@ routes! {
     "POST" "/v1/bundles" Enrolled adopt;
     "GET" "/v1/bundles/{id}" Reader bundle;
     "POST" "/v1/simulations" Person simulate;
+    "GET" "/v1/tables/{id}" Reader table;
     "GET" "/v1/sessions" Reader list_sessions;
     "GET" "/v1/sessions/{id}" Reader show_session;
     "POST" "/v1/sessions" Person new_session;
@@ -412,6 +413,15 @@ async fn bundle(call: Call) -> Result<Response, ApiError> {
         files: kept.files.into_iter().map(|(path, bytes)| (path, text(bytes))).collect(),
         certificate: kept.proof.map(text),
     })
+}
+
+/// The operation table that a bundle rests on, for whoever wants to know what falls with another.
+async fn table(call: Call) -> Result<Response, ApiError> {
+    let digest: Digest = call.id()?;
+    let engine = Arc::clone(&call.shared.engine);
+    let found = tokio::task::spawn_blocking(move || engine.table(digest)).await;
+    let broke = |_| ApiError::not_found("the operation table could not be read");
+    json(TableView { table: digest, text: found.map_err(broke)?.map_err(ApiError::not_found)? })
 }
 
 async fn list_sessions(call: Call) -> Result<Response, ApiError> {

@@ -296,6 +296,13 @@ pub struct BundleView {
     pub certificate: Option<String>,
 }
 
+/// An operation table that a bundle rests on, by its digest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TableView {
+    pub table: Digest,
+    pub text: String,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignedView {
     pub id: ChangeId,

@@ -201,7 +201,10 @@ impl Permits {
         if let Some(veto) = life.of_people().veto {
             wrong(format!("as {change}, which entry {veto} had vetoed"));
         }
-        let adoption = Adoption { from, to, roster: Digest::of(roster.as_bytes()) };
+        let Ok(table) = placed.detail("table").map(str::parse::<Digest>).transpose() else {
+            return wrong("that rests on an operation table of no name".to_owned());
+        };
+        let adoption = Adoption { from, to, roster: Digest::of(roster.as_bytes()), table };
         let told = life.chain.as_ref().map(|chain| change_digest(chain, [adoption.digest()]));
         if told.is_none() || told != entry.change_digest {
             wrong(format!("that is not the one which {change} asked for"));

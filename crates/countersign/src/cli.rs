@@ -547,6 +547,23 @@ pub(crate) enum PolicyCommand {
     Adopt(AdoptArgs),
     /// Get the files of a bundle that somebody asks for, or that is in force, to look at and to prove again.
     Fetch(FetchArgs),
+    /// The operation table that this version was built with: what each operation of a cloud does. A bundle names the one that
+    /// its verdicts rest on; another version serves under both, the stricter of the two.
+    Table(TableArgs),
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct TableArgs {
+    /// Have the bundle in this folder rest on it: writes `tables.toml`. It counts once the bundle is adopted.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pin: Option<PathBuf>,
+    /// Print the whole of it, as it is pinned.
+    #[arg(long)]
+    pub(crate) text: bool,
+    /// Everything that is otherwise in it than in another, whose text this is (`DIR/bundles/DIGEST.table`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -569,7 +586,7 @@ pub(crate) struct FetchArgs {
     /// The change that would adopt it, or the bundle's digest.
     #[arg(value_name = "CHANGE_OR_DIGEST")]
     pub(crate) bundle: String,
-    /// A new folder: `bundle/` and `certificate.json` go into it.
+    /// A new folder: `bundle/`, `certificate.json`, and the operation table where it is not this version's go into it.
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) server: ServerArgs,

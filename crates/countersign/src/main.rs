@@ -16,6 +16,7 @@ mod loaded;
 mod mirror;
 mod output;
 mod ssh_agent;
+mod tables;
 mod tls;
 mod transport;
 mod watch;

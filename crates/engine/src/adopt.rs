@@ -34,6 +34,14 @@ pub struct Adopt {
 }
 
 impl Engine {
+    /// The text of an operation table that a bundle names. Reads the disk.
+    ///
+    /// # Errors
+    /// That there is none with this digest.
+    pub fn table(&self, table: Digest) -> Result<String, String> {
+        self.library.table(table)
+    }
+
     /// The files of a bundle that is, was or may come into force. Reads the disk.
     ///
     /// # Errors
@@ -62,9 +70,13 @@ impl Engine {
                 (Arc::clone(&self.library), Arc::clone(&candidate), Arc::clone(&book.bundle));
             let now = drawn.now;
             let prepared = tokio::task::spawn_blocking(move || {
+                let (old, new) = (bundle.tables(), candidate.bundle.tables());
+                new.aws.map_or(Ok(()), |table| library.keep_table(table))?;
                 library.keep(candidate.digest(), &candidate.files, &candidate.proof)?;
                 let listed = |operation: &Operation| library.listed(operation);
-                let differences = bundle.differences(&candidate.bundle, now, &listed);
+                let mut differences = bundle.differences(&candidate.bundle, now, &listed);
+                differences.append(&mut library.between(old, new)?);
+                differences.sort();
                 told(&candidate, &differences, bundle.digest(), recovered.is_some())
             });
             let broke = |_| SignError::NotAdoptable("comparing the bundles broke off".to_owned());
@@ -75,6 +87,7 @@ impl Engine {
             from: book.bundle.digest(),
             to: candidate.digest(),
             roster: Digest::of(roster_of(&candidate.bundle).as_bytes()),
+            table: candidate.bundle.tables().aws,
         });
         let wish = Wish {
             step: own::step(&deed, drawn.now, told),
@@ -201,9 +214,11 @@ fn told(
             )
         }
     };
+    let table = candidate.bundle.tables().aws;
     let mut shown = vec![
         ("from".to_owned(), from.to_string()),
         ("to".to_owned(), to.to_string()),
+        ("operation table".to_owned(), table.map_or_else(|| "none".to_owned(), |table| table.to_string())),
         (
             own::CERTIFICATE.to_owned(),
             format!(
@@ -272,6 +287,7 @@ fn adopted_entry(
     ] {
         entry.detail.insert(key.to_owned(), value);
     }
+    entry.detail.extend(adoption.table.map(|table| ("table".to_owned(), table.to_string())));
     entry
 }
 

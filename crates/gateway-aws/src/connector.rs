@@ -36,7 +36,8 @@ impl Connector for Gateway {
                 .map_err(|err| denied(format!("{}:{}: {err}", call.service, call.operation)))?;
             let bundle = engine.bundle();
             let classified = understand(
-                &bundle,
+                &self.terms,
+                (engine, &bundle),
                 request,
                 signing_name(&call.service),
                 &call.region,
@@ -69,9 +70,11 @@ impl Connector for Gateway {
             let (session, mut request) = (Arc::new(session), undo.request);
             loop {
                 let under = engine.bundle();
-                let classified = understand(&under, request, &undo.service, &undo.region, &target).map_err(
-                    |(_, why)| denied(format!("the captured inverse cannot be understood: {why}")),
-                )?;
+                let classified =
+                    understand(&self.terms, (engine, &under), request, &undo.service, &undo.region, &target)
+                        .map_err(|(_, why)| {
+                            denied(format!("the captured inverse cannot be understood: {why}"))
+                        })?;
                 let route = route(&classified, &undo.region, &target);
                 let gatherer = Gatherer { gateway: self, params: classified.params };
                 let asked = Asked {

@@ -17,7 +17,7 @@ pub enum EntryKind {
     /// A row that came over from the log before, as it is from here on; these follow `continuity_broken` without a gap.
     RowCarried,
     /// Two people agreed, by the roster in force until then ([`Adoption`](crate::Adoption)): `bundle` is in force from here
-    /// on, with the `roster`. `change` is the one that adopted it, `from` the bundle before.
+    /// on, with the `roster` and the operation `table` that it rests on. `change` is the one that adopted it, `from` the bundle before.
     BundleAdopted,
     SessionIssued,
     SessionStopped,

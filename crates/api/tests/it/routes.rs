@@ -27,7 +27,7 @@ const fn case(method: &'static str, path: &'static str, public: u16, person: u16
     Case { method, path, query: "", body: "", public, person }
 }
 
-const PEOPLE: [Case; 21] = [
+const PEOPLE: [Case; 22] = [
     case("GET", "/v1/genesis", 200, 200),
     case("GET", "/v1/checkpoint", 200, 200),
     // Nobody witnesses the log of these tests.
@@ -49,6 +49,7 @@ const PEOPLE: [Case; 21] = [
     case("POST", "/v1/bundles", 401, 400),
     case("GET", "/v1/bundles/{id}", 401, 404),
     case("POST", "/v1/simulations", 401, 400),
+    case("GET", "/v1/tables/{id}", 401, 404),
     case("GET", "/v1/sessions", 401, 200),
     case("GET", "/v1/sessions/{id}", 401, 404),
     case("POST", "/v1/sessions", 401, 400),
@@ -60,7 +61,7 @@ impl Case {
     fn target(&self) -> String {
         let id = match self.path {
             path if path.contains("sessions/") => SESSION,
-            path if path.contains("bundles/") => BUNDLE,
+            path if path.contains("bundles/") || path.contains("tables/") => BUNDLE,
             _ => CHANGE,
         };
         format!("{}{}", self.path.replace("{id}", id), self.query)

@@ -7,6 +7,8 @@ mod corpus;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod pinned;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod requests;

@@ -3,7 +3,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path, process::ExitCode};
 
-use api::types::{AdoptRequest, BundleView, ChangeView};
+use api::types::{AdoptRequest, BundleView, ChangeView, TableView};
+use classify_aws::sheet::{Sheet, own_digest};
 use model::{ChangeState, Digest};
 use policy::{Bundle, Certificate, Files};
 use serde_json::json;
@@ -16,6 +17,7 @@ use crate::{
     failure::{Failure, PROOF},
     loaded::loaded,
     output::{self, GOOD, styled},
+    tables,
 };
 
 pub(super) async fn run(args: &AdoptArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -103,9 +105,11 @@ pub(super) async fn fetch(args: &FetchArgs, format: Format) -> Result<ExitCode, 
     if let Some(certificate) = &view.certificate {
         put(&args.dir.join("certificate.json"), certificate.as_bytes())?;
     }
+    let table = table(&client, &files, &args.dir).await?;
     match format {
         Format::Json => output::json(&json!({
             "bundle": digest,
+            "table": table,
             "files": files.len(),
             "certificate": view.certificate.map(|it| Digest::of(it.as_bytes())),
         }))?,
@@ -115,9 +119,28 @@ pub(super) async fn fetch(args: &FetchArgs, format: Format) -> Result<ExitCode, 
                 "its certificate is nobody's word: prove it yourself with `countersign policy prove --bundle {}`",
                 args.dir.join("bundle").display()
             ));
+            if let Some(table) = table.filter(|table| *table != own_digest()) {
+                output::note(format!(
+                    "it rests on another operation table than this version's: `countersign policy table --against {}` tells \
+                     what would be otherwise under this one",
+                    tables::place(&args.dir, table).display()
+                ));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The operation table that the bundle rests on, beside it where it is not our own.
+async fn table(client: &Client, files: &Files, dir: &Path) -> Result<Option<Digest>, Failure> {
+    let table = Bundle::load(files).ok().and_then(|bundle| bundle.tables().aws);
+    let Some(other) = table.filter(|table| *table != own_digest()) else { return Ok(table) };
+    let view: TableView = client.get(&format!("/v1/tables/{other}")).await?;
+    if Sheet::digest_of(&view.text) != other {
+        return Err(Failure::verification(format!("the server gave another operation table than {other}")));
+    }
+    put(&tables::place(dir, other), view.text.as_bytes())?;
+    Ok(table)
 }
 
 /// The bundle that a change would bring into force.

@@ -7,10 +7,11 @@ use std::{
     process::ExitCode,
 };
 
+use classify_aws::sheet::own_digest;
 use engine::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use ledger::{Genesis, Ledger};
 use model::{EnrolledKey, PersonId, Role};
-use policy::{Bundle, Profile, StarterOptions};
+use policy::{Bundle, Profile, StarterOptions, Tables};
 use serde_json::json;
 use tlog::SigningKey;
 
@@ -20,13 +21,14 @@ use crate::{
     config::{self, Config},
     failure::{Failure, USAGE},
     output::{self, BOLD, DIM, GOOD, WARN, styled},
-    tls,
+    tables, tls,
 };
 
 pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> {
     let options = options(args)?;
     let profile = options.profile;
-    let files = policy::starter(&options).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let mut files = policy::starter(&options).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    files.insert(Tables::FILE.to_owned(), Tables::text(own_digest()).into_bytes());
     let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
 
     let config_file = args.dir.join("countersign.toml");
@@ -47,6 +49,7 @@ pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> 
         }
         write(&file, content)?;
     }
+    tables::keep_own(&config.bundles()).map_err(Failure::unexpected)?;
     let genesis = keys_and_log(&config)?;
     tls::ensure_authority(&tls::Place::of(&config))?;
 

@@ -23,6 +23,7 @@ mod restore;
 mod serve;
 mod session;
 mod since;
+mod table;
 mod trails;
 mod undo;
 mod upstream;

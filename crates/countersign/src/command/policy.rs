@@ -1,5 +1,5 @@
-//! `countersign policy check|test|prove|diff|explain|fmt`: the bundle on its own, no server needed. `simulate`, `adopt` and `fetch` are
-//! clients.
+//! `countersign policy check|test|prove|diff|explain|fmt|schema`: the bundle on its own, no server needed. `simulate`, `adopt` and
+//! `fetch` are clients, `table` is about the program itself.
 
 mod diff;
 mod explain;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use policy::{Bundle, Files, Problem};
 use serde_json::{Value as Json, json};
 
-use super::{adopt, prove, serve::bundle_files};
+use super::{adopt, prove, serve::bundle_files, table};
 use crate::{
     cli::{BundleArgs, Format, PolicyCommand},
     config::Config,
@@ -33,6 +33,7 @@ pub(super) async fn run(command: &PolicyCommand, format: Format) -> Result<ExitC
         PolicyCommand::Simulate(args) => simulate::run(args, format).await,
         PolicyCommand::Adopt(args) => adopt::run(args, format).await,
         PolicyCommand::Fetch(args) => adopt::fetch(args, format).await,
+        PolicyCommand::Table(args) => table::run(args, format),
     }
 }
 

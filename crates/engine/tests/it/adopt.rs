@@ -370,6 +370,30 @@ async fn what_waits_is_judged_anew_for_whoever_opens_it() {
 }
 
 #[tokio::test]
+async fn promise_8_the_operation_table_of_a_bundle_is_signed_for_and_on_record() {
+    let world = World::in_memory().await;
+    let table = model::Digest::of(b"what this stands for is the gateway's matter");
+    let mut next = world.place.files.clone();
+    next.insert("tables.toml".to_owned(), policy::Tables::text(table).into_bytes());
+    let nowhere = world.adopt(&next, &OLGA).await.unwrap_err();
+    assert!(nowhere.to_string().contains(&format!("no operation table {table} is kept here")), "{nowhere}");
+    assert_eq!(world.count(EntryKind::ChangeHeld).await, 0);
+
+    world.place.library.put_table(table, "its text");
+    let asking = world.adopt(&next, &ANA).await.unwrap();
+    let text = world.statement(asking.id, Act::Approve, &BEN, None).await.to_text();
+    for shown in ["the operation table goes from", &table.to_string()] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+    assert_eq!(world.adopted(&next).await, asking.id);
+    assert_eq!(world.engine.table(table), Ok("its text".to_owned()));
+    let entries = world.entries().await;
+    let adopted = entries.iter().find(|entry| entry.kind == EntryKind::BundleAdopted).unwrap();
+    assert_eq!(adopted.detail.get("table"), Some(&table.to_string()));
+    assert_eq!(world.problems().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_adopted_is_refused_and_nothing_is_held() {
     let world = World::in_memory().await;
     let files = &world.place.files;

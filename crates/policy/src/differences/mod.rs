@@ -1,6 +1,6 @@
 //! What becomes laxer and what stricter from one bundle to the next, outside Cedar: environments, hours, effects, limits,
-//! allowances, roles, witnesses, marks of rules, what is claimed of them, and who may sign. What rules newly allow takes a proof,
-//! and is not told here; that a rule was changed is.
+//! allowances, roles, witnesses, tables, marks of rules, what is claimed of them, and who may sign. What rules newly allow takes a
+//! proof, and is not told here; that a rule was changed is.
 //!
 //! Where a change could be either, it counts as laxer: somebody looks at it then.
 
@@ -14,10 +14,10 @@ mod tendency;
 
 use std::{collections::BTreeMap, fmt};
 
-use model::{Effect, EffectSet, Exposure, Operation, Timestamp};
+use model::{Digest, Effect, EffectSet, Exposure, Operation, Timestamp};
 
 pub use self::tendency::Tendency;
-use crate::{Bundle, Override};
+use crate::{Bundle, Override, Tables};
 
 /// One thing that is otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,11 +85,21 @@ impl Bundle {
         hours::compare((old.calendar, old.places), (new.calendar, new.places), now, &mut found);
         allowances::compare(old.allowances, new.allowances, &mut found);
         settings::witnesses(old.witnesses, new.witnesses, &mut found);
+        tables(*old.tables, *new.tables, &mut found);
         overrides(old.overrides, new.overrides, table, &mut found);
         rules::compare(old.law, new.law, &mut found);
         rules::invariants(self.invariants(), next.invariants(), &mut found);
         found.0.sort();
         found.0
+    }
+}
+
+/// That it is another; what that does to single operations is for whoever has both.
+fn tables(old: Tables, new: Tables, found: &mut Found) {
+    let shown = |table: Option<Digest>| table.map_or_else(|| "none".to_owned(), |it| it.to_string());
+    if old.aws != new.aws {
+        let what = format!("the operation table goes from {} to {}", shown(old.aws), shown(new.aws));
+        found.add(Way::Laxer, Tables::FILE, what);
     }
 }
 

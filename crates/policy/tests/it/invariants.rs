@@ -138,20 +138,20 @@ fn invariants_that_say_nothing_certain_are_refused() {
         rule,
         &expect![[r#"
         constitution/invariants/deeper/mine.cedar: no such file belongs in a bundle
-          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, witnesses.toml"#]],
+          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, tables.toml, witnesses.toml"#]],
     );
     check_at(
         "constitution/invariants/mine.examples.toml",
         "",
         &expect![[r#"
         constitution/invariants/mine.examples.toml: no such file belongs in a bundle
-          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, witnesses.toml"#]],
+          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, tables.toml, witnesses.toml"#]],
     );
     check_at(
         "constitution/invariants/mine.txt",
         rule,
         &expect![[r#"
         constitution/invariants/mine.txt: no such file belongs in a bundle
-          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, witnesses.toml"#]],
+          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, tables.toml, witnesses.toml"#]],
     );
 }

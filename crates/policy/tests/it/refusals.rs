@@ -214,7 +214,7 @@ fn hand_written_lines_get_help() {
         put("constitution/README.md", "hello"),
         expect![[r#"
         constitution/README.md: no such file belongs in a bundle
-          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, witnesses.toml"#]],
+          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, tables.toml, witnesses.toml"#]],
     );
     check(
         put("roster.tml", "hello"),
@@ -597,5 +597,22 @@ fn witnesses_are_keys_of_their_own_and_as_many_as_are_asked_for() {
     check(
         move |files| drop(files.insert("witnesses.toml".into(), twice.into_bytes())),
         expect!["witnesses.toml:5: it is the key of w1 too: two names do not make two witnesses"],
+    );
+}
+
+#[test]
+fn an_operation_table_is_named_by_its_digest() {
+    const DIGEST: &str = "aws = \"6f0d3c2b1a09f8e7d6c5b4a3928170605f4e3d2c1b0a99887766554433221100\"\n";
+    check(put("tables.toml", DIGEST), expect!["loads"]);
+    check(put("tables.toml", "# none\n"), expect!["loads"]);
+    check(
+        put("tables.toml", "aws = \"newest\"\n"),
+        expect!["tables.toml:1: `aws`: a digest is 64 lower-case hexadecimal digits"],
+    );
+    check(
+        put("tables.toml", "azure = \"newest\"\n"),
+        expect![[r#"
+        tables.toml:1: the file has no setting `azure`
+          hint: expected one of: aws"#]],
     );
 }

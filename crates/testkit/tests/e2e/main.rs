@@ -27,6 +27,7 @@ mod limits;
 mod machine;
 mod observe;
 mod people;
+mod pinned;
 mod receipts;
 mod reconcile;
 mod references;
