@@ -209,8 +209,9 @@ pub(crate) fn mean(
     if let Some(rules) = Rules::shared() {
         parameters::lower(rules, &readings, params, told, &mut judged);
     }
-    // What the pinned table does not have is known by the override, and by ours.
-    let overridden = own.is_some() && matches!(says, Says::Unknown);
+    // What the pinned table does not have is what the override says; and where that says what an answer shows, no less than
+    // ours does.
+    let overridden = own.is_some_and(|own| own.exposure.is_some()) && matches!(says, Says::Unknown);
     if let Some(theirs) = pinned.base(routed, &readings, params, told).filter(|_| !overridden) {
         judged = judged.or(theirs);
     }

@@ -1,11 +1,11 @@
 //! What shows a credential is `privilege`, by whatever way it came to be judged; and no operation whose name speaks of
 //! credentials is left without somebody having said what its answer holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use classify_aws::{
     call::{Call, build},
-    classify::{Override, classify, effects, objection},
+    classify::{Override, Terms, classify, effects, objection},
     params::json,
     table::{Class, Row, Table},
 };
@@ -72,8 +72,8 @@ fn classified(name: &str, parameters: &str, own: Option<Override>) -> model::Act
     let request = build(&call).unwrap_or_else(|err| panic!("{name}: {err}"));
     let signing = Table::shared().service(service).unwrap().signing;
     let own = own.map(|own| (Operation::new(service, operation), own));
-    let overrides: BTreeMap<_, _> = own.into_iter().collect();
-    classify(request, signing, "us-east-1", &target(), &overrides).unwrap().action.parts().clone()
+    let terms = Terms { overrides: own.into_iter().collect(), ..Terms::default() };
+    classify(request, signing, "us-east-1", &target(), &terms).unwrap().action.parts().clone()
 }
 
 #[test]

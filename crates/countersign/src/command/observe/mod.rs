@@ -12,7 +12,7 @@ use std::{
 };
 
 use classify_aws::{
-    classify::{Override, Target, Terms},
+    classify::{Target, Terms},
     recorded::{self, Recorded, Understood},
     table::Table,
 };
