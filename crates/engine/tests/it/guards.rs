@@ -23,9 +23,10 @@ async fn what_a_guard_protected_is_not_destroyed_in_the_same_change() {
     let world = World::in_memory().await;
     let both = [UNGUARD, DELETE_STACK];
     let actions = both.iter().map(|call| (call.action(), Gathered::default())).collect();
-    let refusal = world.propose(actions, "remove it for good").await.unwrap_err();
-    assert_eq!(refusal.kind, RefusalKind::Denied);
-    assert!(refusal.message.contains("nothing-lost-once-a-guard-is-down"), "{}", refusal.message);
+    let change = world.propose(actions, "remove it for good").await.unwrap();
+    assert_eq!(change.state, ChangeState::Denied);
+    let rules: Vec<_> = change.verdict.rules().iter().map(|rule| rule.id.to_string()).collect();
+    assert_eq!(rules, ["nothing-lost-once-a-guard-is-down"]);
     // Each by itself waits for people.
     for call in both {
         let held = world.hold(&call.action()).await;
