@@ -176,6 +176,9 @@ pub struct SessionView {
     pub parent: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub role: Option<String>,
+    /// While its glass is broken: until when.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub glass_broken_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -211,6 +214,19 @@ pub struct EraseRequest {
     /// Counted from 0; the only one, where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<usize>,
+    pub ground: String,
+}
+
+/// What a session shall be given beyond its own, for how long, and why.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlassRequest {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// Ids of rules that are marked `@breakglass`.
+    #[serde(default)]
+    pub waives: Vec<String>,
+    pub minutes: u32,
     pub ground: String,
 }
 
@@ -281,6 +297,13 @@ pub struct BundleView {
     /// Absent where it came with the installation.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub certificate: Option<String>,
+}
+
+/// An operation table that a bundle rests on, by its digest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TableView {
+    pub table: Digest,
+    pub text: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -544,6 +567,7 @@ impl SessionView {
             expires_at: session.expires_at,
             parent: session.parent,
             role: session.assumed.as_ref().map(|it| it.role.clone()),
+            glass_broken_until: session.glass.map(|glass| glass.until).filter(|until| now < *until),
         }
     }
 }
@@ -657,6 +681,7 @@ mod tests {
             joint: None,
             erases: None,
             adopts: None,
+            breaks: None,
         }
     }
 

@@ -8,34 +8,53 @@ use serde::Deserialize;
 static KINDS: LazyLock<Kinds> = LazyLock::new(|| toml::from_str(TEXT).unwrap_or_default());
 const TEXT: &str = include_str!("../data/kinds.toml");
 
-#[derive(Debug, Default, Deserialize)]
+/// Which noun is of which kind; a pinned table has its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kinds {
-    nouns: HashMap<String, Kind>,
-    services: HashMap<String, HashMap<String, Kind>>,
+pub(crate) struct Kinds {
+    pub(crate) nouns: HashMap<String, Kind>,
+    pub(crate) services: HashMap<String, HashMap<String, Kind>>,
 }
 
-/// The kind of `noun` (`DBInstance`, `log-group`, `Tables`) within `service`; a noun of no table names itself
-/// (`maintenance-window`), and an empty one is unknown.
+impl Kinds {
+    pub(crate) fn shared() -> &'static Self {
+        &KINDS
+    }
+
+    /// The kind of `noun` (`DBInstance`, `log-group`, `Tables`) within `service`; a noun of no table names itself
+    /// (`maintenance-window`), and an empty one is unknown.
+    pub(crate) fn of(&self, service: &str, noun: &str) -> Kind {
+        let folded = fold(noun);
+        let single = singular(&folded);
+        let own = self.services.get(service);
+        let look =
+            |map: &HashMap<String, Kind>| map.get(&folded).or_else(|| map.get(single.as_str())).cloned();
+        own.and_then(look)
+            .or_else(|| own.and_then(|map| map.get("*").cloned()))
+            .or_else(|| look(&self.nouns))
+            .unwrap_or_else(|| {
+                words(noun).join("-").to_ascii_lowercase().parse().unwrap_or_else(|_| Kind::unknown())
+            })
+    }
+
+    /// Whether a table (rather than the noun itself) says what `noun` is within `service`.
+    pub(crate) fn lists(&self, service: &str, noun: &str) -> bool {
+        let folded = fold(noun);
+        let single = singular(&folded);
+        let has =
+            |map: &HashMap<String, Kind>| map.contains_key(&folded) || map.contains_key(single.as_str());
+        self.services.get(service).is_some_and(has) || has(&self.nouns)
+    }
+}
+
+/// The kind of `noun` within `service`, by our own table.
 pub fn kind(service: &str, noun: &str) -> Kind {
-    let folded = fold(noun);
-    let single = singular(&folded);
-    let own = KINDS.services.get(service);
-    let look = |map: &HashMap<String, Kind>| map.get(&folded).or_else(|| map.get(single.as_str())).cloned();
-    own.and_then(look)
-        .or_else(|| own.and_then(|map| map.get("*").cloned()))
-        .or_else(|| look(&KINDS.nouns))
-        .unwrap_or_else(|| {
-            words(noun).join("-").to_ascii_lowercase().parse().unwrap_or_else(|_| Kind::unknown())
-        })
+    KINDS.of(service, noun)
 }
 
-/// Whether a table (rather than the noun itself) says what `noun` is within `service`.
-pub fn is_listed(service: &str, noun: &str) -> bool {
-    let folded = fold(noun);
-    let single = singular(&folded);
-    let has = |map: &HashMap<String, Kind>| map.contains_key(&folded) || map.contains_key(single.as_str());
-    KINDS.services.get(service).is_some_and(has) || has(&KINDS.nouns)
+/// What a call to `service` is about that names nothing, where there is only one such thing.
+pub fn of_the_whole(service: &str) -> Option<Kind> {
+    KINDS.services.get(service)?.get("").cloned()
 }
 
 /// `DBInstance` → `DB`, `Instance`; `log-group` → `log`, `group`; `S3AccessPoint` → `S3`, `Access`, `Point`.

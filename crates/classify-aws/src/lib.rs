@@ -15,5 +15,6 @@ pub mod recorded;
 pub mod rights;
 pub mod route;
 mod second_lock;
+pub mod sheet;
 pub mod sigv4;
 pub mod table;

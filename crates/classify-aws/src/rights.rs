@@ -7,7 +7,7 @@
 //! (`data/aws_lone_rights.tsv` lists IAM's), a resource in another account, or too much.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::LazyLock,
 };
 
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::{
-    classify::{Override, Parameters, Target, supposed},
+    classify::{Parameters, Says, Target, Terms, supposed},
     table::{Row, Table},
 };
 
@@ -82,12 +82,16 @@ pub fn as_actions(
     operations: &BTreeSet<Operation>,
     region: &Region,
     target: &Target,
-    overrides: &BTreeMap<Operation, Override>,
+    terms: &Terms,
 ) -> Vec<ActionParts> {
     let rows = operations.iter().filter_map(|it| Table::shared().get(&it.service, &it.name));
     rows.map(|row| {
-        let own = overrides.get(&Operation::new(row.service, row.operation));
-        supposed(row, parameters_of(row), region.clone(), target, own)
+        let parameters = match terms.pinned.says(row.service, row.operation) {
+            Says::Same => parameters_of(row),
+            Says::Otherwise(other) if other.line.harmless => parameters_of(row),
+            Says::Otherwise(_) | Says::Unknown => Parameters::Worst,
+        };
+        supposed(row, parameters, region.clone(), target, terms)
     })
     .collect()
 }
@@ -166,8 +170,17 @@ static ACTIONS: LazyLock<Actions> = LazyLock::new(|| {
 });
 
 fn parameters_of(row: &Row) -> Parameters {
-    let listed = ACTIONS.harmless.contains(&format!("{}:{}", row.service, row.operation));
-    if listed { Parameters::Harmless } else { Parameters::Worst }
+    if is_harmless(row) { Parameters::Harmless } else { Parameters::Worst }
+}
+
+/// Whether no parameter does more than the operation says (`data/rights.toml`).
+pub(crate) fn is_harmless(row: &Row) -> bool {
+    ACTIONS.harmless.contains(&format!("{}:{}", row.service, row.operation))
+}
+
+/// The actions of IAM that are the name of no operation.
+pub(crate) fn lone() -> &'static [&'static str] {
+    &ACTIONS.lone
 }
 
 #[derive(Default, Deserialize)]
@@ -268,7 +281,7 @@ mod tests {
         let (service, name) = operation.split_once(':').unwrap();
         let target = Target::new(Partition("aws".into()), Account(HERE.into()));
         let asked = BTreeSet::from([Operation::new(service, name)]);
-        let actions = as_actions(&asked, &Region("eu-west-1".into()), &target, &BTreeMap::new());
+        let actions = as_actions(&asked, &Region("eu-west-1".into()), &target, &Terms::default());
         assert_eq!(actions.len(), 1, "{operation}");
         (actions[0].effects, actions[0].undo)
     }

@@ -98,6 +98,10 @@ pub(crate) struct InitArgs {
     /// A person who may approve, perhaps in a role, and their public key.
     #[arg(long, value_name = "NAME[:ROLE]=PUBKEY_FILE")]
     pub(crate) approver: Vec<String>,
+    /// A key that lies in a safe (at least three, or none): two of them give the installation another roster when too few
+    /// people are left, after a delay in which any approver may object.
+    #[arg(long, value_name = "NAME=PUBKEY_FILE")]
+    pub(crate) recovery_key: Vec<String>,
     /// An agent that sessions can be opened for.
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Vec<String>,
@@ -228,6 +232,30 @@ pub(crate) enum SessionCommand {
         #[command(flatten)]
         server: ServerArgs,
     },
+    /// Ask for a session's glass to be broken; run again once two others have approved it.
+    BreakGlass(BreakGlassArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "For emergencies: two people who neither answer for the session nor own its agent agree that it may do, for an hour at most,\nwhat a grant of the bundle allows besides its own (grants/breakglass-NAME.cedar), and that named rules which are marked @breakglass\ndo not stop it. Who has to agree to what is not lifted, nor is any absolute rule, and all of it is on record."
+)]
+pub(crate) struct BreakGlassArgs {
+    pub(crate) id: String,
+    /// A grant that the bundle keeps for emergencies: grants/breakglass-NAME.cedar.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) grant: Option<String>,
+    /// A rule marked @breakglass; may be repeated.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) waive: Vec<String>,
+    /// From the moment it is carried out; an hour at most.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) minutes: u32,
+    /// Why; it is shown to whoever is asked, and recorded.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) ground: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -519,6 +547,23 @@ pub(crate) enum PolicyCommand {
     Adopt(AdoptArgs),
     /// Get the files of a bundle that somebody asks for, or that is in force, to look at and to prove again.
     Fetch(FetchArgs),
+    /// The operation table that this version was built with: what each operation of a cloud does. A bundle names the one that
+    /// its verdicts rest on; another version serves under both, the stricter of the two.
+    Table(TableArgs),
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct TableArgs {
+    /// Have the bundle in this folder rest on it: writes `tables.toml`. It counts once the bundle is adopted.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pin: Option<PathBuf>,
+    /// Print the whole of it, as it is pinned.
+    #[arg(long)]
+    pub(crate) text: bool,
+    /// Everything that is otherwise in it than in another, whose text this is (`DIR/bundles/DIGEST.table`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -541,7 +586,7 @@ pub(crate) struct FetchArgs {
     /// The change that would adopt it, or the bundle's digest.
     #[arg(value_name = "CHANGE_OR_DIGEST")]
     pub(crate) bundle: String,
-    /// A new folder: `bundle/` and `certificate.json` go into it.
+    /// A new folder: `bundle/`, `certificate.json`, and the operation table where it is not this version's go into it.
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) server: ServerArgs,

@@ -1,9 +1,9 @@
 //! Bundles on disk, by their digest, beside the one that people edit:
 //!
 //! ```text
-//! DIR/bundles/DIGEST/…                  the files of a bundle that was asked for, whole
+//! DIR/bundles/DIGEST/…                  the files of a bundle that was asked for, or that the installation began with, whole
 //! DIR/bundles/DIGEST.certificate.json   what came with it as proved
-//! DIR/bundles/DIGEST.served             that it was in force, where the installation began with it
+//! DIR/bundles/DIGEST.table              an operation table ([`crate::tables`])
 //! ```
 //!
 //! A folder has its name only once everything in it is on disk, and is never written again. Nothing here is believed unread:
@@ -21,9 +21,9 @@ use classify_aws::{classify::effects, table::Table};
 use engine::Kept;
 use ledger::LogReader;
 use model::{Digest, EffectSet, Operation};
-use policy::{Bundle, Certificate, Files};
+use policy::{Bundle, Certificate, Difference, Files, Tables};
 
-use crate::{command::bundle_files, config::Config, failure::Failure};
+use crate::{command::bundle_files, config::Config, failure::Failure, tables};
 
 /// More than an installation adopts in years; each was asked for by a person with a key.
 const MOST: usize = 500;
@@ -43,6 +43,11 @@ impl Library {
         Self { edited: config.bundle(), kept: config.bundles(), writing: Mutex::default() }
     }
 
+    /// Where bundles and tables are kept.
+    pub(crate) fn kept(&self) -> &Path {
+        &self.kept
+    }
+
     /// What people edit, as it is now.
     pub(crate) fn edited(&self) -> Result<Files, Failure> {
         bundle_files(&self.edited)
@@ -55,27 +60,18 @@ impl Library {
 
     /// Whether it was asked for once or in force, and so is on record.
     pub(crate) fn knows(&self, digest: Digest) -> bool {
-        self.kept.join(digest.to_string()).is_dir() || self.served(digest).exists()
+        self.kept.join(digest.to_string()).is_dir()
     }
 
-    /// Remembers that it was in force.
-    pub(crate) fn note(&self, digest: Digest) -> io::Result<()> {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(self.served(digest))
-            .map(drop)
+    /// Keeps what is served, so that an edit of the other folder changes nothing.
+    pub(crate) fn keep_served(&self, files: &Files) -> io::Result<()> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put_files(Bundle::digest_of(files), files)
     }
 
-    fn served(&self, digest: Digest) -> PathBuf {
-        self.kept.join(format!("{digest}.served"))
-    }
-
-    /// The files that have this digest: those that people edit, or the ones that were kept.
+    /// The files that have this digest: the ones that were kept, or those that people edit.
     pub(crate) fn files(&self, digest: Digest) -> Option<Files> {
-        let places = [self.edited.clone(), self.kept.join(digest.to_string())];
+        let places = [self.kept.join(digest.to_string()), self.edited.clone()];
         let found = places.iter().filter_map(|dir| bundle_files(dir).ok());
         found.into_iter().find(|files| Bundle::digest_of(files) == digest)
     }
@@ -98,8 +94,7 @@ impl Library {
         self.kept.join(format!("{digest}.certificate.json"))
     }
 
-    fn put(&self, digest: Digest, files: &Files, proof: &[u8]) -> io::Result<()> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    fn put_files(&self, digest: Digest, files: &Files) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.kept)?;
         let place = self.kept.join(digest.to_string());
         let whole = bundle_files(&place).is_ok_and(|files| Bundle::digest_of(&files) == digest);
@@ -121,6 +116,12 @@ impl Library {
             sync_all(&aside)?;
             fs::rename(&aside, &place)?;
         }
+        File::open(&self.kept)?.sync_all()
+    }
+
+    fn put(&self, digest: Digest, files: &Files, proof: &[u8]) -> io::Result<()> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put_files(digest, files)?;
         let certificate = self.certificate(digest);
         let aside = self.kept.join(format!(".{digest}.certificate.json"));
         if fs::read(&certificate).ok().as_deref() != Some(proof) {
@@ -151,6 +152,19 @@ impl engine::Library for Library {
 
     fn listed(&self, operation: &Operation) -> Option<EffectSet> {
         listed(operation)
+    }
+
+    fn table(&self, table: Digest) -> Result<String, String> {
+        tables::read(&self.kept, table)
+    }
+
+    fn keep_table(&self, table: Digest) -> Result<(), String> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        tables::keep(&self.kept, table)
+    }
+
+    fn between(&self, old: Tables, new: Tables) -> Result<Vec<Difference>, String> {
+        tables::between(&self.kept, old, new)
     }
 }
 

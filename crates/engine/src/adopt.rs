@@ -19,6 +19,7 @@ use crate::{
     decide::{self, Book, Drawn},
     own::{self, Answered, Deed, Draft, Told, Wish},
     record::about,
+    recover::{self, Recovered},
     start::roster_of,
     tally::Taken,
 };
@@ -33,6 +34,14 @@ pub struct Adopt {
 }
 
 impl Engine {
+    /// The text of an operation table that a bundle names. Reads the disk.
+    ///
+    /// # Errors
+    /// That there is none with this digest.
+    pub fn table(&self, table: Digest) -> Result<String, String> {
+        self.library.table(table)
+    }
+
     /// The files of a bundle that is, was or may come into force. Reads the disk.
     ///
     /// # Errors
@@ -52,6 +61,7 @@ impl Engine {
         if candidate.digest() == book.bundle.digest() {
             return Err(SignError::NotAdoptable(format!("{} is in force already", candidate.digest())));
         }
+        let recovered = Recovered::of(&by, &book.bundle, &candidate.bundle)?;
         if let Some(connector) = self.connector() {
             connector.fits(self, &candidate.bundle).await.map_err(SignError::NotAdoptable)?;
         }
@@ -60,9 +70,14 @@ impl Engine {
                 (Arc::clone(&self.library), Arc::clone(&candidate), Arc::clone(&book.bundle));
             let now = drawn.now;
             let prepared = tokio::task::spawn_blocking(move || {
+                let (old, new) = (bundle.tables(), candidate.bundle.tables());
+                new.aws.map_or(Ok(()), |table| library.keep_table(table))?;
                 library.keep(candidate.digest(), &candidate.files, &candidate.proof)?;
                 let listed = |operation: &Operation| library.listed(operation);
-                told(&candidate, &bundle.differences(&candidate.bundle, now, &listed), bundle.digest())
+                let mut differences = bundle.differences(&candidate.bundle, now, &listed);
+                differences.append(&mut library.between(old, new)?);
+                differences.sort();
+                told(&candidate, &differences, bundle.digest(), recovered.is_some())
             });
             let broke = |_| SignError::NotAdoptable("comparing the bundles broke off".to_owned());
             prepared.await.map_err(broke)?.map_err(SignError::NotAdoptable)?
@@ -72,9 +87,16 @@ impl Engine {
             from: book.bundle.digest(),
             to: candidate.digest(),
             roster: Digest::of(roster_of(&candidate.bundle).as_bytes()),
+            table: candidate.bundle.tables().aws,
         });
-        let wish =
-            Wish { step: own::step(&deed, drawn.now, told), deed, intent: INTENT.to_owned(), by, signed };
+        let wish = Wish {
+            step: own::step(&deed, drawn.now, told),
+            deed,
+            intent: INTENT.to_owned(),
+            by,
+            owner: None,
+            signed,
+        };
         let answered = self.store.write(move |tx| -> Result<Answered, SignError> {
             // The differences that would be shown are from another bundle then.
             if !book.stands() {
@@ -118,9 +140,13 @@ impl Engine {
                 return Ok((change, false));
             };
             let same = adoption.to == coming.digest() && book.stands();
-            if !same || !own::stands(tx, &book, &mut drawn, &change)? {
+            // That nothing but the roster is another was so when it was asked for, of these very bundles.
+            let recovered = Recovered::of(&change.chain.operator, &book.bundle, &coming);
+            let (true, Ok(recovered), true) =
+                (same, recovered, same && own::stands(tx, &book, &mut drawn, &change)?)
+            else {
                 return Ok((own::settle(tx, &mut drawn, change, Err(own::VOID.to_owned()))?, false));
-            }
+            };
             book.in_force.begin();
             let reads = tallies.turn(adoption.to);
             let entries = reads.entries(&mut drawn);
@@ -128,7 +154,13 @@ impl Engine {
             for entry in entries {
                 tx.record(entry)?;
             }
-            tx.record(adopted_entry(&mut drawn, &change, &adoption, &coming, certificate))?;
+            let mut adopted = adopted_entry(&mut drawn, &change, &adoption, &coming, certificate);
+            if let Some(recovered) = &recovered {
+                let details = recovered.details();
+                adopted.detail.extend(details.map(|(name, value)| (name.to_owned(), value)));
+                tx.record(recover::done(&mut drawn, &change))?;
+            }
+            tx.record(adopted)?;
             let done = own::settle(tx, &mut drawn, change, Ok(("adopted", adoption.to.to_string())))?;
             close_others(tx, &mut drawn, done.id)?;
             Ok((done, true))
@@ -161,20 +193,38 @@ impl Engine {
 const INTENT: &str = "bring another bundle into force";
 
 /// What it would be from and to, and all that is laxer; of the rest as much as a person reads.
-fn told(candidate: &Candidate, differences: &[Difference], from: Digest) -> Result<Told, String> {
+fn told(
+    candidate: &Candidate,
+    differences: &[Difference],
+    from: Digest,
+    recovers: bool,
+) -> Result<Told, String> {
     let to = candidate.digest();
     let count = |way| differences.iter().filter(|it| it.way == way).count();
     let (laxer, rules, stricter) = (count(Way::Laxer), count(Way::Rules), count(Way::Stricter));
     let certificate = &candidate.certificate;
+    let sentences = match certificate.stricter.as_slice() {
+        [] => format!("all of {} sentences are proved", certificate.proved),
+        stricter => {
+            let names: Vec<_> = stricter.iter().map(|id| id.as_str()).collect();
+            format!(
+                "{} sentences are proved, and that the rules are stricter than {}",
+                certificate.proved,
+                names.join(", ")
+            )
+        }
+    };
+    let table = candidate.bundle.tables().aws;
     let mut shown = vec![
         ("from".to_owned(), from.to_string()),
         ("to".to_owned(), to.to_string()),
+        ("operation table".to_owned(), table.map_or_else(|| "none".to_owned(), |table| table.to_string())),
         (
             own::CERTIFICATE.to_owned(),
             format!(
-                "{}: says that all of {} sentences are proved ({}); nobody signed it: `countersign policy fetch` gets \
-                 the files, `countersign policy prove` asks again",
-                certificate.digest, certificate.proved, certificate.made_with
+                "{}: says that {sentences} ({}); nobody signed it: `countersign policy fetch` gets the files, \
+                 `countersign policy prove` asks again",
+                certificate.digest, certificate.made_with
             ),
         ),
     ];
@@ -205,8 +255,9 @@ fn told(candidate: &Candidate, differences: &[Difference], from: Digest) -> Resu
     let operation = Adoption::operation();
     let resource =
         Resource { service: operation.service.clone(), kind: Kind::known("bundle"), name: to.to_string() };
+    let why = if recovers { "Recover the roster by recovery keys: bring" } else { "Bring" };
     let summary = format!(
-        "Bring the bundle {to} into force in place of {from}: {laxer} things become laxer, {rules} rules are new, gone or \
+        "{why} the bundle {to} into force in place of {from}: {laxer} things become laxer, {rules} rules are new, gone or \
          read otherwise, {stricter} things become stricter. Going back is adopting the bundle before again."
     );
     let facts = vec![("in force".to_owned(), from.to_string())];
@@ -236,6 +287,7 @@ fn adopted_entry(
     ] {
         entry.detail.insert(key.to_owned(), value);
     }
+    entry.detail.extend(adoption.table.map(|table| ("table".to_owned(), table.to_string())));
     entry
 }
 

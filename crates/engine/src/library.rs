@@ -6,7 +6,7 @@ use std::{
 };
 
 use model::{Digest, EffectSet, Operation};
-use policy::Files;
+use policy::{Difference, Files, Tables};
 
 pub trait Library: Send + Sync {
     /// Whole, and on disk, when it returns: a start must find these files by their digest, whatever happens next.
@@ -23,6 +23,24 @@ pub trait Library: Send + Sync {
 
     /// What the tables of the gateways say of an operation.
     fn listed(&self, operation: &Operation) -> Option<EffectSet>;
+
+    /// The text of an operation table, by its digest.
+    ///
+    /// # Errors
+    /// That there is none, or not the one that its digest is of.
+    fn table(&self, table: Digest) -> Result<String, String>;
+
+    /// As [`Library::keep`], of an operation table that is at hand.
+    ///
+    /// # Errors
+    /// That there is none of this digest, or why it cannot be kept.
+    fn keep_table(&self, table: Digest) -> Result<(), String>;
+
+    /// What single operations are under another table.
+    ///
+    /// # Errors
+    /// That one of the two is not to be had.
+    fn between(&self, old: Tables, new: Tables) -> Result<Vec<Difference>, String>;
 }
 
 /// The files of a bundle, and the certificate that came with them.
@@ -34,21 +52,44 @@ pub struct Kept {
 
 /// Keeps bundles for as long as it lives, and knows no operation.
 #[derive(Debug, Default)]
-pub struct Shelf(Mutex<BTreeMap<Digest, Kept>>);
+pub struct Shelf {
+    bundles: Mutex<BTreeMap<Digest, Kept>>,
+    tables: Mutex<BTreeMap<Digest, String>>,
+}
+
+impl Shelf {
+    /// An operation table, under a name that whoever made it answers for.
+    pub fn put_table(&self, table: Digest, text: &str) {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(table, text.to_owned());
+    }
+}
 
 impl Library for Shelf {
     fn keep(&self, bundle: Digest, files: &Files, proof: &[u8]) -> Result<(), String> {
         let kept = Kept { files: files.clone(), proof: Some(proof.to_vec()) };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(bundle).or_insert(kept);
+        self.bundles.lock().unwrap_or_else(PoisonError::into_inner).entry(bundle).or_insert(kept);
         Ok(())
     }
 
     fn find(&self, bundle: Digest) -> Result<Kept, String> {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&bundle).cloned();
+        let found = self.bundles.lock().unwrap_or_else(PoisonError::into_inner).get(&bundle).cloned();
         found.ok_or_else(|| format!("no bundle {bundle} is kept here"))
     }
 
     fn listed(&self, _: &Operation) -> Option<EffectSet> {
         None
+    }
+
+    fn table(&self, table: Digest) -> Result<String, String> {
+        let found = self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(&table).cloned();
+        found.ok_or_else(|| format!("no operation table {table} is kept here"))
+    }
+
+    fn keep_table(&self, table: Digest) -> Result<(), String> {
+        self.table(table).map(drop)
+    }
+
+    fn between(&self, _: Tables, _: Tables) -> Result<Vec<Difference>, String> {
+        Ok(Vec::new())
     }
 }

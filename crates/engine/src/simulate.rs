@@ -341,6 +341,8 @@ impl<'a> Parts<'a> {
             undo: linked(LinkKind::Undoes),
             now: self.change.created_at,
             spent,
+            // What went through a broken glass is told as what it would be without.
+            glass: None,
         }
     }
 }

@@ -232,6 +232,7 @@ pub(crate) fn pin_entry(id: model::EntryId, now: Timestamp, genesis: &Genesis, b
     ] {
         entry.detail.insert(key.to_owned(), value);
     }
+    entry.detail.extend(bundle.tables().aws.map(|table| ("table".to_owned(), table.to_string())));
     entry
 }
 

@@ -1,19 +1,17 @@
 //! Gathering facts: the reads that the tables ask for, each admitted like any other, as Countersign's own session.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
 use classify_aws::{
+    answer::{JsonVersion, Shape},
     call::{self, Call},
-    classify::{Classified, Override, Target, classify},
+    classify::{Classified, ClassifyError, Target, classify},
     gather::{self, Progress, ReadAnswer},
     rights,
     table::Table,
 };
 use engine::{Admitted, Asked, Collector, Engine, Gathered, Later, Pinned, Purpose};
-use model::{Account, Action, Digest, Operation, Partition, Request, Value};
+use model::{Account, Action, Digest, Fault, Partition, Request, Value};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use policy::Bundle;
 
@@ -21,6 +19,7 @@ use crate::{
     Gateway, Upstream, UpstreamError,
     forward::{Content, Route, whole},
     rights::NOT_KNOWN_YET,
+    terms::Kept,
 };
 
 /// Gathers for one classified request.
@@ -55,9 +54,10 @@ pub(crate) async fn gather(gateway: &Gateway, engine: &Engine, action: &Action, 
                     pinned,
                     tags: found.tags,
                     handed: found.handed.map(|handed| {
-                        let overrides = overrides_of(&engine.bundle());
+                        let terms =
+                            gateway.terms.of(engine, &engine.bundle()).map_err(|err| err.to_string())?;
                         let region = &action.parts().region;
-                        handed.map(|it| rights::as_actions(&it, region, &target, &overrides))
+                        handed.map(|it| rights::as_actions(&it, region, &target, &terms))
                     }),
                     unknowns: found.unknowns,
                 };
@@ -77,7 +77,7 @@ async fn read(gateway: &Gateway, engine: &Engine, target: &Target, call: &Call) 
     if let Some(answer) = gateway.change_sets.answer(call) {
         return answer;
     }
-    match submit(engine, &gateway.upstream, target, call).await {
+    match submit(engine, &gateway.upstream, &gateway.terms, target, call).await {
         Ok(answer) => answer,
         Err(why) => {
             tracing::warn!(operation = %format!("{}:{}", call.service, call.operation), %why, "a fact could not be gathered");
@@ -89,14 +89,16 @@ async fn read(gateway: &Gateway, engine: &Engine, target: &Target, call: &Call) 
 async fn submit(
     engine: &Engine,
     upstream: &Upstream,
+    terms: &Kept,
     target: &Target,
     call: &Call,
 ) -> Result<ReadAnswer, String> {
     let mut request = call::build(call).map_err(|err| err.to_string())?;
     loop {
         let under = engine.bundle();
-        let classified = understand(&under, request, signing_name(&call.service), &call.region, target)
-            .map_err(|(_, why)| why)?;
+        let classified =
+            understand(terms, (engine, &under), request, signing_name(&call.service), &call.region, target)
+                .map_err(|(_, why)| why)?;
         let route = route(&classified, &call.region, target);
         let asked = Asked {
             session: engine.own_session(),
@@ -141,34 +143,23 @@ pub(crate) fn signing_name(service: &str) -> &str {
 
 /// Classifies under a bundle; what is admitted says under which.
 pub(crate) fn understand(
-    bundle: &Bundle,
+    terms: &Kept,
+    (engine, bundle): (&Engine, &Bundle),
     request: Request,
     service: &str,
     region: &str,
     target: &Target,
-) -> Result<Classified, (Box<classify_aws::classify::ClassifyError>, String)> {
-    classify(request, service, region, target, &overrides_of(bundle)).map_err(|err| {
+) -> Result<Classified, (Box<ClassifyError>, String)> {
+    let terms = terms.of(engine, bundle).map_err(|err| ClassifyError {
+        shape: Shape::Json { version: JsonVersion::V1_1 },
+        operation: None,
+        hint: err.hint().to_owned(),
+        fault: Fault::NoPolicy(err.to_string()),
+    });
+    terms.and_then(|terms| classify(request, service, region, target, &terms)).map_err(|err| {
         let text = format!("{} {}", err.fault, err.hint);
         (Box::new(err), text)
     })
-}
-
-type Overrides = BTreeMap<Operation, Override>;
-
-/// What the bundle says of operations, as classification takes it; made once for a bundle.
-fn overrides_of(bundle: &Bundle) -> Arc<Overrides> {
-    static MADE: Mutex<Option<(Digest, Arc<Overrides>)>> = Mutex::new(None);
-    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, overrides)) = made.as_ref().filter(|(of, _)| *of == bundle.digest()) {
-        return Arc::clone(overrides);
-    }
-    let each = bundle.overrides().iter().map(|(operation, it)| {
-        let it = Override { effects: it.effects, kind: it.kind.clone(), additive: it.undo_additive };
-        (operation.clone(), it)
-    });
-    let overrides = Arc::new(each.collect());
-    *made = Some((bundle.digest(), Arc::clone(&overrides)));
-    overrides
 }
 
 pub(crate) fn route(classified: &Classified, region: &str, target: &Target) -> Route {
@@ -182,7 +173,11 @@ pub(crate) fn route(classified: &Classified, region: &str, target: &Target) -> R
 }
 
 /// Which account the real credentials belong to: `sts:GetCallerIdentity`, as a read of our own.
-pub(crate) async fn identify(engine: &Engine, upstream: &Upstream) -> Result<Target, UpstreamError> {
+pub(crate) async fn identify(
+    engine: &Engine,
+    upstream: &Upstream,
+    terms: &Kept,
+) -> Result<Target, UpstreamError> {
     let unknown = Target::new(Partition("aws".to_owned()), Account(NOT_KNOWN_YET.to_owned()));
     let call = Call {
         service: "sts".to_owned(),
@@ -190,7 +185,7 @@ pub(crate) async fn identify(engine: &Engine, upstream: &Upstream) -> Result<Tar
         region: "us-east-1".to_owned(),
         parameters: Value::map::<String>([]),
     };
-    let answer = submit(engine, upstream, &unknown, &call).await.map_err(UpstreamError::Identity)?;
+    let answer = submit(engine, upstream, terms, &unknown, &call).await.map_err(UpstreamError::Identity)?;
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     let between = |open: &str, close: &str| {
         let (_, rest) = text.split_once(open)?;

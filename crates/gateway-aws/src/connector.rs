@@ -17,6 +17,7 @@ use crate::{
     Gateway,
     collect::{Gatherer, gather, route, signing_name, understand},
     forward::Content,
+    overrides::objections,
     serve::{carry_out, undelivered},
 };
 
@@ -35,7 +36,8 @@ impl Connector for Gateway {
                 .map_err(|err| denied(format!("{}:{}: {err}", call.service, call.operation)))?;
             let bundle = engine.bundle();
             let classified = understand(
-                &bundle,
+                &self.terms,
+                (engine, &bundle),
                 request,
                 signing_name(&call.service),
                 &call.region,
@@ -68,9 +70,11 @@ impl Connector for Gateway {
             let (session, mut request) = (Arc::new(session), undo.request);
             loop {
                 let under = engine.bundle();
-                let classified = understand(&under, request, &undo.service, &undo.region, &target).map_err(
-                    |(_, why)| denied(format!("the captured inverse cannot be understood: {why}")),
-                )?;
+                let classified =
+                    understand(&self.terms, (engine, &under), request, &undo.service, &undo.region, &target)
+                        .map_err(|(_, why)| {
+                            denied(format!("the captured inverse cannot be understood: {why}"))
+                        })?;
                 let route = route(&classified, &undo.region, &target);
                 let gatherer = Gatherer { gateway: self, params: classified.params };
                 let asked = Asked {
@@ -107,6 +111,9 @@ impl Connector for Gateway {
 
     fn fits<'a>(&'a self, engine: &'a Engine, next: &'a Bundle) -> Later<'a, Result<(), String>> {
         Box::pin(async move {
+            if let Some(wrong) = objections(next).first() {
+                return Err(format!("overrides.toml: {wrong}; {}", wrong.hint));
+            }
             let now = engine.recorded_time().map_err(|fault| fault.to_string())?;
             self.check(next, now).await.map_err(|err| format!("{err}; {}", err.hint()))
         })

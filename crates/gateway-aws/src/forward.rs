@@ -27,6 +27,7 @@ use crate::{
     body::{self, Fate, PassError, Passing},
     expired,
     rights::Rights,
+    terms::TermsError,
 };
 
 /// How long the upstream may take to begin its answer.
@@ -63,6 +64,8 @@ pub enum UpstreamError {
          are of partition {own}"
     )]
     Partition { default: Account, given: String, own: String },
+    #[error(transparent)]
+    Terms(#[from] TermsError),
 }
 
 impl UpstreamError {
@@ -80,6 +83,7 @@ impl UpstreamError {
             Self::Partition { .. } => {
                 "run `serve` with credentials of the partition that its accounts lie in"
             }
+            Self::Terms(err) => err.hint(),
         }
     }
 }

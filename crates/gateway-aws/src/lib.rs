@@ -11,10 +11,12 @@ mod connector;
 mod expired;
 mod forward;
 mod listen;
+mod overrides;
 mod queue_url;
 mod receive;
 mod rights;
 mod serve;
+mod terms;
 mod tunnel;
 
 use std::{
@@ -29,6 +31,8 @@ use policy::Bundle;
 
 pub use forward::{Upstream, UpstreamError};
 pub use listen::listen;
+pub use overrides::{objections, overrides_of};
+pub use terms::TermsError;
 
 /// One gateway for one account of one partition.
 pub struct Gateway {
@@ -38,6 +42,7 @@ pub struct Gateway {
     own: Target,
     hosts: Hosts,
     change_sets: change_sets::ChangeSets,
+    terms: terms::Kept,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -63,10 +68,12 @@ impl Gateway {
         upstream: Upstream,
         hosts: Hosts,
     ) -> Result<Arc<Self>, UpstreamError> {
-        let own = collect::identify(&engine, &upstream).await?;
+        let terms = terms::Kept::default();
+        terms.ahead(&engine, &engine.bundle()).await?;
+        let own = collect::identify(&engine, &upstream, &terms).await?;
         upstream.rights.belong_to(&own.account);
         let change_sets = change_sets::ChangeSets::default();
-        let gateway = Arc::new(Self { engine, upstream, own, hosts, change_sets });
+        let gateway = Arc::new(Self { engine, upstream, own, hosts, change_sets, terms });
         let now = gateway.engine.recorded_time();
         let now = now.map_err(|fault| UpstreamError::Identity(fault.to_string()))?;
         gateway.check(&gateway.engine.bundle(), now).await?;
@@ -75,8 +82,10 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// Whether it can act under a bundle: takes on every role that this one gives.
+    /// Whether it can act under a bundle: has the operation table that this one rests on, and takes on every role that it
+    /// gives.
     pub(crate) async fn check(&self, bundle: &Bundle, now: Timestamp) -> Result<(), UpstreamError> {
+        self.terms.ahead(&self.engine, bundle).await?;
         for (account, roles) in bundle.accounts() {
             self.upstream.rights.check(account, roles, now).await?;
         }
@@ -130,7 +139,7 @@ async fn settle_the_time(gateway: Weak<Gateway>) {
         if let Err(fault) = gateway.engine.now() {
             tracing::warn!(%fault, "asking the upstream for the time");
             // Its answer's date is what counts; the engine takes note of it.
-            let _ = collect::identify(&gateway.engine, &gateway.upstream).await;
+            let _ = collect::identify(&gateway.engine, &gateway.upstream, &gateway.terms).await;
         }
     }
 }

@@ -110,7 +110,14 @@ impl Gateway {
             Some(reached) => reached.outward(&verified.service, body),
             None => body,
         };
-        let classified = match understand(&under, request, &verified.service, &verified.region, &target) {
+        let classified = match understand(
+            &self.terms,
+            (&self.engine, &under),
+            request,
+            &verified.service,
+            &verified.region,
+            &target,
+        ) {
             Ok(classified) => classified,
             Err((err, why)) => {
                 let what =
@@ -182,8 +189,14 @@ impl Gateway {
         let (shape, route, admitted) = loop {
             let under = self.engine.bundle();
             let target = self.target_of(&under, &session);
-            let Ok(classified) = understand(&under, request, &verified.service, &verified.region, &target)
-            else {
+            let Ok(classified) = understand(
+                &self.terms,
+                (&self.engine, &under),
+                request,
+                &verified.service,
+                &verified.region,
+                &target,
+            ) else {
                 return ControlFlow::Continue(body);
             };
             if !classified.streams {

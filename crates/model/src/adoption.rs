@@ -13,6 +13,9 @@ pub struct Adoption {
     pub to: Digest,
     /// SHA-256 of the roster that comes with it, as the log keeps it.
     pub roster: Digest,
+    /// The operation table that it rests on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub table: Option<Digest>,
 }
 
 impl Adoption {
@@ -33,8 +36,9 @@ impl Adoption {
             ("from", Value::from(self.from)),
             ("to", Value::from(self.to)),
             ("roster", Value::from(self.roster)),
+            ("table", self.table.map_or(Value::Null, Value::from)),
         ])
-        .digest("countersign/adoption/v1")
+        .digest("countersign/adoption/v2")
     }
 }
 
@@ -64,13 +68,14 @@ mod tests {
     #[test]
     fn the_digest_is_golden_and_covers_every_member() {
         let one = |text: &str| Digest::of(text.as_bytes());
-        let adoption = Adoption { from: one("from"), to: one("to"), roster: one("roster") };
-        expect!["a88a1113b2215238604830adf0ab2a1cd35a585adac679c66946ae6a333cdadc"]
+        let adoption = Adoption { from: one("from"), to: one("to"), roster: one("roster"), table: None };
+        expect!["b732f4b02dd00ea08ab0736145f0270fd0b9952e30f50208295c5d26ca1aa347"]
             .assert_eq(&adoption.digest().to_string());
         for other in [
             Adoption { from: one("x"), ..adoption },
             Adoption { to: one("x"), ..adoption },
             Adoption { roster: one("x"), ..adoption },
+            Adoption { table: Some(one("x")), ..adoption },
         ] {
             assert_ne!(other.digest(), adoption.digest(), "{other:?}");
         }

@@ -17,7 +17,7 @@ pub enum EntryKind {
     /// A row that came over from the log before, as it is from here on; these follow `continuity_broken` without a gap.
     RowCarried,
     /// Two people agreed, by the roster in force until then ([`Adoption`](crate::Adoption)): `bundle` is in force from here
-    /// on, with the `roster`. `change` is the one that adopted it, `from` the bundle before.
+    /// on, with the `roster` and the operation `table` that it rests on. `change` is the one that adopted it, `from` the bundle before.
     BundleAdopted,
     SessionIssued,
     SessionStopped,
@@ -44,6 +44,9 @@ pub enum EntryKind {
     /// Two people agreed: `bodies` of an action of `of` and their salts are gone from the blob store. `change` is the one
     /// that erased them.
     BodyErased,
+    /// Two people agreed: the `session` has a `grant` besides its own, and is spared what the rules in `waives` ask for, `until`
+    /// then ([`BreakGlass`](crate::BreakGlass)). `change` is the one that broke it.
+    GlassBroken,
     /// Bodies that lay in a document of an earlier version lie in the blob store now.
     BodyMoved,
     /// Requests that no session signed, counted per source and minute.

@@ -1,6 +1,7 @@
 //! A bundle, loaded: everything that can change a verdict, checked, compiled and immutable. Loading refuses whatever is
 //! not understood to the last key; once loaded there is nothing left to go wrong but a verdict.
 
+pub(crate) mod glass;
 mod judge;
 mod load;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use crate::{
     registry::Override,
     schema::Vocabulary,
     settings::{FileSignatures, Limits, Profile, Settings},
+    tables::Tables,
     witnesses::Witnesses,
 };
 
@@ -50,6 +52,7 @@ pub struct Bundle {
     accounts: Accounts,
     allowances: Allowances,
     witnesses: Witnesses,
+    tables: Tables,
     calendar: Option<Calendar>,
     overrides: BTreeMap<Operation, Override>,
     vocabulary: Vocabulary,
@@ -67,6 +70,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) accounts: &'a Accounts,
     pub(crate) allowances: &'a Allowances,
     pub(crate) witnesses: &'a Witnesses,
+    pub(crate) tables: &'a Tables,
     pub(crate) calendar: Option<&'a Calendar>,
     pub(crate) overrides: &'a BTreeMap<Operation, Override>,
     pub(crate) law: &'a Law,
@@ -195,6 +199,11 @@ impl Bundle {
         &self.witnesses
     }
 
+    /// The operation tables that its verdicts rest on.
+    pub const fn tables(&self) -> Tables {
+        self.tables
+    }
+
     pub fn limits(&self) -> &Limits {
         &self.settings.limits
     }
@@ -315,6 +324,7 @@ impl Bundle {
             accounts,
             allowances,
             witnesses,
+            tables,
             calendar,
             overrides,
             vocabulary: _,
@@ -324,7 +334,7 @@ impl Bundle {
             decisions: _,
         } = self;
         let calendar = calendar.as_ref();
-        Parts { settings, roster, places, accounts, allowances, witnesses, calendar, overrides, law }
+        Parts { settings, roster, places, accounts, allowances, witnesses, tables, calendar, overrides, law }
     }
 
     pub(crate) const fn vocabulary(&self) -> &Vocabulary {

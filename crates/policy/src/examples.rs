@@ -5,9 +5,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    Account, AgentId, Autonomy, Chain, Effect, EffectSet, Environment, EnvironmentName, EvidenceKind,
-    Exposure, History, Kind, Operation, PersonId, Quantity, Resource, Role, RuleId, Tally, Timestamp,
-    Verdict,
+    Account, AgentId, Autonomy, BreakGlass, Chain, Effect, EffectSet, Environment, EnvironmentName,
+    EvidenceKind, Exposure, History, Kind, Operation, PersonId, Quantity, Resource, Role, RuleId, SessionId,
+    Tally, Timestamp, Verdict,
 };
 
 use crate::{
@@ -61,6 +61,8 @@ pub(crate) struct Given {
     change: ChangeFacts,
     history: History,
     ahead: Ahead,
+    /// Broken, beside the grant that is kept for it.
+    glass: Option<BreakGlass>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +132,7 @@ impl Given {
             now: self.at,
             history: self.history,
             spent: &Spent::new(),
+            glass: self.glass.as_ref(),
         };
         let grants = match self.enforce_grants {
             GrantsIn::Force => Grants::Enforced { agent: &self.agent, operator: &self.operator },
@@ -241,6 +244,7 @@ pub(crate) fn read_given(section: &Section<'_>, grants: GrantsIn) -> Option<Give
             standing: section.flag("standing").unwrap_or(false),
         },
         history: section.section("history").map(|history| read_history(&history)).unwrap_or_default(),
+        glass: section.file().strip_prefix("grants/breakglass-").and_then(broken),
         effects: EffectSet::of(effects.next()?),
         resource: Resource { service: service.to_owned(), kind: kind?, name: resource },
         environment: environment.map(|name| Environment {
@@ -249,6 +253,18 @@ pub(crate) fn read_given(section: &Section<'_>, grants: GrantsIn) -> Option<Give
         })?,
     };
     Some(Given { effects: effects.fold(given.effects, EffectSet::with), ..given })
+}
+
+/// With the grant that the file stands beside, and no rule waived.
+fn broken(file: &str) -> Option<BreakGlass> {
+    Some(BreakGlass {
+        session: SessionId::new(0, [0; 10]),
+        agent: "some-agent".parse().ok()?,
+        grant: Some(file.strip_suffix(".examples.toml")?.parse().ok()?),
+        waives: BTreeSet::new(),
+        minutes: BreakGlass::MAX_MINUTES,
+        ground: "an example".parse().ok()?,
+    })
 }
 
 fn has(words: &[String], word: &str) -> bool {

@@ -275,6 +275,7 @@ mod tests {
                     "ana".parse().unwrap(),
                     vec![model::EnrolledKey("ssh-ed25519 AAAA".into())],
                 )],
+                recovery: Vec::new(),
                 approvers: Vec::new(),
                 agents: vec!["kiro".parse().unwrap()],
                 environments: ["staging", "a-rather-long-name", "another-long-name", "yet-another"]

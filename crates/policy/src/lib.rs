@@ -50,6 +50,7 @@ mod settings;
 mod shape;
 mod slots;
 mod starter;
+mod tables;
 mod witnesses;
 
 pub use accounts::{Assumable, RoleArn, Roles};
@@ -57,6 +58,7 @@ pub use allowances::{Charges, Spent};
 pub use ask::{Ask, ChangeFacts};
 pub use bundle::{
     Bundle, Files,
+    glass::GlassError,
     provable::{Part, Provable, Replay},
 };
 pub use calendar::TimeFacts;
@@ -75,4 +77,5 @@ pub use registry::{OWN_NAME, Override};
 pub use schema::{schema_digest, schema_text};
 pub use settings::{FileSignatures, Limits, Profile};
 pub use starter::{StarterError, StarterOptions, starter};
+pub use tables::Tables;
 pub use witnesses::{WitnessVkey, Witnesses};

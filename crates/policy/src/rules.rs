@@ -8,7 +8,7 @@ use cedar_policy::{
     Validator,
 };
 use miette::Diagnostic;
-use model::{AgentId, Effect, PersonId, Role, RuleId, RuleRef};
+use model::{AgentId, Effect, GrantId, PersonId, Role, RuleId, RuleRef};
 use serde_json::Value as Json;
 
 use crate::{
@@ -27,6 +27,8 @@ pub(crate) struct Rule {
     pub(crate) instead: Option<String>,
     /// Names nothing that would satisfy it: where it is tripped, the answer is no, whatever people say.
     pub(crate) absolute: bool,
+    /// A broken glass may lift it.
+    pub(crate) waivable: bool,
     pub(crate) policy: Policy,
     /// What a permit names; of no meaning for a forbid.
     pub(crate) naming: Naming,
@@ -52,6 +54,8 @@ pub(crate) enum Place {
     Constitution,
     Agent(AgentId),
     Operator(PersonId),
+    /// Kept for when the glass is broken.
+    Glass(GrantId),
 }
 
 /// The names that rules may use.
@@ -158,7 +162,7 @@ fn check_place(file: &str, place: &Place, policies: &[Policy], problems: &Proble
             let hint = format!("move the second to constitution/{id}.cedar");
             problems.of(file, None, Sort::Rule, message, Some(hint));
         }
-        (Place::Constitution, [_]) | (Place::Agent(_) | Place::Operator(_), [..]) => {}
+        (Place::Constitution, [_]) | (Place::Agent(_) | Place::Operator(_) | Place::Glass(_), [..]) => {}
     }
 }
 
@@ -210,6 +214,16 @@ fn read_rule(
         );
         return None;
     };
+    let absolute = policy.annotation("absolute").is_some();
+    let waivable = policy.annotation("breakglass").is_some();
+    if waivable && absolute {
+        let hint = "an absolute rule has no exception; take one of the two away".to_owned();
+        note("the rule is marked @absolute and @breakglass".to_owned(), Some(hint));
+    }
+    if waivable && *place != Place::Constitution {
+        let hint = "only a rule of the constitution can be waived".to_owned();
+        note("a rule of a grant is marked @breakglass".to_owned(), Some(hint));
+    }
     Some(Rule {
         reference: RuleRef { id: id.clone(), reason: reason.to_owned(), file: file.to_owned(), line },
         instead: policy
@@ -217,7 +231,8 @@ fn read_rule(
             .map(str::trim)
             .filter(|text| !text.is_empty())
             .map(str::to_owned),
-        absolute: policy.annotation("absolute").is_some(),
+        absolute,
+        waivable,
         shape: Shape::of(policy, &json),
         policy: policy.new_id(PolicyId::new(id.as_str())),
         naming: naming_of(&json),
@@ -294,6 +309,17 @@ fn check_scope(
         }
         Place::Agent(agent) => names.vocabulary.agent(agent.as_str()),
         Place::Operator(person) => names.vocabulary.person(person.as_str()),
+        Place::Glass(_) => {
+            let any = [
+                PrincipalConstraint::Any,
+                PrincipalConstraint::Is(names.vocabulary.agent("a").type_name().clone()),
+            ];
+            if !any.contains(&policy.principal_constraint()) {
+                let hint = "principal is Agent: whose glass it is stands in what two people sign".to_owned();
+                note("a grant for emergencies is for whichever agent has it broken".to_owned(), Some(hint));
+            }
+            return;
+        }
     };
     if policy.principal_constraint() != PrincipalConstraint::Eq(expected.clone()) {
         let hint = format!("principal == {expected}");

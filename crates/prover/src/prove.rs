@@ -64,6 +64,7 @@ pub fn prove(files: &Files, choice: &SolverChoice) -> Result<Certificate, ProveE
     };
     let results: Vec<_> = theorems.iter().map(|theorem| run.outcome(theorem)).collect();
     let passed = results.iter().filter(|it| it.passed()).count();
+    let warned = results.iter().filter(|it| it.warned()).count();
     Ok(Certificate {
         schema: Certificate::SCHEMA,
         bundle: bundle.digest(),
@@ -76,7 +77,8 @@ pub fn prove(files: &Files, choice: &SolverChoice) -> Result<Certificate, ProveE
         assumptions: assumptions.iter().map(|it| it.says.clone()).collect(),
         not_claimed: Certificate::NOT_CLAIMED,
         passed,
-        failed: results.len().saturating_sub(passed),
+        warned,
+        failed: results.len().saturating_sub(passed).saturating_sub(warned),
         results,
         took_ms: millis(watch.elapsed()),
     })
@@ -159,7 +161,12 @@ impl Run<'_> {
             match must {
                 Must::HoldEverywhere => {
                     if let Some(nth) = first(&Answer::Fails) {
-                        return self.refuted(theorem, *test, nth);
+                        let (judgement, detail, found) = self.refuted(theorem, *test, nth);
+                        // What is only stricter is no failure; what nobody answered is.
+                        return match none.filter(|_| judgement == Judgement::Stricter) {
+                            Some(why) => (Judgement::Unproved, why, None),
+                            None => (judgement, detail, found),
+                        };
                     }
                     let spared = first(&Answer::Spared).map(|_| "it was not asked everywhere".to_owned());
                     unanswered = unanswered.or(none).or(spared);
@@ -216,7 +223,11 @@ impl Run<'_> {
                 if let (Some(other), Some(second)) = (&other, second) {
                     told.push_str(&format!("; {}: {second}", other.told_besides(&request)));
                 }
-                (Judgement::Refuted, told.clone(), Some(Counterexample { told, request, other }))
+                let (judgement, detail) = match theorem.leaves_alone() {
+                    true => (Judgement::Stricter, format!("stricter than this sentence: {told}")),
+                    false => (Judgement::Refuted, told.clone()),
+                };
+                (judgement, detail, Some(Counterexample { told, request, other }))
             }
             None => {
                 let told = split(&smallest, theorem.doubled()).map_or_else(|why| why, |pair| pair.0.told());

@@ -220,7 +220,7 @@ impl Life {
                 self.away.iter().for_each(|it| drop(there.people.remove(it)));
                 let text = serde_json::to_string(&there).unwrap();
                 let (from, to) = (self.scribe.bundle, Digest::of(text.as_bytes()));
-                let adoption = Adoption { from, to, roster: to };
+                let adoption = Adoption { from, to, roster: to, table: None };
                 let id = ChangeId::new(self.now().millis(), [self.changes.len() as u8; 10]);
                 let launcher = self.launchers.last().cloned().flatten();
                 let (agent, operator) = ("kiro".parse().unwrap(), name("alice"));

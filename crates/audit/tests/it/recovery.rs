@@ -48,7 +48,8 @@ impl Recovery {
         let text = serde_json::to_string(&there).unwrap();
         let after = BundleParts { roster: Digest::of(b"after"), rest };
         let to = BundleParts { rest: if self.more { Digest::of(b"more") } else { rest }, ..after }.digest();
-        let adoption = Adoption { from: before.digest(), to, roster: Digest::of(text.as_bytes()) };
+        let adoption =
+            Adoption { from: before.digest(), to, roster: Digest::of(text.as_bytes()), table: None };
         let (agent, operator) = ("kiro".parse().unwrap(), name("alice"));
         let chain = Chain { agent, operator, launcher: None, owner: None };
         log.digest = change_digest(&chain, [adoption.digest()]);

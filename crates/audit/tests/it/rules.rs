@@ -429,6 +429,15 @@ fn the_law_is_changed_by_two_people_of_the_roster_that_was_in_force() {
     expect![[r#"
         bundle_unapproved @5: entry 5 adopts a bundle that is not the one which chg-01m7xzk500040g2081040g2081 asked for
     "#]].assert_eq(&told("roster", "{\"people\":{},\"agents\":{}}"));
+    for other in ["0000000000000000000000000000000000000000000000000000000000000000", "none"] {
+        assert!(
+            told("table", other).starts_with("bundle_unapproved @5: entry 5 adopts a bundle that "),
+            "{other}"
+        );
+    }
+    expect![[r#"
+        bundle_unapproved @5: entry 5 adopts a bundle that is not the one which chg-01m7xzk500040g2081040g2081 asked for
+    "#]].assert_eq(&but(5, &|entry| drop(entry.detail.remove("table"))));
     let mut twice = Scribe::new();
     twice.adopt(1, &strangers(), to());
     let mut twice = twice.log();

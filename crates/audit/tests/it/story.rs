@@ -324,7 +324,8 @@ impl Scribe {
     /// Two people have this roster and bundle adopted.
     pub(crate) fn adopt(&mut self, nth: u8, roster: &Roster, to: Digest) {
         let text = serde_json::to_string(roster).unwrap();
-        let adoption = Adoption { from: self.bundle, to, roster: Digest::of(text.as_bytes()) };
+        let adoption =
+            Adoption { from: self.bundle, to, roster: Digest::of(text.as_bytes()), table: Some(table()) };
         let (agent, operator) = ("kiro".parse().unwrap(), name("alice"));
         let chain = Chain { agent, operator, launcher: None, owner: None };
         let before = std::mem::replace(&mut self.digest, change_digest(&chain, [adoption.digest()]));
@@ -334,7 +335,12 @@ impl Scribe {
         self.permit(nth, "0", "2");
         let from = self.bundle.to_string();
         self.bundle = to;
-        self.about(EntryKind::BundleAdopted, nth, None, &[("from", &from), ("roster", &text)]);
+        self.about(
+            EntryKind::BundleAdopted,
+            nth,
+            None,
+            &[("from", &from), ("roster", &text), ("table", &table().to_string())],
+        );
         self.digest = before;
     }
 
@@ -404,4 +410,9 @@ pub(crate) fn story() -> Log {
     scribe.signed(EntryKind::ChangeReopened, 3, &statement(Act::Reopen, "alice", change(2), digest(), line));
     assert_eq!(scribe.entries.len(), COUNT);
     scribe.log()
+}
+
+/// The operation table that adopted bundles rest on.
+pub(crate) fn table() -> Digest {
+    Digest::of(b"the operation table")
 }

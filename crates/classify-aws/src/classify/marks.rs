@@ -34,7 +34,8 @@ const MAKING: [&str; 12] = [
 const BY_TEMPLATE: [&str; 2] = ["cloudformation", "cloudcontrol"];
 const DEPTH_MAX: usize = 16;
 
-pub(super) fn of(operation: &Operation, params: &Value, judged: &Judged) -> Marks {
+/// `additive`: nothing that exists is changed.
+pub(super) fn of(operation: &Operation, params: &Value, additive: bool, judged: &Judged) -> Marks {
     if judged.effects.is_plain_read() {
         return Marks::default();
     }
@@ -56,8 +57,8 @@ pub(super) fn of(operation: &Operation, params: &Value, judged: &Judged) -> Mark
         Retags::None
     };
     // Many a `Create…` adds something to what is there already (a route, a listener), and that has tags of its own.
-    let creates = judged.additive || gather::is_additive(operation);
-    Marks { gives: tags_in(&given), retags, renames: renames(&given, &words), creates, hands_over: false }
+    let renames = renames(&given, &words);
+    Marks { gives: tags_in(&given), retags, renames, creates: additive, hands_over: false }
 }
 
 /// `NewDBInstanceIdentifier`, `NewUserName`; or whatever text a `Rename…` operation gives.

@@ -1,36 +1,44 @@
 //! One request in, one action out: route, canonical parameters, effects, resources, and what people are shown. The
 //! effects come from tables and from rules over parameters (`parameters`); what cannot be established is said
-//! in `unknowns` and counts as the worse case.
+//! in `unknowns` and counts as the worse case. Where another table than ours is pinned, the stricter of the two counts
+//! (`pinned`).
 
+mod adopted;
 pub mod effects;
 mod marks;
 pub(crate) mod parameters;
-mod quantity;
-mod resources;
+pub(crate) mod pinned;
+pub(crate) mod quantity;
+pub(crate) mod resources;
 mod shown;
 mod summary;
 mod supposed;
+mod terms;
 
-use std::collections::BTreeMap;
-
-use parameters::Patterns;
+use effects::Judged;
+use parameters::{Patterns, Rules};
 
 use model::{
-    Account, Action, ActionParts, Effect, EffectSet, Exposure, Fault, Kind, Marks, Operation, Partition,
-    Quantity, Region, Request, Resource, Retags, Undo, Value,
+    Account, Action, ActionParts, Effect, Fault, Marks, Operation, Partition, Quantity, Region, Request,
+    Resource, Retags, Undo, Value,
 };
 
 use crate::{
     answer::{JsonVersion, Shape},
     gather,
-    overrides::worst,
     params::{self, ParamError},
     route::{RouteError, Routed, route},
     second_lock,
     table::{Protocol, Service, Table},
 };
 
+pub use adopted::{Objection, objection};
+pub use pinned::Pinned;
+pub use terms::{Override, Terms};
+
+pub(crate) use pinned::Says;
 pub(crate) use supposed::{Parameters, supposed};
+pub(crate) use terms::Known;
 
 /// The account that a session's virtual credentials stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,14 +53,6 @@ impl Target {
     pub const fn new(partition: Partition, account: Account) -> Self {
         Self { partition, account, acting_as: None }
     }
-}
-
-/// What the bundle says of one operation; it wins over our tables, and it alone can make an unknown one known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Override {
-    pub effects: EffectSet,
-    pub kind: Option<Kind>,
-    pub additive: bool,
 }
 
 /// An action, and what forwarding and answering it take.
@@ -86,7 +86,7 @@ pub fn classify(
     signing_service: &str,
     region: &str,
     target: &Target,
-    overrides: &BTreeMap<Operation, Override>,
+    terms: &Terms,
 ) -> Result<Classified, ClassifyError> {
     let table = Table::shared();
     let routed = route(&request, signing_service, table)
@@ -99,21 +99,25 @@ pub fn classify(
         fault,
         hint: hint.into(),
     };
-    let own = overrides.get(&operation);
-    if routed.row.is_none() && own.is_none() {
-        let hint = format!(
-            "the bundle can adopt it: an operation override for `{operation}` says which effects it has"
-        );
-        return Err(fail(
-            Fault::UnknownOperation(format!("{operation} is not in the operation table")),
-            &hint,
-        ));
-    }
-    if routed.row.is_some_and(|row| row.flagged('e')) {
-        let fault = Fault::UnknownOperation(format!(
-            "{operation} sends a stream of events, which cannot be judged ahead"
-        ));
-        return Err(fail(fault, "use an operation that takes its input whole"));
+    match terms.known(&routed) {
+        Known::Yes => {}
+        Known::No => {
+            let hint = format!(
+                "the bundle can adopt it: an operation override for `{operation}` says which effects it has"
+            );
+            let why = format!("{operation} is not in the operation table");
+            return Err(fail(Fault::UnknownOperation(why), &hint));
+        }
+        Known::NotPinned => {
+            let why = format!("{operation} is not in the operation table that is pinned");
+            let hint = "this version of Countersign knows it, and it counts once its table is adopted: \
+                        `countersign policy table`";
+            return Err(fail(Fault::UnknownOperation(why), hint));
+        }
+        Known::Events => {
+            let why = format!("{operation} sends a stream of events, which cannot be judged ahead");
+            return Err(fail(Fault::UnknownOperation(why), "use an operation that takes its input whole"));
+        }
     }
     let params = params::parse(&request, &routed).map_err(|error| {
         let oversized = matches!(error, ParamError::Oversized(_));
@@ -123,7 +127,7 @@ pub fn classify(
     })?;
     let region = Region(region.to_owned());
     let streams = routed.row.is_some_and(|row| row.service == "s3" && row.payload.ends_with(":blob"));
-    let (action, host_prefix) = act(request, &routed, &params, region, target, own);
+    let (action, host_prefix) = act(request, &routed, &params, region, target, terms);
     Ok(Classified {
         action,
         shape,
@@ -141,7 +145,7 @@ fn act(
     params: &Value,
     region: Region,
     target: &Target,
-    own: Option<&Override>,
+    terms: &Terms,
 ) -> (Action, Option<String>) {
     let host_prefix = host_prefix(routed, params);
     let mut content = vec![
@@ -152,7 +156,7 @@ fn act(
     content.extend(target.acting_as.as_ref().map(|role| ("acting_as", Value::text(role))));
     let content = Value::map(content);
     let given = Given { params, body: &request.body, told: Told::Whole };
-    let (parts, marks) = mean(routed, &given, region, target, own);
+    let (parts, marks) = mean(routed, &given, region, target, terms);
     (Action::new(parts, &content, request).marked(marks), host_prefix)
 }
 
@@ -178,33 +182,22 @@ pub(crate) fn mean(
     given: &Given<'_>,
     region: Region,
     target: &Target,
-    own: Option<&Override>,
+    terms: &Terms,
 ) -> (ActionParts, Marks) {
     let Given { params, body, told } = *given;
     let operation = routed.operation();
-    let mut judged = routed.row.map_or(
-        effects::Judged {
-            effects: worst(),
-            exposure: Exposure { data: true, credentials: true },
-            additive: false,
-        },
-        effects::of,
-    );
+    let (own, pinned) = (terms.overrides.get(&operation), &terms.pinned);
+    let says = routed.row.map_or(Says::Same, |row| pinned.says(row.service, row.operation));
+    let rows = routed.row.iter().chain(&routed.also);
+    let mut judged = rows.map(|row| effects::of(row)).reduce(Judged::or).unwrap_or_else(Judged::worst);
     let mut unknowns = Vec::new();
-    for other in &routed.also {
-        let other = effects::of(other);
-        judged.effects = judged.effects.union(other.effects);
-        judged.exposure.data |= other.exposure.data;
-        judged.exposure.credentials |= other.exposure.credentials;
-        judged.additive &= other.additive;
-    }
     for other in &routed.also {
         unknowns.push(format!(
             "the request also fits {}:{}; the stricter was taken",
             other.service, other.operation
         ));
     }
-    let mut named = resources::of(routed, params, target);
+    let mut named = resources::of(routed, params, target, pinned);
     unknowns.append(&mut named.unknowns);
     let mut readings = vec![operation.clone()];
     readings.extend(
@@ -213,20 +206,48 @@ pub(crate) fn mean(
             .iter()
             .map(|other| Operation { service: other.service.to_owned(), name: other.operation.to_owned() }),
     );
-    parameters::lower(&readings, params, told, &mut judged);
+    if let Some(rules) = Rules::shared() {
+        parameters::lower(rules, &readings, params, told, &mut judged);
+    }
+    // What the pinned table does not have is what the override says; and where that says what an answer shows, no less than
+    // ours does.
+    let overridden = own.is_some_and(|own| own.exposure.is_some()) && matches!(says, Says::Unknown);
+    if let Some(theirs) = pinned.base(routed, &readings, params, told).filter(|_| !overridden) {
+        judged = judged.or(theirs);
+    }
     if let Some(own) = own {
-        judged.effects = own.effects;
-        if let Some(kind) = &own.kind {
-            for resource in &mut named.resources {
-                resource.kind = kind.clone();
-            }
-        }
+        adopted::lay_over(own, routed.row.is_some(), &mut judged);
     }
     // After everything else: no override takes away what the parameters of this very request raise.
-    let raised = parameters::raise(&readings, params, told, Patterns::Too, &mut judged);
-    let mut marks = marks::of(&operation, params, &judged);
-    marks.hands_over = raised.hands_over && routed.also.is_empty();
-    let mut quantity = quantity::of(&readings, params);
+    let mut raised = parameters::raise(&readings, params, told, Patterns::Too, &mut judged);
+    let theirs = pinned.raise(&readings, params, told, Patterns::Too, &mut judged);
+    judged.effects = judged.effects.showing(judged.exposure);
+    raised.hands_over &= !judged.exposure.credentials;
+    if let Some(own) = own {
+        adopted::rename(own, routed.row.is_some(), judged.exposure, &mut named.resources);
+    }
+    let mut also_says = Vec::new();
+    match says {
+        Says::Same => {}
+        Says::Unknown => unknowns.push("the pinned operation table does not have it".to_owned()),
+        Says::Otherwise(_) => {
+            unknowns
+                .push("the pinned operation table says otherwise of it; the stricter was taken".to_owned());
+        }
+    }
+    if says.is_looked_at_otherwise() && !judged.effects.is_plain_read() {
+        judged.effects = judged.effects.with(Effect::Destroy);
+        also_says
+            .push("is looked at otherwise than the pinned operation table says, and counts as not undoable");
+    }
+    let mut marks = marks::of(&operation, params, is_additive(&operation, &judged, says), &judged);
+    marks.hands_over =
+        raised.hands_over && routed.also.is_empty() && theirs.says.is_empty() && !pinned.roles_differ;
+    let mut quantity = match says {
+        Says::Otherwise(other) if other.quantity => Quantity::unknown(),
+        Says::Unknown => Quantity::unknown(),
+        Says::Same | Says::Otherwise(_) => quantity::of(&readings, params),
+    };
     match told {
         Told::Whole => {}
         Told::InPart => {
@@ -239,14 +260,14 @@ pub(crate) fn mean(
     }
     let mut shown = shown::of(params, body, routed.row);
     unknowns.append(&mut shown.unknowns);
+    let said: Vec<&str> = raised.says.iter().chain(&theirs.says).chain(&also_says).copied().collect();
+    let summary = summary::of(routed, &named.resources, &said);
     let parts = ActionParts {
-        undo: undo(&operation, &judged, own),
+        undo: undo(&operation, &judged, own, says),
         quantity,
         summary: match &target.acting_as {
-            Some(role) => {
-                format!("{} Acting as {role}.", summary::of(routed, &named.resources, &raised.says))
-            }
-            None => summary::of(routed, &named.resources, &raised.says),
+            Some(role) => format!("{summary} Acting as {role}."),
+            None => summary,
         },
         operation,
         partition: target.partition.clone(),
@@ -269,7 +290,7 @@ pub(crate) fn mean(
     (ActionParts { second_lock, ..parts }, marks)
 }
 
-fn undo(operation: &Operation, judged: &effects::Judged, own: Option<&Override>) -> Undo {
+fn undo(operation: &Operation, judged: &Judged, own: Option<&Override>, says: Says<'_>) -> Undo {
     let changes = judged.effects.iter().any(|effect| match effect {
         Effect::Read | Effect::Privilege => false,
         Effect::Emit | Effect::Spend | Effect::Write | Effect::Execute | Effect::Destroy => true,
@@ -280,12 +301,17 @@ fn undo(operation: &Operation, judged: &effects::Judged, own: Option<&Override>)
     if own.is_some_and(|own| own.additive) {
         Undo::Additive
     } else if gather::has_inverse(operation) {
-        Undo::Capturable
-    } else if judged.additive || gather::is_additive(operation) {
+        if says.is_undone_alike() { Undo::Capturable } else { Undo::Unlisted }
+    } else if is_additive(operation, judged, says) {
         Undo::Additive
     } else {
         Undo::Unlisted
     }
+}
+
+/// Listed as needing no inverse, by both tables.
+fn is_additive(operation: &Operation, judged: &Judged, says: Says<'_>) -> bool {
+    (judged.additive || gather::is_additive(operation)) && says.allows_additive()
 }
 
 /// `{AccountId}.`: the prefix that the operation puts before its service's host, its labels filled in.

@@ -7,6 +7,7 @@ use model::{Operation, Quantity, Value};
 use serde::Deserialize;
 
 use super::parameters::{self, Path};
+use crate::gather;
 
 const TEXT: &str = include_str!("../../data/quantities.toml");
 
@@ -28,6 +29,30 @@ pub(super) fn of(operations: &[Operation], params: &Value) -> Quantity {
     let Some(row) = rows.get(&operation.to_string()) else { return Quantity::one() };
     let views = parameters::views(params);
     Quantity { units: row.units(&views), sizes: row.sizes(&views) }
+}
+
+/// What the file says of single operations, for a table to be pinned with: values that can only be the same or not.
+#[derive(Debug)]
+pub(crate) struct Pins(HashMap<String, Value>);
+
+impl Pins {
+    pub(crate) fn read() -> Self {
+        let root: toml::Table = TEXT.parse().unwrap_or_default();
+        let entries = root.get("quantity").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+        let mut pins = HashMap::new();
+        for mut entry in entries.into_iter().filter_map(|entry| entry.try_into::<toml::Table>().ok()) {
+            entry.remove("yes");
+            let operations = entry.remove("operations");
+            let value = gather::literal(&toml::Value::Table(entry));
+            let names = operations.as_ref().and_then(toml::Value::as_str).unwrap_or_default();
+            pins.extend(names.split_whitespace().map(|name| (name.to_owned(), value.clone())));
+        }
+        Self(pins)
+    }
+
+    pub(crate) fn of(&self, operation: &Operation) -> Option<Value> {
+        self.0.get(&operation.to_string()).cloned()
+    }
 }
 
 impl Row {
@@ -124,7 +149,6 @@ mod tests {
     use super::*;
     use crate::{
         classify::{effects, parameters::tests::classified},
-        gather,
         table::Table,
     };
 

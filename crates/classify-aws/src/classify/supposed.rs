@@ -3,7 +3,7 @@
 use model::{ActionParts, Quantity, Region, Undo};
 
 use super::{
-    Override, Target, Told, effects,
+    Target, Terms, Told,
     parameters::{self, Patterns},
     resources,
 };
@@ -18,17 +18,18 @@ pub(crate) enum Parameters {
     Harmless,
 }
 
-/// `row` as an action in `target`, by the table, the rules over parameters and the bundle's own word (`own`).
+/// `row` as an action in `target`, by the tables, the rules over parameters and the bundle's own word.
 pub(crate) fn supposed(
     row: &Row,
     parameters: Parameters,
     region: Region,
     target: &Target,
-    own: Option<&Override>,
+    terms: &Terms,
 ) -> ActionParts {
     let operation = model::Operation::new(row.service, row.operation);
-    let mut judged = effects::of(row);
-    let mut resources = resources::supposed(row);
+    let (own, pinned) = (terms.overrides.get(&operation), &terms.pinned);
+    let mut judged = pinned.of(row);
+    let mut resources = resources::supposed(row, pinned);
     if let Some(own) = own {
         judged.effects = own.effects;
         if let Some(kind) = &own.kind {
@@ -40,10 +41,14 @@ pub(crate) fn supposed(
         Parameters::Harmless => Patterns::No,
     };
     let nothing = model::Value::Null;
-    parameters::raise(std::slice::from_ref(&operation), &nothing, Told::InPart, patterns, &mut judged);
+    let readings = std::slice::from_ref(&operation);
+    parameters::raise(readings, &nothing, Told::InPart, patterns, &mut judged);
+    pinned.raise(readings, &nothing, Told::InPart, patterns, &mut judged);
     ActionParts {
         undo: match parameters {
-            Parameters::Worst => super::undo(&operation, &judged, own),
+            Parameters::Worst => {
+                super::undo(&operation, &judged, own, pinned.says(row.service, row.operation))
+            }
             Parameters::Harmless => Undo::Additive,
         },
         quantity: Quantity::unknown(),

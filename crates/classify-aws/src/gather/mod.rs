@@ -9,6 +9,7 @@ mod inverse;
 mod marked;
 mod observe;
 mod path;
+mod pins;
 mod reads;
 mod referring;
 mod roles;
@@ -21,7 +22,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use model::{ActionParts, CapturedUndo, EffectSet, Marks, Observation, Operation, Tags, Timestamp, Value};
+use model::{
+    ActionParts, CapturedUndo, EffectSet, Marks, Observation, Operation, Tags, Timestamp, Undo, Value,
+};
 
 use crate::{call::Call, table::Table};
 
@@ -30,7 +33,7 @@ pub use roles::Handed;
 
 pub(crate) use given::normalise as given;
 pub(crate) use marked::{names_tags, tags_in};
-#[cfg(test)]
+pub(crate) use pins::Pins;
 pub(crate) use rule::literal;
 
 use inverse::{Capturing, Undoing};
@@ -101,6 +104,8 @@ pub struct Gathering {
     now: Timestamp,
     given: Value,
     rounds: u32,
+    /// Whether an inverse counts.
+    undoable: bool,
     /// Which calls went to whom, so that answers find their way back; equal reads are made once.
     asked: Vec<(Part, Vec<usize>)>,
     observing: Option<Observing>,
@@ -131,6 +136,7 @@ pub fn start(action: &ActionParts, marks: &Marks, params: &Value, now: Timestamp
     let gathering = Gathering {
         now,
         rounds: 0,
+        undoable: action.undo != Undo::Unlisted,
         asked: Vec::new(),
         observing: Observing::of(service, operation, region, &given),
         capturing: Capturing::of(service, operation, region),
@@ -268,7 +274,7 @@ impl Gathering {
         if let Some(stack) = &self.stack {
             let (mut gathered, undo) = stack.finish(self.now);
             gathered.refer(resolved);
-            gathered.settle(undo.map(Ok));
+            gathered.settle(self.counted(undo.map(Ok)));
             return gathered;
         }
         if let Some(single) = &self.single {
@@ -283,6 +289,7 @@ impl Gathering {
         }
         let captured = self.capturing.as_ref().map(|part| part.finish(&self.given));
         let undo = captured.or_else(|| self.retagging.as_ref().map(|part| part.finish(&self.given)));
+        let undo = self.counted(undo);
         if let Some(Ok(undoing)) = &undo {
             projection = Some(projection.unwrap_or_default().with_undo(undoing));
         }
@@ -300,6 +307,16 @@ impl Gathering {
         gathered.tags = marked::tags_of(reads.into_iter().flatten());
         gathered.settle(undo);
         gathered
+    }
+
+    /// Only our own table has this inverse, where the operation is none that can be undone.
+    fn counted(&self, undo: Option<Result<Undoing, String>>) -> Option<Result<Undoing, String>> {
+        if self.undoable {
+            return undo;
+        }
+        undo.map(|_| {
+            Err("undo not captured: the pinned operation table undoes it otherwise, or not".to_owned())
+        })
     }
 }
 

@@ -342,8 +342,6 @@ impl Question {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use model::{Account, Partition, Timestamp};
 
     use super::*;
@@ -409,7 +407,7 @@ mod tests {
         let signing = Table::shared().service(service).unwrap().signing;
         let target = Target::new(Partition("aws".into()), Account("111122223333".into()));
         let classified =
-            classify(build(&call).unwrap(), signing, "eu-west-1", &target, &BTreeMap::new()).unwrap();
+            classify(build(&call).unwrap(), signing, "eu-west-1", &target, &Default::default()).unwrap();
         let action = &classified.action;
         let now = Timestamp::from_seconds(1_795_228_800);
         let mut gathering = start(action.parts(), action.marks(), &classified.params, now).unwrap();

@@ -34,7 +34,7 @@ fn cases() -> Vec<Case> {
 
 fn classified(signing: &str, request: Request) -> Classified {
     let target = Target::new(Partition("aws".into()), Account("123456789012".into()));
-    classify(request, signing, "us-east-1", &target, &BTreeMap::new()).unwrap()
+    classify(request, signing, "us-east-1", &target, &Default::default()).unwrap()
 }
 
 fn answer(status: u16, body: &str) -> ReadAnswer {

@@ -5,12 +5,10 @@
 mod members;
 mod name;
 
-use std::collections::BTreeMap;
-
 use model::{ActionParts, Marks, Operation, Partition, Region, Value, sanitize};
 
 use crate::{
-    classify::{Given, Override, Target, Told, mean, parameters},
+    classify::{Given, Known, Target, Terms, Told, mean, parameters},
     route::{Routed, strictest},
     table::{Class, Row},
 };
@@ -52,30 +50,25 @@ pub struct Unjudged {
 ///
 /// # Errors
 /// Where the gateway would refuse every call of the operation, whatever its parameters.
-pub fn classify(
-    recorded: &Recorded<'_>,
-    target: &Target,
-    overrides: &BTreeMap<Operation, Override>,
-) -> Result<Understood, Unjudged> {
+pub fn classify(recorded: &Recorded<'_>, target: &Target, terms: &Terms) -> Result<Understood, Unjudged> {
     let routed = routed(recorded);
     let operation = routed
         .as_ref()
         .map_or_else(|| Operation::new(name::prefix_of(recorded.source), recorded.name), Routed::operation);
-    let own = overrides.get(&operation);
     let unjudged = |why| Err(Unjudged { operation: operation.clone(), why });
     let Some(routed) = routed else { return unjudged("is of a service that is in no table") };
-    if routed.row.is_none() && own.is_none() {
-        return unjudged("is not in the operation table");
-    }
-    if routed.row.is_some_and(|row| row.flagged('e')) {
-        return unjudged("sends a stream of events, which cannot be judged ahead");
+    match terms.known(&routed) {
+        Known::Yes => {}
+        Known::No => return unjudged("is not in the operation table"),
+        Known::NotPinned => return unjudged("is not in the pinned operation table"),
+        Known::Events => return unjudged("sends a stream of events, which cannot be judged ahead"),
     }
     let read = members::read(&routed, recorded.parameters);
     let nothing = recorded.parameters.is_null() && needs_parameters(&routed);
     let left_out = recorded.omitted || nothing || read.left_out || lacks_its_body(&routed, &read.params);
     let told = if left_out { Told::InPart } else { Told::Whole };
     let given = Given { params: &read.params, body: &[], told };
-    let (mut parts, marks) = mean(&routed, &given, Region(recorded.region.to_owned()), target, own);
+    let (mut parts, marks) = mean(&routed, &given, Region(recorded.region.to_owned()), target, terms);
     if left_out {
         parts.unknowns.push("parameters that the trail leaves out".to_owned());
     }

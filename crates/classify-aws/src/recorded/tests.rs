@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::classify::Override;
 
 fn recorded<'a>(source: &'a str, name: &'a str, parameters: &'a Json) -> Recorded<'a> {
     Recorded { source, name, api_version: "", region: "eu-west-1", parameters, omitted: false }
@@ -13,7 +14,7 @@ fn recorded<'a>(source: &'a str, name: &'a str, parameters: &'a Json) -> Recorde
 
 fn understood(source: &str, name: &str, parameters: &Json) -> Result<Understood, Unjudged> {
     let target = Target::new(partition_of("eu-west-1"), Account("111122223333".into()));
-    classify(&recorded(source, name, parameters), &target, &BTreeMap::new())
+    classify(&recorded(source, name, parameters), &target, &Terms::default())
 }
 
 fn check(source: &str, name: &str, parameters: Json, expected: &Expect) {
@@ -238,13 +239,13 @@ fn what_no_table_knows_is_named_as_an_override_would() {
     );
     check("nobody", "DoThings", json!({}), &expect!["`nobody:DoThings` is of a service that is in no table"]);
     let operation = Operation::new("ec2", "FrobnicateInstance");
-    let own = Override { effects: EffectSet::of(Effect::Write), kind: None, additive: false };
+    let own = Override { effects: EffectSet::of(Effect::Write), kind: None, additive: false, exposure: None };
     let target = Target::new(partition_of("cn-north-1"), Account("1".into()));
     let parameters = json!({ "x": 1 });
     let adopted = classify(
         &recorded("ec2.amazonaws.com", "FrobnicateInstance", &parameters),
         &target,
-        &BTreeMap::from([(operation, own)]),
+        &Terms { overrides: [(operation, own)].into(), ..Terms::default() },
     )
     .unwrap();
     assert!(adopted.parts.effects.contains(Effect::Write) && adopted.parts.partition.0 == "aws-cn");

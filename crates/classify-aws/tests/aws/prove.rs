@@ -152,7 +152,7 @@ fn gathered(mock: &Mock<'_>, action: &Call) -> Result<(Gathered, Vec<(Call, Read
     let request = build(action)?;
     let signing = Table::shared().service(&action.service).map_or("", |service| service.signing);
     let target = Target::new(Partition("aws".into()), Account(ACCOUNT.into()));
-    let classified = classify(request, signing, REGION, &target, &BTreeMap::new())
+    let classified = classify(request, signing, REGION, &target, &Default::default())
         .map_err(|error| anyhow::anyhow!("{error}"))?;
     let parts = classified.action.parts();
     let named = format!("{}:{}", action.service, action.operation);
@@ -175,7 +175,7 @@ fn gathered(mock: &Mock<'_>, action: &Call) -> Result<(Gathered, Vec<(Call, Read
 
 fn operation_of(undo: &CapturedUndo) -> Result<String> {
     let target = Target::new(Partition("aws".into()), Account(ACCOUNT.into()));
-    match classify(undo.request.clone(), &undo.service, REGION, &target, &BTreeMap::new()) {
+    match classify(undo.request.clone(), &undo.service, REGION, &target, &Default::default()) {
         Ok(classified) => Ok(classified.action.parts().operation.name.clone()),
         Err(error) => bail!("the undo is not understood: {error}"),
     }

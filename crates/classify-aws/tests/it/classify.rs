@@ -1,16 +1,16 @@
 //! Requests as clients write them: what is made of each, and of arbitrary ones.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use classify_aws::{
     call::{Call, build},
-    classify::{Override, classify},
+    classify::{Override, Terms, classify},
     params,
     route::route,
     table::Table,
 };
 use expect_test::expect;
-use model::{Effect, EffectSet, Operation, Request, Value};
+use model::{Effect, EffectSet, Exposure, Operation, Request, Value};
 use proptest::prelude::*;
 
 use crate::requests::{check, form, json, request, said, target};
@@ -446,11 +446,13 @@ fn a_bundle_can_make_an_operation_known_and_wins_over_the_table() {
         effects: EffectSet::of(effect),
         kind: Some("database".parse().unwrap()),
         additive,
+        exposure: Some(Exposure::default()),
     };
-    let overrides = BTreeMap::from([
+    let overrides = [
         (Operation::new("dynamodb", "BrandNew"), own(Effect::Destroy, false)),
         (Operation::new("dynamodb", "DeleteTable"), own(Effect::Write, true)),
-    ]);
+    ];
+    let overrides = Terms { overrides: overrides.into(), ..Terms::default() };
     let new = json("DynamoDB_20120810.BrandNew", r#"{"Secret":"s"}"#);
     let classified = classify(new, "dynamodb", "eu-west-1", &target(), &overrides).unwrap();
     let parts = classified.action.parts();
@@ -469,8 +471,9 @@ fn a_bundle_can_make_an_operation_known_and_wins_over_the_table() {
 
 #[test]
 fn the_digest_follows_the_meaning_and_nothing_else() {
-    let digest =
-        |request| classify(request, "ec2", "eu-west-1", &target(), &BTreeMap::new()).unwrap().action.digest();
+    let digest = |request| {
+        classify(request, "ec2", "eu-west-1", &target(), &Default::default()).unwrap().action.digest()
+    };
     let one = digest(form("Action=RunInstances&Version=2016-11-15&MinCount=1&ClientToken=a"));
     let again = digest(form("Version=2016-11-15&ClientToken=b&MinCount=1&Action=RunInstances"));
     let other = digest(form("Version=2016-11-15&ClientToken=b&MinCount=2&Action=RunInstances"));
@@ -478,7 +481,7 @@ fn the_digest_follows_the_meaning_and_nothing_else() {
     assert_ne!(one, other);
     let put = |headers: &[(&str, &str)], body: &str| {
         let request = request("PUT", "/b/k", headers, body);
-        classify(request, "s3", "eu-west-1", &target(), &BTreeMap::new()).unwrap().action.digest()
+        classify(request, "s3", "eu-west-1", &target(), &Default::default()).unwrap().action.digest()
     };
     let plain = put(&[("x-amz-date", "1"), ("x-amz-content-sha256", "x")], "data");
     assert_eq!(
@@ -665,7 +668,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]
     fn arbitrary_requests_never_panic_and_what_is_classified_is_bounded((service, request) in requests()) {
-        if let Ok(classified) = classify(request.clone(), &service, "eu-west-1", &target(), &BTreeMap::new()) {
+        if let Ok(classified) = classify(request.clone(), &service, "eu-west-1", &target(), &Default::default()) {
             let parts = classified.action.parts();
             prop_assert!(!parts.resources.is_empty());
             let all: usize = parts.shown.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -775,7 +778,8 @@ fn padding_hides_nothing() {
         let body = format!(
             "Action=PutRolePolicy&Version=2010-05-08&RoleName=r1&PolicyName=p&PolicyDocument={policy}{tags}"
         );
-        let action = classify(form(&body), "iam", "eu-west-1", &target(), &BTreeMap::new()).unwrap().action;
+        let action =
+            classify(form(&body), "iam", "eu-west-1", &target(), &Default::default()).unwrap().action;
         let of = |name: &str| action.parts().shown.iter().find(|(it, _)| it == name).unwrap().1.clone();
         let all: usize = action.parts().shown.iter().map(|(name, value)| name.len() + value.len()).sum();
         assert!(all <= 15_000, "{all}");

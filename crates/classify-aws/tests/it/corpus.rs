@@ -128,7 +128,7 @@ fn every_operation_is_routed_and_none_is_taken_for_a_lighter_one() {
                 score.rest.entry(format!("denied: {kind}")).or_default().push(format!("{name}: {error}"));
             }
         }
-        if let Ok(classified) = classify(line.request(), signing, "us-east-1", &target, &BTreeMap::new()) {
+        if let Ok(classified) = classify(line.request(), signing, "us-east-1", &target, &Default::default()) {
             let got = classified.action.parts().effects;
             let want = effects::of(own).effects;
             if got.worst() < want.worst() {

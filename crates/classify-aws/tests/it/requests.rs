@@ -1,6 +1,6 @@
 //! Requests for the other modules' tests, and what is said of each in lines.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use classify_aws::classify::{Target, classify};
 use expect_test::Expect;
@@ -32,7 +32,7 @@ pub(crate) fn json(target: &str, body: &str) -> Request {
 }
 
 pub(crate) fn said(service: &str, request: Request) -> String {
-    match classify(request, service, "eu-west-1", &target(), &BTreeMap::new()) {
+    match classify(request, service, "eu-west-1", &target(), &Default::default()) {
         Ok(classified) => {
             let parts = classified.action.parts();
             let mut out =

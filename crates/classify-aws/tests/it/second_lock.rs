@@ -1,7 +1,5 @@
 //! What the rights of each action are narrowed to.
 
-use std::collections::BTreeMap;
-
 use classify_aws::{
     call::{Call, build},
     classify::classify,
@@ -21,7 +19,7 @@ fn locked(service: &str, operation: &str, parameters: Value) -> Option<SecondLoc
     };
     let signing = Table::shared().service(service)?.signing;
     let request = build(&call).ok()?;
-    let classified = classify(request, signing, "eu-west-1", &target(), &BTreeMap::new()).ok()?;
+    let classified = classify(request, signing, "eu-west-1", &target(), &Default::default()).ok()?;
     classified.action.parts().second_lock.clone()
 }
 

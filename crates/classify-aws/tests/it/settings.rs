@@ -1,7 +1,5 @@
 //! Operations whose parameters decide whether they set something or give something away.
 
-use std::collections::BTreeMap;
-
 use classify_aws::classify::classify;
 use model::Request;
 
@@ -16,7 +14,7 @@ fn a_setting_is_no_policy() {
         )
     };
     let effects = |request: Request, service: &str| {
-        let action = classify(request, service, "us-east-1", &target(), &BTreeMap::new()).unwrap().action;
+        let action = classify(request, service, "us-east-1", &target(), &Default::default()).unwrap().action;
         action.parts().effects.to_string()
     };
     for (attributes, expected) in [

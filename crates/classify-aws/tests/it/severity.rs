@@ -1,8 +1,6 @@
 //! Requests that look harmless by their names and that a careful engineer would not let an agent make alone in
 //! production: none of them is a plain read or a plain write.
 
-use std::collections::BTreeMap;
-
 use classify_aws::{
     call::{Call, build},
     classify::classify,
@@ -201,7 +199,7 @@ fn what_a_careful_engineer_would_call_dangerous_is_no_plain_write() {
         };
         let request = build(&call).unwrap_or_else(|err| panic!("{name}: {err}"));
         let signing = Table::shared().service(service).unwrap().signing;
-        let found = classify(request, signing, "us-east-1", &target(), &BTreeMap::new()).unwrap();
+        let found = classify(request, signing, "us-east-1", &target(), &Default::default()).unwrap();
         let effects = found.action.parts().effects;
         if !effects.contains(*wanted) {
             wrong.push(format!("{name} {parameters}: {effects}, without {wanted:?}"));

@@ -7,6 +7,7 @@
 //! DIR/countersign.db    the database
 //! DIR/log/…             genesis, checkpoint, tiles and entries
 //! DIR/bundle/…          the bundle in force
+//! DIR/tables/…          the operation table that it rests on
 //! ```
 
 mod files;
@@ -133,9 +134,14 @@ impl Backup {
     pub(crate) fn bundle(&self) -> PathBuf {
         self.dir.join("bundle")
     }
+
+    pub(crate) fn tables(&self) -> PathBuf {
+        self.dir.join(TABLES)
+    }
 }
 
 pub(crate) const DATABASE: &str = "countersign.db";
+pub(crate) const TABLES: &str = "tables";
 
 /// A log with the database that goes with it; and the bundle that the log has in force last.
 pub(crate) fn verify(

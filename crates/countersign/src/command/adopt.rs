@@ -3,7 +3,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path, process::ExitCode};
 
-use api::types::{AdoptRequest, BundleView, ChangeView};
+use api::types::{AdoptRequest, BundleView, ChangeView, TableView};
+use classify_aws::sheet::{Sheet, own_digest};
 use model::{ChangeState, Digest};
 use policy::{Bundle, Certificate, Files};
 use serde_json::json;
@@ -13,8 +14,10 @@ use crate::{
     backup::bounded,
     cli::{AdoptArgs, FetchArgs, Format},
     client::Client,
-    failure::{Failure, PROOF, USAGE},
+    failure::{Failure, PROOF},
+    loaded::loaded,
     output::{self, GOOD, styled},
+    tables,
 };
 
 pub(super) async fn run(args: &AdoptArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -67,9 +70,9 @@ pub(super) fn texts(files: Files) -> Result<BTreeMap<String, String>, Failure> {
 
 /// What a server would refuse, said where the files are; examples that fail are not the same as files that do not load.
 fn loads(files: &Files) -> Result<(), Failure> {
-    let Err(err) = Bundle::load(files) else { return Ok(()) };
-    let exit = if Bundle::test(files).is_ok() { PROOF } else { USAGE };
-    Err(Failure::new(exit, "CS004", err))
+    let Err(failure) = loaded(files) else { return Ok(()) };
+    let (Err(err), Ok(_)) = (Bundle::load(files), Bundle::test(files)) else { return Err(failure) };
+    Err(Failure::new(PROOF, "CS004", err))
 }
 
 fn text(bytes: Vec<u8>, file: &Path) -> Result<String, Failure> {
@@ -102,9 +105,11 @@ pub(super) async fn fetch(args: &FetchArgs, format: Format) -> Result<ExitCode, 
     if let Some(certificate) = &view.certificate {
         put(&args.dir.join("certificate.json"), certificate.as_bytes())?;
     }
+    let table = table(&client, &files, &args.dir).await?;
     match format {
         Format::Json => output::json(&json!({
             "bundle": digest,
+            "table": table,
             "files": files.len(),
             "certificate": view.certificate.map(|it| Digest::of(it.as_bytes())),
         }))?,
@@ -114,9 +119,28 @@ pub(super) async fn fetch(args: &FetchArgs, format: Format) -> Result<ExitCode, 
                 "its certificate is nobody's word: prove it yourself with `countersign policy prove --bundle {}`",
                 args.dir.join("bundle").display()
             ));
+            if let Some(table) = table.filter(|table| *table != own_digest()) {
+                output::note(format!(
+                    "it rests on another operation table than this version's: `countersign policy table --against {}` tells \
+                     what would be otherwise under this one",
+                    tables::place(&args.dir, table).display()
+                ));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The operation table that the bundle rests on, beside it where it is not our own.
+async fn table(client: &Client, files: &Files, dir: &Path) -> Result<Option<Digest>, Failure> {
+    let table = Bundle::load(files).ok().and_then(|bundle| bundle.tables().aws);
+    let Some(other) = table.filter(|table| *table != own_digest()) else { return Ok(table) };
+    let view: TableView = client.get(&format!("/v1/tables/{other}")).await?;
+    if Sheet::digest_of(&view.text) != other {
+        return Err(Failure::verification(format!("the server gave another operation table than {other}")));
+    }
+    put(&tables::place(dir, other), view.text.as_bytes())?;
+    Ok(table)
 }
 
 /// The bundle that a change would bring into force.

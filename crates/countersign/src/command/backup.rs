@@ -3,16 +3,18 @@
 use std::{fs, path::Path, process::ExitCode};
 
 use engine::{Clock as _, SystemClock};
+use policy::Bundle;
 use store::Store;
 use tlog::{Checkpoint, VerifierKey, open_checkpoint};
 
 use crate::{
-    backup::{self, DATABASE, MAX_NOTE, Manifest, plain, put},
+    backup::{self, DATABASE, MAX_NOTE, Manifest, TABLES, plain, put},
     cli::{BackupArgs, Format},
     config::Config,
     failure::{Failure, USAGE},
     library::Library,
     output::{self, GOOD, styled},
+    tables,
 };
 
 /// A server that appends all the time has a new checkpoint every few milliseconds, and one of them must go with the copy.
@@ -48,6 +50,9 @@ pub(super) fn run(args: &BackupArgs, format: Format) -> Result<ExitCode, Failure
     };
     for (name, content) in &bundle {
         put(&dir.join("bundle").join(name), content)?;
+    }
+    if let Some(table) = Bundle::load(&bundle).ok().and_then(|bundle| bundle.tables().aws) {
+        tables::bring(&dir.join(TABLES), table, &config.bundles())?;
     }
 
     let manifest = Manifest {

@@ -22,7 +22,7 @@ use crate::{
     identity::variable,
     library::{self, Library},
     output::{self, BAD, GOOD, WARN, styled},
-    ssh_agent,
+    ssh_agent, tables,
 };
 
 /// How bad a finding is.
@@ -134,6 +134,7 @@ fn installation(config: &Option<Config>) -> Result<Vec<Finding>, Failure> {
                 format!("bundle {} loads, {} rules", bundle.digest().short(), bundle.rules().len()),
                 "",
             ));
+            found.push(table(config, &bundle));
             people(&bundle, &mut found);
         }
     }
@@ -146,6 +147,28 @@ fn installation(config: &Option<Config>) -> Result<Vec<Finding>, Failure> {
         None => found.push(finding(Grade::Warning, "not serving", "countersign serve --config FILE")),
     }
     Ok(found)
+}
+
+/// How the operation table that the bundle rests on stands to this version's own.
+fn table(config: &Config, bundle: &Bundle) -> Finding {
+    let beside = |table| match tables::beside_own(&config.bundles(), table) {
+        Ok(None) => {
+            finding(Grade::Good, format!("operation table {}, this version's own", table.short()), "")
+        }
+        Ok(Some(told)) => {
+            let [differs, advice] = told;
+            finding(
+                Grade::Warning,
+                format!("{differs}; {advice}"),
+                "until then more is held or denied than need be",
+            )
+        }
+        Err(why) => finding(Grade::Bad, why, "countersign explain CS009"),
+    };
+    match tables::of_bundle(&config.bundles(), bundle) {
+        Ok(table) => beside(table),
+        Err(failure) => finding(Grade::Bad, failure.message, "countersign explain CS009"),
+    }
 }
 
 fn people(bundle: &Bundle, found: &mut Vec<Finding>) {

@@ -7,25 +7,28 @@ use std::{
     process::ExitCode,
 };
 
+use classify_aws::sheet::own_digest;
 use engine::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use ledger::{Genesis, Ledger};
 use model::{EnrolledKey, PersonId, Role};
-use policy::{Bundle, Profile, StarterOptions};
+use policy::{Bundle, Profile, StarterOptions, Tables};
 use serde_json::json;
 use tlog::SigningKey;
 
+use super::few::few;
 use crate::{
     cli::{Format, InitArgs},
     config::{self, Config},
     failure::{Failure, USAGE},
     output::{self, BOLD, DIM, GOOD, WARN, styled},
-    tls,
+    tables, tls,
 };
 
 pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> {
     let options = options(args)?;
     let profile = options.profile;
-    let files = policy::starter(&options).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let mut files = policy::starter(&options).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    files.insert(Tables::FILE.to_owned(), Tables::text(own_digest()).into_bytes());
     let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
 
     let config_file = args.dir.join("countersign.toml");
@@ -46,9 +49,13 @@ pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> 
         }
         write(&file, content)?;
     }
+    tables::keep_own(&config.bundles()).map_err(Failure::unexpected)?;
     let genesis = keys_and_log(&config)?;
     tls::ensure_authority(&tls::Place::of(&config))?;
 
+    if let Some(warning) = few(bundle.roster()) {
+        output::note(format!("{} {warning}\n", styled(WARN, "warning:")));
+    }
     if format == Format::Json {
         output::json(&json!({
             "genesis": genesis.fingerprint(),
@@ -105,6 +112,14 @@ fn options(args: &InitArgs) -> Result<StarterOptions, Failure> {
             Ok((name, roles, vec![public_key(file)?]))
         })
         .collect::<Result<Vec<_>, Failure>>()?;
+    let recovery = args
+        .recovery_key
+        .iter()
+        .map(|text| {
+            let (name, file) = pair(text, "--recovery-key", "NAME=PUBKEY_FILE")?;
+            Ok((name.parse().map_err(|err| usage("--recovery-key", &err))?, public_key(file)?))
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
     let environments = args
         .environment
         .iter()
@@ -135,7 +150,7 @@ fn options(args: &InitArgs) -> Result<StarterOptions, Failure> {
         None if approvers.iter().any(touch) => Profile::Standard,
         None => Profile::Lab,
     };
-    Ok(StarterOptions { profile, operators, approvers, agents, environments, calendar })
+    Ok(StarterOptions { profile, operators, approvers, recovery, agents, environments, calendar })
 }
 
 fn pair<'t>(text: &'t str, flag: &str, form: &str) -> Result<(&'t str, &'t str), Failure> {

@@ -1,5 +1,5 @@
-//! `countersign policy check|test|prove|diff|explain|fmt`: the bundle on its own, no server needed. `simulate`, `adopt` and `fetch` are
-//! clients.
+//! `countersign policy check|test|prove|diff|explain|fmt|schema`: the bundle on its own, no server needed. `simulate`, `adopt` and
+//! `fetch` are clients, `table` is about the program itself.
 
 mod diff;
 mod explain;
@@ -11,11 +11,12 @@ use std::process::ExitCode;
 use policy::{Bundle, Files, Problem};
 use serde_json::{Value as Json, json};
 
-use super::{adopt, prove, serve::bundle_files};
+use super::{adopt, prove, serve::bundle_files, table};
 use crate::{
     cli::{BundleArgs, Format, PolicyCommand},
     config::Config,
     failure::{Failure, PROOF, USAGE},
+    loaded::loaded,
     output::{self, BAD, GOOD, styled},
     witnesses,
 };
@@ -32,6 +33,7 @@ pub(super) async fn run(command: &PolicyCommand, format: Format) -> Result<ExitC
         PolicyCommand::Simulate(args) => simulate::run(args, format).await,
         PolicyCommand::Adopt(args) => adopt::run(args, format).await,
         PolicyCommand::Fetch(args) => adopt::fetch(args, format).await,
+        PolicyCommand::Table(args) => table::run(args, format),
     }
 }
 
@@ -58,14 +60,12 @@ fn draft(what: &str, files: &Files) -> Result<Bundle, Failure> {
 }
 
 fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
-    let bundle = match (Bundle::load(&files(args)?), format) {
-        (Ok(bundle), _) => bundle,
-        (Err(err), Format::Human) => return Err(Failure::new(USAGE, "CS004", err)),
-        (Err(err), Format::Json) => {
-            output::json(&json!({ "problems": err.problems.iter().map(diagnostic).collect::<Vec<_>>() }))?;
-            return Ok(ExitCode::from(USAGE));
-        }
-    };
+    let files = files(args)?;
+    if let (Format::Json, Err(err)) = (format, Bundle::load(&files)) {
+        output::json(&json!({ "problems": err.problems.iter().map(diagnostic).collect::<Vec<_>>() }))?;
+        return Ok(ExitCode::from(USAGE));
+    }
+    let bundle = loaded(&files)?;
     witnesses::keys(&bundle)?;
     let rules = bundle.rules();
     match format {
@@ -117,8 +117,12 @@ fn schema(format: Format) -> Result<ExitCode, Failure> {
 }
 
 fn test(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
-    let results = Bundle::test(&files(args)?).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let files = files(args)?;
+    let results = Bundle::test(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
     let failed = results.iter().filter(|it| !it.passed).count();
+    if failed == 0 {
+        loaded(&files)?;
+    }
     let passed = results.len().saturating_sub(failed);
     match format {
         Format::Json => {

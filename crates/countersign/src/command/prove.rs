@@ -8,14 +8,15 @@ use std::{
     time::Duration,
 };
 
-use policy::{Bundle, Files};
+use policy::Files;
 use serde_json::{Value as Json, json};
 use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
 
 use crate::{
     cli::{Format, ProveArgs},
     failure::{Failure, PROOF, USAGE},
-    output::{self, BAD, DIM, GOOD, styled},
+    loaded::loaded,
+    output::{self, BAD, DIM, GOOD, WARN, styled},
 };
 
 /// Its name, beside this program or on the path.
@@ -50,7 +51,7 @@ pub(super) async fn certificate(files: &Files, solver: Option<&Path>) -> Result<
     let told = |result: &Json, key: &str| {
         model::sanitize(result.get(key).and_then(Json::as_str).unwrap_or_default(), 800)
     };
-    let open = results.filter(|it| told(it, "judgement") != "proved");
+    let open = results.filter(|it| !["proved", "stricter"].contains(&told(it, "judgement").as_str()));
     let open: Vec<_> =
         open.map(|it| format!("{}: {} ({})", told(it, "id"), told(it, "says"), told(it, "detail"))).collect();
     Err(Failure::new(PROOF, "CS215", format!("not everything is proved:\n{}", open.join("\n")))
@@ -58,7 +59,7 @@ pub(super) async fn certificate(files: &Files, solver: Option<&Path>) -> Result<
 }
 
 async fn answered(files: &Files, solver: Option<&Path>) -> Result<Json, Failure> {
-    Bundle::load(files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    loaded(files)?;
     told(json!({ "files": texts(files) }), solver).await
 }
 
@@ -139,11 +140,15 @@ fn show(certificate: &Json, passed: u64, failed: u64) {
         let text =
             |key: &str| model::sanitize(result.get(key).and_then(Json::as_str).unwrap_or_default(), 800);
         let took = result.get("took_ms").and_then(Json::as_u64).unwrap_or(0);
-        let proved = text("judgement") == "proved";
-        let mark = if proved { styled(GOOD, "✓") } else { styled(BAD, "✗") };
+        let judgement = text("judgement");
+        let (mark, proved) = match judgement.as_str() {
+            "proved" => (styled(GOOD, "✓"), true),
+            "stricter" => (styled(WARN, "!"), false),
+            _ => (styled(BAD, "✗"), false),
+        };
         output::line(format!("{mark} {} {}", text("says"), styled(DIM, format!("{} {took} ms", text("id")))));
         if !proved {
-            output::line(format!("    {}: {}", text("judgement"), text("detail")));
+            output::line(format!("    {judgement}: {}", text("detail")));
         }
     }
     for (key, word) in [("assumptions", "Taken for granted"), ("not_claimed", "Not claimed")] {
@@ -157,8 +162,10 @@ fn show(certificate: &Json, passed: u64, failed: u64) {
     let with: Vec<_> =
         with.map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or("?"))).collect();
     let took = certificate.get("took_ms").and_then(Json::as_u64).unwrap_or(0);
+    let warned = certificate.get("warned").and_then(Json::as_u64).unwrap_or(0);
+    let warned = if warned == 0 { String::new() } else { format!("{warned} stricter than said, ") };
     output::line(format!(
-        "{passed} proved, {failed} failed, in {took} ms ({})",
+        "{passed} proved, {warned}{failed} failed, in {took} ms ({})",
         model::sanitize(&with.join(", "), 300)
     ));
 }

@@ -22,6 +22,7 @@ use crate::{
     failure::{Failure, USAGE, VERIFICATION},
     library::Library,
     output::{self, BOLD, GOOD, WARN, styled},
+    tables,
 };
 
 pub(super) async fn run(args: &RestoreArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -337,8 +338,14 @@ fn key_here(config: &Config, genesis: &Genesis) -> Option<SigningKey> {
 
 /// The bundle that must be in force; staged where the one that is there is another.
 fn staged_bundle(config: &Config, backup: &Backup, pinned: model::Digest) -> Result<Option<Part>, Failure> {
-    if Library::of(config).files(pinned).is_some() {
-        return Ok(None);
+    // A table is named by its content, so nothing is written over, and nothing needs to be put aside.
+    let bring = |bundle: &Bundle| match bundle.tables().aws {
+        Some(table) => tables::bring(&config.bundles(), table, &backup.tables()),
+        None => Ok(()),
+    };
+    if let Some(files) = Library::of(config).files(pinned) {
+        let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+        return bring(&bundle).map(|()| None);
     }
     let missing = || {
         Failure::new(
@@ -348,7 +355,8 @@ fn staged_bundle(config: &Config, backup: &Backup, pinned: model::Digest) -> Res
         )
         .hint("bring back the bundle that was adopted last")
     };
-    let (files, _) = backup::bundle_if(&backup.bundle(), pinned).ok_or_else(missing)?;
+    let (files, bundle) = backup::bundle_if(&backup.bundle(), pinned).ok_or_else(missing)?;
+    bring(&bundle)?;
     for (name, content) in &files {
         put(&Part::Bundle.staged(config).join(name), content)?;
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use api::{Endpoints, Nonces, Shared};
-use classify_aws::address::Hosts;
+use classify_aws::{address::Hosts, sheet::own_digest};
 use engine::{Engine, Entropy as _, MasterKey, Parts, SystemClock, SystemEntropy};
 use gateway_aws::Gateway;
 use ledger::{Genesis, Ledger};
@@ -31,7 +31,9 @@ use crate::{
     failure::{Failure, UNEXPECTED, USAGE, VERIFICATION},
     known,
     library::Library,
+    loaded::loaded,
     output::{self, BOLD, WARN, styled},
+    tables,
     tls::{self, Tls},
     watch,
     witnesses::{self, Reachable},
@@ -52,7 +54,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         .map_err(|err| Failure::usage(format!("{}: {err}", config.bundles().display())))?;
     private(&config)?;
     let library = Arc::new(Library::of(&config));
-    let (engine, reachable) = open(&config, &library, &args.checkpoint).await?;
+    let Opened { engine, reachable, table } = open(&config, &library, &args.checkpoint).await?;
 
     let bind = async |what: &str, address| {
         TcpListener::bind(address).await.map_err(|err| {
@@ -131,6 +133,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
     output::note(format!("  bundle  {}", engine.bundle().digest()));
     output::note(format!("  profile {profile}"));
+    output::note(table);
     if profile == policy::Profile::Lab {
         output::note(format!(
             "  {} key files count as signatures here; agents and people must not share a user",
@@ -155,11 +158,27 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-async fn open(
-    config: &Config,
-    library: &Arc<Library>,
-    kept: &[PathBuf],
-) -> Result<(Arc<Engine>, Reachable), Failure> {
+struct Opened {
+    engine: Arc<Engine>,
+    reachable: Reachable,
+    /// What is to be said of the operation table.
+    table: String,
+}
+
+/// Which operation table counts, and whether it is ours.
+fn table(kept: &Path, bundle: &Bundle) -> Result<String, Failure> {
+    let table = tables::of_bundle(kept, bundle)?;
+    let beside = tables::beside_own(kept, table).map_err(Failure::unexpected)?;
+    Ok(match beside {
+        None => format!("  table   {table}"),
+        Some([differs, advice]) => {
+            tracing::warn!(pinned = %table, own = %own_digest(), "{differs}");
+            format!("  table   {table}\n  {} {differs}\n  {advice}", styled(WARN, "pinned:"))
+        }
+    })
+}
+
+async fn open(config: &Config, library: &Arc<Library>, kept: &[PathBuf]) -> Result<Opened, Failure> {
     let wrong =
         |what: &str, err: &dyn std::fmt::Display| Failure::new(USAGE, "CS005", format!("{what}: {err}"));
     let genesis = fs::read(config.log().join("genesis.json")).map_err(|err| wrong("genesis.json", &err))?;
@@ -189,7 +208,14 @@ async fn open(
         Some(digest) => library.files(digest).ok_or_else(|| library.missing(digest))?,
         None => library.edited()?,
     };
-    let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let bundle = match in_force {
+        Some(_) => Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?,
+        None => loaded(&files)?,
+    };
+    let unkept = |err| Failure::usage(format!("{}: {err}", library.kept().display()));
+    tables::keep_own(library.kept()).map_err(unkept)?;
+    let table = table(library.kept(), &bundle)?;
+    library.keep_served(&files).map_err(unkept)?;
     let reachable = Reachable::open(config, &bundle)?;
     known::guard(&ledger, &genesis, kept)?;
     reachable.guard(&ledger, &genesis, &config.log()).await?;
@@ -213,9 +239,7 @@ async fn open(
         };
         Failure::new(exit, "CS006", err)
     })?;
-    let noted = library.note(engine.bundle().digest());
-    noted.map_err(|err| Failure::usage(format!("{}: {err}", config.bundles().display())))?;
-    Ok((engine, reachable))
+    Ok(Opened { engine, reachable, table })
 }
 
 /// Every file of a bundle folder by its relative name.

@@ -81,6 +81,9 @@ fn what_is_proved_is_told_and_kept() {
     let kept = fs::read_to_string(folder.path().join("certificate.json")).unwrap();
     assert!(kept.contains("\"nothing is lost\""), "{kept}");
     check(Some(&certificate(1, 0, "proved")), &["--output", "json"], 0, "\"passed\": 1");
+    let stricter = certificate(1, 0, "stricter").replace("\"failed\":0", "\"warned\":1,\"failed\":0");
+    check(Some(&stricter), &[], 0, "stricter: agent `kiro` destroys `orders`: allowed");
+    check(Some(&stricter), &[], 0, "1 proved, 1 stricter than said, 0 failed");
 }
 
 #[test]

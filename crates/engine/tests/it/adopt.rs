@@ -47,7 +47,7 @@ fn certificate(files: &Files) -> Vec<u8> {
 }
 
 /// The bundle of the world with a text put in the place of another in one file.
-fn edited(files: &Files, file: &str, from: &str, to: &str) -> Files {
+pub(crate) fn edited(files: &Files, file: &str, from: &str, to: &str) -> Files {
     let mut edited = files.clone();
     let text = String::from_utf8(edited[file].clone()).unwrap();
     let next = text.replace(from, to);
@@ -57,7 +57,7 @@ fn edited(files: &Files, file: &str, from: &str, to: &str) -> Files {
 }
 
 /// Whatever else it is, another bundle.
-fn commented(files: &Files, comment: &str) -> Files {
+pub(crate) fn commented(files: &Files, comment: &str) -> Files {
     let mut files = files.clone();
     files.get_mut("overrides.toml").unwrap().extend_from_slice(format!("# {comment}\n").as_bytes());
     files
@@ -75,7 +75,7 @@ fn candidate(files: &Files) -> Arc<Candidate> {
 }
 
 impl World {
-    async fn adopt(&self, files: &Files, by: &Person) -> Result<Change, SignError> {
+    pub(crate) async fn adopt(&self, files: &Files, by: &Person) -> Result<Change, SignError> {
         let signed = ("POST /v1/bundles".to_owned(), "signed".to_owned());
         self.engine.adopt(Adopt { candidate: candidate(files), by: name(by.name), signed }).await
     }
@@ -90,7 +90,7 @@ impl World {
         done.id
     }
 
-    fn digest(&self) -> model::Digest {
+    pub(crate) fn digest(&self) -> model::Digest {
         self.engine.bundle().digest()
     }
 }
@@ -367,6 +367,30 @@ async fn what_waits_is_judged_anew_for_whoever_opens_it() {
     assert_eq!((change.bundle, change.state), (world.digest(), ChangeState::Held));
     assert_eq!(world.run(&DELETE_STACK.action()).await, held, "two people of staging agree to nothing");
     world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_8_the_operation_table_of_a_bundle_is_signed_for_and_on_record() {
+    let world = World::in_memory().await;
+    let table = model::Digest::of(b"what this stands for is the gateway's matter");
+    let mut next = world.place.files.clone();
+    next.insert("tables.toml".to_owned(), policy::Tables::text(table).into_bytes());
+    let nowhere = world.adopt(&next, &OLGA).await.unwrap_err();
+    assert!(nowhere.to_string().contains(&format!("no operation table {table} is kept here")), "{nowhere}");
+    assert_eq!(world.count(EntryKind::ChangeHeld).await, 0);
+
+    world.place.library.put_table(table, "its text");
+    let asking = world.adopt(&next, &ANA).await.unwrap();
+    let text = world.statement(asking.id, Act::Approve, &BEN, None).await.to_text();
+    for shown in ["the operation table goes from", &table.to_string()] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+    assert_eq!(world.adopted(&next).await, asking.id);
+    assert_eq!(world.engine.table(table), Ok("its text".to_owned()));
+    let entries = world.entries().await;
+    let adopted = entries.iter().find(|entry| entry.kind == EntryKind::BundleAdopted).unwrap();
+    assert_eq!(adopted.detail.get("table"), Some(&table.to_string()));
+    assert_eq!(world.problems().await, [""; 0]);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ pub(crate) struct Place {
     pub(crate) files: Files,
     pub(crate) genesis: Genesis,
     chance: Arc<Counted>,
-    library: Arc<Shelf>,
+    pub(crate) library: Arc<Shelf>,
 }
 
 /// How a world differs from the usual one.

@@ -113,6 +113,7 @@ impl Bundle {
                     action,
                     exposure: facts.exposure,
                     grants,
+                    glass: facts.glass.as_deref(),
                     agent: &agent,
                     operator: &operator,
                     resource: &about.resource,

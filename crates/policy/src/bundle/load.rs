@@ -21,11 +21,12 @@ use crate::{
     rules::{Names, Place, Rule, read_rules},
     schema::{Vocabulary, schema_digest},
     settings::{Settings, read_settings},
+    tables::{Tables, read_tables},
     witnesses::read_witnesses,
 };
 
 /// The files that stand at the top of a bundle; the first three must be there.
-const TOP: [&str; 9] = [
+const TOP: [&str; 10] = [
     "bundle.toml",
     ROSTER,
     "environments.toml",
@@ -34,6 +35,7 @@ const TOP: [&str; 9] = [
     "overrides.toml",
     "budgets.toml",
     "standing.toml",
+    Tables::FILE,
     "witnesses.toml",
 ];
 const ROSTER: &str = "roster.toml";
@@ -112,6 +114,9 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
     let witnesses = toml("witnesses.toml")
         .and_then(|(file, text)| read_toml(file, text, problems, |root| Some(read_witnesses(root))))
         .unwrap_or_default();
+    let tables = toml(Tables::FILE)
+        .and_then(|(file, text)| read_toml(file, text, problems, |root| Some(read_tables(root))))
+        .unwrap_or_default();
     let waited_for = settings.as_ref().map_or(0, |it: &Settings| usize::from(it.levels.witnesses()));
     if waited_for > witnesses.keys.len() {
         let named = witnesses.keys.len();
@@ -140,6 +145,7 @@ pub(super) fn read(files: &Files, problems: &Problems) -> Option<Bundle> {
         accounts,
         allowances,
         witnesses,
+        tables,
         calendar,
         overrides,
         vocabulary,
@@ -248,7 +254,17 @@ fn place_of(path: &str, stem: &str, names: &Names<'_>, problems: &Problems) -> O
     if let Some(person) = name.strip_prefix("operator-") {
         return known(person, &names.people, "person").then(|| person.parse().ok().map(Place::Operator))?;
     }
-    let hint = "grants/agent-NAME.cedar or grants/operator-NAME.cedar".to_owned();
+    if let Some(grant) = name.strip_prefix("breakglass-") {
+        return match grant.parse() {
+            Ok(grant) => Some(Place::Glass(grant)),
+            Err(err) => {
+                problems.add(path, None, format!("a grant for emergencies: {err}"), None);
+                None
+            }
+        };
+    }
+    let hint =
+        "grants/agent-NAME.cedar, grants/operator-NAME.cedar or grants/breakglass-NAME.cedar".to_owned();
     problems.add(path, None, "whose grant this is cannot be told from its name", Some(hint));
     None
 }

@@ -1,6 +1,6 @@
 //! What becomes laxer and what stricter from one bundle to the next, outside Cedar: environments, hours, effects, limits,
-//! allowances, roles, witnesses, marks of rules, what is claimed of them, and who may sign. What rules newly allow takes a proof,
-//! and is not told here; that a rule was changed is.
+//! allowances, roles, witnesses, tables, marks of rules, what is claimed of them, and who may sign. What rules newly allow takes a
+//! proof, and is not told here; that a rule was changed is.
 //!
 //! Where a change could be either, it counts as laxer: somebody looks at it then.
 
@@ -14,10 +14,10 @@ mod tendency;
 
 use std::{collections::BTreeMap, fmt};
 
-use model::{Effect, EffectSet, Operation, Timestamp};
+use model::{Digest, Effect, EffectSet, Exposure, Operation, Timestamp};
 
 pub use self::tendency::Tendency;
-use crate::{Bundle, Override};
+use crate::{Bundle, Override, Tables};
 
 /// One thing that is otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,11 +85,21 @@ impl Bundle {
         hours::compare((old.calendar, old.places), (new.calendar, new.places), now, &mut found);
         allowances::compare(old.allowances, new.allowances, &mut found);
         settings::witnesses(old.witnesses, new.witnesses, &mut found);
+        tables(*old.tables, *new.tables, &mut found);
         overrides(old.overrides, new.overrides, table, &mut found);
         rules::compare(old.law, new.law, &mut found);
         rules::invariants(self.invariants(), next.invariants(), &mut found);
         found.0.sort();
         found.0
+    }
+}
+
+/// That it is another; what that does to single operations is for whoever has both.
+fn tables(old: Tables, new: Tables, found: &mut Found) {
+    let shown = |table: Option<Digest>| table.map_or_else(|| "none".to_owned(), |it| it.to_string());
+    if old.aws != new.aws {
+        let what = format!("the operation table goes from {} to {}", shown(old.aws), shown(new.aws));
+        found.add(Way::Laxer, Tables::FILE, what);
     }
 }
 
@@ -129,10 +139,37 @@ fn overrides(
             (true, true) | (false, false) => {}
         }
         let kind = |map: &BTreeMap<Operation, Override>| map.get(operation).and_then(|it| it.kind.clone());
+        let shows = |map: &BTreeMap<Operation, Override>| map.get(operation).and_then(|it| it.exposure);
+        match (shows(old), shows(new)) {
+            (before, after) if before == after => {}
+            // Of one that is in the tables it only adds, and of one that is not it is all there is.
+            (Some(before), Some(after)) if adds(before, after) => {
+                found.add(Way::Stricter, file, format!("an answer to {operation} shows {}", told(after)));
+            }
+            (_, after) => {
+                let after = after.map_or("what the tables say".to_owned(), told);
+                found.add(Way::Laxer, file, format!("an answer to {operation} shows {after}"));
+            }
+        }
         if kind(old) != kind(new) {
             found.add(Way::Laxer, file, format!("what {operation} is about counts as another kind of thing"));
         }
     }
+}
+
+fn adds(before: Exposure, after: Exposure) -> bool {
+    (after.data || !before.data) && (after.credentials || !before.credentials)
+}
+
+fn told(exposure: Exposure) -> String {
+    let Exposure { data, credentials } = exposure;
+    match (data, credentials) {
+        (false, false) => "neither data nor credentials",
+        (true, false) => "data",
+        (false, true) => "credentials",
+        (true, true) => "data and credentials",
+    }
+    .to_owned()
 }
 
 /// Whether something that was asked of it is not asked any more. What can be undone may give way to what cannot.

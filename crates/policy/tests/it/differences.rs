@@ -392,10 +392,36 @@ fn marks_of_rules_and_what_is_claimed_of_them_are_told() {
     without.remove("constitution/invariants/reads-are-free.cedar");
     expect![[r#"
         laxer invariants: data-takes-two is not claimed any more: In production, data and backups are destroyed only with two people who agree to this very change, also where that takes something back.
-        rules invariants: reads-are-free is not claimed any more: The constitution is in the way of no plain read.
+        rules invariants: reads-are-free is not claimed any more: The constitution is in the way of no plain read; what shows credentials is none.
     "#]].assert_eq(&told(&files(Profile::Standard), &without));
     expect![[r#"
         rules invariants: data-takes-two is newly claimed: In production, data and backups are destroyed only with two people who agree to this very change, also where that takes something back.
-        rules invariants: reads-are-free is newly claimed: The constitution is in the way of no plain read.
+        rules invariants: reads-are-free is newly claimed: The constitution is in the way of no plain read; what shows credentials is none.
     "#]].assert_eq(&told(&without, &files(Profile::Standard)));
+}
+
+#[test]
+fn another_operation_table_is_told() {
+    let (one, other) = ("1".repeat(64), "2".repeat(64));
+    let (one, other) = (format!("aws = \"{one}\"\n"), format!("aws = \"{other}\"\n"));
+    check(
+        &[("tables.toml", "", &one)],
+        &[("tables.toml", &one, &other)],
+        &expect![[r#"
+            laxer tables.toml: the operation table goes from 1111111111111111111111111111111111111111111111111111111111111111 to 2222222222222222222222222222222222222222222222222222222222222222
+        "#]],
+        &expect![[r#"
+            laxer tables.toml: the operation table goes from 2222222222222222222222222222222222222222222222222222222222222222 to 1111111111111111111111111111111111111111111111111111111111111111
+        "#]],
+    );
+    check(
+        &[],
+        &[("tables.toml", "", &one)],
+        &expect![[r#"
+        laxer tables.toml: the operation table goes from none to 1111111111111111111111111111111111111111111111111111111111111111
+    "#]],
+        &expect![[r#"
+        laxer tables.toml: the operation table goes from 1111111111111111111111111111111111111111111111111111111111111111 to none
+    "#]],
+    );
 }

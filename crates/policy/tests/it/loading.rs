@@ -147,6 +147,7 @@ fn the_starter_grants_are_for_reading() {
         effects = ["read"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = []
         expect = "allow"
 
@@ -157,20 +158,22 @@ fn the_starter_grants_are_for_reading() {
         effects = ["read"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = ["data"]
         expect = "deny"
         rules = ["no-grant"]
 
         [[example]]
-        name = "nor secrets"
+        name = "nor credentials, which nobody could grant it"
         agent = "kiro"
         operator = "ana"
         effects = ["read"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = ["credentials"]
         expect = "deny"
-        rules = ["no-grant"]
+        rules = ["no-grant", "no-minting-credentials"]
 
         [[example]]
         name = "it changes what can be undone"
@@ -179,6 +182,7 @@ fn the_starter_grants_are_for_reading() {
         effects = ["write"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = []
         expect = "allow"
 
@@ -189,6 +193,7 @@ fn the_starter_grants_are_for_reading() {
         effects = ["destroy"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = []
         expect = "hold"
         people = 2

@@ -7,6 +7,9 @@ mod decisions;
 mod differences;
 #[cfg(test)]
 mod explain;
+#[cfg(test)]
+mod incidents;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod loading;

@@ -214,7 +214,7 @@ fn hand_written_lines_get_help() {
         put("constitution/README.md", "hello"),
         expect![[r#"
         constitution/README.md: no such file belongs in a bundle
-          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, witnesses.toml"#]],
+          hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, tables.toml, witnesses.toml"#]],
     );
     check(
         put("roster.tml", "hello"),
@@ -446,8 +446,8 @@ fn grants_are_about_their_own_name() {
     check(
         put("grants/kiro.cedar", "permit (principal, action, resource);\n"),
         expect![[r#"
-        grants/kiro.cedar: whose grant this is cannot be told from its name
-          hint: grants/agent-NAME.cedar or grants/operator-NAME.cedar"#]],
+            grants/kiro.cedar: whose grant this is cannot be told from its name
+              hint: grants/agent-NAME.cedar, grants/operator-NAME.cedar or grants/breakglass-NAME.cedar"#]],
     );
 }
 
@@ -456,17 +456,18 @@ fn examples_are_held_to_their_word() {
     check(
         replace("constitution/two-people-to-destroy.cedar", "people >= 2", "people >= 1"),
         expect![[r#"
-            constitution/no-database-loss-in-peak.examples.toml:31: example "outside peak hours it waits for two people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/no-database-loss-in-peak.examples.toml:31: example "outside peak hours it waits for two people" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
               hint: `countersign policy explain --file FILE` tells why each example gets its verdict
-            constitution/no-database-loss-in-peak.examples.toml:41: example "in peak hours, but a stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-            constitution/no-database-loss-in-peak.examples.toml:52: example "taking back what was just created does not wait for the evening, only for people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/no-database-loss-in-peak.examples.toml:40: example "in peak hours, but a stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/no-database-loss-in-peak.examples.toml:51: example "taking back what was just created does not wait for the evening, only for people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
             constitution/nothing-in-a-freeze.examples.toml:11: example "no number of people lifts a freeze" came out otherwise: expected hold, people = 2, rules = [nothing-in-a-freeze]; got hold, people = 1, rules = [nothing-in-a-freeze]
+            constitution/one-person-to-destroy-data.examples.toml:44: example "having made it is no licence in production" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
             constitution/two-people-to-destroy.examples.toml:1: example "the agent deletes a production stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-            constitution/two-people-to-destroy.examples.toml:11: example "one signature is not two" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got allow, people = 0, rules = []
-            constitution/two-people-to-destroy.examples.toml:30: example "a roster that has only one other person can never agree" came out otherwise: expected deny, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-            constitution/two-people-to-destroy.examples.toml:39: example "an environment of another name in which the rules for production hold" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
-            constitution/two-people-to-destroy.examples.toml:62: example "taking back a create is still a destroy" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
-            grants/agent-kiro.examples.toml:43: example "what cannot be undone waits for two people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]"#]],
+            constitution/two-people-to-destroy.examples.toml:12: example "one signature is not two" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got allow, people = 0, rules = []
+            constitution/two-people-to-destroy.examples.toml:32: example "a roster that has only one other person can never agree" came out otherwise: expected deny, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/two-people-to-destroy.examples.toml:42: example "an environment of another name in which the rules for production hold" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/two-people-to-destroy.examples.toml:68: example "taking back a create is still a destroy" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
+            grants/agent-kiro.examples.toml:47: example "what cannot be undone waits for two people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]"#]],
     );
     check(
         |files| {
@@ -474,13 +475,13 @@ fn examples_are_held_to_their_word() {
             files.get_mut("grants/agent-kiro.cedar").unwrap().extend(wider.bytes());
         },
         expect![[r#"
-            grants/agent-kiro.examples.toml:11: example "it does not see data" came out otherwise: expected deny, rules = [no-grant]; got allow, people = 0, rules = []
+            grants/agent-kiro.examples.toml:12: example "it does not see data" came out otherwise: expected deny, rules = [no-grant]; got allow, people = 0, rules = []
               hint: `countersign policy explain --file FILE` tells why each example gets its verdict"#]],
     );
     check(
         replace("constitution/two-people-to-recreate.examples.toml", "replaces = true", "replace = true"),
         expect![[r#"
-            constitution/two-people-to-recreate.examples.toml:7: [change] has no setting `replace`
+            constitution/two-people-to-recreate.examples.toml:8: [change] has no setting `replace`
               hint: did you mean `replaces`?"#]],
     );
     check(
@@ -494,7 +495,7 @@ fn examples_are_held_to_their_word() {
               hint: rules = ["two-people-to-recreate"] says that it decides
             constitution/two-people-to-recreate.examples.toml:1: [[example]] has no `expect`
               hint: an example says name, effects, kind, environment and expect
-            constitution/two-people-to-recreate.examples.toml:8: [[example]] has no setting `expects`
+            constitution/two-people-to-recreate.examples.toml:9: [[example]] has no setting `expects`
               hint: did you mean `expect`?"#]],
     );
 }
@@ -596,5 +597,22 @@ fn witnesses_are_keys_of_their_own_and_as_many_as_are_asked_for() {
     check(
         move |files| drop(files.insert("witnesses.toml".into(), twice.into_bytes())),
         expect!["witnesses.toml:5: it is the key of w1 too: two names do not make two witnesses"],
+    );
+}
+
+#[test]
+fn an_operation_table_is_named_by_its_digest() {
+    const DIGEST: &str = "aws = \"6f0d3c2b1a09f8e7d6c5b4a3928170605f4e3d2c1b0a99887766554433221100\"\n";
+    check(put("tables.toml", DIGEST), expect!["loads"]);
+    check(put("tables.toml", "# none\n"), expect!["loads"]);
+    check(
+        put("tables.toml", "aws = \"newest\"\n"),
+        expect!["tables.toml:1: `aws`: a digest is 64 lower-case hexadecimal digits"],
+    );
+    check(
+        put("tables.toml", "azure = \"newest\"\n"),
+        expect![[r#"
+        tables.toml:1: the file has no setting `azure`
+          hint: expected one of: aws"#]],
     );
 }

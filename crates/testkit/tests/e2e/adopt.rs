@@ -40,7 +40,7 @@ fn digest_of(bundle: &Path) -> Result<String> {
     Ok(checked(bundle)?["bundle"].as_str().context("no digest")?.to_owned())
 }
 
-fn text(path: &Path) -> Result<&str> {
+pub(crate) fn text(path: &Path) -> Result<&str> {
     path.to_str().context("a path that is not text")
 }
 
@@ -52,7 +52,7 @@ fn in_force(lab: &Lab) -> Result<String> {
 }
 
 /// A read of the agent's.
-fn look(lab: &Lab) -> Result<u16> {
+pub(crate) fn look(lab: &Lab) -> Result<u16> {
     let fields = [("Action", "DescribeStacks"), ("Version", "2010-05-15")];
     Ok(lab.agent.form("cloudformation", lab.gateway(), &fields).send(lab.gateway())?.status)
 }

@@ -43,7 +43,12 @@ fn killed(lab: &Lab, binary: &Path, backup: &Path, more: &[&str], at: &str) -> R
     Ok(status.code().is_none())
 }
 
+/// Nothing that is here has the bundle in force any more.
 fn edit_bundle(lab: &Lab) -> Result<()> {
+    let kept = lab.installation.folder().join("bundles");
+    if kept.exists() {
+        fs::remove_dir_all(kept)?;
+    }
     let file = lab.installation.folder().join("bundle/bundle.toml");
     let kept = fs::read_to_string(&file)?;
     Ok(fs::write(&file, format!("{kept}\n# edited\n"))?)

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -91,11 +92,23 @@ fn an_edited_row_is_not_served() -> Result<()> {
     lab.verify()?.expect(0).map(drop)
 }
 
+/// Not even where nothing was adopted yet: what the installation began with is kept, too.
 #[test]
 fn an_edited_bundle_is_not_served() -> Result<()> {
     let mut lab = Lab::open()?;
     ensure!(lab.serve.stop()? == 0);
-    let bundle = lab.installation.folder().join("bundle");
+    let edited = lab.installation.folder().join("bundle/overrides.toml");
+    fs::write(&edited, [fs::read(&edited)?.as_slice(), b"\n# edited\n"].concat())?;
+    lab.restart()?;
+    lab.hold("as-before")?;
+    testkit::until("an alarm", Duration::from_secs(30), || Ok(lab.entries("alarm")?.pop()))?;
+    lab.verify()?.expect(0)?;
+    ensure!(lab.serve.stop()? == 0);
+
+    let folders = fs::read_dir(lab.installation.folder().join("bundles"))?.map(|it| Ok(it?.path()));
+    let folders = folders.collect::<Result<Vec<_>>>()?.into_iter().filter(|path| path.is_dir());
+    let [bundle] = <[PathBuf; 1]>::try_from(folders.collect::<Vec<_>>())
+        .map_err(|all| anyhow::anyhow!("not one bundle is kept: {all:?}"))?;
     for file in files_below(&bundle)? {
         let before = fs::read(&file)?;
         fs::write(&file, [before.as_slice(), b"\n\n"].concat())?;

@@ -5,19 +5,20 @@ mod show;
 
 use std::{
     borrow::Borrow,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use classify_aws::{
-    classify::{Override, Target},
+    classify::{Target, Terms},
     recorded::{self, Recorded, Understood},
     table::Table,
 };
 use engine::observe::{Judged, Observer, Seen};
-use model::{Account, AgentId, Chain, Digest, EnrolledKey, Fault, Operation, PersonId, Verdict, sanitize};
+use gateway_aws::overrides_of;
+use model::{Account, AgentId, Chain, Digest, EnrolledKey, Fault, PersonId, Verdict, sanitize};
 use policy::{Bundle, Profile, StarterOptions};
 use trail::{
     Event,
@@ -82,12 +83,12 @@ fn watch(
     judged_as: JudgedAs,
     path: &Path,
 ) -> Result<Report, Failure> {
-    let overrides = overrides_of(bundle);
+    let terms = terms_of(bundle);
     let mut observer = Observer::new(bundle, chain);
     each_event(files, path, |_, event| {
         if let Some((event, Kind::Call)) = event.map(|it| (it, kind_of(it)))
             && event.error.is_none()
-            && let Ok(understood) = understand(event, &overrides)
+            && let Ok(understood) = understand(event, &terms)
         {
             observer.remember(&principal_of(event), &seen(event, understood));
         }
@@ -108,7 +109,7 @@ fn watch(
         }
         let account = Account(event.account.clone());
         let place = Place { environment: bundle.environment_of(&account), in_map: bundle.knows(&account) };
-        match understand(event, &overrides) {
+        match understand(event, &terms) {
             Ok(understood) => {
                 let left_out = understood.left_out;
                 let seen = seen(event, understood);
@@ -157,10 +158,7 @@ fn each_event(
     Ok(())
 }
 
-fn understand(
-    event: &Event,
-    overrides: &BTreeMap<Operation, Override>,
-) -> Result<Understood, recorded::Unjudged> {
+fn understand(event: &Event, terms: &Terms) -> Result<Understood, recorded::Unjudged> {
     let target = Target::new(recorded::partition_of(&event.region), Account(event.account.clone()));
     let recorded = Recorded {
         source: &event.source,
@@ -170,7 +168,7 @@ fn understand(
         parameters: &event.parameters,
         omitted: event.omitted,
     };
-    recorded::classify(&recorded, &target, overrides)
+    recorded::classify(&recorded, &target, terms)
 }
 
 fn seen(event: &Event, understood: Understood) -> Seen {
@@ -178,14 +176,9 @@ fn seen(event: &Event, understood: Understood) -> Seen {
     Seen { parts, marks, at: event.at, whole: !left_out }
 }
 
-fn overrides_of(bundle: &Bundle) -> BTreeMap<Operation, Override> {
-    let known = bundle.overrides().iter();
-    known
-        .map(|(operation, own)| {
-            let own = Override { effects: own.effects, kind: own.kind.clone(), additive: own.undo_additive };
-            (operation.clone(), own)
-        })
-        .collect()
+/// This version's own table, whichever the bundle rests on: it is the one that would be adopted.
+fn terms_of(bundle: &Bundle) -> Terms {
+    Terms { overrides: overrides_of(bundle), ..Terms::default() }
 }
 
 fn chain_of(bundle: &Bundle, args: &ObserveArgs) -> Result<Chain, Failure> {
@@ -236,6 +229,7 @@ fn starter() -> Result<(Bundle, Chain), Failure> {
     let options = StarterOptions {
         profile: Profile::Standard,
         operators: vec![(operator.clone(), key())],
+        recovery: Vec::new(),
         approvers: approvers.into_iter().map(|it| (it, Vec::new(), key())).collect(),
         agents: vec![agent.clone()],
         environments: Vec::new(),
