@@ -259,6 +259,9 @@ pub struct SimulationView {
     /// Oldest first.
     pub changed: Vec<RejudgedView>,
     pub unjudged: Vec<UnjudgedView>,
+    /// Those of which the record, made under the bundle in force, says otherwise: judged again at another hour, or resting on
+    /// what is not on record.
+    pub uncertain: Vec<ChangeId>,
     /// Countersign's own changes, which take two people whatever a bundle says.
     pub own: usize,
     /// Not all that is on record since then was looked at; `since` says how far back.
@@ -543,6 +546,7 @@ impl SimulationView {
             judged: found.judged,
             changed: changed.collect(),
             unjudged: unjudged.collect(),
+            uncertain: found.uncertain.clone(),
             own: found.own,
             cut: found.cut,
         }

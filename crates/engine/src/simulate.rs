@@ -34,6 +34,9 @@ pub struct Simulation {
     /// Oldest first.
     pub changed: Vec<Rejudged>,
     pub unjudged: Vec<Unjudged>,
+    /// Those of which the record, made under the very bundle in force, says otherwise: they were judged again at another hour, or
+    /// rest on something that is not on record. Of these the comparison is uncertain.
+    pub uncertain: Vec<ChangeId>,
     /// Countersign's own: they take two people whatever a bundle says.
     pub own: usize,
     /// More is on record than is looked at; `since` says how far back this looked.
@@ -113,6 +116,7 @@ fn simulate(
         judged: 0,
         changed: Vec::new(),
         unjudged: Vec::new(),
+        uncertain: Vec::new(),
         own: 0,
         cut,
     };
@@ -140,6 +144,9 @@ fn simulate(
             continue;
         }
         found.judged = found.judged.saturating_add(1);
+        if change.bundle == in_force.digest() && !alike(&change.verdict, &before) {
+            found.uncertain.push(change.id);
+        }
         if !alike(&before, &after) {
             let summaries: Vec<&str> = change.steps.iter().map(|step| step.action.summary.as_str()).collect();
             found.changed.push(Rejudged {

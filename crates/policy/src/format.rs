@@ -4,7 +4,7 @@
 use std::str::FromStr as _;
 
 use cedar_policy::{
-    PolicySet,
+    PolicySet, PolicyToJsonError,
     ffi::{FormattingAnswer, FormattingCall, format},
 };
 use serde_json::json;
@@ -55,9 +55,9 @@ fn parsed(text: &str) -> Result<Vec<serde_json::Value>, FormatError> {
     let set = PolicySet::from_str(text).map_err(|err| not_cedar(&err))?;
     let mut policies: Vec<_> = set.policies().collect();
     policies.sort_by_key(|policy| start_of(policy));
-    let templates = set.templates().map(|it| it.to_json());
-    let all = policies.into_iter().map(|it| it.to_json()).chain(templates);
-    all.collect::<Result<_, _>>().map_err(|err| not_cedar(&err))
+    let json = |it: Result<serde_json::Value, _>| it.map_err(|err: PolicyToJsonError| not_cedar(&err));
+    let templates = set.templates().map(|it| json(it.to_json()));
+    policies.into_iter().map(|it| json(it.to_json())).chain(templates).collect()
 }
 
 fn not_cedar(err: &dyn std::fmt::Display) -> FormatError {

@@ -12,7 +12,7 @@ use crate::{
     world::{Unusual, World, expect_refusal, permitted},
 };
 
-const BUDGETS: &str = r#"
+pub(crate) const BUDGETS: &str = r#"
 [budgets.mails]
 effect = "emit"
 operations = ["sns:Publish*"]
@@ -22,7 +22,7 @@ per = "hour"
 reason = "what a busy hour sends"
 "#;
 
-const STANDING: &str = r#"
+pub(crate) const STANDING: &str = r#"
 [standing.restarts]
 operations = ["ecs:UpdateService"]
 resources = ["web-*"]
@@ -32,7 +32,7 @@ per = "hour"
 reason = "restarts are routine"
 "#;
 
-const PUBLISH: Call = Call {
+pub(crate) const PUBLISH: Call = Call {
     operation: "sns:Publish",
     effect: Effect::Emit,
     undo: Undo::Additive,
@@ -40,10 +40,10 @@ const PUBLISH: Call = Call {
     name: "orders",
     ..DELETE_STACK
 };
-const BATCH: Call = Call { operation: "sns:PublishBatch", units: 3, ..PUBLISH };
+pub(crate) const BATCH: Call = Call { operation: "sns:PublishBatch", units: 3, ..PUBLISH };
 
 /// Nobody can capture an undo of it: in production it counts as destroy.
-const RESTART: Call = Call {
+pub(crate) const RESTART: Call = Call {
     operation: "ecs:UpdateService",
     effect: Effect::Write,
     undo: Undo::Unlisted,
@@ -52,11 +52,11 @@ const RESTART: Call = Call {
     ..DELETE_STACK
 };
 
-fn unusual() -> Unusual {
+pub(crate) fn unusual() -> Unusual {
     Unusual { budgets: BUDGETS, standing: STANDING, ..Unusual::default() }
 }
 
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     let world = World::built(unusual(), store::Store::memory()).await;
     world.target.is(Found { state: Some("running"), ..Found::default() });
     world

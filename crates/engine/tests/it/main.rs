@@ -49,6 +49,8 @@ mod sessions;
 #[cfg(test)]
 mod signed;
 #[cfg(test)]
+mod simulate;
+#[cfg(test)]
 mod ui;
 #[cfg(test)]
 mod undo;

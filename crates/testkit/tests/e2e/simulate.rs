@@ -67,6 +67,7 @@ fn what_is_on_record_is_judged_again_under_a_candidate() -> Result<()> {
     let same = simulated(&lab, &copied(&lab, "same")?)?;
     ensure!(same["judged"] == 4 && changed(&same).is_empty() && same["unjudged"] == json!([]), "{same}");
     ensure!(same["before"] == same["bundle"] && same["cut"] == false, "{same}");
+    ensure!(same["uncertain"] == json!([]), "the record says the same: {same}");
 
     let rule = "constitution/two-people-to-destroy.cedar";
     let one = simulated(&lab, &edited(&lab, "one", rule, "people >= 2", "people >= 1")?)?;

@@ -49,6 +49,17 @@ fn show(found: &SimulationView) {
     for (why, count) in reasons {
         output::line(format!("{count} cannot be judged again: {}", sanitize(why, 400)));
     }
+    if !found.uncertain.is_empty() {
+        let all: Vec<_> = found.uncertain.iter().take(20).map(ToString::to_string).collect();
+        output::line(styled(
+            WARN,
+            format!(
+                "{} are uncertain, since under the bundle in force the record says otherwise of them: {}",
+                found.uncertain.len(),
+                all.join(" ")
+            ),
+        ));
+    }
     if found.own > 0 {
         output::line(styled(
             DIM,
