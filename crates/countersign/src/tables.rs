@@ -212,7 +212,7 @@ mod tests {
         keep(dir.path(), other).unwrap();
         let [said, advice] = beside_own(dir.path(), other).unwrap().unwrap();
         assert!(
-            said.contains("0 things would be laxer under its own, 1 stricter (rds:DeleteDBInstance);"),
+            said.contains("0 things would be laxer under its own, 1 stricter (docdb:DeleteDBInstance);"),
             "{said}"
         );
         assert!(advice.contains("policy table --pin"), "{advice}");
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(lines.len(), 1);
         assert_eq!(
             (lines[0].way, &*lines[0].what),
-            (Way::Laxer, "from destroy to write: rds:DeleteDBInstance")
+            (Way::Laxer, "from destroy to write: docdb:DeleteDBInstance")
         );
         assert_eq!(between(dir.path(), tables(None), tables(Some(other))), Ok(Vec::new()));
         assert_eq!(beside_own(dir.path(), own_digest()), Ok(None));

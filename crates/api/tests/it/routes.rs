@@ -27,7 +27,7 @@ const fn case(method: &'static str, path: &'static str, public: u16, person: u16
     Case { method, path, query: "", body: "", public, person }
 }
 
-const PEOPLE: [Case; 19] = [
+const PEOPLE: [Case; 20] = [
     case("GET", "/v1/genesis", 200, 200),
     case("GET", "/v1/checkpoint", 200, 200),
     // Nobody witnesses the log of these tests.
