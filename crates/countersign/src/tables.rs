@@ -88,17 +88,16 @@ pub(crate) fn bring(kept: &Path, table: Digest, from: &Path) -> Result<(), Failu
 
 /// Makes sure that a table is there.
 pub(crate) fn keep(kept: &Path, table: Digest) -> Result<(), String> {
+    let Err(why) = read_file(&place(kept, table), table) else { return Ok(()) };
     if table == own_digest() {
         return keep_own(kept).map(drop).map_err(|err| format!("the operation table cannot be kept: {err}"));
     }
-    read_file(&place(kept, table), table).map(drop).map_err(|why| {
-        format!(
-            "{file}: the operation table {table} is not to be had here ({why}); this version's own is {own}, which \
-             `countersign policy table --pin` of the same version writes",
-            file = Tables::FILE,
-            own = own_digest()
-        )
-    })
+    Err(format!(
+        "{file}: the operation table {table} is not to be had here ({why}); this version's own is {own}, which \
+         `countersign policy table --pin` of the same version writes",
+        file = Tables::FILE,
+        own = own_digest()
+    ))
 }
 
 /// What is otherwise from one to the other, in as many lines as a statement has room for.
