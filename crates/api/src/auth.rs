@@ -275,6 +275,7 @@ mod tests {
             let files = policy::starter(&StarterOptions {
                 profile: Profile::Lab,
                 operators: vec![("ana".parse().unwrap(), vec![key.clone()])],
+                recovery: Vec::new(),
                 approvers: vec![("ana".parse().unwrap(), Vec::new(), vec![key])],
                 agents: vec!["kiro".parse().unwrap()],
                 environments: Vec::new(),

@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 pub use auth::{NONCE_HEADER, PERSON_HEADER, SIGNATURE_HEADER};
 pub use error::{ApiError, ErrorBody};
 pub use nonce::Nonces;
+pub use people::NOTICE_HEADER;
 
 /// What the listeners share.
 #[derive(Clone)]

@@ -8,11 +8,12 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, Query, Request, State},
+    http::HeaderValue,
     response::{IntoResponse as _, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use engine::{Adopt, Candidate, Erase, NewSession, Signer as StatementSigner};
+use engine::{Adopt, Candidate, Engine, Erase, GlassRequest, NewSession, Signer as StatementSigner};
 use model::{ChangeId, ChangeState, Digest, EnrolledKey, PersonId, Presence, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -23,9 +24,9 @@ use crate::{
     ApiError, Endpoints, MAX_BODY, MAX_BUNDLE, Shared,
     auth::{self, Signer},
     types::{
-        AdoptRequest, BundleView, ChangeList, ChangeView, ConsistencyView, EraseRequest, GenesisView,
-        SessionIssued, SessionList, SessionRequest, SessionView, SignRequest, SignedView, StatementView,
-        TableView, UndoRequest,
+        AdoptRequest, BreakGlassRequest, BundleView, ChangeList, ChangeView, ConsistencyView, EraseRequest,
+        GenesisView, SessionIssued, SessionList, SessionRequest, SessionView, SignRequest, SignedView,
+        SimulateRequest, SimulationView, StatementView, TableView, UndoRequest,
     },
 };
 
@@ -38,6 +39,8 @@ pub enum Access {
     Reader,
     /// A request signed by an enrolled person.
     Person,
+    /// Likewise, or by a recovery key: what takes part in a recovery.
+    Enrolled,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,16 +83,18 @@ routes! {
     "GET" "/v1/changes/{id}" Reader show_change;
     "GET" "/v1/changes/{id}/wait" Reader wait_change;
     "GET" "/v1/changes/{id}/statement" Reader statement;
-    "POST" "/v1/changes/{id}/signatures" Person sign;
+    "POST" "/v1/changes/{id}/signatures" Enrolled sign;
     "POST" "/v1/changes/{id}/undo" Person undo;
     "POST" "/v1/changes/{id}/erase" Person erase;
-    "POST" "/v1/bundles" Person adopt;
+    "POST" "/v1/bundles" Enrolled adopt;
     "GET" "/v1/bundles/{id}" Reader bundle;
+    "POST" "/v1/simulations" Person simulate;
     "GET" "/v1/tables/{id}" Reader table;
     "GET" "/v1/sessions" Reader list_sessions;
     "GET" "/v1/sessions/{id}" Reader show_session;
     "POST" "/v1/sessions" Person new_session;
     "POST" "/v1/sessions/{id}/stop" Person stop_session;
+    "POST" "/v1/sessions/{id}/break-glass" Person break_glass;
 }
 
 /// The people listener's router.
@@ -104,7 +109,12 @@ pub fn router(shared: Shared) -> Router {
                   Query(query): Query<HashMap<String, String>>,
                   request: Request| async move {
                 let (caller, body) = guard(route, &shared, request).await?;
-                (route.handler)(Call { shared, caller, path, query, body }).await
+                let engine = Arc::clone(&shared.engine);
+                let mut answer = (route.handler)(Call { shared, caller, path, query, body }).await?;
+                if route.access != Access::Public {
+                    notify(&engine, &mut answer).await?;
+                }
+                Ok::<_, ApiError>(answer)
             },
         );
         let known = methods.remove(route.path);
@@ -129,13 +139,30 @@ async fn guard(
         Access::Reader if auth::is_reader(shared, &parts.headers) => {
             Ok((None, auth::receive(body, MAX_BODY).await?))
         }
-        Access::Reader | Access::Person => {
-            let most = if route.path == "/v1/bundles" { MAX_BUNDLE } else { MAX_BODY };
+        Access::Reader | Access::Person | Access::Enrolled => {
+            let has_a_bundle = matches!(route.path, "/v1/bundles" | "/v1/simulations");
+            let most = if has_a_bundle { MAX_BUNDLE } else { MAX_BODY };
             let (signer, body) = auth::person(shared, &parts, body, most).await?;
+            if route.access == Access::Person {
+                shared.engine.is_person(&signer.person).map_err(|why| ApiError::may_not(why.to_string()))?;
+            }
             Ok((Some(signer), body))
         }
     }
 }
+
+/// What everybody must hear of who can still object, with whatever they asked.
+async fn notify(engine: &Engine, answer: &mut Response) -> Result<(), ApiError> {
+    for notice in engine.notices().await? {
+        if let Ok(notice) = HeaderValue::from_str(&notice) {
+            answer.headers_mut().append(NOTICE_HEADER, notice);
+        }
+    }
+    Ok(())
+}
+
+/// A sentence that the client shows; one header each.
+pub const NOTICE_HEADER: &str = "countersign-notice";
 
 fn json<T: Serialize>(value: T) -> Result<Response, ApiError> {
     Ok(Json(value).into_response())
@@ -362,6 +389,17 @@ async fn adopt(call: Call) -> Result<Response, ApiError> {
     json(view(&call.shared, change.id).await?)
 }
 
+/// What is on record, judged again under a bundle that may come into force. It changes nothing and asks nobody.
+async fn simulate(call: Call) -> Result<Response, ApiError> {
+    let SimulateRequest { files, since } = call.parse()?;
+    let files = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+    let _turn = ONE_AT_A_TIME.acquire().await;
+    let read = tokio::task::spawn_blocking(move || engine::draft(&files)).await;
+    let broke = |_| ApiError::usage("the bundle could not be read");
+    let found = call.shared.engine.simulate(read.map_err(broke)??, since).await?;
+    json(SimulationView::of(&found))
+}
+
 /// The files of a bundle that is, was or may come into force, for whoever wants to look at them before signing.
 async fn bundle(call: Call) -> Result<Response, ApiError> {
     let digest: Digest = call.id()?;
@@ -466,4 +504,27 @@ async fn stop_session(call: Call) -> Result<Response, ApiError> {
     let by = call.signer()?.person.clone();
     let session = call.shared.engine.stop(id, by).await?;
     json(SessionView::of(&session, call.shared.engine.now()?))
+}
+
+async fn break_glass(call: Call) -> Result<Response, ApiError> {
+    let session: SessionId = call.id()?;
+    let asked: BreakGlassRequest = call.parse()?;
+    let usage = |err: &dyn std::fmt::Display| ApiError::usage(err.to_string());
+    let signer = call.signer()?;
+    let request = GlassRequest {
+        session,
+        grant: asked.grant.map(|grant| grant.parse()).transpose().map_err(|err| usage(&err))?,
+        waives: asked
+            .waives
+            .iter()
+            .map(|rule| rule.parse())
+            .collect::<Result<_, _>>()
+            .map_err(|err| usage(&err))?,
+        minutes: asked.minutes,
+        ground: asked.ground.parse().map_err(|err| usage(&err))?,
+        by: signer.person.clone(),
+        signed: signer.proof.clone(),
+    };
+    let change = call.shared.engine.break_glass(request).await?;
+    json(view(&call.shared, change.id).await?)
 }

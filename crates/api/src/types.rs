@@ -176,6 +176,9 @@ pub struct SessionView {
     pub parent: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub role: Option<String>,
+    /// While its glass is broken: until when.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub glass_broken_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -214,12 +217,73 @@ pub struct EraseRequest {
     pub ground: String,
 }
 
+/// What a session shall be given beyond its own, for how long, and why.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlassRequest {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// Ids of rules that are marked `@breakglass`.
+    #[serde(default)]
+    pub waives: Vec<String>,
+    pub minutes: u32,
+    pub ground: String,
+}
+
 /// A bundle to be adopted, as text by its paths, and what `countersign policy prove` wrote of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdoptRequest {
     pub files: BTreeMap<String, String>,
     pub certificate: String,
+}
+
+/// A bundle under which what is on record since then is to be judged again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimulateRequest {
+    pub files: BTreeMap<String, String>,
+    pub since: Timestamp,
+}
+
+/// What adopting it would have changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SimulationView {
+    pub schema: String,
+    /// The bundle in force.
+    pub before: Digest,
+    pub bundle: Digest,
+    pub since: Timestamp,
+    /// How many changes were judged under both.
+    pub judged: usize,
+    /// Oldest first.
+    pub changed: Vec<RejudgedView>,
+    pub unjudged: Vec<UnjudgedView>,
+    /// Countersign's own changes, which take two people whatever a bundle says.
+    pub own: usize,
+    /// Not all that is on record since then was looked at; `since` says how far back.
+    pub cut: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RejudgedView {
+    pub change: ChangeId,
+    pub at: Timestamp,
+    pub agent: String,
+    pub operator: PersonId,
+    pub state: ChangeState,
+    pub summary: String,
+    pub before: VerdictView,
+    pub after: VerdictView,
+    /// As last judged, where the bundle in force says otherwise by now.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub on_record: Option<VerdictView>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UnjudgedView {
+    pub change: ChangeId,
+    pub why: String,
 }
 
 /// A bundle that is, was or may come into force.
@@ -428,7 +492,7 @@ impl ErasedView {
 }
 
 impl VerdictView {
-    fn of(verdict: &Verdict) -> Self {
+    pub fn of(verdict: &Verdict) -> Self {
         let (requirement, alternatives) = match verdict {
             Verdict::Allow => (None, &[][..]),
             Verdict::Hold(hold) => {
@@ -456,6 +520,35 @@ impl VerdictView {
     }
 }
 
+impl SimulationView {
+    pub(crate) fn of(found: &engine::Simulation) -> Self {
+        let changed = found.changed.iter().map(|it| RejudgedView {
+            change: it.change,
+            at: it.at,
+            agent: it.chain.agent.to_string(),
+            operator: it.chain.operator.clone(),
+            state: it.state,
+            summary: it.summary.clone(),
+            before: VerdictView::of(&it.before),
+            after: VerdictView::of(&it.after),
+            on_record: it.on_record.as_ref().map(VerdictView::of),
+        });
+        let unjudged =
+            found.unjudged.iter().map(|it| UnjudgedView { change: it.change, why: it.why.clone() });
+        Self {
+            schema: "countersign.simulation/v1".to_owned(),
+            before: found.before,
+            bundle: found.bundle,
+            since: found.since,
+            judged: found.judged,
+            changed: changed.collect(),
+            unjudged: unjudged.collect(),
+            own: found.own,
+            cut: found.cut,
+        }
+    }
+}
+
 impl SessionView {
     pub fn of(session: &Session, now: Timestamp) -> Self {
         Self {
@@ -470,6 +563,7 @@ impl SessionView {
             expires_at: session.expires_at,
             parent: session.parent,
             role: session.assumed.as_ref().map(|it| it.role.clone()),
+            glass_broken_until: session.glass.map(|glass| glass.until).filter(|until| now < *until),
         }
     }
 }
@@ -583,6 +677,7 @@ mod tests {
             joint: None,
             erases: None,
             adopts: None,
+            breaks: None,
         }
     }
 

@@ -18,7 +18,9 @@ mod text;
 mod verify;
 
 pub use key::{KeyError, fingerprint, parse_public_key};
-pub use people::{FileRule, Ineligible, Part, counted, counts, eligible, may_approve, recovering};
+pub use people::{
+    FileRule, Ineligible, Part, counted, counts, eligible, may_approve, may_recover, recovering,
+};
 pub use sshsig::SignatureError;
 pub use statement::{Act, Observed, Parameter, Statement, StatementError, UnknownAct};
 pub use verify::{ApprovalError, NAMESPACE, Verified, holds_key, verify};

@@ -61,6 +61,10 @@ pub enum Ineligible {
     NotEnrolled(PersonId),
     #[error("{0} is enrolled, but not as an approver; a roster is changed through the bundle")]
     NotApprover(PersonId),
+    #[error("{0} is a recovery key, which signs for another roster and for nothing else")]
+    RecoveryKey(PersonId),
+    #[error("{0} is no recovery key, and only those sign for a recovery; whoever may approve can veto it")]
+    NotRecoveryKey(PersonId),
     #[error("{person} and {other} have one key in common, so neither is known to be a person of their own")]
     SharedKey { person: PersonId, other: PersonId },
 }
@@ -118,6 +122,20 @@ pub fn may_approve(chain: &Chain, roster: &Roster, person: &PersonId) -> Result<
     check(chain, roster, &Enrolment::of(roster), person).map(|_| ())
 }
 
+/// Whether this signature would count towards a recovery.
+pub fn may_recover(roster: &Roster, person: &PersonId) -> Result<(), Ineligible> {
+    let Some(entry) = roster.people.get(person) else {
+        return Err(Ineligible::NotEnrolled(person.clone()));
+    };
+    if !entry.recovery {
+        return Err(Ineligible::NotRecoveryKey(person.clone()));
+    }
+    match Enrolment::of(roster).shares_with(person) {
+        Some(other) => Err(Ineligible::SharedKey { person: person.clone(), other: other.clone() }),
+        None => Ok(()),
+    }
+}
+
 fn check<'r>(
     chain: &Chain,
     roster: &'r Roster,
@@ -130,6 +148,9 @@ fn check<'r>(
     let Some(entry) = roster.people.get(person) else {
         return Err(Ineligible::NotEnrolled(person.clone()));
     };
+    if entry.recovery {
+        return Err(Ineligible::RecoveryKey(person.clone()));
+    }
     if !entry.approver {
         return Err(Ineligible::NotApprover(person.clone()));
     }

@@ -182,6 +182,7 @@ const fn settles(kind: EntryKind) -> bool {
         | EntryKind::OutcomeRecorded
         | EntryKind::OutcomeUnknown
         | EntryKind::BodyErased
+        | EntryKind::GlassBroken
         | EntryKind::BodyMoved
         | EntryKind::ContinuityBroken
         | EntryKind::AuthenticationFailed

@@ -16,6 +16,7 @@ mod bodies;
 mod commitments;
 mod continuity;
 mod entries;
+mod glass;
 mod history;
 mod ids;
 mod permits;

@@ -16,6 +16,7 @@ use crate::{
     auditor::Verdicts,
     bodies,
     entries::Placed,
+    glass::{self, Broken},
     roots::Roots,
     signatures::{Signatures, Signed},
     standing::{Approvals, Standing},
@@ -64,6 +65,11 @@ impl Permits {
             }
             return;
         };
+        if entry.kind == EntryKind::PermitIssued
+            && let Some(why) = self.through_glass(placed)
+        {
+            verdicts.add(Code::GlassUnapproved, index, &format!("entry {index} permits {change} {why}"));
+        }
         let told = self.changes.get(&change).is_some_and(|life| life.chain.is_some());
         let chain = if told { None } else { self.chain(entry) };
         let life = self.changes.entry(change).or_default();
@@ -83,7 +89,7 @@ impl Permits {
             | EntryKind::ChangeJoined
             | EntryKind::ChangeJudged
             | EntryKind::ChangeReopened => {
-                if entry.kind == EntryKind::ChangeHeld {
+                if matches!(entry.kind, EntryKind::ChangeHeld | EntryKind::ChangeReopened) {
                     life.of_people().held_at.get_or_insert(entry.at);
                 }
                 if let Some(consent) = consent_of(placed) {
@@ -138,6 +144,7 @@ impl Permits {
                 }
             }
             EntryKind::BodyErased => erased(placed, change, life, signatures, verdicts),
+            EntryKind::GlassBroken => glass::broken(placed, change, life, signatures, verdicts),
             EntryKind::Genesis
             | EntryKind::BundleAdopted
             | EntryKind::SessionIssued
@@ -155,6 +162,13 @@ impl Permits {
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => {}
         }
+    }
+
+    /// What is wrong with the broken glass through which a permit says that it goes.
+    fn through_glass(&self, permit: &Placed) -> Option<String> {
+        let named = permit.detail("glass")?;
+        let broken = named.parse::<ChangeId>().ok().and_then(|id| self.changes.get(&id));
+        glass::through(named, broken.and_then(|life| life.of_people.as_deref()?.glass), &permit.entry)
     }
 
     /// Adopting a bundle takes two people of the roster in force until then, who were told of this very one.
@@ -281,9 +295,9 @@ fn interned(known: &mut BTreeSet<Rc<str>>, text: &str) -> Rc<str> {
 
 /// What the log has said of one change so far.
 #[derive(Debug, Default)]
-struct Life {
-    chain: Option<Rc<Chain>>,
-    steps: Steps,
+pub(crate) struct Life {
+    pub(crate) chain: Option<Rc<Chain>>,
+    pub(crate) steps: Steps,
     /// Most changes wait for nobody.
     of_people: Option<Box<OfPeople>>,
     /// It came over from the log before.
@@ -300,24 +314,26 @@ enum Carried {
 
 /// What people had to do with it.
 #[derive(Debug, Default)]
-struct OfPeople {
+pub(crate) struct OfPeople {
     /// Whose consent it was last said to need, and where.
     held_for: Option<(Consent, u64)>,
     /// When it was held first.
     held_at: Option<Timestamp>,
     approvals: Approvals,
-    veto: Option<u64>,
-    /// Where it erased something, or adopted a bundle.
-    spent: Option<u64>,
+    pub(crate) veto: Option<u64>,
+    /// Where it erased something, adopted a bundle or broke a glass.
+    pub(crate) spent: Option<u64>,
+    /// The glass that it broke.
+    pub(crate) glass: Option<Broken>,
 }
 
 impl Life {
-    fn of_people(&mut self) -> &mut OfPeople {
+    pub(crate) fn of_people(&mut self) -> &mut OfPeople {
         self.of_people.get_or_insert_default()
     }
 
     /// See [`Approvals::standing`].
-    fn standing(&self, permit: &Entry, signatures: &Signatures, sound: bool) -> Standing {
+    pub(crate) fn standing(&self, permit: &Entry, signatures: &Signatures, sound: bool) -> Standing {
         let given = self.of_people.as_deref().map(|it| &it.approvals);
         let chain = self.chain.as_deref();
         given.map(|given| given.standing(permit, chain, signatures, sound)).unwrap_or_default()

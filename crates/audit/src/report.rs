@@ -115,6 +115,9 @@ codes! {
     ContinuityInvalid "continuity_invalid",
     /// A bundle was adopted without the two people that it takes, or another than they were told of.
     BundleUnapproved "bundle_unapproved",
+    /// A session's glass was broken without the two people that it takes, or something was let through by one that was not,
+    /// or no longer.
+    GlassUnapproved "glass_unapproved",
     RosterUnreadable "roster_unreadable",
     /// A signature does not hold, or the signer is not enrolled.
     SignatureInvalid "signature_invalid",

@@ -136,6 +136,7 @@ impl Signatures {
             | EntryKind::OutcomeRecorded
             | EntryKind::OutcomeUnknown
             | EntryKind::BodyErased
+            | EntryKind::GlassBroken
             | EntryKind::BodyMoved
             | EntryKind::ContinuityBroken
             | EntryKind::RowCarried

@@ -52,6 +52,11 @@ pub fn kind(service: &str, noun: &str) -> Kind {
     KINDS.of(service, noun)
 }
 
+/// What a call to `service` is about that names nothing, where there is only one such thing.
+pub fn of_the_whole(service: &str) -> Option<Kind> {
+    KINDS.services.get(service)?.get("").cloned()
+}
+
 /// `DBInstance` → `DB`, `Instance`; `log-group` → `log`, `group`; `S3AccessPoint` → `S3`, `Access`, `Point`.
 pub fn words(name: &str) -> Vec<&str> {
     let mut out = Vec::new();

@@ -98,6 +98,10 @@ pub(crate) struct InitArgs {
     /// A person who may approve, perhaps in a role, and their public key.
     #[arg(long, value_name = "NAME[:ROLE]=PUBKEY_FILE")]
     pub(crate) approver: Vec<String>,
+    /// A key that lies in a safe (at least three, or none): two of them give the installation another roster when too few
+    /// people are left, after a delay in which any approver may object.
+    #[arg(long, value_name = "NAME=PUBKEY_FILE")]
+    pub(crate) recovery_key: Vec<String>,
     /// An agent that sessions can be opened for.
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Vec<String>,
@@ -228,6 +232,30 @@ pub(crate) enum SessionCommand {
         #[command(flatten)]
         server: ServerArgs,
     },
+    /// Ask for a session's glass to be broken; run again once two others have approved it.
+    BreakGlass(BreakGlassArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "For emergencies: two people who neither answer for the session nor own its agent agree that it may do, for an hour at most,\nwhat a grant of the bundle allows besides its own (grants/breakglass-NAME.cedar), and that named rules which are marked @breakglass\ndo not stop it. Who has to agree to what is not lifted, nor is any absolute rule, and all of it is on record."
+)]
+pub(crate) struct BreakGlassArgs {
+    pub(crate) id: String,
+    /// A grant that the bundle keeps for emergencies: grants/breakglass-NAME.cedar.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) grant: Option<String>,
+    /// A rule marked @breakglass; may be repeated.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) waive: Vec<String>,
+    /// From the moment it is carried out; an hour at most.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) minutes: u32,
+    /// Why; it is shown to whoever is asked, and recorded.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) ground: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -501,6 +529,20 @@ pub(crate) enum PolicyCommand {
     /// Prove what the constitution cannot allow, whatever the grants: every invariant, for every request there can be.
     /// Needs `countersign-prove` and the solver cvc5. Exit code 21 where anything is not proved.
     Prove(ProveArgs),
+    /// What an edit newly allows and what it allows no more, told as requests, and what is otherwise outside the rules. Needs
+    /// what `prove` needs. Exit code 21 where anything has no answer.
+    Diff(DiffArgs),
+    /// The verdict on one request, and why: the rules that decide with their places, what each of them asks for, and what
+    /// would be allowed instead.
+    Explain(ExplainRequestArgs),
+    /// Lay out the Cedar files. One that would lose a comment or mean something else is refused, and then nothing is written.
+    Fmt(FmtArgs),
+    /// What a rule can speak of: who asks, effects, targets, every member of the context with its unit and what it is where
+    /// nothing is known. A page in Markdown.
+    Schema,
+    /// Judge what is on record at the server again, under a bundle that may come into force: each verdict that it would
+    /// have changed, and what cannot be judged again. It asks nobody and changes nothing.
+    Simulate(SimulateArgs),
     /// Ask for another bundle to come into force; asked again once two others have approved it, bring it in.
     Adopt(AdoptArgs),
     /// Get the files of a bundle that somebody asks for, or that is in force, to look at and to prove again.
@@ -560,6 +602,98 @@ pub(crate) struct ProveArgs {
     /// The solver, where it is not `cvc5` on the path.
     #[arg(long, value_name = "FILE")]
     pub(crate) solver: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  countersign policy diff bundle/ edited/\n  countersign policy diff --config countersign.toml --deny-laxer"
+)]
+pub(crate) struct DiffArgs {
+    /// OLD and NEW, two bundle folders; with --config at most NEW.
+    #[arg(value_name = "DIR", num_args = 0..=2)]
+    pub(crate) bundles: Vec<PathBuf>,
+    /// Compare with the bundle that this installation has in force.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Exit with code 21 where anything becomes laxer, or could.
+    #[arg(long)]
+    pub(crate) deny_laxer: bool,
+    /// The solver, where it is not `cvc5` on the path.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) solver: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  countersign policy explain --bundle bundle/ --effect destroy --kind database --environment production --time peak\n  countersign policy explain --bundle bundle/ --file bundle/constitution/two-people-to-destroy.examples.toml\n\nA file has the request at the top, or [[example]] tables as they stand beside a rule; what it expects is not read."
+)]
+pub(crate) struct ExplainRequestArgs {
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
+    /// The request, described as an example is; for all that no flag says.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["effects", "kind", "environment"])]
+    pub(crate) file: Option<PathBuf>,
+    /// read, write, destroy, privilege, execute, spend or emit; may be given several times.
+    #[arg(long = "effect", value_name = "EFFECT", required_unless_present = "file")]
+    pub(crate) effects: Vec<String>,
+    /// Of the target: stack, database, …
+    #[arg(long, value_name = "KIND", required_unless_present = "file")]
+    pub(crate) kind: Option<String>,
+    #[arg(long, value_name = "NAME", required_unless_present = "file")]
+    pub(crate) environment: Option<String>,
+    /// Such as rds:DeleteDBInstance.
+    #[arg(long, value_name = "SERVICE:NAME")]
+    pub(crate) operation: Option<String>,
+    /// The target's name, or its ARN.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) resource: Option<String>,
+    /// With --operator: their grants have a say too, and the roster says who could sign.
+    #[arg(long, value_name = "NAME", requires = "operator")]
+    pub(crate) agent: Option<String>,
+    #[arg(long, value_name = "NAME", requires = "agent")]
+    pub(crate) operator: Option<String>,
+    /// suggest, supervised or autonomous.
+    #[arg(long, value_name = "AUTONOMY")]
+    pub(crate) autonomy: Option<String>,
+    /// How many people have signed.
+    #[arg(long, value_name = "N")]
+    pub(crate) people: Option<u16>,
+    /// A role of one of them; may be given several times.
+    #[arg(long = "role", value_name = "ROLE")]
+    pub(crate) roles: Vec<String>,
+    /// What the answer would show: data or credentials.
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) exposes: Vec<String>,
+    /// What the hour is like: peak or frozen; the next such hour of the calendar is taken.
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) time: Vec<String>,
+    /// The hour, looked up in the bundle's calendar: 2026-11-30T14:00:00Z.
+    #[arg(long, value_name = "TIME", conflicts_with = "time")]
+    pub(crate) at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FmtArgs {
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
+    /// Write nothing: exit with code 21 where a file is not laid out.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each change is judged as it was asked for, before anybody signed, under the bundle in force and under this one.\n\nExample:\n  countersign policy simulate --bundle edited/ --since 30d --config countersign.toml --key ~/.ssh/countersign"
+)]
+pub(crate) struct SimulateArgs {
+    /// The bundle's folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundle: PathBuf,
+    /// How far back: 8h, 30d.
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    pub(crate) since: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -14,6 +15,7 @@ use base64::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::HeaderMap;
 use ledger::Genesis;
 use model::{Digest, PersonId};
 use serde::{Serialize, de::DeserializeOwned};
@@ -24,11 +26,13 @@ use crate::{
     config::Config,
     failure::{Failure, VERIFICATION},
     identity::{Identity, variable},
+    output::{self, WARN, styled},
     transport::{self, Http},
 };
 
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(90);
+const MAX_NOTICES: usize = 10;
 
 pub(crate) struct Client {
     http: Http,
@@ -38,6 +42,7 @@ pub(crate) struct Client {
     key: Option<PathBuf>,
     /// `origin size root` of the newest checkpoint that this client has verified.
     checkpoint: String,
+    noticed: AtomicBool,
 }
 
 /// What `serve` writes into `DIR/run/serve.json`.
@@ -85,6 +90,7 @@ impl Client {
             reader_token,
             key: args.key.clone(),
             checkpoint: String::new(),
+            noticed: AtomicBool::new(false),
         };
         client.verify().await?;
         Ok(client)
@@ -171,7 +177,14 @@ impl Client {
         body: Vec<u8>,
         headers: &[(&str, String)],
     ) -> Result<Bytes, Failure> {
-        send(&self.http, &self.base, method, target, body, headers).await
+        let (headers, body) = exchange(&self.http, &self.base, method, target, body, headers).await?;
+        let mut notices = headers.get_all(api::NOTICE_HEADER).iter().peekable();
+        if notices.peek().is_some() && !self.noticed.swap(true, Ordering::Relaxed) {
+            for notice in notices.filter_map(|it| it.to_str().ok()).take(MAX_NOTICES) {
+                output::note(format!("{} {}", styled(WARN, "note:"), model::sanitize(notice, 500)));
+            }
+        }
+        Ok(body)
     }
 
     /// That the server is the installation it should be, and that its log still contains what it once showed us.
@@ -231,6 +244,17 @@ pub(crate) async fn send(
     body: Vec<u8>,
     headers: &[(&str, String)],
 ) -> Result<Bytes, Failure> {
+    Ok(exchange(http, base, method, target, body, headers).await?.1)
+}
+
+async fn exchange(
+    http: &Http,
+    base: &str,
+    method: &str,
+    target: &str,
+    body: Vec<u8>,
+    headers: &[(&str, String)],
+) -> Result<(HeaderMap, Bytes), Failure> {
     let mut request = hyper::Request::builder().method(method).uri(format!("{base}{target}"));
     for (name, value) in headers {
         request = request.header(*name, value);
@@ -244,13 +268,10 @@ pub(crate) async fn send(
         Err(_) => return Err(unreachable(&"it did not answer in time")),
     };
     let status = answer.status();
-    let body = Limited::new(answer.into_body(), MAX_ANSWER)
-        .collect()
-        .await
-        .map_err(|err| unreachable(&err))?
-        .to_bytes();
+    let (head, body) = answer.into_parts();
+    let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|err| unreachable(&err))?.to_bytes();
     if status.is_success() {
-        return Ok(body);
+        return Ok((head.headers, body));
     }
     match serde_json::from_slice::<api::ErrorBody>(&body) {
         Ok(error) => Err(error.into()),

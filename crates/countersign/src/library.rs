@@ -19,6 +19,7 @@ use std::{
 
 use classify_aws::{classify::effects, table::Table};
 use engine::Kept;
+use ledger::LogReader;
 use model::{Digest, EffectSet, Operation};
 use policy::{Bundle, Certificate, Difference, Files, Tables};
 
@@ -150,8 +151,7 @@ impl engine::Library for Library {
     }
 
     fn listed(&self, operation: &Operation) -> Option<EffectSet> {
-        let row = Table::shared().get(&operation.service, &operation.name)?;
-        Some(effects::of(row).effects)
+        listed(operation)
     }
 
     fn table(&self, table: Digest) -> Result<String, String> {
@@ -166,6 +166,22 @@ impl engine::Library for Library {
     fn between(&self, old: Tables, new: Tables) -> Result<Vec<Difference>, String> {
         tables::between(&self.kept, old, new)
     }
+}
+
+/// The bundle that the log has in force last; the log is not verified here.
+pub(crate) fn in_force(config: &Config) -> Option<Digest> {
+    let mut log = LogReader::open(&config.log()).ok()?;
+    let mut newest = None;
+    while let Some(entries) = log.next_bundle() {
+        newest = entries.iter().rev().find_map(|entry| audit::decided_under(entry)).or(newest);
+    }
+    newest
+}
+
+/// What an operation does where no bundle says so.
+pub(crate) fn listed(operation: &Operation) -> Option<EffectSet> {
+    let row = Table::shared().get(&operation.service, &operation.name)?;
+    Some(effects::of(row).effects)
 }
 
 /// A new file and its folders, for our eyes only; flushed.

@@ -12,6 +12,7 @@ mod failure;
 mod identity;
 mod known;
 mod library;
+mod loaded;
 mod mirror;
 mod output;
 mod ssh_agent;

@@ -120,7 +120,7 @@ impl Engine {
         if asked.action.parts().effects.is_plain_read() {
             match self.admit_read(asked, now)? {
                 Read::Permit(permit) => return Ok(Admitted::Permit(permit)),
-                Read::Hold(held) => return self.admit_change(held, &NoCollector).await,
+                Read::Alone(asked) => return self.admit_change(asked, &NoCollector).await,
                 Read::Turned(action) => return Ok(self.again(action.into_request()).await),
             }
         }
@@ -133,6 +133,9 @@ impl Engine {
 
     fn admit_read(&self, asked: Asked, now: model::Timestamp) -> Result<Read, Refusal> {
         let bundle = Arc::clone(&asked.under);
+        if self.may_be_broken(&asked.session, now) {
+            return Ok(Read::Alone(asked));
+        }
         let (session, read) = (asked.session.id, asked.action.digest());
         if self.recent.was_allowed(session, read, bundle.digest(), now) {
             return Ok(self.pass_read(asked, now));
@@ -154,6 +157,7 @@ impl Engine {
                 undo: false,
                 now,
                 spent: &Spent::new(),
+                glass: None,
             },
         );
         let parts = asked.action.parts();
@@ -162,7 +166,7 @@ impl Engine {
                 self.recent.allow(session, read, bundle.digest(), now);
                 Ok(self.pass_read(asked, now))
             }
-            Verdict::Hold(_) => Ok(Read::Hold(asked)),
+            Verdict::Hold(_) => Ok(Read::Alone(asked)),
             deny @ Verdict::Deny(_) => {
                 let rules: Vec<&str> = deny.rules().iter().map(|rule| rule.id.as_str()).collect();
                 let line = format!("denied {} {} ({})", parts.operation, names(parts), rules.join(", "));
@@ -381,8 +385,8 @@ fn unrecorded(decided: &Decided) -> Option<String> {
 
 enum Read {
     Permit(Permit),
-    /// A rule holds even this read: it becomes a change.
-    Hold(Asked),
+    /// A rule holds even this read, or the glass is broken: it becomes a change.
+    Alone(Asked),
     Turned(Action),
 }
 

@@ -19,6 +19,7 @@ use crate::{
     decide::{self, Book, Drawn},
     own::{self, Answered, Deed, Draft, Told, Wish},
     record::about,
+    recover::{self, Recovered},
     start::roster_of,
     tally::Taken,
 };
@@ -60,6 +61,7 @@ impl Engine {
         if candidate.digest() == book.bundle.digest() {
             return Err(SignError::NotAdoptable(format!("{} is in force already", candidate.digest())));
         }
+        let recovered = Recovered::of(&by, &book.bundle, &candidate.bundle)?;
         if let Some(connector) = self.connector() {
             connector.fits(self, &candidate.bundle).await.map_err(SignError::NotAdoptable)?;
         }
@@ -75,7 +77,7 @@ impl Engine {
                 let mut differences = bundle.differences(&candidate.bundle, now, &listed);
                 differences.append(&mut library.between(old, new)?);
                 differences.sort();
-                told(&candidate, &differences, bundle.digest())
+                told(&candidate, &differences, bundle.digest(), recovered.is_some())
             });
             let broke = |_| SignError::NotAdoptable("comparing the bundles broke off".to_owned());
             prepared.await.map_err(broke)?.map_err(SignError::NotAdoptable)?
@@ -87,8 +89,14 @@ impl Engine {
             roster: Digest::of(roster_of(&candidate.bundle).as_bytes()),
             table: candidate.bundle.tables().aws,
         });
-        let wish =
-            Wish { step: own::step(&deed, drawn.now, told), deed, intent: INTENT.to_owned(), by, signed };
+        let wish = Wish {
+            step: own::step(&deed, drawn.now, told),
+            deed,
+            intent: INTENT.to_owned(),
+            by,
+            owner: None,
+            signed,
+        };
         let answered = self.store.write(move |tx| -> Result<Answered, SignError> {
             // The differences that would be shown are from another bundle then.
             if !book.stands() {
@@ -132,9 +140,13 @@ impl Engine {
                 return Ok((change, false));
             };
             let same = adoption.to == coming.digest() && book.stands();
-            if !same || !own::stands(tx, &book, &mut drawn, &change)? {
+            // That nothing but the roster is another was so when it was asked for, of these very bundles.
+            let recovered = Recovered::of(&change.chain.operator, &book.bundle, &coming);
+            let (true, Ok(recovered), true) =
+                (same, recovered, same && own::stands(tx, &book, &mut drawn, &change)?)
+            else {
                 return Ok((own::settle(tx, &mut drawn, change, Err(own::VOID.to_owned()))?, false));
-            }
+            };
             book.in_force.begin();
             let reads = tallies.turn(adoption.to);
             let entries = reads.entries(&mut drawn);
@@ -142,7 +154,13 @@ impl Engine {
             for entry in entries {
                 tx.record(entry)?;
             }
-            tx.record(adopted_entry(&mut drawn, &change, &adoption, &coming, certificate))?;
+            let mut adopted = adopted_entry(&mut drawn, &change, &adoption, &coming, certificate);
+            if let Some(recovered) = &recovered {
+                let details = recovered.details();
+                adopted.detail.extend(details.map(|(name, value)| (name.to_owned(), value)));
+                tx.record(recover::done(&mut drawn, &change))?;
+            }
+            tx.record(adopted)?;
             let done = own::settle(tx, &mut drawn, change, Ok(("adopted", adoption.to.to_string())))?;
             close_others(tx, &mut drawn, done.id)?;
             Ok((done, true))
@@ -175,11 +193,27 @@ impl Engine {
 const INTENT: &str = "bring another bundle into force";
 
 /// What it would be from and to, and all that is laxer; of the rest as much as a person reads.
-fn told(candidate: &Candidate, differences: &[Difference], from: Digest) -> Result<Told, String> {
+fn told(
+    candidate: &Candidate,
+    differences: &[Difference],
+    from: Digest,
+    recovers: bool,
+) -> Result<Told, String> {
     let to = candidate.digest();
     let count = |way| differences.iter().filter(|it| it.way == way).count();
     let (laxer, rules, stricter) = (count(Way::Laxer), count(Way::Rules), count(Way::Stricter));
     let certificate = &candidate.certificate;
+    let sentences = match certificate.stricter.as_slice() {
+        [] => format!("all of {} sentences are proved", certificate.proved),
+        stricter => {
+            let names: Vec<_> = stricter.iter().map(|id| id.as_str()).collect();
+            format!(
+                "{} sentences are proved, and that the rules are stricter than {}",
+                certificate.proved,
+                names.join(", ")
+            )
+        }
+    };
     let table = candidate.bundle.tables().aws;
     let mut shown = vec![
         ("from".to_owned(), from.to_string()),
@@ -188,9 +222,9 @@ fn told(candidate: &Candidate, differences: &[Difference], from: Digest) -> Resu
         (
             own::CERTIFICATE.to_owned(),
             format!(
-                "{}: says that all of {} sentences are proved ({}); nobody signed it: `countersign policy fetch` gets \
-                 the files, `countersign policy prove` asks again",
-                certificate.digest, certificate.proved, certificate.made_with
+                "{}: says that {sentences} ({}); nobody signed it: `countersign policy fetch` gets the files, \
+                 `countersign policy prove` asks again",
+                certificate.digest, certificate.made_with
             ),
         ),
     ];
@@ -221,8 +255,9 @@ fn told(candidate: &Candidate, differences: &[Difference], from: Digest) -> Resu
     let operation = Adoption::operation();
     let resource =
         Resource { service: operation.service.clone(), kind: Kind::known("bundle"), name: to.to_string() };
+    let why = if recovers { "Recover the roster by recovery keys: bring" } else { "Bring" };
     let summary = format!(
-        "Bring the bundle {to} into force in place of {from}: {laxer} things become laxer, {rules} rules are new, gone or \
+        "{why} the bundle {to} into force in place of {from}: {laxer} things become laxer, {rules} rules are new, gone or \
          read otherwise, {stricter} things become stricter. Going back is adopting the bundle before again."
     );
     let facts = vec![("in force".to_owned(), from.to_string())];

@@ -53,6 +53,7 @@ impl Engine {
             stopped_at: None,
             bundle: bundle.digest(),
             parent: Some(by.root()),
+            glass: None,
             assumed: Some(AssumedRole {
                 role: arn.to_string(),
                 partition: arn.partition().clone(),

@@ -54,6 +54,14 @@ impl Candidate {
     }
 }
 
+/// A bundle as it is being written, whatever its examples say: to judge under it what is on record.
+///
+/// # Errors
+/// [`CandidateError::Load`].
+pub fn draft(files: &Files) -> Result<Arc<Bundle>, CandidateError> {
+    Bundle::draft(files).map(Arc::new).map_err(CandidateError::Load)
+}
+
 /// An entry of the ledger has room for it, escaped as it stands there.
 const MAX_ROSTER: usize = 40_000;
 

@@ -17,7 +17,7 @@ use crate::{
     bodies::{self, Had},
     facts::{Facts, Leave},
     in_force::InForce,
-    joint, judge,
+    joint, judge, own,
     permit::StepRef,
     read_back::{read_back, read_back_by_undo},
     record::{about, asked_by, denied_entry, held_entry, verdict_detail},
@@ -380,6 +380,7 @@ pub(crate) fn open(
         joint: None,
         erases: None,
         adopts: None,
+        breaks: None,
     };
     let facts = Facts::read(tx, book, &change, session, purpose, drawn.now)?;
     let (verdict, leave) = (facts.verdict(&[]), facts.leave(0));
@@ -521,7 +522,7 @@ pub(crate) fn go(
     (signature, purpose): (Digest, &Purpose),
     leave: Leave,
 ) -> Result<Decided, DecideError> {
-    let Leave { charges, standing } = leave;
+    let Leave { charges, standing, glass } = leave;
     let charged: Vec<String> =
         charges.iter().map(|it| format!("{} from {}", it.amount, it.allowance)).collect();
     let Some(step) = change.steps.get_mut(nth) else {
@@ -564,6 +565,7 @@ pub(crate) fn go(
             entry.detail.insert(key.to_owned(), parts.join(", "));
         }
     }
+    entry.detail.extend(glass.map(|change| ("glass".to_owned(), change.to_string())));
     asked_by(&mut entry, purpose);
     match create {
         Create::Fresh => tx.create_change(&change, entry)?,
@@ -606,8 +608,7 @@ pub(crate) fn valid_approvals<'a>(
             Ok(verified)
                 if verified.person == approval.person
                     && verified.presence == approval.presence
-                    && approval::may_approve(&change.chain, book.bundle.roster(), &verified.person)
-                        .is_ok() =>
+                    && own::may_approve(change, book.bundle.roster(), &verified.person).is_ok() =>
             {
                 let signer = Signer {
                     act: Act::Approve,

@@ -61,7 +61,7 @@ fn ask(tx: &mut Tx<'_>, book: &Book, drawn: &mut Drawn, asked: Erase) -> Result<
     let erasure = Erasure { of: target.id, step: nth, bodies: step.commitments(), ground: asked.ground };
     let step = action(tx, drawn, &target, &erasure)?;
     let deed = Deed::Erase(erasure);
-    own::ask(tx, book, drawn, Wish { deed, step, intent, by: asked.by, signed: asked.signed })
+    own::ask(tx, book, drawn, Wish { deed, step, intent, by: asked.by, owner: None, signed: asked.signed })
 }
 
 /// The action whose bodies are to go.

@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use model::{Change, Charge, History, LinkKind, PersonId, Presence, RuleRef, Session, Timestamp, Verdict};
+use model::{
+    Change, ChangeId, Charge, History, LinkKind, PersonId, Presence, RuleRef, Session, Timestamp, Verdict,
+};
 use policy::{Bundle, Charges, Spent};
 use store::{HistoryQuery, Tx};
 
 use crate::{
     admit::Purpose,
     decide::{Book, DecideError},
+    glass::{self, Broken},
     judge::{self, Case},
 };
 
@@ -21,6 +24,7 @@ pub(crate) struct Facts<'a> {
     purpose: &'a Purpose,
     now: Timestamp,
     autonomy: model::Autonomy,
+    glass: Option<Broken>,
     history: History,
     charges: Vec<(usize, Charges)>,
     spent: Spent,
@@ -31,6 +35,8 @@ pub(crate) struct Facts<'a> {
 pub(crate) struct Leave {
     pub(crate) charges: Vec<Charge>,
     pub(crate) standing: BTreeSet<RuleRef>,
+    /// The change that broke the glass of the session, while it is broken.
+    pub(crate) glass: Option<ChangeId>,
 }
 
 impl<'a> Facts<'a> {
@@ -51,6 +57,12 @@ impl<'a> Facts<'a> {
             Some(own) => own.autonomy.min(session.autonomy),
             None => session.autonomy,
         };
+        // What was asked for in another session of the same agent has its own, or none.
+        let root = if change.session == session.root() { tx.session(session.root())? } else { None };
+        let glass = match &root {
+            Some(root) => glass::of(tx, book, root, now)?,
+            None => None,
+        };
         let history = tx.history(&HistoryQuery {
             session: session.root(),
             agent: session.chain.agent.clone(),
@@ -64,6 +76,7 @@ impl<'a> Facts<'a> {
             purpose,
             now,
             autonomy,
+            glass,
             history,
             charges: Vec::new(),
             spent: Spent::new(),
@@ -86,6 +99,7 @@ impl<'a> Facts<'a> {
         Leave {
             charges: sums.map(|(allowance, amount)| Charge { allowance, amount }).collect(),
             standing: judge::standing(self.bundle, &self.case(&[])),
+            glass: self.glass.as_ref().map(|broken| broken.change),
         }
     }
 
@@ -102,6 +116,7 @@ impl<'a> Facts<'a> {
             undo: matches!(self.purpose, Purpose::Undo(_)),
             now: self.now,
             spent: &self.spent,
+            glass: self.glass.as_ref().map(|broken| &broken.glass),
         }
     }
 

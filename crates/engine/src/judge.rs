@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use model::{
-    Action, ActionParts, Autonomy, Chain, Digest, Effect, EffectSet, Environment, Evidence, EvidenceKind,
-    EvidenceStatus, Exposure, History, Kept, KeptUndo, Marks, Operation, PersonId, Presence, Quantity,
-    Resource, RuleRef, Scope, Step, StepState, Tags, Tally, Timestamp, Undo, Value, Verdict,
+    Action, ActionParts, Autonomy, BreakGlass, Chain, Digest, Effect, EffectSet, Environment, Evidence,
+    EvidenceKind, EvidenceStatus, Exposure, History, Kept, KeptUndo, Marks, Operation, PersonId, Presence,
+    Quantity, Resource, RuleRef, Scope, Step, StepState, Tags, Tally, Timestamp, Undo, Value, Verdict,
 };
 use policy::{Ask, Bundle, ChangeFacts, Charges, FileSignatures, Landing, Spent};
 
@@ -31,6 +31,8 @@ pub(crate) struct Case<'a> {
     pub(crate) now: Timestamp,
     /// What was taken out of each allowance by now, and what this change would add (see [`charges`]).
     pub(crate) spent: &'a Spent,
+    /// That is broken for the session.
+    pub(crate) glass: Option<&'a BreakGlass>,
 }
 
 /// The strictest verdict over every step, every action a step would carry out, every effect and every resource.
@@ -121,6 +123,7 @@ fn each(bundle: &Bundle, case: &Case<'_>, eligible: &Tally, answer: &mut dyn FnM
             now: case.now,
             history: beside(case.history, &parts, nth),
             spent: case.spent,
+            glass: case.glass,
         };
         answer(part.nth, &ask);
     }
@@ -188,6 +191,13 @@ fn beside(history: History, parts: &[Part<'_>], own: usize) -> History {
         .map(|part| part.nth)
         .collect();
     let pending = u32::try_from(pending.len()).unwrap_or(u32::MAX);
+    let lowering: BTreeSet<usize> = parts
+        .iter()
+        .filter(|part| Some(part.nth) != own && part.step.state == StepState::Pending)
+        .filter(|part| store::lowers_protection(&part.step.action))
+        .map(|part| part.nth)
+        .collect();
+    let lowering = u32::try_from(lowering.len()).unwrap_or(u32::MAX);
     let count = |kinds: &[&str]| {
         let found = others()
             .filter(|resource| kinds.iter().any(|group| policy::lies_in(&resource.kind, group)))
@@ -197,6 +207,7 @@ fn beside(history: History, parts: &[Part<'_>], own: usize) -> History {
     History {
         destroys: history.destroys.saturating_add(pending),
         agent_destroys: history.agent_destroys.saturating_add(pending),
+        protections_lowered: history.protections_lowered.saturating_add(lowering),
         data_destroyed: history.data_destroyed.saturating_add(count(&["data", "unknown"])),
         backups_touched: history.backups_touched.saturating_add(count(&["backup"])),
         ..history
@@ -294,6 +305,7 @@ fn beyond(bundle: &Bundle, asker: &Asker<'_>, handed: &Result<Vec<ActionParts>, 
         undo: false,
         now: Timestamp::from_millis(0),
         spent: &Spent::new(),
+        glass: None,
     };
     let mut first = None;
     each(bundle, &case, &Tally::default(), &mut |nth, ask| {
@@ -353,7 +365,13 @@ fn with_inner(parts: &ActionParts, gathered: &Gathered) -> EffectSet {
     })
 }
 
-fn as_undoable(effects: EffectSet, undo: Undo, environment: &Environment, captured: bool) -> EffectSet {
+/// A write whose inverse was not captured was not one.
+pub(crate) fn as_undoable(
+    effects: EffectSet,
+    undo: Undo,
+    environment: &Environment,
+    captured: bool,
+) -> EffectSet {
     let undoable = match undo {
         Undo::NotNeeded | Undo::Additive => true,
         Undo::Capturable | Undo::Unlisted => captured,

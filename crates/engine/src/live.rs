@@ -24,6 +24,14 @@ impl Sessions {
         self.by_key.get(access_key)
     }
 
+    pub(crate) fn of_id(&self, id: SessionId) -> Option<&Arc<Session>> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Session>> {
+        self.by_id.values()
+    }
+
     /// Those that took on a role in this one.
     pub(crate) fn children(&self, of: SessionId) -> impl Iterator<Item = &Arc<Session>> {
         self.by_id.values().filter(move |session| session.parent == Some(of))

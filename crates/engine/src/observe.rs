@@ -89,6 +89,7 @@ impl<'b> Observer<'b> {
             undo: false,
             now: seen.at,
             spent: &Spent::new(),
+            glass: None,
         };
         // What it would itself take out of each allowance; what others took before is not known.
         let charges = judge::charges(self.bundle, &case);

@@ -1,23 +1,26 @@
 //! Changes of Countersign's own, asked for by a person: erasing bodies, adopting a bundle. What each takes stands in no bundle:
-//! two people besides whoever asks. Otherwise it is like any other change: held, signed, vetoed, expired, asked for again once
+//! two people besides whoever asks, or for a recovery what [`crate::recover`] says. Otherwise it is like any other change: held, signed, vetoed, expired, asked for again once
 //! approved, decided anew at that moment, and carried out only when its permit is sequenced.
 
+use approval::{FileRule, Ineligible};
 use model::{
-    Account, ActionParts, Adoption, Alternative, Chain, Change, ChangeId, ChangeState, Digest, Effect,
-    EffectSet, EntryKind, Environment, Erasure, Exposure, Fault, Hold, Level, Link, Observation, Operation,
-    Partition, PersonId, Presence, Quantity, Region, Requirement, Resource, Scope, SessionId, Step,
-    StepState, Timestamp, Undo, Value, Verdict, change_digest,
+    Account, ActionParts, Adoption, Alternative, BreakGlass, Chain, Change, ChangeId, ChangeState, Denial,
+    Digest, Effect, EffectSet, EntryKind, Environment, Erasure, Exposure, Fault, Hold, Level, Link,
+    Observation, Operation, Partition, PersonId, Presence, Quantity, Region, Requirement, Resource, Roster,
+    Scope, SessionId, Step, StepState, Timestamp, Undo, Value, Verdict, change_digest,
 };
+use policy::Bundle;
 use store::Tx;
 
 use crate::{
     Engine, Purpose, Refusal, RefusalKind, SignError, answer,
     decide::{self, Book, Create, Decided, Drawn, strictest},
     facts::Leave,
-    judge,
+    glass, judge,
     permit::StepRef,
     read_back::read_back,
     record::{about, denied_entry, held_entry},
+    recover,
     statement::signable,
     veto,
 };
@@ -27,13 +30,15 @@ use crate::{
 pub(crate) enum Deed {
     Erase(Erasure),
     Adopt(Adoption),
+    Break(BreakGlass),
 }
 
 impl Deed {
     /// `None` where the change is none of Countersign's own, and the bundle decides.
     pub(crate) fn of(change: &Change) -> Option<Self> {
         let adopts = || change.adopts.map(Self::Adopt);
-        change.erases.clone().map(Self::Erase).or_else(adopts)
+        let breaks = || change.breaks.clone().map(Self::Break);
+        change.erases.clone().map(Self::Erase).or_else(adopts).or_else(breaks)
     }
 
     /// In the place of an action's digest.
@@ -41,13 +46,17 @@ impl Deed {
         match self {
             Self::Erase(erasure) => erasure.digest(),
             Self::Adopt(adoption) => adoption.digest(),
+            Self::Break(glass) => glass.digest(),
         }
     }
 
-    const fn people(&self) -> u32 {
+    /// Whose agreement it takes, by who asks.
+    fn takes(&self, by: &PersonId, roster: &Roster) -> Takes {
         match self {
-            Self::Erase(_) => Erasure::PEOPLE,
-            Self::Adopt(_) => Adoption::PEOPLE,
+            Self::Adopt(_) if recover::is_key(roster, by) => Takes::RecoveryKeys,
+            Self::Adopt(_) => Takes::People(Adoption::PEOPLE),
+            Self::Erase(_) => Takes::People(Erasure::PEOPLE),
+            Self::Break(_) => Takes::People(BreakGlass::PEOPLE),
         }
     }
 
@@ -56,7 +65,27 @@ impl Deed {
         match self {
             Self::Erase(_) => true,
             Self::Adopt(adoption) => adoption.from == book.bundle.digest(),
+            Self::Break(glass) => book.bundle.may_break(glass).is_ok(),
         }
+    }
+}
+
+/// Whose agreement a change of Countersign's own takes; it stands in no bundle.
+#[derive(Clone, Copy, Debug)]
+enum Takes {
+    /// So many, besides whoever asks.
+    People(u32),
+    RecoveryKeys,
+}
+
+impl Takes {
+    /// The law of such a change.
+    fn held(self, roster: &Roster, change: ChangeId) -> Verdict {
+        let requirement = match self {
+            Self::People(people) => Requirement { people, ..Requirement::default() },
+            Self::RecoveryKeys => recover::requirement(roster, change),
+        };
+        Verdict::Hold(Hold { requirement, rules: Vec::new(), alternatives: Vec::new() })
     }
 }
 
@@ -67,6 +96,8 @@ pub(crate) struct Wish {
     pub(crate) step: Step,
     pub(crate) intent: String,
     pub(crate) by: PersonId,
+    /// Somebody else who does not count.
+    pub(crate) owner: Option<PersonId>,
     /// The signed request itself, for the record.
     pub(crate) signed: (String, String),
 }
@@ -102,10 +133,14 @@ pub(crate) fn ask(
     drawn: &mut Drawn,
     wish: Wish,
 ) -> Result<Answered, SignError> {
-    if !book.bundle.roster().people.contains_key(&wish.by) {
-        return Err(SignError::MayNot(approval::Ineligible::NotEnrolled(wish.by)));
+    let roster = book.bundle.roster();
+    if !roster.people.contains_key(&wish.by) {
+        return Err(SignError::MayNot(Ineligible::NotEnrolled(wish.by)));
     }
-    let chain = chain_of(&wish.by)?;
+    if recover::is_key(roster, &wish.by) && !matches!(wish.deed, Deed::Adopt(_)) {
+        return Err(SignError::MayNot(Ineligible::RecoveryKey(wish.by)));
+    }
+    let chain = Chain { owner: wish.owner.clone(), ..chain_of(&wish.by)? };
     let digest = change_digest(&chain, [wish.deed.digest()]);
     if let Some(open) = tx.open_change(digest)? {
         match open.steps.first().map(|step| step.state) {
@@ -129,7 +164,7 @@ pub(crate) fn ask(
     {
         return Err(refused(RefusalKind::Denied, vetoed.id, answer::vetoed(&vetoed)));
     }
-    let Wish { deed, step, intent, by, signed: (request, signature) } = wish;
+    let Wish { deed, step, intent, by, owner: _, signed: (request, signature) } = wish;
     let mut steps = vec![step];
     let links = veto::earlier(tx, &chain, &mut steps)?;
     let mut change = draft(book, drawn, Draft { chain, deed, steps, links, intent });
@@ -142,6 +177,9 @@ pub(crate) fn ask(
     entry.actors.person = Some(by);
     entry.detail.extend([("request".to_owned(), request), ("signature".to_owned(), signature)]);
     tx.create_change(&change, entry)?;
+    if change.state == ChangeState::Held {
+        loud(drawn, &change, roster).map_or(Ok(()), |entry| tx.record(entry))?;
+    }
     Ok(Answered::Stands(Box::new(change)))
 }
 
@@ -216,13 +254,20 @@ pub(crate) struct Draft {
 /// Not yet stored.
 pub(crate) fn draft(book: &Book, drawn: &mut Drawn, asked: Draft) -> Change {
     let Draft { chain, deed, steps, links, intent } = asked;
-    let (digest, people) = (change_digest(&chain, [deed.digest()]), deed.people());
-    let (erases, adopts) = match deed {
-        Deed::Erase(erasure) => (Some(erasure), None),
-        Deed::Adopt(adoption) => (None, Some(adoption)),
+    let (roster, digest) = (book.bundle.roster(), change_digest(&chain, [deed.digest()]));
+    let takes = deed.takes(&chain.operator, roster);
+    let expiry_s = match deed {
+        Deed::Break(_) => book.bundle.limits().hold_expiry_s.min(BreakGlass::EXPIRY_S),
+        Deed::Erase(_) | Deed::Adopt(_) => book.bundle.limits().hold_expiry_s,
     };
+    let (erases, adopts, breaks) = match deed {
+        Deed::Erase(erasure) => (Some(erasure), None, None),
+        Deed::Adopt(adoption) => (None, Some(adoption), None),
+        Deed::Break(glass) => (None, None, Some(glass)),
+    };
+    let id = drawn.change();
     let mut change = Change {
-        id: drawn.change(),
+        id,
         digest,
         state: ChangeState::Held,
         version: 0,
@@ -233,51 +278,93 @@ pub(crate) fn draft(book: &Book, drawn: &mut Drawn, asked: Draft) -> Change {
         evidence: steps.iter().flat_map(judge::evidence_of).collect(),
         environment: strictest(&steps),
         steps,
-        verdict: held(people),
+        verdict: takes.held(roster, id),
         bundle: book.bundle.digest(),
         nonce: drawn.nonce.clone(),
         created_at: drawn.now,
-        expires_at: drawn.now.plus_seconds(book.bundle.limits().hold_expiry_s),
+        expires_at: match takes {
+            Takes::People(_) => drawn.now,
+            Takes::RecoveryKeys => recover::not_before(roster, id),
+        }
+        .plus_seconds(expiry_s),
         links,
         rejection: None,
         reopened: None,
         joint: None,
         erases,
         adopts,
+        breaks,
     };
-    let (roster, rule) = (book.bundle.roster(), judge::file_rule(&book.bundle, &change.steps));
-    if approval::eligible(&change.chain, roster, rule).people < people {
-        change.verdict = Verdict::Deny(model::Denial {
-            fault: None,
-            rules: Vec::new(),
-            alternatives: vec![Alternative("enrol two approvers besides whoever asks".to_owned())],
-        });
+    let hopeless = match takes {
+        Takes::People(people) => hopeless(&change, &book.bundle, people),
+        Takes::RecoveryKeys => recover::hopeless(roster),
+    };
+    if let Some(denial) = hopeless {
+        change.verdict = Verdict::Deny(denial);
     } else if let Err(why) = signable(&change, &book.bundle, book.installation) {
         change.verdict = Verdict::fault(Fault::Oversized(why));
     }
     change
 }
 
-/// The law of such a change, which stands in no bundle.
-fn held(people: u32) -> Verdict {
-    Verdict::Hold(Hold {
-        requirement: Requirement { people, ..Requirement::default() },
+/// What everybody hears of it when it is asked for.
+pub(crate) fn loud(drawn: &mut Drawn, change: &Change, roster: &Roster) -> Option<model::Entry> {
+    match &change.breaks {
+        Some(glass) => Some(glass::asked(drawn, change, glass)),
+        None => recover::is_recovery(change, roster).then(|| recover::asked(drawn, change, roster)),
+    }
+}
+
+/// Why so many could never sign for it.
+fn hopeless(change: &Change, bundle: &Bundle, people: u32) -> Option<Denial> {
+    let there = approval::eligible(&change.chain, bundle.roster(), file_rule(bundle, change)).people;
+    (there < people).then(|| Denial {
+        fault: None,
         rules: Vec::new(),
-        alternatives: Vec::new(),
+        alternatives: vec![Alternative("enrol two approvers besides whoever asks".to_owned())],
     })
 }
 
-/// How these signatures leave a change of Countersign's own; `None` where it is not one, and the bundle decides.
-pub(crate) fn verdict(book: &Book, change: &Change, signed: &[(PersonId, Presence)]) -> Option<Verdict> {
+/// Whether `person` may sign for `change`, presence aside: a recovery is signed by the keys that are for it, everything
+/// else by people.
+pub(crate) fn may_approve(change: &Change, roster: &Roster, person: &PersonId) -> Result<(), Ineligible> {
+    if recover::is_recovery(change, roster) {
+        approval::may_recover(roster, person)
+    } else {
+        approval::may_approve(&change.chain, roster, person)
+    }
+}
+
+/// Whether a signature by a key file counts for `change`. Recovery keys lie in a safe, so nobody asks for a touch.
+pub(crate) fn file_rule(bundle: &Bundle, change: &Change) -> FileRule {
+    if recover::is_recovery(change, bundle.roster()) {
+        FileRule::Counts
+    } else {
+        judge::file_rule(bundle, &change.steps)
+    }
+}
+
+/// How these signatures leave a change of Countersign's own, now; `None` where it is not one, and the bundle decides.
+pub(crate) fn verdict(
+    book: &Book,
+    change: &Change,
+    signed: &[(PersonId, Presence)],
+    now: Timestamp,
+) -> Option<Verdict> {
     let deed = Deed::of(change)?;
-    let roster = book.bundle.roster();
-    let rule = judge::file_rule(&book.bundle, &change.steps);
-    let given = signed.iter().map(|(person, presence)| (person, *presence));
-    let people = approval::counts(&change.chain, roster, given, rule).people;
+    let (roster, rule) = (book.bundle.roster(), file_rule(&book.bundle, change));
+    let takes = deed.takes(&change.chain.operator, roster);
+    let agreed = match takes {
+        Takes::People(people) => {
+            let given = signed.iter().map(|(person, presence)| (person, *presence));
+            approval::counts(&change.chain, roster, given, rule).people >= people
+        }
+        Takes::RecoveryKeys => recover::agreed(roster, change.id, signed.iter().map(|(key, _)| key), now),
+    };
     let own = change_digest(&change.chain, [deed.digest()]);
     let whole = own == change.digest && change.steps.iter().all(|step| step.digest == deed.digest());
-    let stands = people >= deed.people() && whole && deed.holds(book);
-    Some(if stands { Verdict::Allow } else { held(deed.people()) })
+    let stands = agreed && whole && deed.holds(book);
+    Some(if stands { Verdict::Allow } else { takes.held(roster, change.id) })
 }
 
 /// Whoever asked asks again: everything is looked at anew.
@@ -302,7 +389,7 @@ fn again(
         change.nonce.clone_from(&drawn.nonce);
     }
     let signed = decide::standing_approvals(tx, book, drawn, &change)?;
-    if verdict(book, &change, &signed) == Some(Verdict::Allow) {
+    if verdict(book, &change, &signed, drawn.now) == Some(Verdict::Allow) {
         let id = change.id;
         let signature = Digest::of(wish.signed.1.as_bytes());
         let going = (signature, &Purpose::Agent);
@@ -334,7 +421,7 @@ pub(crate) fn stands(
     change: &Change,
 ) -> Result<bool, SignError> {
     let signed = decide::standing_approvals(tx, book, drawn, change)?;
-    Ok(verdict(book, change, &signed) == Some(Verdict::Allow) && drawn.now < change.expires_at)
+    Ok(verdict(book, change, &signed, drawn.now) == Some(Verdict::Allow) && drawn.now < change.expires_at)
 }
 
 /// What of a step names the certificate that it rests on.

@@ -54,6 +54,7 @@ impl Readable<'_> {
             now: self.now,
             history: History::default(),
             spent: &Spent::new(),
+            glass: None,
         });
         verdict == Verdict::Allow
     }

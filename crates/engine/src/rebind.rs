@@ -29,7 +29,7 @@ pub(crate) fn rebind(
 ) -> Result<Change, SignError> {
     change.bundle = book.bundle.digest();
     change.nonce.clone_from(&drawn.nonce);
-    let verdict = match own::verdict(book, &change, &[]) {
+    let verdict = match own::verdict(book, &change, &[], drawn.now) {
         Some(verdict) => verdict,
         None => {
             let (session, purpose) = (session_for(tx, &change)?, purpose_of(&change));

@@ -85,6 +85,7 @@ impl Engine {
             stopped_at: None,
             bundle: bundle.digest(),
             parent: None,
+            glass: None,
             assumed: None,
         };
         let mut entry = self.session_entry(&session, EntryKind::SessionIssued, now)?;
@@ -273,6 +274,7 @@ pub(crate) fn own_session(bundle: &Bundle, now: Timestamp) -> Result<Session, Fa
         stopped_at: None,
         bundle: bundle.digest(),
         parent: None,
+        glass: None,
         assumed: None,
     })
 }

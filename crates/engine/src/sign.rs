@@ -14,8 +14,8 @@ use crate::{
     decide::{self, Book, DecideError, Drawn},
     erase,
     facts::Facts,
+    glass,
     joint::Opened,
-    judge,
     own::{self, Deed},
     rebind,
     record::{about, held_entry, verdict_detail},
@@ -56,6 +56,8 @@ pub enum SignError {
     NotErasable(String),
     #[error("{0}")]
     NotAdoptable(String),
+    #[error("{0}")]
+    NotBreakable(String),
     #[error("{}", .0.message)]
     Refused(Refusal),
     #[error("{0}")]
@@ -202,6 +204,7 @@ impl Engine {
     /// [`SignError::NotUndoable`] where there is nothing to undo with; [`SignError::Refused`] where it was held or
     /// denied.
     pub async fn undo(&self, id: ChangeId, nth: Option<usize>, by: PersonId) -> Result<ChangeId, SignError> {
+        self.is_person(&by).map_err(SignError::MayNot)?;
         let change =
             self.store.read(move |view| view.change(id)).await?.ok_or(SignError::UnknownChange(id))?;
         let not = |why: String| SignError::NotUndoable(why);
@@ -393,9 +396,9 @@ fn approve(
     if drawn.now >= change.expires_at {
         return Err(SignError::Closed { id: change.id, state: ChangeState::Expired });
     }
-    approval::may_approve(&change.chain, roster, &approval.person).map_err(SignError::MayNot)?;
+    own::may_approve(change, roster, &approval.person).map_err(SignError::MayNot)?;
     if approval.presence == Presence::File
-        && judge::file_rule(&book.bundle, &change.steps) != approval::FileRule::Counts
+        && own::file_rule(&book.bundle, change) != approval::FileRule::Counts
     {
         return Err(SignError::Presence(statements::presence_rule(change, &book.bundle)));
     }
@@ -427,7 +430,7 @@ fn approve(
     given.push(approval);
 
     let (valid, _) = decide::valid_approvals(book, change, &given);
-    let verdict = match own::verdict(book, change, &valid) {
+    let verdict = match own::verdict(book, change, &valid, drawn.now) {
         Some(verdict) => verdict,
         None => {
             let (session, purpose) = (session_for(tx, change)?, purpose_of(change));
@@ -524,6 +527,7 @@ fn reopen(
     let mut change = match Deed::of(vetoed) {
         Some(Deed::Erase(erasure)) => erase::reopened(tx, book, drawn, vetoed, &erasure, intent)?,
         Some(Deed::Adopt(adoption)) => adopt::reopened(book, drawn, vetoed, adoption, intent)?,
+        Some(Deed::Break(glass)) => glass::reopened(tx, book, drawn, vetoed, &glass, intent)?,
         None => {
             let session = session_for(tx, vetoed)?;
             let draft = decide::Draft {
@@ -551,6 +555,8 @@ fn reopen(
     change.rejection = None;
     change.joint = vetoed.joint.clone().map(|joint| Joint { sealed_at: Some(drawn.now), ..joint });
     tx.create_change(&change, entry)?;
+    let roster = book.bundle.roster();
+    own::loud(drawn, &change, roster).map_or(Ok(()), |entry| tx.record(entry))?;
     Ok(Signed { change, note: "reopened: it is held anew and needs its signatures afresh".to_owned() })
 }
 

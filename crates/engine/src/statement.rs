@@ -3,10 +3,12 @@
 //! and the newest checkpoint they have verified.
 
 use approval::{Act, Observed, Parameter, Statement, StatementError};
-use model::{Adoption, Change, Digest, Erasure, PersonId, Presence, SecondLock, Step, Undo, Verdict};
+use model::{
+    Adoption, BreakGlass, Change, Digest, Erasure, PersonId, Presence, SecondLock, Step, Undo, Verdict,
+};
 use policy::Bundle;
 
-use crate::judge;
+use crate::own;
 
 /// What the signer's own client puts into a statement.
 #[derive(Clone, Debug)]
@@ -98,7 +100,7 @@ pub(crate) fn signable(change: &Change, bundle: &Bundle, installation: Digest) -
 
 /// Whether a signature by a key file counts for this change, and under which profile.
 pub(crate) fn presence_rule(change: &Change, bundle: &Bundle) -> String {
-    let rule = judge::file_rule(bundle, &change.steps);
+    let rule = own::file_rule(bundle, change);
     let (words, profile) = (rule.words(), bundle.profile());
     match rule {
         approval::FileRule::Counts => {
@@ -152,7 +154,7 @@ fn second_lock(step: &Step, bundle: &Bundle) -> String {
     if action.operation == Erasure::operation() {
         return "no: Countersign does it in its own database".to_owned();
     }
-    if action.operation == Adoption::operation() {
+    if action.operation == Adoption::operation() || action.operation == BreakGlass::operation() {
         return "no: Countersign does it itself".to_owned();
     }
     let Some(roles) = bundle.roles_of(&action.account) else {

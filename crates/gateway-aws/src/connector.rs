@@ -17,6 +17,7 @@ use crate::{
     Gateway,
     collect::{Gatherer, gather, route, signing_name, understand},
     forward::Content,
+    overrides::objections,
     serve::{carry_out, undelivered},
 };
 
@@ -110,6 +111,9 @@ impl Connector for Gateway {
 
     fn fits<'a>(&'a self, engine: &'a Engine, next: &'a Bundle) -> Later<'a, Result<(), String>> {
         Box::pin(async move {
+            if let Some(wrong) = objections(next).first() {
+                return Err(format!("overrides.toml: {wrong}; {}", wrong.hint));
+            }
             let now = engine.recorded_time().map_err(|fault| fault.to_string())?;
             self.check(next, now).await.map_err(|err| format!("{err}; {}", err.hint()))
         })

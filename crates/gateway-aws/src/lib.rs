@@ -11,6 +11,7 @@ mod connector;
 mod expired;
 mod forward;
 mod listen;
+mod overrides;
 mod queue_url;
 mod receive;
 mod rights;
@@ -30,6 +31,7 @@ use policy::Bundle;
 
 pub use forward::{Upstream, UpstreamError};
 pub use listen::listen;
+pub use overrides::{objections, overrides_of};
 pub use terms::TermsError;
 
 /// One gateway for one account of one partition.

@@ -4,12 +4,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use classify_aws::{
-    classify::{Override, Pinned, Terms},
+    classify::{Pinned, Terms},
     sheet::{Sheet, SheetError},
 };
 use engine::Engine;
 use model::Digest;
 use policy::{Bundle, Tables};
+
+use crate::overrides::overrides_of;
 
 /// Why nothing can be understood under a bundle.
 #[derive(Debug, thiserror::Error)]
@@ -72,11 +74,7 @@ impl Kept {
     }
 
     fn keep(&self, engine: &Engine, bundle: &Bundle, pinned: Pinned) -> Arc<Terms> {
-        let each = bundle.overrides().iter().map(|(operation, it)| {
-            let it = Override { effects: it.effects, kind: it.kind.clone(), additive: it.undo_additive };
-            (operation.clone(), it)
-        });
-        let terms = Arc::new(Terms { overrides: each.collect(), pinned: Arc::new(pinned) });
+        let terms = Arc::new(Terms { overrides: overrides_of(bundle), pinned: Arc::new(pinned) });
         let in_force = engine.bundle().digest();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() > MOST {

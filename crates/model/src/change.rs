@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionParts, Adoption, AllowanceId, Chain, ChangeId, Commitment, Digest, EffectSet, Environment, Erased,
-    Erasure, Observation, Outcome, PersonId, Scope, SessionId, Timestamp, Value, Verdict,
+    ActionParts, Adoption, AllowanceId, BreakGlass, Chain, ChangeId, Commitment, Digest, EffectSet,
+    Environment, Erased, Erasure, Observation, Outcome, PersonId, Scope, SessionId, Timestamp, Value,
+    Verdict,
     evidence::{Evidence, KeptUndo},
 };
 
@@ -228,6 +229,9 @@ pub struct Change {
     /// Likewise: the bundle that it brings into force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopts: Option<Adoption>,
+    /// Likewise: the session whose glass it breaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaks: Option<BreakGlass>,
 }
 
 impl Change {

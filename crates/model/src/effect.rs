@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Exposure;
+
 /// One effect. The order is the order of severity and is used: the strictest wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
@@ -117,6 +119,12 @@ impl EffectSet {
         self.iter().last().unwrap_or(Effect::Destroy)
     }
 
+    /// What shows credentials hands on rights, whatever else it is.
+    #[must_use]
+    pub const fn showing(self, exposure: Exposure) -> Self {
+        if exposure.credentials { self.with(Effect::Privilege) } else { self }
+    }
+
     /// Nothing but a read.
     pub fn is_plain_read(self) -> bool {
         self == Self::of(Effect::Read)
@@ -170,5 +178,10 @@ mod tests {
             assert_eq!(effect.name().parse::<Effect>(), Ok(effect));
         }
         assert!(Effect::Read < Effect::Write && Effect::Write < Effect::Destroy);
+        for (data, credentials) in [(false, false), (true, false), (false, true), (true, true)] {
+            let shown = EffectSet::of(Effect::Read).showing(Exposure { data, credentials });
+            assert_eq!(shown.contains(Effect::Privilege), credentials);
+            assert!(shown.contains(Effect::Read));
+        }
     }
 }

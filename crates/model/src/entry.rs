@@ -44,6 +44,9 @@ pub enum EntryKind {
     /// Two people agreed: `bodies` of an action of `of` and their salts are gone from the blob store. `change` is the one
     /// that erased them.
     BodyErased,
+    /// Two people agreed: the `session` has a `grant` besides its own, and is spared what the rules in `waives` ask for, `until`
+    /// then ([`BreakGlass`](crate::BreakGlass)). `change` is the one that broke it.
+    GlassBroken,
     /// Bodies that lay in a document of an earlier version lie in the blob store now.
     BodyMoved,
     /// Requests that no session signed, counted per source and minute.

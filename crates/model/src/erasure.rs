@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ChangeId, Commitment, Digest, Operation, PersonId, Timestamp, Value};
 
 /// Why a body is to be erased, in the words of who asks: signed, logged and never erased itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Ground(String);
 

@@ -18,6 +18,7 @@ mod environment;
 mod erasure;
 mod evidence;
 mod genesis;
+mod glass;
 mod history;
 mod id;
 mod level;
@@ -54,11 +55,14 @@ pub use evidence::{
     CapturedUndo, Evidence, EvidenceKind, EvidenceStatus, InnerAction, KeptUndo, Observation,
 };
 pub use genesis::Genesis;
+pub use glass::{BreakGlass, Glass};
 pub use history::History;
 pub use id::{ChangeId, EntryId, IdError, SessionId};
 pub use level::{Level, UnknownLevel};
 pub use mark::{Marks, Retags, Tag, Tags};
-pub use name::{AgentId, AllowanceId, EnvironmentName, Kind, NameError, PersonId, Role, RuleId, WitnessId};
+pub use name::{
+    AgentId, AllowanceId, EnvironmentName, GrantId, Kind, NameError, PersonId, Role, RuleId, WitnessId,
+};
 pub use pattern::{Pattern, PatternError, glob};
 pub use people::{Agent, Chain, EnrolledKey, Person, Roster, RosterError, Tally};
 pub use request::Request;

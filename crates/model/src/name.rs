@@ -106,6 +106,10 @@ name!(
 );
 
 name!(
+    /// A grant that the bundle keeps for when the glass is broken.
+    GrantId, "name of a grant"
+);
+name!(
     /// A witness of this log, as the bundle calls it.
     WitnessId, "witness's name"
 );

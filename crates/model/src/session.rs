@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Chain, Digest, Partition, Scope, SessionId, Timestamp};
+use crate::{Account, Chain, Digest, Glass, Partition, Scope, SessionId, Timestamp};
 
 /// How much a session may do without anyone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,6 +66,9 @@ pub struct Session {
     pub parent: Option<SessionId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed: Option<AssumedRole>,
+    /// Since its glass was broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glass: Option<Glass>,
 }
 
 /// The role that a child session is bound to, and where it acts.

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use model::{
-    Account, Autonomy, Chain, EffectSet, Environment, EvidenceKind, Exposure, History, Operation, Quantity,
-    Resource, Tally, Timestamp,
+    Account, Autonomy, BreakGlass, Chain, EffectSet, Environment, EvidenceKind, Exposure, History, Operation,
+    Quantity, Resource, Tally, Timestamp,
 };
 
 use crate::allowances::Spent;
@@ -40,6 +40,9 @@ pub struct Ask<'a> {
     pub history: History,
     /// Of every allowance that covers it: what would be taken out by then, the whole change included.
     pub spent: &'a Spent,
+    /// The glass that is broken for the session at this moment; the engine has seen to it that it is one that
+    /// [`crate::Bundle::may_break`] lets be broken.
+    pub glass: Option<&'a BreakGlass>,
 }
 
 /// What the bundle allowed ahead of time of one effect on one resource.

@@ -1,6 +1,7 @@
 //! A bundle, loaded: everything that can change a verdict, checked, compiled and immutable. Loading refuses whatever is
 //! not understood to the last key; once loaded there is nothing left to go wrong but a verdict.
 
+pub(crate) mod glass;
 mod judge;
 mod load;
 #[cfg(test)]
@@ -30,7 +31,7 @@ use crate::{
     law::{Grants, Law},
     levels::Levels,
     places::{Landing, Places},
-    problem::{LoadError, Problems},
+    problem::{LoadError, Problems, Sort},
     registry::Override,
     schema::Vocabulary,
     settings::{FileSignatures, Limits, Profile, Settings},
@@ -85,10 +86,16 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// How every example of a bundle comes out, those that fail included. What has failing examples can be tested, and
-    /// never loaded.
+    /// How every example of a bundle comes out, those that fail included. What has failing examples can be tested and
+    /// looked at, and never loaded.
     pub fn test(files: &Files) -> Result<Vec<ExampleResult>, LoadError> {
         Ok(Self::compile(files)?.run_examples())
+    }
+
+    /// A bundle as it is being written, whatever its examples say: to compare and to explain, and nothing else. What
+    /// serves or is adopted was loaded.
+    pub fn draft(files: &Files) -> Result<Self, LoadError> {
+        Self::compile(files)
     }
 
     fn compile(files: &Files) -> Result<Self, LoadError> {
@@ -160,6 +167,12 @@ impl Bundle {
         self.accounts.default.as_ref()
     }
 
+    /// Every environment that the map names.
+    pub fn environments(&self) -> impl Iterator<Item = Environment> {
+        let named = self.places.names.iter();
+        named.map(|(name, production)| Environment { name: name.clone(), production: *production })
+    }
+
     /// Whether the map names the account at all.
     pub fn knows(&self, account: &Account) -> bool {
         self.places.accounts().any(|known| known == account)
@@ -208,7 +221,20 @@ impl Bundle {
         }
     }
 
-    /// The same, of a minute that may have been asked about before.
+    /// When `like` is next true of the hour; `None` where that is not within the calendar's sight.
+    pub fn next_time_like(
+        &self,
+        from: Timestamp,
+        environment: &Environment,
+        like: &dyn Fn(&TimeFacts) -> bool,
+    ) -> Option<Timestamp> {
+        match &self.calendar {
+            Some(calendar) => calendar.next_like(from, environment, like),
+            None => like(&self.time_facts(from, environment)).then_some(from),
+        }
+    }
+
+    /// As [`Self::time_facts`], of a minute that may have been asked about before.
     fn facts_of_minute(&self, now: Timestamp, environment: &Environment) -> Arc<TimeFacts> {
         match &self.calendar {
             Some(calendar) => self.decisions.minutes.facts(calendar, now, environment),
@@ -277,11 +303,13 @@ impl Bundle {
     }
 
     fn report_failed_examples(&self, problems: &Problems) {
-        for result in self.run_examples() {
-            if !result.passed {
-                let message = format!("example \"{}\" came out otherwise: {}", result.name, result.detail);
-                problems.add(&result.file, Some(result.line), message, None);
-            }
+        // Once is enough.
+        let mut hint = Some(
+            "`countersign policy explain --file FILE` tells why each example gets its verdict".to_owned(),
+        );
+        for result in self.run_examples().into_iter().filter(|it| !it.passed) {
+            let message = format!("example \"{}\" came out otherwise: {}", result.name, result.detail);
+            problems.of(&result.file, Some(result.line), Sort::Example, message, hint.take());
         }
     }
 
@@ -307,6 +335,10 @@ impl Bundle {
         } = self;
         let calendar = calendar.as_ref();
         Parts { settings, roster, places, accounts, allowances, witnesses, tables, calendar, overrides, law }
+    }
+
+    pub(crate) const fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     pub(crate) fn has_rule(&self, id: &model::RuleId) -> bool {

@@ -110,6 +110,24 @@ impl Calendar {
         pairs.map(|(peak, frozen)| TimeFacts { peak, frozen, why: String::new(), next_open: None }).collect()
     }
 
+    /// The first moment from `from` on of which `like` is true, as far as is looked for an opening.
+    pub(crate) fn next_like(
+        &self,
+        from: Timestamp,
+        environment: &Environment,
+        like: &dyn Fn(&TimeFacts) -> bool,
+    ) -> Option<Timestamp> {
+        let mut at = from;
+        for _ in 0..SIGHT {
+            if like(&self.facts_at(at, &self.local(at)?, environment)) {
+                return Some(at);
+            }
+            let freezes = self.freeze.iter().flat_map(|freeze| [freeze.start, freeze.end]);
+            at = freezes.filter(|edge| *edge > at).chain(self.next_boundary(at)).min()?;
+        }
+        None
+    }
+
     /// Every moment from `from` on at which something may begin or end, ascending: of windows until `until`, of freezes all.
     pub(crate) fn boundaries(&self, from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
         let freezes = self.freeze.iter().flat_map(|freeze| [freeze.start, freeze.end]);
@@ -305,6 +323,23 @@ environments = ["staging"]
         let next = facts.next_open.map(|time| format!(" → {}", short(time))).unwrap_or_default();
         let told = format!("peak {} frozen {} {}{next}", facts.peak, facts.frozen, facts.why);
         expected.assert_eq(&told);
+    }
+
+    #[test]
+    fn the_next_hour_of_a_kind_is_found() {
+        let next = |at: &str, peak: bool, frozen: bool, environment: &str| {
+            let environment =
+                Environment { name: environment.parse().unwrap(), production: environment != "staging" };
+            let like = |facts: &TimeFacts| facts.peak == peak && facts.frozen == frozen;
+            let found = calendar(BERLIN).next_like(at.parse().unwrap(), &environment, &like);
+            found.map_or_else(|| "never".to_owned(), short)
+        };
+        let noon = "2026-11-24T12:00:00Z";
+        assert_eq!(next(noon, true, false, "production"), "2026-11-24 12:00 UTC", "it is now");
+        assert_eq!(next(noon, false, false, "production"), "2026-11-24 19:00 UTC");
+        assert_eq!(next(noon, true, true, "production"), "2026-12-18 07:00 UTC", "a peak in the freeze");
+        assert_eq!(next(noon, false, true, "staging"), "2026-11-25 09:00 UTC");
+        assert_eq!(next(noon, true, false, "staging"), "never");
     }
 
     #[test]

@@ -2,15 +2,16 @@
 //! against the bundle that it is to be of.
 //!
 //! Nobody has signed it. What is checked here is that it is of these very files and of this schema, that it leaves out no
-//! sentence which the bundle's rules and invariants call for, and that it says of each that it is proved. That the solver
-//! was really asked is known only to whoever asks again.
+//! sentence which the bundle's rules and invariants call for, and that it says of each that it is proved; or, of an invariant
+//! that only says what is left alone, that the rules are stricter. That the solver was really asked is known only to whoever
+//! asks again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::Digest;
+use model::{Digest, RuleId};
 use serde::Deserialize;
 
-use crate::{Bundle, Files, schema_digest};
+use crate::{Bundle, Claim, Files, schema_digest};
 
 /// A certificate that fits its bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Certificate {
     pub digest: Digest,
     /// How many sentences it says are proved.
     pub proved: usize,
+    /// The invariants than which it says the rules are stricter.
+    pub stricter: Vec<RuleId>,
     /// Each program that had a part in it, and its version.
     pub made_with: String,
 }
@@ -65,26 +68,37 @@ impl Certificate {
         if written.files != read {
             return Err(unreadable("it was not made from these files".to_owned()));
         }
-        let mut proved = BTreeSet::new();
+        let lenient: BTreeMap<String, &RuleId> = bundle
+            .invariants()
+            .iter()
+            .filter(|it| it.claim() == Claim::NeverInTheWay)
+            .map(|it| (format!("invariant/{}", it.id), &it.id))
+            .collect();
+        let (mut judged, mut stricter) = (BTreeSet::new(), BTreeSet::new());
         for Said { id, judgement } in written.results {
             let (id, judgement) = (model::sanitize(&id, 200), model::sanitize(&judgement, 40));
-            if judgement != "proved" {
-                return Err(CertificateError::NotProved { id, judgement });
+            match (judgement.as_str(), lenient.get(&id)) {
+                ("proved", _) => {}
+                ("stricter", Some(invariant)) => {
+                    stricter.insert((*invariant).clone());
+                }
+                (_, _) => return Err(CertificateError::NotProved { id, judgement }),
             }
-            if !proved.insert(id.clone()) {
+            if !judged.insert(id.clone()) {
                 return Err(unreadable(format!("it says two things of `{id}`")));
             }
         }
-        if let Some(missing) = called_for(bundle).into_iter().find(|id| !proved.contains(id)) {
+        if let Some(missing) = called_for(bundle).into_iter().find(|id| !judged.contains(id)) {
             return Err(CertificateError::Missing(missing));
         }
-        if (written.passed, written.failed) != (proved.len(), 0) {
+        let proved = judged.len().saturating_sub(stricter.len());
+        if (written.passed, written.warned, written.failed) != (proved, stricter.len(), 0) {
             return Err(unreadable("its sums are not those of its results".to_owned()));
         }
         let made_with: Vec<_> =
             written.made_with.iter().map(|(what, which)| format!("{what} {which}")).collect();
         let made_with = model::sanitize(&made_with.join(", "), 300);
-        Ok(Self { digest: Digest::of(text), proved: proved.len(), made_with })
+        Ok(Self { digest: Digest::of(text), proved, stricter: stricter.into_iter().collect(), made_with })
     }
 }
 
@@ -115,6 +129,9 @@ struct Written {
     files: BTreeMap<String, Digest>,
     made_with: BTreeMap<String, String>,
     passed: usize,
+    /// Certificates of earlier versions have no such thing.
+    #[serde(default)]
+    warned: usize,
     failed: usize,
     results: Vec<Said>,
 }

@@ -164,6 +164,7 @@ mod tests {
             now: Timestamp::from_millis(0),
             history: History::default(),
             spent: &Spent::new(),
+            glass: None,
         };
         for tally in [Tally::default(), tally.clone()] {
             let standing = Standing { tally, evidence: BTreeSet::new(), peak: true, frozen: false };

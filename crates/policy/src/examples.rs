@@ -5,9 +5,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    Account, AgentId, Autonomy, Chain, Effect, EffectSet, Environment, EnvironmentName, EvidenceKind,
-    Exposure, History, Kind, Operation, PersonId, Quantity, Resource, Role, RuleId, Tally, Timestamp,
-    Verdict,
+    Account, AgentId, Autonomy, BreakGlass, Chain, Effect, EffectSet, Environment, EnvironmentName,
+    EvidenceKind, Exposure, History, Kind, Operation, PersonId, Quantity, Resource, Role, RuleId, SessionId,
+    Tally, Timestamp, Verdict,
 };
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     ask::{Ahead, Ask, ChangeFacts},
     bundle::Bundle,
     calendar::TimeFacts,
-    facts::Facts,
+    facts::{Facts, Hour},
     law::Grants,
     reader::Section,
 };
@@ -40,29 +40,33 @@ pub(crate) struct Example {
     expected: Expected,
 }
 
+/// A request as it is described by hand.
 #[derive(Clone, Debug)]
-struct Given {
+pub(crate) struct Given {
     agent: AgentId,
     operator: PersonId,
-    enforce_grants: GrantsIn,
+    pub(crate) enforce_grants: GrantsIn,
     operation: Operation,
     effects: EffectSet,
     exposure: Exposure,
     resource: Resource,
-    environment: Environment,
+    pub(crate) environment: Environment,
     autonomy: Autonomy,
     approvals: Tally,
-    eligible: Tally,
+    pub(crate) eligible: Tally,
     evidence: BTreeSet<EvidenceKind>,
     gatherable: BTreeSet<EvidenceKind>,
-    time: TimeFacts,
+    pub(crate) time: TimeFacts,
+    pub(crate) at: Timestamp,
     change: ChangeFacts,
     history: History,
     ahead: Ahead,
+    /// Broken, beside the grant that is kept for it.
+    glass: Option<BreakGlass>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum GrantsIn {
+pub(crate) enum GrantsIn {
     Force,
     Abeyance,
 }
@@ -85,36 +89,8 @@ impl Example {
 const THEN: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 pub(crate) fn run(bundle: &Bundle, example: &Example) -> ExampleResult {
-    let given = &example.given;
-    let chain =
-        Chain { agent: given.agent.clone(), operator: given.operator.clone(), launcher: None, owner: None };
-    let ask = Ask {
-        chain: &chain,
-        autonomy: given.autonomy,
-        in_scope: true,
-        operation: &given.operation,
-        effects: given.effects,
-        listed: given.effects,
-        quantity: &Quantity::one(),
-        exposure: given.exposure,
-        resources: std::slice::from_ref(&given.resource),
-        account: &Account("111122223333".to_owned()),
-        environment: &given.environment,
-        change: given.change,
-        approvals: &given.approvals,
-        eligible: &given.eligible,
-        evidence: &given.evidence,
-        gatherable: &given.gatherable,
-        now: THEN,
-        history: given.history,
-        spent: &Spent::new(),
-    };
-    let grants = match given.enforce_grants {
-        GrantsIn::Force => Grants::Enforced { agent: &given.agent, operator: &given.operator },
-        GrantsIn::Abeyance => Grants::Assumed,
-    };
-    let hour = bundle.hour(&ask, Arc::new(given.time.clone()));
-    let verdict = bundle.judge(&Facts::of(&ask), &hour, grants, Some(given.ahead));
+    let verdict =
+        example.given.judge(&|ask, hour, grants, ahead| bundle.judge(ask, hour, grants, ahead), bundle);
     let unknown =
         example.expected.rules.iter().flatten().find(|id| !bundle.has_rule(id) && id.as_str() != "no-grant");
     let detail = match unknown {
@@ -127,6 +103,47 @@ pub(crate) fn run(bundle: &Bundle, example: &Example) -> ExampleResult {
         name: example.name.clone(),
         passed: detail.is_empty(),
         detail,
+    }
+}
+
+/// How a question is judged: by the whole law, or by a part of it.
+pub(crate) type Judge<'j> = dyn Fn(&Facts<'_>, &Hour, Grants<'_>, Option<Ahead>) -> Verdict + 'j;
+
+impl Given {
+    pub(crate) fn judge(&self, judge: &Judge<'_>, bundle: &Bundle) -> Verdict {
+        let chain = self.chain();
+        let ask = Ask {
+            chain: &chain,
+            autonomy: self.autonomy,
+            in_scope: true,
+            operation: &self.operation,
+            effects: self.effects,
+            listed: self.effects,
+            quantity: &Quantity::one(),
+            exposure: self.exposure,
+            resources: std::slice::from_ref(&self.resource),
+            account: &Account("111122223333".to_owned()),
+            environment: &self.environment,
+            change: self.change,
+            approvals: &self.approvals,
+            eligible: &self.eligible,
+            evidence: &self.evidence,
+            gatherable: &self.gatherable,
+            now: self.at,
+            history: self.history,
+            spent: &Spent::new(),
+            glass: self.glass.as_ref(),
+        };
+        let grants = match self.enforce_grants {
+            GrantsIn::Force => Grants::Enforced { agent: &self.agent, operator: &self.operator },
+            GrantsIn::Abeyance => Grants::Assumed,
+        };
+        let hour = bundle.hour(&ask, Arc::new(self.time.clone()));
+        judge(&Facts::of(&ask), &hour, grants, Some(self.ahead))
+    }
+
+    pub(crate) fn chain(&self) -> Chain {
+        Chain { agent: self.agent.clone(), operator: self.operator.clone(), launcher: None, owner: None }
     }
 }
 
@@ -168,7 +185,8 @@ pub(crate) fn read_examples(root: &Section<'_>) -> Vec<Example> {
 
 fn read_example(section: &Section<'_>) -> Option<Example> {
     let name = section.parsed::<String>("name");
-    let given = read_given(section);
+    let grants = if section.file().starts_with("grants/") { GrantsIn::Force } else { GrantsIn::Abeyance };
+    let given = read_given(section, grants);
     let verdict = section.choice("expect", &[("allow", "allow"), ("hold", "hold"), ("deny", "deny")]);
     let people = section.count("people", 0..65).and_then(|count| u32::try_from(count).ok());
     let rules = section.has("rules").then(|| section.list::<RuleId>("rules").into_iter().collect());
@@ -187,7 +205,7 @@ fn read_example(section: &Section<'_>) -> Option<Example> {
     })
 }
 
-fn read_given(section: &Section<'_>) -> Option<Given> {
+pub(crate) fn read_given(section: &Section<'_>, grants: GrantsIn) -> Option<Given> {
     let mut effects = section.list::<Effect>("effects").into_iter();
     let kind = section.parsed::<Kind>("kind");
     let environment = section.parsed::<EnvironmentName>("environment");
@@ -203,11 +221,8 @@ fn read_given(section: &Section<'_>) -> Option<Given> {
     check_words(section, "exposes", &exposes, &["data", "credentials"]);
     check_words(section, "time", &time, &["peak", "frozen"]);
     let given = Given {
-        enforce_grants: if section.file().starts_with("grants/") {
-            GrantsIn::Force
-        } else {
-            GrantsIn::Abeyance
-        },
+        enforce_grants: grants,
+        at: THEN,
         agent: agent.or_else(|| "some-agent".parse().ok())?,
         operator: operator.or_else(|| "some-operator".parse().ok())?,
         operation: Operation::new(service, operation),
@@ -229,6 +244,7 @@ fn read_given(section: &Section<'_>) -> Option<Given> {
             standing: section.flag("standing").unwrap_or(false),
         },
         history: section.section("history").map(|history| read_history(&history)).unwrap_or_default(),
+        glass: section.file().strip_prefix("grants/breakglass-").and_then(broken),
         effects: EffectSet::of(effects.next()?),
         resource: Resource { service: service.to_owned(), kind: kind?, name: resource },
         environment: environment.map(|name| Environment {
@@ -237,6 +253,18 @@ fn read_given(section: &Section<'_>) -> Option<Given> {
         })?,
     };
     Some(Given { effects: effects.fold(given.effects, EffectSet::with), ..given })
+}
+
+/// With the grant that the file stands beside, and no rule waived.
+fn broken(file: &str) -> Option<BreakGlass> {
+    Some(BreakGlass {
+        session: SessionId::new(0, [0; 10]),
+        agent: "some-agent".parse().ok()?,
+        grant: Some(file.strip_suffix(".examples.toml")?.parse().ok()?),
+        waives: BTreeSet::new(),
+        minutes: BreakGlass::MAX_MINUTES,
+        ground: "an example".parse().ok()?,
+    })
 }
 
 fn has(words: &[String], word: &str) -> bool {

@@ -6,8 +6,8 @@
 use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use model::{
-    Account, Autonomy, Chain, EffectSet, Environment, EvidenceKind, Exposure, History, Operation, Quantity,
-    Resource, Tally, Timestamp,
+    Account, Autonomy, BreakGlass, Chain, EffectSet, Environment, EvidenceKind, Exposure, History, Operation,
+    Quantity, Resource, Tally, Timestamp,
 };
 
 use crate::{
@@ -37,6 +37,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) gatherable: Cow<'a, BTreeSet<EvidenceKind>>,
     pub(crate) history: History,
     pub(crate) spent: Cow<'a, Spent>,
+    pub(crate) glass: Option<Cow<'a, BreakGlass>>,
 }
 
 /// What a decision may know of when it is made. Two instants with equal hours are judged alike.
@@ -70,14 +71,16 @@ impl<'a> Facts<'a> {
             now: _,
             history,
             spent,
+            glass,
         } = *ask;
         Self {
             chain: Cow::Borrowed(chain),
             autonomy,
             in_scope,
             operation: Cow::Borrowed(operation),
-            effects,
-            listed,
+            // Whoever asks may have left it out.
+            effects: effects.showing(exposure),
+            listed: listed.showing(exposure),
             quantity: Cow::Borrowed(quantity),
             exposure,
             resources: Cow::Borrowed(resources),
@@ -90,6 +93,7 @@ impl<'a> Facts<'a> {
             gatherable: Cow::Borrowed(gatherable),
             history,
             spent: Cow::Borrowed(spent),
+            glass: glass.map(Cow::Borrowed),
         }
     }
 
@@ -116,6 +120,7 @@ impl<'a> Facts<'a> {
             gatherable,
             history,
             spent,
+            glass,
         } = self;
         Facts {
             chain: owned(chain),
@@ -136,6 +141,7 @@ impl<'a> Facts<'a> {
             gatherable: owned(gatherable),
             history,
             spent: owned(spent),
+            glass: glass.map(owned),
         }
     }
 

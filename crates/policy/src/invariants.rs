@@ -6,8 +6,10 @@ use cedar_policy::{Effect as Stance, Policy, PolicyId};
 use model::RuleId;
 
 use crate::{
-    problem::{Problems, line_of},
-    rules::{Names, check_annotations, check_cannot_err, check_entities, read_policies, start_of},
+    problem::{Problems, Sort, line_of},
+    rules::{
+        Names, check_annotations, check_cannot_err, check_entities, range_of_rule, read_policies, start_of,
+    },
 };
 
 /// One sentence, and the same in Cedar.
@@ -53,15 +55,18 @@ pub(crate) fn read_invariant(
     let [policy] = policies.as_slice() else {
         let message =
             format!("{} rules in one file; an invariant is one `forbid` or `permit`", policies.len());
-        problems.add(file, None, message, None);
+        problems.of(file, None, Sort::Rule, message, None);
         return None;
     };
     let line = line_of(text, start_of(policy));
-    let note = |message: String, hint: Option<String>| problems.add(file, Some(line), message, hint);
+    let note_as = |sort: Sort, message: String, hint: Option<String>| {
+        problems.at((file, text), range_of_rule(policy), sort, message, hint);
+    };
+    let note = |message: String, hint: Option<String>| note_as(Sort::Rule, message, hint);
     check_annotations(policy, &ANNOTATIONS, &note);
     check_entities(policy, names, &note);
     let json = policy.to_json().map_err(|err| note(format!("it cannot be examined: {err}"), None)).ok()?;
-    if !check_cannot_err(&json, &mut Vec::new(), &note) {
+    if !check_cannot_err(&json, &mut Vec::new(), &|message, hint| note_as(Sort::CanErr, message, hint)) {
         return None;
     }
     let stem = file.strip_prefix(FOLDER).and_then(|name| name.strip_suffix(".cedar"));

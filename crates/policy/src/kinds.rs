@@ -37,7 +37,8 @@ const KINDS: &[(&str, &[&str])] = &[
     ("user-pool", &["identity", "data"]),
     // What must stay secret.
     ("secret", &[]),
-    ("key", &["secret"]),
+    // What is enciphered with a key that is gone is gone.
+    ("key", &["secret", "data"]),
     ("parameter", &["secret"]),
     ("alias", &[]),
     // What answers requests.
@@ -80,16 +81,25 @@ const KINDS: &[(&str, &[&str])] = &[
     // What watches.
     ("alarm", &[]),
     ("dashboard", &[]),
-    ("detector", &[]),
     ("health-check", &[]),
-    ("trail", &[]),
+    // What records who did what, and finds what should not be: somebody would miss it.
+    ("record", &["data"]),
+    ("analyzer", &["record"]),
+    ("configuration-recorder", &["record"]),
+    ("delivery-channel", &["record"]),
+    ("detector", &["record"]),
+    ("flow-log", &["record"]),
+    ("logging-configuration", &["record"]),
+    ("query-logging-config", &["record"]),
+    ("resolver-query-log-config", &["record"]),
+    ("trail", &["record"]),
     // The rest.
     ("association", &[]),
     ("event-bus", &[]),
     ("event-source", &[]),
     ("parameter-group", &[]),
     ("queue", &[]),
-    ("repository", &[]),
+    ("repository", &["data"]),
     ("rule", &[]),
     ("schedule", &[]),
     ("session", &[]),
@@ -132,6 +142,11 @@ pub fn lineage(kind: &str) -> Vec<&str> {
 pub(crate) fn is_known_in(kind: &str, group: &str) -> bool {
     let lineage = lineage(kind);
     lineage.contains(&group) && !lineage.contains(&"unknown") && !lineage.contains(&"unlisted")
+}
+
+/// Each with what it lies in.
+pub(crate) fn table() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    KINDS.iter().copied()
 }
 
 /// Every kind that a rule may name.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use cedar_policy::{Authorizer, Entities, EntityUid, Policy, PolicyId};
-use model::{AgentId, Effect, Exposure, PersonId, Role, RuleId};
+use model::{AgentId, BreakGlass, Effect, Exposure, GrantId, PersonId, Role, RuleId};
 
 use self::{
     index::{Book, Landmarks, concerns},
@@ -40,6 +40,8 @@ pub(crate) struct Law {
     grants: Vec<Grant>,
     agents: BTreeMap<AgentId, usize>,
     operators: BTreeMap<PersonId, usize>,
+    /// Kept for when the glass is broken.
+    glasses: BTreeMap<GrantId, usize>,
     roles: BTreeSet<Role>,
     slices: Slices,
 }
@@ -79,6 +81,8 @@ pub(crate) struct Question<'a> {
     pub(crate) action: &'a EntityUid,
     pub(crate) exposure: Exposure,
     pub(crate) grants: Grants<'a>,
+    /// That is broken.
+    pub(crate) glass: Option<&'a BreakGlass>,
     pub(crate) agent: &'a EntityUid,
     pub(crate) operator: &'a EntityUid,
     pub(crate) resource: &'a EntityUid,
@@ -129,6 +133,7 @@ impl Law {
             grants: Vec::new(),
             agents: BTreeMap::new(),
             operators: BTreeMap::new(),
+            glasses: BTreeMap::new(),
             slices: Slices::new(),
         };
         for (number, (place, rule)) in rules.into_iter().enumerate() {
@@ -150,6 +155,10 @@ impl Law {
                 Place::Operator(person) => {
                     let grant = *law.operators.entry(person).or_insert(law.grants.len());
                     law.grant(grant, number, &rule, [Naming::Nothing; 2], concerns);
+                }
+                Place::Glass(name) => {
+                    let grant = *law.glasses.entry(name).or_insert(law.grants.len());
+                    law.grant(grant, number, &rule, [Naming::Service, Naming::Resource], concerns);
                 }
             }
             law.rules.push(rule);
@@ -194,7 +203,12 @@ impl Law {
         let grants = match question.grants {
             Grants::Assumed => None,
             Grants::Enforced { agent, operator } => {
-                Some([self.agents.get(agent).copied(), self.operators.get(operator).copied()])
+                let broken = question.glass.and_then(|it| it.grant.as_ref());
+                let broken = broken.and_then(|grant| self.glasses.get(grant));
+                Some(
+                    [self.agents.get(agent), self.operators.get(operator), broken]
+                        .map(Option::<&usize>::copied),
+                )
             }
         };
         let aspect = Aspect {
@@ -217,13 +231,13 @@ impl Law {
             let grant = grant.and_then(|grant| self.grants.get(grant));
             grant.map_or_else(Vec::new, |grant| rules(grant.book(*exposure)))
         };
-        let [agent, operator] = grants.unwrap_or_default().map(of_grant);
+        let [agent, operator, glass] = grants.unwrap_or_default().map(of_grant);
         let reads = |rule: &&Rule| rule.shape.reads;
         let of_constitution: Vec<_> = constitution.iter().map(reads).collect();
-        let of_grants: Vec<_> = agent.iter().chain(&operator).map(reads).collect();
+        let of_grants: Vec<_> = agent.iter().chain(&operator).chain(&glass).map(reads).collect();
         Ok(Slice::new(
             policies(&constitution, Some(&self.permit_all))?,
-            [policies(&agent, None)?, policies(&operator, None)?],
+            [policies(&agent, None)?, policies(&operator, None)?, policies(&glass, None)?],
             [&of_constitution, &of_grants],
         ))
     }
@@ -251,6 +265,14 @@ impl Law {
     /// Every role that some rule could ask for.
     pub(crate) fn roles(&self) -> &BTreeSet<Role> {
         &self.roles
+    }
+
+    pub(crate) fn keeps(&self, grant: &GrantId) -> bool {
+        self.glasses.contains_key(grant)
+    }
+
+    pub(crate) fn kept_grants(&self) -> impl Iterator<Item = &GrantId> {
+        self.glasses.keys()
     }
 
     pub(crate) fn has_rule(&self, id: &RuleId) -> bool {

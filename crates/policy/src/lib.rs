@@ -29,7 +29,9 @@ mod context;
 mod decisions;
 mod differences;
 mod examples;
+mod explain;
 mod facts;
+mod format;
 mod invariants;
 mod kinds;
 mod law;
@@ -39,6 +41,7 @@ mod naming;
 mod places;
 mod problem;
 mod reader;
+mod reference;
 mod registry;
 mod rules;
 mod schema;
@@ -55,17 +58,21 @@ pub use allowances::{Charges, Spent};
 pub use ask::{Ask, ChangeFacts};
 pub use bundle::{
     Bundle, Files,
+    glass::GlassError,
     provable::{Part, Provable, Replay},
 };
 pub use calendar::TimeFacts;
 pub use certificate::{Certificate, CertificateError};
-pub use differences::{Difference, Way};
+pub use differences::{Difference, Tendency, Way};
 pub use examples::ExampleResult;
+pub use explain::{Eligible, Explanation};
+pub use format::{FormatError, formatted};
 pub use invariants::{Claim, Invariant};
 pub use kinds::{lies_in, lineage as kind_lineage};
 pub use levels::Levels;
 pub use places::Landing;
-pub use problem::{LoadError, Problem};
+pub use problem::{LoadError, Problem, Sort, Span};
+pub use reference::{reference, reference_page};
 pub use registry::{OWN_NAME, Override};
 pub use schema::{schema_digest, schema_text};
 pub use settings::{FileSignatures, Limits, Profile};

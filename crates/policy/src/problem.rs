@@ -1,7 +1,7 @@
 //! What is wrong with a bundle, for the person who wrote it: file, line, what was expected, "did you mean". All of it
 //! at once rather than the first. Not for runtime: once loaded, a bundle has no problems, only verdicts.
 
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, fmt, ops::Range};
 
 /// One thing to mend.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +11,61 @@ pub struct Problem {
     pub line: Option<u32>,
     pub message: String,
     pub hint: Option<String>,
+    /// Where exactly, as far as that is known; it begins in `line`.
+    pub span: Option<Span>,
+    pub sort: Sort,
+}
+
+/// Lines and columns from 1. A column counts characters; the end is the place after the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    pub line: u32,
+    pub column: u32,
+    pub end_line: u32,
+    pub end_column: u32,
+}
+
+/// What a problem is of, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sort {
+    /// A file is no TOML.
+    NotToml,
+    /// A file is no Cedar.
+    NotCedar,
+    /// A rule speaks of something that the schema does not have, or of it as what it is not.
+    Invalid,
+    /// A rule could err when it is evaluated.
+    CanErr,
+    /// A rule is none that may stand where it stands.
+    Rule,
+    /// A setting that nothing reads.
+    Unknown,
+    /// A setting that should be there.
+    Missing,
+    /// A setting that cannot have this value.
+    Value,
+    /// An example comes out otherwise.
+    Example,
+    /// The bundle as a whole.
+    Bundle,
+}
+
+impl Sort {
+    /// Stable: editors and scripts go by it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotToml => "not-toml",
+            Self::NotCedar => "not-cedar",
+            Self::Invalid => "invalid",
+            Self::CanErr => "can-err",
+            Self::Rule => "rule",
+            Self::Unknown => "unknown-setting",
+            Self::Missing => "missing-setting",
+            Self::Value => "value",
+            Self::Example => "example",
+            Self::Bundle => "bundle",
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -62,13 +117,52 @@ impl Problems {
         message: impl Into<String>,
         hint: Option<String>,
     ) {
+        self.push(file, line, None, Sort::Bundle, message.into(), hint);
+    }
+
+    /// `at`: bytes of `text`, which is the file's.
+    pub(crate) fn at(
+        &self,
+        (file, text): (&str, &str),
+        at: Range<usize>,
+        sort: Sort,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        let span = span_of(text, at);
+        self.push(file, Some(span.line), Some(span), sort, message.into(), hint);
+    }
+
+    /// Of a file or a line of it, as a whole.
+    pub(crate) fn of(
+        &self,
+        file: &str,
+        line: Option<u32>,
+        sort: Sort,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.push(file, line, None, sort, message.into(), hint);
+    }
+
+    fn push(
+        &self,
+        file: &str,
+        line: Option<u32>,
+        span: Option<Span>,
+        sort: Sort,
+        message: String,
+        hint: Option<String>,
+    ) {
         let mut problems = self.0.borrow_mut();
         if problems.len() < MAX_PROBLEMS {
             problems.push(Problem {
                 file: model::sanitize(file, 200),
                 line,
-                message: model::sanitize(&message.into(), 600),
+                message: model::sanitize(&message, 600),
                 hint: hint.map(|hint| model::sanitize(&hint, 400)),
+                span,
+                sort,
             });
         }
     }
@@ -83,7 +177,10 @@ impl Problems {
             return Ok(());
         }
         problems.sort();
-        problems.dedup();
+        problems.dedup_by(|one, other| {
+            (&one.file, one.line, &one.message, &one.hint)
+                == (&other.file, other.line, &other.message, &other.hint)
+        });
         Err(LoadError { problems })
     }
 }
@@ -116,6 +213,16 @@ pub(crate) fn line_of(text: &str, offset: usize) -> u32 {
     u32::try_from(newlines).unwrap_or(u32::MAX).saturating_add(1)
 }
 
+fn span_of(text: &str, at: Range<usize>) -> Span {
+    let place = |offset: usize| {
+        let before = text.get(..text.floor_char_boundary(offset)).unwrap_or(text);
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+        (line_of(text, offset), u32::try_from(column).unwrap_or(u32::MAX).saturating_add(1))
+    };
+    let ((line, column), (end_line, end_column)) = (place(at.start), place(at.end.max(at.start)));
+    Span { line, column, end_line, end_column }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,5 +238,18 @@ mod tests {
         );
         assert_eq!(did_you_mean(&"x".repeat(101), known), None);
         assert_eq!(line_of("a\nb\nc", 4), 3);
+    }
+
+    #[test]
+    fn a_span_counts_characters() {
+        let told = |at: Range<usize>| {
+            let Span { line, column, end_line, end_column } = span_of("aé\nbc\n", at);
+            format!("{line}:{column}-{end_line}:{end_column}")
+        };
+        assert_eq!(told(0..1), "1:1-1:2");
+        assert_eq!(told(1..3), "1:2-1:3");
+        // Within a character it begins with it; past the end it ends there.
+        assert_eq!(told(2..5), "1:2-2:2");
+        assert_eq!(told(6..99), "2:3-3:1");
     }
 }

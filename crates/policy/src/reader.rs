@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::problem::{Problems, did_you_mean, line_of};
+use crate::problem::{Problems, Sort, did_you_mean, line_of};
 
 /// One table of a file.
 #[derive(Debug)]
@@ -33,8 +33,11 @@ pub(crate) fn read_toml<T>(
     let parsed = match DeTable::parse(text) {
         Ok(parsed) => parsed,
         Err(err) => {
-            let line = err.span().map(|span| line_of(text, span.start));
-            problems.add(file, line, format!("not TOML: {}", err.message()), None);
+            let message = format!("not TOML: {}", err.message());
+            match err.span() {
+                Some(span) => problems.at((file, text), span, Sort::NotToml, message, None),
+                None => problems.of(file, None, Sort::NotToml, message, None),
+            }
             return None;
         }
     };
@@ -151,7 +154,7 @@ impl<'t> Section<'t> {
                     let section = self.as_section(value, format!("[{key}.{}]", name.get_ref()));
                     found.extend(section.map(|section| (parsed, section)));
                 }
-                Err(err) => self.note_at(name.span().start, err.to_string(), None),
+                Err(err) => self.note_at(name.span(), Sort::Value, err.to_string(), None),
             }
         }
         found
@@ -159,13 +162,14 @@ impl<'t> Section<'t> {
 
     /// Notes that `key` should have been there.
     pub(crate) fn missing(&self, key: &str, hint: &str) {
-        self.note_at(self.start, format!("{} has no `{key}`", self.label), Some(hint.to_owned()));
+        let message = format!("{} has no `{key}`", self.label);
+        self.note_at(self.start..self.start, Sort::Missing, message, Some(hint.to_owned()));
     }
 
     /// Notes a problem with the value of `key`, or with the table where there is none.
     pub(crate) fn wrong(&self, key: &str, message: String, hint: Option<String>) {
-        let at = self.table.get(key).map_or(self.start, |value| value.span().start);
-        self.note_at(at, message, hint);
+        let at = self.table.get(key).map_or(self.start..self.start, Spanned::span);
+        self.note_at(at, Sort::Value, message, hint);
     }
 
     /// Notes every key that nothing has asked for.
@@ -175,7 +179,8 @@ impl<'t> Section<'t> {
             let name = key.get_ref().as_ref();
             if !known.contains(&name) {
                 let hint = did_you_mean(name, known.iter().copied());
-                self.note_at(key.span().start, format!("{} has no setting `{name}`", self.label), hint);
+                let message = format!("{} has no setting `{name}`", self.label);
+                self.note_at(key.span(), Sort::Unknown, message, hint);
             }
         }
     }
@@ -220,11 +225,11 @@ impl<'t> Section<'t> {
     }
 
     fn note(&self, value: &Spanned<DeValue<'_>>, message: String, hint: Option<String>) {
-        self.note_at(value.span().start, message, hint);
+        self.note_at(value.span(), Sort::Value, message, hint);
     }
 
-    fn note_at(&self, offset: usize, message: String, hint: Option<String>) {
-        self.problems.add(self.file, Some(line_of(self.text, offset)), message, hint);
+    fn note_at(&self, at: Range<usize>, sort: Sort, message: String, hint: Option<String>) {
+        self.problems.at((self.file, self.text), at, sort, message, hint);
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use model::{
-    Agent, AgentId, Effect, EffectSet, EnrolledKey, Kind, Operation, Person, PersonId, Role, Roster,
+    Agent, AgentId, Effect, EffectSet, EnrolledKey, Exposure, Kind, Operation, Person, PersonId, Role, Roster,
 };
 
 use crate::{kinds, problem::did_you_mean, reader::Section};
@@ -19,6 +19,8 @@ pub struct Override {
     pub kind: Option<Kind>,
     /// Purely additive: a `write` that needs no captured inverse.
     pub undo_additive: bool,
+    /// What an answer shows; `None` where it is not said.
+    pub exposure: Option<Exposure>,
     pub reason: String,
 }
 
@@ -98,6 +100,7 @@ pub(crate) fn read_overrides(root: &Section<'_>) -> BTreeMap<Operation, Override
         let mut effects = section.list::<Effect>("effects").into_iter();
         let kind = section.parsed::<Kind>("kind");
         let undo = section.choice("undo", &[("additive", true), ("captured", false)]);
+        let exposes = section.has("exposes").then(|| section.list::<Shown>("exposes"));
         let reason = section.parsed::<String>("reason");
         section.finish();
         let Some(OperationText(operation)) = operation else {
@@ -122,7 +125,15 @@ pub(crate) fn read_overrides(root: &Section<'_>) -> BTreeMap<Operation, Override
                 did_you_mean(kind.as_str(), kinds::names()),
             );
         }
-        let found = Override { effects, kind, undo_additive: undo.unwrap_or(false), reason };
+        let exposure = exposes.map(|words| Exposure {
+            data: words.contains(&Shown::Data),
+            credentials: words.contains(&Shown::Credentials),
+        });
+        if exposure.is_some_and(|it| effects.showing(it) != effects) {
+            let hint = "add \"privilege\" to effects".to_owned();
+            section.wrong("exposes", "what shows credentials is `privilege`".to_owned(), Some(hint));
+        }
+        let found = Override { effects, kind, undo_additive: undo.unwrap_or(false), exposure, reason };
         if found.undo_additive && effects.contains(Effect::Destroy) {
             section.wrong("undo", "what destroys is not additive".to_owned(), None);
         }
@@ -131,6 +142,24 @@ pub(crate) fn read_overrides(root: &Section<'_>) -> BTreeMap<Operation, Override
         }
     }
     overrides
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Data,
+    Credentials,
+}
+
+impl FromStr for Shown {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "data" => Ok(Self::Data),
+            "credentials" => Ok(Self::Credentials),
+            _ => Err(format!("an answer shows \"data\" or \"credentials\", not `{text}`")),
+        }
+    }
 }
 
 struct OperationText(Operation);

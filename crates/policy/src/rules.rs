@@ -1,20 +1,21 @@
 //! One policy file of a bundle: parsed, checked against the schema in strict mode, and against what the host relies on
 //! (an id and a reason, no templates, no arithmetic, only names that exist). Not here: evaluation.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 use cedar_policy::{
-    Effect as Stance, Policy, PolicyId, PolicySet, PrincipalConstraint, ValidationMode, Validator,
+    Effect as Stance, ParseErrors, Policy, PolicyId, PolicySet, PrincipalConstraint, ValidationMode,
+    Validator,
 };
 use miette::Diagnostic;
-use model::{AgentId, Effect, PersonId, Role, RuleId, RuleRef};
+use model::{AgentId, Effect, GrantId, PersonId, Role, RuleId, RuleRef};
 use serde_json::Value as Json;
 
 use crate::{
     bounds::check_bounds,
     kinds,
     naming::{Naming, naming_of, reads_names},
-    problem::{Problems, did_you_mean, line_of},
+    problem::{Problems, Sort, did_you_mean, line_of},
     schema::{Vocabulary, schema_text},
     shape::Shape,
 };
@@ -26,6 +27,8 @@ pub(crate) struct Rule {
     pub(crate) instead: Option<String>,
     /// Names nothing that would satisfy it: where it is tripped, the answer is no, whatever people say.
     pub(crate) absolute: bool,
+    /// A broken glass may lift it.
+    pub(crate) waivable: bool,
     pub(crate) policy: Policy,
     /// What a permit names; of no meaning for a forbid.
     pub(crate) naming: Naming,
@@ -51,6 +54,8 @@ pub(crate) enum Place {
     Constitution,
     Agent(AgentId),
     Operator(PersonId),
+    /// Kept for when the glass is broken.
+    Glass(GrantId),
 }
 
 /// The names that rules may use.
@@ -62,6 +67,7 @@ pub(crate) struct Names<'a> {
     pub(crate) people: Vec<&'a str>,
 }
 
+const LOOK: &str = "`countersign policy schema` has everything that a rule can speak of, with examples";
 const ANNOTATIONS: [&str; 5] = ["id", "reason", "instead", "absolute", "breakglass"];
 /// Operators whose overflow would make a rule err, and an erring forbid forbids nothing.
 const ARITHMETIC: [&str; 4] = ["+", "-", "*", "neg"];
@@ -88,21 +94,28 @@ pub(crate) fn read_policies(
     problems: &Problems,
 ) -> Option<Vec<Policy>> {
     if let Err(message) = check_bounds(text) {
-        problems.add(file, None, message, Some("split it into rules that a person can read".to_owned()));
+        let hint = "split it into rules that a person can read".to_owned();
+        problems.of(file, None, Sort::NotCedar, message, Some(hint));
         return None;
     }
     let set: PolicySet = match text.parse() {
         Ok(set) => set,
         Err(err) => {
-            let line = offset_of(&err).map(|offset| line_of(text, offset));
-            let hint = err.help().map(|help| help.to_string());
-            problems.add(file, line, format!("not Cedar: {}", first_line(&err.to_string())), hint);
+            for err in [&err].into_iter().flat_map(ParseErrors::iter) {
+                let help = err.help().map(|help| help.to_string());
+                let hint = Some(help.unwrap_or_else(|| LOOK.to_owned()));
+                let message = format!("not Cedar: {}", first_line(&err.to_string()));
+                match range_of(err) {
+                    Some(at) => problems.at((file, text), at, Sort::NotCedar, message, hint),
+                    None => problems.of(file, None, Sort::NotCedar, message, hint),
+                }
+            }
             return None;
         }
     };
     if set.num_of_templates() > 0 {
         let message = "a template (`?principal`, `?resource`) is no rule";
-        problems.add(file, None, message, Some("write the names out".to_owned()));
+        problems.of(file, None, Sort::Rule, message, Some("write the names out".to_owned()));
     }
     validate(file, text, &set, names, problems);
     let mut policies: Vec<_> = set.policies().cloned().collect();
@@ -112,26 +125,26 @@ pub(crate) fn read_policies(
 
 fn validate(file: &str, text: &str, set: &PolicySet, names: &Names<'_>, problems: &Problems) {
     let result = Validator::new(names.vocabulary.schema.clone()).validate(set, ValidationMode::Strict);
-    let at = |id: &PolicyId, offset: Option<usize>| {
-        let offset = offset.or_else(|| set.policy(id).map(start_of));
-        offset.map(|offset| line_of(text, offset))
+    let at = |id: &PolicyId, found: Option<Range<usize>>| {
+        found.or_else(|| set.policy(id).map(range_of_rule)).unwrap_or_default()
     };
     let mut seen = BTreeSet::new();
     let mut errors: Vec<_> = result.validation_errors().collect();
     errors.sort_by_key(|error| error.to_string());
     for error in errors {
-        let line = at(error.policy_id(), offset_of(error));
+        let at = at(error.policy_id(), range_of(error));
         // One mistake is found once for every effect that the rule is about.
-        if !seen.insert(line) {
+        if !seen.insert(line_of(text, at.start)) {
             continue;
         }
         let message = in_own_words(&error.to_string());
-        let hint = meant(&message);
-        problems.add(file, line, message, hint);
+        let hint = meant(&message).unwrap_or_else(|| LOOK.to_owned());
+        problems.at((file, text), at, Sort::Invalid, message, Some(hint));
     }
     for warning in result.validation_warnings() {
-        let line = at(warning.policy_id(), offset_of(warning));
-        problems.add(file, line, in_own_words(&warning.to_string()), None);
+        let at = at(warning.policy_id(), range_of(warning));
+        let (message, hint) = (in_own_words(&warning.to_string()), LOOK.to_owned());
+        problems.at((file, text), at, Sort::Invalid, message, Some(hint));
     }
 }
 
@@ -139,15 +152,17 @@ fn validate(file: &str, text: &str, set: &PolicySet, names: &Names<'_>, problems
 fn check_place(file: &str, place: &Place, policies: &[Policy], problems: &Problems) {
     match (place, policies) {
         (_, []) => {
-            problems.add(file, None, "no rule in here", Some("delete the file, or write one".to_owned()))
+            let hint = "delete the file, or write one".to_owned();
+            problems.of(file, None, Sort::Rule, "no rule in here", Some(hint));
         }
         (Place::Constitution, [_, second, ..]) => {
             let message =
                 format!("{} rules in one file; the constitution has one rule a file", policies.len());
             let id = second.annotation("id").unwrap_or("RULE");
-            problems.add(file, None, message, Some(format!("move the second to constitution/{id}.cedar")));
+            let hint = format!("move the second to constitution/{id}.cedar");
+            problems.of(file, None, Sort::Rule, message, Some(hint));
         }
-        (Place::Constitution, [_]) | (Place::Agent(_) | Place::Operator(_), [..]) => {}
+        (Place::Constitution, [_]) | (Place::Agent(_) | Place::Operator(_) | Place::Glass(_), [..]) => {}
     }
 }
 
@@ -160,7 +175,10 @@ fn read_rule(
     problems: &Problems,
 ) -> Option<Rule> {
     let line = line_of(text, start_of(policy));
-    let note = |message: String, hint: Option<String>| problems.add(file, Some(line), message, hint);
+    let note_as = |sort: Sort, message: String, hint: Option<String>| {
+        problems.at((file, text), range_of_rule(policy), sort, message, hint);
+    };
+    let note = |message: String, hint: Option<String>| note_as(Sort::Rule, message, hint);
     check_annotations(policy, &ANNOTATIONS, &note);
     check_scope(file, place, policy, names, &note);
     check_entities(policy, names, &note);
@@ -172,7 +190,7 @@ fn read_rule(
         }
     };
     let mut words = Vec::new();
-    if !check_cannot_err(&json, &mut words, &note) {
+    if !check_cannot_err(&json, &mut words, &|message, hint| note_as(Sort::CanErr, message, hint)) {
         return None;
     }
     let id = match policy.annotation("id").map(str::parse::<RuleId>) {
@@ -196,6 +214,16 @@ fn read_rule(
         );
         return None;
     };
+    let absolute = policy.annotation("absolute").is_some();
+    let waivable = policy.annotation("breakglass").is_some();
+    if waivable && absolute {
+        let hint = "an absolute rule has no exception; take one of the two away".to_owned();
+        note("the rule is marked @absolute and @breakglass".to_owned(), Some(hint));
+    }
+    if waivable && *place != Place::Constitution {
+        let hint = "only a rule of the constitution can be waived".to_owned();
+        note("a rule of a grant is marked @breakglass".to_owned(), Some(hint));
+    }
     Some(Rule {
         reference: RuleRef { id: id.clone(), reason: reason.to_owned(), file: file.to_owned(), line },
         instead: policy
@@ -203,7 +231,8 @@ fn read_rule(
             .map(str::trim)
             .filter(|text| !text.is_empty())
             .map(str::to_owned),
-        absolute: policy.annotation("absolute").is_some(),
+        absolute,
+        waivable,
         shape: Shape::of(policy, &json),
         policy: policy.new_id(PolicyId::new(id.as_str())),
         naming: naming_of(&json),
@@ -280,6 +309,17 @@ fn check_scope(
         }
         Place::Agent(agent) => names.vocabulary.agent(agent.as_str()),
         Place::Operator(person) => names.vocabulary.person(person.as_str()),
+        Place::Glass(_) => {
+            let any = [
+                PrincipalConstraint::Any,
+                PrincipalConstraint::Is(names.vocabulary.agent("a").type_name().clone()),
+            ];
+            if !any.contains(&policy.principal_constraint()) {
+                let hint = "principal is Agent: whose glass it is stands in what two people sign".to_owned();
+                note("a grant for emergencies is for whichever agent has it broken".to_owned(), Some(hint));
+            }
+            return;
+        }
     };
     if policy.principal_constraint() != PrincipalConstraint::Eq(expected.clone()) {
         let hint = format!("principal == {expected}");
@@ -334,8 +374,14 @@ pub(crate) fn start_of(policy: &Policy) -> usize {
     policy.as_ref().loc().map_or(0, |loc| loc.start())
 }
 
-fn offset_of(diagnostic: &impl Diagnostic) -> Option<usize> {
-    diagnostic.labels()?.map(|label| label.offset()).next()
+/// The whole rule, its annotations included.
+pub(crate) fn range_of_rule(policy: &Policy) -> Range<usize> {
+    policy.as_ref().loc().map_or(0..0, |loc| loc.start()..loc.end())
+}
+
+fn range_of(diagnostic: &impl Diagnostic) -> Option<Range<usize>> {
+    let label = diagnostic.labels()?.next()?;
+    Some(label.offset()..label.offset().saturating_add(label.len()))
 }
 
 fn first_line(text: &str) -> &str {

@@ -1,6 +1,8 @@
 //! What `init` puts down: an explicit constitution, one grant file per agent and operator, the maps and a calendar. A
 //! bundle like any other: everything in it can be read and edited, and it is loaded once before it is handed out.
 
+mod profiles;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -10,6 +12,7 @@ use model::{Account, AgentId, Digest, EnrolledKey, EnvironmentName, PersonId, Ro
 
 use crate::{
     bundle::{Bundle, Files},
+    format::formatted,
     problem::LoadError,
     registry::OWN_NAME,
     settings::{Limits, Profile, SCHEMA},
@@ -21,6 +24,8 @@ pub struct StarterOptions {
     /// One name here and among the approvers is one person.
     pub operators: Vec<(PersonId, Vec<EnrolledKey>)>,
     pub approvers: Vec<(PersonId, Vec<Role>, Vec<EnrolledKey>)>,
+    /// Keys that lie in a safe, for giving the installation another roster: at least three, or none.
+    pub recovery: Vec<(PersonId, EnrolledKey)>,
     pub agents: Vec<AgentId>,
     pub environments: Vec<(EnvironmentName, Account)>,
     /// A `calendar.toml` of one's own.
@@ -34,71 +39,6 @@ pub enum StarterError {
     #[error("the starter bundle does not load:\n{0}")]
     Load(#[source] LoadError),
 }
-
-macro_rules! constitution {
-    ($($rule:literal),* $(,)?) => {
-        &[$(
-            (concat!("constitution/", $rule, ".cedar"), include_str!(concat!("starter/constitution/", $rule, ".cedar"))),
-            (
-                concat!("constitution/", $rule, ".examples.toml"),
-                include_str!(concat!("starter/constitution/", $rule, ".examples.toml")),
-            ),
-        )*]
-    };
-}
-
-const CONSTITUTION: &[(&str, &str)] = constitution![
-    "no-backup-loss-after-data",
-    "no-data-loss-after-backup",
-    "no-database-loss-in-peak",
-    "no-minting-credentials",
-    "no-widening-own-rights",
-    "nothing-in-a-freeze",
-    "one-person-for-privilege",
-    "one-person-to-destroy-data",
-    "one-person-to-emit-or-spend",
-    "suggest-only-looks",
-    "supervised-in-production",
-    "supervised-outside-production",
-    "two-people-for-privilege",
-    "two-people-to-destroy",
-    "two-people-to-execute",
-    "two-people-to-recreate",
-];
-
-macro_rules! invariants {
-    ($($name:literal),* $(,)?) => {
-        &[$((
-            concat!("constitution/invariants/", $name, ".cedar"),
-            include_str!(concat!("starter/constitution/invariants/", $name, ".cedar")),
-        )),*]
-    };
-}
-
-/// What the constitution is proved to keep; the same in every profile, as the constitution is.
-const INVARIANTS: &[(&str, &str)] = invariants![
-    "a-freeze-lets-only-reads-through",
-    "data-takes-a-person-anywhere",
-    "data-takes-two",
-    "irreversible-takes-two",
-    "no-backup-after-its-data",
-    "no-credentials-for-an-agent",
-    "no-data-after-its-backup",
-    "no-database-destroyed-in-peak",
-    "our-own-identities-stay",
-    "outside-production-is-free",
-    "reads-are-free",
-    "recreating-takes-two",
-    "rights-take-a-person-anywhere",
-    "rights-take-two",
-    "suggesting-changes-nothing",
-    "supervision-means-a-person",
-    "supervision-reaches-everywhere",
-    "two-people-suffice",
-    "what-a-budget-covers-is-free",
-    "what-can-be-undone-is-free",
-    "what-cannot-be-recalled-takes-a-person",
-];
 
 /// The files of a first bundle.
 pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
@@ -118,8 +58,8 @@ pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
     put("standing.toml".to_owned(), STANDING.to_owned());
     let calendar = options.calendar.clone().unwrap_or_else(|| calendar_text(options.profile).to_owned());
     put("calendar.toml".to_owned(), calendar);
-    for (path, text) in CONSTITUTION.iter().chain(INVARIANTS) {
-        put((*path).to_owned(), (*text).to_owned());
+    for (path, text) in profiles::constitution(options.profile) {
+        put(path.to_owned(), text.to_owned());
     }
     for agent in options.agents.iter().collect::<BTreeSet<_>>() {
         put(format!("grants/agent-{agent}.cedar"), agent_grant(agent, options.profile, &environments));
@@ -131,6 +71,14 @@ pub fn starter(options: &StarterOptions) -> Result<Files, StarterError> {
     put(format!("grants/operator-{OWN_NAME}.cedar"), own_grant("Person", "operator"));
     for (name, _) in people.iter().filter(|(_, person)| person.operator) {
         put(format!("grants/operator-{name}.cedar"), operator_grant(name, &environments));
+    }
+    // How many environments there are decides where their lines break.
+    for (path, content) in files.iter_mut().filter(|(path, _)| path.starts_with("grants/")) {
+        if path.ends_with(".cedar")
+            && let Ok(text) = formatted(&String::from_utf8_lossy(content))
+        {
+            *content = text.into_bytes();
+        }
     }
     Bundle::load(&files).map_err(StarterError::Load)?;
     Ok(files)
@@ -148,6 +96,11 @@ fn people_of(options: &StarterOptions) -> BTreeMap<PersonId, model::Person> {
         person.approver = true;
         person.roles.extend(roles.iter().cloned());
         person.keys.extend(keys.iter().cloned());
+    }
+    for (name, key) in &options.recovery {
+        let safe = people.entry(name.clone()).or_default();
+        safe.recovery = true;
+        safe.keys.insert(key.clone());
     }
     people
 }
@@ -216,7 +169,7 @@ fn roster_text(people: &BTreeMap<PersonId, model::Person>, agents: &[AgentId]) -
     let mut text = String::from(
         "# Who there is. One key is one person; nobody who launched an agent, or owns it, counts for its changes.\n",
     );
-    for (name, person) in people {
+    for (name, person) in people.iter().filter(|(_, person)| !person.recovery) {
         let keys: Vec<_> = person.keys.iter().map(|key| format!("    {},\n", quoted(&key.0))).collect();
         let roles: Vec<_> = person.roles.iter().map(|role| format!("\"{role}\"")).collect();
         let _ = write!(
@@ -228,6 +181,21 @@ fn roster_text(people: &BTreeMap<PersonId, model::Person>, agents: &[AgentId]) -
             person.approver,
             roles.join(", ")
         );
+    }
+    let safes: Vec<_> = people.iter().filter(|(_, person)| person.recovery).collect();
+    if !safes.is_empty() {
+        let _ = write!(
+            text,
+            "\n# Keys that lie in safes, for when too few people are left to change this bundle: two of them give the\n\
+             # installation another roster and nothing else, after the delay, unless an approver objects.\n\
+             [recovery]\ndelay_hours = {}\n",
+            Roster::RECOVERY_DELAY_S / 3600
+        );
+    }
+    for (name, safe) in safes {
+        let keys: Vec<_> = safe.keys.iter().map(|key| quoted(&key.0)).collect();
+        let name = table_key(name.as_str());
+        let _ = write!(text, "\n[people.{name}]\nkeys = [{}]\nrecovery = true\n", keys.join(", "));
     }
     for agent in agents.iter().collect::<BTreeSet<_>>() {
         let _ = write!(
@@ -267,6 +235,7 @@ const OVERRIDES: &str = "\
 # effects = [\"write\"]
 # kind = \"snapshot\"
 # undo = \"additive\"        # or \"captured\"
+# exposes = []             # \"data\", \"credentials\": what an answer shows; to be said of what the tables do not know
 # reason = \"copies a snapshot to our own bucket\"
 override = []
 ";
@@ -358,13 +327,18 @@ fn agent_examples(agent: &AgentId, operator: &PersonId) -> String {
     let example = |name: &str, effect: &str, exposes: &str, expected: &str| {
         format!(
             "[[example]]\nname = \"{name}\"\nagent = \"{agent}\"\noperator = \"{operator}\"\neffects = [\"{effect}\"]\n\
-             kind = \"stack\"\nenvironment = \"production\"\nexposes = [{exposes}]\nexpect = {expected}\n"
+             kind = \"stack\"\nenvironment = \"production\"\ntime = [\"peak\"]\nexposes = [{exposes}]\nexpect = {expected}\n"
         )
     };
     [
         example("it looks at production", "read", "", "\"allow\""),
         example("it does not see data", "read", "\"data\"", "\"deny\"\nrules = [\"no-grant\"]"),
-        example("nor secrets", "read", "\"credentials\"", "\"deny\"\nrules = [\"no-grant\"]"),
+        example(
+            "nor credentials, which nobody could grant it",
+            "read",
+            "\"credentials\"",
+            "\"deny\"\nrules = [\"no-grant\", \"no-minting-credentials\"]",
+        ),
         example("it changes what can be undone", "write", "", "\"allow\""),
         example(
             "what cannot be undone waits for two people",

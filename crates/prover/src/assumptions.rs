@@ -15,7 +15,7 @@ pub(crate) struct Assumption {
     pub(crate) policies: Vec<Policy>,
 }
 
-const FACTS: [(&str, &str); 4] = [
+const FACTS: [(&str, &str); 5] = [
     (
         "counts are never negative",
         "forbid (principal, action, resource) unless {
@@ -45,6 +45,11 @@ const FACTS: [(&str, &str); 4] = [
                resource in Kind::"data" || resource in Kind::"backup"
            };"#,
     ),
+    (
+        "Countersign itself launches no agent but its own",
+        r#"forbid (principal is Agent, action, resource)
+           when { context.operator == "countersign" && principal != Agent::"countersign" };"#,
+    ),
 ];
 
 /// All of them. `policies`: everything that will be asked about, for the kinds that it names.
@@ -53,11 +58,12 @@ pub(crate) fn assumptions<'p>(policies: impl Iterator<Item = &'p Policy>) -> Res
     for (says, text) in FACTS {
         found.push(Assumption { says: says.to_owned(), policies: vec![parse(says, text)?] });
     }
-    let kinds: BTreeSet<String> = policies
-        .flat_map(Policy::entity_literals)
-        .filter(|uid| uid.type_name().to_string() == "Kind")
-        .map(|uid| uid.id().unescaped().to_owned())
-        .collect();
+    let named: BTreeSet<_> = policies.flat_map(Policy::entity_literals).collect();
+    let of_type = |wanted: &str| -> BTreeSet<String> {
+        let found = named.iter().filter(|uid| uid.type_name().to_string() == wanted);
+        found.map(|uid| uid.id().unescaped().to_owned()).collect()
+    };
+    let (kinds, services) = (of_type("Kind"), of_type("Service"));
     let mut nested = Vec::new();
     for kind in &kinds {
         for parent in policy::kind_lineage(kind).into_iter().filter(|parent| *parent != kind) {
@@ -72,5 +78,24 @@ pub(crate) fn assumptions<'p>(policies: impl Iterator<Item = &'p Policy>) -> Res
             .to_owned(),
         policies: nested,
     });
+    if (2..=MAX_SERVICES).contains(&services.len()) {
+        found.push(Assumption {
+            says: "a resource is of one service".to_owned(),
+            policies: vec![one_service(&services)?],
+        });
+    }
     Ok(found)
+}
+
+/// Each is held against each; of more than these it is not assumed, and examples may be of two services at once.
+const MAX_SERVICES: usize = 32;
+
+fn one_service(services: &BTreeSet<String>) -> Result<Policy, String> {
+    let lies_in = |service: &String| format!("resource in Service::{service:?}");
+    let pairs = services.iter().enumerate().skip(1).map(|(nth, one)| {
+        let others: Vec<_> = services.iter().take(nth).map(lies_in).collect();
+        format!("{} && ({})", lies_in(one), others.join(" || "))
+    });
+    let pairs: Vec<_> = pairs.collect();
+    parse("one service", &format!("forbid (principal, action, resource) when {{ {} }};", pairs.join(" || ")))
 }

@@ -25,6 +25,8 @@ pub struct Certificate {
     pub assumptions: Vec<String>,
     pub not_claimed: [&'static str; 5],
     pub passed: usize,
+    /// Kept in the direction that matters, and not in the other: see [`Judgement::Stricter`].
+    pub warned: usize,
     pub failed: usize,
     pub results: Vec<Outcome>,
     pub took_ms: u64,
@@ -37,7 +39,7 @@ pub struct Outcome {
     pub says: String,
     pub file: Option<String>,
     pub judgement: Judgement,
-    /// Why not, in a sentence; empty where it is proved.
+    /// Why not, in a sentence, or what is stopped that need not be; empty where it is proved.
     pub detail: String,
     pub counterexample: Option<Counterexample>,
     pub took_ms: u64,
@@ -49,6 +51,9 @@ pub enum Judgement {
     Proved,
     /// A request was found for which it does not hold, and the decision agrees.
     Refuted,
+    /// Of a sentence that says what the constitution leaves alone: it does not, so that less is let through than the sentence
+    /// says. That is somebody's own choice, and worth a look; nothing is let through that should not be.
+    Stricter,
     /// Neither: this is a failure too.
     Unproved,
 }
@@ -65,7 +70,14 @@ impl Outcome {
     pub fn passed(&self) -> bool {
         match self.judgement {
             Judgement::Proved => true,
-            Judgement::Refuted | Judgement::Unproved => false,
+            Judgement::Refuted | Judgement::Stricter | Judgement::Unproved => false,
+        }
+    }
+
+    pub fn warned(&self) -> bool {
+        match self.judgement {
+            Judgement::Stricter => true,
+            Judgement::Proved | Judgement::Refuted | Judgement::Unproved => false,
         }
     }
 }
@@ -87,6 +99,7 @@ impl Certificate {
          what they claim to have proved is not",
     ];
 
+    /// Whatever is not may only be stricter.
     pub fn all_proved(&self) -> bool {
         self.failed == 0 && self.passed > 0
     }

@@ -1,7 +1,7 @@
 //! Proofs about a bundle: what its constitution cannot let through, whatever the grants, over every request that the
 //! schema can express. Cedar's symbolic compiler writes the questions, a solver in a process of its own answers them.
 //!
-//! [`prove`] makes the [`Certificate`] of a bundle, [`refine`] finds what one bundle allows and another does not. A
+//! [`prove`] makes the [`Certificate`] of a bundle, [`compare`] finds what one bundle allows and another does not. A
 //! counterexample is believed only where the decision itself agrees ([`policy::Bundle::replay_constitution`]), is cut
 //! down to what matters, and is told as a sentence ([`Scene::told`]).
 //!
@@ -29,6 +29,6 @@ mod words;
 pub use certificate::{Certificate, Counterexample, Judgement, Outcome};
 pub use gate::{Broken, broken, same};
 pub use prove::{ProveError, prove};
-pub use refine::{Refinement, Widening, refine};
+pub use refine::{Comparison, Refinement, Widening, compare, refine};
 pub use scene::Scene;
 pub use solver::{SolverChoice, SolverError};

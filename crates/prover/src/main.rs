@@ -1,9 +1,10 @@
-//! `countersign-prove`: a bundle's files as JSON on standard input, its certificate as JSON on standard output. Run by
-//! `countersign policy prove`, so that neither solver nor symbolic compiler is part of the program that serves.
+//! `countersign-prove`: a bundle's files as JSON on standard input, its certificate as JSON on standard output; or, where the
+//! order has the files of a bundle `before`, what rules allow in the one and not in the other. Run by `countersign policy
+//! prove` and `diff`, so that neither solver nor symbolic compiler is part of the program that serves.
 //!
-//! Input: `{"files": {"bundle.toml": "…", …}, "solver": "cvc5", "seconds_per_question": 20, "processes": 2}`, all but
-//! `files` optional. Output: the certificate, or `{"error": {"message", "hint"}}`. Exit: 0 all proved, 21 something is
-//! not, 2 there is no certificate.
+//! Input: `{"files": {"bundle.toml": "…", …}, "before": {…}, "solver": "cvc5", "seconds_per_question": 20, "processes": 2}`,
+//! all but `files` optional. Output: the certificate or the comparison, or `{"error": {"message", "hint"}}`. Exit: 0 all
+//! proved (compared: all answered), 21 something is not, 2 there is no answer.
 
 #![expect(clippy::print_stdout, reason = "the answer goes to standard output")]
 
@@ -14,7 +15,8 @@ use std::{
     time::Duration,
 };
 
-use prover::{ProveError, SolverChoice, prove};
+use policy::Files;
+use prover::{ProveError, SolverChoice, compare, prove};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -22,6 +24,7 @@ use serde_json::{Value as Json, json};
 #[serde(deny_unknown_fields)]
 struct Order {
     files: BTreeMap<String, String>,
+    before: Option<BTreeMap<String, String>>,
     solver: Option<String>,
     seconds_per_question: Option<u64>,
     processes: Option<usize>,
@@ -59,24 +62,30 @@ fn run(order: &Order) -> (Json, u8) {
             .map_or(usual.per_question, |seconds| Duration::from_secs(seconds.clamp(1, MAX_SECONDS))),
         processes: order.processes.unwrap_or(usual.processes).clamp(1, MAX_PROCESSES),
     };
-    let files = order.files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect();
-    match prove(&files, &choice) {
-        Ok(certificate) => {
-            let code = if certificate.all_proved() { 0 } else { NOT_PROVED };
-            match serde_json::to_value(&certificate) {
-                Ok(answer) => (answer, code),
-                Err(err) => (refusal(&format!("the certificate cannot be written: {err}"), ""), UNUSABLE),
-            }
-        }
+    let files = files_of(&order.files);
+    let answer = match &order.before {
+        None => prove(&files, &choice).map(|it| (serde_json::to_value(&it), it.all_proved())),
+        Some(before) => compare(&files_of(before), &files, &choice)
+            .map(|it| (serde_json::to_value(&it), it.all_answered())),
+    };
+    match answer {
+        Ok((Ok(answer), whole)) => (answer, if whole { 0 } else { NOT_PROVED }),
+        Ok((Err(err), _)) => (refusal(&format!("the answer cannot be written: {err}"), ""), UNUSABLE),
         Err(err) => {
             let hint = match &err {
                 ProveError::Solver(err) => err.hint(),
-                ProveError::Load(_) => "`countersign policy check` says the same".to_owned(),
+                ProveError::Load(_) | ProveError::LoadBefore(_) => {
+                    "`countersign policy check` says the same".to_owned()
+                }
                 ProveError::Unprovable(_) => "write the rule with members of the context".to_owned(),
             };
             (refusal(&err.to_string(), &hint), UNUSABLE)
         }
     }
+}
+
+fn files_of(texts: &BTreeMap<String, String>) -> Files {
+    texts.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect()
 }
 
 fn refusal(message: &str, hint: &str) -> Json {

@@ -27,6 +27,9 @@ use crate::{
 pub enum ProveError {
     #[error("the bundle does not load:\n{0}")]
     Load(#[source] LoadError),
+    /// Of two that are compared, the one that the other would replace.
+    #[error("the bundle before does not load:\n{0}")]
+    LoadBefore(#[source] LoadError),
     #[error(transparent)]
     Solver(#[from] SolverError),
     /// A rule, or the schema, in a form that nothing can be proved of.
@@ -61,27 +64,33 @@ pub fn prove(files: &Files, choice: &SolverChoice) -> Result<Certificate, ProveE
     };
     let results: Vec<_> = theorems.iter().map(|theorem| run.outcome(theorem)).collect();
     let passed = results.iter().filter(|it| it.passed()).count();
+    let warned = results.iter().filter(|it| it.warned()).count();
     Ok(Certificate {
         schema: Certificate::SCHEMA,
         bundle: bundle.digest(),
         profile: bundle.profile().to_string(),
         cedar_schema: policy::schema_digest(),
         files: read_files(files),
-        made_with: BTreeMap::from([
-            ("countersign", env!("CARGO_PKG_VERSION").to_owned()),
-            ("cedar-policy", cedar_policy::get_sdk_version().to_string()),
-            ("cedar-policy-symcc", SYMCC.to_owned()),
-            ("cvc5", solver),
-        ]),
+        made_with: made_with(solver),
         request_environments: environments.len(),
         claimed: Certificate::CLAIMED,
         assumptions: assumptions.iter().map(|it| it.says.clone()).collect(),
         not_claimed: Certificate::NOT_CLAIMED,
         passed,
-        failed: results.len().saturating_sub(passed),
+        warned,
+        failed: results.len().saturating_sub(passed).saturating_sub(warned),
         results,
         took_ms: millis(watch.elapsed()),
     })
+}
+
+pub(crate) fn made_with(solver: String) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("countersign", env!("CARGO_PKG_VERSION").to_owned()),
+        ("cedar-policy", cedar_policy::get_sdk_version().to_string()),
+        ("cedar-policy-symcc", SYMCC.to_owned()),
+        ("cvc5", solver),
+    ])
 }
 
 pub(crate) fn assumed(bundles: &[&Bundle]) -> Result<Vec<Assumption>, String> {
@@ -152,7 +161,12 @@ impl Run<'_> {
             match must {
                 Must::HoldEverywhere => {
                     if let Some(nth) = first(&Answer::Fails) {
-                        return self.refuted(theorem, *test, nth);
+                        let (judgement, detail, found) = self.refuted(theorem, *test, nth);
+                        // What is only stricter is no failure; what nobody answered is.
+                        return match none.filter(|_| judgement == Judgement::Stricter) {
+                            Some(why) => (Judgement::Unproved, why, None),
+                            None => (judgement, detail, found),
+                        };
                     }
                     let spared = first(&Answer::Spared).map(|_| "it was not asked everywhere".to_owned());
                     unanswered = unanswered.or(none).or(spared);
@@ -209,7 +223,11 @@ impl Run<'_> {
                 if let (Some(other), Some(second)) = (&other, second) {
                     told.push_str(&format!("; {}: {second}", other.told_besides(&request)));
                 }
-                (Judgement::Refuted, told.clone(), Some(Counterexample { told, request, other }))
+                let (judgement, detail) = match theorem.leaves_alone() {
+                    true => (Judgement::Stricter, format!("stricter than this sentence: {told}")),
+                    false => (Judgement::Refuted, told.clone()),
+                };
+                (judgement, detail, Some(Counterexample { told, request, other }))
             }
             None => {
                 let told = split(&smallest, theorem.doubled()).map_or_else(|why| why, |pair| pair.0.told());

@@ -43,11 +43,17 @@ fn names(best: &mut Scene, familiar: &Familiar, still: &dyn Fn(&Scene) -> bool) 
             break;
         }
     }
-    attempt(best, still, |scene| {
-        let changed =
-            [&mut scene.resource, &mut scene.name, &mut scene.id].map(|text| replace(text, "orders"));
-        changed.contains(&true)
-    });
+    // Otherwise by the one of its names that matters.
+    for name in ["orders".to_owned(), best.id.clone(), best.name.clone(), best.resource.clone()] {
+        let renamed = attempt(best, still, |scene| {
+            let changed =
+                [&mut scene.resource, &mut scene.name, &mut scene.id].map(|text| replace(text, &name));
+            changed.contains(&true)
+        });
+        if renamed {
+            break;
+        }
+    }
 }
 
 fn replace(text: &mut String, by: &str) -> bool {

@@ -290,6 +290,18 @@ impl Theorem {
         }
     }
 
+    /// Whether it says only what is not to be in the way: a request that is stopped all the same is no danger.
+    pub(crate) fn leaves_alone(&self) -> bool {
+        match &self.about {
+            About::Invariant(policy) => policy.effect() == Stance::Permit,
+            About::Errors
+            | About::Agreement
+            | About::GrantAgreement(_)
+            | About::Fixed(..)
+            | About::Nothing => false,
+        }
+    }
+
     /// Whether the decision agrees that this refutes it: says how the request comes out, and the other; `None` where it
     /// does not.
     pub(crate) fn refuted_by(

@@ -37,6 +37,7 @@ pub use anew::{Carried, Carrier};
 pub use bodies::{Fetched, StoredBody, is_over};
 pub use document::{Document, Projection};
 pub use error::{Conflict, OpenError, StorageError, WriteError};
+pub use listed::lowers_protection;
 pub use past::Past;
 pub use query::{Filter, HistoryQuery, Pending, Reach, Target};
 #[doc(hidden)]

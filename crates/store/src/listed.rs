@@ -31,7 +31,8 @@ const DATA: &[&str] = &[
     "volume",
     "warehouse",
 ];
-const DATA_WHOLE: &[&str] = &["file_system", "log_group", "user_pool"];
+const DATA_WHOLE: &[&str] =
+    &["file_system", "log-group", "log-stream", "log_group", "user-pool", "user_pool"];
 
 const BACKUP: &[&str] = &["archive", "backup", "snapshot"];
 const BACKUP_WHOLE: &[&str] = &["recovery_point"];
@@ -42,6 +43,7 @@ const CONTAINERS: &[&str] =
 
 /// `service:Operation` that lowers a protection, and the parameter by which it does so; no parameter: always.
 const LOWERS: &[(&str, &str, Option<&str>)] = &[
+    ("autoscaling", "SetInstanceProtection", Some("ProtectedFromScaleIn")),
     ("backup", "DeleteBackupVaultAccessPolicy", None),
     ("backup", "DeleteBackupVaultLockConfiguration", None),
     ("cloudformation", "DeleteStackPolicy", None),
@@ -52,14 +54,22 @@ const LOWERS: &[(&str, &str, Option<&str>)] = &[
     ("config", "StopConfigurationRecorder", None),
     ("dynamodb", "UpdateContinuousBackups", Some("PointInTimeRecoveryEnabled")),
     ("dynamodb", "UpdateTable", Some("DeletionProtectionEnabled")),
+    ("docdb", "ModifyDBCluster", Some("DeletionProtection")),
+    ("ec2", "DisableSnapshotBlockPublicAccess", None),
     ("ec2", "ModifyInstanceAttribute", Some("DisableApiTermination")),
-    ("elasticloadbalancing", "ModifyLoadBalancerAttributes", Some("deletion_protection")),
+    ("ec2", "ModifyInstanceAttribute", Some("DisableApiStop")),
+    ("eks", "UpdateClusterConfig", Some("deletionProtection")),
     ("guardduty", "DeleteDetector", None),
+    ("logs", "PutLogGroupDeletionProtection", Some("deletionProtectionEnabled")),
+    ("neptune", "ModifyDBCluster", Some("DeletionProtection")),
+    ("neptune", "ModifyDBInstance", Some("DeletionProtection")),
     ("rds", "ModifyDBCluster", Some("DeletionProtection")),
     ("rds", "ModifyDBInstance", Some("DeletionProtection")),
     ("rds", "ModifyDBInstance", Some("BackupRetentionPeriod")),
-    ("s3", "DeleteBucketPublicAccessBlock", None),
+    ("rbin", "DeleteRule", None),
+    ("rbin", "UnlockRule", None),
     ("s3", "DeletePublicAccessBlock", None),
+    ("s3control", "DeletePublicAccessBlock", None),
     ("s3", "PutBucketVersioning", Some("Status")),
 ];
 
@@ -112,21 +122,25 @@ pub(crate) fn is_container(kind: &Kind) -> bool {
 }
 
 /// To be counted up when `trace` reads documents in another way.
-const LOGIC: u32 = 5;
+const LOGIC: u32 = 6;
 
 pub(crate) fn destroys(effects: EffectSet) -> bool {
     effects.contains(Effect::Destroy)
 }
 
-pub(crate) fn lowers_protection(action: &ActionParts) -> bool {
+/// Whether the action takes a guard down from something: a lock against deletion, a backup, a record.
+pub fn lowers_protection(action: &ActionParts) -> bool {
     let listed = LOWERS.iter().filter(|(service, name, _)| {
         action.operation.service.eq_ignore_ascii_case(service) && action.operation.name == *name
     });
     listed.into_iter().any(|(_, _, parameter)| match parameter {
         None => true,
         Some(parameter) => action.shown.iter().any(|(name, value)| {
+            // Of a number of days it says nothing by itself; what is less than before was judged as a loss.
+            let days = value.parse::<u32>().is_ok_and(|days| days > 0);
             contains_ignoring_case(name, parameter)
                 && !RAISES.iter().any(|raise| value.eq_ignore_ascii_case(raise))
+                && (!days || destroys(action.effects))
         }),
     })
 }

@@ -46,7 +46,7 @@ impl<'a> Tx<'a> {
         Ok(self.rows.put_session(&row)?)
     }
 
-    /// Stops a session or brings its expiry forward; nothing else of a session ever changes.
+    /// Stops a session, brings its expiry forward or breaks its glass; nothing else of a session ever changes.
     pub fn update_session(&mut self, session: &Session, entry: Entry) -> Result<(), Conflict> {
         let id = session.id.to_string();
         let stored = self.session(session.id)?;
@@ -54,13 +54,17 @@ impl<'a> Tx<'a> {
         if stored.stopped_at.is_some() {
             return Err(Conflict::Stopped);
         }
-        let allowed =
-            Session { stopped_at: session.stopped_at, expires_at: session.expires_at, ..stored.clone() };
+        let allowed = Session {
+            stopped_at: session.stopped_at,
+            expires_at: session.expires_at,
+            glass: session.glass,
+            ..stored.clone()
+        };
         if allowed != *session || session.expires_at > stored.expires_at {
             return Err(Conflict::Fixed {
                 table: Session::TABLE,
                 id,
-                what: "all but stop and an earlier expiry",
+                what: "all but stop, an earlier expiry and a broken glass",
             });
         }
         let (row, subject) = encode(session)?;
@@ -285,7 +289,8 @@ const BODY: &str = "body";
 pub(crate) fn moved(stored: &Change, change: &Change) -> Option<&'static str> {
     let steps = stored.steps.len() == change.steps.len()
         && stored.steps.iter().zip(&change.steps).all(|(one, two)| one.digest == two.digest);
-    if stored.digest != change.digest || stored.erases != change.erases || stored.adopts != change.adopts {
+    let own = |it: &Change| (it.digest, it.erases.clone(), it.adopts, it.breaks.clone());
+    if own(stored) != own(change) {
         Some("the digest")
     } else if !steps {
         Some("the list of actions")

@@ -27,6 +27,8 @@ pub(crate) struct House {
     pub(crate) ben: Key,
     /// In the roster as an operator only.
     pub(crate) nils: Key,
+    /// A recovery key.
+    pub(crate) north: Key,
     installation: Digest,
     _runtime: Runtime,
     _folder: TempDir,
@@ -37,9 +39,10 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let key = |name| Key::ed25519(folder.path(), name).unwrap();
         let (olga, ben, nils) = (key("olga"), key("ben"), key("nils"));
+        let safes = [key("north"), key("south"), key("west")];
         let runtime = Runtime::new().unwrap();
         let (engine, people, agents, session) = runtime.block_on(async {
-            let engine = start(&folder, &olga, &ben, &nils).await;
+            let engine = start(&folder, [&olga, &ben, &nils], &safes).await;
             let asked = NewSession {
                 agent: "fixer".parse().unwrap(),
                 operator: "olga".parse().unwrap(),
@@ -89,6 +92,7 @@ impl House {
             ));
             (engine, told.0, told.1, session)
         });
+        let [north, ..] = safes;
         Self {
             people,
             agents,
@@ -96,6 +100,7 @@ impl House {
             olga,
             ben,
             nils,
+            north,
             installation: engine.installation(),
             _runtime: runtime,
             _folder: folder,
@@ -130,13 +135,14 @@ async fn socket() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
-async fn start(folder: &TempDir, olga: &Key, ben: &Key, nils: &Key) -> Arc<Engine> {
-    let enrolled = |key: &Key| -> Vec<EnrolledKey> {
-        vec![approval::parse_public_key(&key.public_line().unwrap()).unwrap()]
-    };
+async fn start(folder: &TempDir, [olga, ben, nils]: [&Key; 3], safes: &[Key; 3]) -> Arc<Engine> {
+    let line = |key: &Key| approval::parse_public_key(&key.public_line().unwrap()).unwrap();
+    let enrolled = |key: &Key| -> Vec<EnrolledKey> { vec![line(key)] };
+    let names = ["north", "south", "west"].map(|name| name.parse().unwrap());
     let files = policy::starter(&StarterOptions {
         profile: Profile::Lab,
         operators: vec![("olga".parse().unwrap(), enrolled(olga)), ("nils".parse().unwrap(), enrolled(nils))],
+        recovery: names.into_iter().zip(safes.iter().map(line)).collect(),
         approvers: vec![("ben".parse().unwrap(), Vec::new(), enrolled(ben))],
         agents: vec!["fixer".parse().unwrap()],
         environments: Vec::new(),

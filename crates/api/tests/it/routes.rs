@@ -27,7 +27,7 @@ const fn case(method: &'static str, path: &'static str, public: u16, person: u16
     Case { method, path, query: "", body: "", public, person }
 }
 
-const PEOPLE: [Case; 20] = [
+const PEOPLE: [Case; 22] = [
     case("GET", "/v1/genesis", 200, 200),
     case("GET", "/v1/checkpoint", 200, 200),
     // Nobody witnesses the log of these tests.
@@ -48,11 +48,13 @@ const PEOPLE: [Case; 20] = [
     case("POST", "/v1/changes/{id}/erase", 401, 400),
     case("POST", "/v1/bundles", 401, 400),
     case("GET", "/v1/bundles/{id}", 401, 404),
+    case("POST", "/v1/simulations", 401, 400),
     case("GET", "/v1/tables/{id}", 401, 404),
     case("GET", "/v1/sessions", 401, 200),
     case("GET", "/v1/sessions/{id}", 401, 404),
     case("POST", "/v1/sessions", 401, 400),
     case("POST", "/v1/sessions/{id}/stop", 401, 404),
+    case("POST", "/v1/sessions/{id}/break-glass", 401, 400),
 ];
 
 impl Case {
@@ -129,6 +131,10 @@ fn only_people_get_through_to_the_people_listener() {
         // With a key of one's own under another's name.
         let posing = house.signed("ben", &house.nils, &house.nonce(), request).status;
         assert_eq!(posing, case.public, "{}", what("nils as ben"));
+        // A recovery key takes part in a recovery, looks, and does nothing else.
+        let safe = house.signed("north", &house.north, &house.nonce(), request).status;
+        let expected = if case.access() == Access::Person { 403 } else { case.person };
+        assert_eq!(safe, expected, "{}", what("a recovery key"));
     }
 }
 

@@ -104,11 +104,15 @@ impl Needs {
         self.carrying |= index == self.size && entry.kind == EntryKind::RowCarried;
         self.trees(&placed);
         let Some(change) = entry.change else { return };
-        self.changes.insert(change);
-        self.made(change.made_at());
+        let glass = placed.detail("glass").and_then(|text| text.parse::<ChangeId>().ok());
+        for change in glass.into_iter().chain([change]) {
+            self.changes.insert(change);
+            self.made(change.made_at());
+        }
+        self.counted.extend(glass);
         let counted = match entry.kind {
             EntryKind::PermitIssued => placed.detail("people") != Some("0"),
-            EntryKind::BodyErased | EntryKind::BundleAdopted => true,
+            EntryKind::BodyErased | EntryKind::BundleAdopted | EntryKind::GlassBroken => true,
             _ => false,
         };
         if counted {

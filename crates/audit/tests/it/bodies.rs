@@ -210,6 +210,7 @@ fn kept(n: u8) -> Change {
         joint: None,
         erases: None,
         adopts: None,
+        breaks: None,
     }
 }
 

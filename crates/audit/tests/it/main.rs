@@ -8,8 +8,9 @@ mod consent;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
-mod history;
+mod glass;
 #[cfg(test)]
+mod history;
 mod lives;
 #[cfg(test)]
 mod receipts;

@@ -49,6 +49,8 @@ fn judge(row: &Row, overrides: &Overrides) -> Judged {
         }
         judged.additive |= judgement.additive;
     }
+    // Whatever class and level said of it.
+    judged.effects = judged.effects.showing(judged.exposure);
     judged
 }
 
@@ -67,11 +69,8 @@ fn generated(row: &Row) -> Judged {
         | Level::GuessedRead
         | Level::GuessedWrite => {}
     }
-    let credentials = row.flagged('c');
-    if credentials && row.class <= Class::Create {
-        effects = effects.with(Effect::Privilege);
-    }
-    Judged { effects, exposure: Exposure { data: row.flagged('d'), credentials }, additive: false }
+    let exposure = Exposure { data: row.flagged('d'), credentials: row.flagged('c') };
+    Judged { effects, exposure, additive: false }
 }
 
 #[cfg(test)]

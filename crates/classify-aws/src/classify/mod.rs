@@ -3,6 +3,7 @@
 //! in `unknowns` and counts as the worse case. Where another table than ours is pinned, the stricter of the two counts
 //! (`pinned`).
 
+mod adopted;
 pub mod effects;
 mod marks;
 pub(crate) mod parameters;
@@ -31,6 +32,7 @@ use crate::{
     table::{Protocol, Service, Table},
 };
 
+pub use adopted::{Objection, objection};
 pub use pinned::Pinned;
 pub use terms::{Override, Terms};
 
@@ -207,20 +209,23 @@ pub(crate) fn mean(
     if let Some(rules) = Rules::shared() {
         parameters::lower(rules, &readings, params, told, &mut judged);
     }
-    if let Some(theirs) = pinned.base(routed, &readings, params, told) {
+    // What the pinned table does not have is what the override says; and where that says what an answer shows, no less than
+    // ours does.
+    let overridden = own.is_some_and(|own| own.exposure.is_some()) && matches!(says, Says::Unknown);
+    if let Some(theirs) = pinned.base(routed, &readings, params, told).filter(|_| !overridden) {
         judged = judged.or(theirs);
     }
     if let Some(own) = own {
-        judged.effects = own.effects;
-        if let Some(kind) = &own.kind {
-            for resource in &mut named.resources {
-                resource.kind = kind.clone();
-            }
-        }
+        adopted::lay_over(own, routed.row.is_some(), &mut judged);
     }
     // After everything else: no override takes away what the parameters of this very request raise.
-    let raised = parameters::raise(&readings, params, told, Patterns::Too, &mut judged);
+    let mut raised = parameters::raise(&readings, params, told, Patterns::Too, &mut judged);
     let theirs = pinned.raise(&readings, params, told, Patterns::Too, &mut judged);
+    judged.effects = judged.effects.showing(judged.exposure);
+    raised.hands_over &= !judged.exposure.credentials;
+    if let Some(own) = own {
+        adopted::rename(own, routed.row.is_some(), judged.exposure, &mut named.resources);
+    }
     let mut also_says = Vec::new();
     match says {
         Says::Same => {}

@@ -48,6 +48,9 @@ pub(super) fn of(routed: &Routed<'_>, params: &Value, target: &Target, pinned: &
         named.resources.push(Resource::unknown(row.service));
         named.unknowns.push(format!("it names more than {MAX_RESOURCES} resources"));
     }
+    if let Some(whole) = crate::kinds::of_the_whole(row.service).filter(|_| named.resources.is_empty()) {
+        named.resources.push(nameless(row.service, whole));
+    }
     if named.resources.is_empty() && !pinned.of(row).effects.is_plain_read() {
         named.unknowns.push("which resources it touches".to_owned());
     }

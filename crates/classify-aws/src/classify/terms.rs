@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::{EffectSet, Kind, Operation};
+use model::{EffectSet, Exposure, Kind, Operation};
 
 use super::pinned::{Pinned, Says};
 use crate::route::Routed;
@@ -13,6 +13,8 @@ pub struct Override {
     pub effects: EffectSet,
     pub kind: Option<Kind>,
     pub additive: bool,
+    /// What an answer shows; `None` where the bundle does not say.
+    pub exposure: Option<Exposure>,
 }
 
 /// On which terms requests are understood. By default the bundle says nothing, and our own table is the pinned one.

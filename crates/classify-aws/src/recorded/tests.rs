@@ -239,7 +239,7 @@ fn what_no_table_knows_is_named_as_an_override_would() {
     );
     check("nobody", "DoThings", json!({}), &expect!["`nobody:DoThings` is of a service that is in no table"]);
     let operation = Operation::new("ec2", "FrobnicateInstance");
-    let own = Override { effects: EffectSet::of(Effect::Write), kind: None, additive: false };
+    let own = Override { effects: EffectSet::of(Effect::Write), kind: None, additive: false, exposure: None };
     let target = Target::new(partition_of("cn-north-1"), Account("1".into()));
     let parameters = json!({ "x": 1 });
     let adopted = classify(

@@ -10,7 +10,7 @@ use classify_aws::{
     table::Table,
 };
 use expect_test::expect;
-use model::{Effect, EffectSet, Operation, Request, Value};
+use model::{Effect, EffectSet, Exposure, Operation, Request, Value};
 use proptest::prelude::*;
 
 use crate::requests::{check, form, json, request, said, target};
@@ -446,6 +446,7 @@ fn a_bundle_can_make_an_operation_known_and_wins_over_the_table() {
         effects: EffectSet::of(effect),
         kind: Some("database".parse().unwrap()),
         additive,
+        exposure: Some(Exposure::default()),
     };
     let overrides = [
         (Operation::new("dynamodb", "BrandNew"), own(Effect::Destroy, false)),

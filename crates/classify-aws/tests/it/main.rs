@@ -5,6 +5,8 @@ mod classify;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod pinned;
 #[cfg(test)]
 mod refused;

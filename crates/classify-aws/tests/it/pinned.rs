@@ -8,7 +8,7 @@ use classify_aws::{
     sheet::Sheet,
 };
 use expect_test::{Expect, expect};
-use model::{Effect, EffectSet, Operation, Quantity, Request, Timestamp};
+use model::{Effect, EffectSet, Exposure, Operation, Quantity, Request, Timestamp};
 
 use crate::requests::{form, json, target};
 
@@ -173,8 +173,8 @@ fn what_the_pinned_table_does_not_have_is_unknown_until_the_bundle_says_what_it_
         CS106: unknown operation: kinesis:SplitShard sends a stream of events, which cannot be judged ahead use an operation that takes its input whole
     "#]],
     );
-    let own = Override { effects: EffectSet::of(Effect::Write), kind: None, additive: false };
-    terms.overrides.insert(Operation::new("ec2", "StopInstances"), own);
+    let own = Override { effects: EffectSet::of(Effect::Write), kind: None, additive: false, exposure: None };
+    terms.overrides.insert(Operation::new("ec2", "StopInstances"), own.clone());
     check(
         &terms,
         "ec2",
@@ -187,6 +187,9 @@ fn what_the_pinned_table_does_not_have_is_unknown_until_the_bundle_says_what_it_
         ? the pinned operation table does not have it
     "#]],
     );
+    let own = Override { exposure: Some(Exposure::default()), ..own };
+    terms.overrides.insert(Operation::new("ec2", "StopInstances"), own);
+    check(&terms, "ec2", stop(), &expect![""]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `countersign policy adopt --bundle DIR`: asks for another bundle to come into force, and, once two others have approved it,
 //! brings it in. And `countersign policy fetch`: the files of what somebody else asks for, to be looked at and proved again.
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, fs, path::Path, process::ExitCode};
 
 use api::types::{AdoptRequest, BundleView, ChangeView, TableView};
 use classify_aws::sheet::{Sheet, own_digest};
@@ -14,7 +14,8 @@ use crate::{
     backup::bounded,
     cli::{AdoptArgs, FetchArgs, Format},
     client::Client,
-    failure::{Failure, PROOF, USAGE},
+    failure::{Failure, PROOF},
+    loaded::loaded,
     output::{self, GOOD, styled},
     tables,
 };
@@ -35,8 +36,7 @@ pub(super) async fn run(args: &AdoptArgs, format: Format) -> Result<ExitCode, Fa
         }
     };
     let digest = Bundle::digest_of(&files);
-    let texts = files.into_iter().map(|(path, bytes)| Ok((path.clone(), text(bytes, Path::new(&path))?)));
-    let request = AdoptRequest { files: texts.collect::<Result<_, Failure>>()?, certificate };
+    let request = AdoptRequest { files: texts(files)?, certificate };
     let size = serde_json::to_vec(&request).map_err(Failure::unexpected)?.len();
     if size > api::MAX_BUNDLE {
         let most = api::MAX_BUNDLE;
@@ -64,11 +64,15 @@ pub(super) async fn run(args: &AdoptArgs, format: Format) -> Result<ExitCode, Fa
     Ok(change::ended(change.state))
 }
 
+pub(super) fn texts(files: Files) -> Result<BTreeMap<String, String>, Failure> {
+    files.into_iter().map(|(path, bytes)| Ok((path.clone(), text(bytes, Path::new(&path))?))).collect()
+}
+
 /// What a server would refuse, said where the files are; examples that fail are not the same as files that do not load.
 fn loads(files: &Files) -> Result<(), Failure> {
-    let Err(err) = Bundle::load(files) else { return Ok(()) };
-    let exit = if Bundle::test(files).is_ok() { PROOF } else { USAGE };
-    Err(Failure::new(exit, "CS004", err))
+    let Err(failure) = loaded(files) else { return Ok(()) };
+    let (Err(err), Ok(_)) = (Bundle::load(files), Bundle::test(files)) else { return Err(failure) };
+    Err(Failure::new(PROOF, "CS004", err))
 }
 
 fn text(bytes: Vec<u8>, file: &Path) -> Result<String, Failure> {

@@ -9,8 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ledger::LogReader;
-use model::{Digest, EnrolledKey};
+use model::EnrolledKey;
 use policy::{Bundle, Profile};
 use serde_json::json;
 
@@ -21,7 +20,7 @@ use crate::{
     config::Config,
     failure::{Failure, UNEXPECTED},
     identity::variable,
-    library::Library,
+    library::{self, Library},
     output::{self, BAD, GOOD, WARN, styled},
     ssh_agent, tables,
 };
@@ -101,7 +100,7 @@ fn installation(config: &Option<Config>) -> Result<Vec<Finding>, Failure> {
         });
     }
     let edited = bundle_files(&config.bundle())?;
-    let served = in_force(config).filter(|digest| *digest != Bundle::digest_of(&edited));
+    let served = library::in_force(config).filter(|digest| *digest != Bundle::digest_of(&edited));
     let files = served.and_then(|digest| Library::of(config).files(digest));
     if let Some(digest) = served {
         let what = format!(
@@ -170,16 +169,6 @@ fn table(config: &Config, bundle: &Bundle) -> Finding {
         Ok(table) => beside(table),
         Err(failure) => finding(Grade::Bad, failure.message, "countersign explain CS009"),
     }
-}
-
-/// As the log says, which is not verified here.
-fn in_force(config: &Config) -> Option<Digest> {
-    let mut log = LogReader::open(&config.log()).ok()?;
-    let mut newest = None;
-    while let Some(entries) = log.next_bundle() {
-        newest = entries.iter().rev().find_map(|entry| audit::decided_under(entry)).or(newest);
-    }
-    newest
 }
 
 fn people(bundle: &Bundle, found: &mut Vec<Finding>) {

@@ -15,6 +15,7 @@ use policy::{Bundle, Profile, StarterOptions, Tables};
 use serde_json::json;
 use tlog::SigningKey;
 
+use super::few::few;
 use crate::{
     cli::{Format, InitArgs},
     config::{self, Config},
@@ -52,6 +53,9 @@ pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> 
     let genesis = keys_and_log(&config)?;
     tls::ensure_authority(&tls::Place::of(&config))?;
 
+    if let Some(warning) = few(bundle.roster()) {
+        output::note(format!("{} {warning}\n", styled(WARN, "warning:")));
+    }
     if format == Format::Json {
         output::json(&json!({
             "genesis": genesis.fingerprint(),
@@ -108,6 +112,14 @@ fn options(args: &InitArgs) -> Result<StarterOptions, Failure> {
             Ok((name, roles, vec![public_key(file)?]))
         })
         .collect::<Result<Vec<_>, Failure>>()?;
+    let recovery = args
+        .recovery_key
+        .iter()
+        .map(|text| {
+            let (name, file) = pair(text, "--recovery-key", "NAME=PUBKEY_FILE")?;
+            Ok((name.parse().map_err(|err| usage("--recovery-key", &err))?, public_key(file)?))
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
     let environments = args
         .environment
         .iter()
@@ -138,7 +150,7 @@ fn options(args: &InitArgs) -> Result<StarterOptions, Failure> {
         None if approvers.iter().any(touch) => Profile::Standard,
         None => Profile::Lab,
     };
-    Ok(StarterOptions { profile, operators, approvers, agents, environments, calendar })
+    Ok(StarterOptions { profile, operators, approvers, recovery, agents, environments, calendar })
 }
 
 fn pair<'t>(text: &'t str, flag: &str, form: &str) -> Result<(&'t str, &'t str), Failure> {

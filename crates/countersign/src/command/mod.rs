@@ -9,6 +9,7 @@ mod doctor;
 mod erase;
 mod explain;
 mod export;
+mod few;
 mod init;
 mod observe;
 mod place;

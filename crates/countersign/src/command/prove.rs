@@ -1,5 +1,5 @@
 //! `countersign policy prove`: hands a bundle's files to `countersign-prove`, which is a program of its own so that
-//! neither solver nor symbolic compiler is part of what serves, and tells what it proved.
+//! neither solver nor symbolic compiler is part of what serves, and tells what it proved. `policy diff` hands it two.
 
 use std::{
     env, fs,
@@ -8,14 +8,15 @@ use std::{
     time::Duration,
 };
 
-use policy::{Bundle, Files};
+use policy::Files;
 use serde_json::{Value as Json, json};
 use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
 
 use crate::{
     cli::{Format, ProveArgs},
     failure::{Failure, PROOF, USAGE},
-    output::{self, BAD, DIM, GOOD, styled},
+    loaded::loaded,
+    output::{self, BAD, DIM, GOOD, WARN, styled},
 };
 
 /// Its name, beside this program or on the path.
@@ -50,7 +51,7 @@ pub(super) async fn certificate(files: &Files, solver: Option<&Path>) -> Result<
     let told = |result: &Json, key: &str| {
         model::sanitize(result.get(key).and_then(Json::as_str).unwrap_or_default(), 800)
     };
-    let open = results.filter(|it| told(it, "judgement") != "proved");
+    let open = results.filter(|it| !["proved", "stricter"].contains(&told(it, "judgement").as_str()));
     let open: Vec<_> =
         open.map(|it| format!("{}: {} ({})", told(it, "id"), told(it, "says"), told(it, "detail"))).collect();
     Err(Failure::new(PROOF, "CS215", format!("not everything is proved:\n{}", open.join("\n")))
@@ -58,8 +59,20 @@ pub(super) async fn certificate(files: &Files, solver: Option<&Path>) -> Result<
 }
 
 async fn answered(files: &Files, solver: Option<&Path>) -> Result<Json, Failure> {
-    Bundle::load(files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
-    let answer = ask(order(files, solver)?).await?;
+    loaded(files)?;
+    told(json!({ "files": texts(files) }), solver).await
+}
+
+/// What rules allow under `files` and not under `before`, and the other way round. Both load.
+pub(super) async fn compared(before: &Files, files: &Files, solver: Option<&Path>) -> Result<Json, Failure> {
+    told(json!({ "before": texts(before), "files": texts(files) }), solver).await
+}
+
+async fn told(mut order: Json, solver: Option<&Path>) -> Result<Json, Failure> {
+    if let (Some(solver), Some(order)) = (solver, order.as_object_mut()) {
+        order.insert("solver".to_owned(), Json::from(solver.to_string_lossy().into_owned()));
+    }
+    let answer = ask(serde_json::to_vec(&order).map_err(Failure::unexpected)?).await?;
     if let Some(refused) = answer.get("error") {
         let text =
             |key: &str| model::sanitize(refused.get(key).and_then(Json::as_str).unwrap_or_default(), 600);
@@ -75,16 +88,9 @@ fn sums(answer: &Json) -> Result<(u64, u64), Failure> {
         .ok_or_else(|| Failure::unexpected(format!("`{PROVER}` has answered with something else")))
 }
 
-fn order(files: &Files, solver: Option<&Path>) -> Result<Vec<u8>, Failure> {
-    let texts: serde_json::Map<String, Json> = files
-        .iter()
-        .map(|(path, content)| (path.clone(), Json::from(String::from_utf8_lossy(content).into_owned())))
-        .collect();
-    let mut order = json!({ "files": texts });
-    if let (Some(solver), Some(order)) = (solver, order.as_object_mut()) {
-        order.insert("solver".to_owned(), Json::from(solver.to_string_lossy().into_owned()));
-    }
-    serde_json::to_vec(&order).map_err(Failure::unexpected)
+fn texts(files: &Files) -> serde_json::Map<String, Json> {
+    let text = |content: &Vec<u8>| Json::from(String::from_utf8_lossy(content).into_owned());
+    files.iter().map(|(path, content)| (path.clone(), text(content))).collect()
 }
 
 async fn ask(order: Vec<u8>) -> Result<Json, Failure> {
@@ -134,11 +140,15 @@ fn show(certificate: &Json, passed: u64, failed: u64) {
         let text =
             |key: &str| model::sanitize(result.get(key).and_then(Json::as_str).unwrap_or_default(), 800);
         let took = result.get("took_ms").and_then(Json::as_u64).unwrap_or(0);
-        let proved = text("judgement") == "proved";
-        let mark = if proved { styled(GOOD, "✓") } else { styled(BAD, "✗") };
+        let judgement = text("judgement");
+        let (mark, proved) = match judgement.as_str() {
+            "proved" => (styled(GOOD, "✓"), true),
+            "stricter" => (styled(WARN, "!"), false),
+            _ => (styled(BAD, "✗"), false),
+        };
         output::line(format!("{mark} {} {}", text("says"), styled(DIM, format!("{} {took} ms", text("id")))));
         if !proved {
-            output::line(format!("    {}: {}", text("judgement"), text("detail")));
+            output::line(format!("    {judgement}: {}", text("detail")));
         }
     }
     for (key, word) in [("assumptions", "Taken for granted"), ("not_claimed", "Not claimed")] {
@@ -152,8 +162,10 @@ fn show(certificate: &Json, passed: u64, failed: u64) {
     let with: Vec<_> =
         with.map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or("?"))).collect();
     let took = certificate.get("took_ms").and_then(Json::as_u64).unwrap_or(0);
+    let warned = certificate.get("warned").and_then(Json::as_u64).unwrap_or(0);
+    let warned = if warned == 0 { String::new() } else { format!("{warned} stricter than said, ") };
     output::line(format!(
-        "{passed} proved, {failed} failed, in {took} ms ({})",
+        "{passed} proved, {warned}{failed} failed, in {took} ms ({})",
         model::sanitize(&with.join(", "), 300)
     ));
 }

@@ -31,6 +31,7 @@ use crate::{
     failure::{Failure, UNEXPECTED, USAGE, VERIFICATION},
     known,
     library::Library,
+    loaded::loaded,
     output::{self, BOLD, WARN, styled},
     tables,
     tls::{self, Tls},
@@ -207,7 +208,10 @@ async fn open(config: &Config, library: &Arc<Library>, kept: &[PathBuf]) -> Resu
         Some(digest) => library.files(digest).ok_or_else(|| library.missing(digest))?,
         None => library.edited()?,
     };
-    let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let bundle = match in_force {
+        Some(_) => Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?,
+        None => loaded(&files)?,
+    };
     let unkept = |err| Failure::usage(format!("{}: {err}", library.kept().display()));
     tables::keep_own(library.kept()).map_err(unkept)?;
     let table = table(library.kept(), &bundle)?;

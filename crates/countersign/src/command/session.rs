@@ -1,15 +1,17 @@
-//! `countersign session new|list|show|stop`.
+//! `countersign session new|list|show|stop|break-glass`.
 
 use std::process::ExitCode;
 
-use api::types::{SessionIssued, SessionList, SessionRequest, SessionView};
+use api::types::{BreakGlassRequest, ChangeView, SessionIssued, SessionList, SessionRequest, SessionView};
+use model::ChangeState;
 use serde_json::json;
 
+use super::change;
 use crate::{
-    cli::{Format, SessionCommand, SessionNewArgs},
+    cli::{BreakGlassArgs, Format, SessionCommand, SessionNewArgs},
     client::Client,
     failure::Failure,
-    output::{self, BOLD, DIM, GOOD, styled},
+    output::{self, BOLD, DIM, GOOD, WARN, styled},
 };
 
 pub(super) async fn run(command: SessionCommand, format: Format, env: bool) -> Result<ExitCode, Failure> {
@@ -34,7 +36,38 @@ pub(super) async fn run(command: SessionCommand, format: Format, env: bool) -> R
                 client.post(&format!("/v1/sessions/{}/stop", safe(&id)?), &json!({})).await?;
             print(&session, format)
         }
+        SessionCommand::BreakGlass(args) => break_glass(&args, format).await,
     }
+}
+
+async fn break_glass(args: &BreakGlassArgs, format: Format) -> Result<ExitCode, Failure> {
+    let client = Client::connect(&args.server).await?;
+    let request = BreakGlassRequest {
+        grant: args.grant.clone(),
+        waives: args.waive.clone(),
+        minutes: args.minutes,
+        ground: args.ground.clone(),
+    };
+    let target = format!("/v1/sessions/{}/break-glass", safe(&args.id)?);
+    let change: ChangeView = client.post(&target, &request).await?;
+    match format {
+        Format::Json => output::json(&change)?,
+        Format::Human => {
+            change::row(&change);
+            match change.state {
+                ChangeState::Held => output::note(
+                    "nothing is lifted yet: two others approve it (change approve), then run the same command again",
+                ),
+                ChangeState::Executed => output::line(format!(
+                    "{} for {} minutes; everything done meanwhile is on record, reads one by one",
+                    styled(WARN, "The glass is broken"),
+                    args.minutes
+                )),
+                _ => {}
+            }
+        }
+    }
+    Ok(change::ended(change.state))
 }
 
 async fn new(args: &SessionNewArgs, format: Format, env: bool) -> Result<ExitCode, Failure> {
@@ -81,6 +114,9 @@ fn show(session: &SessionView) {
         session.id, session.state, session.agent, session.operator, session.autonomy, session.expires_at
     ));
     output::line(format!("  {}", styled(DIM, model::sanitize(&session.task, 200))));
+    if let Some(until) = &session.glass_broken_until {
+        output::line(format!("  {} until {until}", styled(WARN, "its glass is broken")));
+    }
 }
 
 /// An identifier as part of a path: letters, digits and dashes only.

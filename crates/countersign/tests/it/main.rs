@@ -2,5 +2,7 @@
 
 #![cfg(test)]
 
+mod diff;
 mod prove;
+mod tools;
 mod witness;

@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 /// A folder with the program in it, and beside it `countersign-prove`, if anything.
-fn place(prover: Option<&str>) -> TempDir {
+pub(crate) fn place(prover: Option<&str>) -> TempDir {
     let built = Path::new(env!("CARGO_BIN_EXE_countersign"));
     let folder = tempfile::tempdir_in(built.parent().unwrap()).unwrap();
     fs::hard_link(built, folder.path().join("countersign")).unwrap();
@@ -23,7 +23,7 @@ fn place(prover: Option<&str>) -> TempDir {
     folder
 }
 
-fn run(folder: &Path, args: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(folder.join("countersign"));
     // Whatever is installed here is not what is tested.
     command.args(args).env("PATH", "/usr/bin:/bin").current_dir(folder).output().unwrap()
@@ -42,7 +42,7 @@ fn check(prover: Option<&str>, more: &[&str], code: i32, says: &str) -> TempDir 
 }
 
 /// The least that loads.
-fn bundle(folder: &Path) {
+pub(crate) fn bundle(folder: &Path) {
     let dir = folder.join("bundle");
     fs::create_dir_all(dir.join("constitution")).unwrap();
     let put = |name: &str, text: &str| fs::write(dir.join(name), text).unwrap();
@@ -81,6 +81,9 @@ fn what_is_proved_is_told_and_kept() {
     let kept = fs::read_to_string(folder.path().join("certificate.json")).unwrap();
     assert!(kept.contains("\"nothing is lost\""), "{kept}");
     check(Some(&certificate(1, 0, "proved")), &["--output", "json"], 0, "\"passed\": 1");
+    let stricter = certificate(1, 0, "stricter").replace("\"failed\":0", "\"warned\":1,\"failed\":0");
+    check(Some(&stricter), &[], 0, "stricter: agent `kiro` destroys `orders`: allowed");
+    check(Some(&stricter), &[], 0, "1 proved, 1 stricter than said, 0 failed");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn certificate(files: &Files) -> Vec<u8> {
 }
 
 /// The bundle of the world with a text put in the place of another in one file.
-fn edited(files: &Files, file: &str, from: &str, to: &str) -> Files {
+pub(crate) fn edited(files: &Files, file: &str, from: &str, to: &str) -> Files {
     let mut edited = files.clone();
     let text = String::from_utf8(edited[file].clone()).unwrap();
     let next = text.replace(from, to);
@@ -57,7 +57,7 @@ fn edited(files: &Files, file: &str, from: &str, to: &str) -> Files {
 }
 
 /// Whatever else it is, another bundle.
-fn commented(files: &Files, comment: &str) -> Files {
+pub(crate) fn commented(files: &Files, comment: &str) -> Files {
     let mut files = files.clone();
     files.get_mut("overrides.toml").unwrap().extend_from_slice(format!("# {comment}\n").as_bytes());
     files
@@ -75,7 +75,7 @@ fn candidate(files: &Files) -> Arc<Candidate> {
 }
 
 impl World {
-    async fn adopt(&self, files: &Files, by: &Person) -> Result<Change, SignError> {
+    pub(crate) async fn adopt(&self, files: &Files, by: &Person) -> Result<Change, SignError> {
         let signed = ("POST /v1/bundles".to_owned(), "signed".to_owned());
         self.engine.adopt(Adopt { candidate: candidate(files), by: name(by.name), signed }).await
     }
@@ -90,7 +90,7 @@ impl World {
         done.id
     }
 
-    fn digest(&self) -> model::Digest {
+    pub(crate) fn digest(&self) -> model::Digest {
         self.engine.bundle().digest()
     }
 }
@@ -584,6 +584,24 @@ async fn promise_13_no_bundle_is_adopted_by_a_row() {
 }
 
 /// Approvals of one bundle, and a document that says it was another.
+/// The same words, signed by somebody who may, for an installation of another fingerprint.
+#[tokio::test]
+async fn what_was_signed_for_another_installation_adopts_nothing_here() {
+    let world = World::in_memory().await;
+    let (before, next) = (world.digest(), commented(&world.place.files, "next"));
+    let asking = world.adopt(&next, &ANA).await.unwrap();
+    let ours = world.engine.installation();
+    let theirs = model::Digest::of(b"another installation");
+    let text = world.statement(asking.id, Act::Approve, &BEN, None).await.to_text();
+    let other = text.replace(&ours.to_string(), &theirs.to_string());
+    assert_ne!(other, text);
+    let refused = world.engine.sign(asking.id, other.clone(), BEN.sign(&other)).await.unwrap_err();
+    assert!(matches!(refused, SignError::Stale(_)), "{refused}");
+    world.approve(asking.id, &CLEO).await.unwrap();
+    assert_eq!(world.adopt(&next, &ANA).await.unwrap().state, ChangeState::Held);
+    assert_eq!(world.digest(), before);
+}
+
 #[tokio::test]
 async fn promise_13_approvals_of_one_bundle_are_none_of_another() {
     let world = World::on_disk().await;

@@ -11,6 +11,7 @@ pub(crate) fn bundle_files(production: &str) -> Files {
     let options = StarterOptions {
         profile: Profile::Lab,
         operators: vec![(name("ana"), vec![key(1)]), (name("olga"), vec![key(7)])],
+        recovery: [NORTH, SOUTH, WEST].map(|safe| (name(safe.name), safe.enrolled())).into(),
         approvers: vec![
             (name("ana"), Vec::new(), vec![key(1)]),
             (name("ben"), vec!["owner".parse().unwrap()], vec![key(2), key(3)]),
@@ -55,6 +56,10 @@ pub(crate) const DAN: Person = Person { name: "dan", seed: 5 };
 pub(crate) const OTTO: Person = Person { name: "otto", seed: 6 };
 /// An operator, no approver.
 pub(crate) const OLGA: Person = Person { name: "olga", seed: 7 };
+/// Recovery keys, each in a safe of its own.
+pub(crate) const NORTH: Person = Person { name: "north", seed: 21 };
+pub(crate) const SOUTH: Person = Person { name: "south", seed: 22 };
+pub(crate) const WEST: Person = Person { name: "west", seed: 23 };
 /// Says she is Cleo; her key is enrolled nowhere.
 pub(crate) const MALLORY: Person = Person { name: "cleo", seed: 66 };
 
@@ -72,6 +77,10 @@ impl Person {
         PrivateKey::from(Ed25519Keypair::from_seed(&[self.seed; 32]))
     }
 }
+
+/// The key that Ben and Cleo have after they lost theirs.
+pub(crate) const BENS_NEXT: Person = Person { name: "ben", seed: 32 };
+pub(crate) const CLEOS_NEXT: Person = Person { name: "cleo", seed: 34 };
 
 pub(crate) fn name(text: &str) -> PersonId {
     text.parse().unwrap()

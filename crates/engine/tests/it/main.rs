@@ -26,6 +26,9 @@ mod environment;
 mod erase;
 #[cfg(test)]
 mod flushed;
+mod glass;
+#[cfg(test)]
+mod guards;
 #[cfg(test)]
 mod handed;
 #[cfg(test)]
@@ -36,6 +39,7 @@ mod once;
 mod people;
 #[cfg(test)]
 mod recorded;
+mod recover;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]

@@ -43,6 +43,8 @@ impl Plain<'_> {
             Exposure { data: true, .. } => Naming::Service,
             Exposure { .. } => Naming::Nothing,
         };
+        let glass = question.glass.and_then(|it| it.grant.clone()).map(Place::Glass);
+        let glass = glass.map(|place| (question.agent, place, Some("glass".to_owned()), least));
         let books = [
             (question.agent, Place::Constitution, None, Naming::Nothing),
             (question.agent, Place::Agent(agent.clone()), Some(format!("agent {agent}")), least),
@@ -54,7 +56,14 @@ impl Plain<'_> {
             ),
         ];
         let mut answer = Answer::default();
-        for (principal, place, who, least) in books {
+        let mut broken = false;
+        let [constitution, agents, operators] = books;
+        for (principal, place, who, least) in
+            [Some(constitution), glass, Some(agents), Some(operators)].into_iter().flatten()
+        {
+            if broken {
+                break;
+            }
             let mut set = PolicySet::new();
             if who.is_none() {
                 set.add(
@@ -85,11 +94,21 @@ impl Plain<'_> {
                 return Err(());
             }
             let reasons: BTreeSet<_> = response.diagnostics().reason().map(ToString::to_string).collect();
+            let of_glass = matches!(place, Place::Glass(_));
             if response.decision() == Decision::Allow {
+                broken = of_glass;
                 continue;
             }
-            let tripped =
-                written.iter().filter(|(_, (_, rule))| reasons.contains(rule.reference.id.as_str()));
+            if of_glass {
+                continue;
+            }
+            let waives = |rule: &Rule| {
+                let waived = question.glass.is_some_and(|it| it.waives.contains(&rule.reference.id));
+                place == Place::Constitution && rule.waivable && waived
+            };
+            let tripped = written
+                .iter()
+                .filter(|(_, (_, rule))| reasons.contains(rule.reference.id.as_str()) && !waives(rule));
             answer.tripped.extend(tripped.map(|(number, _)| *number));
             if let Some(who) = who.filter(|_| reasons.is_empty()) {
                 let permits = written.iter().filter(|(_, (_, rule))| rule.permits());

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use model::{
-    Account, Autonomy, Chain, Effect, EffectSet, Environment, EvidenceKind, Exposure, History, Operation,
-    Quantity, Resource, Tally, Timestamp,
+    Account, Autonomy, BreakGlass, Chain, Effect, EffectSet, Environment, EvidenceKind, Exposure, History,
+    Operation, Quantity, Resource, SessionId, Tally, Timestamp,
 };
 use proptest::{prelude::*, sample::select};
 
@@ -34,6 +34,7 @@ pub(super) struct World {
     pub(super) quantity: Quantity,
     pub(super) account: Account,
     pub(super) spent: Spent,
+    pub(super) glass: Option<BreakGlass>,
 }
 
 impl World {
@@ -58,6 +59,7 @@ impl World {
             now: self.now,
             history: self.history,
             spent: &self.spent,
+            glass: self.glass.as_ref(),
         }
     }
 }
@@ -73,6 +75,21 @@ fn tallies() -> impl Strategy<Value = Tally> {
 
 fn evidence() -> impl Strategy<Value = BTreeSet<EvidenceKind>> {
     proptest::sample::subsequence(EvidenceKind::ALL.to_vec(), 0..=2).prop_map(|all| all.into_iter().collect())
+}
+
+fn glasses() -> impl Strategy<Value = Option<BreakGlass>> {
+    let waives =
+        proptest::sample::subsequence(vec!["rule-0", "rule-1", "rule-2", "nothing-in-a-freeze"], 0..=3);
+    proptest::option::of((select(vec![Some("night"), None]), waives)).prop_map(|broken| {
+        broken.map(|(grant, waives)| BreakGlass {
+            session: SessionId::new(0, [0; 10]),
+            agent: "kiro".parse().unwrap(),
+            grant: grant.map(|grant| grant.parse().unwrap()),
+            waives: waives.into_iter().map(|rule| rule.parse().unwrap()).collect(),
+            minutes: 60,
+            ground: "r".parse().unwrap(),
+        })
+    })
 }
 
 /// A Monday, 08:00 UTC, when the starter's peak begins.
@@ -110,6 +127,7 @@ prop_compose! {
         gatherable in evidence(),
         seconds in prop_oneof![-90i64..90, -100_000i64..100_000, THAW_IN_SIGHT - 90..THAW_IN_SIGHT + 90],
         history in (0u32..2, 0u32..2, 0u32..2),
+        glass in glasses(),
     ) -> World {
         let (service, kind, name) = resource;
         World {
@@ -131,6 +149,7 @@ prop_compose! {
             quantity: Quantity::one(),
             account: Account("111122223333".into()),
             spent: Spent::new(),
+            glass,
         }
     }
 }
@@ -153,6 +172,7 @@ pub(super) fn altered(world: &World, other: &World, what: usize) -> World {
         11 => altered.evidence = other.evidence,
         12 => altered.gatherable = other.gatherable,
         13 => altered.history = other.history,
+        14 => altered.glass = other.glass,
         _ => altered.now = other.now,
     }
     altered

@@ -11,7 +11,7 @@ use crate::{
     calendar::TimeFacts,
     facts::{Facts, Hour},
     kinds,
-    law::{Grants, Question},
+    law::{Grants, Law, Question},
     schema::Ours,
     search::Search,
 };
@@ -41,6 +41,18 @@ impl Bundle {
         grants: Grants<'_>,
         ahead: Option<Ahead>,
     ) -> Verdict {
+        self.judge_by(&self.law, facts, hour, grants, ahead)
+    }
+
+    /// By another law than the bundle's own: a part of it, to tell what that part asks for.
+    pub(crate) fn judge_by(
+        &self,
+        law: &Law,
+        facts: &Facts<'_>,
+        hour: &Hour,
+        grants: Grants<'_>,
+        ahead: Option<Ahead>,
+    ) -> Verdict {
         if facts.resources.len() > MAX_RESOURCES {
             let detail =
                 format!("{} targets; at most {MAX_RESOURCES} are judged at once", facts.resources.len());
@@ -59,7 +71,7 @@ impl Bundle {
         let distinct: BTreeSet<&Resource> = resources.iter().collect();
         let together = Together::of(facts.effects, &distinct);
         // A delete of a thousand objects is judged once where no rule can tell them apart.
-        let alike = !self.law.reads_names() && !self.allowances.names_resources();
+        let alike = !law.reads_names() && !self.allowances.names_resources();
         let mut seen = BTreeSet::new();
         distinct
             .into_iter()
@@ -68,13 +80,14 @@ impl Bundle {
             })
             .map(|resource| {
                 let facts = Facts { history: together.besides(resource, facts.history), ..facts.clone() };
-                self.judge_one(&facts, hour, grants, resource, ahead)
+                self.judge_one(law, &facts, hour, grants, resource, ahead)
             })
             .fold(Verdict::Allow, Verdict::join)
     }
 
     fn judge_one(
         &self,
+        law: &Law,
         facts: &Facts<'_>,
         hour: &Hour,
         grants: Grants<'_>,
@@ -100,6 +113,7 @@ impl Bundle {
                     action,
                     exposure: facts.exposure,
                     grants,
+                    glass: facts.glass.as_deref(),
                     agent: &agent,
                     operator: &operator,
                     resource: &about.resource,
@@ -109,7 +123,7 @@ impl Bundle {
                     within_budget: self.allowances.within_budget(facts, effect),
                     standing: self.allowances.standing(facts, effect, resource).is_some(),
                 });
-                let verdict = Search { law: &self.law, facts, hour, ahead, question }.verdict();
+                let verdict = Search { law, facts, hour, ahead, question }.verdict();
                 self.allowances.explained(verdict, facts, effect)
             })
             .fold(Verdict::Allow, Verdict::join)

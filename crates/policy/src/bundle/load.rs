@@ -15,7 +15,7 @@ use crate::{
     invariants::{self, Invariant, read_invariant},
     law::Law,
     places::read_places,
-    problem::{Problems, did_you_mean},
+    problem::{Problems, Sort, did_you_mean},
     reader::read_toml,
     registry::{OWN_NAME, read_overrides, read_roster},
     rules::{Names, Place, Rule, read_rules},
@@ -254,7 +254,17 @@ fn place_of(path: &str, stem: &str, names: &Names<'_>, problems: &Problems) -> O
     if let Some(person) = name.strip_prefix("operator-") {
         return known(person, &names.people, "person").then(|| person.parse().ok().map(Place::Operator))?;
     }
-    let hint = "grants/agent-NAME.cedar or grants/operator-NAME.cedar".to_owned();
+    if let Some(grant) = name.strip_prefix("breakglass-") {
+        return match grant.parse() {
+            Ok(grant) => Some(Place::Glass(grant)),
+            Err(err) => {
+                problems.add(path, None, format!("a grant for emergencies: {err}"), None);
+                None
+            }
+        };
+    }
+    let hint =
+        "grants/agent-NAME.cedar, grants/operator-NAME.cedar or grants/breakglass-NAME.cedar".to_owned();
     problems.add(path, None, "whose grant this is cannot be told from its name", Some(hint));
     None
 }
@@ -286,7 +296,8 @@ fn check_covered(rules: &[(Place, Rule)], examples: &[Example], problems: &Probl
         if !decides || !spares {
             let message =
                 format!("{beside} needs an example that the rule decides, and a near miss that it does not");
-            problems.add(file, None, message, Some(format!("rules = [\"{id}\"] says that it decides")));
+            let hint = format!("rules = [\"{id}\"] says that it decides");
+            problems.of(file, None, Sort::Example, message, Some(hint));
         }
     }
 }

@@ -27,6 +27,7 @@ fn files(rule: &str) -> Files {
     let mut files = starter(&StarterOptions {
         profile: Profile::Lab,
         operators: vec![("ana".parse().unwrap(), key("ana"))],
+        recovery: Vec::new(),
         approvers: vec![("ben".parse().unwrap(), vec![], key("ben"))],
         agents: vec!["kiro".parse().unwrap()],
         environments: vec![("staging".parse().unwrap(), Account("444455556666".into()))],
@@ -81,6 +82,7 @@ fn decide(bundle: &Bundle, effect: Effect, people: u32) -> Verdict {
         now: Timestamp::from_seconds(1_795_435_200),
         history: History::default(),
         spent: &Spent::new(),
+        glass: None,
     })
 }
 
@@ -174,6 +176,7 @@ fn unchecked(text: &str) -> Rule {
         },
         instead: None,
         absolute: false,
+        waivable: false,
         naming: Naming::Nothing,
         words: Vec::new(),
         reads_names: false,

@@ -2,7 +2,7 @@
 //! again as `decide` would, so that what a solver claims to have found is believed only where the decision agrees.
 
 use cedar_policy::{Context, Entities, EntityUid, EvalResult, Policy, Request, Schema};
-use model::{AgentId, Effect, Exposure, PersonId, RuleRef};
+use model::{AgentId, Effect, Exposure, GrantId, PersonId, RuleRef};
 
 use super::Bundle;
 use crate::{
@@ -32,6 +32,8 @@ pub enum Part {
     Constitution,
     Agent(AgentId),
     Operator(PersonId),
+    /// Kept for when the glass is broken.
+    Glass(GrantId),
 }
 
 /// What a bundle says of one request that is given as Cedar sees it.
@@ -59,13 +61,14 @@ impl Bundle {
                     Part::Agent(agent) if agent.as_str() != OWN_NAME => {
                         !rule.permits() || rule.naming >= least
                     }
+                    Part::Glass(_) => !rule.permits() || rule.naming >= least,
                     Part::Agent(_) | Part::Operator(_) | Part::Constitution => true,
                 };
                 Some(Provable {
                     rule: &rule.reference,
                     policy: &rule.policy,
                     absolute: rule.absolute,
-                    breakglass: rule.policy.annotation("breakglass").is_some(),
+                    breakglass: rule.waivable,
                     for_data: named(Naming::Service),
                     for_credentials: named(Naming::Resource),
                     part,
@@ -122,6 +125,7 @@ impl Bundle {
             action,
             exposure: exposure_of(context),
             grants,
+            glass: None,
             agent: principal,
             operator: &self.vocabulary.person(operator.as_ref().map_or("", PersonId::as_str)),
             resource,
@@ -152,6 +156,9 @@ fn part_of(file: &str) -> Option<Part> {
     let name = file.strip_prefix("grants/")?.strip_suffix(".cedar")?;
     if let Some(agent) = name.strip_prefix("agent-") {
         return agent.parse().ok().map(Part::Agent);
+    }
+    if let Some(grant) = name.strip_prefix("breakglass-") {
+        return grant.parse().ok().map(Part::Glass);
     }
     name.strip_prefix("operator-")?.parse().ok().map(Part::Operator)
 }

@@ -1,6 +1,6 @@
 //! What becomes laxer and what stricter from one bundle to the next, outside Cedar: environments, hours, effects, limits,
-//! allowances, roles, witnesses, tables, and who may sign. What rules newly allow takes a proof, and is not told here; that a rule was
-//! changed is.
+//! allowances, roles, witnesses, tables, marks of rules, what is claimed of them, and who may sign. What rules newly allow takes a
+//! proof, and is not told here; that a rule was changed is.
 //!
 //! Where a change could be either, it counts as laxer: somebody looks at it then.
 
@@ -8,13 +8,16 @@ mod allowances;
 mod hours;
 mod people;
 mod places;
+mod rules;
 mod settings;
+mod tendency;
 
 use std::{collections::BTreeMap, fmt};
 
-use model::{Digest, Effect, EffectSet, Operation, Timestamp};
+use model::{Digest, Effect, EffectSet, Exposure, Operation, Timestamp};
 
-use crate::{Bundle, Override, Tables, law::Law, rules::Rule};
+pub use self::tendency::Tendency;
+use crate::{Bundle, Override, Tables};
 
 /// One thing that is otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,7 +87,8 @@ impl Bundle {
         settings::witnesses(old.witnesses, new.witnesses, &mut found);
         tables(*old.tables, *new.tables, &mut found);
         overrides(old.overrides, new.overrides, table, &mut found);
-        rules(old.law, new.law, &mut found);
+        rules::compare(old.law, new.law, &mut found);
+        rules::invariants(self.invariants(), next.invariants(), &mut found);
         found.0.sort();
         found.0
     }
@@ -135,10 +139,37 @@ fn overrides(
             (true, true) | (false, false) => {}
         }
         let kind = |map: &BTreeMap<Operation, Override>| map.get(operation).and_then(|it| it.kind.clone());
+        let shows = |map: &BTreeMap<Operation, Override>| map.get(operation).and_then(|it| it.exposure);
+        match (shows(old), shows(new)) {
+            (before, after) if before == after => {}
+            // Of one that is in the tables it only adds, and of one that is not it is all there is.
+            (Some(before), Some(after)) if adds(before, after) => {
+                found.add(Way::Stricter, file, format!("an answer to {operation} shows {}", told(after)));
+            }
+            (_, after) => {
+                let after = after.map_or("what the tables say".to_owned(), told);
+                found.add(Way::Laxer, file, format!("an answer to {operation} shows {after}"));
+            }
+        }
         if kind(old) != kind(new) {
             found.add(Way::Laxer, file, format!("what {operation} is about counts as another kind of thing"));
         }
     }
+}
+
+fn adds(before: Exposure, after: Exposure) -> bool {
+    (after.data || !before.data) && (after.credentials || !before.credentials)
+}
+
+fn told(exposure: Exposure) -> String {
+    let Exposure { data, credentials } = exposure;
+    match (data, credentials) {
+        (false, false) => "neither data nor credentials",
+        (true, false) => "data",
+        (false, true) => "credentials",
+        (true, true) => "data and credentials",
+    }
+    .to_owned()
 }
 
 /// Whether something that was asked of it is not asked any more. What can be undone may give way to what cannot.
@@ -148,36 +179,4 @@ fn lowered(before: EffectSet, after: EffectSet) -> bool {
         Effect::Read | Effect::Write => strictest < Some(lost),
         Effect::Emit | Effect::Spend | Effect::Execute | Effect::Privilege | Effect::Destroy => true,
     })
-}
-
-fn rules(old: &Law, new: &Law, found: &mut Found) {
-    let by_id = |law: &Law| -> BTreeMap<String, (String, String)> {
-        let rules = law.rules();
-        rules
-            .map(|rule| (rule.reference.id.to_string(), (rule.reference.file.clone(), meaning(rule))))
-            .collect()
-    };
-    let (old, new) = (by_id(old), by_id(new));
-    let mut told = |id: &String, what: &str, file: &String| {
-        found.add(Way::Rules, "rules", format!("{id} ({file}) {what}"));
-    };
-    for (id, (file, text)) in &old {
-        match new.get(id) {
-            None => told(id, "is gone", file),
-            Some((_, now)) if now != text => told(id, "reads otherwise", file),
-            Some(_) => {}
-        }
-    }
-    for (id, (file, _)) in new.iter().filter(|(id, _)| !old.contains_key(*id)) {
-        told(id, "is new", file);
-    }
-}
-
-/// A rule without comments, spacing, and what is only said to people.
-fn meaning(rule: &Rule) -> String {
-    let Ok(mut json) = rule.policy.to_json() else { return rule.policy.to_string() };
-    if let Some(annotations) = json.get_mut("annotations").and_then(serde_json::Value::as_object_mut) {
-        annotations.retain(|name, _| !matches!(name.as_str(), "id" | "reason" | "instead"));
-    }
-    json.to_string()
 }

@@ -13,8 +13,8 @@ use crate::{members::Members, slots::Slots};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Aspect {
     pub(super) effect: Effect,
-    /// By number, where grants are enforced at all: the agent's and the operator's, if they have one.
-    pub(super) grants: Option<[Option<usize>; 2]>,
+    /// By number, where grants are enforced at all: the agent's and the operator's, if they have one, and that of a broken glass.
+    pub(super) grants: Option<[Option<usize>; 3]>,
     pub(super) exposure: Shown,
     pub(super) about: About,
 }
@@ -33,6 +33,8 @@ pub(crate) struct Slice {
     pub(super) constitution: Option<PolicySet>,
     pub(super) agent: Option<PolicySet>,
     pub(super) operator: Option<PolicySet>,
+    /// Of the grant of a broken glass.
+    pub(super) glass: Option<PolicySet>,
     /// What all of them read of the context.
     pub(crate) reads: Members,
     /// Of the constitution, those that can change their answer with what a hold waits for.
@@ -74,7 +76,7 @@ impl Slices {
 impl Slice {
     pub(super) fn new(
         constitution: Option<PolicySet>,
-        [agent, operator]: [Option<PolicySet>; 2],
+        [agent, operator, glass]: [Option<PolicySet>; 3],
         [of_constitution, of_grants]: [&[Members]; 2],
     ) -> Self {
         let all = |members: &[Members]| members.iter().copied().fold(Members::default(), Members::and);
@@ -85,6 +87,7 @@ impl Slice {
             constitution,
             agent,
             operator,
+            glass,
             reads: all(of_constitution).and(grants),
             varying: OnceLock::new(),
             grants_vary,

@@ -179,9 +179,9 @@ fn outside_production() {
         "staging",
         |_| {},
         expect![[r#"
-        hold: 1 other person
-          one-person-to-destroy-data (constitution/one-person-to-destroy-data.cedar:2)
-          instead: empty or archive it in a way that can be undone"#]],
+            hold: 1 other person
+              one-person-to-destroy-data (constitution/one-person-to-destroy-data.cedar:4)
+              instead: empty or archive it in a way that can be undone, or destroy only what this session has made"#]],
     );
     check(Effect::Execute, "instance", "staging", |_| {}, expect!["allow"]);
     check(
@@ -359,11 +359,11 @@ fn credentials_data_and_grants() {
         "staging",
         exposing(false, true),
         expect![[r#"
-        deny
-          no-minting-credentials (constitution/no-minting-credentials.cedar:3)
-          no-grant (grants/agent-kiro.cedar:1)
-          instead: call the service through this gateway; the credentials it needs are used on your behalf
-          instead: the grant of agent kiro allows: look at anything, anywhere, that shows neither data nor credentials; ask for any change in production, shop-prod-eu, staging; what cannot be undone then waits for people"#]],
+            deny
+              no-minting-credentials (constitution/no-minting-credentials.cedar:4)
+              no-grant (grants/agent-kiro.cedar:1)
+              instead: call the service through this gateway; the credentials it needs are used on your behalf
+              instead: the grant of agent kiro allows: look at anything, anywhere, that shows neither data nor credentials; ask for any change in production, shop-prod-eu, staging; what cannot be undone then waits for people"#]],
     );
     check(
         Effect::Read,
@@ -371,9 +371,10 @@ fn credentials_data_and_grants() {
         "production",
         exposing(false, true),
         expect![[r#"
-        deny
-          no-grant (grants/agent-kiro.cedar:1)
-          instead: the grant of agent kiro allows: look at anything, anywhere, that shows neither data nor credentials; ask for any change in production, shop-prod-eu, staging; what cannot be undone then waits for people"#]],
+            deny
+              no-grant (grants/agent-kiro.cedar:1)
+              no-grant (grants/agent-kiro.cedar:1)
+              instead: the grant of agent kiro allows: look at anything, anywhere, that shows neither data nor credentials; ask for any change in production, shop-prod-eu, staging; what cannot be undone then waits for people"#]],
     );
     check(
         Effect::Read,
@@ -437,7 +438,7 @@ fn a_grant_for_data_must_name_a_service_and_for_secrets_a_resource() {
     let grant = |scope: &str, condition: &str| {
         let mut files = files(Profile::Standard);
         let text = format!(
-            "@id(\"more\")\n@reason(\"more\")\npermit (principal == Agent::\"kiro\", action == Action::\"read\", {scope}) {condition};\n"
+            "@id(\"more\")\n@reason(\"more\")\npermit (principal == Agent::\"kiro\", action in [Action::\"read\", Action::\"privilege\"], {scope}) {condition};\n"
         );
         files.get_mut("grants/agent-kiro.cedar").unwrap().extend(text.into_bytes());
         files.remove("grants/agent-kiro.examples.toml");
@@ -447,6 +448,8 @@ fn a_grant_for_data_must_name_a_service_and_for_secrets_a_resource() {
     let service = grant("resource in Service::\"example\"", "");
     let resource = grant("resource", "when { resource.name == \"shop\" }");
     let mut world = World::new(Effect::Read, "secret", "production");
+    // What shows credentials is a change of rights besides, and takes its people.
+    world.approvals.people = 2;
     for (data, credentials, allowed) in [
         (true, false, [false, true, true]),
         (false, true, [false, false, true]),

@@ -350,6 +350,56 @@ fn a_rule_that_reads_otherwise_is_left_to_the_proof() {
     .assert_eq(&told(&without, &files(Profile::Standard)));
 }
 
+/// No proof about allowed requests would find these: a mark decides what may be asked, an invariant what is proved.
+#[test]
+fn marks_of_rules_and_what_is_claimed_of_them_are_told() {
+    let rule = "@id(\"no-queues\")\n@reason(\"r\")\n@absolute\nforbid (principal, action == Action::\"destroy\", resource in \
+        Kind::\"queue\");";
+    let example = |kind: &str, expect: &str| {
+        format!(
+            "[[example]]\nname = \"{kind}\"\neffects = [\"destroy\"]\nkind = \"{kind}\"\nenvironment = \"staging\"\nexpect = {expect}\n"
+        )
+    };
+    let examples =
+        [example("queue", "\"deny\"\nrules = [\"no-queues\"]"), example("topic", "\"allow\"")].concat();
+    check(
+        &[
+            ("constitution/no-queues.cedar", "", rule),
+            ("constitution/no-queues.examples.toml", "", &examples),
+        ],
+        &[("constitution/no-queues.cedar", "@absolute\n", "@breakglass\n")],
+        &expect![[r#"
+            laxer rules: breaking the glass may waive no-queues
+            laxer rules: no-queues is not absolute any more: what it stops may be held, and not denied at once
+        "#]],
+        &expect![[r#"
+            stricter rules: breaking the glass may not waive no-queues any more
+            stricter rules: no-queues is absolute
+        "#]],
+    );
+    check(
+        &[],
+        &[("constitution/invariants/data-takes-two.cedar", "people < 2", "people < 1")],
+        &expect![[r#"
+            laxer invariants: data-takes-two claims something else: In production, data and backups are destroyed only with two people who agree to this very change, also where that takes something back.
+        "#]],
+        &expect![[r#"
+            laxer invariants: data-takes-two claims something else: In production, data and backups are destroyed only with two people who agree to this very change, also where that takes something back.
+        "#]],
+    );
+    let mut without = files(Profile::Standard);
+    without.remove("constitution/invariants/data-takes-two.cedar");
+    without.remove("constitution/invariants/reads-are-free.cedar");
+    expect![[r#"
+        laxer invariants: data-takes-two is not claimed any more: In production, data and backups are destroyed only with two people who agree to this very change, also where that takes something back.
+        rules invariants: reads-are-free is not claimed any more: The constitution is in the way of no plain read; what shows credentials is none.
+    "#]].assert_eq(&told(&files(Profile::Standard), &without));
+    expect![[r#"
+        rules invariants: data-takes-two is newly claimed: In production, data and backups are destroyed only with two people who agree to this very change, also where that takes something back.
+        rules invariants: reads-are-free is newly claimed: The constitution is in the way of no plain read; what shows credentials is none.
+    "#]].assert_eq(&told(&without, &files(Profile::Standard)));
+}
+
 #[test]
 fn another_operation_table_is_told() {
     let (one, other) = ("1".repeat(64), "2".repeat(64));

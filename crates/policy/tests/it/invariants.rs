@@ -9,13 +9,16 @@ use crate::world::{bundle, files};
 
 #[test]
 fn the_starter_has_every_invariant_that_is_written() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/starter/constitution/invariants");
-    let mut written: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap().trim_end_matches(".cedar").to_owned())
-        .collect();
-    written.sort();
+    let in_folder = |name: &str| -> Vec<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/starter").join(name).join("invariants");
+        let names =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.map(|name| name.trim_end_matches(".cedar").to_owned()).collect()
+    };
     for profile in Profile::ALL {
+        let mut written = in_folder("constitution");
+        written.extend(in_folder(&profile.to_string()));
+        written.sort();
         let invariants = bundle(profile).invariants();
         assert_eq!(invariants.iter().map(|it| it.id.to_string()).collect::<Vec<_>>(), written);
         assert!(invariants.iter().any(|it| it.claim() == Claim::Never));

@@ -121,7 +121,11 @@ fn the_starter_grants_are_for_reading() {
             resource
         )
         when { !context.exposes.data && !context.exposes.credentials }
-        when { resource in Environment::"production" || resource in Environment::"shop-prod-eu" || resource in Environment::"staging" };
+        when {
+            resource in Environment::"production" ||
+            resource in Environment::"shop-prod-eu" ||
+            resource in Environment::"staging"
+        };
 
         // To let it read data, name where. A permit that names no service does not count for data, and one that names no
         // resource does not count for credentials:
@@ -143,6 +147,7 @@ fn the_starter_grants_are_for_reading() {
         effects = ["read"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = []
         expect = "allow"
 
@@ -153,20 +158,22 @@ fn the_starter_grants_are_for_reading() {
         effects = ["read"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = ["data"]
         expect = "deny"
         rules = ["no-grant"]
 
         [[example]]
-        name = "nor secrets"
+        name = "nor credentials, which nobody could grant it"
         agent = "kiro"
         operator = "ana"
         effects = ["read"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = ["credentials"]
         expect = "deny"
-        rules = ["no-grant"]
+        rules = ["no-grant", "no-minting-credentials"]
 
         [[example]]
         name = "it changes what can be undone"
@@ -175,6 +182,7 @@ fn the_starter_grants_are_for_reading() {
         effects = ["write"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = []
         expect = "allow"
 
@@ -185,6 +193,7 @@ fn the_starter_grants_are_for_reading() {
         effects = ["destroy"]
         kind = "stack"
         environment = "production"
+        time = ["peak"]
         exposes = []
         expect = "hold"
         people = 2
@@ -209,8 +218,13 @@ fn the_starter_grants_are_for_reading() {
             action in Action::"change",
             resource
         )
-        when { resource in Environment::"production" || resource in Environment::"shop-prod-eu" || resource in Environment::"staging" };
-    "#]].assert_eq(&text("grants/operator-ana.cedar"));
+        when {
+            resource in Environment::"production" ||
+            resource in Environment::"shop-prod-eu" ||
+            resource in Environment::"staging"
+        };
+    "#]]
+    .assert_eq(&text("grants/operator-ana.cedar"));
     expect![[r##"
         # Who there is. One key is one person; nobody who launched an agent, or owns it, counts for its changes.
 

@@ -6,6 +6,10 @@ mod decisions;
 #[cfg(test)]
 mod differences;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
+mod incidents;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod loading;

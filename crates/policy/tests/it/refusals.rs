@@ -322,8 +322,10 @@ fn rules_that_could_fail_open_are_refused() {
         ),
         expect![[r#"
             constitution/two-people-to-recreate.cedar:1: policy is impossible: the policy expression evaluates to false for all valid requests
+              hint: `countersign policy schema` has everything that a rule can speak of, with examples
             constitution/two-people-to-recreate.cedar:1: the rule is about no effect
             constitution/two-people-to-recreate.cedar:1: unable to find an applicable action given the policy scope constraints
+              hint: `countersign policy schema` has everything that a rule can speak of, with examples
             constitution/two-people-to-recreate.cedar:3: unrecognized action `Action::"destory"`
               hint: did you mean `destroy`?"#]],
     );
@@ -374,7 +376,9 @@ fn rules_that_could_fail_open_are_refused() {
     );
     check(
         rule("forbid (principal, action, resource\n"),
-        expect!["constitution/two-people-to-recreate.cedar:1: not Cedar: unexpected end of input"],
+        expect![[r#"
+            constitution/two-people-to-recreate.cedar:1: not Cedar: unexpected end of input
+              hint: `countersign policy schema` has everything that a rule can speak of, with examples"#]],
     );
     check(
         rule("// nothing\n"),
@@ -442,8 +446,8 @@ fn grants_are_about_their_own_name() {
     check(
         put("grants/kiro.cedar", "permit (principal, action, resource);\n"),
         expect![[r#"
-        grants/kiro.cedar: whose grant this is cannot be told from its name
-          hint: grants/agent-NAME.cedar or grants/operator-NAME.cedar"#]],
+            grants/kiro.cedar: whose grant this is cannot be told from its name
+              hint: grants/agent-NAME.cedar, grants/operator-NAME.cedar or grants/breakglass-NAME.cedar"#]],
     );
 }
 
@@ -452,30 +456,32 @@ fn examples_are_held_to_their_word() {
     check(
         replace("constitution/two-people-to-destroy.cedar", "people >= 2", "people >= 1"),
         expect![[r#"
-            constitution/no-database-loss-in-peak.examples.toml:31: example "outside peak hours it waits for two people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-            constitution/no-database-loss-in-peak.examples.toml:41: example "in peak hours, but a stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-            constitution/no-database-loss-in-peak.examples.toml:52: example "taking back what was just created does not wait for the evening, only for people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/no-database-loss-in-peak.examples.toml:31: example "outside peak hours it waits for two people" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
+              hint: `countersign policy explain --file FILE` tells why each example gets its verdict
+            constitution/no-database-loss-in-peak.examples.toml:40: example "in peak hours, but a stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/no-database-loss-in-peak.examples.toml:51: example "taking back what was just created does not wait for the evening, only for people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
             constitution/nothing-in-a-freeze.examples.toml:11: example "no number of people lifts a freeze" came out otherwise: expected hold, people = 2, rules = [nothing-in-a-freeze]; got hold, people = 1, rules = [nothing-in-a-freeze]
+            constitution/one-person-to-destroy-data.examples.toml:44: example "having made it is no licence in production" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
             constitution/two-people-to-destroy.examples.toml:1: example "the agent deletes a production stack" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-            constitution/two-people-to-destroy.examples.toml:11: example "one signature is not two" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got allow, people = 0, rules = []
-            constitution/two-people-to-destroy.examples.toml:30: example "a roster that has only one other person can never agree" came out otherwise: expected deny, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
-            constitution/two-people-to-destroy.examples.toml:39: example "an environment of another name in which the rules for production hold" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
-            constitution/two-people-to-destroy.examples.toml:62: example "taking back a create is still a destroy" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
-            grants/agent-kiro.examples.toml:43: example "what cannot be undone waits for two people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]"#]],
+            constitution/two-people-to-destroy.examples.toml:12: example "one signature is not two" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got allow, people = 0, rules = []
+            constitution/two-people-to-destroy.examples.toml:32: example "a roster that has only one other person can never agree" came out otherwise: expected deny, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/two-people-to-destroy.examples.toml:42: example "an environment of another name in which the rules for production hold" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
+            constitution/two-people-to-destroy.examples.toml:68: example "taking back a create is still a destroy" came out otherwise: expected hold, people = 2; got hold, people = 1, rules = [two-people-to-destroy]
+            grants/agent-kiro.examples.toml:47: example "what cannot be undone waits for two people" came out otherwise: expected hold, people = 2, rules = [two-people-to-destroy]; got hold, people = 1, rules = [two-people-to-destroy]"#]],
     );
     check(
         |files| {
             let wider = "@id(\"wider\")\n@reason(\"r\")\npermit (principal == Agent::\"kiro\", action, resource in Service::\"example\");\n";
             files.get_mut("grants/agent-kiro.cedar").unwrap().extend(wider.bytes());
         },
-        expect![[
-            r#"grants/agent-kiro.examples.toml:11: example "it does not see data" came out otherwise: expected deny, rules = [no-grant]; got allow, people = 0, rules = []"#
-        ]],
+        expect![[r#"
+            grants/agent-kiro.examples.toml:12: example "it does not see data" came out otherwise: expected deny, rules = [no-grant]; got allow, people = 0, rules = []
+              hint: `countersign policy explain --file FILE` tells why each example gets its verdict"#]],
     );
     check(
         replace("constitution/two-people-to-recreate.examples.toml", "replaces = true", "replace = true"),
         expect![[r#"
-            constitution/two-people-to-recreate.examples.toml:7: [change] has no setting `replace`
+            constitution/two-people-to-recreate.examples.toml:8: [change] has no setting `replace`
               hint: did you mean `replaces`?"#]],
     );
     check(
@@ -489,7 +495,7 @@ fn examples_are_held_to_their_word() {
               hint: rules = ["two-people-to-recreate"] says that it decides
             constitution/two-people-to-recreate.examples.toml:1: [[example]] has no `expect`
               hint: an example says name, effects, kind, environment and expect
-            constitution/two-people-to-recreate.examples.toml:8: [[example]] has no setting `expects`
+            constitution/two-people-to-recreate.examples.toml:9: [[example]] has no setting `expects`
               hint: did you mean `expect`?"#]],
     );
 }

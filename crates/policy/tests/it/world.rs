@@ -24,6 +24,7 @@ pub(crate) fn options(profile: Profile) -> StarterOptions {
     StarterOptions {
         profile,
         operators: vec![("ana".parse().unwrap(), vec![key("ana")])],
+        recovery: Vec::new(),
         approvers: vec![approver("ben", &["sre"]), approver("cem", &[]), approver("dot", &["dba"])],
         agents: vec!["kiro".parse().unwrap()],
         environments: vec![
@@ -72,6 +73,7 @@ pub(crate) struct World {
     pub(crate) quantity: Quantity,
     pub(crate) account: Account,
     pub(crate) spent: Spent,
+    pub(crate) glass: Option<model::BreakGlass>,
     pub(crate) exposure: Exposure,
     pub(crate) resources: Vec<Resource>,
     pub(crate) environment: Environment,
@@ -102,6 +104,7 @@ impl World {
             quantity: Quantity::one(),
             account: Account("111122223333".into()),
             spent: Spent::new(),
+            glass: None,
             exposure: Exposure::default(),
             resources: vec![Resource {
                 service: "example".into(),
@@ -133,6 +136,7 @@ impl World {
             quantity: &self.quantity,
             account: &self.account,
             spent: &self.spent,
+            glass: self.glass.as_ref(),
             exposure: self.exposure,
             resources: &self.resources,
             environment: &self.environment,

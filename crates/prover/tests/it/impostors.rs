@@ -53,7 +53,7 @@ fn check(then: &str, expected: &Expect) {
             .any(|it| result.id.starts_with(it));
         match result.judgement {
             Judgement::Proved => assert!(trivial, "{} is proved", result.id),
-            Judgement::Refuted => panic!("{} is refuted", result.id),
+            Judgement::Refuted | Judgement::Stricter => panic!("{} is refuted", result.id),
             Judgement::Unproved => why.push(result.detail.clone()),
         }
     }

@@ -23,7 +23,10 @@ fn told(before: &Files, after: &Files) -> String {
     let bundle = |files| Bundle::load(files).unwrap_or_else(|err| panic!("{err}"));
     let found = refine(&bundle(before), &bundle(after), &SolverChoice::default()).unwrap();
     let list = |word: &str, list: &[prover::Widening]| {
-        list.iter().map(|it| format!("{word} {}: {}\n", it.effect, it.example.told)).collect::<String>()
+        let line = |it: &prover::Widening| {
+            format!("{word} {}: {}; the other bundle: {}\n", it.effect, it.example.told, it.stopped)
+        };
+        list.iter().map(line).collect::<String>()
     };
     let more = list("+", &found.newly_allowed);
     let less = list("-", &found.no_longer_allowed);

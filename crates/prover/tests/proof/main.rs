@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod differences;
+mod edits;
 mod mutants;
 mod mutations;
 mod profiles;

@@ -91,7 +91,6 @@ fn scopes(policy: &Json, found: &mut Found) {
         changed
     };
     let effects = effects_of(&policy["action"]);
-    let all = ["read", "emit", "spend", "write", "execute", "privilege", "destroy"];
     let action = |name: &&str| json!({ "type": "Action", "id": name });
     for effect in &effects {
         let fewer: Vec<_> = effects.iter().filter(|it| *it != effect).map(action).collect();
@@ -102,7 +101,7 @@ fn scopes(policy: &Json, found: &mut Found) {
             ));
         }
     }
-    for effect in all.iter().filter(|it| !effects.contains(it)) {
+    for effect in ALL.iter().filter(|it| !effects.contains(it)) {
         let more: Vec<_> = effects.iter().chain([effect]).map(action).collect();
         found.push((format!("`{effect}` added"), with("action", json!({ "op": "in", "entities": more }))));
     }
@@ -124,12 +123,15 @@ fn scopes(policy: &Json, found: &mut Found) {
             "database" => "table",
             "backup" => "snapshot",
             "own-identity" => "role",
+            "record" => "trail",
             other => panic!("nothing narrower than `{other}` is known"),
         };
         let scope = json!({ "op": "in", "entity": { "type": kind, "id": narrower } });
         found.push((format!("`{id}` made `{narrower}`"), with("resource", scope)));
     }
 }
+
+const ALL: [&str; 7] = ["read", "emit", "spend", "write", "execute", "privilege", "destroy"];
 
 /// The effects that a rule's scope is about.
 fn effects_of(scope: &Json) -> Vec<&str> {
@@ -139,6 +141,9 @@ fn effects_of(scope: &Json) -> Vec<&str> {
         one => vec![one],
     };
     let id = |uid: &'_ Json| uid["id"].as_str().map(str::to_owned).unwrap();
+    if scope["op"] == "All" {
+        return ALL.to_vec();
+    }
     let named: Vec<String> = match &scope["entities"] {
         Json::Array(uids) => uids.iter().map(id).collect(),
         _ => vec![id(&scope["entity"])],

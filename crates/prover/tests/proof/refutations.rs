@@ -69,9 +69,46 @@ fn an_invariant_that_does_not_hold_shows_the_request() {
         &file,
         &text,
         &expect![
-            "Refuted invariant/one-is-enough: agent `kiro`, launched by `ana`, destroys `orders` (database) outside production, with 1 approval, in a freeze: stopped by `nothing-in-a-freeze`"
+            "Stricter invariant/one-is-enough: stricter than this sentence: agent `kiro`, launched by `ana`, destroys `orders` (database) outside production, with 1 approval, in a freeze: stopped by `nothing-in-a-freeze`"
         ],
     );
+}
+
+/// A team that lets less through than we say has every right to; whoever agrees to it is told.
+#[test]
+fn a_rule_of_ones_own_that_is_stricter_is_a_warning_and_a_laxer_one_a_failure() {
+    if !solver_is_there() {
+        return;
+    }
+    let rule = "@id(\"mine\")\n@reason(\"nobody reads our queue\")\nforbid (principal, action == Action::\"read\", resource in Kind::\"queue\");\n";
+    let examples = "[[example]]\nname = \"n\"\neffects = [\"read\"]\nkind = \"queue\"\nenvironment = \"staging\"\nexpect = \"deny\"\n\
+         rules = [\"mine\"]\n[[example]]\nname = \"near\"\neffects = [\"read\"]\nkind = \"topic\"\nenvironment = \"staging\"\nexpect = \"allow\"\n";
+    let mut files = files(Profile::Standard);
+    files.retain(|path, _| {
+        !path.starts_with("constitution/invariants/")
+            || path.ends_with("/reads-are-free.cedar")
+            || path.ends_with("/data-takes-two.cedar")
+    });
+    files.insert("constitution/mine.cedar".to_owned(), rule.into());
+    files.insert("constitution/mine.examples.toml".to_owned(), examples.into());
+    let certificate = prove(&files, &SolverChoice::default()).unwrap();
+    assert!(certificate.all_proved());
+    assert_eq!((certificate.warned, certificate.failed), (1, 0));
+    assert_eq!(certificate.passed + certificate.warned, certificate.results.len());
+    let warning = certificate.results.iter().find(|it| it.warned()).unwrap();
+    expect![
+        "invariant/reads-are-free: stricter than this sentence: agent `kiro`, launched by `ana`, reads `orders` (queue) outside production, approved by nobody: stopped by `mine`"
+    ].assert_eq(&format!("{}: {}", warning.id, warning.detail));
+    let bundle = policy::Bundle::load(&files).unwrap();
+    let text = serde_json::to_string(&certificate).unwrap();
+    let read = |text: &str| policy::Certificate::read(text.as_bytes(), &bundle, &files);
+    let held = read(&text).unwrap();
+    assert_eq!((held.proved, held.stricter.len()), (certificate.passed, 1));
+    // Nobody is stricter than a sentence that says what is never let through.
+    let of_forbid = text.replace("\"judgement\":\"proved\"", "\"judgement\":\"stricter\"");
+    assert!(matches!(read(&of_forbid), Err(policy::CertificateError::NotProved { .. })));
+    let hidden = text.replace("\"warned\":1", "\"warned\":0");
+    assert!(matches!(read(&hidden), Err(policy::CertificateError::Unreadable(_))));
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub(crate) fn files(profile: Profile) -> Files {
     let options = StarterOptions {
         profile,
         operators: vec![("ana".parse().unwrap(), vec![key("ana")])],
+        recovery: Vec::new(),
         approvers: vec![approver("ben", &["sre"]), approver("cem", &[]), approver("dot", &["dba"])],
         agents: vec!["kiro".parse().unwrap()],
         environments: vec![

@@ -58,6 +58,7 @@ pub(crate) fn session(n: u64) -> Session {
         stopped_at: None,
         bundle: digest(0),
         parent: None,
+        glass: None,
         assumed: None,
     }
 }
@@ -159,6 +160,7 @@ pub(crate) fn change(n: u64) -> Change {
         joint: None,
         erases: None,
         adopts: None,
+        breaks: None,
     }
 }
 

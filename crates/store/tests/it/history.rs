@@ -104,9 +104,18 @@ async fn what_ran_or_may_have_run_counts() {
 #[tokio::test]
 async fn data_and_backups_are_told_by_their_kinds() {
     let data = || expect!["destroys 1, agent 1, protections 0, backups 0, data 1, own false"];
-    for kind in
-        ["database", "bucket", "table", "volume", "file_system", "db_cluster", "unknown", "key", "stack"]
-    {
+    for kind in [
+        "database",
+        "bucket",
+        "table",
+        "volume",
+        "file_system",
+        "log-group",
+        "db_cluster",
+        "unknown",
+        "key",
+        "stack",
+    ] {
         check(vec![step(destroy(kind), StepState::Executed)], data()).await;
     }
     let nameless = ActionParts { resources: vec![], ..destroy("function") };
@@ -177,6 +186,15 @@ async fn lowered_protections_are_listed() {
     check(run(shown(modify(), "deletionProtection", "0")), lowered()).await;
     check(run(shown(modify(), "DeletionProtection", "true")), nothing()).await;
     check(run(shown(modify(), "DBInstanceClass", "db.t3.micro")), nothing()).await;
+    // Of a number of days, only what was judged a loss is less than before.
+    check(run(shown(modify(), "BackupRetentionPeriod", "0")), lowered()).await;
+    check(run(shown(modify(), "BackupRetentionPeriod", "30")), nothing()).await;
+    let fewer = ActionParts { effects: EffectSet::of(Effect::Write).with(Effect::Destroy), ..modify() };
+    check(
+        run(shown(fewer, "BackupRetentionPeriod", "1")),
+        expect!["destroys 1, agent 1, protections 1, backups 0, data 1, own false"],
+    )
+    .await;
     check(run(action("cloudtrail:StopLogging", Effect::Write, vec![])), lowered()).await;
     check(run(action("other:StopLogging", Effect::Write, vec![])), nothing()).await;
 }

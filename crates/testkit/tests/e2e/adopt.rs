@@ -52,7 +52,7 @@ fn in_force(lab: &Lab) -> Result<String> {
 }
 
 /// A read of the agent's.
-fn look(lab: &Lab) -> Result<u16> {
+pub(crate) fn look(lab: &Lab) -> Result<u16> {
     let fields = [("Action", "DescribeStacks"), ("Version", "2010-05-15")];
     Ok(lab.agent.form("cloudformation", lab.gateway(), &fields).send(lab.gateway())?.status)
 }

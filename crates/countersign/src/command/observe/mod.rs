@@ -12,11 +12,12 @@ use std::{
 };
 
 use classify_aws::{
-    classify::{Override, Target, Terms},
+    classify::{Target, Terms},
     recorded::{self, Recorded, Understood},
     table::Table,
 };
 use engine::observe::{Judged, Observer, Seen};
+use gateway_aws::overrides_of;
 use model::{Account, AgentId, Chain, Digest, EnrolledKey, Fault, PersonId, Verdict, sanitize};
 use policy::{Bundle, Profile, StarterOptions};
 use trail::{
@@ -177,11 +178,7 @@ fn seen(event: &Event, understood: Understood) -> Seen {
 
 /// This version's own table, whichever the bundle rests on: it is the one that would be adopted.
 fn terms_of(bundle: &Bundle) -> Terms {
-    let overrides = bundle.overrides().iter().map(|(operation, own)| {
-        let own = Override { effects: own.effects, kind: own.kind.clone(), additive: own.undo_additive };
-        (operation.clone(), own)
-    });
-    Terms { overrides: overrides.collect(), ..Terms::default() }
+    Terms { overrides: overrides_of(bundle), ..Terms::default() }
 }
 
 fn chain_of(bundle: &Bundle, args: &ObserveArgs) -> Result<Chain, Failure> {
@@ -232,6 +229,7 @@ fn starter() -> Result<(Bundle, Chain), Failure> {
     let options = StarterOptions {
         profile: Profile::Standard,
         operators: vec![(operator.clone(), key())],
+        recovery: Vec::new(),
         approvers: approvers.into_iter().map(|it| (it, Vec::new(), key())).collect(),
         agents: vec![agent.clone()],
         environments: Vec::new(),
