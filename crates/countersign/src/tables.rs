@@ -88,17 +88,16 @@ pub(crate) fn bring(kept: &Path, table: Digest, from: &Path) -> Result<(), Failu
 
 /// Makes sure that a table is there.
 pub(crate) fn keep(kept: &Path, table: Digest) -> Result<(), String> {
+    let Err(why) = read_file(&place(kept, table), table) else { return Ok(()) };
     if table == own_digest() {
         return keep_own(kept).map(drop).map_err(|err| format!("the operation table cannot be kept: {err}"));
     }
-    read_file(&place(kept, table), table).map(drop).map_err(|why| {
-        format!(
-            "{file}: the operation table {table} is not to be had here ({why}); this version's own is {own}, which \
-             `countersign policy table --pin` of the same version writes",
-            file = Tables::FILE,
-            own = own_digest()
-        )
-    })
+    Err(format!(
+        "{file}: the operation table {table} is not to be had here ({why}); this version's own is {own}, which \
+         `countersign policy table --pin` of the same version writes",
+        file = Tables::FILE,
+        own = own_digest()
+    ))
 }
 
 /// What is otherwise from one to the other, in as many lines as a statement has room for.
@@ -212,7 +211,7 @@ mod tests {
         keep(dir.path(), other).unwrap();
         let [said, advice] = beside_own(dir.path(), other).unwrap().unwrap();
         assert!(
-            said.contains("0 things would be laxer under its own, 1 stricter (rds:DeleteDBInstance);"),
+            said.contains("0 things would be laxer under its own, 1 stricter (docdb:DeleteDBInstance);"),
             "{said}"
         );
         assert!(advice.contains("policy table --pin"), "{advice}");
@@ -221,7 +220,7 @@ mod tests {
         assert_eq!(lines.len(), 1);
         assert_eq!(
             (lines[0].way, &*lines[0].what),
-            (Way::Laxer, "from destroy to write: rds:DeleteDBInstance")
+            (Way::Laxer, "from destroy to write: docdb:DeleteDBInstance")
         );
         assert_eq!(between(dir.path(), tables(None), tables(Some(other))), Ok(Vec::new()));
         assert_eq!(beside_own(dir.path(), own_digest()), Ok(None));

@@ -1,12 +1,13 @@
 //! Whatever a pinned table says of an operation, what the two come to together is no milder than either.
 
 use expect_test::expect;
-use model::{Effect, Operation};
+use model::{Account, ActionParts, Effect, Operation, Partition, Resource, Undo};
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    classify::{Pinned, Says, effects},
+    call::{Call, build},
+    classify::{Pinned, Says, Target, Terms, classify, effects},
     table::{Row, Table},
 };
 
@@ -51,6 +52,20 @@ fn edited(edits: impl IntoIterator<Item = (&'static Row, Option<Line>)>) -> Shee
     sheet
 }
 
+/// What such a call is; `None` where it is refused, or cannot be written without parameters.
+fn called(row: &Row, terms: &Terms) -> Option<ActionParts> {
+    let call = Call {
+        service: row.service.to_owned(),
+        operation: row.operation.to_owned(),
+        region: "us-east-1".to_owned(),
+        parameters: Value::map::<String>([]),
+    };
+    let signing = Table::shared().service(row.service).unwrap().signing;
+    let target = Target::new(Partition("aws".into()), Account("111122223333".into()));
+    let classified = classify(build(&call).ok()?, signing, "us-east-1", &target, terms).ok()?;
+    Some(classified.action.parts().clone())
+}
+
 static OWN: std::sync::LazyLock<Sheet> = std::sync::LazyLock::new(Sheet::own);
 
 fn pinned(sheet: &Sheet) -> Pinned {
@@ -75,6 +90,38 @@ proptest! {
                 prop_assert!(both.exposure.credentials >= one.exposure.credentials);
             }
             prop_assert!(!both.additive || own.additive);
+        }
+    }
+
+    /// Through the whole way, with no parameters but those that the wire asks for.
+    #[test]
+    fn a_request_is_no_milder_than_under_either(row in rows(), line in lines()) {
+        let rank = |undo| match undo {
+            Undo::NotNeeded | Undo::Additive => 0,
+            Undo::Capturable => 1,
+            Undo::Unlisted => 2,
+        };
+        let own = called(row, &Terms::default());
+        let sheet = edited([(row, Some(line.clone()))]);
+        let both = called(row, &Terms { pinned: pinned(&sheet).into(), ..Terms::default() });
+        let (Some(own), Some(both)) = (own, both) else { return Ok(()) };
+        // Some are written alike, and the other one is taken.
+        if own.operation != Operation::new(row.service, row.operation) {
+            return Ok(());
+        }
+        prop_assert!(!line.events, "what either takes for a stream of events is refused");
+        // Nothing here lowers, where it does not under ours alone.
+        let lowered = own.effects.union(effects::of(row).effects) != own.effects;
+        let theirs = if lowered { own.effects } else { line.effects };
+        prop_assert_eq!(both.effects.union(own.effects).union(theirs), both.effects);
+        prop_assert!(both.exposure.data >= (own.exposure.data || line.exposure.data));
+        prop_assert!(both.exposure.credentials >= (own.exposure.credentials || line.exposure.credentials));
+        // What reads alone needs no inverse, and what is no read alone does.
+        let reads = both.undo == Undo::NotNeeded;
+        prop_assert!(rank(both.undo) >= rank(own.undo), "{:?} {:?}", both.undo, own.undo);
+        prop_assert!(reads || line.additive || both.undo != Undo::Additive);
+        for resource in own.resources.iter().filter(|resource| resource.name != Resource::UNKNOWN) {
+            prop_assert!(both.resources.contains(resource), "{resource}");
         }
     }
 

@@ -14,9 +14,12 @@ use crate::requests::{form, json, target};
 
 static TEXT: LazyLock<String> = LazyLock::new(|| Sheet::own().text());
 
+/// A line, and what becomes of its columns.
+type Edit<'a> = (&'a str, &'a dyn Fn(&mut Vec<String>));
+
 /// Terms under which another table is pinned: of our own, the line of each `service:operation` with its columns changed, or
 /// without the line.
-fn terms(edits: &[(&str, &dyn Fn(&mut Vec<String>))], gone: &[&str]) -> Terms {
+fn terms(edits: &[Edit<'_>], gone: &[&str]) -> Terms {
     let mut service = String::new();
     let mut out = String::new();
     let mut used = 0;

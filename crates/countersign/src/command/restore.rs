@@ -336,17 +336,13 @@ fn key_here(config: &Config, genesis: &Genesis) -> Option<SigningKey> {
     (key.verifier().to_string() == genesis.vkey).then_some(key)
 }
 
-/// The bundle that must be in force; staged where the one that is there is another.
+/// The bundle that must be in force, with the operation table that it rests on; staged where it is not here, or where the
+/// folder that people edit is gone.
 fn staged_bundle(config: &Config, backup: &Backup, pinned: model::Digest) -> Result<Option<Part>, Failure> {
-    // A table is named by its content, so nothing is written over, and nothing needs to be put aside.
-    let bring = |bundle: &Bundle| match bundle.tables().aws {
-        Some(table) => tables::bring(&config.bundles(), table, &backup.tables()),
-        None => Ok(()),
-    };
-    if let Some(files) = Library::of(config).files(pinned) {
-        let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
-        return bring(&bundle).map(|()| None);
-    }
+    let library = Library::of(config);
+    let here =
+        library.files(pinned).and_then(|files| Bundle::load(&files).ok().map(|bundle| (files, bundle)));
+    let stays = here.is_some() && library.edited().is_ok();
     let missing = || {
         Failure::new(
             USAGE,
@@ -355,8 +351,15 @@ fn staged_bundle(config: &Config, backup: &Backup, pinned: model::Digest) -> Res
         )
         .hint("bring back the bundle that was adopted last")
     };
-    let (files, bundle) = backup::bundle_if(&backup.bundle(), pinned).ok_or_else(missing)?;
-    bring(&bundle)?;
+    let found = here.or_else(|| backup::bundle_if(&backup.bundle(), pinned));
+    let (files, bundle) = found.ok_or_else(missing)?;
+    // A table is named by its content, so nothing is written over, and nothing needs to be put aside.
+    if let Some(table) = bundle.tables().aws {
+        tables::bring(&config.bundles(), table, &backup.tables())?;
+    }
+    if stays {
+        return Ok(None);
+    }
     for (name, content) in &files {
         put(&Part::Bundle.staged(config).join(name), content)?;
     }

@@ -282,6 +282,7 @@ fn what_is_no_backup_of_this_installation_is_refused() -> Result<()> {
     let edited = lab.installation.folder().join("bundle/bundle.toml");
     let kept = fs::read_to_string(&edited)?;
     fs::write(&edited, format!("{kept}\n# edited\n"))?;
+    fs::remove_dir_all(lab.installation.folder().join("bundles"))?;
     let into = lab.installation.beside().join("edited");
     let told = lab.installation.run(["backup", text(&into)?])?.expect(2)?;
     ensure!(told.stderr.contains("does not hold the bundle in force") && !into.exists(), "{told}");

@@ -30,9 +30,10 @@ const EDITS: [(&str, &str, &str); 3] = [
 fn other_table(folder: &Path) -> Result<(String, PathBuf)> {
     let mut table = Cli::run(["policy", "table", "--text"])?.expect(0)?.stdout;
     for (service, from, to) in EDITS {
-        let service = table.find(&format!("\nservice\t{service}\n")).context(service)?;
-        let at = service + table[service..].find(&format!("\n{from}")).context(from)? + 1;
-        table.replace_range(at..at + from.len(), to);
+        let head = format!("\nservice\t{service}\n");
+        let (before, own) = table.split_once(&head).context(service)?;
+        let (operations, after) = own.split_once(&format!("\n{from}")).context(from)?;
+        table = format!("{before}{head}{operations}\n{to}{after}");
     }
     let file = folder.join("other.table");
     fs::write(&file, table)?;
