@@ -90,16 +90,20 @@ async fn sessions_are_issued_once_and_only_stopped(store: &Store) {
         tx.update_session(&session(3), entry(2))
     })
     .await;
-    let fixed = expect!["all but stop and an earlier expiry of session ses-1 is fixed once it is stored"]
-        .named(session_id(1), "ses-1");
+    let fixed = expect![
+        "all but stop, an earlier expiry and a broken glass of session ses-1 is fixed once it is stored"
+    ]
+    .named(session_id(1), "ses-1");
     refused(store, fixed, |tx| {
         tx.update_session(&Session { task: "something else".into(), ..session(1) }, entry(2))
     })
     .await;
     refused(
         store,
-        expect!["all but stop and an earlier expiry of session ses-1 is fixed once it is stored"]
-            .named(session_id(1), "ses-1"),
+        expect![
+            "all but stop, an earlier expiry and a broken glass of session ses-1 is fixed once it is stored"
+        ]
+        .named(session_id(1), "ses-1"),
         |tx| tx.update_session(&Session { expires_at: at(1_000_000), ..session(1) }, entry(2)),
     )
     .await;
