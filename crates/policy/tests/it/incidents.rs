@@ -285,7 +285,7 @@ fn no_incident_would_have_passed_unseen() {
             };
             // Outside production one person stands between an agent and what others made; nobody is asked for what only
             // runs and holds nothing.
-            if people == 0 && place == "production" || people == 0 && technique.kind != "stack" {
+            if people == 0 && (place == "production" || technique.kind != "stack") {
                 passing.push(format!("{profile} {}: {}", incident.id, told(&verdict)));
             }
             let wanted = match incident.expected.as_str() {
