@@ -123,7 +123,7 @@ fn simulate(
     let mut worlds = [World::under(in_force), World::under(candidate)];
     for change in &changes {
         let within = change.created_at >= since;
-        if change.erases.is_some() || change.adopts.is_some() {
+        if change.erases.is_some() || change.adopts.is_some() || change.breaks.is_some() {
             found.own = found.own.saturating_add(usize::from(within));
             continue;
         }
@@ -280,6 +280,12 @@ impl<'b> World<'b> {
             return Ok(step);
         }
         let recorded = recorded.ok_or("the bundle that it was judged under is not kept")?;
+        if recorded.tables() != self.bundle.tables() {
+            return Err(
+                "it rests on another operation table, and what that makes of its request is not on record"
+                    .to_owned(),
+            );
+        }
         let inner = || step.observation.iter().flat_map(|it| &it.inner);
         for operation in inner().map(|it| &it.operation).chain([&step.action.operation]) {
             if said(self.bundle, operation) != said(recorded, operation) {

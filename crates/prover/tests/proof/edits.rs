@@ -260,7 +260,7 @@ fn a_rule_that_asks_for_less_loosens_and_the_request_says_what_passes() {
         &[("constitution/no-data-loss-after-backup.cedar", "backups_touched >= 1", "backups_touched >= 2")],
         &expect![[r#"
             loosening
-            + agent `kiro`, launched by `ana`, destroys `orders` (data) in staging, with 1 approval, having touched 1 backups | stopped by `no-data-loss-after-backup`
+            + agent `kiro`, launched by `ana`, destroys `orders` (data) in staging, approved by nobody, having touched 1 backups, which the session made itself | stopped by `no-data-loss-after-backup`
         "#]],
     );
     // An exception for one who launches, and for one target.
