@@ -130,11 +130,11 @@ fn the_stricter_of_two_effects_counts() {
         "dynamodb",
         get,
         &expect![[r#"
-        [read] +data +credentials NotNeeded
-        Gets the DynamoDB item t.
-        - dynamodb table t
-        ? the pinned operation table says otherwise of it; the stricter was taken
-    "#]],
+            [read, privilege] +data +credentials NotNeeded
+            Gets the DynamoDB item t.
+            - dynamodb table t
+            ? the pinned operation table says otherwise of it; the stricter was taken
+        "#]],
     );
     let delete = json("DynamoDB_20120810.DeleteTable", r#"{"TableName":"t"}"#);
     check(
@@ -180,16 +180,27 @@ fn what_the_pinned_table_does_not_have_is_unknown_until_the_bundle_says_what_it_
         "ec2",
         stop(),
         &expect![[r#"
-        [write] +data +credentials Unlisted
+            [write, privilege] +data +credentials Unlisted
+            Stops the EC2 instances: instance i-1.
+            - ec2 instance i-1
+            - ec2 unknown *
+            ? the pinned operation table does not have it
+        "#]],
+    );
+    let own = Override { exposure: Some(Exposure::default()), ..own };
+    terms.overrides.insert(Operation::new("ec2", "StopInstances"), own);
+    check(
+        &terms,
+        "ec2",
+        stop(),
+        &expect![[r#"
+        [write] Unlisted
         Stops the EC2 instances: instance i-1.
         - ec2 instance i-1
         - ec2 unknown *
         ? the pinned operation table does not have it
     "#]],
     );
-    let own = Override { exposure: Some(Exposure::default()), ..own };
-    terms.overrides.insert(Operation::new("ec2", "StopInstances"), own);
-    check(&terms, "ec2", stop(), &expect![""]);
 }
 
 #[test]
