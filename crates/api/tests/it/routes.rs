@@ -86,8 +86,11 @@ fn every_route_is_listed() {
 
 #[test]
 fn only_people_get_through_to_the_people_listener() {
-    let house = House::open();
-    for case in &PEOPLE {
+    // Whoever fails too often is not asked any more: a house for a few of them each.
+    for (house, case) in PEOPLE.chunks(6).flat_map(|few| {
+        let house = std::sync::Arc::new(House::open());
+        few.iter().map(move |case| (std::sync::Arc::clone(&house), case))
+    }) {
         let (method, target, body) = (case.method, case.target(), case.body);
         let what = |who: &str| format!("{who}: {method} {target}");
         let ask = |headers: &[(&str, &str)]| {
