@@ -11,6 +11,7 @@ mod fuzz;
 mod glass;
 #[cfg(test)]
 mod history;
+#[cfg(test)]
 mod lives;
 #[cfg(test)]
 mod receipts;

@@ -26,6 +26,7 @@ mod environment;
 mod erase;
 #[cfg(test)]
 mod flushed;
+#[cfg(test)]
 mod glass;
 #[cfg(test)]
 mod guards;
@@ -39,6 +40,7 @@ mod once;
 mod people;
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
 mod recover;
 #[cfg(test)]
 mod restart;

@@ -50,8 +50,9 @@ async fn promise_8_two_recovery_keys_and_three_days_give_another_roster() {
          vetoes it (countersign change reject)",
         asking.id
     );
-    assert_eq!(world.alarms().await, [notice.clone()], "everybody who reads the log is told");
-    assert_eq!(world.engine.notices().await.unwrap(), [notice], "and every client");
+    let told = [notice];
+    assert_eq!(world.alarms().await, told, "everybody who reads the log is told");
+    assert_eq!(world.engine.notices().await.unwrap(), told, "and every client");
 
     let text = world.statement(asking.id, Act::Approve, &SOUTH, None).await.to_text();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
