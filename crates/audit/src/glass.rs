@@ -26,15 +26,7 @@ pub(crate) fn broken(
     let (Some(glass), Some(until)) = (glass_of(placed), time_of(placed, "until")) else {
         return wrong("and does not say whose, with what and until when".to_owned());
     };
-    if let Some(first) = life.of_people().spent.replace(index) {
-        wrong(format!("as {change}, and so did entry {first}: an approval covers one"));
-    }
-    if !life.steps.permitted("0") {
-        wrong(format!("as {change}, which nothing permitted"));
-    }
-    if let Some(veto) = life.of_people().veto {
-        wrong(format!("as {change}, which entry {veto} had vetoed"));
-    }
+    life.carried_out(change, index, "broken glass").into_iter().for_each(&mut wrong);
     let told = life.chain.as_ref().map(|chain| change_digest(chain, [glass.digest()]));
     if told.is_none() || told != placed.entry.change_digest {
         wrong(format!("of {}, which is not what {change} asked for", glass.session));

@@ -192,15 +192,7 @@ impl Permits {
             return wrong("in the place of another than was in force".to_owned());
         };
         let life = self.changes.entry(change).or_default();
-        if let Some(first) = life.of_people().spent.replace(index) {
-            wrong(format!("as {change}, and so did entry {first}: an approval covers one adoption"));
-        }
-        if !life.steps.permitted("0") {
-            wrong(format!("as {change}, which nothing permitted"));
-        }
-        if let Some(veto) = life.of_people().veto {
-            wrong(format!("as {change}, which entry {veto} had vetoed"));
-        }
+        life.carried_out(change, index, "adoption").into_iter().for_each(&mut wrong);
         let Ok(table) = placed.detail("table").map(str::parse::<Digest>).transpose() else {
             return wrong("that rests on an operation table of no name".to_owned());
         };
@@ -297,7 +289,7 @@ fn interned(known: &mut BTreeSet<Rc<str>>, text: &str) -> Rc<str> {
 #[derive(Debug, Default)]
 pub(crate) struct Life {
     pub(crate) chain: Option<Rc<Chain>>,
-    pub(crate) steps: Steps,
+    steps: Steps,
     /// Most changes wait for nobody.
     of_people: Option<Box<OfPeople>>,
     /// It came over from the log before.
@@ -320,9 +312,9 @@ pub(crate) struct OfPeople {
     /// When it was held first.
     held_at: Option<Timestamp>,
     approvals: Approvals,
-    pub(crate) veto: Option<u64>,
+    veto: Option<u64>,
     /// Where it erased something, adopted a bundle or broke a glass.
-    pub(crate) spent: Option<u64>,
+    spent: Option<u64>,
     /// The glass that it broke.
     pub(crate) glass: Option<Broken>,
 }
@@ -330,6 +322,18 @@ pub(crate) struct OfPeople {
 impl Life {
     pub(crate) fn of_people(&mut self) -> &mut OfPeople {
         self.of_people.get_or_insert_default()
+    }
+
+    /// What is wrong with an entry by which a change of Countersign's own does what it was for, whatever that is: it was not
+    /// permitted, was vetoed, or has done it before.
+    pub(crate) fn carried_out(&mut self, change: ChangeId, index: u64, covers: &str) -> Vec<String> {
+        let spent = self.of_people().spent.replace(index);
+        let spent = spent
+            .map(|first| format!("as {change}, and so did entry {first}: an approval covers one {covers}"));
+        let permitted = self.steps.permitted("0");
+        let permitted = (!permitted).then(|| format!("as {change}, which nothing permitted"));
+        let veto = self.of_people().veto.map(|veto| format!("as {change}, which entry {veto} had vetoed"));
+        [spent, permitted, veto].into_iter().flatten().collect()
     }
 
     /// See [`Approvals::standing`].
@@ -445,15 +449,7 @@ fn erased(
     let Some(erasure) = erasure_of(placed) else {
         return wrong("and does not say which, whose and on what ground".to_owned());
     };
-    if let Some(first) = life.of_people().spent.replace(index) {
-        wrong(format!("as {change}, and so did entry {first}: an approval covers one erasure"));
-    }
-    if !life.steps.permitted("0") {
-        wrong(format!("as {change}, which nothing permitted"));
-    }
-    if let Some(veto) = life.of_people().veto {
-        wrong(format!("as {change}, which entry {veto} had vetoed"));
-    }
+    life.carried_out(change, index, "erasure").into_iter().for_each(&mut wrong);
     let told = life.chain.as_ref().map(|chain| change_digest(chain, [erasure.digest()]));
     if told.is_none() || told != placed.entry.change_digest {
         wrong(format!("of {}, which is not what {change} asked for", erasure.of));

@@ -80,9 +80,10 @@ const INTRODUCTION: &str = "\
 <!-- Made by `countersign policy schema`; a test of the crate `policy` compares. Change `crates/policy/src/reference`. -->
 
 Rules are Cedar policies: `constitution/RULE.cedar` forbids, `grants/agent-NAME.cedar` and `grants/operator-NAME.cedar` permit. A
-request is allowed only if no rule of the constitution forbids it and both grants permit it. Each example below is a condition that
-may stand in `when { … }` or `unless { … }`; `countersign policy check` says where a rule is wrong, `policy explain` what it makes of
-a request.
+request is allowed only if no rule of the constitution forbids it and both grants permit it. `grants/breakglass-NAME.cedar` permits
+nobody anything until two people break the glass of a session with it (`countersign session break-glass`); then what it permits needs
+neither grant. Each example below is a condition that may stand in `when { … }` or `unless { … }`; `countersign policy check` says
+where a rule is wrong, `policy explain` what it makes of a request.
 ";
 
 const RULES: &str = r#"

@@ -170,7 +170,7 @@ fn a_glass_is_broken_as_it_was_agreed_to() {
     check(
         &Broken { again: true, ..GOOD },
         &expect![[r#"
-        glass_unapproved @11: entry 11 breaks the glass as chg-01m7xzk500040g2081040g2081, and so did entry 10: an approval covers one
+        glass_unapproved @11: entry 11 breaks the glass as chg-01m7xzk500040g2081040g2081, and so did entry 10: an approval covers one broken glass
     "#]],
     );
     check(
