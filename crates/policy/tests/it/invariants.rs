@@ -155,3 +155,23 @@ fn invariants_that_say_nothing_certain_are_refused() {
           hint: expected one of: bundle.toml, roster.toml, environments.toml, accounts.toml, calendar.toml, overrides.toml, budgets.toml, standing.toml, tables.toml, witnesses.toml"#]],
     );
 }
+
+/// `docs/proofs.md` has what the default constitution is proved to keep, for whoever does not read Cedar.
+#[test]
+fn the_page_of_proofs_says_what_is_claimed_in_each_profile() {
+    let page = include_str!("../../../../docs/proofs.md");
+    for profile in Profile::ALL {
+        let (_, own) = page.split_once(&format!("\n## `{profile}`\n")).unwrap();
+        let own = own.split("\n## ").next().unwrap();
+        let said: Vec<&str> = own.lines().filter(|line| line.starts_with("| `invariant/")).collect();
+        let claimed: Vec<_> = bundle(profile)
+            .invariants()
+            .iter()
+            .map(|it| format!("| `invariant/{}` | {} | proved |", it.id, it.says))
+            .collect();
+        assert_eq!(said.len(), claimed.len(), "{profile}");
+        for (said, claimed) in said.iter().zip(&claimed) {
+            assert!(said.starts_with(claimed.as_str()), "{profile}: {claimed}");
+        }
+    }
+}
