@@ -349,6 +349,15 @@ fn rules_that_could_fail_open_are_refused() {
     );
     check(
         rule(
+            "@id(\"two-people-to-recreate\")\n@reason(\"r\")\n@absolute\n@breakglass\n\
+             forbid (principal, action, resource) when { context.change.replaces };\n",
+        ),
+        expect![[r#"
+            constitution/two-people-to-recreate.cedar:1: the rule is marked @absolute and @breakglass
+              hint: an absolute rule has no exception; take one of the two away"#]],
+    );
+    check(
+        rule(
             "@id(\"other-name\")\n@raeson(\"r\")\nforbid (principal, action, resource) when { context.change.replaces };\n",
         ),
         expect![[r#"

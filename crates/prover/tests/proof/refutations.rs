@@ -180,12 +180,6 @@ fn annotations_that_lie_are_found() {
             "Refuted breakglass/mine: agent `kiro`, launched by `ana`, changes `orders` (queue) outside production, approved by nobody: stopped by `mine`; with 1 approval: allowed"
         ],
     );
-    check_rule(
-        "@breakglass @absolute",
-        "context.time.peak",
-        "expect = \"deny\"",
-        &expect!["Refuted breakglass/mine: it is marked @absolute and @breakglass, which is a contradiction"],
-    );
 }
 
 #[test]
