@@ -11,11 +11,11 @@ use model::{
     Adoption, Change, ChangeId, ChangeState, Digest, Effect, EntryKind, Kind, Link, LinkKind, Operation,
     PersonId, Resource, Step, StepState,
 };
-use policy::{Bundle, Difference, Way};
+use policy::{Bundle, Comparison, Difference, Way};
 use store::{Filter, Tx};
 
 use crate::{
-    Candidate, Engine, Kept, SignError,
+    Candidate, Engine, Kept, Shown, SignError,
     decide::{self, Book, Drawn},
     own::{self, Answered, Deed, Draft, Told, Wish},
     record::about,
@@ -28,6 +28,9 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Adopt {
     pub candidate: Arc<Candidate>,
+    /// What its rules newly allow, as `countersign policy diff` writes it; of the bundle in force. `None` only where they are
+    /// the same rules.
+    pub comparison: Option<Vec<u8>>,
     pub by: PersonId,
     /// The signed request itself, for the record.
     pub signed: (String, String),
@@ -53,10 +56,11 @@ impl Engine {
     /// Opens a change that brings a bundle into force; or, asked again once it is approved, does so.
     ///
     /// # Errors
-    /// [`SignError::NotAdoptable`] where it cannot be; [`SignError::Refused`] after a veto.
+    /// [`SignError::NotAdoptable`] where it cannot be; [`SignError::NotCompared`] where what it newly allows is not shown;
+    /// [`SignError::Refused`] after a veto.
     pub async fn adopt(self: &Arc<Self>, asked: Adopt) -> Result<Change, SignError> {
         self.recordable()?;
-        let Adopt { candidate, by, signed } = asked;
+        let Adopt { candidate, comparison, by, signed } = asked;
         let (mut drawn, book) = (self.draw()?, self.book());
         if candidate.digest() == book.bundle.digest() {
             return Err(SignError::NotAdoptable(format!("{} is in force already", candidate.digest())));
@@ -69,18 +73,24 @@ impl Engine {
             let (library, candidate, bundle) =
                 (Arc::clone(&self.library), Arc::clone(&candidate), Arc::clone(&book.bundle));
             let now = drawn.now;
-            let prepared = tokio::task::spawn_blocking(move || {
+            let prepared = tokio::task::spawn_blocking(move || -> Result<Told, SignError> {
+                let compared = compared(&bundle, &candidate.bundle, comparison.as_deref())?;
                 let (old, new) = (bundle.tables(), candidate.bundle.tables());
-                new.aws.map_or(Ok(()), |table| library.keep_table(table))?;
-                library.keep(candidate.digest(), &candidate.files, &candidate.proof)?;
+                new.aws.map_or(Ok(()), |table| library.keep_table(table)).map_err(SignError::NotAdoptable)?;
+                let shown = Shown { certificate: candidate.proof.clone(), comparison };
+                library
+                    .keep(candidate.digest(), &candidate.files, &shown)
+                    .map_err(SignError::NotAdoptable)?;
                 let listed = |operation: &Operation| library.listed(operation);
                 let mut differences = bundle.differences(&candidate.bundle, now, &listed);
-                differences.append(&mut library.between(old, new)?);
+                differences.append(&mut library.between(old, new).map_err(SignError::NotAdoptable)?);
                 differences.sort();
-                told(&candidate, &differences, bundle.digest(), recovered.is_some())
+                let told =
+                    told(&candidate, &differences, compared.as_ref(), bundle.digest(), recovered.is_some());
+                told.map_err(SignError::NotAdoptable)
             });
             let broke = |_| SignError::NotAdoptable("comparing the bundles broke off".to_owned());
-            prepared.await.map_err(broke)?.map_err(SignError::NotAdoptable)?
+            prepared.await.map_err(broke)??
         };
         crate::crash::point("bundle-kept");
         let deed = Deed::Adopt(Adoption {
@@ -192,10 +202,29 @@ impl Engine {
 
 const INTENT: &str = "bring another bundle into force";
 
+/// What the rules newly allow; `None` where they are the same.
+fn compared(
+    before: &Bundle,
+    next: &Bundle,
+    comparison: Option<&[u8]>,
+) -> Result<Option<Comparison>, SignError> {
+    let read =
+        |text| Comparison::read(text, before, next).map_err(|err| SignError::NotCompared(err.to_string()));
+    match comparison {
+        Some(text) => read(text).map(Some),
+        None if next.has_the_rules_of(before) => Ok(None),
+        None => {
+            let why = "rules are new, gone or say something else, and what that newly allows is not shown";
+            Err(SignError::NotCompared(why.to_owned()))
+        }
+    }
+}
+
 /// What it would be from and to, and all that is laxer; of the rest as much as a person reads.
 fn told(
     candidate: &Candidate,
     differences: &[Difference],
+    compared: Option<&Comparison>,
     from: Digest,
     recovers: bool,
 ) -> Result<Told, String> {
@@ -228,19 +257,29 @@ fn told(
             ),
         ),
     ];
+    shown.push((own::COMPARISON.to_owned(), said_of(compared)));
+    for it in compared.iter().flat_map(|it| &it.newly_allowed) {
+        shown.push(("newly allowed".to_owned(), format!("{}; before: {}", it.told, it.stopped)));
+    }
+    let newly = compared.map_or(0, |it| it.newly_allowed.len());
     let lines: Vec<String> =
         differences.iter().map(|it| format!("{} {}: {}", it.way, it.file, it.what)).collect();
     let all = Digest::of(lines.join("\n").as_bytes());
     let (mut bytes, mut left) = (0usize, 0usize);
+    for (_, example) in shown.iter().filter(|(name, _)| name == "newly allowed") {
+        bytes = bytes.saturating_add(example.len()).saturating_add(ABOUT_A_LINE);
+    }
+    let laxer = laxer.saturating_add(newly);
+    if bytes > MAX_TOLD {
+        return Err(too_much(laxer));
+    }
     for (difference, line) in differences.iter().zip(&lines) {
         bytes = bytes.saturating_add(line.len()).saturating_add(ABOUT_A_LINE);
         if bytes <= MAX_TOLD && shown.len() < MAX_LINES {
             let what = model::sanitize(&format!("{}: {}", difference.file, difference.what), 1000);
             shown.push((difference.way.to_string(), what));
         } else if difference.way == Way::Laxer {
-            return Err(format!(
-                "{laxer} things would be laxer, more than one statement can show; adopt it in smaller parts"
-            ));
+            return Err(too_much(laxer));
         } else {
             left = left.saturating_add(1);
         }
@@ -262,6 +301,25 @@ fn told(
     );
     let facts = vec![("in force".to_owned(), from.to_string())];
     Ok(Told { operation, effect: Effect::Privilege, resources: vec![resource], summary, shown, facts })
+}
+
+fn too_much(laxer: usize) -> String {
+    format!("{laxer} things would be laxer, more than one statement can show; adopt it in smaller parts")
+}
+
+fn said_of(compared: Option<&Comparison>) -> String {
+    let Some(it) = compared else {
+        return "every rule says what it said, so none newly allows anything".to_owned();
+    };
+    let newly = match it.newly_allowed.len() {
+        0 => "nothing".to_owned(),
+        some => format!("{some} example(s)"),
+    };
+    format!(
+        "{}: what the rules newly allow: {newly} ({}); each example was decided again under both bundles; that none is missing nobody signed: \
+         `countersign policy diff` asks again",
+        it.digest, it.made_with
+    )
 }
 
 /// Of the differences in a statement, which has room for little more than 28,000 bytes of text.

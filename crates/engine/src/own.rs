@@ -376,10 +376,13 @@ fn again(
     wish: Wish,
 ) -> Result<Answered, SignError> {
     let seen = |step: &Step| step.observation.as_ref().map(|it| it.fingerprint);
-    // Another certificate shows something else, though it is about the same bundle.
-    let shows = |step: &Step| step.action.shown.iter().find(|(name, _)| name == CERTIFICATE).cloned();
+    // Another certificate or comparison shows something else, though it is about the same bundle.
+    let rests = |name: &String| [CERTIFICATE, COMPARISON].contains(&name.as_str());
+    let shows = |step: &Step| -> Vec<(String, String)> {
+        step.action.shown.iter().filter(|(name, _)| rests(name)).cloned().collect()
+    };
     let moved = change.steps.first().and_then(seen) != seen(&wish.step)
-        || change.steps.first().and_then(shows) != shows(&wish.step);
+        || change.steps.first().map(shows) != Some(shows(&wish.step));
     let rebound = change.bundle != book.bundle.digest();
     if moved || rebound {
         change.steps = vec![wish.step];
@@ -426,6 +429,8 @@ pub(crate) fn stands(
 
 /// What of a step names the certificate that it rests on.
 pub(crate) const CERTIFICATE: &str = "certificate";
+/// And what names the comparison with the bundle in force.
+pub(crate) const COMPARISON: &str = "comparison";
 
 pub(crate) const VOID: &str = "its approvals do not stand any more";
 

@@ -56,6 +56,9 @@ pub enum SignError {
     NotErasable(String),
     #[error("{0}")]
     NotAdoptable(String),
+    /// What a bundle newly allows is not shown, or not as it is.
+    #[error("{0}")]
+    NotCompared(String),
     #[error("{0}")]
     NotBreakable(String),
     #[error("{}", .0.message)]

@@ -22,7 +22,7 @@ mod venv;
 mod wait;
 mod witness;
 
-pub use certificate::{certificate, checked, files_below};
+pub use certificate::{certificate, checked, comparison, files_below};
 pub use http::{Response, send};
 pub use installation::{Cli, Installation, Serve, Session};
 pub use key::Key;

@@ -4,10 +4,10 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use testkit::{certificate, files_below};
+use testkit::{certificate, comparison, files_below};
 
 use crate::{
-    adopt::{copied, look, text},
+    adopt::{copied, in_force, look, text},
     lab::Lab,
 };
 
@@ -25,7 +25,9 @@ fn lab() -> Result<Lab> {
     }
     fs::write(next.join("grants/breakglass-night.cedar"), NIGHT)?;
     let proof = certificate(&next)?;
-    let ask = ["policy", "adopt", "--bundle", text(&next)?, "--certificate", text(&proof)?];
+    let compared = comparison(&in_force(&lab)?, &next)?;
+    let shown = ["--certificate", text(&proof)?, "--comparison", text(&compared)?];
+    let ask = [&["policy", "adopt", "--bundle", text(&next)?], &shown[..]].concat();
     let held = lab.signs(&lab.people.olga, &ask)?.expect(10)?.json()?;
     let id = held["id"].as_str().context("no id")?.to_owned();
     lab.approve(&id, &lab.people.ben)?.expect(0)?;
