@@ -107,6 +107,7 @@ fn text<T>(prefix: [u8; 4], value: u128, with: impl FnOnce(&str) -> T) -> T {
 }
 
 /// The value of each byte that is a digit; every other has one past them all.
+#[expect(clippy::indexing_slicing, reason = "in a constant a bad index does not compile")]
 const VALUES: [u8; 256] = {
     let mut values = [32; 256];
     let mut digit = 0;

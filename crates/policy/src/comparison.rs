@@ -37,8 +37,8 @@ pub struct NewlyAllowed {
 pub enum ComparisonError {
     #[error("the comparison cannot be read: {0}")]
     Unreadable(String),
-    #[error("the comparison is of {found} with {found_before}, and not of {wanted} with {wanted_before}")]
-    OtherBundles { wanted_before: Digest, wanted: Digest, found_before: Digest, found: Digest },
+    #[error("the comparison is of {found}, and not of {wanted}")]
+    OtherBundles { wanted: String, found: String },
     #[error("the comparison was made with another schema of requests than this version has")]
     OtherSchema,
     #[error("what the rules newly allow is not known: {0}")]
@@ -69,11 +69,11 @@ impl Comparison {
             return Err(unreadable(format!("it says it is {found}; this version reads {}", Self::SCHEMA)));
         }
         if (written.before, written.bundle) != (before.digest(), bundle.digest()) {
+            let told = |bundle: Digest, before: Digest| format!("{bundle} in the place of {before}");
+            let wanted = told(bundle.digest(), before.digest());
             return Err(ComparisonError::OtherBundles {
-                wanted_before: before.digest(),
-                wanted: bundle.digest(),
-                found_before: written.before,
-                found: written.bundle,
+                wanted,
+                found: told(written.bundle, written.before),
             });
         }
         if written.cedar_schema != schema_digest() {

@@ -74,7 +74,7 @@ fn promise_8_a_bundle_comes_into_force_while_everything_is_served() -> Result<()
     let ask = [&["policy", "adopt", "--bundle", text(&next)?], &shown[..]].concat();
     ensure!(look(&lab)? == 200);
 
-    lab.installation.run(&ask)?.expect(3)?;
+    lab.installation.run(ask.iter().copied())?.expect(3)?;
     let people = &lab.people;
     let held = lab.signs(&people.olga, &ask)?.expect(10)?.json()?;
     let id = held["id"].as_str().context("no id")?.to_owned();
