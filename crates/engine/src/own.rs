@@ -18,7 +18,6 @@ use crate::{
     facts::Leave,
     glass, judge,
     permit::StepRef,
-    read_back::read_back,
     record::{about, denied_entry, held_entry},
     recover,
     statement::signable,
@@ -145,8 +144,8 @@ pub(crate) fn ask(
     if let Some(open) = tx.open_change(digest)? {
         match open.steps.first().map(|step| step.state) {
             Some(StepState::Unknown) => {
-                let change = read_back(tx, drawn, wish.step.observation.as_ref(), open, 0)?;
-                return Ok(Answered::Stands(Box::new(change)));
+                let lost = settle(tx, drawn, open, Err(LOST.to_owned()))?;
+                return Ok(Answered::Stands(Box::new(lost)));
             }
             Some(StepState::Pending) if drawn.now < open.expires_at => {
                 return again(tx, book, drawn, open, wish);
@@ -428,6 +427,9 @@ pub(crate) fn stands(
 pub(crate) const CERTIFICATE: &str = "certificate";
 
 pub(crate) const VOID: &str = "its approvals do not stand any more";
+
+/// What became of it nobody has to look for: it is done in the operation that says so, or it is not done.
+const LOST: &str = "the server ended before it was done";
 
 /// What came of it, for the record: what was done, or why not.
 pub(crate) fn settle(
