@@ -5,11 +5,14 @@
 //! Everything slow is done before: the candidate is compiled ([`Candidate::read`]), its files lie on disk where the next
 //! start finds them by their digest ([`crate::Library`]), and the gateways have looked whether they could act under it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use model::{
-    Adoption, Change, ChangeId, ChangeState, Digest, Effect, EntryKind, Kind, Link, LinkKind, Operation,
-    PersonId, Resource, Step, StepState,
+    Adoption, Change, ChangeId, ChangeState, Digest, Effect, EntryKind, Kind, Operation, PersonId, Resource,
+    Step, StepState,
 };
 use policy::{Bundle, Comparison, Difference, Way};
 use store::{Filter, Tx};
@@ -17,8 +20,7 @@ use store::{Filter, Tx};
 use crate::{
     Candidate, Engine, Kept, Shown, SignError,
     decide::{self, Book, Drawn},
-    own::{self, Answered, Deed, Draft, Told, Wish},
-    record::about,
+    own::{self, Answered, Deed, Told, Wish},
     recover::{self, Recovered},
     start::roster_of,
     tally::Taken,
@@ -116,16 +118,10 @@ impl Engine {
             }
             own::ask(tx, &book, &mut drawn, wish)
         });
-        let answered = answered.await?;
-        self.moved();
-        let (id, level) = match answered {
-            Answered::Stands(change) => return Ok(*change),
-            Answered::UnderWay(id) => {
-                return Err(SignError::NotAdoptable(format!("{id} is under way already")));
-            }
-            Answered::Go(id, level) => (id, level),
+        let id = match self.permitted(answered.await?).await? {
+            ControlFlow::Break(change) => return Ok(change),
+            ControlFlow::Continue(id) => id,
         };
-        self.permitted(id, level).await?;
         crate::crash::point("before-adoption");
         // Whoever asked may go away at any moment; what is begun here is ended.
         let engine = Arc::clone(self);
@@ -143,46 +139,42 @@ impl Engine {
         let certificate = candidate.certificate.digest;
         let taken = Arc::new(Mutex::new(None::<Taken>));
         let (out, coming) = (Arc::clone(&taken), Arc::clone(&next));
-        let done = self.store.write(move |tx| -> Result<(Change, bool), SignError> {
-            let change = tx.change(id)?.ok_or(SignError::UnknownChange(id))?;
-            let state = change.steps.first().map(|step| step.state);
-            let (Some(adoption), Some(StepState::Executing)) = (change.adopts, state) else {
-                return Ok((change, false));
+        let done = self.store.write(move |tx| -> Result<(Change, Option<()>), SignError> {
+            let does = |tx: &mut Tx<'_>, drawn: &mut Drawn, change: &Change, adoption: Adoption| {
+                let same = adoption.to == coming.digest() && book.stands();
+                // That nothing but the roster is another was so when it was asked for, of these very bundles.
+                let recovered = Recovered::of(&change.chain.operator, &book.bundle, &coming);
+                let (true, Ok(recovered)) = (same, recovered) else { return Ok(Err(own::VOID.to_owned())) };
+                book.in_force.begin();
+                let reads = tallies.turn(adoption.to);
+                let entries = reads.entries(drawn);
+                *out.lock().unwrap_or_else(PoisonError::into_inner) = Some(reads);
+                for entry in entries {
+                    tx.record(entry)?;
+                }
+                let mut adopted = adopted_entry(drawn, change, &adoption, &coming, certificate);
+                if let Some(recovered) = &recovered {
+                    let details = recovered.details();
+                    adopted.detail.extend(details.map(|(name, value)| (name.to_owned(), value)));
+                    tx.record(recover::done(drawn, change))?;
+                }
+                tx.record(adopted)?;
+                Ok(Ok(("adopted", adoption.to.to_string(), ())))
             };
-            let same = adoption.to == coming.digest() && book.stands();
-            // That nothing but the roster is another was so when it was asked for, of these very bundles.
-            let recovered = Recovered::of(&change.chain.operator, &book.bundle, &coming);
-            let (true, Ok(recovered), true) =
-                (same, recovered, same && own::stands(tx, &book, &mut drawn, &change)?)
-            else {
-                return Ok((own::settle(tx, &mut drawn, change, Err(own::VOID.to_owned()))?, false));
-            };
-            book.in_force.begin();
-            let reads = tallies.turn(adoption.to);
-            let entries = reads.entries(&mut drawn);
-            *out.lock().unwrap_or_else(PoisonError::into_inner) = Some(reads);
-            for entry in entries {
-                tx.record(entry)?;
+            let done = own::carry_out(tx, &book, &mut drawn, id, |change| change.adopts, does)?;
+            if done.1.is_some() {
+                close_others(tx, &mut drawn, id)?;
             }
-            let mut adopted = adopted_entry(&mut drawn, &change, &adoption, &coming, certificate);
-            if let Some(recovered) = &recovered {
-                let details = recovered.details();
-                adopted.detail.extend(details.map(|(name, value)| (name.to_owned(), value)));
-                tx.record(recover::done(&mut drawn, &change))?;
-            }
-            tx.record(adopted)?;
-            let done = own::settle(tx, &mut drawn, change, Ok(("adopted", adoption.to.to_string())))?;
-            close_others(tx, &mut drawn, done.id)?;
-            Ok((done, true))
+            Ok(done)
         });
         let done = done.await;
         crate::crash::point("after-adoption");
         match &done {
-            Ok((_, true)) => {
+            Ok((_, Some(()))) => {
                 self.witnesses.turn(&next);
                 self.in_force.end(Some(next));
             }
-            Ok((_, false)) | Err(_) => {
+            Ok((_, None)) | Err(_) => {
                 if let Some(reads) = taken.lock().unwrap_or_else(PoisonError::into_inner).take() {
                     self.tallies.turn_back(reads);
                 }
@@ -191,7 +183,7 @@ impl Engine {
         }
         drop(recording);
         let (change, adopted) = done?;
-        if adopted {
+        if adopted.is_some() {
             tracing::info!(change = %change.id, bundle = %candidate.digest(), "another bundle is in force");
         }
         // Under a signed checkpoint before anybody is told.
@@ -334,17 +326,14 @@ fn adopted_entry(
     bundle: &Bundle,
     certificate: Digest,
 ) -> model::Entry {
-    let mut entry = about(drawn, EntryKind::BundleAdopted, change);
-    entry.bundle = Some(adoption.to);
-    entry.actors.person = Some(change.chain.operator.clone());
-    for (key, value) in [
+    let details = [
         ("from", adoption.from.to_string()),
         ("roster", roster_of(bundle)),
         ("profile", bundle.profile().to_string()),
         ("certificate", certificate.to_string()),
-    ] {
-        entry.detail.insert(key.to_owned(), value);
-    }
+    ];
+    let mut entry = own::entry(drawn, EntryKind::BundleAdopted, change, details);
+    entry.bundle = Some(adoption.to);
     entry.detail.extend(adoption.table.map(|table| ("table".to_owned(), table.to_string())));
     entry
 }
@@ -365,20 +354,11 @@ fn close_others(tx: &mut Tx<'_>, drawn: &mut Drawn, done: ChangeId) -> Result<()
     Ok(())
 }
 
-/// Whoever asked for a vetoed adoption asks anew, in other words.
-pub(crate) fn reopened(
-    book: &Book,
-    drawn: &mut Drawn,
-    vetoed: &Change,
-    adoption: Adoption,
-    intent: String,
-) -> Result<Change, SignError> {
+/// What a vetoed adoption would do now.
+pub(crate) fn anew(book: &Book, vetoed: &Change, adoption: &Adoption) -> Result<Vec<Step>, SignError> {
     if adoption.from != book.bundle.digest() {
         let why = "another bundle came into force since; ask for the adoption anew";
         return Err(SignError::NotAdoptable(why.to_owned()));
     }
-    let steps = vetoed.steps.iter().map(|step| Step { state: StepState::Pending, ..step.clone() }).collect();
-    let links = vec![Link::to(LinkKind::Reopens, vetoed.id)];
-    let asked = Draft { chain: vetoed.chain.clone(), deed: Deed::Adopt(adoption), steps, links, intent };
-    Ok(own::draft(book, drawn, asked))
+    Ok(vetoed.steps.iter().map(|step| Step { state: StepState::Pending, ..step.clone() }).collect())
 }

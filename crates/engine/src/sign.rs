@@ -10,11 +10,9 @@ use store::{Tx, WriteError};
 use crate::{
     Engine, Refusal, RefusalKind, Signer, Undoing,
     admit::Purpose,
-    adopt, answer, bodies,
+    answer, bodies,
     decide::{self, Book, DecideError, Drawn},
-    erase,
     facts::Facts,
-    glass,
     joint::Opened,
     own::{self, Deed},
     rebind,
@@ -528,9 +526,7 @@ fn reopen(
         said.reason.clone().ok_or(SignError::Reason("a reopening says its new intent (--intent)"))?;
     same(book, vetoed, &approval, said)?;
     let mut change = match Deed::of(vetoed) {
-        Some(Deed::Erase(erasure)) => erase::reopened(tx, book, drawn, vetoed, &erasure, intent)?,
-        Some(Deed::Adopt(adoption)) => adopt::reopened(book, drawn, vetoed, adoption, intent)?,
-        Some(Deed::Break(glass)) => glass::reopened(tx, book, drawn, vetoed, &glass, intent)?,
+        Some(deed) => own::reopened(tx, book, drawn, vetoed, deed, intent)?,
         None => {
             let session = session_for(tx, vetoed)?;
             let draft = decide::Draft {
