@@ -1,0 +1,214 @@
+// What the pages do besides being read: the live queue, the keyboard, and passkeys. No other script runs here, and nothing is
+// made into HTML but what this server rendered (the policy below is the only door).
+const html = self.trustedTypes?.createPolicy("countersign", { createHTML: (text) => text }) ?? { createHTML: (text) => text };
+const by = (id) => document.getElementById(id);
+const page = document.body.dataset.page;
+
+// Bytes and texts.
+const bytes = (text) => new TextEncoder().encode(text);
+const base64 = (data) => btoa(String.fromCharCode(...new Uint8Array(data)));
+const base64url = (data) => base64(data).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+/** SHA-256 over the namespace, a zero byte and the text: see `approval::passkey::challenge`. */
+const challenge = (namespace, text) => crypto.subtle.digest("SHA-256", bytes(`${namespace}\0${text}`));
+
+/** One touch over one text, in the form that the record keeps. */
+async function signed(namespace, text) {
+  const found = await navigator.credentials.get({
+    publicKey: { challenge: await challenge(namespace, text), rpId: location.hostname, userVerification: "required", timeout: 120000 },
+  });
+  const parts = [
+    ["credential", found.rawId],
+    ["authenticator data", found.response.authenticatorData],
+    ["client data", found.response.clientDataJSON],
+    ["signature", found.response.signature],
+  ];
+  const lines = parts.map(([name, data]) => `${name}: ${base64url(data)}\n`);
+  return `-----BEGIN PASSKEY ASSERTION-----\n${lines.join("")}-----END PASSKEY ASSERTION-----\n`;
+}
+
+async function asked(method, target, body, headers = {}) {
+  const options = { method, headers: { ...headers }, redirect: "error" };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers["content-type"] = "application/json";
+  }
+  const answer = await fetch(target, options);
+  const told = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error([told.message ?? `the server answered ${answer.status}`, told.hint].filter(Boolean).join("; "));
+  return told;
+}
+
+function say(text, good) {
+  const said = by("said");
+  said.textContent = text;
+  said.className = `said ${good ? "good" : "bad"}`;
+}
+
+/** Why a browser gave no signature, in words. */
+function told(error) {
+  if (error.name === "NotAllowedError") return "Nothing was signed: no passkey was used, or the time was over.";
+  if (error.name === "SecurityError") return "This address is no place where passkeys work: open the page by the site's own name.";
+  return error.message;
+}
+
+async function working(button, work) {
+  button.disabled = true;
+  try {
+    await work();
+  } catch (error) {
+    say(told(error), false);
+    button.disabled = false;
+  }
+}
+
+// Signing in.
+if (page === "signin") {
+  by("person").value = localStorage.getItem("person") ?? "";
+  by("signin").addEventListener("submit", (event) => {
+    event.preventDefault();
+    working(event.submitter, async () => {
+      const person = by("person").value.trim();
+      const { nonce } = await asked("GET", "/v1/nonce");
+      const installation = document.querySelector("[data-installation]").dataset.installation;
+      const empty = [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes("")))].map((it) => it.toString(16).padStart(2, "0"));
+      const text = `countersign request v1\nperson: ${person}\nmethod: POST\ntarget: /signin\nbody: ${empty.join("")}\nnonce: ${nonce}\ninstallation: ${installation}\n`;
+      const signature = btoa(await signed("countersign-request@v1", text));
+      await asked("POST", "/signin", undefined, {
+        "x-countersign-person": person,
+        "x-countersign-nonce": nonce,
+        "x-countersign-signature": signature,
+      });
+      localStorage.setItem("person", person);
+      location.assign("/inbox");
+    });
+  });
+}
+
+// A new passkey.
+if (page === "enrol") {
+  by("enrol").addEventListener("submit", (event) => {
+    event.preventDefault();
+    working(event.submitter, async () => {
+      const person = by("person").value.trim();
+      const installation = document.querySelector("[data-installation]").dataset.installation;
+      const made = await navigator.credentials.create({
+        publicKey: {
+          rp: { id: location.hostname, name: "Countersign" },
+          user: { id: (await challenge("countersign-user@v1", `${installation} ${person}`)).slice(0, 32), name: person, displayName: person },
+          challenge: await challenge("countersign-enrol@v1", `${installation} ${person}`),
+          pubKeyCredParams: [{ type: "public-key", alg: -7 }, { type: "public-key", alg: -8 }],
+          authenticatorSelection: { residentKey: "required", userVerification: "required" },
+          attestation: "none",
+        },
+      });
+      const { line } = await asked("POST", "/enrol", {
+        authenticator_data: base64url(made.response.getAuthenticatorData()),
+        site: location.hostname,
+      });
+      by("line").textContent = line;
+      by("made").hidden = false;
+      say("The passkey is made.", true);
+    });
+  });
+}
+
+// A change: approving and rejecting, each a signature over its own statement.
+if (page === "change") {
+  const change = document.querySelector("[data-change]").dataset.change;
+  const decide = (act, reason) => async () => {
+    const query = new URLSearchParams(reason ? { act, reason } : { act });
+    const { statement } = await asked("GET", `/changes/${change}/statement?${query}`);
+    // What is signed is what stands on this page, but for a veto's own words.
+    if (act === "approve" && statement !== by("text").textContent) {
+      throw new Error("The change is not what this page shows any more. Reload it and read again.");
+    }
+    const signature = await signed("countersign-statement@v1", statement);
+    const { note } = await asked("POST", `/changes/${change}/sign`, { statement, signature });
+    say(note, true);
+    setTimeout(() => location.reload(), 1200);
+  };
+  by("approve")?.addEventListener("click", (event) => working(event.currentTarget, decide("approve")));
+  by("rejecting")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    working(event.submitter, decide("reject", by("reason").value.trim()));
+  });
+  const keys = { a: () => by("approve")?.focus(), r: () => by("reason")?.focus() };
+  document.addEventListener("keydown", (event) => {
+    if (event.target.closest("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = keys[event.key];
+    if (act) {
+      event.preventDefault();
+      act();
+    }
+  });
+}
+
+// The queue.
+if (page === "inbox") {
+  const rows = by("rows");
+  const waiting = new Map();
+  let inside = false;
+  rows.addEventListener("pointerenter", () => (inside = true));
+  rows.addEventListener("pointerleave", () => (inside = false));
+
+  const counted = () => {
+    const open = rows.querySelectorAll(".row:not(.gone)").length;
+    by("count").textContent = open + waiting.size;
+    by("empty").hidden = rows.children.length + waiting.size > 0;
+    by("fresh").hidden = waiting.size === 0;
+    by("fresh").textContent = `${waiting.size} new`;
+  };
+  const shown = () => {
+    for (const text of waiting.values()) rows.insertAdjacentHTML("afterbegin", html.createHTML(text));
+    waiting.clear();
+    counted();
+  };
+  by("fresh").addEventListener("click", shown);
+
+  const events = new EventSource("/events");
+  events.addEventListener("row", (event) => {
+    const { id, row } = JSON.parse(event.data);
+    const there = by(id);
+    if (there) {
+      const chosen = there.classList.contains("chosen");
+      there.outerHTML = html.createHTML(row);
+      by(id).classList.toggle("chosen", chosen);
+      counted();
+    } else {
+      waiting.set(id, row);
+      // What the pointer is on, or what has the focus, never moves.
+      if (inside || rows.contains(document.activeElement) || scrollY > 0) counted();
+      else shown();
+    }
+  });
+  events.addEventListener("gone", (event) => {
+    const { id, state } = JSON.parse(event.data);
+    waiting.delete(id);
+    const there = by(id);
+    if (there) {
+      there.classList.add("gone");
+      there.querySelector(".state").textContent = state;
+      there.querySelector(".state").className = `state ${state}`;
+    }
+    counted();
+  });
+  events.addEventListener("reload", () => location.reload());
+  events.addEventListener("open", () => (by("live").textContent = "Live"));
+  events.addEventListener("error", () => (by("live").textContent = "Not live: the connection is gone; trying again"));
+
+  const choose = (step) => {
+    const all = [...rows.querySelectorAll(".row")];
+    if (all.length === 0) return;
+    const at = all.findIndex((it) => it.classList.contains("chosen"));
+    all[at]?.classList.remove("chosen");
+    const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
+    next.classList.add("chosen");
+    next.querySelector("a").focus();
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "j") choose(1);
+    if (event.key === "k") choose(-1);
+  });
+}

@@ -1,0 +1,188 @@
+//! What moves, as server-sent events: each change in the queue that is new or otherwise, rendered once for all who look; and
+//! each that has left it.
+//!
+//! One task watches the engine. A page that does not keep up loses events and is told to load itself anew; nobody waits for
+//! it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use askama::Template as _;
+use axum::{
+    body::{Body, Bytes},
+    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    response::{IntoResponse as _, Response},
+};
+use engine::Engine;
+use http_body_util::channel::Channel;
+use model::{Change, ChangeId, ChangeState, PersonId};
+use serde_json::json;
+use store::{Filter, StorageError};
+use tokio::{sync::broadcast, time::MissedTickBehavior};
+
+use crate::pages::inbox::{MOST, Row};
+
+/// Events that a page may be behind.
+const BEHIND: usize = 256;
+/// Changes that move together are told together.
+const SETTLES: Duration = Duration::from_millis(40);
+/// A dead connection is noticed, and whether the login still holds is looked at.
+const BEAT: Duration = Duration::from_secs(15);
+
+/// The queue as it is now, and what moves in it.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    engine: Weak<Engine>,
+    events: broadcast::Sender<Bytes>,
+    /// Begun with the first page that listens.
+    begun: Mutex<bool>,
+}
+
+/// The rows of the queue, the newest change first.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) rows: Vec<(ChangeId, u64, String)>,
+    pub(crate) more: bool,
+}
+
+impl Queue {
+    pub(crate) async fn of(engine: &Engine) -> Result<Self, StorageError> {
+        let filter = Filter {
+            states: vec![ChangeState::Held, ChangeState::Approved],
+            agent: None,
+            session: None,
+            limit: MOST + 1,
+        };
+        let found = engine.read(move |view| {
+            let changes = view.changes(&filter)?;
+            changes
+                .into_iter()
+                .map(|change| {
+                    let signed = view.approvals(change.id)?.into_iter().map(|it| it.person).collect();
+                    Ok((change, signed))
+                })
+                .collect::<Result<Vec<(Change, Vec<PersonId>)>, StorageError>>()
+        });
+        let mut found = found.await?;
+        let more = found.len() > MOST;
+        found.truncate(MOST);
+        let rows = found.iter().filter_map(|(change, signed)| {
+            let row = row(engine, change, signed)?;
+            Some((change.id, change.version, row))
+        });
+        Ok(Self { rows: rows.collect(), more })
+    }
+}
+
+fn row(engine: &Engine, change: &Change, signed: &[PersonId]) -> Option<String> {
+    let now = engine.now().ok()?;
+    let mut could = engine.could_sign(change);
+    could.retain(|person| !signed.contains(person));
+    Row::of(change, signed.len(), &could, now).render().ok()
+}
+
+impl Feed {
+    pub(crate) fn of(engine: &Arc<Engine>) -> Self {
+        Self {
+            engine: Arc::downgrade(engine),
+            events: broadcast::Sender::new(BEHIND),
+            begun: Mutex::default(),
+        }
+    }
+
+    /// A stream of events for one page, for as long as `may` says so.
+    pub(crate) fn listen(self: &Arc<Self>, may: impl Fn() -> bool + Send + 'static) -> Response {
+        let mut events = self.events.subscribe();
+        self.begin();
+        let (mut page, body) = Channel::<Bytes, std::convert::Infallible>::new(8);
+        tokio::spawn(async move {
+            let mut beat = tokio::time::interval(BEAT);
+            beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                let next = tokio::select! {
+                    event = events.recv() => match event {
+                        Ok(event) => event,
+                        Err(broadcast::error::RecvError::Lagged(_)) => Bytes::from_static(RELOAD),
+                        Err(broadcast::error::RecvError::Closed) => return,
+                    },
+                    _ = beat.tick() => if may() { Bytes::from_static(b": here\n\n") } else { Bytes::from_static(RELOAD) },
+                };
+                let over = !may();
+                if page.send_data(next).await.is_err() || over {
+                    return;
+                }
+            }
+        });
+        let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+        (headers, Body::new(body)).into_response()
+    }
+
+    fn begin(self: &Arc<Self>) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut *begun, true) {
+            tokio::spawn(watch(Arc::downgrade(self)));
+        }
+    }
+}
+
+/// The page loads itself anew: what it missed is on it then.
+const RELOAD: &[u8] = b"event: reload\ndata: {}\n\n";
+
+async fn watch(feed: Weak<Feed>) {
+    let Some(engine) = feed.upgrade().and_then(|it| it.engine.upgrade()) else { return };
+    let mut moved = engine.changes_moved();
+    drop(engine);
+    let mut known: Option<HashMap<ChangeId, u64>> = None;
+    loop {
+        moved.borrow_and_update();
+        let Some((feed, engine)) = feed.upgrade().and_then(|it| Some((Arc::clone(&it), it.engine.upgrade()?))) else {
+            return;
+        };
+        match Queue::of(&engine).await {
+            Ok(queue) => {
+                let now: HashMap<_, _> = queue.rows.iter().map(|(id, version, _)| (*id, *version)).collect();
+                if let Some(before) = &known {
+                    for event in news(&engine, before, &now, &queue).await {
+                        let _ = feed.events.send(event);
+                    }
+                }
+                known = Some(now);
+            }
+            Err(err) => tracing::warn!("the queue cannot be read: {err}"),
+        }
+        drop((feed, engine));
+        tokio::time::sleep(SETTLES).await;
+        if moved.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The oldest first, as they came.
+async fn news(
+    engine: &Engine,
+    before: &HashMap<ChangeId, u64>,
+    now: &HashMap<ChangeId, u64>,
+    queue: &Queue,
+) -> Vec<Bytes> {
+    let mut events = Vec::new();
+    for (id, version, row) in queue.rows.iter().rev() {
+        if before.get(id) != Some(version) {
+            events.push(event("row", &json!({ "id": id, "row": row })));
+        }
+    }
+    for id in before.keys().filter(|id| !now.contains_key(*id)).copied() {
+        let state = engine.read(move |view| Ok(view.change(id)?.map(|it| it.state))).await;
+        let state = state.ok().flatten().map_or("gone", ChangeState::name);
+        events.push(event("gone", &json!({ "id": id, "state": state })));
+    }
+    events
+}
+
+/// One line of data: JSON has no line breaks of its own.
+fn event(name: &str, data: &serde_json::Value) -> Bytes {
+    Bytes::from(format!("event: {name}\ndata: {data}\n\n"))
+}

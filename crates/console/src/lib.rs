@@ -1,0 +1,23 @@
+//! The console: pages on which people see what waits for them, what is known of it and what is not, and sign for it with a
+//! passkey.
+//!
+//! Invariant: nothing here decides, and nobody's word is taken. What a person sees is derived from the record; what they
+//! approve with is a signature over the statement, which the engine verifies as it does every other. Being signed in (a
+//! cookie, [`logins`]) lets a person read, and stop what an agent does; it approves nothing.
+//!
+//! Every string of an agent, an operator or a cloud is hostile: it becomes [`text::Shown`] before it reaches a template, and
+//! templates escape. The content-security policy allows this server's one script and one sheet, and no inline anything.
+//!
+//! What is *absent*: enrolling (a roster changes by an approved bundle; the page makes the line for it), and JSON for
+//! programs ([`api`]).
+
+mod assets;
+mod events;
+mod guard;
+mod logins;
+mod pages;
+mod routes;
+mod text;
+mod when;
+
+pub use routes::{Access, ROUTES, Route, router};

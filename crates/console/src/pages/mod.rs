@@ -1,0 +1,77 @@
+//! The pages: each a struct that has all its template shows, made of the record by a pure function.
+
+pub(crate) mod audit;
+pub(crate) mod change;
+pub(crate) mod entrance;
+pub(crate) mod inbox;
+pub(crate) mod policy;
+pub(crate) mod sessions;
+
+use askama::Template;
+use axum::{
+    http::StatusCode,
+    response::{Html, IntoResponse as _, Response},
+};
+use model::PersonId;
+
+use crate::{
+    assets::{self, Assets},
+    text::Shown,
+};
+
+/// What stands around every page.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) assets: &'static Assets,
+    pub(crate) viewer: Option<PersonId>,
+    /// Of `places`, where this is.
+    pub(crate) here: &'static str,
+    pub(crate) places: &'static [(&'static str, &'static str)],
+    pub(crate) notices: Vec<Shown>,
+    pub(crate) foot: Shown,
+}
+
+const PLACES: &[(&str, &str)] =
+    &[("Inbox", "/inbox"), ("Sessions", "/sessions"), ("Policy", "/policy"), ("Audit", "/audit")];
+
+impl Frame {
+    pub(crate) fn new(viewer: Option<PersonId>, here: &'static str) -> Self {
+        let foot = Shown::default();
+        Self { assets: assets::places(), viewer, here, places: PLACES, notices: Vec::new(), foot }
+    }
+}
+
+/// A sentence, where there is no page.
+#[derive(Debug, Template)]
+#[template(path = "said.html")]
+pub(crate) struct Said {
+    pub(crate) frame: Frame,
+    pub(crate) title: String,
+    pub(crate) message: Shown,
+    pub(crate) hint: Option<Shown>,
+}
+
+pub(crate) fn render(page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => Html(text).into_response(),
+        Err(err) => {
+            tracing::error!("a page cannot be made: {err}");
+            (StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be made").into_response()
+        }
+    }
+}
+
+/// For who looks at what pages are made of.
+#[cfg(test)]
+pub(crate) const TEMPLATES: [(&str, &str); 10] = [
+    ("audit", include_str!("../../templates/audit.html")),
+    ("base", include_str!("../../templates/base.html")),
+    ("change", include_str!("../../templates/change.html")),
+    ("enrol", include_str!("../../templates/enrol.html")),
+    ("inbox", include_str!("../../templates/inbox.html")),
+    ("policy", include_str!("../../templates/policy.html")),
+    ("row", include_str!("../../templates/row.html")),
+    ("said", include_str!("../../templates/said.html")),
+    ("sessions", include_str!("../../templates/sessions.html")),
+    ("signin", include_str!("../../templates/signin.html")),
+];

@@ -1,0 +1,431 @@
+//! Every page and what it needs, as a table: who may ask for it, and whether it changes anything.
+
+use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
+
+use api::{ApiError, Shared, types::{ChangeView, SessionView}};
+use approval::Act;
+use askama::Template;
+use axum::{
+    Form, Json, Router,
+    body::{Body, Bytes},
+    extract::{FromRequest as _, Path, Query, Request, State},
+    http::{HeaderMap, Method, StatusCode, header::SET_COOKIE, request::Parts},
+    response::{IntoResponse as _, Redirect, Response},
+    routing::{MethodFilter, MethodRouter, on},
+};
+use engine::{IssueError, SignError, Signer};
+use model::{ChangeId, ChangeState, PersonId, Presence, SessionId, Timestamp};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    assets,
+    events::{Feed, Queue},
+    guard,
+    logins::Logins,
+    pages::{
+        Frame, Said,
+        audit::Audit,
+        change::{ChangePage, Sign},
+        entrance::{Enrol, SignIn},
+        inbox::Inbox,
+        policy::Policy,
+        render,
+        sessions::Sessions,
+    },
+    text::Shown,
+};
+
+/// Who may ask for a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Says nothing of any change, person or session.
+    Public,
+    /// A person who is signed in.
+    Viewer,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub access: Access,
+    handler: Handler,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response, Refused>> + Send>>;
+type Handler = fn(Call) -> Answer;
+
+macro_rules! routes {
+    ($($method:literal $path:literal $access:ident $handler:ident;)*) => {
+        pub const ROUTES: &[Route] = &[$(
+            Route { method: $method, path: $path, access: Access::$access, handler: |call| Box::pin($handler(call)) },
+        )*];
+    };
+}
+
+routes! {
+    "GET" "/" Public home;
+    "GET" "/assets/{digest}/{name}" Public asset;
+    "GET" "/signin" Public sign_in_page;
+    "POST" "/signin" Public sign_in;
+    "POST" "/signout" Viewer sign_out;
+    "GET" "/enrol" Public enrol_page;
+    "POST" "/enrol" Public enrol;
+    "GET" "/inbox" Viewer inbox;
+    "GET" "/events" Viewer events;
+    "GET" "/changes/{id}" Viewer change;
+    "GET" "/changes/{id}/statement" Viewer statement;
+    "POST" "/changes/{id}/sign" Viewer sign;
+    "GET" "/sessions" Viewer sessions;
+    "POST" "/sessions/{id}/stop" Viewer stop;
+    "GET" "/policy" Viewer policy;
+    "GET" "/audit" Viewer audit;
+}
+
+#[derive(Debug)]
+struct Console {
+    shared: Shared,
+    logins: Logins,
+    feed: Arc<Feed>,
+}
+
+/// One request.
+struct Call {
+    console: Arc<Console>,
+    /// Of a [`Access::Viewer`] route, always.
+    viewer: Option<PersonId>,
+    path: HashMap<String, String>,
+    query: HashMap<String, String>,
+    parts: Parts,
+    body: Body,
+}
+
+/// The console's part of the people listener.
+pub fn router(shared: Shared) -> Router {
+    let feed = Arc::new(Feed::of(&shared.engine));
+    let console = Arc::new(Console { shared, logins: Logins::default(), feed });
+    let mut methods: HashMap<&str, MethodRouter<Arc<Console>>> = HashMap::new();
+    for route in ROUTES {
+        let filter = if route.method == "POST" { MethodFilter::POST } else { MethodFilter::GET };
+        let service = on(
+            filter,
+            move |State(console): State<Arc<Console>>,
+                  Path(path): Path<HashMap<String, String>>,
+                  Query(query): Query<HashMap<String, String>>,
+                  request: Request| async move {
+                let (parts, body) = request.into_parts();
+                let page = wants_a_page(&parts);
+                let mut answer = match called(route, console, path, query, parts, body).await {
+                    Ok(answer) => answer,
+                    Err(refused) => refused.shown(page),
+                };
+                guard::harden(answer.headers_mut());
+                answer
+            },
+        );
+        let known = methods.remove(route.path);
+        methods.insert(route.path, known.map_or_else(|| service.clone(), |known| known.merge(service.clone())));
+    }
+    let all = methods.into_iter().fold(Router::new(), |router, (path, service)| router.route(path, service));
+    all.with_state(console)
+}
+
+async fn called(
+    route: &Route,
+    console: Arc<Console>,
+    path: HashMap<String, String>,
+    query: HashMap<String, String>,
+    parts: Parts,
+    body: Body,
+) -> Result<Response, Refused> {
+    if guard::is_foreign(&parts.method, &parts.headers) {
+        return Err(Refused::Foreign);
+    }
+    let viewer = match route.access {
+        Access::Public => None,
+        Access::Viewer => Some(console.viewer(&parts.headers)?),
+    };
+    (route.handler)(Call { console, viewer, path, query, parts, body }).await
+}
+
+impl Console {
+    /// Who is signed in, where the roster still has them as a person.
+    fn viewer(&self, headers: &HeaderMap) -> Result<PersonId, Refused> {
+        let now = self.now()?;
+        let person = guard::token(headers).and_then(|token| self.logins.used(token, now));
+        let person = person.ok_or(Refused::NotSignedIn)?;
+        self.shared.engine.is_person(&person).map_err(|_| Refused::NotSignedIn)?;
+        Ok(person)
+    }
+
+    fn now(&self) -> Result<Timestamp, Refused> {
+        self.shared.engine.now().map_err(|fault| Refused::Api(fault.into()))
+    }
+}
+
+/// Why there is no answer.
+enum Refused {
+    NotSignedIn,
+    /// Another site's page may have sent it.
+    Foreign,
+    Api(ApiError),
+}
+
+impl<E: Into<ApiError>> From<E> for Refused {
+    fn from(err: E) -> Self {
+        Self::Api(err.into())
+    }
+}
+
+impl Refused {
+    /// As a page, or for a script.
+    fn shown(self, page: bool) -> Response {
+        let error = match self {
+            Self::NotSignedIn if page => return Redirect::to("/signin").into_response(),
+            Self::NotSignedIn => ApiError::not_authenticated("nobody is signed in here: sign in again"),
+            Self::Foreign => ApiError::may_not("this was not sent from a page of this site"),
+            Self::Api(error) => error,
+        };
+        if !page {
+            return error.into_response();
+        }
+        let status = error.status();
+        let body = error.into_body();
+        let said = Said {
+            frame: Frame::new(None, ""),
+            title: "That did not work".to_owned(),
+            message: Shown::of(body.message),
+            hint: body.hint.map(Shown::of),
+        };
+        (status, render(&said)).into_response()
+    }
+}
+
+/// Whether a browser asks for a whole page, rather than a script for an answer.
+fn wants_a_page(parts: &Parts) -> bool {
+    let accepts = parts.headers.get("accept").and_then(|it| it.to_str().ok()).unwrap_or_default();
+    accepts.contains("text/html")
+}
+
+impl Call {
+    fn id<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Result<T, Refused> {
+        let text = self.path.get("id").map(String::as_str).unwrap_or_default();
+        Ok(text.parse().map_err(|err: T::Err| ApiError::not_found(err.to_string()))?)
+    }
+
+    fn person(&self) -> Result<PersonId, Refused> {
+        self.viewer.clone().ok_or(Refused::NotSignedIn)
+    }
+
+    /// With what everybody must hear.
+    async fn frame(&self, here: &'static str) -> Result<Frame, Refused> {
+        let engine = &self.console.shared.engine;
+        let mut frame = Frame::new(self.viewer.clone(), here);
+        if self.viewer.is_some() {
+            frame.notices = crate::text::all(engine.notices().await?);
+        }
+        frame.foot = Shown::of(format!("{} · checkpoint {}", engine.installation().short(), engine.checkpoint_line()));
+        Ok(frame)
+    }
+
+    async fn body(self) -> Result<Bytes, Refused> {
+        Ok(listener::collect(self.body, MAX_BODY).await.map_err(ApiError::from)?)
+    }
+}
+
+/// A statement and a signature; forms are shorter.
+const MAX_BODY: usize = 256 * 1024;
+
+async fn home(_: Call) -> Result<Response, Refused> {
+    Ok(Redirect::to("/inbox").into_response())
+}
+
+async fn asset(call: Call) -> Result<Response, Refused> {
+    let found = assets::serve(call.parts.uri.path());
+    Ok(found.ok_or_else(|| ApiError::not_found("no such file"))?)
+}
+
+async fn sign_in_page(call: Call) -> Result<Response, Refused> {
+    let installation = call.console.shared.engine.installation();
+    let page = SignIn {
+        frame: call.frame("").await?,
+        genesis: installation.to_string(),
+        genesis_short: installation.short(),
+    };
+    Ok(render(&page))
+}
+
+/// The request is signed as any that a person makes.
+async fn sign_in(call: Call) -> Result<Response, Refused> {
+    let Call { console, parts, body, .. } = call;
+    let person = api::authenticated(&console.shared, &parts, body).await?;
+    console.shared.engine.is_person(&person).map_err(|why| ApiError::may_not(why.to_string()))?;
+    let chance = [console.shared.engine.nonce()?, console.shared.engine.nonce()?].concat();
+    console.logins.begin(&chance, person.clone(), console.now()?);
+    tracing::info!(%person, "signed in to the console");
+    Ok(([(SET_COOKIE, guard::set_cookie(&chance))], Json(json!({ "person": person }))).into_response())
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct SigningOut {
+    #[serde(default)]
+    everywhere: Option<String>,
+}
+
+async fn sign_out(call: Call) -> Result<Response, Refused> {
+    let (person, console, parts) = (call.person()?, Arc::clone(&call.console), call.parts.clone());
+    let body = call.body().await?;
+    let request = Request::from_parts(parts.clone(), Body::from(body));
+    let asked = Form::<SigningOut>::from_request(request, &()).await.map(|Form(it)| it).unwrap_or_default();
+    if asked.everywhere.is_some() {
+        console.logins.end_all(&person);
+    } else if let Some(token) = guard::token(&parts.headers) {
+        console.logins.end(token);
+    }
+    Ok(([(SET_COOKIE, guard::clear_cookie())], Redirect::to("/signin")).into_response())
+}
+
+async fn enrol_page(call: Call) -> Result<Response, Refused> {
+    let genesis = call.console.shared.engine.installation().to_string();
+    Ok(render(&Enrol { frame: call.frame("").await?, genesis }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Made {
+    authenticator_data: String,
+    site: String,
+}
+
+/// The line of a passkey that a browser has made. Nothing is kept of it: it counts once it stands in an adopted roster.
+async fn enrol(call: Call) -> Result<Response, Refused> {
+    let Made { authenticator_data, site } = parse(&call.body().await?)?;
+    let usage = |err: String| ApiError::usage(err);
+    let data = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, authenticator_data)
+        .map_err(|err| usage(format!("`authenticator_data` is no base64url: {err}")))?;
+    let site = site.parse().map_err(|err: approval::passkey::RpIdError| usage(err.to_string()))?;
+    let made = approval::passkey::made(site, &data).map_err(|err| usage(err.to_string()))?;
+    Ok(Json(json!({ "line": made.to_key().0 })).into_response())
+}
+
+fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    Ok(serde_json::from_slice(body).map_err(|err| ApiError::usage(format!("the body is not what is expected: {err}")))?)
+}
+
+async fn inbox(call: Call) -> Result<Response, Refused> {
+    let queue = Queue::of(&call.console.shared.engine).await?;
+    let rows = queue.rows.into_iter().map(|(_, _, row)| row).collect();
+    Ok(render(&Inbox { frame: call.frame("Inbox").await?, rows, more: queue.more }))
+}
+
+async fn events(call: Call) -> Result<Response, Refused> {
+    let (console, person) = (Arc::clone(&call.console), call.person()?);
+    let token = guard::token(&call.parts.headers).unwrap_or_default().to_owned();
+    let of = Arc::clone(&console);
+    let may = move || {
+        let there = of.shared.engine.is_person(&person).is_ok();
+        there && of.shared.engine.now().is_ok_and(|now| of.logins.holds(&token, now))
+    };
+    Ok(console.feed.listen(may))
+}
+
+async fn change(call: Call) -> Result<Response, Refused> {
+    let (id, viewer): (ChangeId, _) = (call.id()?, call.person()?);
+    let (engine, now) = (Arc::clone(&call.console.shared.engine), call.console.now()?);
+    // Whoever looks at it will decide on what they saw.
+    let opened = engine.open(id, Some(viewer.clone())).await?;
+    let change = opened.as_change().clone();
+    let approvals = engine.read(move |view| view.approvals(id)).await?;
+    let mut could = engine.could_sign(&change);
+    could.retain(|person| !approvals.iter().any(|it| it.person == *person));
+    let sign = matches!(change.state, ChangeState::Held | ChangeState::Approved).then(|| {
+        let signer = signer(&call, Act::Approve, None, viewer.clone());
+        let statement = engine.statement(&opened, &signer);
+        let signed = approvals.iter().any(|it| it.person == viewer).then(|| "you have approved it already".to_owned());
+        let may_not = engine.may_sign(&change, &viewer).err().map(|why| why.to_string()).or(signed);
+        let keys = engine.bundle().roster().people.get(&viewer).map(|it| it.keys.clone()).unwrap_or_default();
+        let has_passkey = keys.iter().any(|key| key.0.starts_with("passkey "));
+        Sign::of(&statement, &change, may_not, has_passkey)
+    });
+    if !matches!(change.state, ChangeState::Held | ChangeState::Approved) {
+        could.clear();
+    }
+    let view = ChangeView::of(&change, &approvals);
+    Ok(render(&ChangePage::of(call.frame("Inbox").await?, &change, &view, could, sign, now)))
+}
+
+/// A browser keeps no checkpoint of its own: what it has seen of the log is what this server shows.
+fn signer(call: &Call, act: Act, reason: Option<String>, person: PersonId) -> Signer {
+    let shown = call.console.shared.engine.checkpoint_line();
+    let checkpoint = call.query.get("checkpoint").cloned().unwrap_or_else(|| shown.to_string());
+    Signer { act, person, presence: Presence::Touched, checkpoint, reason }
+}
+
+/// For a veto, whose own words stand in it.
+async fn statement(call: Call) -> Result<Response, Refused> {
+    let (id, viewer): (ChangeId, _) = (call.id()?, call.person()?);
+    let asked = call.query.get("act").map(String::as_str).unwrap_or_default();
+    let act: Act = asked.parse().map_err(|err: approval::UnknownAct| ApiError::usage(err.to_string()))?;
+    let reason = call.query.get("reason").map(|it| model::sanitize(it, 1000));
+    let engine = &call.console.shared.engine;
+    let opened = engine.open(id, Some(viewer.clone())).await?;
+    let statement = engine.statement(&opened, &signer(&call, act, reason, viewer)).to_text();
+    Ok(Json(json!({ "statement": statement })).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signed {
+    statement: String,
+    signature: String,
+}
+
+/// The signature says who signs; being signed in is not asked what it is worth.
+async fn sign(call: Call) -> Result<Response, Refused> {
+    let id: ChangeId = call.id()?;
+    let engine = Arc::clone(&call.console.shared.engine);
+    let Signed { statement, signature } = parse(&call.body().await?)?;
+    let signed = engine.sign(id, statement, signature).await.map_err(|err: SignError| ApiError::from(err))?;
+    Ok(Json(json!({ "id": id, "state": signed.change.state, "note": signed.note })).into_response())
+}
+
+async fn sessions(call: Call) -> Result<Response, Refused> {
+    let now = call.console.now()?;
+    let all = call.console.shared.engine.read(|view| view.sessions()).await?;
+    let views = all.iter().map(|session| SessionView::of(session, now)).collect();
+    Ok(render(&Sessions::of(call.frame("Sessions").await?, views, now)))
+}
+
+/// Taking something away from an agent needs no signature; who did it is on the record.
+async fn stop(call: Call) -> Result<Response, Refused> {
+    let (id, by): (SessionId, _) = (call.id()?, call.person()?);
+    let stopped = call.console.shared.engine.stop(id, by).await;
+    stopped.map_err(|err: IssueError| ApiError::from(err))?;
+    Ok(Redirect::to("/sessions").into_response())
+}
+
+async fn policy(call: Call) -> Result<Response, Refused> {
+    let bundle = call.console.shared.engine.bundle();
+    Ok(render(&Policy::of(call.frame("Policy").await?, &bundle)))
+}
+
+async fn audit(call: Call) -> Result<Response, Refused> {
+    let engine = &call.console.shared.engine;
+    let witnesses = engine.witnesses();
+    let seen = witnesses.names().into_iter().map(|name| {
+        let size = witnesses.seen_of(&name).map_or_else(|| "nothing yet".to_owned(), |size| format!("{size} entries"));
+        (Shown::of(name), size)
+    });
+    let line = engine.checkpoint_line();
+    let page = Audit {
+        size: line.split(' ').nth(1).unwrap_or("?").to_owned(),
+        checkpoint: Shown::of(engine.checkpoint()),
+        witnesses: seen.collect(),
+        quorum: witnesses.quorum(),
+        genesis: engine.installation().to_string(),
+        frame: call.frame("Audit").await?,
+    };
+    Ok(render(&page))
+}
+
