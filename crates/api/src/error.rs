@@ -138,11 +138,14 @@ impl From<SignError> for ApiError {
             SignError::Closed { .. } => Self::new(StatusCode::CONFLICT, "CS205", CLOSED, text, None),
             SignError::MayNot(_) | SignError::NotOperator(_) => Self::may_not(text),
             SignError::Presence(_) => {
-                let hint = "sign with a security key (ssh-keygen -t ed25519-sk), enrolled through the bundle";
+                let hint = "sign with a passkey, or a security key (ssh-keygen -t ed25519-sk), enrolled through the bundle";
                 Self::new(StatusCode::FORBIDDEN, "CS206", DENIED, text, Some(hint))
             }
             SignError::Signature(
-                ApprovalError::Statement(_) | ApprovalError::Signature(_) | ApprovalError::Request(_),
+                ApprovalError::Statement(_)
+                | ApprovalError::Signature(_)
+                | ApprovalError::Assertion(_)
+                | ApprovalError::Request(_),
             ) => Self::new(StatusCode::BAD_REQUEST, "CS207", VERIFICATION, text, None),
             SignError::Signature(_) => Self::not_authenticated(text),
             SignError::Stale(_) => Self::new(StatusCode::CONFLICT, "CS208", VERIFICATION, text, None),

@@ -4,6 +4,7 @@
 //! Knows the product only from outside: its command line, its ready file, its sockets. It links none of our crates,
 //! so a rig cannot reach around a gateway, and `xtask` builds it before anything else. Nothing that ships uses it.
 
+mod authenticator;
 pub mod bench;
 mod certificate;
 mod http;
@@ -22,6 +23,7 @@ mod venv;
 mod wait;
 mod witness;
 
+pub use authenticator::{Asserted, Authenticator, Ceremony};
 pub use certificate::{certificate, checked, files_below};
 pub use http::{Response, send};
 pub use installation::{Cli, Installation, Serve, Session};
