@@ -2,9 +2,7 @@
 //! are always the same action, and what was refused as ambiguous or unknown has no action.
 #![no_main]
 
-use std::collections::BTreeMap;
-
-use classify_aws::classify::{Target, classify};
+use classify_aws::classify::{Target, Terms, classify};
 use libfuzzer_sys::fuzz_target;
 use model::{Account, Partition, Request};
 
@@ -15,8 +13,8 @@ fuzz_target!(|data: &[u8]| {
     let Some(request) = read(data) else { return };
     let service = SERVICES[usize::from(data[0]) % SERVICES.len()];
     let target = Target::new(Partition("aws".into()), Account("111122223333".into()));
-    let once = classify(request.clone(), service, "eu-west-1", &target, &BTreeMap::new());
-    let again = classify(request, service, "eu-west-1", &target, &BTreeMap::new());
+    let once = classify(request.clone(), service, "eu-west-1", &target, &Terms::default());
+    let again = classify(request, service, "eu-west-1", &target, &Terms::default());
     match (once, again) {
         (Ok(one), Ok(two)) => {
             assert_eq!(one.action.digest(), two.action.digest());

@@ -23,7 +23,7 @@ use crate::{ApiError, MAX_BODY, Shared, nonce::Nonce};
 
 pub const PERSON_HEADER: &str = "x-countersign-person";
 pub const NONCE_HEADER: &str = "x-countersign-nonce";
-/// The armored SSHSIG, in base64 so that it fits on one line.
+/// The armored SSHSIG, or the text of a passkey's assertion, in base64 so that it fits on one line.
 pub const SIGNATURE_HEADER: &str = "x-countersign-signature";
 
 /// The service name an agent signs for on its own listener.
@@ -38,6 +38,14 @@ pub(crate) struct Signer {
     pub(crate) person: PersonId,
     /// The text and its signature, for the record.
     pub(crate) proof: (String, String),
+}
+
+/// The person who signed this request; with a body that is not looked at.
+///
+/// # Errors
+/// That nobody did who is enrolled here, or too many have tried.
+pub async fn authenticated(shared: &Shared, parts: &Parts, body: Body) -> Result<PersonId, ApiError> {
+    Ok(person(shared, parts, body, 0).await?.0.person)
 }
 
 /// The person who signed this request, and its body.
@@ -66,6 +74,8 @@ pub(crate) async fn person(
     counting(shared, &counted, found.await).await
 }
 
+const SIGNATURE_FORM: &str = "the signature is no base64 of an armored SSHSIG or of a passkey's assertion";
+
 /// What a person's request says of itself; nothing is verified but that we drew the nonce.
 struct Claim {
     person: PersonId,
@@ -86,7 +96,7 @@ impl Claim {
             .decode(signature)
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
-            .ok_or_else(|| ApiError::not_authenticated("the signature is no base64 of an armored SSHSIG"))?;
+            .ok_or_else(|| ApiError::not_authenticated(SIGNATURE_FORM))?;
         let nonce = shared.nonces.open(text, shared.engine.now()?).ok_or_else(spent)?;
         Ok(Self { person, text: text.to_owned(), nonce, armored })
     }

@@ -52,11 +52,11 @@ impl ApiError {
         Self { status, body: Box::new(body) }
     }
 
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
+    pub fn usage(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "CS201", USAGE, message, None)
     }
 
-    pub(crate) fn not_authenticated(message: impl Into<String>) -> Self {
+    pub fn not_authenticated(message: impl Into<String>) -> Self {
         let hint = "sign with an enrolled key: --key FILE, $COUNTERSIGN_KEY, or an ssh-agent";
         Self::new(StatusCode::UNAUTHORIZED, "CS202", NOT_AUTHENTICATED, message, Some(hint))
     }
@@ -77,11 +77,19 @@ impl ApiError {
         self.status.is_client_error() && self.status != StatusCode::TOO_MANY_REQUESTS
     }
 
-    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub fn into_body(self) -> ErrorBody {
+        *self.body
+    }
+
+    pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "CS203", NOT_FOUND, message, None)
     }
 
-    pub(crate) fn may_not(message: impl Into<String>) -> Self {
+    pub fn may_not(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "CS204", DENIED, message, None)
     }
 }
@@ -138,11 +146,14 @@ impl From<SignError> for ApiError {
             SignError::Closed { .. } => Self::new(StatusCode::CONFLICT, "CS205", CLOSED, text, None),
             SignError::MayNot(_) | SignError::NotOperator(_) => Self::may_not(text),
             SignError::Presence(_) => {
-                let hint = "sign with a security key (ssh-keygen -t ed25519-sk), enrolled through the bundle";
+                let hint = "sign with a passkey, or a security key (ssh-keygen -t ed25519-sk), enrolled through the bundle";
                 Self::new(StatusCode::FORBIDDEN, "CS206", DENIED, text, Some(hint))
             }
             SignError::Signature(
-                ApprovalError::Statement(_) | ApprovalError::Signature(_) | ApprovalError::Request(_),
+                ApprovalError::Statement(_)
+                | ApprovalError::Signature(_)
+                | ApprovalError::Assertion(_)
+                | ApprovalError::Request(_),
             ) => Self::new(StatusCode::BAD_REQUEST, "CS207", VERIFICATION, text, None),
             SignError::Signature(_) => Self::not_authenticated(text),
             SignError::Stale(_) => Self::new(StatusCode::CONFLICT, "CS208", VERIFICATION, text, None),

@@ -194,7 +194,7 @@ pub struct StatementView {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignRequest {
     pub statement: String,
-    /// SSHSIG, armored.
+    /// SSHSIG, armored; or the text of a passkey's assertion.
     pub signature: String,
 }
 

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use model::{EnrolledKey, PersonId, Roster, sanitize};
 use ssh_key::{
     HashAlg, PublicKey,
     public::{EcdsaPublicKey, KeyData},
 };
+
+use crate::passkey::{Passkey, PasskeyError};
 
 const ACCEPTED: &str = "ssh-ed25519, ecdsa-sha2-nistp256, sk-ssh-ed25519@openssh.com and sk-ecdsa-sha2-nistp256@openssh.com are accepted";
 const MAX_LINE: usize = 1024;
@@ -30,36 +33,71 @@ pub enum KeyError {
     Weak,
     #[error("the security key is bound to the application `{0}`; SSH keys are bound to `ssh:`")]
     Application(String),
+    #[error(transparent)]
+    Passkey(#[from] PasskeyError),
 }
 
-/// An OpenSSH public key line in its one spelling: algorithm and base64; the comment is dropped.
+/// A line of a roster in its one spelling: of an OpenSSH public key algorithm and base64, without the comment; of a
+/// [`Passkey`] all of it.
 pub fn parse_public_key(line: &str) -> Result<EnrolledKey, KeyError> {
-    let data = decode(line)?;
-    check_point(&data)?;
-    spell(&data)
+    match decode(line.trim())? {
+        Key::Ssh(data) => enrolled(&data),
+        Key::Passkey(passkey) => {
+            passkey.check_point()?;
+            Ok(passkey.to_key())
+        }
+    }
 }
 
-/// `SHA256:…`, as `ssh-keygen -l` and `ssh-add -l` show a key.
+/// `SHA256:…`: as `ssh-keygen -l` and `ssh-add -l` show a key; of a passkey, over its line.
 pub fn fingerprint(key: &EnrolledKey) -> Result<String, KeyError> {
-    Ok(decode(&key.0)?.fingerprint(HashAlg::Sha256).to_string())
+    Ok(match decode(&key.0)? {
+        Key::Ssh(data) => data.fingerprint(HashAlg::Sha256).to_string(),
+        Key::Passkey(passkey) => {
+            format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(passkey.digest().as_bytes()))
+        }
+    })
 }
 
-/// As [`parse_public_key`], for a key in its decoded form.
+/// As [`parse_public_key`], for an SSH key in its decoded form.
 pub(crate) fn enrolled(data: &KeyData) -> Result<EnrolledKey, KeyError> {
     let key = spell(data)?;
     check_point(data)?;
     Ok(key)
 }
 
-pub(crate) fn is_security_key(key: &EnrolledKey) -> bool {
-    decode(&key.0).is_ok_and(|data| is_security_key_data(&data))
+/// A line of a roster, decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Ssh(KeyData),
+    Passkey(Passkey),
 }
 
-const fn is_security_key_data(data: &KeyData) -> bool {
-    matches!(data, KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_))
+impl Key {
+    /// Whether its signatures show that a person was there.
+    pub(crate) const fn proves_presence(&self) -> bool {
+        match self {
+            Self::Ssh(data) => matches!(data, KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_)),
+            Self::Passkey(_) => true,
+        }
+    }
+
+    fn material(&self) -> Option<Material> {
+        match self {
+            Self::Ssh(data) => material(data),
+            Self::Passkey(passkey) => Some(passkey.public_key().clone()),
+        }
+    }
 }
 
-pub(crate) fn decode(line: &str) -> Result<KeyData, KeyError> {
+pub(crate) fn decode(line: &str) -> Result<Key, KeyError> {
+    if Passkey::is_line(line) {
+        return Ok(Key::Passkey(Passkey::parse(line)?));
+    }
+    decode_ssh(line).map(Key::Ssh)
+}
+
+fn decode_ssh(line: &str) -> Result<KeyData, KeyError> {
     let line = line.trim();
     if line.contains("PRIVATE KEY") {
         return Err(KeyError::Private);
@@ -99,14 +137,11 @@ pub(crate) fn spell(data: &KeyData) -> Result<EnrolledKey, KeyError> {
 
 /// Refuses points for which others could make signatures, or nobody could.
 pub(crate) fn check_point(data: &KeyData) -> Result<(), KeyError> {
-    let sound = match material(data) {
-        Some(Material::Ed25519(point)) => {
-            ed25519_dalek::VerifyingKey::from_bytes(&point).is_ok_and(|key| !key.is_weak())
-        }
-        Some(Material::P256(point)) => p256::PublicKey::from_sec1_bytes(&point).is_ok(),
-        None => return Err(not_accepted(data)),
-    };
-    if sound { Ok(()) } else { Err(KeyError::Weak) }
+    match material(data) {
+        Some(material) if material.is_sound() => Ok(()),
+        Some(_) => Err(KeyError::Weak),
+        None => Err(not_accepted(data)),
+    }
 }
 
 fn not_accepted(data: &KeyData) -> KeyError {
@@ -121,10 +156,22 @@ fn not_accepted(data: &KeyData) -> KeyError {
 
 /// What a private key belongs to, whatever the public key calls itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Material {
+pub(crate) enum Material {
     Ed25519([u8; 32]),
     /// Uncompressed, as OpenSSH has it: a point has one spelling.
     P256([u8; 65]),
+}
+
+impl Material {
+    /// Whether only its owner could sign for it.
+    pub(crate) fn is_sound(&self) -> bool {
+        match self {
+            Self::Ed25519(point) => {
+                ed25519_dalek::VerifyingKey::from_bytes(point).is_ok_and(|key| !key.is_weak())
+            }
+            Self::P256(point) => p256::PublicKey::from_sec1_bytes(point).is_ok(),
+        }
+    }
 }
 
 fn material(data: &KeyData) -> Option<Material> {
@@ -140,37 +187,69 @@ fn material(data: &KeyData) -> Option<Material> {
     }
 }
 
+/// What no two people may both hold. Authenticators draw credential identifiers so that none comes twice (§4 of WebAuthn),
+/// and an assertion says whose it is by nothing else.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Holding {
+    Material(Material),
+    CredentialId(Vec<u8>),
+}
+
 /// The roster's keys, decoded once: who a key belongs to, and whose key is another's too.
 pub(crate) struct Enrolment<'a> {
-    owners: BTreeMap<KeyData, &'a PersonId>,
+    ssh: BTreeMap<KeyData, &'a PersonId>,
+    passkeys: BTreeMap<Vec<u8>, (Passkey, &'a PersonId)>,
     sharing: BTreeMap<&'a PersonId, &'a PersonId>,
     touchable: BTreeSet<&'a PersonId>,
 }
 
 impl<'a> Enrolment<'a> {
     pub(crate) fn of(roster: &'a Roster) -> Self {
-        let mut enrolment =
-            Self { owners: BTreeMap::new(), sharing: BTreeMap::new(), touchable: BTreeSet::new() };
-        let mut holders: BTreeMap<Material, &'a PersonId> = BTreeMap::new();
+        let mut enrolment = Self {
+            ssh: BTreeMap::new(),
+            passkeys: BTreeMap::new(),
+            sharing: BTreeMap::new(),
+            touchable: BTreeSet::new(),
+        };
+        let mut holders: BTreeMap<Holding, &'a PersonId> = BTreeMap::new();
         for (name, person) in &roster.people {
-            for data in person.keys.iter().filter_map(|key| decode(&key.0).ok()) {
-                let Some(material) = material(&data) else { continue };
-                if is_security_key_data(&data) {
+            for key in person.keys.iter().filter_map(|key| decode(&key.0).ok()) {
+                let Some(material) = key.material() else { continue };
+                if key.proves_presence() {
                     enrolment.touchable.insert(name);
                 }
-                enrolment.owners.entry(data).or_insert(name);
-                let first = *holders.entry(material).or_insert(name);
-                if first != name {
-                    enrolment.sharing.insert(first, name);
-                    enrolment.sharing.insert(name, first);
+                enrolment.held(&mut holders, Holding::Material(material), name);
+                match key {
+                    Key::Ssh(data) => {
+                        enrolment.ssh.entry(data).or_insert(name);
+                    }
+                    Key::Passkey(passkey) => {
+                        let id = passkey.credential_id().to_vec();
+                        enrolment.held(&mut holders, Holding::CredentialId(id.clone()), name);
+                        enrolment.passkeys.entry(id).or_insert((passkey, name));
+                    }
                 }
             }
         }
         enrolment
     }
 
-    pub(crate) fn person_of(&self, data: &KeyData) -> Option<&'a PersonId> {
-        self.owners.get(data).copied()
+    pub(crate) fn person_of(&self, key: &Key) -> Option<&'a PersonId> {
+        match key {
+            Key::Ssh(data) => self.owner(data),
+            Key::Passkey(passkey) => {
+                let (enrolled, person) = self.passkey(passkey.credential_id())?;
+                (enrolled == passkey).then_some(person)
+            }
+        }
+    }
+
+    pub(crate) fn owner(&self, data: &KeyData) -> Option<&'a PersonId> {
+        self.ssh.get(data).copied()
+    }
+
+    pub(crate) fn passkey(&self, credential_id: &[u8]) -> Option<(&Passkey, &'a PersonId)> {
+        self.passkeys.get(credential_id).map(|(passkey, person)| (passkey, *person))
     }
 
     /// Another name that holds one of this person's keys: then neither is known to be a person of their own.
@@ -181,5 +260,13 @@ impl<'a> Enrolment<'a> {
     /// Whether the person has a key that can prove presence.
     pub(crate) fn can_touch(&self, person: &PersonId) -> bool {
         self.touchable.contains(person)
+    }
+
+    fn held(&mut self, holders: &mut BTreeMap<Holding, &'a PersonId>, it: Holding, name: &'a PersonId) {
+        let first = *holders.entry(it).or_insert(name);
+        if first != name {
+            self.sharing.insert(first, name);
+            self.sharing.insert(name, first);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Promises 3 and 4: what a person signs, whether that signature holds, and how many people it makes.
 //!
 //! The [`Statement`] is one text, read by a person in a terminal and signed byte for byte. [`verify`] turns a text and
-//! an OpenSSH signature into who signed it and how their presence was shown. [`counts`] turns signers into people.
+//! an OpenSSH signature, or a passkey's assertion ([`passkey`]), into who signed it and how their presence was shown. [`counts`] turns signers into people.
 //! [`request`] authenticates people's HTTP requests, [`sign`] is the client's side of both.
 //!
 //! What is *absent*: whether a statement fits the change in force (the engine rebuilds it and asks
@@ -9,6 +9,7 @@
 
 mod armor;
 mod key;
+pub mod passkey;
 mod people;
 pub mod request;
 pub mod sign;
@@ -16,6 +17,7 @@ mod sshsig;
 mod statement;
 mod text;
 mod verify;
+mod words;
 
 pub use key::{KeyError, fingerprint, parse_public_key};
 pub use people::{
@@ -24,3 +26,4 @@ pub use people::{
 pub use sshsig::SignatureError;
 pub use statement::{Act, Observed, Parameter, Statement, StatementError, UnknownAct};
 pub use verify::{ApprovalError, NAMESPACE, Verified, holds_key, verify};
+pub use words::words;

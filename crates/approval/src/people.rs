@@ -24,15 +24,21 @@ impl FileRule {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Counts => "signatures by key files count here",
-            Self::DoesNotCount => "only signatures by a touched security key count here",
+            Self::DoesNotCount => "only signatures by a touched security key or a passkey count here",
         }
     }
 
     /// From a statement's presence rule; `None` where it says neither.
     pub fn said(presence_rule: &str) -> Option<Self> {
+        if presence_rule.starts_with(BEFORE_PASSKEYS) {
+            return Some(Self::DoesNotCount);
+        }
         Self::ALL.into_iter().find(|rule| presence_rule.starts_with(rule.words()))
     }
 }
+
+/// As statements said it when there were no passkeys; logs have them.
+const BEFORE_PASSKEYS: &str = "only signatures by a touched security key count here";
 
 /// A person's part in the delegation chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use model::{Digest, PersonId, Presence, Roster, sanitize};
 
-use crate::verify::{ApprovalError, own, signer};
+use crate::verify::{ApprovalError, Signer, own, signer};
 
 /// The namespace of signatures over requests: none of them can ever pass for a statement's.
 pub const NAMESPACE: &str = "countersign-request@v1";
@@ -59,9 +59,13 @@ impl Proof {
 }
 
 /// Who made this request. What they may do is asked elsewhere.
-pub fn verify(proof: &Proof, armored: &str, roster: &Roster) -> Result<(PersonId, Presence), ApprovalError> {
+pub fn verify(
+    proof: &Proof,
+    signature: &str,
+    roster: &Roster,
+) -> Result<(PersonId, Presence), ApprovalError> {
     proof.check()?;
-    let (person, presence, _) = signer(proof.to_text().as_bytes(), armored, NAMESPACE, roster)?;
+    let Signer { person, presence, .. } = signer(proof.to_text().as_bytes(), signature, NAMESPACE, roster)?;
     own(&person, &proof.person)?;
     Ok((person, presence))
 }

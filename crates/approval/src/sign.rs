@@ -6,7 +6,7 @@ use ssh_key::{HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
 
 use crate::{
     armor,
-    key::{self, KeyError},
+    key::{self, Key, KeyError},
     sshsig::SignatureError,
 };
 
@@ -28,6 +28,8 @@ pub enum SignError {
         "the file only points to a security key: load it with ssh-add, or sign with `ssh-keygen -Y sign`"
     )]
     NeedsDevice,
+    #[error("a passkey signs in a browser: give an OpenSSH key to sign with here")]
+    Passkey,
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error("the signature cannot be made: {0}")]
@@ -45,7 +47,7 @@ pub fn with_key_file(
 ) -> Result<String, SignError> {
     let mut private = read(openssh_private)?;
     let public = key::enrolled(private.public_key().key_data())?;
-    if key::is_security_key(&public) {
+    if proves_presence(&public) {
         return Err(SignError::NeedsDevice);
     }
     if private.is_encrypted() {
@@ -63,14 +65,15 @@ pub fn public_of(openssh_private: &str) -> Result<EnrolledKey, SignError> {
     Ok(key::enrolled(read(openssh_private)?.public_key().key_data())?)
 }
 
-/// Whether the key can prove its owner's presence.
-pub fn is_security_key(key: &EnrolledKey) -> bool {
-    key::is_security_key(key)
+/// Whether signatures with this key show that its owner was there: a security key's and a passkey's do.
+pub fn proves_presence(key: &EnrolledKey) -> bool {
+    key::decode(&key.0).is_ok_and(|key| key.proves_presence())
 }
 
 /// A key in SSH wire form, as an ssh-agent lists and expects it.
 pub fn wire_form(key: &EnrolledKey) -> Result<Vec<u8>, SignError> {
-    PublicKey::from(key::decode(&key.0)?).to_bytes().map_err(|err| SignError::Signing(err.to_string()))
+    let Key::Ssh(data) = key::decode(&key.0)? else { return Err(SignError::Passkey) };
+    PublicKey::from(data).to_bytes().map_err(|err| SignError::Signing(err.to_string()))
 }
 
 /// A key as an ssh-agent lists it.

@@ -1,10 +1,11 @@
-//! A statement's text and a signature in, who signed and how in return. Pure: the same answer today, at execution
+//! A statement's text and a signature in, by an SSH key or by a passkey, who signed and how in return. Pure: the same answer today, at execution
 //! time, and offline in ten years, from the same roster.
 
 use model::{EnrolledKey, PersonId, Presence, Roster};
 
 use crate::{
     key::{self, Enrolment},
+    passkey::{self, Assertion, AssertionError},
     sshsig::{Opened, SignatureError},
     statement::{Statement, StatementError},
 };
@@ -17,6 +18,8 @@ pub const NAMESPACE: &str = "countersign-statement@v1";
 pub enum ApprovalError {
     #[error(transparent)]
     Signature(#[from] SignatureError),
+    #[error(transparent)]
+    Assertion(#[from] AssertionError),
     #[error(transparent)]
     Statement(#[from] StatementError),
     #[error(
@@ -42,25 +45,25 @@ pub struct Verified {
     pub presence: Presence,
     pub statement: Statement,
     pub key: EnrolledKey,
+    /// The authenticator's count of its signatures, where it was a passkey; to be held against the last one known
+    /// ([`passkey::compare_counters`]).
+    pub counter: Option<u32>,
 }
 
 /// Who signed this statement, by the roster's keys.
-pub fn verify(
-    statement_text: &str,
-    armored_signature: &str,
-    roster: &Roster,
-) -> Result<Verified, ApprovalError> {
+pub fn verify(statement_text: &str, signature: &str, roster: &Roster) -> Result<Verified, ApprovalError> {
     if statement_text.len() > Statement::MAX_BYTES {
         let bytes = statement_text.len();
         return Err(StatementError::TooLarge { bytes, max: Statement::MAX_BYTES }.into());
     }
-    let (person, presence, key) = signer(statement_text.as_bytes(), armored_signature, NAMESPACE, roster)?;
+    let Signer { person, presence, key, counter } =
+        signer(statement_text.as_bytes(), signature, NAMESPACE, roster)?;
     let statement = Statement::parse(statement_text)?;
     own(&person, &statement.person)?;
     if presence != statement.presence {
         return Err(ApprovalError::Presence { stated: statement.presence, shown: presence });
     }
-    Ok(Verified { person, presence, statement, key })
+    Ok(Verified { person, presence, statement, key, counter })
 }
 
 /// Whether the roster gives `key` to `person` and to nobody else: all that [`verify`] asks of a roster, for a signature
@@ -71,25 +74,66 @@ pub fn holds_key(person: &PersonId, key: &EnrolledKey, roster: &Roster) -> bool 
     holder.as_ref() == Some(person) && enrolment.shares_with(person).is_none()
 }
 
-/// The enrolled person whose key made `armored` over `message`. Unknown keys are refused before any arithmetic on the
-/// signature.
+/// Who made a signature, and what it shows of them.
+pub(crate) struct Signer {
+    pub(crate) person: PersonId,
+    pub(crate) presence: Presence,
+    pub(crate) key: EnrolledKey,
+    pub(crate) counter: Option<u32>,
+}
+
+/// The enrolled person whose key made `signature` over `message`: an armored SSH signature, or an [`Assertion`]'s text.
+/// Unknown keys are refused before any arithmetic on the signature.
 pub(crate) fn signer(
     message: &[u8],
-    armored: &str,
+    signature: &str,
     namespace: &'static str,
     roster: &Roster,
-) -> Result<(PersonId, Presence, EnrolledKey), ApprovalError> {
-    let opened = Opened::open(armored, namespace)?;
+) -> Result<Signer, ApprovalError> {
+    if Assertion::begins(signature) {
+        by_passkey(message, &Assertion::parse(signature)?, namespace, roster)
+    } else {
+        by_ssh_key(message, &Opened::open(signature, namespace)?, roster)
+    }
+}
+
+fn by_ssh_key(message: &[u8], opened: &Opened, roster: &Roster) -> Result<Signer, ApprovalError> {
     let enrolment = Enrolment::of(roster);
-    let Some(person) = enrolment.person_of(opened.key_data()) else {
+    let Some(person) = enrolment.owner(opened.key_data()) else {
         let fingerprint = key::fingerprint(&opened.key).map_err(SignatureError::Key)?;
         return Err(ApprovalError::NotEnrolled { fingerprint });
     };
-    if let Some(other) = enrolment.shares_with(person) {
-        return Err(ApprovalError::SharedKey { first: person.clone(), second: other.clone() });
-    }
+    alone(&enrolment, person)?;
     let presence = opened.verify(message)?;
-    Ok((person.clone(), presence, opened.key))
+    Ok(Signer { person: person.clone(), presence, key: opened.key.clone(), counter: None })
+}
+
+fn by_passkey(
+    message: &[u8],
+    assertion: &Assertion,
+    namespace: &'static str,
+    roster: &Roster,
+) -> Result<Signer, ApprovalError> {
+    let enrolment = Enrolment::of(roster);
+    let Some((passkey, person)) = enrolment.passkey(&assertion.credential_id) else {
+        let fingerprint = assertion.fingerprint();
+        return Err(ApprovalError::NotEnrolled { fingerprint });
+    };
+    alone(&enrolment, person)?;
+    let proven = passkey::check(assertion, passkey, &passkey::challenge(namespace, message))?;
+    Ok(Signer {
+        person: person.clone(),
+        presence: Presence::Touched,
+        key: passkey.to_key(),
+        counter: Some(proven.counter),
+    })
+}
+
+fn alone(enrolment: &Enrolment<'_>, person: &PersonId) -> Result<(), ApprovalError> {
+    match enrolment.shares_with(person) {
+        Some(other) => Err(ApprovalError::SharedKey { first: person.clone(), second: other.clone() }),
+        None => Ok(()),
+    }
 }
 
 pub(crate) fn own(signer: &PersonId, named: &PersonId) -> Result<(), ApprovalError> {

@@ -116,13 +116,11 @@ if (page === "enrol") {
 // A change: approving and rejecting, each a signature over its own statement.
 if (page === "change") {
   const change = document.querySelector("[data-change]").dataset.change;
+  const vetoing = async (reason) =>
+    (await asked("GET", `/changes/${change}/statement?${new URLSearchParams({ act: "reject", reason })}`)).statement;
   const decide = (act, reason) => async () => {
-    const query = new URLSearchParams(reason ? { act, reason } : { act });
-    const { statement } = await asked("GET", `/changes/${change}/statement?${query}`);
-    // What is signed is what stands on this page, but for a veto's own words.
-    if (act === "approve" && statement !== by("text").textContent) {
-      throw new Error("The change is not what this page shows any more. Reload it and read again.");
-    }
+    // What is approved is what stands on this page, word for word; a veto has words of its own.
+    const statement = act === "approve" ? by("text").textContent : await vetoing(reason);
     const signature = await signed("countersign-statement@v1", statement);
     const { note } = await asked("POST", `/changes/${change}/sign`, { statement, signature });
     say(note, true);

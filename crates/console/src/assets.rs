@@ -23,8 +23,11 @@ struct Asset {
     content: &'static str,
 }
 
-const STYLE: Asset =
-    Asset { name: "console.css", kind: "text/css; charset=utf-8", content: include_str!("../assets/console.css") };
+const STYLE: Asset = Asset {
+    name: "console.css",
+    kind: "text/css; charset=utf-8",
+    content: include_str!("../assets/console.css"),
+};
 const SCRIPT: Asset = Asset {
     name: "console.js",
     kind: "text/javascript; charset=utf-8",

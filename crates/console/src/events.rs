@@ -138,7 +138,9 @@ async fn watch(feed: Weak<Feed>) {
     let mut known: Option<HashMap<ChangeId, u64>> = None;
     loop {
         moved.borrow_and_update();
-        let Some((feed, engine)) = feed.upgrade().and_then(|it| Some((Arc::clone(&it), it.engine.upgrade()?))) else {
+        let Some((feed, engine)) =
+            feed.upgrade().and_then(|it| Some((Arc::clone(&it), it.engine.upgrade()?)))
+        else {
             return;
         };
         match Queue::of(&engine).await {

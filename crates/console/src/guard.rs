@@ -2,7 +2,9 @@
 
 use axum::http::{
     HeaderMap, HeaderName, HeaderValue, Method,
-    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 
 /// Only over TLS or on the machine itself, for this very host, and for no script (RFC 6265bis §4.1.3.2).
@@ -20,7 +22,10 @@ pub(crate) fn clear_cookie() -> String {
 pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value).filter(|it| !it.is_empty() && it.len() <= 128)
+    pairs
+        .find(|(name, _)| *name == COOKIE_NAME)
+        .map(|(_, value)| value)
+        .filter(|it| !it.is_empty() && it.len() <= 128)
 }
 
 /// Whether another site's page could have sent this: then it is not the person's doing. A request that may change something

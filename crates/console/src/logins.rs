@@ -40,7 +40,8 @@ impl Logins {
     pub(crate) fn begin(&self, token: &str, person: PersonId, now: Timestamp) {
         let mut all = self.lock();
         all.retain(|_, login| login.holds(now));
-        let mut own: Vec<_> = all.iter().filter(|(_, it)| it.person == person).map(|(key, it)| (it.used, *key)).collect();
+        let mut own: Vec<_> =
+            all.iter().filter(|(_, it)| it.person == person).map(|(key, it)| (it.used, *key)).collect();
         own.sort_unstable();
         for (_, key) in own.iter().rev().skip(MOST - 1) {
             all.remove(key);

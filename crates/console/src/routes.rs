@@ -2,14 +2,16 @@
 
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
-use api::{ApiError, Shared, types::{ChangeView, SessionView}};
+use api::{
+    ApiError, Shared,
+    types::{ChangeView, SessionView},
+};
 use approval::Act;
-use askama::Template;
 use axum::{
-    Form, Json, Router,
+    Json, Router,
     body::{Body, Bytes},
-    extract::{FromRequest as _, Path, Query, Request, State},
-    http::{HeaderMap, Method, StatusCode, header::SET_COOKIE, request::Parts},
+    extract::{Path, Query, Request, State},
+    http::{HeaderMap, header::SET_COOKIE, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
@@ -98,7 +100,7 @@ struct Call {
     path: HashMap<String, String>,
     query: HashMap<String, String>,
     parts: Parts,
-    body: Body,
+    body: Bytes,
 }
 
 /// The console's part of the people listener.
@@ -125,7 +127,8 @@ pub fn router(shared: Shared) -> Router {
             },
         );
         let known = methods.remove(route.path);
-        methods.insert(route.path, known.map_or_else(|| service.clone(), |known| known.merge(service.clone())));
+        methods
+            .insert(route.path, known.map_or_else(|| service.clone(), |known| known.merge(service.clone())));
     }
     let all = methods.into_iter().fold(Router::new(), |router, (path, service)| router.route(path, service));
     all.with_state(console)
@@ -146,6 +149,7 @@ async fn called(
         Access::Public => None,
         Access::Viewer => Some(console.viewer(&parts.headers)?),
     };
+    let body = listener::collect(body, MAX_BODY).await.map_err(ApiError::from)?;
     (route.handler)(Call { console, viewer, path, query, parts, body }).await
 }
 
@@ -225,12 +229,9 @@ impl Call {
         if self.viewer.is_some() {
             frame.notices = crate::text::all(engine.notices().await?);
         }
-        frame.foot = Shown::of(format!("{} · checkpoint {}", engine.installation().short(), engine.checkpoint_line()));
+        frame.foot =
+            Shown::of(format!("{} · checkpoint {}", engine.installation().short(), engine.checkpoint_line()));
         Ok(frame)
-    }
-
-    async fn body(self) -> Result<Bytes, Refused> {
-        Ok(listener::collect(self.body, MAX_BODY).await.map_err(ApiError::from)?)
     }
 }
 
@@ -259,7 +260,7 @@ async fn sign_in_page(call: Call) -> Result<Response, Refused> {
 /// The request is signed as any that a person makes.
 async fn sign_in(call: Call) -> Result<Response, Refused> {
     let Call { console, parts, body, .. } = call;
-    let person = api::authenticated(&console.shared, &parts, body).await?;
+    let person = api::authenticated(&console.shared, &parts, Body::from(body)).await?;
     console.shared.engine.is_person(&person).map_err(|why| ApiError::may_not(why.to_string()))?;
     let chance = [console.shared.engine.nonce()?, console.shared.engine.nonce()?].concat();
     console.logins.begin(&chance, person.clone(), console.now()?);
@@ -267,21 +268,12 @@ async fn sign_in(call: Call) -> Result<Response, Refused> {
     Ok(([(SET_COOKIE, guard::set_cookie(&chance))], Json(json!({ "person": person }))).into_response())
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct SigningOut {
-    #[serde(default)]
-    everywhere: Option<String>,
-}
-
 async fn sign_out(call: Call) -> Result<Response, Refused> {
-    let (person, console, parts) = (call.person()?, Arc::clone(&call.console), call.parts.clone());
-    let body = call.body().await?;
-    let request = Request::from_parts(parts.clone(), Body::from(body));
-    let asked = Form::<SigningOut>::from_request(request, &()).await.map(|Form(it)| it).unwrap_or_default();
-    if asked.everywhere.is_some() {
-        console.logins.end_all(&person);
-    } else if let Some(token) = guard::token(&parts.headers) {
-        console.logins.end(token);
+    let (person, logins) = (call.person()?, &call.console.logins);
+    if call.query.contains_key("everywhere") {
+        logins.end_all(&person);
+    } else if let Some(token) = guard::token(&call.parts.headers) {
+        logins.end(token);
     }
     Ok(([(SET_COOKIE, guard::clear_cookie())], Redirect::to("/signin")).into_response())
 }
@@ -300,7 +292,7 @@ struct Made {
 
 /// The line of a passkey that a browser has made. Nothing is kept of it: it counts once it stands in an adopted roster.
 async fn enrol(call: Call) -> Result<Response, Refused> {
-    let Made { authenticator_data, site } = parse(&call.body().await?)?;
+    let Made { authenticator_data, site } = parse(&call.body)?;
     let usage = |err: String| ApiError::usage(err);
     let data = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, authenticator_data)
         .map_err(|err| usage(format!("`authenticator_data` is no base64url: {err}")))?;
@@ -310,7 +302,8 @@ async fn enrol(call: Call) -> Result<Response, Refused> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
-    Ok(serde_json::from_slice(body).map_err(|err| ApiError::usage(format!("the body is not what is expected: {err}")))?)
+    Ok(serde_json::from_slice(body)
+        .map_err(|err| ApiError::usage(format!("the body is not what is expected: {err}")))?)
 }
 
 async fn inbox(call: Call) -> Result<Response, Refused> {
@@ -342,7 +335,8 @@ async fn change(call: Call) -> Result<Response, Refused> {
     let sign = matches!(change.state, ChangeState::Held | ChangeState::Approved).then(|| {
         let signer = signer(&call, Act::Approve, None, viewer.clone());
         let statement = engine.statement(&opened, &signer);
-        let signed = approvals.iter().any(|it| it.person == viewer).then(|| "you have approved it already".to_owned());
+        let signed =
+            approvals.iter().any(|it| it.person == viewer).then(|| "you have approved it already".to_owned());
         let may_not = engine.may_sign(&change, &viewer).err().map(|why| why.to_string()).or(signed);
         let keys = engine.bundle().roster().people.get(&viewer).map(|it| it.keys.clone()).unwrap_or_default();
         let has_passkey = keys.iter().any(|key| key.0.starts_with("passkey "));
@@ -385,7 +379,7 @@ struct Signed {
 async fn sign(call: Call) -> Result<Response, Refused> {
     let id: ChangeId = call.id()?;
     let engine = Arc::clone(&call.console.shared.engine);
-    let Signed { statement, signature } = parse(&call.body().await?)?;
+    let Signed { statement, signature } = parse(&call.body)?;
     let signed = engine.sign(id, statement, signature).await.map_err(|err: SignError| ApiError::from(err))?;
     Ok(Json(json!({ "id": id, "state": signed.change.state, "note": signed.note })).into_response())
 }
@@ -414,7 +408,9 @@ async fn audit(call: Call) -> Result<Response, Refused> {
     let engine = &call.console.shared.engine;
     let witnesses = engine.witnesses();
     let seen = witnesses.names().into_iter().map(|name| {
-        let size = witnesses.seen_of(&name).map_or_else(|| "nothing yet".to_owned(), |size| format!("{size} entries"));
+        let size = witnesses
+            .seen_of(&name)
+            .map_or_else(|| "nothing yet".to_owned(), |size| format!("{size} entries"));
         (Shown::of(name), size)
     });
     let line = engine.checkpoint_line();
@@ -428,4 +424,3 @@ async fn audit(call: Call) -> Result<Response, Refused> {
     };
     Ok(render(&page))
 }
-

@@ -54,7 +54,7 @@ impl Identity {
     }
 
     pub(crate) fn presence(&self) -> Presence {
-        if sign::is_security_key(self.public()) { Presence::Touched } else { Presence::File }
+        if sign::proves_presence(self.public()) { Presence::Touched } else { Presence::File }
     }
 
     /// An armored SSHSIG over `text`.

@@ -89,7 +89,7 @@ fn amendable(bundle: &Bundle) -> Result<(), CandidateError> {
         let touched = match rule {
             approval::FileRule::Counts => "",
             approval::FileRule::DoesNotCount => {
-                ", with security keys, since key files do not count in production"
+                ", with security keys or passkeys, since key files do not count in production"
             }
         };
         return locked(format!(

@@ -104,6 +104,21 @@ impl Engine {
         statements::statement(change.as_change(), &self.bundle(), self.installation, signer)
     }
 
+    /// Whether `person`'s approval would count, presence aside.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn may_sign(&self, change: &Change, person: &PersonId) -> Result<(), Ineligible> {
+        own::may_approve(change, self.bundle().roster(), person)
+    }
+
+    /// Everybody whose approval would count, presence aside, whether they have given it or not.
+    pub fn could_sign(&self, change: &Change) -> Vec<PersonId> {
+        let bundle = self.bundle();
+        let people = bundle.roster().people.keys();
+        people.filter(|person| own::may_approve(change, bundle.roster(), person).is_ok()).cloned().collect()
+    }
+
     /// Takes a person's signature over a statement: an approval, a veto or, from the operator, a reopening.
     ///
     /// # Errors

@@ -312,7 +312,7 @@ impl Link {
 pub enum Presence {
     /// A key file: whoever can read it can sign.
     File,
-    /// A security key that was touched for this signature.
+    /// A security key that was touched for this signature, or a passkey whose owner it verified.
     Touched,
 }
 
@@ -334,7 +334,7 @@ pub struct Approval {
     pub at: Timestamp,
     /// The canonical text that was signed.
     pub statement: String,
-    /// SSHSIG, armored.
+    /// SSHSIG, armored; or the text of a passkey's assertion.
     pub signature: String,
 }
 

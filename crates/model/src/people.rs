@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AgentId, PersonId, Role};
 
-/// A public key as OpenSSH writes it on one line, without its comment: `ssh-ed25519 AAAA…`.
+/// A key on one line: a public key as OpenSSH writes it, without its comment (`ssh-ed25519 AAAA…`), or a passkey
+/// (`passkey RP-ID CREDENTIAL-ID PUBLIC-KEY`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EnrolledKey(pub String);

@@ -72,17 +72,24 @@ fn check_free(section: &Section<'_>, name: &str) {
     }
 }
 
-/// A key as on one line of a `.pub` file; the comment is left out, since it says nothing of who signs.
+/// A key as on one line of a `.pub` file; the comment is left out, since it says nothing of who signs. Or a passkey's line,
+/// which has no comment. What is in them is read by whoever verifies signatures.
 struct Key(String);
+
+/// In characters: a passkey's credential may have an identifier of 1023 bytes.
+const MAX_KEY: usize = 2048;
 
 impl FromStr for Key {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.split_ascii_whitespace().next() == Some("passkey") {
+            return if is_passkey(text) { Ok(Self(text.to_owned())) } else { Err(NO_PASSKEY.to_owned()) };
+        }
         let mut words = text.split_ascii_whitespace();
         match (words.next(), words.next()) {
             (Some(algorithm), Some(blob))
-                if text.len() <= 2048
+                if text.len() <= MAX_KEY
                     && algorithm.bytes().all(|byte| byte.is_ascii_graphic())
                     && blob.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)) =>
             {
@@ -91,6 +98,18 @@ impl FromStr for Key {
             _ => Err("not a public key as OpenSSH writes it on one line: `ssh-ed25519 AAAA…`".to_owned()),
         }
     }
+}
+
+const NO_PASSKEY: &str = "not a passkey as it is enrolled: `passkey SITE CREDENTIAL KEY`, one space between them and nothing behind";
+
+fn is_passkey(line: &str) -> bool {
+    let base64url = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let words: Vec<_> = line.split(' ').collect();
+    let ["passkey", site, id, key] = words[..] else { return false };
+    let site_plain = !site.is_empty() && site.bytes().all(|byte| byte.is_ascii_graphic());
+    line.len() <= MAX_KEY && site_plain && base64url(id) && base64url(key)
 }
 
 pub(crate) fn read_overrides(root: &Section<'_>) -> BTreeMap<Operation, Override> {

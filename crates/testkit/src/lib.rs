@@ -4,7 +4,9 @@
 //! Knows the product only from outside: its command line, its ready file, its sockets. It links none of our crates,
 //! so a rig cannot reach around a gateway, and `xtask` builds it before anything else. Nothing that ships uses it.
 
+mod authenticator;
 pub mod bench;
+mod browser;
 mod certificate;
 mod http;
 mod installation;
@@ -22,6 +24,8 @@ mod venv;
 mod wait;
 mod witness;
 
+pub use authenticator::{Asserted, Authenticator, Ceremony};
+pub use browser::Browser;
 pub use certificate::{certificate, checked, comparison, files_below};
 pub use http::{Response, send};
 pub use installation::{Cli, Installation, Serve, Session};

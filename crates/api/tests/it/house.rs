@@ -11,7 +11,7 @@ use model::{Autonomy, Digest, EnrolledKey, Timestamp};
 use policy::{Bundle, Profile, StarterOptions};
 use store::Store;
 use tempfile::TempDir;
-use testkit::{Key, Response, Session, Signer, send};
+use testkit::{Authenticator, Key, Response, Session, Signer, send};
 use tlog::SigningKey;
 use tokio::{net::TcpListener, runtime::Runtime};
 
@@ -25,6 +25,7 @@ pub(crate) struct House {
     pub(crate) agent: Signer,
     pub(crate) olga: Key,
     pub(crate) ben: Key,
+    pub(crate) bens_passkey: Authenticator,
     /// In the roster as an operator only.
     pub(crate) nils: Key,
     /// A recovery key.
@@ -99,6 +100,7 @@ impl House {
             agent: Signer::of(&session).unwrap(),
             olga,
             ben,
+            bens_passkey: bens_passkey(),
             nils,
             north,
             installation: engine.installation(),
@@ -115,6 +117,17 @@ impl House {
 
     /// A request signed as a person signs it.
     pub(crate) fn signed(&self, name: &str, key: &Key, nonce: &str, request: (&str, &str, &str)) -> Response {
+        self.signed_with(name, nonce, request, |text| key.sign(NAMESPACE, text.as_bytes()).unwrap())
+    }
+
+    /// As [`House::signed`], with whatever makes a signature of a text.
+    pub(crate) fn signed_with(
+        &self,
+        name: &str,
+        nonce: &str,
+        request: (&str, &str, &str),
+        sign: impl Fn(&str) -> String,
+    ) -> Response {
         let (method, target, body) = request;
         let proof = Proof {
             person: name.parse().unwrap(),
@@ -124,11 +137,14 @@ impl House {
             nonce: nonce.to_owned(),
             installation: self.installation,
         };
-        let armored = key.sign(NAMESPACE, proof.to_text().as_bytes()).unwrap();
-        let signature = BASE64_STANDARD.encode(armored);
+        let signature = BASE64_STANDARD.encode(sign(&proof.to_text()));
         let headers = [(PERSON_HEADER, name), (NONCE_HEADER, nonce), (SIGNATURE_HEADER, &signature)];
         send(&self.people, method, target, &headers, body.as_bytes()).unwrap()
     }
+}
+
+fn bens_passkey() -> Authenticator {
+    Authenticator::p256(3, "localhost")
 }
 
 async fn socket() -> TcpListener {
@@ -138,12 +154,13 @@ async fn socket() -> TcpListener {
 async fn start(folder: &TempDir, [olga, ben, nils]: [&Key; 3], safes: &[Key; 3]) -> Arc<Engine> {
     let line = |key: &Key| approval::parse_public_key(&key.public_line().unwrap()).unwrap();
     let enrolled = |key: &Key| -> Vec<EnrolledKey> { vec![line(key)] };
+    let bens = approval::parse_public_key(&bens_passkey().roster_line()).unwrap();
     let names = ["north", "south", "west"].map(|name| name.parse().unwrap());
     let files = policy::starter(&StarterOptions {
         profile: Profile::Lab,
         operators: vec![("olga".parse().unwrap(), enrolled(olga)), ("nils".parse().unwrap(), enrolled(nils))],
         recovery: names.into_iter().zip(safes.iter().map(line)).collect(),
-        approvers: vec![("ben".parse().unwrap(), Vec::new(), enrolled(ben))],
+        approvers: vec![("ben".parse().unwrap(), Vec::new(), [enrolled(ben), vec![bens]].concat())],
         agents: vec!["fixer".parse().unwrap()],
         environments: Vec::new(),
         calendar: None,

@@ -3,4 +3,5 @@
 #![cfg(test)]
 
 mod house;
+mod passkey;
 mod routes;

@@ -44,7 +44,7 @@ alterations!(
     requirement: |it| it.requirement = "1 other person".into(),
     evidence: |it| it.evidence[1] = (EvidenceKind::BackupVerified, Some(Digest::of(b"a backup"))),
     presence: |it| it.presence = Presence::Touched,
-    presence_rule: |it| it.presence_rule = "only signatures by a touched security key count here (profile strict)".into(),
+    presence_rule: |it| it.presence_rule = "only signatures by a touched security key or a passkey count here (profile strict)".into(),
     expires_at: |it| it.expires_at = Timestamp::from_millis(it.expires_at.millis() + 1),
     nonce: |it| it.nonce.push('0'),
     checkpoint: |it| it.checkpoint = "countersign/5f1c 4710 Zm9v".into(),

@@ -17,10 +17,10 @@ fn one_key_has_one_spelling() {
     for device in Device::ALL {
         let key = device.key(1);
         assert_eq!(parse_public_key(&key.0).as_ref(), Ok(&key));
-        assert!(sign::is_security_key(&key), "{device:?}");
+        assert!(sign::proves_presence(&key), "{device:?}");
         assert_eq!(sign::from_wire_form(&sign::wire_form(&key).unwrap()).as_ref(), Ok(&key));
     }
-    assert!(!sign::is_security_key(&key));
+    assert!(!sign::proves_presence(&key));
     assert_eq!(sign::public_of(&key_file(1).0).as_ref(), Ok(&key));
 }
 

@@ -10,6 +10,10 @@ mod keys;
 #[cfg(test)]
 mod openssh;
 #[cfg(test)]
+mod passkey;
+#[cfg(test)]
+mod passkey_line;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod request;
@@ -17,3 +21,5 @@ mod request;
 mod security_key;
 #[cfg(test)]
 mod text;
+#[cfg(test)]
+mod vectors;

@@ -134,7 +134,7 @@ fn security_keys_prove_presence() {
     let text = Statement { presence: Presence::Touched, ..statement() }.to_text();
     for kind in ["ed25519-sk", "ecdsa-sk"] {
         let (path, key) = make_key(&folder, kind, &["-N", ""]);
-        assert!(sign::is_security_key(&key), "{kind}");
+        assert!(sign::proves_presence(&key), "{kind}");
         let signature = sign_with_openssh(&folder, &path, &[], &text);
         let verified = verify(&text, &signature, &bob(key.clone())).unwrap();
         assert_eq!(verified.presence, Presence::Touched, "{kind}");

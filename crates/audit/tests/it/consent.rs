@@ -72,6 +72,7 @@ fn a_permit_takes_the_touch_and_the_roles_that_were_signed_for() {
         permit_unapproved @3: entry 3 permits chg-01m7xzk500040g2081040g2081, which took 1 other person; one of them as dba; before it the log has those of bob
     "#]],
     );
+    // As statements said it before there were passkeys.
     check(
         &Case {
             presence_rule: "only signatures by a touched security key count here",
@@ -150,7 +151,7 @@ fn who_was_asked_for_is_found() {
     expect![[r#"
         permit_unapproved @9: entry 9 permits chg-01m7xzk500040g2081040g2081, which took 2 other people, 2 of them with a touched key; before it the log has those of bob, erin
     "#]].assert_eq(&with(&["bob", "erin"], "2 other people, 2 of them with a touched key", FILES));
-    let only = "only signatures by a touched security key count here (profile strict)";
+    let only = "only signatures by a touched security key or a passkey count here (profile strict)";
     expect![[r#"
         permit_unapproved @9: entry 9 permits chg-01m7xzk500040g2081040g2081, which took the approval of 2 outside its chain; before it the log has those of erin
     "#]].assert_eq(&with(&["bob", "erin"], told, only));

@@ -14,6 +14,8 @@ mod history;
 #[cfg(test)]
 mod lives;
 #[cfg(test)]
+mod passkey;
+#[cfg(test)]
 mod receipts;
 #[cfg(test)]
 mod recovery;

@@ -5,7 +5,10 @@ use askama::Template;
 use model::{PersonId, Timestamp};
 
 use super::Frame;
-use crate::{text::Shown, when::{ago, left}};
+use crate::{
+    text::Shown,
+    when::{ago, left},
+};
 
 /// Live ones first; of those that are over as many as tell of the day.
 const MOST: usize = 200;

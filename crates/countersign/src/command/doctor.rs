@@ -191,9 +191,9 @@ fn people(bundle: &Bundle, found: &mut Vec<Finding>) {
         ));
     }
     for (name, person) in approvers {
-        let touches = person.keys.iter().any(approval::sign::is_security_key);
+        let touches = person.keys.iter().any(approval::sign::proves_presence);
         found.push(if touches {
-            finding(Grade::Good, format!("{name} signs with a touched security key"), "")
+            finding(Grade::Good, format!("{name} signs with a touched security key or a passkey"), "")
         } else {
             finding(
                 Grade::Warning,

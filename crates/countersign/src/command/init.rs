@@ -143,7 +143,7 @@ fn options(args: &InitArgs) -> Result<StarterOptions, Failure> {
         })
         .transpose()?;
     let touch = |(_, _, keys): &(PersonId, Vec<Role>, Vec<EnrolledKey>)| {
-        keys.iter().any(approval::sign::is_security_key)
+        keys.iter().any(approval::sign::proves_presence)
     };
     let profile = match &args.profile {
         Some(name) => name.parse().map_err(|err| usage("--profile", &err))?,

@@ -108,7 +108,8 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let doors = tls.doors(Limits::GATEWAY, at_aws);
     tokio::spawn(gateway_aws::listen(gateway, aws, doors, authority));
     let (for_people, for_agents) = (tls.doors(Limits::API, at_people), tls.doors(Limits::API, at_agent));
-    tokio::spawn(api::listen(api::people::router(shared.clone()), people, for_people, Arc::clone(&engine)));
+    let of_people = api::people::router(shared.clone()).merge(console::router(shared.clone()));
+    tokio::spawn(api::listen(of_people, people, for_people, Arc::clone(&engine)));
     tokio::spawn(api::listen(api::agent::router(shared), agent, for_agents, Arc::clone(&engine)));
     if let Some(log) = log {
         let doors = tls.doors(Limits::API, at(&log)?);

@@ -4,6 +4,7 @@ use approval::NAMESPACE;
 use model::{Account, EnrolledKey, PersonId};
 use policy::{Files, Profile, StarterOptions};
 use ssh_key::{LineEnding, PrivateKey, private::Ed25519Keypair};
+use testkit::Authenticator;
 
 /// A starter bundle with an owner for the agents, and with `production` below `[environments.production]`.
 pub(crate) fn bundle_files(production: &str) -> Files {
@@ -16,7 +17,7 @@ pub(crate) fn bundle_files(production: &str) -> Files {
             (name("ana"), Vec::new(), vec![key(1)]),
             (name("ben"), vec!["owner".parse().unwrap()], vec![key(2), key(3)]),
             (name("cleo"), Vec::new(), vec![key(4)]),
-            (name("dan"), Vec::new(), vec![key(5)]),
+            (name("dan"), Vec::new(), vec![key(5), dans_passkey()]),
             (name("otto"), Vec::new(), vec![key(6)]),
         ],
         agents: vec!["kiro".parse().unwrap(), "codex".parse().unwrap()],
@@ -76,6 +77,15 @@ impl Person {
     fn private(&self) -> PrivateKey {
         PrivateKey::from(Ed25519Keypair::from_seed(&[self.seed; 32]))
     }
+}
+
+/// Dan's passkey, in his browser.
+pub(crate) fn dans_authenticator() -> Authenticator {
+    Authenticator::p256(5, "countersign.example.com")
+}
+
+fn dans_passkey() -> EnrolledKey {
+    approval::parse_public_key(&dans_authenticator().roster_line()).unwrap()
 }
 
 /// The key that Ben and Cleo have after they lost theirs.

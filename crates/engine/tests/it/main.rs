@@ -37,6 +37,8 @@ mod joint;
 #[cfg(test)]
 mod once;
 #[cfg(test)]
+mod passkey;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod recorded;

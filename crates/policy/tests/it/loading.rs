@@ -315,3 +315,33 @@ fn the_starter_grants_are_for_reading() {
         execute = "sequenced"
     "##]].assert_eq(&text("bundle.toml"));
 }
+
+#[test]
+fn a_passkeys_line_is_taken_as_it_stands_or_not_at_all() {
+    let (id, key) = ("Gx7B_-3h5Vb0Qz2mT9s1Kw", "pQECAyYgASFYIDMAqV_ceu7i7Gw9sutq4PjEPKbbjqmToYzZWR03vPwC");
+    let good = format!("passkey countersign.example.com {id} {key}");
+    let with = |line: &str| {
+        let mut files = files(Profile::Lab);
+        let roster = String::from_utf8(files["roster.toml"].clone()).unwrap();
+        let (before, after) = roster.split_once("ssh-ed25519").unwrap();
+        let (_, after) = after.split_once('"').unwrap();
+        files.insert("roster.toml".into(), format!("{before}{line}\"{after}").into_bytes());
+        Bundle::load(&files)
+    };
+    let bundle = with(&good).unwrap();
+    assert!(bundle.roster().person_of(&model::EnrolledKey(good.clone())).is_some());
+    for line in [
+        format!("{good} a comment"),
+        format!(" {good}"),
+        format!("{good} "),
+        good.replace(' ', "  "),
+        good.replace("passkey ", "passkey\\t"),
+        format!("{good}="),
+        format!("passkey {id} {key}"),
+        format!("passkey example.com {id} {}", "A".repeat(2048)),
+        "passkey".to_owned(),
+    ] {
+        let refused = with(&line).map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains("not a passkey as it is enrolled"), "{line}: {refused}");
+    }
+}

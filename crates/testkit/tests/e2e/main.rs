@@ -13,6 +13,7 @@ mod bad_upstream;
 mod bodies;
 mod bootstrap;
 mod clients;
+mod console;
 mod crash;
 mod crash_plan;
 mod credentials;

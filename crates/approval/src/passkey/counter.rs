@@ -1,0 +1,21 @@
+//! What signature counters tell of an authenticator (§6.1.1, §7.2 step 22). Remembering the last one is the caller's.
+
+/// A signal and no proof: assertions that were made in one order may arrive in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// It went up, as one authenticator's does.
+    Advances,
+    /// The authenticator keeps none; many passkeys that are synchronised do not.
+    NotKept,
+    /// It did not go up: the key may exist twice.
+    MayBeCloned,
+}
+
+/// `last`: of the newest assertion known of this credential, 0 where none is.
+pub const fn compare_counters(last: u32, now: u32) -> Counter {
+    match (last, now) {
+        (0, 0) => Counter::NotKept,
+        _ if now > last => Counter::Advances,
+        _ => Counter::MayBeCloned,
+    }
+}

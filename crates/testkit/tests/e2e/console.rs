@@ -1,0 +1,126 @@
+//! The console in a real browser: a passkey is made, counts once two people have adopted it, signs in, approves and rejects.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use testkit::{Browser, certificate};
+
+use crate::{
+    adopt::{copied, text},
+    lab::Lab,
+};
+
+/// An installation whose approvers have passkeys, and their browser; `None` where there is none, which is said.
+struct Site {
+    lab: Lab,
+    browser: Browser,
+    url: String,
+}
+
+impl Site {
+    fn open() -> Result<Option<Self>> {
+        let Some(mut browser) = Browser::open()? else {
+            eprintln!("SKIPPED: no Chromium, Node.js or npm, so the console is not tried in a browser");
+            return Ok(None);
+        };
+        let lab = Lab::open()?;
+        let [_, _, people] = lab.serve.authorities();
+        let port = people.rsplit(':').next().context("no port")?;
+        let url = format!("http://localhost:{port}");
+        let mut lines = Vec::new();
+        for person in ["ben", "carla"] {
+            let made = browser.run(
+                person,
+                &format!(
+                    r##"await page.goto("{url}/enrol");
+                    await page.fill("#person", "{person}");
+                    await page.check("input[type=checkbox]");
+                    await page.click("button.approve");
+                    await page.waitForSelector("#made:not([hidden])");
+                    return await page.textContent("#line");"##
+                ),
+            )?;
+            lines.push((person, made.as_str().context("no line")?.to_owned()));
+        }
+        enrol(&lab, &lines)?;
+        Ok(Some(Self { lab, browser, url }))
+    }
+
+    fn sign_in(&mut self, person: &str) -> Result<()> {
+        let url = &self.url;
+        let code = format!(
+            r##"await page.goto("{url}/signin");
+            await page.fill("#person", "{person}");
+            await page.click("button.approve");
+            await page.waitForURL("{url}/inbox");"##
+        );
+        self.browser.run(person, &code).map(drop)
+    }
+
+    fn run(&mut self, person: &str, code: &str) -> Result<Value> {
+        let code = code.replace("{url}", &self.url);
+        self.browser.run(person, &code)
+    }
+}
+
+/// By a bundle that olga asks for and both approve with the keys they have.
+fn enrol(lab: &Lab, lines: &[(&str, String)]) -> Result<()> {
+    let next = copied(lab, "passkeys")?;
+    let file = next.join("roster.toml");
+    let mut roster = fs::read_to_string(&file)?;
+    for (person, line) in lines {
+        let head = format!("[people.{person}]\n");
+        let at = roster.find(&head).context("no such person in the roster")? + head.len();
+        let (before, after) = roster.split_at(at);
+        let keys = after.find("keys = [").context("no keys")? + "keys = [".len();
+        let (middle, rest) = after.split_at(keys);
+        roster = format!("{before}{middle}\"{line}\", {rest}");
+    }
+    fs::write(&file, roster)?;
+    let proof = certificate(&next)?;
+    let ask = ["policy", "adopt", "--bundle", text(&next)?, "--certificate", text(&proof)?];
+    let held = lab.signs(&lab.people.olga, &ask)?.expect(10)?.json()?;
+    let id = held["id"].as_str().context("no id")?.to_owned();
+    lab.approve(&id, &lab.people.ben)?.expect(0)?;
+    lab.approve(&id, &lab.people.carla)?.expect(0)?;
+    lab.signs(&lab.people.olga, &ask)?.expect(0).map(drop)
+}
+
+#[test]
+fn two_people_approve_live_on_two_pages() -> Result<()> {
+    let Some(mut site) = Site::open()? else { return Ok(()) };
+    site.sign_in("ben")?;
+    site.sign_in("carla")?;
+    for person in ["ben", "carla"] {
+        site.run(
+            person,
+            r##"await page.waitForFunction(() => document.getElementById("live").textContent === "Live");"##,
+        )?;
+    }
+    let id = site.lab.hold("orders")?;
+    for person in ["ben", "carla"] {
+        let row = format!(
+            r##"const row = page.locator("[id='{id}']");
+            await row.waitFor();
+            return await row.textContent();"##
+        );
+        let row = site.run(person, &row)?;
+        let row = row.as_str().unwrap_or_default();
+        ensure!(row.contains("orders") && row.contains("0 of 2 approved"), "{row}");
+    }
+    for (person, state) in [("ben", "held"), ("carla", "approved")] {
+        let approve = format!(
+            r##"await page.goto("{{url}}/changes/{id}");
+            await page.click("#approve");
+            await page.waitForFunction(() => document.getElementById("said")?.textContent);
+            const said = await page.textContent("#said");
+            await page.waitForSelector("article[data-state='{state}']");
+            return said;"##
+        );
+        site.run(person, &approve)?;
+    }
+    ensure!(site.lab.state(&id)? == "approved");
+    ensure!(site.lab.delete_stack("orders")?.status == 200, "its agent may now");
+    site.lab.verify()?.expect(0).map(drop)
+}
