@@ -154,6 +154,10 @@ impl From<SignError> for ApiError {
             SignError::NotUndoable(_) => Self::new(StatusCode::CONFLICT, "CS209", CLOSED, text, None),
             SignError::NotErasable(_) => Self::new(StatusCode::CONFLICT, "CS212", CLOSED, text, None),
             SignError::NotAdoptable(_) => Self::new(StatusCode::CONFLICT, "CS215", CLOSED, text, None),
+            SignError::NotCompared(_) => {
+                let hint = "`countersign policy adopt` compares with the bundle in force; it needs the solver, as `policy diff` does";
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "CS215", PROOF, text, Some(hint))
+            }
             SignError::NotBreakable(_) => Self::new(StatusCode::CONFLICT, "CS217", CLOSED, text, None),
             SignError::Refused(refusal) => refusal.into(),
             SignError::Fault(fault) => fault.into(),

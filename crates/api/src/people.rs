@@ -376,7 +376,8 @@ async fn erase(call: Call) -> Result<Response, ApiError> {
 static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
 
 async fn adopt(call: Call) -> Result<Response, ApiError> {
-    let AdoptRequest { files, certificate } = call.parse()?;
+    let AdoptRequest { files, certificate, comparison } = call.parse()?;
+    let comparison = comparison.map(String::into_bytes);
     let signer = call.signer()?;
     let (by, signed) = (signer.person.clone(), signer.proof.clone());
     let files = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
@@ -385,7 +386,7 @@ async fn adopt(call: Call) -> Result<Response, ApiError> {
     drop(turn);
     let broke = |_| ApiError::usage("the bundle could not be read");
     let candidate = Arc::new(read.map_err(broke)??);
-    let change = call.shared.engine.adopt(Adopt { candidate, by, signed }).await?;
+    let change = call.shared.engine.adopt(Adopt { candidate, comparison, by, signed }).await?;
     json(view(&call.shared, change.id).await?)
 }
 
@@ -408,10 +409,12 @@ async fn bundle(call: Call) -> Result<Response, ApiError> {
     let broke = |_| ApiError::not_found("the bundle could not be read");
     let kept = found.map_err(broke)?.map_err(ApiError::not_found)?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let (certificate, comparison) = kept.shown.map(|it| (it.certificate, it.comparison)).unzip();
     json(BundleView {
         bundle: digest,
         files: kept.files.into_iter().map(|(path, bytes)| (path, text(bytes))).collect(),
-        certificate: kept.proof.map(text),
+        certificate: certificate.map(text),
+        comparison: comparison.flatten().map(text),
     })
 }
 

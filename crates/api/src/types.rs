@@ -236,6 +236,9 @@ pub struct BreakGlassRequest {
 pub struct AdoptRequest {
     pub files: BTreeMap<String, String>,
     pub certificate: String,
+    /// What the rules newly allow in the place of those in force; absent where they are the same.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub comparison: Option<String>,
 }
 
 /// A bundle under which what is on record since then is to be judged again.
@@ -297,6 +300,9 @@ pub struct BundleView {
     /// Absent where it came with the installation.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub certificate: Option<String>,
+    /// With the bundle that was in force when it was asked for; absent too where its rules were the same.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub comparison: Option<String>,
 }
 
 /// An operation table that a bundle rests on, by its digest.

@@ -29,6 +29,10 @@ const TENTH: u64 = WHOLE / 10;
 /// Entries that came after the checkpoint that was verified before.
 const SINCE: u64 = 1000;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let tenth = measure(TENTH)?;
     let whole = measure(WHOLE)?;

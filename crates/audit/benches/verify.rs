@@ -22,6 +22,10 @@ use crate::story::{Log, Scribe, change, checkpoint_line, digest, roster, sign, s
 const ENTRIES: u32 = 100_000;
 const SIGNATURES: u32 = 500;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let log = unsigned(ENTRIES)?;
     let bytes: usize = log.entries.iter().map(Vec::len).sum();

@@ -1,5 +1,7 @@
 //! From bytes to entries: each must be the one way in which its event is written, and none may be there twice.
 
+use std::io;
+
 use model::{Digest, Entry, EntryKind};
 
 use crate::{Code, ids::Ids, report::Findings};
@@ -79,13 +81,41 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Entry, (Code, String)> {
         let why = format!("says it is {}; this verifier reads {}", entry.schema, Entry::SCHEMA);
         return Err((Code::EntryMalformed, why));
     }
-    let again = serde_json::to_vec(&entry).map_err(|err| (Code::EntryMalformed, err.to_string()))?;
-    if again != bytes {
-        let at = again.iter().zip(bytes).position(|(ours, theirs)| ours != theirs).unwrap_or(again.len());
+    let mut again = Against { bytes, alike: 0, differs: false };
+    serde_json::to_writer(&mut again, &entry).map_err(|err| (Code::EntryMalformed, err.to_string()))?;
+    if again.differs || again.alike < bytes.len() {
+        let at = again.alike;
         let why = format!("is not written as its event is written: the bytes differ from byte {at} on");
         return Err((Code::EntryNotCanonical, why));
     }
     Ok(entry)
+}
+
+/// Holds what is written against what is there already.
+struct Against<'a> {
+    bytes: &'a [u8],
+    /// So many bytes from the first on.
+    alike: usize,
+    differs: bool,
+}
+
+impl io::Write for Against<'_> {
+    fn write(&mut self, ours: &[u8]) -> io::Result<usize> {
+        if !self.differs {
+            let theirs = self.bytes.get(self.alike..).unwrap_or_default();
+            if theirs.starts_with(ours) {
+                self.alike += ours.len();
+            } else {
+                self.differs = true;
+                self.alike += ours.iter().zip(theirs).take_while(|(ours, theirs)| ours == theirs).count();
+            }
+        }
+        Ok(ours.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -574,8 +574,12 @@ pub(crate) struct AdoptArgs {
     /// What `policy prove --certificate` wrote of it; without, it is proved now.
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: Option<PathBuf>,
+    /// What `policy diff --comparison` wrote of the bundle in force and this one; without, and where the rules are others, they
+    /// are compared now.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) comparison: Option<PathBuf>,
     /// The solver, where it is not `cvc5` on the path.
-    #[arg(long, value_name = "FILE", conflicts_with = "certificate")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) solver: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
@@ -586,7 +590,7 @@ pub(crate) struct FetchArgs {
     /// The change that would adopt it, or the bundle's digest.
     #[arg(value_name = "CHANGE_OR_DIGEST")]
     pub(crate) bundle: String,
-    /// A new folder: `bundle/`, `certificate.json`, and the operation table where it is not this version's go into it.
+    /// A new folder: `bundle/`, `certificate.json`, `comparison.json`, and the operation table where it is not this version's go into it.
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
@@ -615,6 +619,9 @@ pub(crate) struct DiffArgs {
     /// Compare with the bundle that this installation has in force.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Write what the rules newly allow, and allow no longer, for `policy adopt --comparison`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) comparison: Option<PathBuf>,
     /// Exit with code 21 where anything becomes laxer, or could.
     #[arg(long)]
     pub(crate) deny_laxer: bool,

@@ -337,20 +337,28 @@ fn alarm(message: String) -> Failure {
 
 /// Where this person's client keeps the newest checkpoint of an installation: in their own home, out of the server's.
 pub(crate) fn kept_file(installation: Digest) -> Option<PathBuf> {
+    Some(home()?.join("checkpoints").join(installation.to_string()))
+}
+
+/// Where it keeps what was proved of a bundle that this person asked for.
+pub(crate) fn kept_proof(installation: Digest, of: &str) -> Option<PathBuf> {
+    Some(home()?.join("proofs").join(installation.to_string()).join(format!("{of}.json")))
+}
+
+fn home() -> Option<PathBuf> {
     let state = variable("XDG_STATE_HOME")
         .map(PathBuf::from)
         .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/state")))?;
-    Some(state.join("countersign").join("checkpoints").join(installation.to_string()))
+    Some(state.join("countersign"))
 }
 
-fn keep(file: &Path, note: &str) -> Result<(), Failure> {
-    let failed = |err: std::io::Error| {
-        Failure::unexpected(format!("the checkpoint cannot be kept at {}: {err}", file.display()))
-    };
+pub(crate) fn keep(file: &Path, text: &str) -> Result<(), Failure> {
+    let failed =
+        |err: std::io::Error| Failure::unexpected(format!("{} cannot be written: {err}", file.display()));
     if let Some(dir) = file.parent() {
         fs::create_dir_all(dir).map_err(failed)?;
     }
     let partial = file.with_extension(format!("{}.new", std::process::id()));
-    fs::write(&partial, note).map_err(failed)?;
+    fs::write(&partial, text).map_err(failed)?;
     fs::rename(&partial, file).map_err(failed)
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/bundles/DIGEST/…                  the files of a bundle that was asked for, or that the installation began with, whole
 //! DIR/bundles/DIGEST.certificate.json   what came with it as proved
+//! DIR/bundles/DIGEST.comparison.json    what came with it as newly allowed by its rules, where they were others
 //! DIR/bundles/DIGEST.table              an operation table ([`crate::tables`])
 //! ```
 //!
@@ -18,13 +19,15 @@ use std::{
 };
 
 use classify_aws::{classify::effects, table::Table};
-use engine::Kept;
+use engine::{Kept, Shown};
 use ledger::LogReader;
 use model::{Digest, EffectSet, Operation};
-use policy::{Bundle, Certificate, Difference, Files, Tables};
+use policy::{Bundle, Certificate, Comparison, Difference, Files, Tables};
 
 use crate::{command::bundle_files, config::Config, failure::Failure, tables};
 
+const CERTIFICATE: &str = "certificate";
+const COMPARISON: &str = "comparison";
 /// More than an installation adopts in years; each was asked for by a person with a key.
 const MOST: usize = 500;
 
@@ -90,8 +93,9 @@ impl Library {
         )
     }
 
-    fn certificate(&self, digest: Digest) -> PathBuf {
-        self.kept.join(format!("{digest}.certificate.json"))
+    /// What came with a bundle.
+    fn beside(&self, digest: Digest, what: &str) -> PathBuf {
+        self.kept.join(format!("{digest}.{what}.json"))
     }
 
     fn put_files(&self, digest: Digest, files: &Files) -> io::Result<()> {
@@ -119,35 +123,44 @@ impl Library {
         File::open(&self.kept)?.sync_all()
     }
 
-    fn put(&self, digest: Digest, files: &Files, proof: &[u8]) -> io::Result<()> {
+    fn put(&self, digest: Digest, files: &Files, shown: &Shown) -> io::Result<()> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.put_files(digest, files)?;
-        let certificate = self.certificate(digest);
-        let aside = self.kept.join(format!(".{digest}.certificate.json"));
-        if fs::read(&certificate).ok().as_deref() != Some(proof) {
-            let _ = fs::remove_file(&aside);
-            write(&aside, proof)?;
-            fs::rename(&aside, &certificate)?;
+        for (what, text) in [(CERTIFICATE, Some(&shown.certificate)), (COMPARISON, shown.comparison.as_ref())]
+        {
+            let (place, aside) =
+                (self.beside(digest, what), self.kept.join(format!(".{digest}.{what}.json")));
+            match text {
+                Some(text) if fs::read(&place).ok().as_ref() != Some(text) => {
+                    let _ = fs::remove_file(&aside);
+                    write(&aside, text)?;
+                    fs::rename(&aside, &place)?;
+                }
+                None if place.exists() => fs::remove_file(&place)?,
+                Some(_) | None => {}
+            }
         }
         File::open(&self.kept)?.sync_all()
     }
 }
 
 impl engine::Library for Library {
-    fn keep(&self, bundle: Digest, files: &Files, proof: &[u8]) -> Result<(), String> {
+    fn keep(&self, bundle: Digest, files: &Files, shown: &Shown) -> Result<(), String> {
         let names = files.keys().all(|name| {
             name.split('/').all(|part| !part.is_empty() && !part.starts_with('.')) && !name.contains('\\')
         });
         if !names || Bundle::digest_of(files) != bundle {
             return Err("the bundle's files are not what they are said to be".to_owned());
         }
-        self.put(bundle, files, proof).map_err(|err| format!("the bundle cannot be kept: {err}"))
+        self.put(bundle, files, shown).map_err(|err| format!("the bundle cannot be kept: {err}"))
     }
 
     fn find(&self, bundle: Digest) -> Result<Kept, String> {
         let files = self.files(bundle).ok_or_else(|| format!("no bundle {bundle} is kept here"))?;
-        let proof = fs::read(self.certificate(bundle)).ok();
-        Ok(Kept { files, proof: proof.filter(|it| it.len() <= Certificate::MAX_BYTES) })
+        let beside = |what, most| fs::read(self.beside(bundle, what)).ok().filter(|it| it.len() <= most);
+        let comparison = beside(COMPARISON, Comparison::MAX_BYTES);
+        let certificate = beside(CERTIFICATE, Certificate::MAX_BYTES);
+        Ok(Kept { files, shown: certificate.map(|certificate| Shown { certificate, comparison }) })
     }
 
     fn listed(&self, operation: &Operation) -> Option<EffectSet> {
@@ -229,18 +242,28 @@ mod tests {
         let (one, other) = (files("one"), files("other"));
         let digest = Bundle::digest_of(&one);
         assert!(library.find(digest).is_err() && !library.knows(digest));
-        library.keep(digest, &one, b"proof").unwrap();
-        library.keep(digest, &one, b"another proof").unwrap();
-        let kept = library.find(digest).unwrap();
-        assert_eq!((kept.files, kept.proof), (one.clone(), Some(b"another proof".to_vec())));
-        assert!(library.keep(digest, &other, b"").is_err(), "another bundle under its name");
+        let shown = |certificate: &str, comparison: Option<&str>| Shown {
+            certificate: certificate.into(),
+            comparison: comparison.map(Into::into),
+        };
+        for (certificate, comparison) in
+            [("one", None), ("two", Some("a")), ("two", Some("b")), ("three", None)]
+        {
+            library.keep(digest, &one, &shown(certificate, comparison)).unwrap();
+            let kept = library.find(digest).unwrap();
+            assert_eq!(kept.files, one);
+            let found = kept.shown.unwrap();
+            assert_eq!(found.certificate, certificate.as_bytes());
+            assert_eq!(found.comparison, comparison.map(Vec::from), "none is left of what was shown before");
+        }
+        assert!(library.keep(digest, &other, &Shown::default()).is_err(), "another bundle under its name");
         assert!(library.find(Bundle::digest_of(&other)).is_err());
 
         // A file that somebody edited there is no bundle of that digest; asked for again it is put right.
         let file = dir.path().join(format!("bundles/{digest}/bundle.toml"));
         fs::write(&file, "edited").unwrap();
         assert!(library.find(digest).is_err());
-        library.keep(digest, &one, b"proof").unwrap();
+        library.keep(digest, &one, &Shown::default()).unwrap();
         assert_eq!(library.find(digest).unwrap().files, one);
         // What people edit counts where it is the one.
         for (name, content) in &other {
@@ -255,7 +278,7 @@ mod tests {
         let library = library(dir.path());
         for name in ["../x", "/x", "a//b", "a/../b", ".hidden", "a\\b", ""] {
             let files = Files::from([(name.to_owned(), b"x".to_vec())]);
-            assert!(library.keep(Bundle::digest_of(&files), &files, b"").is_err(), "{name}");
+            assert!(library.keep(Bundle::digest_of(&files), &files, &Shown::default()).is_err(), "{name}");
         }
     }
 }

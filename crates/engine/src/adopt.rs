@@ -5,20 +5,22 @@
 //! Everything slow is done before: the candidate is compiled ([`Candidate::read`]), its files lie on disk where the next
 //! start finds them by their digest ([`crate::Library`]), and the gateways have looked whether they could act under it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use model::{
-    Adoption, Change, ChangeId, ChangeState, Digest, Effect, EntryKind, Kind, Link, LinkKind, Operation,
-    PersonId, Resource, Step, StepState,
+    Adoption, Change, ChangeId, ChangeState, Digest, Effect, EntryKind, Kind, Operation, PersonId, Resource,
+    Step, StepState,
 };
-use policy::{Bundle, Difference, Way};
+use policy::{Bundle, Comparison, Difference, Way};
 use store::{Filter, Tx};
 
 use crate::{
-    Candidate, Engine, Kept, SignError,
+    Candidate, Engine, Kept, Shown, SignError,
     decide::{self, Book, Drawn},
-    own::{self, Answered, Deed, Draft, Told, Wish},
-    record::about,
+    own::{self, Answered, Deed, Told, Wish},
     recover::{self, Recovered},
     start::roster_of,
     tally::Taken,
@@ -28,6 +30,9 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Adopt {
     pub candidate: Arc<Candidate>,
+    /// What its rules newly allow, as `countersign policy diff` writes it; of the bundle in force. `None` only where they are
+    /// the same rules.
+    pub comparison: Option<Vec<u8>>,
     pub by: PersonId,
     /// The signed request itself, for the record.
     pub signed: (String, String),
@@ -53,10 +58,11 @@ impl Engine {
     /// Opens a change that brings a bundle into force; or, asked again once it is approved, does so.
     ///
     /// # Errors
-    /// [`SignError::NotAdoptable`] where it cannot be; [`SignError::Refused`] after a veto.
+    /// [`SignError::NotAdoptable`] where it cannot be; [`SignError::NotCompared`] where what it newly allows is not shown;
+    /// [`SignError::Refused`] after a veto.
     pub async fn adopt(self: &Arc<Self>, asked: Adopt) -> Result<Change, SignError> {
         self.recordable()?;
-        let Adopt { candidate, by, signed } = asked;
+        let Adopt { candidate, comparison, by, signed } = asked;
         let (mut drawn, book) = (self.draw()?, self.book());
         if candidate.digest() == book.bundle.digest() {
             return Err(SignError::NotAdoptable(format!("{} is in force already", candidate.digest())));
@@ -69,18 +75,24 @@ impl Engine {
             let (library, candidate, bundle) =
                 (Arc::clone(&self.library), Arc::clone(&candidate), Arc::clone(&book.bundle));
             let now = drawn.now;
-            let prepared = tokio::task::spawn_blocking(move || {
+            let prepared = tokio::task::spawn_blocking(move || -> Result<Told, SignError> {
+                let compared = compared(&bundle, &candidate.bundle, comparison.as_deref())?;
                 let (old, new) = (bundle.tables(), candidate.bundle.tables());
-                new.aws.map_or(Ok(()), |table| library.keep_table(table))?;
-                library.keep(candidate.digest(), &candidate.files, &candidate.proof)?;
+                new.aws.map_or(Ok(()), |table| library.keep_table(table)).map_err(SignError::NotAdoptable)?;
+                let shown = Shown { certificate: candidate.proof.clone(), comparison };
+                library
+                    .keep(candidate.digest(), &candidate.files, &shown)
+                    .map_err(SignError::NotAdoptable)?;
                 let listed = |operation: &Operation| library.listed(operation);
                 let mut differences = bundle.differences(&candidate.bundle, now, &listed);
-                differences.append(&mut library.between(old, new)?);
+                differences.append(&mut library.between(old, new).map_err(SignError::NotAdoptable)?);
                 differences.sort();
-                told(&candidate, &differences, bundle.digest(), recovered.is_some())
+                let told =
+                    told(&candidate, &differences, compared.as_ref(), bundle.digest(), recovered.is_some());
+                told.map_err(SignError::NotAdoptable)
             });
             let broke = |_| SignError::NotAdoptable("comparing the bundles broke off".to_owned());
-            prepared.await.map_err(broke)?.map_err(SignError::NotAdoptable)?
+            prepared.await.map_err(broke)??
         };
         crate::crash::point("bundle-kept");
         let deed = Deed::Adopt(Adoption {
@@ -106,16 +118,10 @@ impl Engine {
             }
             own::ask(tx, &book, &mut drawn, wish)
         });
-        let answered = answered.await?;
-        self.moved();
-        let (id, level) = match answered {
-            Answered::Stands(change) => return Ok(*change),
-            Answered::UnderWay(id) => {
-                return Err(SignError::NotAdoptable(format!("{id} is under way already")));
-            }
-            Answered::Go(id, level) => (id, level),
+        let id = match self.permitted(answered.await?).await? {
+            ControlFlow::Break(change) => return Ok(change),
+            ControlFlow::Continue(id) => id,
         };
-        self.permitted(id, level).await?;
         crate::crash::point("before-adoption");
         // Whoever asked may go away at any moment; what is begun here is ended.
         let engine = Arc::clone(self);
@@ -133,46 +139,42 @@ impl Engine {
         let certificate = candidate.certificate.digest;
         let taken = Arc::new(Mutex::new(None::<Taken>));
         let (out, coming) = (Arc::clone(&taken), Arc::clone(&next));
-        let done = self.store.write(move |tx| -> Result<(Change, bool), SignError> {
-            let change = tx.change(id)?.ok_or(SignError::UnknownChange(id))?;
-            let state = change.steps.first().map(|step| step.state);
-            let (Some(adoption), Some(StepState::Executing)) = (change.adopts, state) else {
-                return Ok((change, false));
+        let done = self.store.write(move |tx| -> Result<(Change, Option<()>), SignError> {
+            let does = |tx: &mut Tx<'_>, drawn: &mut Drawn, change: &Change, adoption: Adoption| {
+                let same = adoption.to == coming.digest() && book.stands();
+                // That nothing but the roster is another was so when it was asked for, of these very bundles.
+                let recovered = Recovered::of(&change.chain.operator, &book.bundle, &coming);
+                let (true, Ok(recovered)) = (same, recovered) else { return Ok(Err(own::VOID.to_owned())) };
+                book.in_force.begin();
+                let reads = tallies.turn(adoption.to);
+                let entries = reads.entries(drawn);
+                *out.lock().unwrap_or_else(PoisonError::into_inner) = Some(reads);
+                for entry in entries {
+                    tx.record(entry)?;
+                }
+                let mut adopted = adopted_entry(drawn, change, &adoption, &coming, certificate);
+                if let Some(recovered) = &recovered {
+                    let details = recovered.details();
+                    adopted.detail.extend(details.map(|(name, value)| (name.to_owned(), value)));
+                    tx.record(recover::done(drawn, change))?;
+                }
+                tx.record(adopted)?;
+                Ok(Ok(("adopted", adoption.to.to_string(), ())))
             };
-            let same = adoption.to == coming.digest() && book.stands();
-            // That nothing but the roster is another was so when it was asked for, of these very bundles.
-            let recovered = Recovered::of(&change.chain.operator, &book.bundle, &coming);
-            let (true, Ok(recovered), true) =
-                (same, recovered, same && own::stands(tx, &book, &mut drawn, &change)?)
-            else {
-                return Ok((own::settle(tx, &mut drawn, change, Err(own::VOID.to_owned()))?, false));
-            };
-            book.in_force.begin();
-            let reads = tallies.turn(adoption.to);
-            let entries = reads.entries(&mut drawn);
-            *out.lock().unwrap_or_else(PoisonError::into_inner) = Some(reads);
-            for entry in entries {
-                tx.record(entry)?;
+            let done = own::carry_out(tx, &book, &mut drawn, id, |change| change.adopts, does)?;
+            if done.1.is_some() {
+                close_others(tx, &mut drawn, id)?;
             }
-            let mut adopted = adopted_entry(&mut drawn, &change, &adoption, &coming, certificate);
-            if let Some(recovered) = &recovered {
-                let details = recovered.details();
-                adopted.detail.extend(details.map(|(name, value)| (name.to_owned(), value)));
-                tx.record(recover::done(&mut drawn, &change))?;
-            }
-            tx.record(adopted)?;
-            let done = own::settle(tx, &mut drawn, change, Ok(("adopted", adoption.to.to_string())))?;
-            close_others(tx, &mut drawn, done.id)?;
-            Ok((done, true))
+            Ok(done)
         });
         let done = done.await;
         crate::crash::point("after-adoption");
         match &done {
-            Ok((_, true)) => {
+            Ok((_, Some(()))) => {
                 self.witnesses.turn(&next);
                 self.in_force.end(Some(next));
             }
-            Ok((_, false)) | Err(_) => {
+            Ok((_, None)) | Err(_) => {
                 if let Some(reads) = taken.lock().unwrap_or_else(PoisonError::into_inner).take() {
                     self.tallies.turn_back(reads);
                 }
@@ -181,7 +183,7 @@ impl Engine {
         }
         drop(recording);
         let (change, adopted) = done?;
-        if adopted {
+        if adopted.is_some() {
             tracing::info!(change = %change.id, bundle = %candidate.digest(), "another bundle is in force");
         }
         // Under a signed checkpoint before anybody is told.
@@ -192,10 +194,29 @@ impl Engine {
 
 const INTENT: &str = "bring another bundle into force";
 
+/// What the rules newly allow; `None` where they are the same.
+fn compared(
+    before: &Bundle,
+    next: &Bundle,
+    comparison: Option<&[u8]>,
+) -> Result<Option<Comparison>, SignError> {
+    let read =
+        |text| Comparison::read(text, before, next).map_err(|err| SignError::NotCompared(err.to_string()));
+    match comparison {
+        Some(text) => read(text).map(Some),
+        None if next.has_the_rules_of(before) => Ok(None),
+        None => {
+            let why = "rules are new, gone or say something else, and what that newly allows is not shown";
+            Err(SignError::NotCompared(why.to_owned()))
+        }
+    }
+}
+
 /// What it would be from and to, and all that is laxer; of the rest as much as a person reads.
 fn told(
     candidate: &Candidate,
     differences: &[Difference],
+    compared: Option<&Comparison>,
     from: Digest,
     recovers: bool,
 ) -> Result<Told, String> {
@@ -228,19 +249,29 @@ fn told(
             ),
         ),
     ];
+    shown.push((own::COMPARISON.to_owned(), said_of(compared)));
+    for it in compared.iter().flat_map(|it| &it.newly_allowed) {
+        shown.push(("newly allowed".to_owned(), format!("{}; before: {}", it.told, it.stopped)));
+    }
+    let newly = compared.map_or(0, |it| it.newly_allowed.len());
     let lines: Vec<String> =
         differences.iter().map(|it| format!("{} {}: {}", it.way, it.file, it.what)).collect();
     let all = Digest::of(lines.join("\n").as_bytes());
     let (mut bytes, mut left) = (0usize, 0usize);
+    for (_, example) in shown.iter().filter(|(name, _)| name == "newly allowed") {
+        bytes = bytes.saturating_add(example.len()).saturating_add(ABOUT_A_LINE);
+    }
+    let laxer = laxer.saturating_add(newly);
+    if bytes > MAX_TOLD {
+        return Err(too_much(laxer));
+    }
     for (difference, line) in differences.iter().zip(&lines) {
         bytes = bytes.saturating_add(line.len()).saturating_add(ABOUT_A_LINE);
         if bytes <= MAX_TOLD && shown.len() < MAX_LINES {
             let what = model::sanitize(&format!("{}: {}", difference.file, difference.what), 1000);
             shown.push((difference.way.to_string(), what));
         } else if difference.way == Way::Laxer {
-            return Err(format!(
-                "{laxer} things would be laxer, more than one statement can show; adopt it in smaller parts"
-            ));
+            return Err(too_much(laxer));
         } else {
             left = left.saturating_add(1);
         }
@@ -264,6 +295,25 @@ fn told(
     Ok(Told { operation, effect: Effect::Privilege, resources: vec![resource], summary, shown, facts })
 }
 
+fn too_much(laxer: usize) -> String {
+    format!("{laxer} things would be laxer, more than one statement can show; adopt it in smaller parts")
+}
+
+fn said_of(compared: Option<&Comparison>) -> String {
+    let Some(it) = compared else {
+        return "every rule says what it said, so none newly allows anything".to_owned();
+    };
+    let newly = match it.newly_allowed.len() {
+        0 => "nothing".to_owned(),
+        some => format!("{some} example(s)"),
+    };
+    format!(
+        "{}: what the rules newly allow: {newly} ({}); each example was decided again under both bundles; that none is missing nobody signed: \
+         `countersign policy diff` asks again",
+        it.digest, it.made_with
+    )
+}
+
 /// Of the differences in a statement, which has room for little more than 28,000 bytes of text.
 const MAX_TOLD: usize = 16_000;
 const MAX_LINES: usize = 300;
@@ -276,17 +326,14 @@ fn adopted_entry(
     bundle: &Bundle,
     certificate: Digest,
 ) -> model::Entry {
-    let mut entry = about(drawn, EntryKind::BundleAdopted, change);
-    entry.bundle = Some(adoption.to);
-    entry.actors.person = Some(change.chain.operator.clone());
-    for (key, value) in [
+    let details = [
         ("from", adoption.from.to_string()),
         ("roster", roster_of(bundle)),
         ("profile", bundle.profile().to_string()),
         ("certificate", certificate.to_string()),
-    ] {
-        entry.detail.insert(key.to_owned(), value);
-    }
+    ];
+    let mut entry = own::entry(drawn, EntryKind::BundleAdopted, change, details);
+    entry.bundle = Some(adoption.to);
     entry.detail.extend(adoption.table.map(|table| ("table".to_owned(), table.to_string())));
     entry
 }
@@ -307,20 +354,11 @@ fn close_others(tx: &mut Tx<'_>, drawn: &mut Drawn, done: ChangeId) -> Result<()
     Ok(())
 }
 
-/// Whoever asked for a vetoed adoption asks anew, in other words.
-pub(crate) fn reopened(
-    book: &Book,
-    drawn: &mut Drawn,
-    vetoed: &Change,
-    adoption: Adoption,
-    intent: String,
-) -> Result<Change, SignError> {
+/// What a vetoed adoption would do now.
+pub(crate) fn anew(book: &Book, vetoed: &Change, adoption: &Adoption) -> Result<Vec<Step>, SignError> {
     if adoption.from != book.bundle.digest() {
         let why = "another bundle came into force since; ask for the adoption anew";
         return Err(SignError::NotAdoptable(why.to_owned()));
     }
-    let steps = vetoed.steps.iter().map(|step| Step { state: StepState::Pending, ..step.clone() }).collect();
-    let links = vec![Link::to(LinkKind::Reopens, vetoed.id)];
-    let asked = Draft { chain: vetoed.chain.clone(), deed: Deed::Adopt(adoption), steps, links, intent };
-    Ok(own::draft(book, drawn, asked))
+    Ok(vetoed.steps.iter().map(|step| Step { state: StepState::Pending, ..step.clone() }).collect())
 }

@@ -1,17 +1,13 @@
 //! Erasing bodies: a change of Countersign's own (see [`crate::own`]). Its action is an [`Erasure`], which can name nothing but
 //! commitments to bodies.
 
-use model::{
-    Change, ChangeId, Effect, EntryKind, Erased, Erasure, Ground, Kind, Link, LinkKind, PersonId, Resource,
-    Step, StepState,
-};
+use model::{Change, ChangeId, Effect, EntryKind, Erased, Erasure, Ground, Kind, PersonId, Resource, Step};
 use store::{Conflict, Fetched, Tx};
 
 use crate::{
     Engine, SignError,
     decide::{Book, Drawn},
-    own::{self, Answered, Deed, Draft, Told, Wish},
-    record::about,
+    own::{self, Answered, Deed, Done, Told, Wish},
 };
 
 /// What a person asks for.
@@ -33,24 +29,11 @@ impl Engine {
     /// # Errors
     /// [`SignError::NotErasable`] where nothing is kept or it is needed yet; [`SignError::Refused`] after a veto.
     pub async fn erase(&self, asked: Erase) -> Result<Change, SignError> {
-        self.recordable()?;
-        let mut drawn = self.draw()?;
-        let answered = self.ruled(move |tx, book| ask(tx, book, &mut drawn, asked)).await?;
-        self.moved();
-        let (id, level) = match answered {
-            Answered::Stands(change) => return Ok(*change),
-            Answered::UnderWay(id) => {
-                return Err(SignError::NotErasable(format!("{id} is under way already")));
-            }
-            Answered::Go(id, level) => (id, level),
-        };
-        self.permitted(id, level).await?;
-        crate::crash::point("before-erasure");
-        let mut drawn = self.draw_after_the_fact()?;
-        let done = self.ruled(move |tx, book| carry_out(tx, book, &mut drawn, id)).await?;
-        crate::crash::point("after-erasure");
-        self.moved();
-        Ok(done)
+        let asks = move |tx: &mut Tx<'_>, book: &Book, drawn: &mut Drawn| ask(tx, book, drawn, asked);
+        let points = ["before-erasure", "after-erasure"];
+        let deed = |change: &Change| change.erases.clone();
+        let (change, _) = self.carried_out(points, asks, deed, carry_out).await?;
+        Ok(change)
     }
 }
 
@@ -131,57 +114,37 @@ fn action(tx: &Tx<'_>, drawn: &Drawn, target: &Change, erasure: &Erasure) -> Res
     Ok(own::step(&Deed::Erase(erasure.clone()), drawn.now, told))
 }
 
-/// The operator of a vetoed erasure asks anew, in other words; the ground stays what it was.
-pub(crate) fn reopened(
-    tx: &Tx<'_>,
-    book: &Book,
-    drawn: &mut Drawn,
-    vetoed: &Change,
-    erasure: &Erasure,
-    intent: String,
-) -> Result<Change, SignError> {
+/// What a vetoed erasure would do now; the ground stays what it was.
+pub(crate) fn anew(tx: &Tx<'_>, drawn: &Drawn, erasure: &Erasure) -> Result<Step, SignError> {
     let target = tx.change(erasure.of)?.ok_or(SignError::UnknownChange(erasure.of))?;
     asked_for(&target, Some(erasure.step))?;
-    let steps = vec![action(tx, drawn, &target, erasure)?];
-    let links = vec![Link::to(LinkKind::Reopens, vetoed.id)];
-    let deed = Deed::Erase(erasure.clone());
-    Ok(own::draft(book, drawn, Draft { chain: vetoed.chain.clone(), deed, steps, links, intent }))
+    action(tx, drawn, &target, erasure)
 }
 
-/// Its permit is sequenced.
-fn carry_out(tx: &mut Tx<'_>, book: &Book, drawn: &mut Drawn, id: ChangeId) -> Result<Change, SignError> {
-    let change = tx.change(id)?.ok_or(SignError::UnknownChange(id))?;
-    let state = change.steps.first().map(|step| step.state);
-    let (Some(erasure), Some(StepState::Executing)) = (change.erases.clone(), state) else {
-        return Ok(change);
-    };
-    let done = if own::stands(tx, book, drawn, &change)? {
-        let asked_by = change.chain.operator.clone();
-        let erased = Erased { at: drawn.now, by: change.id, asked_by, ground: erasure.ground.clone() };
-        let entry = erased_entry(drawn, &change, &erasure);
-        match tx.erase(&erasure, erased, entry) {
-            Ok(()) => Ok(("erased", erasure.bodies.len().to_string())),
-            Err(Conflict::Storage(err)) => return Err(err.into()),
-            Err(other) => Err(other.to_string()),
-        }
-    } else {
-        Err(own::VOID.to_owned())
-    };
-    own::settle(tx, drawn, change, done)
+fn carry_out(
+    tx: &mut Tx<'_>,
+    drawn: &mut Drawn,
+    change: &Change,
+    erasure: Erasure,
+) -> Result<Done<()>, SignError> {
+    let asked_by = change.chain.operator.clone();
+    let erased = Erased { at: drawn.now, by: change.id, asked_by, ground: erasure.ground.clone() };
+    let entry = erased_entry(drawn, change, &erasure);
+    match tx.erase(&erasure, erased, entry) {
+        Ok(()) => Ok(Ok(("erased", erasure.bodies.len().to_string(), ()))),
+        Err(Conflict::Storage(err)) => Err(err.into()),
+        Err(other) => Ok(Err(other.to_string())),
+    }
 }
 
 /// Whose, which, on what ground; by which change says the entry itself.
 fn erased_entry(drawn: &mut Drawn, change: &Change, erasure: &Erasure) -> model::Entry {
-    let mut entry = about(drawn, EntryKind::BodyErased, change);
     let bodies: Vec<String> = erasure.bodies.iter().map(ToString::to_string).collect();
-    entry.actors.person = Some(change.chain.operator.clone());
-    for (key, value) in [
+    let details = [
         ("of", erasure.of.to_string()),
         ("step", erasure.step.to_string()),
         ("bodies", bodies.join(" ")),
         ("ground", erasure.ground.to_string()),
-    ] {
-        entry.detail.insert(key.to_owned(), value);
-    }
-    entry
+    ];
+    own::entry(drawn, EntryKind::BodyErased, change, details)
 }

@@ -9,8 +9,8 @@
 use std::sync::PoisonError;
 
 use model::{
-    BreakGlass, Change, ChangeId, ChangeState, Effect, EntryKind, Glass, GrantId, Ground, Kind, Link,
-    LinkKind, Operation, PersonId, Resource, RuleId, Session, SessionId, Step, StepState, Timestamp,
+    BreakGlass, Change, ChangeId, ChangeState, Effect, EntryKind, Glass, GrantId, Ground, Kind, Operation,
+    PersonId, Resource, RuleId, Session, SessionId, Step, Timestamp,
 };
 use policy::Bundle;
 use store::Tx;
@@ -18,8 +18,7 @@ use store::Tx;
 use crate::{
     Engine, SignError,
     decide::{self, Book, DecideError, Drawn},
-    own::{self, Answered, Deed, Draft, Told, Wish},
-    record::about,
+    own::{self, Answered, Deed, Done, Told, Wish},
 };
 
 /// What a person asks for.
@@ -50,29 +49,16 @@ impl Engine {
     /// [`SignError::NotBreakable`] where the bundle keeps nothing of the kind or the session is none that could use it;
     /// [`SignError::Refused`] after a veto.
     pub async fn break_glass(&self, asked: GlassRequest) -> Result<Change, SignError> {
-        self.recordable()?;
-        let mut drawn = self.draw()?;
-        let answered = self.ruled(move |tx, book| ask(tx, book, &mut drawn, asked)).await?;
-        self.moved();
-        let (id, level) = match answered {
-            Answered::Stands(change) => return Ok(*change),
-            Answered::UnderWay(id) => {
-                return Err(SignError::NotBreakable(format!("{id} is under way already")));
-            }
-            Answered::Go(id, level) => (id, level),
-        };
-        self.permitted(id, level).await?;
-        crate::crash::point("before-glass");
-        let mut drawn = self.draw_after_the_fact()?;
-        let done = self.ruled(move |tx, book| carry_out(tx, book, &mut drawn, id)).await?;
-        crate::crash::point("after-glass");
-        let (change, session) = done;
+        let asks = move |tx: &mut Tx<'_>, book: &Book, drawn: &mut Drawn| ask(tx, book, drawn, asked);
+        let points = ["before-glass", "after-glass"];
+        let deed = |change: &Change| change.breaks.clone();
+        let (change, session) = self.carried_out(points, asks, deed, carry_out).await?;
         if let Some(session) = session {
             tracing::warn!(change = %change.id, session = %session.id, "the glass is broken");
             self.remember(session);
+            self.moved();
+            self.sequence().await?;
         }
-        self.moved();
-        self.sequence().await?;
         Ok(change)
     }
 
@@ -167,34 +153,24 @@ fn action(bundle: &Bundle, now: Timestamp, session: &Session, glass: &BreakGlass
 /// Of the permits of a grant, in a statement.
 const MAX_TOLD: usize = 40;
 
-/// Its permit is sequenced. With the session as it is then.
+/// With the session as it is then.
 fn carry_out(
     tx: &mut Tx<'_>,
-    book: &Book,
     drawn: &mut Drawn,
-    id: ChangeId,
-) -> Result<(Change, Option<Session>), SignError> {
-    let change = tx.change(id)?.ok_or(SignError::UnknownChange(id))?;
-    let state = change.steps.first().map(|step| step.state);
-    let (Some(glass), Some(StepState::Executing)) = (change.breaks.clone(), state) else {
-        return Ok((change, None));
-    };
-    let session = session_of(tx, glass.session, drawn.now);
-    let session = match (session, own::stands(tx, book, drawn, &change)?) {
-        (Ok(session), true) => session,
-        (Err(SignError::NotBreakable(why)), _) => {
-            return Ok((own::settle(tx, drawn, change, Err(why))?, None));
-        }
-        (Err(err), _) => return Err(err),
-        (Ok(_), false) => return Ok((own::settle(tx, drawn, change, Err(own::VOID.to_owned()))?, None)),
+    change: &Change,
+    glass: BreakGlass,
+) -> Result<Done<Session>, SignError> {
+    let session = match session_of(tx, glass.session, drawn.now) {
+        Ok(session) => session,
+        Err(SignError::NotBreakable(why)) => return Ok(Err(why)),
+        Err(err) => return Err(err),
     };
     let until = drawn.now.plus_seconds(glass.seconds());
     let session = Session { glass: Some(Glass { change: change.id, until }), ..session };
-    let entry = broken_entry(drawn, &change, &glass, until);
+    let entry = broken_entry(drawn, change, &glass, until);
     tx.update_session(&session, entry)?;
-    tx.record(alarm(drawn, &change, notice(&change, &glass, Some(until))))?;
-    let done = own::settle(tx, drawn, change, Ok(("broken", until.to_string())))?;
-    Ok((done, Some(session)))
+    tx.record(own::alarm(drawn, change, notice(change, &glass, Some(until))))?;
+    Ok(Ok(("broken", until.to_string(), session)))
 }
 
 /// The glass of a session that is broken now: by a change that stands there, carried out, under the bundle in force, by
@@ -228,7 +204,7 @@ pub(crate) fn of(
 pub(crate) fn asked(drawn: &mut Drawn, change: &Change, glass: &BreakGlass) -> model::Entry {
     let said = notice(change, glass, None);
     tracing::warn!(change = %change.id, session = %glass.session, "{said}");
-    alarm(drawn, change, said)
+    own::alarm(drawn, change, said)
 }
 
 /// For everybody. `until`: once it is broken.
@@ -245,18 +221,9 @@ pub(crate) fn notice(change: &Change, glass: &BreakGlass, until: Option<Timestam
     }
 }
 
-fn alarm(drawn: &mut Drawn, change: &Change, said: String) -> model::Entry {
-    let mut entry = about(drawn, EntryKind::Alarm, change);
-    entry.actors.person = Some(change.chain.operator.clone());
-    entry.detail.insert("alarm".to_owned(), said);
-    entry
-}
-
 fn broken_entry(drawn: &mut Drawn, change: &Change, glass: &BreakGlass, until: Timestamp) -> model::Entry {
-    let mut entry = about(drawn, EntryKind::GlassBroken, change);
-    entry.actors.person = Some(change.chain.operator.clone());
     let waives: Vec<&str> = glass.waives.iter().map(RuleId::as_str).collect();
-    for (key, value) in [
+    let details = [
         ("session", glass.session.to_string()),
         ("for_agent", glass.agent.to_string()),
         ("grant", glass.grant.as_ref().map_or_else(String::new, ToString::to_string)),
@@ -264,24 +231,12 @@ fn broken_entry(drawn: &mut Drawn, change: &Change, glass: &BreakGlass, until: T
         ("minutes", glass.minutes.to_string()),
         ("ground", glass.ground.to_string()),
         ("until", until.to_string()),
-    ] {
-        entry.detail.insert(key.to_owned(), value);
-    }
-    entry
+    ];
+    own::entry(drawn, EntryKind::GlassBroken, change, details)
 }
 
-/// Whoever asked for a vetoed one asks anew, in other words.
-pub(crate) fn reopened(
-    tx: &Tx<'_>,
-    book: &Book,
-    drawn: &mut Drawn,
-    vetoed: &Change,
-    glass: &BreakGlass,
-    intent: String,
-) -> Result<Change, SignError> {
+/// What a vetoed one would do now.
+pub(crate) fn anew(tx: &Tx<'_>, book: &Book, drawn: &Drawn, glass: &BreakGlass) -> Result<Step, SignError> {
     let session = session_of(tx, glass.session, drawn.now)?;
-    let steps = vec![action(&book.bundle, drawn.now, &session, glass)?];
-    let links = vec![Link::to(LinkKind::Reopens, vetoed.id)];
-    let deed = Deed::Break(glass.clone());
-    Ok(own::draft(book, drawn, Draft { chain: vetoed.chain.clone(), deed, steps, links, intent }))
+    action(&book.bundle, drawn.now, &session, glass)
 }

@@ -61,7 +61,7 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use erase::Erase;
 pub use glass::GlassRequest;
 pub use joint::Opened;
-pub use library::{Kept, Library, Shelf};
+pub use library::{Kept, Library, Shelf, Shown};
 pub use permit::{Permit, Receipt};
 pub use readable::Readable;
 pub use secret::{MasterKey, Secret};

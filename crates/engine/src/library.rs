@@ -13,7 +13,7 @@ pub trait Library: Send + Sync {
     ///
     /// # Errors
     /// Why they cannot be kept, in words.
-    fn keep(&self, bundle: Digest, files: &Files, proof: &[u8]) -> Result<(), String>;
+    fn keep(&self, bundle: Digest, files: &Files, shown: &Shown) -> Result<(), String>;
 
     /// What was kept under this digest.
     ///
@@ -43,11 +43,20 @@ pub trait Library: Send + Sync {
     fn between(&self, old: Tables, new: Tables) -> Result<Vec<Difference>, String>;
 }
 
-/// The files of a bundle, and the certificate that came with them.
+/// What came with a bundle when it was last asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// As `countersign policy prove` writes it.
+    pub certificate: Vec<u8>,
+    /// As `countersign policy diff` writes it, where the rules were others.
+    pub comparison: Option<Vec<u8>>,
+}
+
+/// The files of a bundle, and what came with them; nothing, where it came with the installation.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
     pub files: Files,
-    pub proof: Option<Vec<u8>>,
+    pub shown: Option<Shown>,
 }
 
 /// Keeps bundles for as long as it lives, and knows no operation.
@@ -65,8 +74,8 @@ impl Shelf {
 }
 
 impl Library for Shelf {
-    fn keep(&self, bundle: Digest, files: &Files, proof: &[u8]) -> Result<(), String> {
-        let kept = Kept { files: files.clone(), proof: Some(proof.to_vec()) };
+    fn keep(&self, bundle: Digest, files: &Files, shown: &Shown) -> Result<(), String> {
+        let kept = Kept { files: files.clone(), shown: Some(shown.clone()) };
         self.bundles.lock().unwrap_or_else(PoisonError::into_inner).entry(bundle).or_insert(kept);
         Ok(())
     }

@@ -1,25 +1,29 @@
-//! Changes of Countersign's own, asked for by a person: erasing bodies, adopting a bundle. What each takes stands in no bundle:
-//! two people besides whoever asks, or for a recovery what [`crate::recover`] says. Otherwise it is like any other change: held, signed, vetoed, expired, asked for again once
-//! approved, decided anew at that moment, and carried out only when its permit is sequenced.
+//! Changes of Countersign's own, asked for by a person: erasing bodies, adopting a bundle, breaking the glass. What each takes
+//! stands in no bundle: two people besides whoever asks, or for a recovery what [`crate::recover`] says. Otherwise it is like any
+//! other change: held, signed, vetoed, expired, asked for again once approved, decided anew at that moment, and carried out only
+//! when its permit is sequenced ([`carry_out`]).
+
+mod carry_out;
 
 use approval::{FileRule, Ineligible};
 use model::{
     Account, ActionParts, Adoption, Alternative, BreakGlass, Chain, Change, ChangeId, ChangeState, Denial,
-    Digest, Effect, EffectSet, EntryKind, Environment, Erasure, Exposure, Fault, Hold, Level, Link,
+    Digest, Effect, EffectSet, EntryKind, Environment, Erasure, Exposure, Fault, Hold, Level, Link, LinkKind,
     Observation, Operation, Partition, PersonId, Presence, Quantity, Region, Requirement, Resource, Roster,
     Scope, SessionId, Step, StepState, Timestamp, Undo, Value, Verdict, change_digest,
 };
 use policy::Bundle;
 use store::Tx;
 
+pub(crate) use carry_out::{Done, VOID, alarm, carry_out, entry};
+
 use crate::{
-    Engine, Purpose, Refusal, RefusalKind, SignError, answer,
+    Purpose, Refusal, RefusalKind, SignError, adopt, answer,
     decide::{self, Book, Create, Decided, Drawn, strictest},
+    erase,
     facts::Leave,
     glass, judge,
-    permit::StepRef,
-    read_back::read_back,
-    record::{about, denied_entry, held_entry},
+    record::{denied_entry, held_entry},
     recover,
     statement::signable,
     veto,
@@ -108,23 +112,10 @@ pub(crate) enum Answered {
     Stands(Box<Change>),
     /// Its permit is on record; what it has to wait for.
     Go(ChangeId, Level),
-    /// It is under way already.
-    UnderWay(ChangeId),
 }
 
-impl Engine {
-    /// Waits until the permit of such a change has got as far as it must.
-    ///
-    /// # Errors
-    /// Where the record cannot be written; the permit is spent then.
-    pub(crate) async fn permitted(&self, id: ChangeId, level: Level) -> Result<(), Fault> {
-        let reached = self.reach(level).await;
-        if let Err(fault) = &reached {
-            self.never_sent(StepRef { change: id, step: 0 }, fault).await;
-        }
-        reached
-    }
-}
+/// What became of it nobody has to look for: it is done in the operation that says so, or it is not done.
+const LOST: &str = "the server ended before it was done";
 
 /// Opens the change; or, asked again once it is approved, records its permit.
 pub(crate) fn ask(
@@ -145,8 +136,8 @@ pub(crate) fn ask(
     if let Some(open) = tx.open_change(digest)? {
         match open.steps.first().map(|step| step.state) {
             Some(StepState::Unknown) => {
-                let change = read_back(tx, drawn, wish.step.observation.as_ref(), open, 0)?;
-                return Ok(Answered::Stands(Box::new(change)));
+                let (lost, _) = carry_out::settle::<()>(tx, drawn, open, Err(LOST.to_owned()))?;
+                return Ok(Answered::Stands(Box::new(lost)));
             }
             Some(StepState::Pending) if drawn.now < open.expires_at => {
                 return again(tx, book, drawn, open, wish);
@@ -315,6 +306,24 @@ pub(crate) fn loud(drawn: &mut Drawn, change: &Change, roster: &Roster) -> Optio
     }
 }
 
+/// Whoever asked for a vetoed one asks anew, in other words.
+pub(crate) fn reopened(
+    tx: &Tx<'_>,
+    book: &Book,
+    drawn: &mut Drawn,
+    vetoed: &Change,
+    deed: Deed,
+    intent: String,
+) -> Result<Change, SignError> {
+    let steps = match &deed {
+        Deed::Erase(erasure) => vec![erase::anew(tx, drawn, erasure)?],
+        Deed::Adopt(adoption) => adopt::anew(book, vetoed, adoption)?,
+        Deed::Break(glass) => vec![glass::anew(tx, book, drawn, glass)?],
+    };
+    let links = vec![Link::to(LinkKind::Reopens, vetoed.id)];
+    Ok(draft(book, drawn, Draft { chain: vetoed.chain.clone(), deed, steps, links, intent }))
+}
+
 /// Why so many could never sign for it.
 fn hopeless(change: &Change, bundle: &Bundle, people: u32) -> Option<Denial> {
     let there = approval::eligible(&change.chain, bundle.roster(), file_rule(bundle, change)).people;
@@ -376,10 +385,13 @@ fn again(
     wish: Wish,
 ) -> Result<Answered, SignError> {
     let seen = |step: &Step| step.observation.as_ref().map(|it| it.fingerprint);
-    // Another certificate shows something else, though it is about the same bundle.
-    let shows = |step: &Step| step.action.shown.iter().find(|(name, _)| name == CERTIFICATE).cloned();
+    // Another certificate or comparison shows something else, though it is about the same bundle.
+    let rests = |name: &String| [CERTIFICATE, COMPARISON].contains(&name.as_str());
+    let shows = |step: &Step| -> Vec<(String, String)> {
+        step.action.shown.iter().filter(|(name, _)| rests(name)).cloned().collect()
+    };
     let moved = change.steps.first().and_then(seen) != seen(&wish.step)
-        || change.steps.first().and_then(shows) != shows(&wish.step);
+        || change.steps.first().map(shows) != Some(shows(&wish.step));
     let rebound = change.bundle != book.bundle.digest();
     if moved || rebound {
         change.steps = vec![wish.step];
@@ -395,7 +407,7 @@ fn again(
         let going = (signature, &Purpose::Agent);
         return match decide::go(tx, book, drawn, (Create::Stored, change), 0, going, Leave::default())? {
             Decided::Go { step, level } => Ok(Answered::Go(step.change, level.max(Level::Sequenced))),
-            _ => Ok(Answered::UnderWay(id)),
+            _ => Err(refused(RefusalKind::InFlight, id, answer::in_flight(id))),
         };
     }
     if moved || rebound || change.state != ChangeState::Held {
@@ -412,46 +424,11 @@ fn again(
     Ok(Answered::Stands(Box::new(change)))
 }
 
-/// Whether it is to be carried out now that its permit is sequenced. Whatever was written into the rows meanwhile, every
-/// signature is verified once more.
-pub(crate) fn stands(
-    tx: &mut Tx<'_>,
-    book: &Book,
-    drawn: &mut Drawn,
-    change: &Change,
-) -> Result<bool, SignError> {
-    let signed = decide::standing_approvals(tx, book, drawn, change)?;
-    Ok(verdict(book, change, &signed, drawn.now) == Some(Verdict::Allow) && drawn.now < change.expires_at)
-}
-
 /// What of a step names the certificate that it rests on.
 pub(crate) const CERTIFICATE: &str = "certificate";
+/// And what names the comparison with the bundle in force.
+pub(crate) const COMPARISON: &str = "comparison";
 
-pub(crate) const VOID: &str = "its approvals do not stand any more";
-
-/// What came of it, for the record: what was done, or why not.
-pub(crate) fn settle(
-    tx: &mut Tx<'_>,
-    drawn: &mut Drawn,
-    mut change: Change,
-    done: Result<(&str, String), String>,
-) -> Result<Change, SignError> {
-    let from = change.version;
-    let (state, detail) = match done {
-        Ok((what, said)) => (StepState::Executed, (what.to_owned(), said)),
-        Err(why) => (StepState::Failed, ("not_sent".to_owned(), model::sanitize(&why, 400))),
-    };
-    for step in &mut change.steps {
-        step.state = state;
-    }
-    change.state = change.overall();
-    let mut entry = about(drawn, EntryKind::OutcomeRecorded, &change);
-    entry.detail.extend([("step".to_owned(), "0".to_owned()), detail]);
-    tx.advance_change(&change, from, entry)?;
-    change.version = from.saturating_add(1);
-    Ok(change)
-}
-
-pub(crate) fn refused(kind: RefusalKind, change: ChangeId, message: String) -> SignError {
+fn refused(kind: RefusalKind, change: ChangeId, message: String) -> SignError {
     SignError::Refused(Refusal { kind, change: Some(change), message })
 }

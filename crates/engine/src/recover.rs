@@ -6,13 +6,13 @@ use std::sync::PoisonError;
 
 use approval::Ineligible;
 use model::{
-    Adoption, Alternative, BundleParts, Change, ChangeId, ChangeState, Denial, EntryKind, Glass, PersonId,
-    Requirement, Roster, Timestamp,
+    Adoption, Alternative, BundleParts, Change, ChangeId, ChangeState, Denial, Glass, PersonId, Requirement,
+    Roster, Timestamp,
 };
 use policy::Bundle;
 use store::{Filter, StorageError};
 
-use crate::{Engine, SignError, decide::Drawn, glass, record::about};
+use crate::{Engine, SignError, decide::Drawn, glass, own};
 
 impl Engine {
     /// What everybody must hear, whatever they asked: the recoveries that wait, and the glass that is broken or is to be.
@@ -147,7 +147,7 @@ impl Recovered {
 pub(crate) fn asked(drawn: &mut Drawn, change: &Change, roster: &Roster) -> model::Entry {
     let said = notice(change, roster);
     tracing::warn!(change = %change.id, key = %change.chain.operator, "{said}");
-    alarm(drawn, change, said)
+    own::alarm(drawn, change, said)
 }
 
 pub(crate) fn done(drawn: &mut Drawn, change: &Change) -> model::Entry {
@@ -157,7 +157,7 @@ pub(crate) fn done(drawn: &mut Drawn, change: &Change) -> model::Entry {
         change.id
     );
     tracing::warn!(change = %change.id, key = %change.chain.operator, "{said}");
-    alarm(drawn, change, said)
+    own::alarm(drawn, change, said)
 }
 
 /// For everybody, for as long as it can be vetoed.
@@ -169,11 +169,4 @@ pub(crate) fn notice(change: &Change, roster: &Roster) -> String {
         change.chain.operator,
         not_before(roster, change.id)
     )
-}
-
-fn alarm(drawn: &mut Drawn, change: &Change, said: String) -> model::Entry {
-    let mut entry = about(drawn, EntryKind::Alarm, change);
-    entry.actors.person = Some(change.chain.operator.clone());
-    entry.detail.insert("alarm".to_owned(), said);
-    entry
 }

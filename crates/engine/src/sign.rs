@@ -10,11 +10,9 @@ use store::{Tx, WriteError};
 use crate::{
     Engine, Refusal, RefusalKind, Signer, Undoing,
     admit::Purpose,
-    adopt, answer, bodies,
+    answer, bodies,
     decide::{self, Book, DecideError, Drawn},
-    erase,
     facts::Facts,
-    glass,
     joint::Opened,
     own::{self, Deed},
     rebind,
@@ -56,6 +54,9 @@ pub enum SignError {
     NotErasable(String),
     #[error("{0}")]
     NotAdoptable(String),
+    /// What a bundle newly allows is not shown, or not as it is.
+    #[error("{0}")]
+    NotCompared(String),
     #[error("{0}")]
     NotBreakable(String),
     #[error("{}", .0.message)]
@@ -525,9 +526,7 @@ fn reopen(
         said.reason.clone().ok_or(SignError::Reason("a reopening says its new intent (--intent)"))?;
     same(book, vetoed, &approval, said)?;
     let mut change = match Deed::of(vetoed) {
-        Some(Deed::Erase(erasure)) => erase::reopened(tx, book, drawn, vetoed, &erasure, intent)?,
-        Some(Deed::Adopt(adoption)) => adopt::reopened(book, drawn, vetoed, adoption, intent)?,
-        Some(Deed::Break(glass)) => glass::reopened(tx, book, drawn, vetoed, &glass, intent)?,
+        Some(deed) => own::reopened(tx, book, drawn, vetoed, deed, intent)?,
         None => {
             let session = session_for(tx, vetoed)?;
             let draft = decide::Draft {

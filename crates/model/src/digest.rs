@@ -24,13 +24,22 @@ impl Digest {
 
     /// The first 12 digits: for people's eyes, never for comparison.
     pub fn short(&self) -> String {
-        hex::encode(self.0).chars().take(12).collect()
+        self.text(|text| text.chars().take(12).collect())
+    }
+
+    /// Every entry of the ledger is written with some and read again: no allocation.
+    fn text<T>(&self, with: impl FnOnce(&str) -> T) -> T {
+        let mut digits = [[b'0'; 2]; 32];
+        for (pair, byte) in digits.iter_mut().zip(self.0) {
+            *pair = [byte >> 4, byte & 15].map(|half| half + if half < 10 { b'0' } else { b'a' - 10 });
+        }
+        with(std::str::from_utf8(digits.as_flattened()).unwrap_or_default())
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        self.text(|text| f.write_str(text))
     }
 }
 
@@ -59,12 +68,12 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.text(|text| serializer.serialize_str(text))
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        crate::wire::parsed(deserializer)
     }
 }

@@ -75,7 +75,7 @@ impl Serialize for Effect {
 
 impl<'de> Deserialize<'de> for Effect {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        crate::wire::parsed(deserializer)
     }
 }
 

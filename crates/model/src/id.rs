@@ -22,6 +22,11 @@ macro_rules! id {
         pub struct $name(u128);
 
         impl $name {
+            const PREFIX: [u8; 4] = match concat!($prefix, "-").as_bytes().first_chunk() {
+                Some(prefix) => *prefix,
+                None => [b'-'; 4],
+            };
+
             /// From 48 bits of Unix milliseconds and 80 bits of randomness: later ids sort later.
             pub const fn new(millis: i64, random: [u8; 10]) -> Self {
                 Self(compose(millis, random))
@@ -35,7 +40,7 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "-{}"), digits(self.0))
+                text(Self::PREFIX, self.0, |text| f.write_str(text))
             }
         }
 
@@ -58,13 +63,13 @@ macro_rules! id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                text(Self::PREFIX, self.0, |text| serializer.serialize_str(text))
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                crate::wire::parsed(deserializer)
             }
         }
     };
@@ -89,23 +94,37 @@ const fn compose(millis: i64, random: [u8; 10]) -> u128 {
     ((millis as u128 & 0xffff_ffff_ffff) << 80) | low
 }
 
-fn digits(value: u128) -> String {
-    (0..DIGITS)
-        .rev()
-        .map(|nth| {
-            let index = (value >> (5 * nth)) as usize & 31;
-            ALPHABET.get(index).map_or('0', |byte| char::from(*byte))
-        })
-        .collect()
+/// Every entry of the ledger is written with some ids: no allocation.
+fn text<T>(prefix: [u8; 4], value: u128, with: impl FnOnce(&str) -> T) -> T {
+    let mut text = [b'0'; 4 + DIGITS];
+    text.iter_mut().zip(prefix).for_each(|(byte, of_prefix)| *byte = of_prefix);
+    for (nth, digit) in text.iter_mut().rev().take(DIGITS).enumerate() {
+        if let Some(known) = ALPHABET.get((value >> (5 * nth)) as usize & 31) {
+            *digit = *known;
+        }
+    }
+    with(std::str::from_utf8(&text).unwrap_or_default())
 }
+
+/// The value of each byte that is a digit; every other has one past them all.
+#[expect(clippy::indexing_slicing, reason = "in a constant a bad index does not compile")]
+const VALUES: [u8; 256] = {
+    let mut values = [32; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        values[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+};
 
 fn parse_digits(text: &str) -> Option<u128> {
     if text.len() != DIGITS || text.as_bytes().first().is_some_and(|first| *first > b'7') {
         return None;
     }
     text.bytes().try_fold(0u128, |value, byte| {
-        let digit = ALPHABET.iter().position(|known| *known == byte)?;
-        Some((value << 5) | digit as u128)
+        let digit = VALUES.get(usize::from(byte)).copied().filter(|digit| *digit < 32)?;
+        Some((value << 5) | u128::from(digit))
     })
 }
 

@@ -34,6 +34,7 @@ mod session;
 mod text;
 mod time;
 mod verdict;
+mod wire;
 
 pub use action::{Action, ActionParts, Body, Exposure, Operation, Quantity, Undo};
 pub use adoption::{Adoption, BundleParts};

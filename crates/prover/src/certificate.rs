@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::Digest;
 use serde::Serialize;
 
-use crate::scene::Scene;
+use policy::Scene;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Certificate {

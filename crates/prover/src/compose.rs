@@ -153,13 +153,10 @@ fn conjunction(conditions: Vec<Json>) -> Json {
 mod tests {
     use cedar_policy::{Authorizer, Decision};
     use model::{Account, EnrolledKey};
-    use policy::{Profile, Replay, StarterOptions, starter};
+    use policy::{EntityName, Profile, Replay, Scene, StarterOptions, starter};
 
     use super::*;
-    use crate::{
-        question::set_of,
-        scene::{Name, Scene},
-    };
+    use crate::question::set_of;
 
     const AGENT: &str = r#"
         @id("a1") @reason("r") permit (principal == Agent::"kiro", action, resource);
@@ -212,13 +209,13 @@ mod tests {
         fn scene(&mut self) -> Scene {
             let kind = self.of(&["database", "table", "stack", "snapshot", "own-identity", "secret"]);
             let mut lies_in: std::collections::BTreeSet<_> =
-                policy::kind_lineage(kind).into_iter().map(|kind| Name::new("Kind", kind)).collect();
-            lies_in.insert(Name::new("Service", self.of(&["s3", "rds"])));
-            lies_in.insert(Name::new("Environment", self.of(&["production", "staging"])));
+                policy::kind_lineage(kind).into_iter().map(|kind| EntityName::new("Kind", kind)).collect();
+            lies_in.insert(EntityName::new("Service", self.of(&["s3", "rds"])));
+            lies_in.insert(EntityName::new("Environment", self.of(&["production", "staging"])));
             let mut count = |most| self.below(most);
             let [people, destroys, history] = [count(4), count(2), count(2)];
             Scene {
-                principal: Name::new("Agent", self.of(&["kiro", "kiro", "kiro", "other"])),
+                principal: EntityName::new("Agent", self.of(&["kiro", "kiro", "kiro", "other"])),
                 action: self
                     .of(&["read", "emit", "spend", "write", "execute", "privilege", "destroy"])
                     .to_owned(),

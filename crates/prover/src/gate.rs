@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 
 use cedar_policy::{Effect as Stance, Policy, RequestEnv, Schema};
 use model::RuleId;
-use policy::Invariant;
+use policy::{Invariant, Scene};
 
 use crate::{
     assumptions::assumptions,
+    found::{matches, scene_of},
     prove::ProveError,
     question::{Agenda, Ask, Must, Under, environments, permit_all, set_of},
     run::{Answer, Schemas, ask_all, counterexample},
-    scene::{Scene, matches},
     solver::SolverChoice,
 };
 
@@ -57,7 +57,7 @@ pub fn broken(
                 Answer::None(why) => return Err(unprovable(why.clone())),
                 Answer::Fails => {
                     let found = counterexample(&agenda, test, &schemas, environment, choice);
-                    let request = found.and_then(|env| Scene::of(&env)).map_err(unprovable)?;
+                    let request = found.and_then(|env| scene_of(&env)).map_err(unprovable)?;
                     let invariants =
                         broken_by(&request, constitution, invariants, schema).map_err(unprovable)?;
                     return Ok(Some(Broken { invariants, request }));

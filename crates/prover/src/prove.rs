@@ -7,16 +7,16 @@ use std::{
 
 use cedar_policy::RequestEnv;
 use model::Digest;
-use policy::{Bundle, Files, LoadError};
+use policy::{Bundle, Files, LoadError, Scene};
 
 use crate::{
     assumptions::{Assumption, assumptions},
     certificate::{Certificate, Counterexample, Judgement, Outcome},
     clock::Stopwatch,
+    found::scene_of,
     question::{Agenda, Must, environments},
     rewrite::doubled_schema,
     run::{Answer, Answered, Schemas, ask_all, block_on, counterexample},
-    scene::Scene,
     shrink::{Familiar, shrink, split},
     solver::{SolverChoice, SolverError, version},
     theorems::{DOUBLED, Theorem, theorems},
@@ -202,7 +202,7 @@ impl Run<'_> {
             return unproved("it was not asked".to_owned());
         };
         let found = counterexample(self.agenda, test, self.schemas, environment, self.choice);
-        let scene = match found.and_then(|env| Scene::of(&env)) {
+        let scene = match found.and_then(|env| scene_of(&env)) {
             Ok(scene) => scene,
             Err(why) => {
                 return unproved(format!(

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{Policy, RequestEnv};
 use model::Digest;
-use policy::{Bundle, Files, Replay};
+use policy::{Bundle, Files, Replay, Scene};
 use serde::Serialize;
 
 use crate::{
@@ -14,13 +14,12 @@ use crate::{
     certificate::Counterexample,
     clock::Stopwatch,
     compose::{Granted, whole},
+    found::{matches, scene_of},
     prove::{ProveError, assumed, familiar, made_with, millis},
     question::{Agenda, Ask, Must, Under, environments},
     run::{Answer, Schemas, ask_all, block_on, counterexample},
-    scene::{Scene, matches},
     shrink::{Familiar, shrink},
     solver::{SolverChoice, version},
-    theorems::outcome,
 };
 
 /// The difference between two bundles, as far as rules decide. Nothing is newly allowed only if both lists and
@@ -166,7 +165,7 @@ impl Search<'_> {
                 return Ok(());
             }
             let found = counterexample(&agenda, test, self.schemas, self.environment, self.choice)?;
-            let (example, stopped, reasons) = self.example(Scene::of(&found)?, &told)?;
+            let (example, stopped, reasons) = self.example(scene_of(&found)?, &told)?;
             list.push(Widening { effect: effect.to_owned(), example, stopped });
             if reasons.is_empty() {
                 return Ok(());
@@ -198,7 +197,7 @@ impl Search<'_> {
         let told = smallest.told();
         match self.way.differ(&smallest).filter(news) {
             Some(stopped) => {
-                let (how, reasons) = (outcome(&stopped), reasons(&stopped));
+                let (how, reasons) = (stopped.to_string(), reasons(&stopped));
                 Ok((Counterexample { told, request: smallest, other: None }, how, reasons))
             }
             None => Err(format!("the solver found a request of which the decisions do not differ: {told}")),

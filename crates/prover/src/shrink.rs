@@ -1,11 +1,12 @@
 //! Cuts a solver's request down to what matters: every fact that can be ordinary without spoiling the example is made
 //! ordinary. A model is full of what a solver happened to choose; a person should read only the reason.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value as Json};
 
-use crate::scene::Scene;
+use policy::{
+    Scene,
+    ordinary::{at, flag, leaves, numbers},
+};
 
 /// Names that a reader knows.
 #[derive(Clone, Debug, Default)]
@@ -107,10 +108,10 @@ fn candidates(context: &Json, path: &[String], now: &Json, familiar: &Familiar) 
         found.extend(at(context, &original).cloned());
     }
     found.extend(match now {
-        Json::Bool(_) => vec![Json::Bool(ordinary_flag(path))],
+        Json::Bool(_) => vec![Json::Bool(flag(path))],
         Json::Number(number) => {
             let most = number.as_i64().unwrap_or(0);
-            ordinary_numbers(path).into_iter().take_while(|value| *value != most).map(Json::from).collect()
+            numbers(path).into_iter().take_while(|value| *value != most).map(Json::from).collect()
         }
         Json::String(_) => match path.last().map(String::as_str) {
             Some("operator") => familiar.operators.iter().cloned().map(Json::String).collect(),
@@ -124,42 +125,6 @@ fn candidates(context: &Json, path: &[String], now: &Json, familiar: &Familiar) 
         Json::Null | Json::Object(_) => Vec::new(),
     });
     found
-}
-
-/// What a flag is where nothing is said of it.
-pub(crate) fn ordinary_flag(path: &[String]) -> bool {
-    path.last().is_some_and(|name| name == "in_scope")
-}
-
-/// Small numbers, the least remarkable first: a session is autonomous where nothing is said of it.
-pub(crate) fn ordinary_numbers(path: &[String]) -> Vec<i64> {
-    if path.last().is_some_and(|name| name == "autonomy") { vec![2, 1, 0] } else { (0..8).collect() }
-}
-
-/// The path of everything in the context that is no record.
-pub(crate) fn leaves(context: &Json) -> Vec<Vec<String>> {
-    let mut found = BTreeSet::new();
-    collect(context, &mut Vec::new(), &mut found);
-    found.into_iter().collect()
-}
-
-fn collect(json: &Json, path: &mut Vec<String>, found: &mut BTreeSet<Vec<String>>) {
-    match json {
-        Json::Object(members) => {
-            for (name, member) in members {
-                path.push(name.clone());
-                collect(member, path, found);
-                path.pop();
-            }
-        }
-        _ => {
-            found.insert(path.clone());
-        }
-    }
-}
-
-pub(crate) fn at<'j>(context: &'j Json, path: &[String]) -> Option<&'j Json> {
-    path.iter().try_fold(context, |json, name| json.get(name))
 }
 
 fn at_mut<'j>(context: &'j mut Json, path: &[String]) -> Option<&'j mut Json> {

@@ -2,13 +2,13 @@
 //! what a counterexample must be, so that it can be decided again ([`Theorem::refuted_by`]).
 
 use cedar_policy::{Effect as Stance, Policy};
-use policy::{Bundle, Claim, Part, Provable, Replay};
+use policy::{Bundle, Claim, Part, Provable, Replay, Scene};
 
 use crate::{
     assumptions::Assumption,
+    found::matches,
     question::{Agenda, Ask, Must, SetIndex, Under, permit_all},
     rewrite::{again, parts_of, reading_again},
-    scene::{Scene, matches},
 };
 
 /// One sentence.
@@ -319,7 +319,7 @@ impl Theorem {
         };
         match &self.about {
             About::Errors => match first {
-                Replay::Fault(_) => Some((outcome(&first), None)),
+                Replay::Fault(_) => Some((first.to_string(), None)),
                 Replay::Allowed | Replay::Stopped { .. } => None,
             },
             About::Invariant(policy) => {
@@ -328,12 +328,12 @@ impl Theorem {
                     Stance::Forbid => first == Replay::Allowed,
                     Stance::Permit => first != Replay::Allowed,
                 };
-                (speaks && wrong).then(|| (outcome(&first), None))
+                (speaks && wrong).then(|| (first.to_string(), None))
             }
             About::Agreement => {
                 let (second, ..) = second()?;
                 let refuted = first == Replay::Allowed && second != Replay::Allowed;
-                (refuted && self.has_more(pair)).then(|| (outcome(&first), Some(outcome(&second))))
+                (refuted && self.has_more(pair)).then(|| (first.to_string(), Some(second.to_string())))
             }
             About::GrantAgreement(policies) => {
                 let (_, other, others) = second()?;
@@ -351,7 +351,7 @@ impl Theorem {
                     Replay::Stopped { rules, .. } => rules.iter().any(|it| it.id.as_str() == rule),
                     Replay::Allowed | Replay::Fault(_) => false,
                 };
-                (stops(&first) && !stops(&second)).then(|| (outcome(&first), Some(outcome(&second))))
+                (stops(&first) && !stops(&second)).then(|| (first.to_string(), Some(second.to_string())))
             }
             About::Nothing => None,
         }
@@ -374,17 +374,5 @@ fn no_less(less: Option<&serde_json::Value>, more: Option<&serde_json::Value>) -
         (Some(Json::Number(less)), Some(Json::Number(more))) => less.as_i64() <= more.as_i64(),
         (Some(Json::Array(less)), Some(Json::Array(more))) => less.iter().all(|item| more.contains(item)),
         _ => false,
-    }
-}
-
-pub(crate) fn outcome(replay: &Replay) -> String {
-    match replay {
-        Replay::Allowed => "allowed".to_owned(),
-        Replay::Stopped { rules, ungranted } => {
-            let rules = rules.iter().map(|rule| format!("`{}`", rule.id));
-            let missing = ungranted.iter().map(|who| format!("the grant of {who}"));
-            format!("stopped by {}", rules.chain(missing).collect::<Vec<_>>().join(", "))
-        }
-        Replay::Fault(why) => format!("denied, as it cannot be evaluated ({why})"),
     }
 }

@@ -1,5 +1,5 @@
-//! A certificate as the prover would write it of a bundle of which everything is proved. Nobody signs one, so a test can; the
-//! prover itself is tried where the solver is.
+//! A certificate as the prover would write it of a bundle of which everything is proved, and a comparison in which it found no
+//! difference. Nobody signs either, so a test can; the prover itself is tried where the solver is.
 
 use std::{
     collections::BTreeMap,
@@ -52,6 +52,24 @@ pub fn certificate(bundle: &Path) -> Result<PathBuf> {
         "results": results,
     });
     let file = bundle.with_extension("certificate.json");
+    fs::write(&file, written.to_string())?;
+    Ok(file)
+}
+
+/// With the bundle of this digest; written beside the bundle in this folder.
+pub fn comparison(before: &str, bundle: &Path) -> Result<PathBuf> {
+    let told = checked(bundle)?;
+    let written = json!({
+        "schema": "countersign.refinement/v1",
+        "before": before,
+        "bundle": told.get("bundle"),
+        "cedar_schema": told.get("cedar_schema"),
+        "made_with": { "cvc5": "1.0.3" },
+        "newly_allowed": [],
+        "no_longer_allowed": [],
+        "unanswered": [],
+    });
+    let file = bundle.with_extension("comparison.json");
     fs::write(&file, written.to_string())?;
     Ok(file)
 }

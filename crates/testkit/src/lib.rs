@@ -24,7 +24,7 @@ mod wait;
 mod witness;
 
 pub use authenticator::{Asserted, Authenticator, Ceremony};
-pub use certificate::{certificate, checked, files_below};
+pub use certificate::{certificate, checked, comparison, files_below};
 pub use http::{Response, send};
 pub use installation::{Cli, Installation, Serve, Session};
 pub use key::Key;

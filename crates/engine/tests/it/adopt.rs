@@ -46,6 +46,21 @@ fn certificate(files: &Files) -> Vec<u8> {
     serde_json::to_vec(&certificate).unwrap()
 }
 
+/// As the prover would write it where it has found these examples, or none.
+fn comparison(before: model::Digest, files: &Files, newly_allowed: &serde_json::Value) -> Vec<u8> {
+    let compared = json!({
+        "schema": "countersign.refinement/v1",
+        "before": before,
+        "bundle": Bundle::digest_of(files),
+        "cedar_schema": policy::schema_digest(),
+        "made_with": { "cvc5": "1.0.3" },
+        "newly_allowed": newly_allowed,
+        "no_longer_allowed": [],
+        "unanswered": [],
+    });
+    serde_json::to_vec(&compared).unwrap()
+}
+
 /// The bundle of the world with a text put in the place of another in one file.
 pub(crate) fn edited(files: &Files, file: &str, from: &str, to: &str) -> Files {
     let mut edited = files.clone();
@@ -76,8 +91,19 @@ fn candidate(files: &Files) -> Arc<Candidate> {
 
 impl World {
     pub(crate) async fn adopt(&self, files: &Files, by: &Person) -> Result<Change, SignError> {
+        let comparison = comparison(self.digest(), files, &json!([]));
+        self.adopt_as_compared(files, Some(comparison), by).await
+    }
+
+    async fn adopt_as_compared(
+        &self,
+        files: &Files,
+        comparison: Option<Vec<u8>>,
+        by: &Person,
+    ) -> Result<Change, SignError> {
         let signed = ("POST /v1/bundles".to_owned(), "signed".to_owned());
-        self.engine.adopt(Adopt { candidate: candidate(files), by: name(by.name), signed }).await
+        let candidate = candidate(files);
+        self.engine.adopt(Adopt { candidate, comparison, by: name(by.name), signed }).await
     }
 
     /// From asking to its being in force.
@@ -291,7 +317,8 @@ async fn another_certificate_voids_what_was_signed() {
     let candidate = Arc::new(Candidate::read(next.clone(), other.clone()).unwrap());
     let ask = |candidate: &Arc<Candidate>| {
         let signed = ("POST /v1/bundles".to_owned(), "signed".to_owned());
-        world.engine.adopt(Adopt { candidate: Arc::clone(candidate), by: name(ANA.name), signed })
+        let comparison = Some(comparison(world.digest(), &next, &json!([])));
+        world.engine.adopt(Adopt { candidate: Arc::clone(candidate), comparison, by: name(ANA.name), signed })
     };
     let held = ask(&candidate).await.unwrap();
     assert_eq!((held.id, held.state), (asking.id, ChangeState::Held));
@@ -302,6 +329,107 @@ async fn another_certificate_voids_what_was_signed() {
     let entries = world.entries().await;
     let adopted = entries.iter().find(|it| it.kind == EntryKind::BundleAdopted).unwrap();
     assert_eq!(adopted.detail["certificate"], model::Digest::of(&other).to_string());
+    world.finish().await;
+}
+
+/// A request that the one bundle may allow: `kiro`, launched by `ana`, reads something in staging.
+fn reads_in(environment: &str) -> serde_json::Value {
+    let kinds = policy::kind_lineage("parameter");
+    let lies_in = kinds.into_iter().map(|kind| json!({ "type": "Kind", "id": kind }));
+    let lies_in = lies_in.chain([
+        json!({ "type": "Service", "id": "ssm" }),
+        json!({ "type": "Environment", "id": environment }),
+    ]);
+    json!({
+        "principal": { "type": "Agent", "id": "kiro" },
+        "action": "read",
+        "resource": "orders",
+        "name": "orders",
+        "id": "orders",
+        "lies_in": lies_in.collect::<Vec<_>>(),
+        "context": {
+            "operation": "example:Operation",
+            "operator": "ana",
+            "session": { "in_scope": true, "autonomy": 2 },
+            "approvals": { "people": 0, "touched": 0, "owners": 0, "roles": [] },
+            "evidence": {
+                "state_observed": false, "undo_captured": false, "inner_listed": false,
+                "backup_verified": false, "dry_run": false, "rehearsal": false,
+            },
+            "exposes": { "data": false, "credentials": false },
+            "within_budget": false,
+            "standing": false,
+            "risk": { "known": false, "expected_loss": 0, "tail_loss": 0, "benefit": 0 },
+            "time": { "peak": false, "frozen": false },
+            "change": { "destroys": 0, "replaces": false, "staged": false, "undo": false, "steps": 0 },
+            "history": {
+                "destroys": 0, "agent_destroys": 0, "protections_lowered": 0, "backups_touched": 0,
+                "data_destroyed": 0, "created_by_session": false,
+            },
+        },
+    })
+}
+
+/// Who signs is shown what the rules newly allow, in our own words; a comparison that leaves something open, or tells what is
+/// not so, is none.
+#[tokio::test]
+async fn what_the_rules_newly_allow_is_shown_to_those_who_sign() {
+    let world = World::in_memory().await;
+    let (first, next) = (world.place.files.clone(), without_grants(&world.place.files));
+    world.adopted(&next).await;
+    let told =
+        |request: serde_json::Value| json!([{ "example": { "told": "harmless", "request": request } }]);
+    let honest = comparison(world.digest(), &first, &told(reads_in("staging")));
+    let with = |from: &str, to: &str| {
+        let text = String::from_utf8(honest.clone()).unwrap();
+        assert!(text.contains(from), "{from}: {text}");
+        Some(text.replacen(from, to, 1).into_bytes())
+    };
+    let mut unknown_context = reads_in("staging");
+    unknown_context["context"]["weather"] = json!("fine");
+    let elsewhere = comparison(Bundle::digest_of(&first), &first, &json!([]));
+    for (says, comparison) in [
+        ("is not shown", None),
+        (
+            "is not known: destroy: no answer",
+            with("\"unanswered\":[]", "\"unanswered\":[\"destroy: no answer\"]"),
+        ),
+        ("and not of", Some(elsewhere)),
+        ("another schema", with(&policy::schema_digest().to_string(), &"0".repeat(64))),
+        ("this version reads", with("refinement/v1", "refinement/v2")),
+        ("cannot be read", Some(b"{}".to_vec())),
+        ("longer than", Some(vec![b' '; policy::Comparison::MAX_BYTES + 1])),
+        ("the decision says otherwise", with("\"kiro\"", "\"nobody\"")),
+        ("the decision says otherwise", Some(comparison(world.digest(), &first, &told(unknown_context)))),
+    ] {
+        let err = world.adopt_as_compared(&first, comparison, &ANA).await.unwrap_err();
+        assert!(matches!(&err, SignError::NotCompared(why) if why.contains(says)), "{says}: {err}");
+    }
+    assert_eq!(world.count(EntryKind::ChangeHeld).await, 1, "nothing but the adoption before was asked for");
+
+    let asking = world.adopt_as_compared(&first, Some(honest.clone()), &ANA).await.unwrap();
+    let text = world.statement(asking.id, Act::Approve, &BEN, None).await.to_text();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for shown in [
+        &*model::Digest::of(&honest).to_string(),
+        "what the rules newly allow: 1 example(s)",
+        "with: newly allowed =",
+        "agent `kiro`, launched by `ana`, reads `orders` (parameter) of ssm in staging, approved by nobody; before: stopped by \
+         the grant of agent kiro",
+        "1 things become laxer",
+    ] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+    assert!(!text.contains("harmless"), "whoever compared says nothing in a statement: {text}");
+    world.approve_by_two(asking.id).await;
+    let other = world.adopt(&first, &ANA).await.unwrap();
+    assert_eq!(
+        (other.id, other.state),
+        (asking.id, ChangeState::Held),
+        "another comparison shows something else"
+    );
+    world.approve_by_two(asking.id).await;
+    assert_eq!(world.adopt(&first, &ANA).await.unwrap().state, ChangeState::Executed);
     world.finish().await;
 }
 
@@ -539,7 +667,7 @@ async fn after_a_restart_the_adopted_bundle_is_in_force_and_the_one_before_does_
     let held = world.hold(&DELETE_STACK.action()).await;
     world.approve_by_two(held).await;
     let kept = world.engine.kept(Bundle::digest_of(&next)).unwrap();
-    assert_eq!((kept.files, kept.proof), (next.clone(), Some(certificate(&next))));
+    assert_eq!((kept.files, kept.shown.unwrap().certificate), (next.clone(), certificate(&next)));
     let mut place = world.end().await;
     place.files = first;
     let (err, mut place) = match place.restart(Arc::clone(&session), START.plus_seconds(60)).await {

@@ -1,6 +1,8 @@
 //! The bundle as the prover reads it: the enforced text of every rule, what must hold of it, and one request decided
 //! again as `decide` would, so that what a solver claims to have found is believed only where the decision agrees.
 
+use std::fmt;
+
 use cedar_policy::{Context, Entities, EntityUid, EvalResult, Policy, Request, Schema};
 use model::{AgentId, Effect, Exposure, GrantId, PersonId, RuleRef};
 
@@ -47,6 +49,20 @@ pub enum Replay {
     },
     /// It could not be evaluated, and so is denied.
     Fault(String),
+}
+
+impl fmt::Display for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed => f.write_str("allowed"),
+            Self::Stopped { rules, ungranted } => {
+                let rules = rules.iter().map(|rule| format!("`{}`", rule.id));
+                let missing = ungranted.iter().map(|who| format!("the grant of {who}"));
+                write!(f, "stopped by {}", rules.chain(missing).collect::<Vec<_>>().join(", "))
+            }
+            Self::Fault(why) => write!(f, "denied, as it cannot be evaluated ({why})"),
+        }
+    }
 }
 
 impl Bundle {

@@ -68,6 +68,12 @@ impl Found {
 }
 
 impl Bundle {
+    /// Whether the rules of both allow the same because they are the same, but for comments and marks. Otherwise what the one
+    /// newly allows takes a [`Comparison`](crate::Comparison).
+    pub fn has_the_rules_of(&self, other: &Self) -> bool {
+        rules::say_the_same(self.parts().law, other.parts().law)
+    }
+
     /// What is otherwise in `next`, sorted. `now` is where the calendars are compared from. `table` is what an operation is
     /// where no override names it; `None` where it is unknown, and so denied.
     pub fn differences(

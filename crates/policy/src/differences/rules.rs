@@ -12,12 +12,21 @@ use crate::{
 
 const FILE: &str = "rules";
 
+/// Where it stands, what it says, and its marks, by its id.
+type ById = BTreeMap<String, (String, String, Marks)>;
+
+fn by_id(law: &Law) -> ById {
+    let told = |rule: &Rule| (rule.reference.file.clone(), meaning(rule), Marks::of(rule));
+    law.rules().map(|rule| (rule.reference.id.to_string(), told(rule))).collect()
+}
+
+/// Whether both allow the same because every rule says the same in the same file; marks aside, which allow nothing.
+pub(super) fn say_the_same(old: &Law, new: &Law) -> bool {
+    let said = |law| by_id(law).into_iter().map(|(id, (file, text, _))| (id, file, text)).collect::<Vec<_>>();
+    said(old) == said(new)
+}
+
 pub(super) fn compare(old: &Law, new: &Law, found: &mut Found) {
-    let by_id = |law: &'_ Law| -> BTreeMap<String, (String, String, Marks)> {
-        let rules = law.rules();
-        let told = |rule: &Rule| (rule.reference.file.clone(), meaning(rule), Marks::of(rule));
-        rules.map(|rule| (rule.reference.id.to_string(), told(rule))).collect()
-    };
     let (old, new) = (by_id(old), by_id(new));
     let mut told = |id: &String, what: &str, file: &String| {
         found.add(Way::Rules, FILE, format!("{id} ({file}) {what}"));
@@ -26,6 +35,8 @@ pub(super) fn compare(old: &Law, new: &Law, found: &mut Found) {
         match new.get(id) {
             None => told(id, "is gone", file),
             Some((_, now, _)) if now != text => told(id, "reads otherwise", file),
+            // Whose grant it is, and whether only when the glass is broken, is by the file.
+            Some((there, ..)) if there != file => told(id, &format!("stands in {there} now"), file),
             Some(_) => {}
         }
     }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testkit::{certificate, checked, files_below, send, until};
+use testkit::{certificate, checked, comparison, files_below, send, until};
 
 use crate::{
     crash::{appended, begin, every_hit_of, through},
@@ -45,7 +45,7 @@ pub(crate) fn text(path: &Path) -> Result<&str> {
 }
 
 /// The digest of the bundle in force, as the server says.
-fn in_force(lab: &Lab) -> Result<String> {
+pub(crate) fn in_force(lab: &Lab) -> Result<String> {
     let [_, _, people] = lab.serve.authorities();
     let told: Value = serde_json::from_slice(&send(people, "GET", "/v1/genesis", &[], b"")?.body)?;
     Ok(told["bundle"].as_str().context("no bundle")?.to_owned())
@@ -68,11 +68,13 @@ fn promise_8_a_bundle_comes_into_force_while_everything_is_served() -> Result<()
     }
     let proof = certificate(&next)?;
     let digest = digest_of(&next)?;
-    let ask = ["policy", "adopt", "--bundle", text(&next)?, "--certificate", text(&proof)?];
     let before = in_force(&lab)?;
+    let compared = comparison(&before, &next)?;
+    let shown = ["--certificate", text(&proof)?, "--comparison", text(&compared)?];
+    let ask = [&["policy", "adopt", "--bundle", text(&next)?], &shown[..]].concat();
     ensure!(look(&lab)? == 200);
 
-    lab.installation.run(ask)?.expect(3)?;
+    lab.installation.run(ask.iter().copied())?.expect(3)?;
     let people = &lab.people;
     let held = lab.signs(&people.olga, &ask)?.expect(10)?.json()?;
     let id = held["id"].as_str().context("no id")?.to_owned();
@@ -86,7 +88,9 @@ fn promise_8_a_bundle_comes_into_force_while_everything_is_served() -> Result<()
     let fetched = lab.installation.beside().join("fetched");
     lab.signs(&people.carla, &["policy", "fetch", &id, text(&fetched)?])?.expect(0)?;
     ensure!(digest_of(&fetched.join("bundle"))? == digest);
-    ensure!(fs::read(fetched.join("certificate.json"))? == fs::read(&proof)?);
+    for (name, shown) in [("certificate.json", &proof), ("comparison.json", &compared)] {
+        ensure!(fs::read(fetched.join(name))? == fs::read(shown)?);
+    }
     lab.signs(&people.carla, &["policy", "fetch", &before, text(&lab.installation.beside().join("old"))?])?
         .expect(0)?;
     lab.approve(&id, &people.carla)?.expect(0)?;
@@ -154,14 +158,48 @@ fn promise_8_a_bundle_comes_into_force_while_everything_is_served() -> Result<()
     lab.installation.run(["backup", text(&backup)?])?.expect(0)?;
     ensure!(digest_of(&backup.join("bundle"))? == digest);
     let first = lab.installation.folder().join("bundle");
-    let proof = certificate(&copied(&lab, "first")?)?;
-    let back = ["policy", "adopt", "--bundle", text(&first)?, "--certificate", text(&proof)?];
+    let beside = copied(&lab, "first")?;
+    let (proof, compared) = (certificate(&beside)?, comparison(&digest, &beside)?);
+    let shown = ["--certificate", text(&proof)?, "--comparison", text(&compared)?];
+    let back = [&["policy", "adopt", "--bundle", text(&first)?], &shown[..]].concat();
     let id = lab.signs(&lab.people.olga, &back)?.expect(10)?.json()?;
     let id = id["id"].as_str().context("no id")?.to_owned();
     lab.approve(&id, &lab.people.ben)?.expect(0)?;
     lab.approve(&id, &lab.people.carla)?.expect(0)?;
     lab.signs(&lab.people.olga, &back)?.expect(0)?;
     ensure!(in_force(&lab)? == before && look(&lab)? == 200);
+    lab.verify()?.expect(0).map(drop)
+}
+
+/// With the solver itself: what the rules newly allow stands in the statement, and whoever asks again, to bring in what was
+/// approved, shows the very same.
+#[test]
+fn what_a_bundle_newly_allows_is_found_shown_and_shown_again() -> Result<()> {
+    let lab = Lab::open()?;
+    let olga = &lab.people.olga;
+    let (next, first) = (copied(&lab, "next")?, copied(&lab, "first")?);
+    for file in files_below(&next.join("grants"))? {
+        if text(&file)?.contains("agent-fixer.") {
+            fs::remove_file(file)?;
+        }
+    }
+    for (bundle, newly, sees) in [(&next, false, 403), (&first, true, 200)] {
+        let ask = ["policy", "adopt", "--bundle", text(bundle)?];
+        let told = lab.signs(olga, &ask)?.expect(10)?;
+        for note in ["proving what", "comparing what"] {
+            ensure!(told.stderr.contains(note), "{told}");
+        }
+        let held = told.json()?;
+        let parameters = held["actions"][0]["parameters"].to_string();
+        ensure!(parameters.contains("newly allowed") == newly, "{parameters}");
+        ensure!(!newly || parameters.contains("before: stopped by the grant of agent fixer"), "{parameters}");
+        let id = held["id"].as_str().context("no id")?.to_owned();
+        lab.approve(&id, &lab.people.ben)?.expect(0)?;
+        lab.approve(&id, &lab.people.carla)?.expect(0)?;
+        let told = lab.signs(olga, &ask)?.expect(0)?;
+        ensure!(!told.stderr.contains("proving") && !told.stderr.contains("comparing"), "{told}");
+        ensure!(in_force(&lab)? == digest_of(bundle)? && look(&lab)? == sees);
+    }
     lab.verify()?.expect(0).map(drop)
 }
 

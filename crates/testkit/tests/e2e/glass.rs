@@ -1,13 +1,15 @@
 //! Breaking the glass from the command line: asked for by whoever answers for the session, agreed to by two others, loud while
-//! it lasts, over with the session, and in the log for whoever looks.
+//! it lasts, over with the session, and in the log for whoever looks; and wholly broken or not at all, whenever the server is
+//! killed.
 
-use std::fs;
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use testkit::{certificate, files_below};
+use testkit::{Output, certificate, comparison, files_below, until};
 
 use crate::{
-    adopt::{copied, look, text},
+    adopt::{copied, in_force, look, text},
+    crash::{begin, mortal},
     lab::Lab,
 };
 
@@ -25,7 +27,9 @@ fn lab() -> Result<Lab> {
     }
     fs::write(next.join("grants/breakglass-night.cedar"), NIGHT)?;
     let proof = certificate(&next)?;
-    let ask = ["policy", "adopt", "--bundle", text(&next)?, "--certificate", text(&proof)?];
+    let compared = comparison(&in_force(&lab)?, &next)?;
+    let shown = ["--certificate", text(&proof)?, "--comparison", text(&compared)?];
+    let ask = [&["policy", "adopt", "--bundle", text(&next)?], &shown[..]].concat();
     let held = lab.signs(&lab.people.olga, &ask)?.expect(10)?.json()?;
     let id = held["id"].as_str().context("no id")?.to_owned();
     lab.approve(&id, &lab.people.ben)?.expect(0)?;
@@ -76,5 +80,84 @@ fn promise_8_the_glass_is_broken_by_two_others_and_everybody_is_told() -> Result
     let verified = lab.verify()?.expect(0)?;
     ensure!(verified.json()?["ok"] == true);
     ensure!(lab.entries("glass_broken")?.len() == 1);
+    Ok(())
+}
+
+/// Its permit is on record, and the glass was not broken yet: it is not, and to break it takes two people anew.
+#[test]
+fn killed_before_it_is_broken_the_glass_is_whole_and_the_permit_spent() -> Result<()> {
+    let Some(binary) = mortal()? else { return Ok(()) };
+    let mut lab = lab()?;
+    let lost = killed(&mut lab, &binary, "before-glass")?;
+    ensure!(lab.state(&lost)? == "unknown");
+    agree(&lab, None)?;
+    let told = asked(&lab)?.expect(12)?.json()?;
+    ensure!(told["id"] == lost.as_str() && told["state"] == "failed", "{told}");
+    agree(&lab, None)?;
+    let anew = approved(&lab)?;
+    ensure!(anew != lost, "what two people agreed to was for one breaking");
+    agree(&lab, None)?;
+    let told = asked(&lab)?.expect(0)?.json()?;
+    ensure!(told["id"] == anew.as_str(), "{told}");
+    agree(&lab, Some(&anew))?;
+    ensure!(lab.state(&lost)? == "failed");
+    lab.restart()?;
+    agree(&lab, Some(&anew))
+}
+
+/// The glass was broken, and nobody was told: it is, once, and not again while it lasts.
+#[test]
+fn killed_after_it_is_broken_the_glass_is_broken_once() -> Result<()> {
+    let Some(binary) = mortal()? else { return Ok(()) };
+    let mut lab = lab()?;
+    let done = killed(&mut lab, &binary, "after-glass")?;
+    ensure!(lab.state(&done)? == "executed");
+    agree(&lab, Some(&done))?;
+    let told = asked(&lab)?.expect(12)?;
+    ensure!(told.stderr.contains(&format!("is broken by {done} until")), "{told}");
+    lab.restart()?;
+    agree(&lab, Some(&done))
+}
+
+/// What olga asks for.
+fn asked(lab: &Lab) -> Result<Output> {
+    let session = lab.session.id.as_str();
+    let night = ["session", "break-glass", session, "--ground", "the shop is down", "--grant", "night"];
+    lab.signs(&lab.people.olga, &night)
+}
+
+/// Asked for and agreed to, and nothing more.
+fn approved(lab: &Lab) -> Result<String> {
+    let id = asked(lab)?.expect(10)?.json()?["id"].as_str().context("no id")?.to_owned();
+    lab.approve(&id, &lab.people.ben)?.expect(0)?;
+    lab.approve(&id, &lab.people.carla)?.expect(0)?;
+    Ok(id)
+}
+
+/// Dies at this point of breaking it, and is served again.
+fn killed(lab: &mut Lab, binary: &Path, at: &str) -> Result<String> {
+    ensure!(!begin(lab, binary, at)?, "it died before anybody asked");
+    let id = approved(lab)?;
+    let told = asked(lab)?;
+    ensure!(![0, 10, 12].contains(&told.code), "it lives: {told}");
+    until("the server to die", Duration::from_secs(10), || Ok((!lab.serve.is_alive()?).then_some(())))?;
+    lab.restart()?;
+    Ok(id)
+}
+
+/// What the session may do, what it says of itself, what is on record, and what the auditor makes of it are one: broken by this
+/// change, or whole.
+fn agree(lab: &Lab, by: Option<&str>) -> Result<()> {
+    let status = look(lab)?;
+    ensure!(status == if by.is_some() { 200 } else { 403 }, "{status}");
+    let shown = lab.signs(&lab.people.carla, &["session", "show", &lab.session.id])?.expect(0)?.json()?;
+    ensure!(shown["glass_broken_until"].is_string() == by.is_some(), "{shown}");
+    let broken = lab.entries("glass_broken")?;
+    ensure!(broken.iter().map(|it| it["change"].as_str()).eq(by.map(Some)), "{broken:?}");
+    let verified = lab.verify()?.expect(0)?.json()?;
+    ensure!(
+        verified["ok"] == true && verified["problems"].as_array().is_some_and(Vec::is_empty),
+        "{verified}"
+    );
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! found by the solver and decided again under both bundles; and what is otherwise outside the rules. Whatever has no answer
 //! is a failure.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{fs, path::PathBuf, process::ExitCode};
 
 use engine::{Clock as _, SystemClock};
 use model::{Digest, Environment, EnvironmentName, Timestamp, sanitize};
@@ -26,6 +26,12 @@ pub(super) async fn run(args: &DiffArgs, format: Format) -> Result<ExitCode, Fai
     let now = SystemClock.now();
     let differences = old.differences(&new, now, &library::listed);
     let answer = prove::compared(&before, &files, args.solver.as_deref()).await?;
+    if let Some(path) = &args.comparison {
+        let text = serde_json::to_string(&answer).map_err(Failure::unexpected)?;
+        let unwritable =
+            |err| Failure::usage(format!("the comparison cannot be written to {}: {err}", path.display()));
+        fs::write(path, text).map_err(unwritable)?;
+    }
     let answer: Answer = serde_json::from_value(answer)
         .map_err(|err| Failure::unexpected(format!("the prover has answered with something else: {err}")))?;
     if [answer.before, answer.bundle] != [old.digest(), new.digest()] {

@@ -3,10 +3,11 @@
 
 use serde_json::Value as Json;
 
-use crate::{
-    scene::Scene,
-    shrink::{at, leaves, ordinary_flag, ordinary_numbers},
+use super::{
+    Scene,
+    ordinary::{at, flag, leaves, numbers},
 };
+use crate::kinds;
 
 impl Scene {
     /// "agent `kiro`, launched by `ana`, destroys `orders` (database) in production, with 1 approval, in peak hours"
@@ -81,9 +82,8 @@ impl Scene {
             .filter(|name| name.kind == "Kind" && name.id != "any")
             .map(|name| name.id.as_str())
             .collect();
-        let implied = |kind: &str| {
-            all.iter().any(|other| *other != kind && policy::kind_lineage(other).contains(&kind))
-        };
+        let implied =
+            |kind: &str| all.iter().any(|other| *other != kind && kinds::lineage(other).contains(&kind));
         all.iter().copied().filter(|kind| !implied(kind)).collect()
     }
 
@@ -124,8 +124,8 @@ impl Scene {
         let value = at(&self.context, path)?;
         let name = path.join(".");
         match value {
-            Json::Bool(flag) if *flag == ordinary_flag(path) => None,
-            Json::Number(number) if ordinary_numbers(path).first().copied() == number.as_i64() => None,
+            Json::Bool(is) if *is == flag(path) => None,
+            Json::Number(number) if numbers(path).first().copied() == number.as_i64() => None,
             Json::String(operation) if name == "operation" && operation == "example:Operation" => None,
             Json::String(operation) if name == "operation" => Some(format!("by `{operation}`")),
             Json::Array(items) if items.is_empty() => None,

@@ -1,0 +1,72 @@
+//! `countersign policy adopt --bundle DIR`: asks for another bundle to come into force, and, once two others have approved it,
+//! brings it in.
+
+mod fetch;
+mod shown;
+
+use std::{collections::BTreeMap, path::Path, process::ExitCode};
+
+use api::types::{AdoptRequest, ChangeView};
+use model::ChangeState;
+use policy::{Bundle, Files};
+
+pub(super) use self::fetch::fetch;
+use super::{bundle_files, change};
+use crate::{
+    cli::{AdoptArgs, Format},
+    client::Client,
+    failure::{Failure, PROOF},
+    loaded::loaded,
+    output::{self, GOOD, styled},
+};
+
+pub(super) async fn run(args: &AdoptArgs, format: Format) -> Result<ExitCode, Failure> {
+    let files = bundle_files(&args.bundle)?;
+    let bundle = loads(&files)?;
+    let client = Client::connect(&args.server).await?;
+    let shown = shown::of(args, &files, &bundle, &client).await?;
+    let request =
+        AdoptRequest { files: texts(files)?, certificate: shown.certificate, comparison: shown.comparison };
+    let size = serde_json::to_vec(&request).map_err(Failure::unexpected)?.len();
+    if size > api::MAX_BUNDLE {
+        let most = api::MAX_BUNDLE;
+        return Err(Failure::usage(format!(
+            "the bundle and what is shown of it take {size} bytes, {most} is the most"
+        )));
+    }
+    let change: ChangeView = client.post("/v1/bundles", &request).await?;
+    match format {
+        Format::Json => output::json(&change)?,
+        Format::Human => {
+            change::row(&change);
+            match change.state {
+                ChangeState::Held => output::note(
+                    "nothing has changed yet: two others approve it (change approve), then run the same command again",
+                ),
+                ChangeState::Executed => {
+                    output::line(format!("{} {}", styled(GOOD, "In force:"), bundle.digest()));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(change::ended(change.state))
+}
+
+pub(super) fn texts(files: Files) -> Result<BTreeMap<String, String>, Failure> {
+    files.into_iter().map(|(path, bytes)| Ok((path.clone(), text(bytes, Path::new(&path))?))).collect()
+}
+
+/// What a server would refuse, said where the files are; examples that fail are not the same as files that do not load.
+fn loads(files: &Files) -> Result<Bundle, Failure> {
+    let failure = match loaded(files) {
+        Ok(bundle) => return Ok(bundle),
+        Err(failure) => failure,
+    };
+    let (Err(err), Ok(_)) = (Bundle::load(files), Bundle::test(files)) else { return Err(failure) };
+    Err(Failure::new(PROOF, "CS004", err))
+}
+
+fn text(bytes: Vec<u8>, file: &Path) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{} is no text", file.display())))
+}

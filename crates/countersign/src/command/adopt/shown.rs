@@ -1,0 +1,107 @@
+//! What those who sign are shown of a bundle: a certificate; and, where its rules are others than those in force, what they
+//! newly allow.
+//!
+//! Both are made once for a pair of bundles and kept in this person's home. Whoever asks again, to bring in what was approved,
+//! must show the very same: what was signed with another before it counts for nothing.
+
+use std::path::{Path, PathBuf};
+
+use api::types::GenesisView;
+use policy::{Bundle, Certificate, Comparison, Files};
+use serde_json::Value as Json;
+
+use super::{fetch::given, text};
+use crate::{
+    backup::bounded,
+    cli::AdoptArgs,
+    client::{self, Client},
+    command::prove,
+    failure::{Failure, PROOF},
+    output,
+};
+
+pub(super) struct Shown {
+    pub(super) certificate: String,
+    pub(super) comparison: Option<String>,
+}
+
+pub(super) async fn of(
+    args: &AdoptArgs,
+    files: &Files,
+    bundle: &Bundle,
+    client: &Client,
+) -> Result<Shown, Failure> {
+    let digest = bundle.digest();
+    let kept = |what: String, most| Kept { file: client::kept_proof(client.installation(), &what), most };
+    let certificate = match &args.certificate {
+        Some(file) => read(file, Certificate::MAX_BYTES)?,
+        None => {
+            let kept = kept(format!("{digest}.certificate"), Certificate::MAX_BYTES);
+            match kept.text().filter(|text| Certificate::read(text.as_bytes(), bundle, files).is_ok()) {
+                Some(text) => text,
+                None => {
+                    output::note("proving what the constitution cannot allow (policy prove) …");
+                    let made = prove::certificate(files, args.solver.as_deref()).await?;
+                    kept.keep(made)?
+                }
+            }
+        }
+    };
+    if let Some(file) = &args.comparison {
+        return Ok(Shown { certificate, comparison: Some(read(file, Comparison::MAX_BYTES)?) });
+    }
+    let (before, before_files) = in_force(client).await?;
+    if bundle.has_the_rules_of(&before) {
+        return Ok(Shown { certificate, comparison: None });
+    }
+    let fits = |text: &str| Comparison::read(text.as_bytes(), &before, bundle);
+    let kept = kept(format!("{}-{digest}.comparison", before.digest()), Comparison::MAX_BYTES);
+    let comparison = match kept.text().filter(|text| fits(text).is_ok()) {
+        Some(text) => text,
+        None => {
+            output::note("comparing what the rules allow with those in force (policy diff) …");
+            let made = prove::compared(&before_files, files, args.solver.as_deref()).await?;
+            let made = kept.keep(made)?;
+            fits(&made).map_err(|err| {
+                Failure::new(PROOF, "CS215", err).hint("`countersign policy diff OLD NEW` tells all of it")
+            })?;
+            made
+        }
+    };
+    Ok(Shown { certificate, comparison: Some(comparison) })
+}
+
+async fn in_force(client: &Client) -> Result<(Bundle, Files), Failure> {
+    let told: GenesisView = client.get("/v1/genesis").await?;
+    let missing = || Failure::unexpected("the server does not say which bundle is in force");
+    let digest = told.bundle.ok_or_else(missing)?;
+    let (_, files) = given(client, digest).await?;
+    let older = |err| {
+        Failure::verification(format!("the bundle in force cannot be read by this version: {err}"))
+            .hint("use the version that the server runs")
+    };
+    Ok((Bundle::draft(&files).map_err(older)?, files))
+}
+
+fn read(file: &Path, most: usize) -> Result<String, Failure> {
+    let unreadable = |err| Failure::usage(format!("{} cannot be read: {err}", file.display()));
+    text(bounded(file, most as u64).map_err(unreadable)?, file)
+}
+
+/// A place at home, or none where this person has no home.
+struct Kept {
+    file: Option<PathBuf>,
+    most: usize,
+}
+
+impl Kept {
+    fn text(&self) -> Option<String> {
+        String::from_utf8(bounded(self.file.as_deref()?, self.most as u64).ok()?).ok()
+    }
+
+    fn keep(&self, made: Json) -> Result<String, Failure> {
+        let made = serde_json::to_string(&made).map_err(Failure::unexpected)?;
+        self.file.as_deref().map_or(Ok(()), |file| client::keep(file, &made))?;
+        Ok(made)
+    }
+}
