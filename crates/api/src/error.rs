@@ -146,7 +146,8 @@ impl From<SignError> for ApiError {
             SignError::Closed { .. } => Self::new(StatusCode::CONFLICT, "CS205", CLOSED, text, None),
             SignError::MayNot(_) | SignError::NotOperator(_) => Self::may_not(text),
             SignError::Presence(_) => {
-                let hint = "sign with a passkey, or a security key (ssh-keygen -t ed25519-sk), enrolled through the bundle";
+                let hint =
+                    "sign with a passkey or a security key (ssh-keygen -t ed25519-sk) that the roster has";
                 Self::new(StatusCode::FORBIDDEN, "CS206", DENIED, text, Some(hint))
             }
             SignError::Signature(

@@ -1,5 +1,5 @@
-//! A statement's text and a signature in, by an SSH key or by a passkey, who signed and how in return. Pure: the same answer today, at execution
-//! time, and offline in ten years, from the same roster.
+//! A statement's text and a signature in, by an SSH key or by a passkey; who signed and how in return. Pure: the same
+//! answer today, at execution time, and offline in ten years, from the same roster.
 
 use model::{EnrolledKey, PersonId, Presence, Roster};
 

@@ -341,8 +341,8 @@ pub(crate) fn kept_file(installation: Digest) -> Option<PathBuf> {
 }
 
 /// Where it keeps what was proved of a bundle that this person asked for.
-pub(crate) fn kept_proof(installation: Digest, of: &str) -> Option<PathBuf> {
-    Some(home()?.join("proofs").join(installation.to_string()).join(format!("{of}.json")))
+pub(crate) fn kept_proof(of: &str) -> Option<PathBuf> {
+    Some(home()?.join("proofs").join(format!("{of}.json")))
 }
 
 fn home() -> Option<PathBuf> {

@@ -100,7 +100,8 @@ impl FromStr for Key {
     }
 }
 
-const NO_PASSKEY: &str = "not a passkey as it is enrolled: `passkey SITE CREDENTIAL KEY`, one space between them and nothing behind";
+const NO_PASSKEY: &str =
+    "not a passkey as it is enrolled: `passkey SITE CREDENTIAL KEY`, with single spaces and nothing behind";
 
 fn is_passkey(line: &str) -> bool {
     let base64url = |word: &str| {

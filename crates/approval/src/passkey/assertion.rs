@@ -71,8 +71,7 @@ impl Assertion {
             signature: part(signature)?,
         };
         line(lines.next(), END)?;
-        line(lines.next(), "")?;
-        if lines.next().is_some() {
+        if lines.next() != Some("") || lines.next().is_some() {
             return Err(AssertionError::Text(END));
         }
         assertion.check_sizes()?;

@@ -23,10 +23,10 @@ use crate::{
 pub(super) async fn run(args: &AdoptArgs, format: Format) -> Result<ExitCode, Failure> {
     let files = bundle_files(&args.bundle)?;
     let bundle = loads(&files)?;
+    let certificate = shown::certificate(args, &files, &bundle).await?;
     let client = Client::connect(&args.server).await?;
-    let shown = shown::of(args, &files, &bundle, &client).await?;
-    let request =
-        AdoptRequest { files: texts(files)?, certificate: shown.certificate, comparison: shown.comparison };
+    let comparison = shown::comparison(args, &files, &bundle, &client).await?;
+    let request = AdoptRequest { files: texts(files)?, certificate, comparison };
     let size = serde_json::to_vec(&request).map_err(Failure::unexpected)?.len();
     if size > api::MAX_BUNDLE {
         let most = api::MAX_BUNDLE;

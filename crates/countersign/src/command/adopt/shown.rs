@@ -20,55 +20,46 @@ use crate::{
     output,
 };
 
-pub(super) struct Shown {
-    pub(super) certificate: String,
-    pub(super) comparison: Option<String>,
+/// The certificate: made here, before anybody is asked for anything.
+pub(super) async fn certificate(args: &AdoptArgs, files: &Files, bundle: &Bundle) -> Result<String, Failure> {
+    if let Some(file) = &args.certificate {
+        return read(file, Certificate::MAX_BYTES);
+    }
+    let kept = Kept::of(&format!("{}.certificate", bundle.digest()), Certificate::MAX_BYTES);
+    let fits = |text: &String| Certificate::read(text.as_bytes(), bundle, files).is_ok();
+    if let Some(text) = kept.text().filter(fits) {
+        return Ok(text);
+    }
+    output::note("proving what the constitution cannot allow (policy prove) …");
+    kept.keep(&prove::certificate(files, args.solver.as_deref()).await?)
 }
 
-pub(super) async fn of(
+/// With the bundle in force; `None` where the rules are the same.
+pub(super) async fn comparison(
     args: &AdoptArgs,
     files: &Files,
     bundle: &Bundle,
     client: &Client,
-) -> Result<Shown, Failure> {
-    let digest = bundle.digest();
-    let kept = |what: String, most| Kept { file: client::kept_proof(client.installation(), &what), most };
-    let certificate = match &args.certificate {
-        Some(file) => read(file, Certificate::MAX_BYTES)?,
-        None => {
-            let kept = kept(format!("{digest}.certificate"), Certificate::MAX_BYTES);
-            match kept.text().filter(|text| Certificate::read(text.as_bytes(), bundle, files).is_ok()) {
-                Some(text) => text,
-                None => {
-                    output::note("proving what the constitution cannot allow (policy prove) …");
-                    let made = prove::certificate(files, args.solver.as_deref()).await?;
-                    kept.keep(made)?
-                }
-            }
-        }
-    };
+) -> Result<Option<String>, Failure> {
     if let Some(file) = &args.comparison {
-        return Ok(Shown { certificate, comparison: Some(read(file, Comparison::MAX_BYTES)?) });
+        return read(file, Comparison::MAX_BYTES).map(Some);
     }
     let (before, before_files) = in_force(client).await?;
     if bundle.has_the_rules_of(&before) {
-        return Ok(Shown { certificate, comparison: None });
+        return Ok(None);
     }
     let fits = |text: &str| Comparison::read(text.as_bytes(), &before, bundle);
-    let kept = kept(format!("{}-{digest}.comparison", before.digest()), Comparison::MAX_BYTES);
-    let comparison = match kept.text().filter(|text| fits(text).is_ok()) {
-        Some(text) => text,
-        None => {
-            output::note("comparing what the rules allow with those in force (policy diff) …");
-            let made = prove::compared(&before_files, files, args.solver.as_deref()).await?;
-            let made = kept.keep(made)?;
-            fits(&made).map_err(|err| {
-                Failure::new(PROOF, "CS215", err).hint("`countersign policy diff OLD NEW` tells all of it")
-            })?;
-            made
-        }
-    };
-    Ok(Shown { certificate, comparison: Some(comparison) })
+    let kept =
+        Kept::of(&format!("{}-{}.comparison", before.digest(), bundle.digest()), Comparison::MAX_BYTES);
+    if let Some(text) = kept.text().filter(|text| fits(text).is_ok()) {
+        return Ok(Some(text));
+    }
+    output::note("comparing what the rules allow with those in force (policy diff) …");
+    let made = kept.keep(&prove::compared(&before_files, files, args.solver.as_deref()).await?)?;
+    fits(&made).map_err(|err| {
+        Failure::new(PROOF, "CS215", err).hint("`countersign policy diff OLD NEW` tells all of it")
+    })?;
+    Ok(Some(made))
 }
 
 async fn in_force(client: &Client) -> Result<(Bundle, Files), Failure> {
@@ -95,12 +86,16 @@ struct Kept {
 }
 
 impl Kept {
+    fn of(what: &str, most: usize) -> Self {
+        Self { file: client::kept_proof(what), most }
+    }
+
     fn text(&self) -> Option<String> {
         String::from_utf8(bounded(self.file.as_deref()?, self.most as u64).ok()?).ok()
     }
 
-    fn keep(&self, made: Json) -> Result<String, Failure> {
-        let made = serde_json::to_string(&made).map_err(Failure::unexpected)?;
+    fn keep(&self, made: &Json) -> Result<String, Failure> {
+        let made = serde_json::to_string(made).map_err(Failure::unexpected)?;
         self.file.as_deref().map_or(Ok(()), |file| client::keep(file, &made))?;
         Ok(made)
     }
