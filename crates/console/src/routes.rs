@@ -229,8 +229,11 @@ impl Call {
         if self.viewer.is_some() {
             frame.notices = crate::text::all(engine.notices().await?);
         }
-        frame.foot =
-            Shown::of(format!("{} · checkpoint {}", engine.installation().short(), engine.checkpoint_line()));
+        frame.foot = Shown::of(format!(
+            "{} · checkpoint {}",
+            engine.installation().short(),
+            engine.checkpoint_parts().join(" ")
+        ));
         Ok(frame)
     }
 }
@@ -351,8 +354,7 @@ async fn change(call: Call) -> Result<Response, Refused> {
 
 /// A browser keeps no checkpoint of its own: what it has seen of the log is what this server shows.
 fn signer(call: &Call, act: Act, reason: Option<String>, person: PersonId) -> Signer {
-    let shown = call.console.shared.engine.checkpoint_line();
-    let checkpoint = call.query.get("checkpoint").cloned().unwrap_or_else(|| shown.to_string());
+    let checkpoint = call.console.shared.engine.checkpoint_parts().join(" ");
     Signer { act, person, presence: Presence::Touched, checkpoint, reason }
 }
 
@@ -413,9 +415,9 @@ async fn audit(call: Call) -> Result<Response, Refused> {
             .map_or_else(|| "nothing yet".to_owned(), |size| format!("{size} entries"));
         (Shown::of(name), size)
     });
-    let line = engine.checkpoint_line();
+    let [_, size, _] = engine.checkpoint_parts();
     let page = Audit {
-        size: line.split(' ').nth(1).unwrap_or("?").to_owned(),
+        size,
         checkpoint: Shown::of(engine.checkpoint()),
         witnesses: seen.collect(),
         quorum: witnesses.quorum(),

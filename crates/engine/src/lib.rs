@@ -136,6 +136,15 @@ impl Engine {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner).checkpoint().to_owned()
     }
 
+    /// Origin, size and root (in hexadecimal) of the newest signed checkpoint, as a statement says what its signer had seen.
+    pub fn checkpoint_parts(&self) -> [String; 3] {
+        let note = self.checkpoint();
+        let mut lines = note.lines();
+        let [origin, size, root] = std::array::from_fn(|_| lines.next().unwrap_or_default().to_owned());
+        let root = root.parse::<tlog::Hash>().map(|root| Digest::from_bytes(*root.as_bytes()).to_string());
+        [origin, size, root.unwrap_or_default()]
+    }
+
     /// The newest signed checkpoint as base64 of its note, for whoever is given an answer; no lock of the ledger is waited
     /// for. The same [`Arc`] until there is a newer one.
     pub fn checkpoint_line(&self) -> Arc<str> {

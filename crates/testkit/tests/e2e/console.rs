@@ -114,13 +114,103 @@ fn two_people_approve_live_on_two_pages() -> Result<()> {
             r##"await page.goto("{{url}}/changes/{id}");
             await page.click("#approve");
             await page.waitForFunction(() => document.getElementById("said")?.textContent);
-            const said = await page.textContent("#said");
-            await page.waitForSelector("article[data-state='{state}']");
-            return said;"##
+            const told = await page.textContent("#said");
+            await page.waitForSelector("article[data-state='{state}']").catch((error) => {{ throw new Error(`${{told}}: ${{error}}`) }});
+            return told;"##
         );
         site.run(person, &approve)?;
     }
     ensure!(site.lab.state(&id)? == "approved");
     ensure!(site.lab.delete_stack("orders")?.status == 200, "its agent may now");
     site.lab.verify()?.expect(0).map(drop)
+}
+
+#[test]
+fn a_veto_says_why_and_closes_the_change_for_everybody() -> Result<()> {
+    let Some(mut site) = Site::open()? else { return Ok(()) };
+    site.sign_in("carla")?;
+    let id = site.lab.hold("orders")?;
+    let reject = format!(
+        r##"await page.goto("{{url}}/changes/{id}");
+        await page.keyboard.press("r");
+        await page.keyboard.type("not before the backup is verified");
+        await page.keyboard.press("Enter");
+        await page.waitForSelector("article[data-state='rejected']");
+        return await page.textContent(".people");"##
+    );
+    let people = site.run("carla", &reject)?;
+    let people = people.as_str().unwrap_or_default();
+    ensure!(people.contains("carla") && people.contains("not before the backup is verified"), "{people}");
+    ensure!(site.lab.state(&id)? == "rejected");
+    let again = site.lab.delete_stack("orders")?;
+    ensure!(
+        again.status == 403 && again.text().contains("not before the backup is verified"),
+        "{}",
+        again.text()
+    );
+    site.lab.verify()?.expect(0).map(drop)
+}
+
+/// Every page, light and dark, on a desk and on a phone: nothing that axe objects to, nothing that the page's own policy stops,
+/// and what matters of a change in the first 400 pixels. The pictures are left in `target/console/`.
+#[test]
+fn every_page_can_be_read_by_everybody() -> Result<()> {
+    let Some(mut site) = Site::open()? else { return Ok(()) };
+    let id = site.lab.hold("orders")?;
+    let folder = testkit::root().join("target/console");
+    fs::create_dir_all(&folder)?;
+    let change = format!("/changes/{id}");
+    let entrances = [("signin", "/signin"), ("enrol", "/enrol")];
+    let pages = [
+        ("inbox", "/inbox"),
+        ("change", change.as_str()),
+        ("sessions", "/sessions"),
+        ("policy", "/policy"),
+        ("audit", "/audit"),
+    ];
+    let mut look = |site: &mut Site, pages: &[(&str, &str)]| -> Result<()> {
+        for (name, path) in pages {
+            for (scheme, size, [width, height]) in [
+                ("light", "desk", [1280, 720]),
+                ("dark", "desk", [1280, 720]),
+                ("light", "phone", [390, 844]),
+                ("dark", "phone", [390, 844]),
+            ] {
+                let picture = folder.join(format!("{name}-{scheme}-{size}.png"));
+                let code = format!(
+                    r##"await page.emulateMedia({{ colorScheme: "{scheme}", reducedMotion: "reduce" }});
+                    await page.setViewportSize({{ width: {width}, height: {height} }});
+                    await page.goto("{{url}}{path}");
+                    const found = await axe(page);
+                    await page.goto("{{url}}{path}");
+                    await page.screenshot({{ path: "{picture}" }});
+                    const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+                    return [...found, ...said, ...(wide ? ["wider than the screen"] : [])];"##,
+                    picture = text(&picture)?
+                );
+                let found = site.run("ben", &code)?;
+                ensure!(found.as_array().is_some_and(Vec::is_empty), "{name} {scheme} {size}: {found:#}");
+            }
+        }
+        Ok(())
+    };
+    look(&mut site, &entrances)?;
+    site.sign_in("ben")?;
+    look(&mut site, &pages)?;
+    for (width, height) in [(1280, 720), (390, 844)] {
+        let code = format!(
+            r##"await page.setViewportSize({{ width: {width}, height: {height} }});
+            await page.goto("{{url}}{change}");
+            const ends = [];
+            for (const it of await page.locator("#sentence, .facts > div").all()) {{
+              const box = await it.boundingBox();
+              ends.push(box.y + box.height);
+            }}
+            return ends;"##
+        );
+        let ends = site.run("ben", &code)?;
+        let ends: Vec<f64> = ends.as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+        ensure!(ends.len() == 5 && ends.iter().all(|end| *end <= 400.0), "{width}: {ends:?}");
+    }
+    Ok(())
 }
