@@ -91,8 +91,10 @@ fn killed_before_it_is_broken_the_glass_is_whole_and_the_permit_spent() -> Resul
     let mut lab = lab()?;
     let lost = killed(&mut lab, &binary, "before-glass")?;
     ensure!(lab.state(&lost)? == "failed", "nobody has to ask for it");
-    let ended = lab.entries("outcome_recorded")?.pop().context("no outcome")?;
-    ensure!(ended["change"] == lost.as_str(), "{ended}");
+    let ended = until("its outcome to be in the log", Duration::from_secs(10), || {
+        let outcomes = lab.entries("outcome_recorded")?;
+        Ok(outcomes.into_iter().find(|it| it["change"] == lost.as_str()))
+    })?;
     ensure!(ended["detail"]["not_sent"] == "the server ended before it was done", "{ended}");
     agree(&lab, None)?;
     let anew = approved(&lab)?;
