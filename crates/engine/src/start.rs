@@ -2,7 +2,7 @@
 //! out when the last process ended is marked as not known, or, where it was Countersign's own, as not done. Refuses rather than
 //! repairs.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use ledger::{Genesis, Ledger};
 use model::{Change, ChangeState, Digest, Entry, EntryKind, Fault, StepState, Timestamp};
@@ -128,6 +128,7 @@ impl Engine {
             newest,
             broken,
             witnesses,
+            witness_reach: OnceLock::new(),
             log_key,
             connectors: Mutex::new(Vec::new()),
             changed: tokio::sync::watch::Sender::new(0),
