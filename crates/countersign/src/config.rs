@@ -19,7 +19,7 @@ pub(crate) struct Config {
     pub(crate) dir: PathBuf,
     pub(crate) listen: Listen,
     pub(crate) aws: Aws,
-    /// Where the witnesses of the bundle are reached.
+    /// Where the witnesses of the bundle are reached, and those of one that is still to come.
     pub(crate) witness: BTreeMap<WitnessId, WitnessAddress>,
     tls: Tls,
     paths: Paths,
@@ -146,7 +146,7 @@ pub(crate) fn template(upstream: Option<&str>) -> String {
          [tls]               # without these, the installation's own authority (keys/ca.pem) signs\n\
          # certificate = \"tls.pem\"\n# key = \"tls.key\"\n\n\
          [aws]\nregion = \"us-east-1\"\n{upstream}\n\n\
-         [witness]           # where the witnesses that bundle/witnesses.toml names are reached\n\
+         [witness]           # where the witnesses that bundle/witnesses.toml names are reached; read again for each adoption\n\
          # w1 = \"https://witness.example\"\n\n\
          [paths]             # relative to this file\n\
          bundle = \"bundle\"\nbundles = \"bundles\"   # those that were adopted or may be\nlog = \"log\"\ncheckpoint = \"lock/checkpoint\"   # keep it out of the database's backups\n\

@@ -3,7 +3,8 @@
 //! ([`crate::in_force`]); nothing stops meanwhile.
 //!
 //! Everything slow is done before: the candidate is compiled ([`Candidate::read`]), its files lie on disk where the next
-//! start finds them by their digest ([`crate::Library`]), and the gateways have looked whether they could act under it.
+//! start finds them by their digest ([`crate::Library`]), and the gateways, and who reaches the witnesses, have looked whether they
+//! could act under it.
 
 use std::{
     ops::ControlFlow,
@@ -70,6 +71,9 @@ impl Engine {
         let recovered = Recovered::of(&by, &book.bundle, &candidate.bundle)?;
         if let Some(connector) = self.connector() {
             connector.fits(self, &candidate.bundle).await.map_err(SignError::NotAdoptable)?;
+        }
+        if let Some(reach) = self.witness_reach.get() {
+            reach.fits(self, &candidate.bundle).await.map_err(SignError::NotAdoptable)?;
         }
         let told = {
             let (library, candidate, bundle) =

@@ -5,7 +5,7 @@
 //! durable, or is not to be: between the two nothing is decided, so no decision stands in the log on the wrong side of
 //! `bundle_adopted`. Whoever comes in between waits for as long as a flush takes, and decides then.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use policy::Bundle;
 use store::{Tx, WriteError};
@@ -15,23 +15,23 @@ use crate::{Engine, decide::Book};
 
 #[derive(Debug)]
 pub(crate) struct InForce {
-    bundle: RwLock<Arc<Bundle>>,
+    bundle: watch::Sender<Arc<Bundle>>,
     turning: watch::Sender<bool>,
 }
 
 impl InForce {
     pub(crate) fn new(bundle: Arc<Bundle>) -> Self {
-        Self { bundle: RwLock::new(bundle), turning: watch::Sender::new(false) }
+        Self { bundle: watch::Sender::new(bundle), turning: watch::Sender::new(false) }
     }
 
     pub(crate) fn bundle(&self) -> Arc<Bundle> {
-        Arc::clone(&self.bundle.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.bundle.borrow())
     }
 
     /// Whether it is the very one, and stays so until the operation that asks is over. Not another one with the same
     /// digest: between the two something else was in force.
     pub(crate) fn is(&self, bundle: &Arc<Bundle>) -> bool {
-        let in_force = self.bundle.read().unwrap_or_else(PoisonError::into_inner);
+        let in_force = self.bundle.borrow();
         !*self.turning.borrow() && Arc::ptr_eq(&in_force, bundle)
     }
 
@@ -43,7 +43,7 @@ impl InForce {
     /// `next`: what is in force from here on, where the operation is durable.
     pub(crate) fn end(&self, next: Option<Arc<Bundle>>) {
         if let Some(next) = next {
-            *self.bundle.write().unwrap_or_else(PoisonError::into_inner) = next;
+            self.bundle.send_replace(next);
         }
         self.turning.send_replace(false);
     }
@@ -62,6 +62,11 @@ enum Unruled<E, F> {
 }
 
 impl Engine {
+    /// Changes whenever another bundle has come into force.
+    pub fn bundles(&self) -> watch::Receiver<Arc<Bundle>> {
+        self.in_force.bundle.subscribe()
+    }
+
     /// Runs `op` under the bundle in force; where another one came into force before it could be written, anew under that
     /// one.
     pub(crate) async fn ruled<T, E, F>(&self, mut op: F) -> Result<T, WriteError<E>>

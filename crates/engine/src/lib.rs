@@ -45,7 +45,7 @@ mod tally;
 mod veto;
 mod witnesses;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use model::{Digest, Entry, EntryId, EntryKind, Fault, Level, Session, SessionId, Timestamp};
 use policy::Bundle;
@@ -71,7 +71,9 @@ pub use sign::{SignError, Signed};
 pub use simulate::{Rejudged, Simulation, Unjudged};
 pub use start::{Parts, StartError, bundle_on_record, database_of, roster_of};
 pub use statement::Signer;
-pub use witnesses::{CosignedError, CosignedFrom, Growth, NotWitnessed, Witnesses, witness_keys};
+pub use witnesses::{
+    CosignedError, CosignedFrom, Growth, NotWitnessed, WitnessReach, Witnesses, witness_keys,
+};
 
 /// With every answer to an agent or a person rides the newest checkpoint of the log ([`Engine::checkpoint_line`]): whoever
 /// keeps it can show later what the log was then.
@@ -105,6 +107,7 @@ pub struct Engine {
     newest: tokio::sync::watch::Sender<Arc<str>>,
     broken: tokio::sync::watch::Sender<bool>,
     witnesses: Witnesses,
+    witness_reach: OnceLock<Arc<dyn WitnessReach>>,
     log_key: tlog::VerifierKey,
     connectors: Mutex<Vec<Arc<dyn Connector>>>,
     changed: tokio::sync::watch::Sender<u64>,

@@ -15,7 +15,7 @@ use model::{
 use policy::Bundle;
 use store::Tx;
 
-pub(crate) use carry_out::{Done, VOID, alarm, carry_out, entry};
+pub(crate) use carry_out::{Done, VOID, alarm, carry_out, entry, lost};
 
 use crate::{
     Purpose, Refusal, RefusalKind, SignError, adopt, answer,
@@ -114,9 +114,6 @@ pub(crate) enum Answered {
     Go(ChangeId, Level),
 }
 
-/// What became of it nobody has to look for: it is done in the operation that says so, or it is not done.
-const LOST: &str = "the server ended before it was done";
-
 /// Opens the change; or, asked again once it is approved, records its permit.
 pub(crate) fn ask(
     tx: &mut Tx<'_>,
@@ -135,10 +132,8 @@ pub(crate) fn ask(
     let digest = change_digest(&chain, [wish.deed.digest()]);
     if let Some(open) = tx.open_change(digest)? {
         match open.steps.first().map(|step| step.state) {
-            Some(StepState::Unknown) => {
-                let (lost, _) = carry_out::settle::<()>(tx, drawn, open, Err(LOST.to_owned()))?;
-                return Ok(Answered::Stands(Box::new(lost)));
-            }
+            // As earlier versions left it at their start, and as one comes over into a new log.
+            Some(StepState::Unknown) => return Ok(Answered::Stands(Box::new(lost(tx, drawn, open)?))),
             Some(StepState::Pending) if drawn.now < open.expires_at => {
                 return again(tx, book, drawn, open, wish);
             }

@@ -1,18 +1,20 @@
 //! Starting: the database is compared with the log, the bundle with the one on record, and whatever was being carried
-//! out when the last process ended is marked as not known. Refuses rather than repairs.
+//! out when the last process ended is marked as not known, or, where it was Countersign's own, as not done. Refuses rather than
+//! repairs.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use ledger::{Genesis, Ledger};
-use model::{ChangeState, Digest, Entry, EntryKind, Fault, StepState, Timestamp};
+use model::{Change, ChangeState, Digest, Entry, EntryKind, Fault, StepState, Timestamp};
 use policy::Bundle;
-use store::{Filter, Store, WriteError};
+use store::{Filter, Store, Tx, WriteError};
 
 use crate::{
     Clock, Engine, Entropy, Library, MasterKey, bodies, clock,
     decide::{DecideError, Drawn},
     entropy,
     in_force::InForce,
+    own::{self, Deed},
     recent,
     record::about,
     sequencer, tally,
@@ -126,6 +128,7 @@ impl Engine {
             newest,
             broken,
             witnesses,
+            witness_reach: OnceLock::new(),
             log_key,
             connectors: Mutex::new(Vec::new()),
             changed: tokio::sync::watch::Sender::new(0),
@@ -304,24 +307,18 @@ pub fn database_of(projection: store::Projection) -> audit::Database {
     audit::Database { rows, bodies, sequenced: projection.sequenced, pending: projection.pending }
 }
 
-/// What the last process was carrying out when it ended may or may not have arrived.
+/// What the last process was carrying out when it ended may or may not have arrived, upstream. What was to be done here is done in
+/// the operation that says so: it is not done.
 async fn abandon(store: &Store, now: Timestamp, entropy: &dyn Entropy) -> Result<(), StartError> {
     let filter =
         Filter { states: vec![ChangeState::Executing], agent: None, session: None, limit: usize::MAX };
     let open = store.read(move |view| view.changes(&filter)).await?;
-    for mut change in open {
+    for change in open {
         let mut drawn = Drawn { now, random: entropy::draw(entropy)?, nonce: String::new(), used: 0 };
-        for step in change.steps.iter_mut().filter(|step| step.state == StepState::Executing) {
-            step.state = StepState::Unknown;
-        }
-        change.state = ChangeState::Unknown;
-        let mut entry = about(&mut drawn, EntryKind::OutcomeUnknown, &change);
-        entry
-            .detail
-            .insert("unknown".to_owned(), "the server ended while this was being carried out".to_owned());
         let written = store
-            .write(move |tx| -> Result<(), DecideError> {
-                Ok(tx.advance_change(&change, change.version, entry)?)
+            .write(move |tx| match Deed::of(&change) {
+                Some(_) => own::lost(tx, &mut drawn, change).map(drop),
+                None => unknown(tx, &mut drawn, change),
             })
             .await;
         written.map_err(|err| match err {
@@ -330,4 +327,14 @@ async fn abandon(store: &Store, now: Timestamp, entropy: &dyn Entropy) -> Result
         })?;
     }
     Ok(())
+}
+
+fn unknown(tx: &mut Tx<'_>, drawn: &mut Drawn, mut change: Change) -> Result<(), DecideError> {
+    for step in change.steps.iter_mut().filter(|step| step.state == StepState::Executing) {
+        step.state = StepState::Unknown;
+    }
+    change.state = ChangeState::Unknown;
+    let mut entry = about(drawn, EntryKind::OutcomeUnknown, &change);
+    entry.detail.insert("unknown".to_owned(), "the server ended while this was being carried out".to_owned());
+    Ok(tx.advance_change(&change, change.version, entry)?)
 }

@@ -17,7 +17,7 @@ use tlog::{Hash, KeyError, NoteError, VerifierKey, WitnessKey};
 use tokio::sync::watch;
 use witness::{Contradiction, Gathering, contradiction, open_witnessed};
 
-use crate::Engine;
+use crate::{Engine, Later};
 
 /// A witness that misses less than this was not away.
 const AWAY: i64 = 60_000;
@@ -40,6 +40,13 @@ struct Heard {
     away: BTreeMap<WitnessId, Timestamp>,
     /// Those of whom the log has yet to tell.
     untold: BTreeMap<WitnessId, &'static str>,
+}
+
+/// Who reaches the witnesses.
+pub trait WitnessReach: Send + Sync {
+    /// Whether enough witnesses of a bundle can be reached for what waits for them under it, and none of them knows of this log
+    /// what the disk does not contain. Asked before anybody is asked to sign for that bundle, and before it comes into force.
+    fn fits<'a>(&'a self, engine: &'a Engine, next: &'a Bundle) -> Later<'a, Result<(), String>>;
 }
 
 /// Where a cosignature comes from.
@@ -141,6 +148,11 @@ impl Witnesses {
         self.named().keys.keys().cloned().collect()
     }
 
+    /// And by which keys.
+    pub fn keys(&self) -> BTreeMap<WitnessId, WitnessKey> {
+        self.named().keys.clone()
+    }
+
     /// How many make a checkpoint witnessed, by the bundle; 0 where it names no witness.
     pub fn quorum(&self) -> usize {
         self.named().quorum
@@ -165,7 +177,7 @@ impl Witnesses {
     }
 
     /// How many have not failed to answer when they were asked last.
-    pub(crate) fn present(&self) -> usize {
+    pub fn present(&self) -> usize {
         let heard = self.heard();
         self.named().keys.keys().filter(|witness| !heard.away.contains_key(*witness)).count()
     }
@@ -205,6 +217,11 @@ fn count(seen: &BTreeMap<WitnessId, u64>, size: u64) -> usize {
 impl Engine {
     pub const fn witnesses(&self) -> &Witnesses {
         &self.witnesses
+    }
+
+    /// Whom an adoption asks whether the witnesses of the next bundle can be reached. The first that is named stays.
+    pub fn reach_witnesses_by(&self, reach: Arc<dyn WitnessReach>) {
+        let _ = self.witness_reach.set(reach);
     }
 
     /// Changes whenever the log has grown: how many entries stand under the newest signed checkpoint.
@@ -261,6 +278,21 @@ impl Engine {
         self.witnesses.heard().away.entry(witness.clone()).or_insert_with(|| self.clock.now());
     }
 
+    /// What a checkpoint that somebody shows, signed by this log and by the witness `key`, says against the log on disk.
+    /// It is looked at and nothing more: nobody whom the bundle in force does not name ends anything here.
+    ///
+    /// # Errors
+    /// Where it does not verify.
+    pub fn contradicted(
+        &self,
+        witness: &WitnessId,
+        key: &WitnessKey,
+        note: &str,
+    ) -> Result<Option<Contradiction>, NoteError> {
+        let (checkpoint, _) = open_witnessed(note, &self.log_key, key)?;
+        Ok(self.against(witness, &checkpoint))
+    }
+
     /// Holds a checkpoint that `witness` shows, signed by this log and by it, against the log on disk. Where the log
     /// does not contain it, nothing more is signed until somebody has looked.
     ///
@@ -269,11 +301,7 @@ impl Engine {
     pub fn compare(&self, witness: &WitnessId, note: &str) -> Result<(tlog::Checkpoint, u64), CosignedError> {
         let key = self.witnesses.key_of(witness).ok_or_else(|| CosignedError::Unknown(witness.clone()))?;
         let (checkpoint, time) = open_witnessed(note, &self.log_key, &key)?;
-        let contradiction = {
-            let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-            contradiction(witness.as_str(), &checkpoint, ledger.size(), |size| ledger.root_at(size))
-        };
-        match contradiction {
+        match self.against(witness, &checkpoint) {
             None => Ok((checkpoint, time)),
             Some(found) => {
                 tracing::error!("{found}");
@@ -281,6 +309,11 @@ impl Engine {
                 Err(found.into())
             }
         }
+    }
+
+    fn against(&self, witness: &WitnessId, seen: &tlog::Checkpoint) -> Option<Contradiction> {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        contradiction(witness.as_str(), seen, ledger.size(), |size| ledger.root_at(size))
     }
 
     fn stop_signing(&self, fault: Fault) {

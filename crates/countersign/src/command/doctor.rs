@@ -1,5 +1,7 @@
 //! `countersign doctor`: what is set up badly; with `--as-agent`, what an agent could reach from where this runs.
 
+mod witnesses;
+
 use std::{
     fs,
     net::{SocketAddr, TcpStream},
@@ -135,6 +137,7 @@ fn installation(config: &Option<Config>) -> Result<Vec<Finding>, Failure> {
                 "",
             ));
             found.push(table(config, &bundle));
+            witnesses::witnesses(config, &bundle, &mut found);
             people(&bundle, &mut found);
         }
     }

@@ -36,7 +36,7 @@ use crate::{
     tables,
     tls::{self, Tls},
     watch,
-    witnesses::{self, Reachable},
+    witnesses::{self, Gate, Reachable},
 };
 
 /// How long answers have to get out before the process ends by itself.
@@ -55,6 +55,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     private(&config)?;
     let library = Arc::new(Library::of(&config));
     let Opened { engine, reachable, table } = open(&config, &library, &args.checkpoint).await?;
+    engine.reach_witnesses_by(Arc::new(Gate::by(&args.config)));
 
     let bind = async |what: &str, address| {
         TcpListener::bind(address).await.map_err(|err| {
@@ -117,7 +118,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
 
     tokio::spawn(watch::run(Arc::downgrade(&engine), library));
-    witnesses::start(Arc::clone(&engine), reachable, &config.log()).await;
+    witnesses::start(Arc::clone(&engine), reachable, &args.config, &config.log()).await;
     put(&config.run("reader.token"), reader_token.as_bytes())?;
     let described = serde_json::to_vec_pretty(&running).map_err(Failure::unexpected)?;
     put(&config.run("serve.json"), &described)?;

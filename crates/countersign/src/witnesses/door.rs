@@ -1,7 +1,11 @@
 //! One witness over HTTP. What comes back is bounded in size and in time and is nobody's word yet: `witness::Reply` and
 //! `engine` say what of it counts. No redirect is followed.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -15,7 +19,7 @@ use crate::{
 
 /// From connecting to the last byte.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What a start waits for.
+/// What a start waits for, and whoever asks for another bundle.
 const AT_START: Duration = Duration::from_secs(3);
 /// A note may carry many cosignatures.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -25,6 +29,7 @@ pub(crate) struct Door {
     /// Both without a slash at the end.
     submit: String,
     monitor: String,
+    ca: Option<PathBuf>,
     http: Http,
 }
 
@@ -60,7 +65,12 @@ impl Door {
     /// `submit` and `monitor` are the two prefixes of the witness; `ca` is believed beside the public authorities.
     pub(crate) fn new(submit: &str, monitor: &str, ca: Option<&Path>) -> Result<Self, Failure> {
         let (submit, monitor) = (prefix(submit)?, prefix(monitor)?);
-        Ok(Self { submit, monitor, http: transport::http(ca)? })
+        Ok(Self { submit, monitor, ca: ca.map(Path::to_owned), http: transport::http(ca)? })
+    }
+
+    /// Whether both lead to the same place, by the same authority.
+    pub(crate) fn leads_where(&self, other: &Self) -> bool {
+        (&self.submit, &self.monitor, &self.ca) == (&other.submit, &other.monitor, &other.ca)
     }
 
     pub(crate) async fn add_checkpoint(&self, body: String) -> Result<Answered, NoAnswer> {
@@ -72,7 +82,7 @@ impl Door {
         }
     }
 
-    /// The newest checkpoint of the log that it has cosigned; `None` where it knows none. For a start: soon, or not.
+    /// The newest checkpoint of the log that it has cosigned; `None` where it knows none. Soon, or not.
     pub(crate) async fn shown(&self, origin: &str) -> Result<Option<String>, NoAnswer> {
         let url = format!("{}{}", self.monitor, checkpoint_path(origin));
         let Answered { status, body, .. } = self.send(Method::GET, &url, String::new(), AT_START).await?;

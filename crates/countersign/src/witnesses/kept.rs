@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engine::{CosignedFrom, Engine};
+use engine::{CosignedError, CosignedFrom, Engine};
 use model::WitnessId;
 
 /// As long as a note may be.
@@ -30,17 +30,27 @@ impl Kept {
         Self { log: log.to_owned() }
     }
 
-    /// Hands the engine what earlier processes kept.
-    pub(super) async fn load(&self, engine: &Engine) {
-        let witnesses: Vec<WitnessId> = engine.witnesses().names();
-        for witness in witnesses {
+    /// Hands the engine what was kept of the witnesses that the bundle in force names. Those come back whose word the log does
+    /// not contain; the engine signs nothing more then.
+    pub(super) async fn load(&self, engine: &Engine) -> Vec<WitnessId> {
+        let (mut convicting, mut published) = (Vec::new(), None);
+        for witness in engine.witnesses().names() {
             for text in self.notes(&witness) {
                 let Some((note, line)) = split(&text, engine, &witness) else { continue };
-                if let Err(err) = engine.cosigned(&witness, &note, &line, CosignedFrom::Kept).await {
-                    tracing::warn!(%witness, "a kept cosignature is not taken: {err}");
+                match engine.cosigned(&witness, &note, &line, CosignedFrom::Kept).await {
+                    Ok(note) => published = note.or(published),
+                    Err(err) => {
+                        tracing::warn!(%witness, "a kept cosignature is not taken: {err}");
+                        if let CosignedError::Contradiction(_) = err {
+                            convicting.push(witness.clone());
+                        }
+                    }
                 }
             }
         }
+        // Under another quorum it may be another one.
+        published.iter().for_each(|note| self.witnessed(note));
+        convicting
     }
 
     /// The notes that may have a line of this witness; nothing in them has been verified.

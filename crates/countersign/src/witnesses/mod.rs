@@ -1,12 +1,19 @@
 //! The witnesses of this log, as `serve` reaches them: asked before anything is signed whether they know more than the
-//! disk ([`Reachable::guard`]), and handed each new checkpoint from then on ([`push::start`]). Keys and quorum are the
-//! bundle's, addresses the configuration's; a witness away holds nobody up.
+//! disk ([`Reachable::guard`]), and handed each new checkpoint from then on ([`start`]). Keys and quorum are the
+//! bundle's, addresses the configuration's, which is read again whenever another bundle comes into force; a witness away holds
+//! nobody up.
 
+mod attend;
 mod door;
+mod gate;
 mod kept;
 mod push;
+mod tend;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use ledger::{Genesis, Ledger};
 use model::WitnessId;
@@ -21,32 +28,35 @@ use crate::{
 use door::Door;
 use kept::Kept;
 
-pub(crate) use push::start;
+pub(crate) use gate::Gate;
+pub(crate) use tend::start;
+
+/// By the name that a bundle gives each, or will.
+pub(crate) type Doors = BTreeMap<WitnessId, Door>;
 
 /// The witnesses of the bundle, and how those are reached that can be.
 #[derive(Debug)]
 pub(crate) struct Reachable {
     keys: BTreeMap<WitnessId, WitnessKey>,
-    doors: BTreeMap<WitnessId, (WitnessKey, Door)>,
+    doors: Doors,
+}
+
+/// A witness that the bundle names and that has an address.
+#[derive(Clone, Debug)]
+struct Seat {
+    key: WitnessKey,
+    door: Door,
+}
+
+impl Seat {
+    fn is(&self, other: &Self) -> bool {
+        self.key == other.key && self.door.leads_where(&other.door)
+    }
 }
 
 impl Reachable {
-    /// Every address must be that of a witness whom the bundle names. A witness without an address is said.
     pub(crate) fn open(config: &Config, bundle: &Bundle) -> Result<Self, Failure> {
-        let keys = keys(bundle)?;
-        let mut doors = BTreeMap::new();
-        for (name, address) in &config.witness {
-            let key = keys.get(name).cloned().ok_or_else(|| {
-                Failure::usage(format!("[witness] {name}: the bundle names no such witness"))
-                    .hint("who is a witness, and by which key, stands in witnesses.toml of the bundle")
-            })?;
-            let door = door(name, address, &config.dir)?;
-            doors.insert(name.clone(), (key, door));
-        }
-        for witness in keys.keys().filter(|witness| !doors.contains_key(*witness)) {
-            tracing::warn!(%witness, "a witness of the bundle has no address under [witness]: nothing is sent to it");
-        }
-        Ok(Self { keys, doors })
+        Ok(Self { keys: keys(bundle)?, doors: doors(config)? })
     }
 
     /// Asks every witness what it last cosigned of this log, looks at what earlier processes kept of their answers beside it
@@ -77,8 +87,8 @@ impl Reachable {
             }
         }
         let mut asked = tokio::task::JoinSet::new();
-        for (name, (key, door)) in &self.doors {
-            let (name, key, door, origin) = (name.clone(), key.clone(), door.clone(), genesis.origin.clone());
+        for (name, Seat { key, door }) in seats(&self.keys, &self.doors) {
+            let origin = genesis.origin.clone();
             asked.spawn(async move { (name, key, door.shown(&origin).await) });
         }
         while let Some(answered) = asked.join_next().await {
@@ -113,6 +123,35 @@ pub(crate) fn keys(bundle: &Bundle) -> Result<BTreeMap<WitnessId, WitnessKey>, F
     engine::witness_keys(bundle).map_err(|(witness, err)| {
         Failure::new(USAGE, "CS004", format!("witnesses.toml: the key of {witness}: {err}"))
     })
+}
+
+/// Every address that the configuration has, of whomever: one may stand there before a bundle names its witness.
+pub(crate) fn doors(config: &Config) -> Result<Doors, Failure> {
+    config
+        .witness
+        .iter()
+        .map(|(name, address)| Ok((name.clone(), door(name, address, &config.dir)?)))
+        .collect()
+}
+
+/// How many witnesses there must be, or something that waits for them under this bundle waits in vain.
+pub(crate) fn needed(bundle: &Bundle) -> usize {
+    let quorum = usize::try_from(bundle.witnesses().quorum).unwrap_or(usize::MAX);
+    quorum.max(usize::from(bundle.levels().witnesses()))
+}
+
+/// As the file says at this moment.
+async fn read_again(file: PathBuf) -> Result<Doors, Failure> {
+    let read = tokio::task::spawn_blocking(move || doors(&Config::load(&file)?));
+    read.await.map_err(Failure::unexpected)?
+}
+
+fn seats(keys: &BTreeMap<WitnessId, WitnessKey>, doors: &Doors) -> BTreeMap<WitnessId, Seat> {
+    keys.iter()
+        .filter_map(|(name, key)| {
+            Some((name.clone(), Seat { key: key.clone(), door: doors.get(name)?.clone() }))
+        })
+        .collect()
 }
 
 fn door(name: &WitnessId, address: &WitnessAddress, dir: &Path) -> Result<Door, Failure> {

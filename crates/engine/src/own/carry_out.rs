@@ -9,7 +9,7 @@ use store::Tx;
 use super::{Answered, verdict};
 use crate::{
     Engine, SignError,
-    decide::{self, Book, Drawn},
+    decide::{self, Book, DecideError, Drawn},
     permit::StepRef,
     record::about,
 };
@@ -77,7 +77,13 @@ pub(crate) fn carry_out<D, T>(
     } else {
         Err(VOID.to_owned())
     };
-    settle(tx, drawn, change, done)
+    Ok(settle(tx, drawn, change, done)?)
+}
+
+/// That it was not done: it is done in the operation that says so, and the process that was to do it ended before that.
+pub(crate) fn lost(tx: &mut Tx<'_>, drawn: &mut Drawn, change: Change) -> Result<Change, DecideError> {
+    let (lost, _) = settle::<()>(tx, drawn, change, Err(LOST.to_owned()))?;
+    Ok(lost)
 }
 
 /// What was done, in an entry of its own, and in whose name.
@@ -105,14 +111,15 @@ fn stands(tx: &mut Tx<'_>, book: &Book, drawn: &mut Drawn, change: &Change) -> R
 }
 
 pub(crate) const VOID: &str = "its approvals do not stand any more";
+const LOST: &str = "the server ended before it was done";
 
 /// What came of it, for the record: what was done, or why not.
-pub(super) fn settle<T>(
+fn settle<T>(
     tx: &mut Tx<'_>,
     drawn: &mut Drawn,
     mut change: Change,
     done: Done<T>,
-) -> Result<(Change, Option<T>), SignError> {
+) -> Result<(Change, Option<T>), DecideError> {
     let from = change.version;
     let (state, detail, gave) = match done {
         Ok((what, said, gave)) => (StepState::Executed, (what.to_owned(), said), Some(gave)),

@@ -633,7 +633,7 @@ async fn promise_8_nothing_is_dropped_while_the_bundle_changes() {
     world.finish().await;
 }
 
-/// The permit is on record, and the process ended before the bundle was.
+/// As earlier versions left it: the permit is on record, and the process ended before the bundle was.
 #[tokio::test]
 async fn what_a_crash_left_under_way_did_not_happen() {
     let world = World::on_disk().await;

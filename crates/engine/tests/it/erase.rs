@@ -9,9 +9,13 @@ use store::Fetched;
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, inverse},
     cast::{ANA, BEN, CLEO, DAN, MALLORY, OLGA, OTTO, Person, name},
-    world::{World, expect_refusal, permitted},
+    world::{Unusual, World, expect_refusal, permitted},
 };
 
+const ONE_WITNESS: &str = "quorum = 1
+[witnesses.w1]
+key = \"witness.example/w1+24b5d9fe+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY\"
+";
 const GROUND: &str = "a customer asked for it (Art. 17 GDPR)";
 
 fn asked(of: ChangeId, by: &Person, ground: &str) -> Erase {
@@ -398,7 +402,42 @@ async fn no_bundle_makes_it_less_than_two_people() {
     world.finish().await;
 }
 
-/// After a crash between its permit and the erasing it did not happen, whatever became of the body since; it is asked for anew.
+/// Its permit is on record, and the process ended before the erasing: the next start says that it was not done, and nobody has to
+/// ask for that. It is asked for anew.
+#[tokio::test]
+async fn what_the_last_process_was_to_do_itself_has_failed_at_the_next_start() {
+    let levels = "wait_s = 50\nproduction = { destroy = \"witnessed(1)\" }";
+    let world = World::on_disk_with(Unusual { levels, witnesses: ONE_WITNESS, ..Unusual::default() }).await;
+    let session = std::sync::Arc::clone(&world.session);
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let done = world.run(&PUT_PARAMETER.action()).await;
+    let asking = erase(&world, done, &ANA).await.unwrap();
+    world.approve_by_two(asking.id).await;
+    let waits = std::time::Duration::from_millis(200);
+    assert!(tokio::time::timeout(waits, erase(&world, done, &ANA)).await.is_err(), "no witness answers");
+    assert_eq!(world.state(asking.id).await, ChangeState::Executing);
+    let then = world.engine.now().unwrap();
+    let world = world.end().await.restart(session, then).await.map_err(|(err, _)| err).unwrap();
+
+    let lost = world.change(asking.id).await;
+    assert_eq!((lost.state, lost.steps[0].state), (ChangeState::Failed, StepState::Failed));
+    let entries = world.entries().await;
+    let told: Vec<_> = entries
+        .iter()
+        .filter(|it| it.change == Some(asking.id))
+        .map(|it| (it.kind, it.detail.get("not_sent").map(String::as_str)))
+        .skip_while(|(kind, _)| *kind != EntryKind::PermitIssued)
+        .collect();
+    let why = "the server ended before it was done";
+    assert_eq!(told, [(EntryKind::PermitIssued, None), (EntryKind::OutcomeRecorded, Some(why))]);
+    assert_eq!((bodies(&world).await, world.change(done).await.steps[0].erased.clone()), (2, None));
+    let anew = erase(&world, done, &ANA).await.unwrap();
+    assert_ne!(anew.id, asking.id);
+    assert_eq!(anew.state, ChangeState::Held, "its approvals are spent");
+    world.finish().await;
+}
+
+/// As earlier versions left it: whatever became of the body since, it did not happen, and who asks again is told.
 #[tokio::test]
 async fn what_a_crash_left_under_way_erased_nothing() {
     let world = World::on_disk().await;

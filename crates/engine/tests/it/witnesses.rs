@@ -1,15 +1,22 @@
 //! Promise 11, as far as the engine goes: a cosignature counts that verifies here, and a witness that knows what this disk
 //! does not contain ends all signing.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use engine::{CosignedError, CosignedFrom};
+use engine::{CosignedError, CosignedFrom, Engine, Later, SignError, WitnessReach};
 use model::{EntryKind, WitnessId};
 use tlog::{Checkpoint, NoteError, WitnessSigningKey, cosign, leaf_hash, sign_checkpoint, verify_growth};
 use witness::Contradiction;
 
 use crate::{
     actions::{DELETE_STACK, Found, PUT_PARAMETER, inverse},
+    cast::ANA,
     world::{Unusual, World, expect_refusal, log_key},
 };
 
@@ -127,6 +134,48 @@ async fn another_bundle_names_other_witnesses_from_then_on() {
     assert!(w1.sees(&world).await.is_some(), "one is enough now");
     world.adopted(&world.place.files.clone()).await;
     assert_eq!(world.engine.witnesses().names().len(), 2);
+    world.finish().await;
+}
+
+/// Whoever reaches them, as long as they can be reached.
+#[derive(Default)]
+struct Reaches(AtomicBool);
+
+impl WitnessReach for Reaches {
+    fn fits<'a>(&'a self, _: &'a Engine, next: &'a policy::Bundle) -> Later<'a, Result<(), String>> {
+        let quorum = next.witnesses().quorum;
+        let there = self.0.load(Ordering::SeqCst);
+        Box::pin(
+            async move { if there { Ok(()) } else { Err(format!("{quorum} witnesses cannot be reached")) } },
+        )
+    }
+}
+
+/// Before anybody is asked to sign, and again before it comes into force.
+#[tokio::test]
+async fn a_bundle_whose_witnesses_cannot_be_reached_is_not_adopted() {
+    let (world, reach) = (world().await, Arc::new(Reaches::default()));
+    world.engine.reach_witnesses_by(Arc::<Reaches>::clone(&reach));
+    let mut bundles = world.engine.bundles();
+    let mut next = world.place.files.clone();
+    let own = String::from_utf8(next["witnesses.toml"].clone()).unwrap();
+    next.insert("witnesses.toml".to_owned(), own.replace("quorum = 2", "quorum = 1").into_bytes());
+    let refused = async || match world.adopt(&next, &ANA).await {
+        Err(SignError::NotAdoptable(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused().await, "1 witnesses cannot be reached");
+    assert_eq!(world.count(EntryKind::ChangeHeld).await, 0);
+    reach.0.store(true, Ordering::SeqCst);
+    let asking = world.adopt(&next, &ANA).await.unwrap();
+    world.approve_by_two(asking.id).await;
+    reach.0.store(false, Ordering::SeqCst);
+    assert_eq!(refused().await, "1 witnesses cannot be reached");
+    assert!(!bundles.has_changed().unwrap());
+    reach.0.store(true, Ordering::SeqCst);
+    assert_eq!(world.adopt(&next, &ANA).await.unwrap().id, asking.id, "what was signed for it stands");
+    assert!(bundles.has_changed().unwrap());
+    assert_eq!(bundles.borrow_and_update().digest(), policy::Bundle::digest_of(&next));
     world.finish().await;
 }
 
@@ -252,6 +301,12 @@ async fn a_witness_that_knows_more_or_otherwise_ends_all_signing() {
         world.run(&PUT_PARAMETER.action()).await;
         world.engine.sequence().await.unwrap();
         let before = world.engine.checkpoint();
+
+        // Looked at before a bundle names it, that is only told.
+        let told = world.engine.contradicted(&w1.name, &w1.key.verifier(), &shown).unwrap();
+        assert!(told.is_some());
+        assert!(world.engine.contradicted(&w1.name, &witness(2).key.verifier(), &shown).is_err());
+        world.engine.sequence().await.unwrap();
 
         let found = world.engine.compare(&w1.name, &shown).unwrap_err();
         assert!(

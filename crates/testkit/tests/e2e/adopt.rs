@@ -267,8 +267,8 @@ fn an_adoption_is_killed_at_each_of_its_steps() -> Result<()> {
     every_hit_of("adopt", adopting, &points)
 }
 
-/// Asked for, signed twice, in force; and begun anew where nobody knows what became of it. Whenever it dies, the next process
-/// serves one of the two, and the log says which.
+/// Asked for, signed twice, in force; and begun anew where it died before that, which the next start puts on record. Whenever it
+/// dies, the next process serves one of the two, and the log says which.
 fn adopting(lab: &mut Lab, binary: &Path, at: &str, name: &str) -> Result<bool> {
     let next = copied(lab, name)?;
     comment(&next, name)?;

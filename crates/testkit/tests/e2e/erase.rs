@@ -79,7 +79,7 @@ fn an_erasing_is_killed_at_each_of_its_steps() -> Result<()> {
     every_hit_of("erase", erasing, &[("before-erasure", 1), ("after-erasure", 1), ("after-signature", 2)])
 }
 
-/// Asked for, signed twice, carried out; and begun anew where nobody knows what became of it.
+/// Asked for, signed twice, carried out; and begun anew where it died before that, which the next start puts on record.
 fn erasing(lab: &mut Lab, binary: &Path, at: &str, name: &str) -> Result<bool> {
     let (path, old) = (format!("/{name}"), format!("{OLD}-{name}"));
     let parameter =

@@ -26,6 +26,7 @@ mod kept;
 mod lab;
 mod limits;
 mod machine;
+mod newly_witnessed;
 mod observe;
 mod people;
 mod pinned;

@@ -2,6 +2,7 @@
 //! enough to stop a server that has been set back, or that shows another history.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{Read as _, Write as _},
     net::TcpListener,
@@ -20,17 +21,17 @@ use testkit::{Cli, Response, Serve, Witness, binary, send, until};
 
 use crate::lab::{Lab, OWNER, People};
 
-const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// An installation with witnesses, and the folder in which they live.
-struct Watched {
-    lab: Lab,
-    witnesses: Vec<Witness>,
+pub(crate) struct Watched {
+    pub(crate) lab: Lab,
+    pub(crate) witnesses: Vec<Witness>,
     folder: PathBuf,
 }
 
 impl Watched {
-    fn open(witnesses: usize, quorum: usize) -> Result<Self> {
+    pub(crate) fn open(witnesses: usize, quorum: usize) -> Result<Self> {
         Self::open_at(witnesses, quorum, &["--listen", "127.0.0.1:0"], |_, url| format!("\"{url}\""))
     }
 
@@ -68,23 +69,30 @@ impl Watched {
         Ok(Self { lab, witnesses: running, folder })
     }
 
-    fn dir(&self) -> PathBuf {
+    pub(crate) fn dir(&self) -> PathBuf {
         self.lab.installation.folder()
     }
 
-    fn stop(&self, nth: usize) {
+    pub(crate) fn stop(&self, nth: usize) {
         self.witnesses[nth - 1].kill();
     }
 
+    /// Somebody else's, of whom nobody here knows yet.
+    pub(crate) fn another(&mut self) -> Result<&Witness> {
+        let nth = self.witnesses.len() + 1;
+        self.witnesses.push(witness(&self.folder, nth, &self.dir(), &[])?);
+        self.witnesses.last().context("none")
+    }
+
     /// At the address it had.
-    fn start_again(&mut self, nth: usize) -> Result<()> {
+    pub(crate) fn start_again(&mut self, nth: usize) -> Result<()> {
         let address = self.witnesses[nth - 1].authority().to_owned();
         self.witnesses[nth - 1] = witness(&self.folder, nth, &self.dir(), &["--listen", &address])?;
         Ok(())
     }
 
     /// The size in the first lines of a note beside the log, 0 where there is none.
-    fn size(&self, file: &str) -> u64 {
+    pub(crate) fn size(&self, file: &str) -> u64 {
         fs::read_to_string(self.dir().join("log").join(file))
             .ok()
             .and_then(|note| size_of(&note))
@@ -92,7 +100,7 @@ impl Watched {
     }
 
     /// Waits until the note in `file` is of the newest checkpoint there is.
-    fn caught_up(&self, file: &str) -> Result<u64> {
+    pub(crate) fn caught_up(&self, file: &str) -> Result<u64> {
         until(&format!("{file} to catch up"), SOON, || {
             let newest = self.size("checkpoint");
             Ok((self.size(file) == newest).then_some(newest))
@@ -101,7 +109,7 @@ impl Watched {
     }
 
     /// Something for the record.
-    fn grow(&self, name: &str) -> Result<()> {
+    pub(crate) fn grow(&self, name: &str) -> Result<()> {
         let before = self.size("checkpoint");
         let answer = self.lab.delete_stack(name)?;
         ensure!((400..500).contains(&answer.status), "{}", answer.text());
@@ -121,11 +129,40 @@ fn witness(folder: &Path, nth: usize, installation: &Path, more: &[&str]) -> Res
     Witness::start(Command::new(binary("countersign")?), &folder.join(format!("w{nth}")), &args)
 }
 
+/// The same key and the same beginning: `copied`, whose server has forgotten its witnesses, signs until it is longer than `known`.
+pub(crate) fn second_history(watched: &Watched, copied: &Path, known: u64) -> Result<BTreeMap<u64, String>> {
+    let config = copied.join("countersign.toml");
+    let text = fs::read_to_string(&config)?;
+    let forgetful: Vec<_> = text.lines().filter(|line| !line.starts_with("w1 = ")).collect();
+    fs::write(&config, forgetful.join("\n"))?;
+    let twin = Serve::start_with(&config, &OWNER)?;
+    let [gateway, _, _] = twin.authorities();
+    let note = || fs::read_to_string(copied.join("log/checkpoint"));
+    let at_first = note()?;
+    let mut told = BTreeMap::from([(size_of(&at_first).context("no size")?, at_first)]);
+    for nth in 0..20 {
+        let fields =
+            [("Action", "DeleteStack"), ("StackName", &format!("there-{nth}")), ("Version", "2010-05-15")];
+        watched.lab.agent.form("cloudformation", gateway, &fields).send(gateway)?;
+        let before = told.len();
+        until("the copy to grow", SOON, || {
+            let note = note()?;
+            let size = size_of(&note).context("no size")?;
+            told.insert(size, note);
+            Ok((told.len() > before).then_some(()))
+        })?;
+        if told.keys().any(|size| *size > known) {
+            break;
+        }
+    }
+    Ok(told)
+}
+
 fn size_of(note: &str) -> Option<u64> {
     note.lines().nth(1)?.parse().ok()
 }
 
-fn add_checkpoint(witness: &Witness, old: u64, note: &str) -> Result<Response> {
+pub(crate) fn add_checkpoint(witness: &Witness, old: u64, note: &str) -> Result<Response> {
     send(witness.authority(), "POST", "/add-checkpoint", &[], format!("old {old}\n\n{note}").as_bytes())
 }
 
@@ -325,34 +362,9 @@ fn a_second_history_finds_no_witness() -> Result<()> {
     watched.grow("and here")?;
     let known = watched.caught_up("witnessed")?;
 
-    // The same key and the same beginning; its server has forgotten its witness, and signs.
-    let config = copied.join("countersign.toml");
-    let text = fs::read_to_string(&config)?;
-    let forgetful: Vec<_> = text.lines().filter(|line| !line.starts_with("w1 = ")).collect();
-    fs::write(&config, forgetful.join("\n"))?;
-    let twin = Serve::start_with(&config, &OWNER)?;
-    let [gateway, _, _] = twin.authorities();
-    let note = || fs::read_to_string(copied.join("log/checkpoint"));
-    let at_first = note()?;
-    let mut told = std::collections::BTreeMap::from([(size_of(&at_first).context("no size")?, at_first)]);
-    for nth in 0..20 {
-        let fields =
-            [("Action", "DeleteStack"), ("StackName", &format!("there-{nth}")), ("Version", "2010-05-15")];
-        watched.lab.agent.form("cloudformation", gateway, &fields).send(gateway)?;
-        let before = told.len();
-        until("the copy to grow", SOON, || {
-            let note = note()?;
-            let size = size_of(&note).context("no size")?;
-            told.insert(size, note);
-            Ok((told.len() > before).then_some(()))
-        })?;
-        if told.keys().any(|size| *size > known) {
-            break;
-        }
-    }
-    drop(twin);
+    let told = second_history(&watched, &copied, known)?;
     let witness = &watched.witnesses[0];
-    let mut statuses = std::collections::BTreeSet::new();
+    let mut statuses = BTreeSet::new();
     for (size, note) in &told {
         // From what it knows, and from what the copy would have it know.
         for old in [known, *size].into_iter().filter(|old| old <= size) {
@@ -374,7 +386,7 @@ fn a_second_history_finds_no_witness() -> Result<()> {
 }
 
 /// A folder with its modes.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     let mut command = Command::new("cp");
     command.arg("-a").arg(from).arg(to);
     testkit::run(command, SOON)?.expect(0).map(drop)
