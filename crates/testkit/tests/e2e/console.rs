@@ -168,7 +168,7 @@ fn every_page_can_be_read_by_everybody() -> Result<()> {
         ("policy", "/policy"),
         ("audit", "/audit"),
     ];
-    let mut look = |site: &mut Site, pages: &[(&str, &str)]| -> Result<()> {
+    let look = |site: &mut Site, pages: &[(&str, &str)]| -> Result<()> {
         for (name, path) in pages {
             for (scheme, size, [width, height]) in [
                 ("light", "desk", [1280, 720]),
