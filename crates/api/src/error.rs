@@ -166,6 +166,7 @@ impl From<SignError> for ApiError {
                 let hint = "`countersign policy adopt` compares with the bundle in force; it needs the solver, as `policy diff` does";
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "CS215", PROOF, text, Some(hint))
             }
+            SignError::Hurried(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "CS218", DENIED, text, None),
             SignError::NotBreakable(_) => Self::new(StatusCode::CONFLICT, "CS217", CLOSED, text, None),
             SignError::Refused(refusal) => refusal.into(),
             SignError::Fault(fault) => fault.into(),

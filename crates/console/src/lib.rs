@@ -16,6 +16,7 @@ mod events;
 mod guard;
 mod logins;
 mod pages;
+mod proof;
 mod routes;
 mod text;
 mod when;

@@ -15,8 +15,8 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
-use engine::{IssueError, SignError, Signer};
-use model::{ChangeId, ChangeState, PersonId, Presence, SessionId, Timestamp};
+use engine::{Engine, IssueError, SignError, Signer};
+use model::{Chain, ChangeId, ChangeState, Environment, PersonId, Presence, SessionId, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -27,14 +27,15 @@ use crate::{
     logins::Logins,
     pages::{
         Frame, Said,
-        audit::Audit,
+        audit::{Audit, Drawn},
         change::{ChangePage, Sign},
         entrance::{Enrol, SignIn},
         inbox::Inbox,
-        policy::Policy,
+        policy::{Policy, WhatIf},
         render,
         sessions::Sessions,
     },
+    proof,
     text::Shown,
 };
 
@@ -238,6 +239,9 @@ impl Call {
     }
 }
 
+/// What somebody pastes to ask what would happen; a URL holds no more.
+const MAX_REQUEST: usize = 4000;
+
 /// A statement and a signature; forms are shorter.
 const MAX_BODY: usize = 256 * 1024;
 
@@ -402,8 +406,19 @@ async fn stop(call: Call) -> Result<Response, Refused> {
 }
 
 async fn policy(call: Call) -> Result<Response, Refused> {
-    let bundle = call.console.shared.engine.bundle();
-    Ok(render(&Policy::of(call.frame("Policy").await?, &bundle)))
+    let (bundle, now) = (call.console.shared.engine.bundle(), call.console.now()?);
+    let mut page = Policy::of(call.frame("Policy").await?, &bundle);
+    if let Some(asked) = call.query.get("request").filter(|it| it.len() <= MAX_REQUEST) {
+        page.asked.clone_from(asked);
+        let eligible = |chain: &Chain, environment: &Environment| {
+            approval::eligible(chain, bundle.roster(), engine::file_rule_at(&bundle, environment))
+        };
+        match bundle.explain("the request", asked, now, &eligible) {
+            Ok(found) => page.answers = found.iter().map(WhatIf::of).collect(),
+            Err(err) => page.wrong = Some(crate::text::lines(&err.to_string())),
+        }
+    }
+    Ok(render(&page))
 }
 
 async fn audit(call: Call) -> Result<Response, Refused> {
@@ -416,13 +431,34 @@ async fn audit(call: Call) -> Result<Response, Refused> {
         (Shown::of(name), size)
     });
     let [_, size, _] = engine.checkpoint_parts();
+    let wanted = call.query.get("entry").filter(|it| !it.is_empty());
+    let drawn = wanted.map(|text| drawn(engine, text.parse().ok()));
+    let (entry, missing) = match drawn {
+        None => (None, None),
+        Some(Ok(drawn)) => (Some(drawn), None),
+        Some(Err(why)) => (None, Some(why)),
+    };
     let page = Audit {
         size,
-        checkpoint: Shown::of(engine.checkpoint()),
+        checkpoint: crate::text::lines(&engine.checkpoint()),
+        entry,
+        missing,
         witnesses: seen.collect(),
         quorum: witnesses.quorum(),
         genesis: engine.installation().to_string(),
         frame: call.frame("Audit").await?,
     };
     Ok(render(&page))
+}
+
+/// An entry of the log with the hashes that lead from it to the newest root, drawn.
+fn drawn(engine: &Engine, index: Option<u64>) -> Result<Drawn, String> {
+    let index = index.ok_or("the number of an entry is a whole number from 0 on")?;
+    let (size, path) = engine.inclusion(index).ok_or_else(|| format!("the log has no entry {index} yet"))?;
+    Ok(Drawn {
+        index,
+        steps: path.len(),
+        said: format!("{} hashes lead from entry {index} to the root over {size} entries", path.len()),
+        picture: proof::drawn(index, size, &path),
+    })
 }

@@ -25,6 +25,11 @@ impl fmt::Display for Shown {
     }
 }
 
+/// Each line by itself.
+pub(crate) fn lines(text: &str) -> Vec<Shown> {
+    text.lines().map(Shown::of).collect()
+}
+
 pub(crate) fn all<T: fmt::Display>(texts: impl IntoIterator<Item = T>) -> Vec<Shown> {
     texts.into_iter().map(Shown::of).collect()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{Digest, Environment, EnvironmentName, PersonId};
 use policy::{Bundle, Certificate, CertificateError, Files, LoadError};
 
-use crate::{own, start::roster_of};
+use crate::{judge::file_rule_at, own, start::roster_of};
 
 /// Files that can be adopted; reading them takes a processor for a while.
 #[derive(Debug)]
@@ -78,10 +78,7 @@ fn amendable(bundle: &Bundle) -> Result<(), CandidateError> {
         ));
     }
     let production = Environment { name: EnvironmentName::production(), production: true };
-    let rule = match bundle.file_signatures(&production) {
-        policy::FileSignatures::Count => approval::FileRule::Counts,
-        policy::FileSignatures::DoNotCount => approval::FileRule::DoesNotCount,
-    };
+    let rule = file_rule_at(bundle, &production);
     let can_ask = |person: &PersonId| {
         own::chain_of(person).is_ok_and(|chain| approval::eligible(&chain, roster, rule).people >= 2)
     };

@@ -216,8 +216,16 @@ fn beside(history: History, parts: &[Part<'_>], own: usize) -> History {
 
 /// Whether a signature by a mere key file counts here: the strictest environment of the steps decides.
 pub(crate) fn file_rule(bundle: &Bundle, steps: &[Step]) -> approval::FileRule {
-    let counts = |step: &Step| matches!(bundle.file_signatures(&step.environment), FileSignatures::Count);
+    let counts = |step: &Step| file_rule_at(bundle, &step.environment) == approval::FileRule::Counts;
     if steps.iter().all(counts) { approval::FileRule::Counts } else { approval::FileRule::DoesNotCount }
+}
+
+/// Whether a signature by a mere key file counts in this environment.
+pub fn file_rule_at(bundle: &Bundle, environment: &Environment) -> approval::FileRule {
+    match bundle.file_signatures(environment) {
+        FileSignatures::Count => approval::FileRule::Counts,
+        FileSignatures::DoNotCount => approval::FileRule::DoesNotCount,
+    }
 }
 
 /// Where an action lands: the strictest of the accounts that it names, and what names and tags raise that to. `inner`:

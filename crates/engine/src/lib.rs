@@ -19,6 +19,7 @@ mod entropy;
 mod erase;
 mod facts;
 mod glass;
+mod hurry;
 mod in_force;
 mod joint;
 mod judge;
@@ -61,6 +62,7 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use erase::Erase;
 pub use glass::GlassRequest;
 pub use joint::Opened;
+pub use judge::file_rule_at;
 pub use library::{Kept, Library, Shelf, Shown};
 pub use permit::{Permit, Receipt};
 pub use readable::Readable;
@@ -106,6 +108,7 @@ pub struct Engine {
     grown: tokio::sync::watch::Sender<u64>,
     newest: tokio::sync::watch::Sender<Arc<str>>,
     broken: tokio::sync::watch::Sender<bool>,
+    hurry: hurry::Hurry,
     witnesses: Witnesses,
     witness_reach: OnceLock<Arc<dyn WitnessReach>>,
     log_key: tlog::VerifierKey,
@@ -152,6 +155,13 @@ impl Engine {
     /// for. The same [`Arc`] until there is a newer one.
     pub fn checkpoint_line(&self) -> Arc<str> {
         Arc::clone(&self.newest.borrow())
+    }
+
+    /// How many entries the newest checkpoint has, and the hashes that lead from one of them to its root, that entry's sibling
+    /// first; `None` where it has no such entry.
+    pub fn inclusion(&self, index: u64) -> Option<(u64, Vec<tlog::Hash>)> {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((ledger.size(), ledger.inclusion(index)?))
     }
 
     /// The newest checkpoint, and the proof that the log of `old` entries is a prefix of it.

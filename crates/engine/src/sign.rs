@@ -3,7 +3,7 @@
 use approval::{Act, Ineligible, Statement};
 use model::{
     Approval, Change, ChangeId, ChangeState, EntryKind, Fault, Joint, Link, LinkKind, PersonId, Presence,
-    Rejection, Session, SessionId, StepState, Verdict,
+    Rejection, Session, SessionId, StepState, Timestamp, Verdict,
 };
 use store::{Tx, WriteError};
 
@@ -54,6 +54,9 @@ pub enum SignError {
     NotErasable(String),
     #[error("{0}")]
     NotAdoptable(String),
+    /// One person has approved too many changes of late.
+    #[error("{0}")]
+    Hurried(String),
     /// What a bundle newly allows is not shown, or not as it is.
     #[error("{0}")]
     NotCompared(String),
@@ -149,6 +152,8 @@ impl Engine {
             signature,
         };
         let said = verified.statement;
+        let pause = self.hurry.pause(&approval.person, book.bundle.limits().hurried_approvals, drawn.now);
+        let (person, now, approves) = (approval.person.clone(), drawn.now, said.act == Act::Approve);
         crate::crash::point("before-signature");
         let outcome = self
             .store
@@ -164,13 +169,17 @@ impl Engine {
                     return Err(another());
                 }
                 let result = match said.act {
-                    Act::Approve => approve(tx, &book, &mut drawn, &change, approval.clone(), &said),
+                    Act::Approve => hurried(&change, &approval, pause, &book)
+                        .and_then(|()| approve(tx, &book, &mut drawn, &change, approval.clone(), &said)),
                     Act::Reject => reject(tx, &book, &mut drawn, change.clone(), approval.clone(), &said),
                     Act::Reopen => reopen(tx, &book, &mut drawn, &change, approval.clone(), &said, &salts),
                 };
                 // A person who may not is itself an event: recorded in the same operation, answered as an error.
                 if let Err(
-                    err @ (SignError::MayNot(_) | SignError::Presence(_) | SignError::NotOperator(_)),
+                    err @ (SignError::MayNot(_)
+                    | SignError::Presence(_)
+                    | SignError::NotOperator(_)
+                    | SignError::Hurried(_)),
                 ) = &result
                 {
                     let mut entry = about(&mut drawn, EntryKind::ApprovalRefused, &change);
@@ -186,6 +195,11 @@ impl Engine {
             .map_err(SignError::from)?;
         crate::crash::point("after-signature");
         self.moved();
+        if let (true, Ok(signed)) = (approves, &outcome)
+            && signed.change.environment.production
+        {
+            self.hurry.approved(&person, now);
+        }
         outcome
     }
 
@@ -395,6 +409,22 @@ impl Engine {
         self.moved();
         Ok(change)
     }
+}
+
+/// A recovery is signed by keys in a safe, and nobody is in a hurry to open one.
+fn hurried(
+    change: &Change,
+    approval: &Approval,
+    pause: Option<Timestamp>,
+    book: &Book,
+) -> Result<(), SignError> {
+    let Some(until) = pause.filter(|_| change.environment.production) else { return Ok(()) };
+    Err(SignError::Hurried(format!(
+        "{} has approved {} changes in production within ten minutes: pause until {until}, and look again then; a veto is taken \
+         at any time",
+        approval.person,
+        book.bundle.limits().hurried_approvals
+    )))
 }
 
 fn approve(

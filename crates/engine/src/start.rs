@@ -131,6 +131,7 @@ impl Engine {
             witness_reach: OnceLock::new(),
             log_key,
             connectors: Mutex::new(Vec::new()),
+            hurry: crate::hurry::Hurry::default(),
             changed: tokio::sync::watch::Sender::new(0),
         });
         tokio::spawn(tally::run(Arc::downgrade(&engine)));

@@ -49,6 +49,17 @@ impl fmt::Display for Profile {
     }
 }
 
+impl Limits {
+    /// Where the bundle does not say. Whoever tries it out approves one thing after another.
+    fn of(profile: Option<Profile>) -> Self {
+        let default = Self::default();
+        match profile {
+            Some(Profile::Lab) => Self { hurried_approvals: 1000, ..default },
+            Some(Profile::Standard | Profile::Strict) | None => default,
+        }
+    }
+}
+
 impl FromStr for Profile {
     type Err = String;
 
@@ -109,6 +120,8 @@ pub struct Limits {
     /// How long after a held change has run an identical call gets the recorded outcome.
     pub retry_window_s: i64,
     pub clock_skew_s: i64,
+    /// How many changes in production one person approves within ten minutes before they are asked to pause.
+    pub hurried_approvals: u32,
 }
 
 impl Default for Limits {
@@ -121,6 +134,7 @@ impl Default for Limits {
             history_window_s: 3600,
             retry_window_s: 900,
             clock_skew_s: 300,
+            hurried_approvals: 6,
         }
     }
 }
@@ -149,7 +163,8 @@ pub(crate) fn read_settings(root: &Section<'_>) -> Option<Settings> {
     }
     let keys = root.section("keys");
     let chosen = keys.as_ref().and_then(|keys| keys.choice("file_signatures", &FileSignatureRule::NAMES));
-    let limits = root.section("limits").map_or_else(Limits::default, |limits| read_limits(&limits));
+    let limits =
+        root.section("limits").map_or_else(|| Limits::of(profile), |limits| read_limits(&limits, profile));
     let levels = root.section("levels").map_or_else(Levels::default, |levels| read_levels(&levels));
     let profile = profile?;
     let laxest = profile.file_signatures();
@@ -167,9 +182,9 @@ pub(crate) fn read_settings(root: &Section<'_>) -> Option<Settings> {
     Some(Settings { profile, file_signatures, limits, levels })
 }
 
-fn read_limits(section: &Section<'_>) -> Limits {
+fn read_limits(section: &Section<'_>, profile: Option<Profile>) -> Limits {
     const DAY: i64 = 86_400;
-    let default = Limits::default();
+    let default = Limits::of(profile);
     let limits = Limits {
         session_ttl_max_s: section
             .count("session_ttl_max_s", 60..30 * DAY + 1)
@@ -188,6 +203,10 @@ fn read_limits(section: &Section<'_>) -> Limits {
             .unwrap_or(default.history_window_s),
         retry_window_s: section.count("retry_window_s", 0..DAY + 1).unwrap_or(default.retry_window_s),
         clock_skew_s: section.count("clock_skew_s", 1..901).unwrap_or(default.clock_skew_s),
+        hurried_approvals: section
+            .count("hurried_approvals", 1..1001)
+            .and_then(|approvals| u32::try_from(approvals).ok())
+            .unwrap_or(default.hurried_approvals),
     };
     section.finish();
     limits

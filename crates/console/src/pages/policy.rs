@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use policy::{Bundle, Part};
+use model::Verdict;
+use policy::{Bundle, Explanation, Part};
 
 use super::Frame;
 use crate::text::Shown;
@@ -16,7 +17,49 @@ pub(crate) struct Policy {
     bundle: String,
     count: usize,
     parts: Vec<(String, Vec<Rule>)>,
+    /// As it was pasted.
+    pub(crate) asked: String,
+    pub(crate) answers: Vec<WhatIf>,
+    /// What is wrong with what was pasted.
+    pub(crate) wrong: Option<Vec<Shown>>,
 }
+
+/// What would happen to one request.
+#[derive(Debug)]
+pub(crate) struct WhatIf {
+    name: Shown,
+    verdict: &'static str,
+    /// Whether grants had a say, or the constitution alone.
+    with_grants: bool,
+    needs: Option<Shown>,
+    rules: Vec<(Shown, Shown)>,
+    instead: Vec<Shown>,
+}
+
+impl WhatIf {
+    pub(crate) fn of(it: &Explanation) -> Self {
+        let (needs, instead) = match &it.verdict {
+            Verdict::Allow => (None, &[][..]),
+            Verdict::Hold(hold) => (Some(Shown::of(&hold.requirement)), &hold.alternatives[..]),
+            Verdict::Deny(denial) => (None, &denial.alternatives[..]),
+        };
+        let rules = it.rules.iter().map(|(rule, _)| {
+            (Shown::of(&rule.reason), Shown::of(format!("{} {}:{}", rule.id, rule.file, rule.line)))
+        });
+        Self {
+            name: Shown::of(it.name.as_deref().unwrap_or("The request")),
+            verdict: it.verdict.name(),
+            with_grants: it.with_grants,
+            needs,
+            rules: rules.collect(),
+            instead: instead.iter().map(|it| Shown::of(&it.0)).collect(),
+        }
+    }
+}
+
+/// What stands in the box before anybody has pasted something.
+pub(crate) const EXAMPLE: &str =
+    "effects = [\"destroy\"]\nkind = \"database\"\nenvironment = \"production\"\ntime = [\"peak\"]\n";
 
 #[derive(Debug)]
 struct Rule {
@@ -49,6 +92,9 @@ impl Policy {
             bundle: bundle.digest().to_string(),
             count: parts.values().map(Vec::len).sum(),
             parts: parts.into_iter().map(|(part, rules)| (title(&part), rules)).collect(),
+            asked: EXAMPLE.to_owned(),
+            answers: Vec::new(),
+            wrong: None,
         }
     }
 }

@@ -36,7 +36,11 @@ pub(super) async fn run(command: ChangeCommand, format: Format) -> Result<ExitCo
             let client = Client::connect(&server).await?;
             let (change, matter) = read(&client, safe(&id)?).await?;
             match format {
-                Format::Json => output::json(&Shown { change: &change, statement_digest: matter })?,
+                Format::Json => output::json(&Shown {
+                    change: &change,
+                    statement_digest: matter,
+                    statement_words: matter.as_ref().map(approval::words),
+                })?,
                 Format::Human => {
                     show(&change);
                     show_matter(&change, matter);
@@ -70,6 +74,7 @@ fn show_matter(change: &ChangeView, matter: Option<Digest>) {
         return;
     };
     output::line(format!("\nstatement {matter}"));
+    output::line(format!("          {}", styled(BOLD, approval::words(&matter))));
     let (id, seen) = (change.id, matter.short());
     output::line(format!("to sign what you see here: countersign change {act} {id} --seen {seen}"));
 }
@@ -81,6 +86,9 @@ struct Shown<'a> {
     change: &'a ChangeView,
     /// None where no statement of it can be read.
     statement_digest: Option<Digest>,
+    /// The same for people, as the console shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement_words: Option<String>,
 }
 
 /// A change, with the matter of its statement at that very moment: the statement is read before and after, and a

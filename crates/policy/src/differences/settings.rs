@@ -55,6 +55,7 @@ fn bounds(old: &Limits, new: &Limits, found: &mut Found) {
         history_window_s,
         retry_window_s,
         clock_skew_s,
+        hurried_approvals,
     } = *old;
     found.more(FILE, "the longest life of a session, in seconds,", session_ttl_max_s, new.session_ttl_max_s);
     found.more(FILE, "how long a held change waits, in seconds,", hold_expiry_s, new.hold_expiry_s);
@@ -67,6 +68,12 @@ fn bounds(old: &Limits, new: &Limits, found: &mut Found) {
     );
     found.more(FILE, "how long an outcome is given again, in seconds,", retry_window_s, new.retry_window_s);
     found.more(FILE, "how far the clock may be off, in seconds,", clock_skew_s, new.clock_skew_s);
+    found.more(
+        FILE,
+        "how many production changes one person approves in ten minutes",
+        hurried_approvals,
+        new.hurried_approvals,
+    );
     if history_window_s != new.history_window_s {
         let way = if new.history_window_s < history_window_s { Way::Laxer } else { Way::Stricter };
         let what = format!(

@@ -6,7 +6,7 @@ use std::{fs, process::ExitCode};
 use api::types::VerdictView;
 use engine::{Clock as _, SystemClock};
 use model::{RuleRef, Verdict, sanitize};
-use policy::{Explanation, FileSignatures};
+use policy::Explanation;
 use serde_json::{Value as Json, json};
 
 use super::{draft, files};
@@ -34,11 +34,7 @@ pub(super) fn run(args: &ExplainRequestArgs, format: Format) -> Result<ExitCode,
         None => ("(the command line)".to_owned(), described(args)?),
     };
     let eligible = |chain: &model::Chain, environment: &model::Environment| {
-        let rule = match bundle.file_signatures(environment) {
-            FileSignatures::Count => approval::FileRule::Counts,
-            FileSignatures::DoNotCount => approval::FileRule::DoesNotCount,
-        };
-        approval::eligible(chain, bundle.roster(), rule)
+        approval::eligible(chain, bundle.roster(), engine::file_rule_at(&bundle, environment))
     };
     let found = bundle.explain(&name, &text, SystemClock.now(), &eligible).map_err(|err| {
         Failure::new(USAGE, "CS001", err)
