@@ -32,6 +32,10 @@ const CLOCK: Need = Need {
 
 const SOLVER: Need = Need { package: "cvc5", there: || answers("cvc5", &["--version"]), optional: true };
 
+/// Its driver comes with npm, where Node.js is.
+const BROWSER: Need =
+    Need { package: "chromium", there: || Path::new("/usr/bin/chromium").exists(), optional: true };
+
 const PYTHON: Need = Need {
     package: "python3-venv",
     there: || answers("python3", &["-c", "import venv, ensurepip"]),
@@ -58,6 +62,11 @@ pub(crate) fn base() -> Result<()> {
 pub(crate) fn solver() -> Result<()> {
     base()?;
     provide(&[SOLVER])
+}
+
+/// For the console's pages.
+pub(crate) fn browser() -> Result<()> {
+    provide(&[BROWSER])
 }
 
 /// For the mock AWS and the real clients as well.

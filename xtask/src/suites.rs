@@ -82,6 +82,7 @@ impl Suite {
             Self::E2e => {
                 setup::clients()?;
                 setup::solver()?;
+                setup::browser()?;
                 build_crash_binary()?;
                 build_binary()?;
                 // The tests tell where it hurts, also where the story breaks off.
