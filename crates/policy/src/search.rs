@@ -2,7 +2,7 @@
 //! text that is enforced. Annotations decide nothing here but one thing, and that in the strict direction: a rule
 //! marked `@absolute` that is tripped is never searched around.
 
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet};
 
 use cedar_policy::Context;
 use model::{
@@ -38,6 +38,8 @@ struct Refused<'a> {
     search: &'a Search<'a>,
     slice: &'a Slice,
     now: &'a Answer,
+    /// What was asked already: lowering one part after the other comes by the same place again.
+    asked: RefCell<Vec<(Standing, Answer)>>,
 }
 
 impl Search<'_> {
@@ -52,7 +54,8 @@ impl Search<'_> {
         if now.allows() {
             return Ok(Verdict::Allow);
         }
-        Refused { search: self, slice: &slice, now: &now }.decide(&actual)
+        let asked = RefCell::new(vec![(actual.clone(), now.clone())]);
+        Refused { search: self, slice: &slice, now: &now, asked }.decide(&actual)
     }
 
     /// Things as they are.
@@ -322,8 +325,16 @@ impl Refused<'_> {
     }
 
     fn answer(&self, standing: &Standing) -> Result<Answer, String> {
+        let known =
+            self.asked.borrow().iter().find(|(it, _)| it == standing).map(|(_, answer)| answer.clone());
+        if let Some(answer) = known {
+            return Ok(answer);
+        }
         let Search { law, question, .. } = self.search;
-        law.ask_again(question, self.slice, &self.search.context(standing, self.slice.reads_again)?, self.now)
+        let context = self.search.context(standing, self.slice.reads_again)?;
+        let answer = law.ask_again(question, self.slice, &context, self.now)?;
+        self.asked.borrow_mut().push((standing.clone(), answer.clone()));
+        Ok(answer)
     }
 
     fn is_absolute(&self, rule: usize) -> bool {

@@ -21,7 +21,7 @@ use anyhow::{Context, Result, ensure};
 use testkit::{
     Signer,
     bench::{Figure, Target, report},
-    certificate, files_below, until,
+    certificate, comparison, files_below, send, until,
 };
 
 use crate::rig::{
@@ -51,8 +51,13 @@ fn main() -> Result<()> {
         place.installation.run(args.iter().chain(&key).copied())?.expect(code)
     };
     let next = larger(&place)?;
-    let proof = certificate(&next)?;
-    let ask = ["policy", "adopt", "--bundle", text(&next)?, "--certificate", text(&proof)?];
+    let [_, _, people] = place.serve.authorities();
+    let told: serde_json::Value =
+        serde_json::from_slice(&send(people, "GET", "/v1/genesis", &[], b"")?.body)?;
+    let before = told.get("bundle").and_then(|it| it.as_str()).context("no bundle is in force")?;
+    let (proof, compared) = (certificate(&next)?, comparison(before, &next)?);
+    let shown = ["--certificate", text(&proof)?, "--comparison", text(&compared)?];
+    let ask = [&["policy", "adopt", "--bundle", text(&next)?], &shown[..]].concat();
 
     let at_rest = Latencies::default();
     let (_, requests, _) = during(&place, &at_rest, |answered| {
