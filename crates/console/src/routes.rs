@@ -457,7 +457,6 @@ fn drawn(engine: &Engine, index: Option<u64>) -> Result<Drawn, String> {
     let (size, path) = engine.inclusion(index).ok_or_else(|| format!("the log has no entry {index} yet"))?;
     Ok(Drawn {
         index,
-        steps: path.len(),
         said: format!("{} hashes lead from entry {index} to the root over {size} entries", path.len()),
         picture: proof::drawn(index, size, &path),
     })

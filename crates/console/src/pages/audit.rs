@@ -25,7 +25,6 @@ pub(crate) struct Audit {
 #[derive(Debug)]
 pub(crate) struct Drawn {
     pub(crate) index: u64,
-    pub(crate) steps: usize,
     pub(crate) said: String,
     /// Made here, of numbers and hexadecimal digits alone.
     pub(crate) picture: String,
