@@ -27,7 +27,8 @@ const CONTRACT: [&str; 14] = [
     "links",
     "expires_at",
 ];
-const BEYOND: [&str; 5] = ["statement_digest", "session", "environment", "created_at", "rejection"];
+const BEYOND: [&str; 6] =
+    ["statement_digest", "statement_words", "session", "environment", "created_at", "rejection"];
 
 /// Ends with exactly one of the design's codes.
 fn ends(lab: &Lab, code: i32, key: &Key, args: &[&str]) -> Result<String> {
