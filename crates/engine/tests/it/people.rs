@@ -6,6 +6,7 @@ use model::{ChangeState, EntryKind, LinkKind};
 
 use crate::{
     actions::{Call, DELETE_STACK},
+    adopt::edited,
     cast::{ANA, BEN, BEN_AGAIN, CLEO, DAN, MALLORY, OLGA, OTTO},
     world::{World, expect_refusal},
 };
@@ -122,5 +123,33 @@ async fn promise_03_a_reopened_change_can_be_vetoed_again() {
     // The operator may stop what is asked in their name.
     world.says(reopened.id, Act::Reject, &ANA, Some("on second thoughts")).await.unwrap();
     expect_refusal(world.ask(&DELETE_STACK.action()).await, RefusalKind::Denied, "on second thoughts");
+    world.finish().await;
+}
+
+/// Nobody reads that fast: the next approval waits, and is on record; a veto does not.
+#[tokio::test]
+async fn whoever_approves_one_change_after_another_is_asked_to_pause() {
+    let world = World::in_memory().await;
+    let limit = "clock_skew_s = 300";
+    let next = edited(&world.place.files, "bundle.toml", limit, &format!("{limit}\nhurried_approvals = 2"));
+    // Approving this is one.
+    world.adopted(&next).await;
+    let stack = |name| Call { name, ..DELETE_STACK }.action();
+    let (one, two) = (world.hold(&stack("one")).await, world.hold(&stack("two")).await);
+    world.approve(one, &BEN).await.unwrap();
+    let err = world.approve(two, &BEN).await.unwrap_err();
+    assert!(matches!(&err, SignError::Hurried(why) if why.contains("ben has approved 2 changes")), "{err}");
+    assert_eq!(world.count(EntryKind::ApprovalRefused).await, 1);
+    world.approve(one, &CLEO).await.unwrap();
+    assert_eq!(world.state(one).await, ChangeState::Approved, "others go on");
+
+    world.clock.advance(600);
+    world.approve(two, &BEN).await.unwrap();
+    let three = world.hold(&stack("three")).await;
+    world.approve(three, &BEN).await.unwrap();
+    let four = world.hold(&stack("four")).await;
+    assert!(matches!(world.approve(four, &BEN).await, Err(SignError::Hurried(_))));
+    world.says(four, Act::Reject, &BEN, Some("not tonight")).await.unwrap();
+    assert_eq!(world.state(four).await, ChangeState::Rejected, "a veto is taken at any time");
     world.finish().await;
 }
