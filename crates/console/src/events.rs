@@ -31,6 +31,8 @@ const BEHIND: usize = 256;
 const SETTLES: Duration = Duration::from_millis(40);
 /// A dead connection is noticed, and whether the login still holds is looked at.
 const BEAT: Duration = Duration::from_secs(15);
+/// A page that reads nothing for so long is given up.
+const UNREAD: Duration = Duration::from_secs(60);
 
 /// The queue as it is now, and what moves in it.
 #[derive(Debug)]
@@ -108,10 +110,13 @@ impl Feed {
                         Err(broadcast::error::RecvError::Lagged(_)) => Bytes::from_static(RELOAD),
                         Err(broadcast::error::RecvError::Closed) => return,
                     },
-                    _ = beat.tick() => if may() { Bytes::from_static(b": here\n\n") } else { Bytes::from_static(RELOAD) },
+                    _ = beat.tick() => Bytes::from_static(b": here\n\n"),
                 };
+                // Whoever signed out, or was taken out of the roster, hears of nothing any more.
                 let over = !may();
-                if page.send_data(next).await.is_err() || over {
+                let next = if over { Bytes::from_static(RELOAD) } else { next };
+                let sent = tokio::time::timeout(UNREAD, page.send_data(next)).await;
+                if over || !matches!(sent, Ok(Ok(()))) {
                     return;
                 }
             }
