@@ -419,7 +419,7 @@ fn a_login_ends_everywhere_at_once_and_with_its_person() -> Result<()> {
     let file = next.join("roster.toml");
     let roster = fs::read_to_string(&file)?;
     let (before, after) = roster.split_once("[people.dora]").context("no dora")?;
-    let rest = after.find("\n[").map_or("", |at| &after[at..]);
+    let rest = after.split_once("\n[").map_or(String::new(), |(_, rest)| format!("\n[{rest}"));
     fs::write(&file, format!("{before}{rest}"))?;
     let proof = certificate(&next)?;
     let ask = ["policy", "adopt", "--bundle", text(&next)?, "--certificate", text(&proof)?];
