@@ -1,6 +1,6 @@
 // A browser for the tests, which stand in Rust: one JSON object a line comes in (whose page, and what to do there, as the body of
 // an async function of `page`, `context`, `keys` and `axe`), one goes out (what that gave, or why not). Each person has a
-// browser context and a virtual authenticator of their own.
+// browser context and a virtual authenticator of their own; `person` gives another's, for what two do at once.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
@@ -69,8 +69,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   let answer;
   try {
     const { context, page, keys, said } = await person(who, options);
-    const run = new AsyncFunction("page", "context", "keys", "axe", "said", "authenticator", code);
-    answer = { value: (await run(page, context, keys, axe, said, authenticator)) ?? null };
+    const run = new AsyncFunction("page", "context", "keys", "axe", "said", "authenticator", "person", code);
+    answer = { value: (await run(page, context, keys, axe, said, authenticator, person)) ?? null };
   } catch (error) {
     answer = { error: String(error.stack ?? error) };
   }

@@ -15,7 +15,7 @@ use axum::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use listener::Source;
-use model::{Digest, PersonId, Request, Session};
+use model::{Digest, EnrolledKey, PersonId, Request, Session};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
@@ -34,18 +34,19 @@ static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
 
 /// A person, proved by their own key.
 #[derive(Clone, Debug)]
-pub(crate) struct Signer {
-    pub(crate) person: PersonId,
+pub struct Signer {
+    pub person: PersonId,
+    pub key: EnrolledKey,
     /// The text and its signature, for the record.
-    pub(crate) proof: (String, String),
+    pub proof: (String, String),
 }
 
 /// The person who signed this request; with a body that is not looked at.
 ///
 /// # Errors
 /// That nobody did who is enrolled here, or too many have tried.
-pub async fn authenticated(shared: &Shared, parts: &Parts, body: Body) -> Result<PersonId, ApiError> {
-    Ok(person(shared, parts, body, 0).await?.0.person)
+pub async fn authenticated(shared: &Shared, parts: &Parts, body: Body) -> Result<Signer, ApiError> {
+    Ok(person(shared, parts, body, 0).await?.0)
 }
 
 /// The person who signed this request, and its body.
@@ -111,14 +112,14 @@ impl Claim {
             installation: shared.engine.installation(),
         };
         let bundle = shared.engine.bundle();
-        let (person, _) = approval::request::verify(&proof, &self.armored, bundle.roster())
+        let by = approval::request::verify(&proof, &self.armored, bundle.roster())
             .map_err(|err| ApiError::not_authenticated(err.to_string()))?;
         // Looked at again: the body may have been long in coming.
         let now = shared.engine.now()?;
         if shared.nonces.open(&proof.nonce, now).is_none() || !shared.nonces.spend(self.nonce, now) {
             return Err(spent());
         }
-        Ok(Signer { person, proof: (proof.to_text(), self.armored) })
+        Ok(Signer { person: by.person, key: by.key, proof: (proof.to_text(), self.armored) })
     }
 }
 

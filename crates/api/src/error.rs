@@ -157,6 +157,7 @@ impl From<SignError> for ApiError {
                 | ApprovalError::Request(_),
             ) => Self::new(StatusCode::BAD_REQUEST, "CS207", VERIFICATION, text, None),
             SignError::Signature(_) => Self::not_authenticated(text),
+            SignError::Cloned(_) => Self::new(StatusCode::FORBIDDEN, "CS207", VERIFICATION, text, None),
             SignError::Stale(_) => Self::new(StatusCode::CONFLICT, "CS208", VERIFICATION, text, None),
             SignError::Reason(_) => Self::usage(text),
             SignError::NotUndoable(_) => Self::new(StatusCode::CONFLICT, "CS209", CLOSED, text, None),

@@ -3,7 +3,7 @@
 //!
 //! Not here: drawing nonces, using each once, and reading headers.
 
-use model::{Digest, PersonId, Presence, Roster, sanitize};
+use model::{Digest, EnrolledKey, PersonId, Presence, Roster, sanitize};
 
 use crate::verify::{ApprovalError, Signer, own, signer};
 
@@ -58,14 +58,19 @@ impl Proof {
     }
 }
 
+/// Who made a request, and with which of their keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requester {
+    pub person: PersonId,
+    pub presence: Presence,
+    pub key: EnrolledKey,
+}
+
 /// Who made this request. What they may do is asked elsewhere.
-pub fn verify(
-    proof: &Proof,
-    signature: &str,
-    roster: &Roster,
-) -> Result<(PersonId, Presence), ApprovalError> {
+pub fn verify(proof: &Proof, signature: &str, roster: &Roster) -> Result<Requester, ApprovalError> {
     proof.check()?;
-    let Signer { person, presence, .. } = signer(proof.to_text().as_bytes(), signature, NAMESPACE, roster)?;
+    let Signer { person, presence, key, .. } =
+        signer(proof.to_text().as_bytes(), signature, NAMESPACE, roster)?;
     own(&person, &proof.person)?;
-    Ok((person, presence))
+    Ok(Requester { person, presence, key })
 }

@@ -185,6 +185,7 @@ const fn settles(kind: EntryKind) -> bool {
         | EntryKind::GlassBroken
         | EntryKind::BodyMoved
         | EntryKind::ContinuityBroken
+        | EntryKind::SignedIn
         | EntryKind::AuthenticationFailed
         | EntryKind::CheckpointWitnessed
         | EntryKind::Alarm => false,

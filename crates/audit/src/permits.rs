@@ -158,6 +158,7 @@ impl Permits {
             | EntryKind::ChangeExpired
             | EntryKind::BodyMoved
             | EntryKind::ContinuityBroken
+            | EntryKind::SignedIn
             | EntryKind::AuthenticationFailed
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => {}

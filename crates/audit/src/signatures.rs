@@ -140,6 +140,7 @@ impl Signatures {
             | EntryKind::BodyMoved
             | EntryKind::ContinuityBroken
             | EntryKind::RowCarried
+            | EntryKind::SignedIn
             | EntryKind::AuthenticationFailed
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => return None,

@@ -31,6 +31,8 @@ const BEHIND: usize = 256;
 const SETTLES: Duration = Duration::from_millis(40);
 /// A dead connection is noticed, and whether the login still holds is looked at.
 const BEAT: Duration = Duration::from_secs(15);
+/// A page that reads nothing for so long is given up.
+const UNREAD: Duration = Duration::from_secs(60);
 
 /// The queue as it is now, and what moves in it.
 #[derive(Debug)]
@@ -108,10 +110,13 @@ impl Feed {
                         Err(broadcast::error::RecvError::Lagged(_)) => Bytes::from_static(RELOAD),
                         Err(broadcast::error::RecvError::Closed) => return,
                     },
-                    _ = beat.tick() => if may() { Bytes::from_static(b": here\n\n") } else { Bytes::from_static(RELOAD) },
+                    _ = beat.tick() => Bytes::from_static(b": here\n\n"),
                 };
+                // Whoever signed out, or was taken out of the roster, hears of nothing any more.
                 let over = !may();
-                if page.send_data(next).await.is_err() || over {
+                let next = if over { Bytes::from_static(RELOAD) } else { next };
+                let sent = tokio::time::timeout(UNREAD, page.send_data(next)).await;
+                if over || !matches!(sent, Ok(Ok(()))) {
                     return;
                 }
             }
@@ -187,4 +192,57 @@ async fn news(
 /// One line of data: JSON has no line breaks of its own.
 fn event(name: &str, data: &serde_json::Value) -> Bytes {
     Bytes::from(format!("event: {name}\ndata: {data}\n\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    /// That nothing moves by itself in.
+    fn feed() -> Arc<Feed> {
+        let events = broadcast::Sender::new(BEHIND);
+        Arc::new(Feed { engine: Weak::new(), events, begun: Mutex::default() })
+    }
+
+    async fn next(body: &mut Body) -> Option<Bytes> {
+        Some(body.frame().await?.unwrap().into_data().unwrap())
+    }
+
+    const HERE: &[u8] = b": here\n\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_reads_nothing_is_given_up_and_delays_nobody() {
+        let feed = feed();
+        let unread = feed.listen(|| true);
+        let mut read = feed.listen(|| true).into_body();
+        for nth in 0..BEHIND * 3 {
+            let sent = event("row", &json!({ "id": nth }));
+            feed.events.send(sent.clone()).unwrap();
+            let mut got = next(&mut read).await.unwrap();
+            while got == HERE {
+                got = next(&mut read).await.unwrap();
+            }
+            assert_eq!(got, sent);
+        }
+        assert_eq!(feed.events.receiver_count(), 2);
+        tokio::time::sleep(UNREAD + BEAT).await;
+        assert_eq!(feed.events.receiver_count(), 1);
+        drop(unread);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_signed_out_hears_only_that() {
+        let (feed, may) = (feed(), Arc::new(AtomicBool::new(true)));
+        let of = Arc::clone(&may);
+        let mut read = feed.listen(move || of.load(Ordering::SeqCst)).into_body();
+        assert_eq!(next(&mut read).await.unwrap(), HERE);
+        may.store(false, Ordering::SeqCst);
+        feed.events.send(event("row", &json!({ "id": 1 }))).unwrap();
+        assert_eq!(next(&mut read).await.unwrap(), RELOAD);
+        assert_eq!(next(&mut read).await, None);
+    }
 }

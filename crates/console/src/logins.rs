@@ -6,7 +6,22 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use model::{Digest, PersonId, Timestamp};
+use model::{Digest, EnrolledKey, PersonId, Roster, Timestamp};
+
+/// Who is signed in, and with which of their keys: a login ends with the key, and with the person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Who {
+    pub(crate) person: PersonId,
+    pub(crate) key: EnrolledKey,
+}
+
+impl Who {
+    /// Whether the roster still has this key as this person's.
+    pub(crate) fn stands_in(&self, roster: &Roster) -> bool {
+        let known = roster.people.get(&self.person);
+        known.is_some_and(|it| !it.recovery && it.keys.contains(&self.key))
+    }
+}
 
 /// Ends a login that was not used for so long.
 pub(crate) const IDLE_S: i64 = 15 * 60;
@@ -23,7 +38,7 @@ pub(crate) struct Logins {
 
 #[derive(Clone, Debug)]
 struct Login {
-    person: PersonId,
+    who: Who,
     begun: Timestamp,
     used: Timestamp,
 }
@@ -37,20 +52,23 @@ impl Login {
 
 impl Logins {
     /// `token`: drawn by chance, and held by the browser alone.
-    pub(crate) fn begin(&self, token: &str, person: PersonId, now: Timestamp) {
+    pub(crate) fn begin(&self, token: &str, who: Who, now: Timestamp) {
         let mut all = self.lock();
         all.retain(|_, login| login.holds(now));
-        let mut own: Vec<_> =
-            all.iter().filter(|(_, it)| it.person == person).map(|(key, it)| (it.used, *key)).collect();
+        let mut own: Vec<_> = all
+            .iter()
+            .filter(|(_, it)| it.who.person == who.person)
+            .map(|(key, it)| (it.used, *key))
+            .collect();
         own.sort_unstable();
         for (_, key) in own.iter().rev().skip(MOST - 1) {
             all.remove(key);
         }
-        all.insert(key(token), Login { person, begun: now, used: now });
+        all.insert(key(token), Login { who, begun: now, used: now });
     }
 
     /// Whose login it is, used now.
-    pub(crate) fn used(&self, token: &str, now: Timestamp) -> Option<PersonId> {
+    pub(crate) fn used(&self, token: &str, now: Timestamp) -> Option<Who> {
         let mut all = self.lock();
         let login = all.get_mut(&key(token))?;
         if !login.holds(now) {
@@ -58,12 +76,12 @@ impl Logins {
             return None;
         }
         login.used = login.used.max(now);
-        Some(login.person.clone())
+        Some(login.who.clone())
     }
 
-    /// Whether it still holds; that it is looked at is no use of it.
-    pub(crate) fn holds(&self, token: &str, now: Timestamp) -> bool {
-        self.lock().get(&key(token)).is_some_and(|login| login.holds(now))
+    /// Whose it is, where it still holds; that it is looked at is no use of it.
+    pub(crate) fn holds(&self, token: &str, now: Timestamp) -> Option<Who> {
+        self.lock().get(&key(token)).filter(|login| login.holds(now)).map(|login| login.who.clone())
     }
 
     pub(crate) fn end(&self, token: &str) {
@@ -72,7 +90,7 @@ impl Logins {
 
     /// Wherever they are signed in.
     pub(crate) fn end_all(&self, person: &PersonId) {
-        self.lock().retain(|_, login| login.person != *person);
+        self.lock().retain(|_, login| login.who.person != *person);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Login>> {
@@ -92,8 +110,21 @@ mod tests {
         Timestamp::from_seconds(seconds)
     }
 
-    fn ben() -> PersonId {
-        "ben".parse().unwrap()
+    fn ben() -> Who {
+        Who { person: "ben".parse().unwrap(), key: EnrolledKey("passkey a b c".to_owned()) }
+    }
+
+    #[test]
+    fn a_login_ends_with_its_key_and_with_its_person() {
+        let known = |keys: &[&str], recovery| {
+            let keys = keys.iter().map(|key| EnrolledKey((*key).to_owned())).collect();
+            let person = model::Person { keys, recovery, ..model::Person::default() };
+            Roster { people: [("ben".parse().unwrap(), person)].into(), ..Roster::default() }
+        };
+        assert!(ben().stands_in(&known(&["passkey d e f", "passkey a b c"], false)));
+        assert!(!ben().stands_in(&known(&["passkey d e f"], false)));
+        assert!(!ben().stands_in(&known(&["passkey a b c"], true)));
+        assert!(!ben().stands_in(&Roster::default()));
     }
 
     #[test]
@@ -102,7 +133,7 @@ mod tests {
         logins.begin("t", ben(), at(0));
         assert_eq!(logins.used("another", at(1)), None);
         assert_eq!(logins.used("t", at(IDLE_S - 1)), Some(ben()));
-        assert!(logins.holds("t", at(IDLE_S + 10)), "it was used since");
+        assert!(logins.holds("t", at(IDLE_S + 10)).is_some(), "it was used since");
         assert_eq!(logins.used("t", at(2 * IDLE_S)), None, "and then it was not");
         logins.begin("t", ben(), at(0));
         for minute in (10..WHOLE_S / 60).step_by(10) {
@@ -117,10 +148,10 @@ mod tests {
         for token in ["a", "b", "c"] {
             logins.begin(token, ben(), at(0));
         }
-        logins.begin("other", "carla".parse().unwrap(), at(0));
+        logins.begin("other", Who { person: "carla".parse().unwrap(), ..ben() }, at(0));
         logins.end("a");
         assert_eq!((logins.used("a", at(1)), logins.used("b", at(1))), (None, Some(ben())));
-        logins.end_all(&ben());
+        logins.end_all(&ben().person);
         assert_eq!((logins.used("b", at(1)), logins.used("c", at(1))), (None, None));
         assert!(logins.used("other", at(1)).is_some());
     }

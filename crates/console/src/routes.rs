@@ -24,7 +24,7 @@ use crate::{
     assets,
     events::{Feed, Queue},
     guard,
-    logins::Logins,
+    logins::{Logins, Who},
     pages::{
         Frame, Said,
         audit::{Audit, Drawn},
@@ -158,10 +158,9 @@ impl Console {
     /// Who is signed in, where the roster still has them as a person.
     fn viewer(&self, headers: &HeaderMap) -> Result<PersonId, Refused> {
         let now = self.now()?;
-        let person = guard::token(headers).and_then(|token| self.logins.used(token, now));
-        let person = person.ok_or(Refused::NotSignedIn)?;
-        self.shared.engine.is_person(&person).map_err(|_| Refused::NotSignedIn)?;
-        Ok(person)
+        let who = guard::token(headers).and_then(|token| self.logins.used(token, now));
+        let who = who.filter(|it| it.stands_in(self.shared.engine.bundle().roster()));
+        Ok(who.ok_or(Refused::NotSignedIn)?.person)
     }
 
     fn now(&self) -> Result<Timestamp, Refused> {
@@ -264,13 +263,15 @@ async fn sign_in_page(call: Call) -> Result<Response, Refused> {
     Ok(render(&page))
 }
 
-/// The request is signed as any that a person makes.
+/// The request is signed as any that a person makes, and goes on record before they see anything.
 async fn sign_in(call: Call) -> Result<Response, Refused> {
     let Call { console, parts, body, .. } = call;
-    let person = api::authenticated(&console.shared, &parts, Body::from(body)).await?;
-    console.shared.engine.is_person(&person).map_err(|why| ApiError::may_not(why.to_string()))?;
+    let api::Signer { person, key, proof } =
+        api::authenticated(&console.shared, &parts, Body::from(body)).await?;
+    let signed_in = console.shared.engine.sign_in(person.clone(), proof).await;
+    signed_in.map_err(|err: SignError| ApiError::from(err))?;
     let chance = [console.shared.engine.nonce()?, console.shared.engine.nonce()?].concat();
-    console.logins.begin(&chance, person.clone(), console.now()?);
+    console.logins.begin(&chance, Who { person: person.clone(), key }, console.now()?);
     tracing::info!(%person, "signed in to the console");
     Ok(([(SET_COOKIE, guard::set_cookie(&chance))], Json(json!({ "person": person }))).into_response())
 }
@@ -320,12 +321,13 @@ async fn inbox(call: Call) -> Result<Response, Refused> {
 }
 
 async fn events(call: Call) -> Result<Response, Refused> {
-    let (console, person) = (Arc::clone(&call.console), call.person()?);
+    let console = Arc::clone(&call.console);
     let token = guard::token(&call.parts.headers).unwrap_or_default().to_owned();
     let of = Arc::clone(&console);
     let may = move || {
-        let there = of.shared.engine.is_person(&person).is_ok();
-        there && of.shared.engine.now().is_ok_and(|now| of.logins.holds(&token, now))
+        let now = of.shared.engine.now().ok();
+        let who = now.and_then(|now| of.logins.holds(&token, now));
+        who.is_some_and(|it| it.stands_in(of.shared.engine.bundle().roster()))
     };
     Ok(console.feed.listen(may))
 }
@@ -460,4 +462,30 @@ fn drawn(engine: &Engine, index: Option<u64>) -> Result<Drawn, String> {
         said: format!("{} hashes lead from entry {index} to the root over {size} entries", path.len()),
         picture: proof::drawn(index, size, &path),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// What each answers to whom, and leaves in the ledger, is tried from outside over that list.
+    #[test]
+    fn every_route_is_listed() {
+        let listed = include_str!("../../testkit/tests/e2e/routes.txt");
+        let listed = listed.lines().filter_map(|line| {
+            let mut parts = line.split_whitespace();
+            Some((parts.next()?, parts.next()?))
+        });
+        let listed: BTreeSet<_> = listed
+            .filter(|(method, path)| ["GET", "POST"].contains(method) && !path.starts_with("/v1/"))
+            .collect();
+        let routes: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
+        assert_eq!(routes, listed);
+        for route in ROUTES {
+            let opens = matches!(route.path, "/signin" | "/enrol" | "/" | "/assets/{digest}/{name}");
+            assert_eq!(route.access == Access::Public, opens, "{}", route.path);
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod candidate;
 mod clock;
 mod collect;
 mod continuity;
+mod counters;
 pub mod crash;
 mod decide;
 mod entropy;
@@ -39,6 +40,7 @@ mod sequencer;
 mod session;
 mod settle;
 mod sign;
+mod sign_in;
 mod simulate;
 mod start;
 mod statement;
@@ -58,6 +60,7 @@ pub use candidate::{Candidate, CandidateError, draft};
 pub use clock::{Clock, SystemClock};
 pub use collect::{Collector, Connector, Gathered, Later, Pinned, Proposed};
 pub use continuity::{Beginning, Carried, ErasedSince, continue_log};
+pub use counters::Behind;
 pub use entropy::{Entropy, SystemEntropy};
 pub use erase::Erase;
 pub use glass::GlassRequest;
@@ -112,6 +115,7 @@ pub struct Engine {
     witnesses: Witnesses,
     witness_reach: OnceLock<Arc<dyn WitnessReach>>,
     log_key: tlog::VerifierKey,
+    counters: Arc<counters::Counters>,
     connectors: Mutex<Vec<Arc<dyn Connector>>>,
     changed: tokio::sync::watch::Sender<u64>,
 }

@@ -4,6 +4,7 @@ use model::{Change, EntryKind, Verdict};
 
 use crate::{
     admit::{Purpose, Undoing},
+    counters::Behind,
     decide::Drawn,
 };
 
@@ -20,6 +21,16 @@ pub(crate) fn about(drawn: &mut Drawn, kind: EntryKind, change: &Change) -> mode
     entry.change_digest = Some(change.digest);
     entry.bundle = Some(change.bundle);
     entry
+}
+
+/// `alarm` tells that the passkey of whoever signs may exist twice; `doing` is what it was used for.
+pub(crate) fn cloned(mut alarm: model::Entry, behind: Behind, doing: &str) -> model::Entry {
+    let Behind { last, now } = behind;
+    let said = format!(
+        "a passkey may exist twice: {doing}, its counter came as {now} when it had been at {last} already"
+    );
+    alarm.detail.insert("alarm".to_owned(), said);
+    alarm
 }
 
 pub(crate) fn held_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {

@@ -11,12 +11,13 @@ use crate::{
     Engine, Refusal, RefusalKind, Signer, Undoing,
     admit::Purpose,
     answer, bodies,
+    counters::{Behind, Counters},
     decide::{self, Book, DecideError, Drawn},
     facts::Facts,
     joint::Opened,
     own::{self, Deed},
     rebind,
-    record::{about, held_entry, verdict_detail},
+    record::{about, cloned, held_entry, verdict_detail},
     statement as statements, veto,
 };
 
@@ -46,6 +47,8 @@ pub enum SignError {
         "the statement is not the one this change stands for now ({0}); fetch it again, read it, and sign anew"
     )]
     Stale(String),
+    #[error("{0}")]
+    Cloned(Behind),
     #[error("this reason is missing: {0}")]
     Reason(&'static str),
     #[error("{0}")]
@@ -154,6 +157,7 @@ impl Engine {
         let said = verified.statement;
         let pause = self.hurry.pause(&approval.person, book.bundle.limits().hurried_approvals, drawn.now);
         let (person, now, approves) = (approval.person.clone(), drawn.now, said.act == Act::Approve);
+        let counters = std::sync::Arc::clone(&self.counters);
         crate::crash::point("before-signature");
         let outcome = self
             .store
@@ -169,10 +173,17 @@ impl Engine {
                     return Err(another());
                 }
                 let result = match said.act {
-                    Act::Approve => hurried(&change, &approval, pause, &book)
-                        .and_then(|()| approve(tx, &book, &mut drawn, &change, approval.clone(), &said)),
-                    Act::Reject => reject(tx, &book, &mut drawn, change.clone(), approval.clone(), &said),
-                    Act::Reopen => reopen(tx, &book, &mut drawn, &change, approval.clone(), &said, &salts),
+                    Act::Approve => {
+                        hurried(&change, &approval, pause, &book).and_then(|()| {
+                            approve(tx, &book, &mut drawn, &change, approval.clone(), &said, &counters)
+                        })
+                    }
+                    Act::Reject => {
+                        reject(tx, &book, &mut drawn, change.clone(), approval.clone(), &said, &counters)
+                    }
+                    Act::Reopen => {
+                        reopen(tx, &book, &mut drawn, &change, approval.clone(), &said, (&salts, &counters))
+                    }
                 };
                 // A person who may not is itself an event: recorded in the same operation, answered as an error.
                 if let Err(
@@ -187,6 +198,10 @@ impl Engine {
                     entry.detail.insert("act".to_owned(), format!("{:?}", said.act).to_lowercase());
                     entry.detail.insert("why".to_owned(), err.to_string());
                     tx.record(entry)?;
+                    return Ok(result);
+                }
+                if let Err(SignError::Cloned(behind)) = &result {
+                    tx.record(alarm(&mut drawn, &change, &approval, &said, *behind))?;
                     return Ok(result);
                 }
                 result.map(Ok)
@@ -434,6 +449,7 @@ fn approve(
     change: &Change,
     approval: Approval,
     said: &Statement,
+    counters: &Counters,
 ) -> Result<Signed, SignError> {
     let roster = book.bundle.roster();
     if !change.state.is_open() {
@@ -459,6 +475,7 @@ fn approve(
         }
         given.retain(|it| it.person != approval.person);
     }
+    counters.take(&approval.signature).map_err(SignError::Cloned)?;
     let mut entry = about(drawn, EntryKind::ApprovalGiven, change);
     entry.actors.person = Some(approval.person.clone());
     for (key, value) in [
@@ -515,6 +532,7 @@ fn reject(
     mut change: Change,
     approval: Approval,
     said: &Statement,
+    counters: &Counters,
 ) -> Result<Signed, SignError> {
     if !change.state.may_become(ChangeState::Rejected) {
         return Err(SignError::Closed { id: change.id, state: change.state });
@@ -529,6 +547,10 @@ fn reject(
     }
     let reason = said.reason.clone().ok_or(SignError::Reason("a veto says why (--reason)"))?;
     same(book, &change, &approval, said)?;
+    // A veto takes nothing that its signer might not give: it gets through, and is told of.
+    if let Err(behind) = counters.take(&approval.signature) {
+        tx.record(alarm(drawn, &change, &approval, said, behind))?;
+    }
     let mut entry = about(drawn, EntryKind::ChangeRejected, &change);
     entry.actors.person = Some(approval.person.clone());
     for (key, value) in [
@@ -553,7 +575,7 @@ fn reopen(
     vetoed: &Change,
     approval: Approval,
     said: &Statement,
-    salts: &[bodies::Salt],
+    (salts, counters): (&[bodies::Salt], &Counters),
 ) -> Result<Signed, SignError> {
     if approval.person != vetoed.chain.operator {
         return Err(SignError::NotOperator(format!(
@@ -570,6 +592,7 @@ fn reopen(
     let intent =
         said.reason.clone().ok_or(SignError::Reason("a reopening says its new intent (--intent)"))?;
     same(book, vetoed, &approval, said)?;
+    counters.take(&approval.signature).map_err(SignError::Cloned)?;
     let mut change = match Deed::of(vetoed) {
         Some(deed) => own::reopened(tx, book, drawn, vetoed, deed, intent)?,
         None => {
@@ -602,6 +625,24 @@ fn reopen(
     let roster = book.bundle.roster();
     own::loud(drawn, &change, roster).map_or(Ok(()), |entry| tx.record(entry))?;
     Ok(Signed { change, note: "reopened: it is held anew and needs its signatures afresh".to_owned() })
+}
+
+/// That a passkey may exist twice, as whoever watches over the installation must hear it.
+fn alarm(
+    drawn: &mut Drawn,
+    change: &Change,
+    approval: &Approval,
+    said: &Statement,
+    behind: Behind,
+) -> model::Entry {
+    let doing = match said.act {
+        Act::Approve => "approving",
+        Act::Reject => "vetoing",
+        Act::Reopen => "reopening",
+    };
+    let mut entry = cloned(about(drawn, EntryKind::Alarm, change), behind, doing);
+    entry.actors.person = Some(approval.person.clone());
+    entry
 }
 
 /// Compares what was signed with what the change stands for now, member by member, so that the answer says which.

@@ -11,6 +11,7 @@ use store::{Filter, Store, Tx, WriteError};
 
 use crate::{
     Clock, Engine, Entropy, Library, MasterKey, bodies, clock,
+    counters::Counters,
     decide::{DecideError, Drawn},
     entropy,
     in_force::InForce,
@@ -92,6 +93,7 @@ impl Engine {
         abandon(&store, now, entropy.as_ref()).await?;
 
         let sessions = store.read(|view| view.sessions()).await?;
+        let counters = Arc::new(store.read(Counters::on_record).await?);
         let ledger_fault = sequencer::Health::default();
         let grown = tokio::sync::watch::Sender::new(lock(&shared).size());
         let newest = tokio::sync::watch::Sender::new(sequencer::in_one_line(&lock(&shared)));
@@ -130,6 +132,7 @@ impl Engine {
             witnesses,
             witness_reach: OnceLock::new(),
             log_key,
+            counters,
             connectors: Mutex::new(Vec::new()),
             hurry: crate::hurry::Hurry::default(),
             changed: tokio::sync::watch::Sender::new(0),

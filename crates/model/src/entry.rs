@@ -49,6 +49,9 @@ pub enum EntryKind {
     GlassBroken,
     /// Bodies that lay in a document of an earlier version lie in the blob store now.
     BodyMoved,
+    /// A person signed in to the console, by the `request` that they signed for it: they read there from now on, and may stop
+    /// sessions.
+    SignedIn,
     /// Requests that no session signed, counted per source and minute.
     AuthenticationFailed,
     /// A witness cosigned a checkpoint, for the first time or after it had been away; the note is in `checkpoint`.

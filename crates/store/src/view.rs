@@ -111,6 +111,12 @@ impl<'a> View<'a> {
         self.rows.approvals(&change.to_string())?.iter().map(decode).collect()
     }
 
+    /// Of all approvals on record that can be read.
+    pub fn signatures(&self) -> Result<Vec<String>, StorageError> {
+        let rows = self.rows.all_approvals()?;
+        Ok(rows.iter().filter_map(|row| decode::<Approval>(row).ok()).map(|it| it.signature).collect())
+    }
+
     pub fn approval(&self, change: ChangeId, person: &PersonId) -> Result<Option<Approval>, StorageError> {
         load::<Approval>(self.rows.approval(&change.to_string(), person.as_str())?)
     }

@@ -49,8 +49,8 @@ impl Browser {
         Ok(Some(Self { driver, steps, answers }))
     }
 
-    /// Runs `code`, the body of an async function of `page`, `context`, `keys`, `axe`, `said` and `authenticator`, where `who`
-    /// is; what it returns.
+    /// Runs `code`, the body of an async function of `page`, `context`, `keys`, `axe`, `said`, `authenticator` and `person`,
+    /// where `who` is; what it returns.
     pub fn run(&mut self, who: &str, code: &str) -> Result<Value> {
         self.step(&json!({ "who": who, "code": code }))
     }

@@ -79,6 +79,14 @@ fn every_route_is_listed() {
     let routes: BTreeSet<_> = api::people::ROUTES.iter().map(|route| (route.method, route.path)).collect();
     let cases: BTreeSet<_> = PEOPLE.iter().map(|case| (case.method, case.path)).collect();
     assert_eq!(routes, cases, "a route of the people listener without a case, or the other way round");
+    // What each answers to the operator of a change and to its approver, and leaves in the ledger, is tried from outside.
+    let listed = include_str!("../../../testkit/tests/e2e/routes.txt").lines().filter_map(|line| {
+        let mut parts = line.split_whitespace();
+        Some((parts.next()?, parts.next()?))
+    });
+    let listed: BTreeSet<_> = listed.filter(|(_, path)| path.starts_with("/v1/")).collect();
+    let people: BTreeSet<_> = PEOPLE.iter().map(|case| (case.method, case.path)).collect();
+    assert_eq!(people, listed, "a route without a line in routes.txt, or the other way round");
     let routes: BTreeSet<_> = api::agent::ROUTES.iter().copied().collect();
     let cases: BTreeSet<_> = AGENTS.iter().map(|(method, path, ..)| (*method, *path)).collect();
     assert_eq!(routes, cases, "a route of the agent listener without a case, or the other way round");

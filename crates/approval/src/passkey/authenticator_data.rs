@@ -18,6 +18,13 @@ const EXTENSIONS: u8 = 1 << 7;
 /// The hash of the site, the flags, the counter. Without a new credential and without extensions there is no more.
 const LENGTH: usize = 37;
 
+/// The count of signatures, of data that may not have been looked at.
+pub(crate) fn counter(bytes: &[u8]) -> Option<u32> {
+    let (head, _) = bytes.split_first_chunk::<LENGTH>()?;
+    let [.., one, two, three, four] = *head;
+    Some(u32::from_be_bytes([one, two, three, four]))
+}
+
 /// §7.2 steps 15 to 18, and 23: what was not asked for is refused, so there is no CBOR to read.
 pub(crate) fn check(bytes: &[u8], rp_id: &RpId) -> Result<Proven, AssertionError> {
     let (head, rest) = bytes.split_first_chunk::<LENGTH>().ok_or(AssertionError::Short(bytes.len()))?;

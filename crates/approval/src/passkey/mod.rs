@@ -5,7 +5,7 @@
 //! verification is required of every one; and all that an assertion is held against stands in the statement and in the
 //! roster, so that whoever has both verifies it offline, years later, with the same answer.
 //!
-//! What is *absent*: attestation, extensions, and whoever remembers the last counter.
+//! What is *absent*: attestation, extensions, and whoever remembers the last counter (the engine does).
 
 mod assertion;
 mod authenticator_data;
@@ -19,7 +19,7 @@ mod rp_id;
 
 pub use assertion::Assertion;
 pub use check::{AssertionError, Proven, challenge, check};
-pub use counter::{Counter, compare_counters};
+pub use counter::{Counter, compare_counters, counted};
 pub use enrolled::{Passkey, PasskeyError};
 pub use made::{MadeError, made};
 pub use rp_id::{RpId, RpIdError};

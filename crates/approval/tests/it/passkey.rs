@@ -497,7 +497,9 @@ fn a_request_is_signed_by_a_passkey_and_is_no_statement() {
     let text = proof.to_text();
     let signature = authenticator.approve(challenge(request::NAMESPACE, text.as_bytes()).as_bytes());
     let roster = roster(&authenticator);
-    assert_eq!(request::verify(&proof, &signature, &roster), Ok((name("bob"), Presence::Touched)));
+    let bob = request::verify(&proof, &signature, &roster).unwrap();
+    assert_eq!((bob.person, bob.presence), (name("bob"), Presence::Touched));
+    assert_eq!(bob.key.0, authenticator.roster_line());
     let as_statement = authenticator.approve(&over(&text));
     let refused = request::verify(&proof, &as_statement, &roster);
     assert_eq!(refused, Err(ApprovalError::Assertion(AssertionError::Challenge)));

@@ -56,7 +56,9 @@ alterations!(
 fn altering_any_part_voids_it() {
     let roster = roster([("bob", vec![1]), ("carol", vec![2])]);
     let signature = sign(1, request::NAMESPACE, &proof().to_text());
-    assert_eq!(request::verify(&proof(), &signature, &roster), Ok((name("bob"), Presence::File)));
+    let bob = request::verify(&proof(), &signature, &roster).unwrap();
+    assert_eq!((bob.person, bob.presence), (name("bob"), Presence::File));
+    assert!(roster.people[&name("bob")].keys.contains(&bob.key));
     for (field, altered) in alterations() {
         let refused = request::verify(&altered, &signature, &roster);
         assert_eq!(refused, Err(ApprovalError::Signature(SignatureError::Mismatch)), "{field}");
@@ -80,6 +82,7 @@ fn a_touch_is_reported() {
         let touch = |flags| {
             let touch = Touch { flags, application: "ssh:" };
             request::verify(&proof(), &device.sign(3, touch, request::NAMESPACE, &proof().to_text()), &roster)
+                .map(|it| (it.person, it.presence))
         };
         assert_eq!(touch(1), Ok((name("bob"), Presence::Touched)));
         assert_eq!(touch(0), Err(ApprovalError::Signature(SignatureError::NotTouched)));

@@ -4,6 +4,7 @@
 use approval::{Act, ApprovalError, NAMESPACE, Statement, passkey};
 use engine::{RefusalKind, SignError};
 use model::{Approval, ChangeId, ChangeState, EntryId, EntryKind, Presence};
+use testkit::Ceremony;
 
 use crate::{
     actions::DELETE_STACK,
@@ -19,6 +20,78 @@ async fn read_by_dan(world: &World, held: ChangeId, act: Act, reason: Option<&st
 
 fn touched(text: &str) -> String {
     dans_authenticator().approve(passkey::challenge(NAMESPACE, text.as_bytes()).as_bytes())
+}
+
+/// As by an authenticator that has signed so often.
+fn counted(text: &str, counter: u32) -> String {
+    let ceremony = dans_authenticator().ceremony(passkey::challenge(NAMESPACE, text.as_bytes()).as_bytes());
+    dans_authenticator().sign(&Ceremony { counter, ..ceremony }).text()
+}
+
+#[tokio::test]
+async fn a_passkey_that_may_exist_twice_approves_nothing_and_is_an_alarm() {
+    // Those that count nothing tell nothing; once one has counted, it goes up.
+    let cases = [(0, true), (0, true), (5, true), (5, false), (4, false), (0, false), (6, true), (6, false)];
+    let world = World::in_memory().await;
+    let mut alarms = 0;
+    for (counter, taken) in cases {
+        let held = world.hold(&DELETE_STACK.action()).await;
+        let text = read_by_dan(&world, held, Act::Approve, None).await;
+        let signed = world.engine.sign(held, text.clone(), counted(&text, counter)).await;
+        alarms += usize::from(!taken);
+        match signed {
+            Ok(signed) => assert!(taken && signed.change.state == ChangeState::Held, "{counter}"),
+            Err(refused) => {
+                assert!(!taken && matches!(refused, SignError::Cloned(_)), "{counter}: {refused}")
+            }
+        }
+        let approvals = world.engine.read(move |view| view.approvals(held)).await.unwrap();
+        assert_eq!(approvals.len(), usize::from(taken), "{counter}");
+        assert_eq!(world.count(EntryKind::Alarm).await, alarms, "{counter}");
+        world.engine.withdraw(&world.session, held).await.unwrap();
+    }
+    // The same signature, sent twice, is no other one.
+    let held = world.hold(&DELETE_STACK.action()).await;
+    let text = read_by_dan(&world, held, Act::Approve, None).await;
+    for said in ["in all", "counts once"] {
+        let signed = world.engine.sign(held, text.clone(), counted(&text, 7)).await.unwrap();
+        assert!(signed.note.contains(said), "{}", signed.note);
+    }
+    // A veto gets through, and is told of.
+    let text = read_by_dan(&world, held, Act::Reject, Some("not tonight")).await;
+    let signed = world.engine.sign(held, text.clone(), counted(&text, 3)).await.unwrap();
+    assert_eq!(signed.change.state, ChangeState::Rejected);
+    assert_eq!(world.count(EntryKind::Alarm).await, alarms + 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn who_signs_in_is_on_record_and_a_copied_passkey_does_not() {
+    let world = World::in_memory().await;
+    let sign_in = |counter| {
+        let signature = counted("a request", counter);
+        world.engine.sign_in(name("dan"), ("a request".to_owned(), signature))
+    };
+    sign_in(5).await.unwrap();
+    assert!(matches!(sign_in(5).await, Err(SignError::Cloned(_))));
+    sign_in(6).await.unwrap();
+    let entries = world.entries().await;
+    let signed_in: Vec<_> = entries.iter().filter(|it| it.kind == EntryKind::SignedIn).collect();
+    assert_eq!(signed_in.len(), 2);
+    assert!(signed_in.iter().all(|it| it.actors.person == Some(name("dan"))));
+    assert_eq!(signed_in[1].detail["signature"], counted("a request", 6));
+    assert_eq!(world.count(EntryKind::Alarm).await, 1);
+    // What was signed for before it, is known of by what is signed for after.
+    let held = world.hold(&DELETE_STACK.action()).await;
+    let text = read_by_dan(&world, held, Act::Approve, None).await;
+    assert!(matches!(
+        world.engine.sign(held, text.clone(), counted(&text, 6)).await,
+        Err(SignError::Cloned(_))
+    ));
+    // A recovery key is nobody's who could sign in.
+    let north = world.engine.sign_in(name("north"), (String::new(), String::new())).await;
+    assert!(matches!(north, Err(SignError::MayNot(_))));
+    world.finish().await;
 }
 
 #[tokio::test]

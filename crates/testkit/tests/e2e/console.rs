@@ -1,5 +1,11 @@
 //! The console in a real browser: a passkey is made, counts once two people have adopted it, signs in, approves and rejects.
 
+mod by_hand;
+mod every_route;
+mod hostile_words;
+mod in_the_browser;
+mod refusals;
+
 use std::fs;
 
 use anyhow::{Context, Result, ensure};

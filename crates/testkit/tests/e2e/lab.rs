@@ -1,13 +1,13 @@
 //! One running installation over a mock AWS, with an operator, two approvers and an agent; and what each of them does,
 //! through the door that is theirs.
 
-use std::{collections::BTreeMap, process::Command};
+use std::{collections::BTreeMap, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 pub(crate) use testkit::files_below;
-use testkit::{Installation, Key, Moto, Output, Response, Serve, Session, Signed, Signer, Venv};
+use testkit::{Installation, Key, Moto, Output, Response, Serve, Session, Signed, Signer, Venv, until};
 
 pub(crate) const OWNER: [(&str, &str); 3] =
     [("AWS_ACCESS_KEY_ID", "owner"), ("AWS_SECRET_ACCESS_KEY", "owner"), ("AWS_DEFAULT_REGION", "us-east-1")];
@@ -224,6 +224,15 @@ impl Lab {
             }
         }
         Ok(found.into_values().filter(|entry| entry["kind"] == kind).collect())
+    }
+
+    /// As [`Lab::entries`], once there are as many: the log is written a moment after the answer.
+    pub(crate) fn entries_of(&self, kind: &str, count: usize) -> Result<Vec<Value>> {
+        let found = until(&format!("{count} of {kind}"), Duration::from_secs(10), || {
+            Ok(Some(self.entries(kind)?).filter(|it| it.len() >= count))
+        })?;
+        ensure!(found.len() == count, "{found:#?}");
+        Ok(found)
     }
 
     /// Starts again; ports change, credentials and everything on record stay.

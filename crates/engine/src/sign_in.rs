@@ -1,0 +1,34 @@
+//! A person signs in to the console: on the record before they see anything.
+
+use model::{EntryKind, PersonId};
+use store::WriteError;
+
+use crate::{Engine, SignError, record::cloned};
+
+impl Engine {
+    /// Puts on record that `person` signed in, by the request that they `signed` for it (its text and the signature).
+    ///
+    /// # Errors
+    /// Where that is no person but a recovery key, the passkey's counter did not go up, or nothing can be recorded.
+    pub async fn sign_in(&self, person: PersonId, signed: (String, String)) -> Result<(), SignError> {
+        self.recordable()?;
+        self.is_person(&person).map_err(SignError::MayNot)?;
+        let mut drawn = self.draw()?;
+        let (request, signature) = signed;
+        let taken = self.counters.take(&signature);
+        let mut entry = match &taken {
+            Ok(()) => {
+                let mut entry = drawn.entry(EntryKind::SignedIn);
+                entry.detail.insert("request".to_owned(), request);
+                entry.detail.insert("signature".to_owned(), signature);
+                entry
+            }
+            Err(behind) => cloned(drawn.entry(EntryKind::Alarm), *behind, "signing in"),
+        };
+        entry.bundle = Some(self.bundle().digest());
+        entry.actors.person = Some(person);
+        let written = self.store.write(move |tx| tx.record(entry)).await;
+        written.map_err(|err: WriteError<store::StorageError>| model::Fault::Storage(err.to_string()))?;
+        taken.map_err(SignError::Cloned)
+    }
+}

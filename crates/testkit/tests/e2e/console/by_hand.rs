@@ -1,0 +1,192 @@
+//! The console without a browser: people whose authenticators are software, and do also what no browser lets them do.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result, ensure};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use testkit::{Authenticator, Ceremony, Response, send};
+
+use crate::lab::Lab;
+
+pub(super) const OF_STATEMENTS: &str = "countersign-statement@v1";
+pub(super) const OF_REQUESTS: &str = "countersign-request@v1";
+
+/// An installation whose people have passkeys besides their key files: olga, an operator; ben, carla and dora, approvers.
+pub(super) struct Desk {
+    pub(super) lab: Lab,
+    /// `localhost:PORT`, as browsers know the console.
+    pub(super) host: String,
+    pub(super) olga: Hand,
+    pub(super) ben: Hand,
+    pub(super) carla: Hand,
+    pub(super) dora: Hand,
+}
+
+/// A person at their authenticator.
+pub(super) struct Hand {
+    pub(super) name: &'static str,
+    pub(super) key: Authenticator,
+    counter: AtomicU32,
+}
+
+impl Hand {
+    fn of(name: &'static str, seed: u8) -> Self {
+        Self { name, key: Authenticator::p256(seed, "localhost"), counter: AtomicU32::new(0) }
+    }
+
+    /// The next count, as every touch uses one.
+    fn count(&self) -> u32 {
+        self.counter.fetch_add(1, Ordering::SeqCst) + 1
+    }
+}
+
+impl Desk {
+    pub(super) fn open() -> Result<Self> {
+        let [olga, ben, carla, dora] =
+            [("olga", 1), ("ben", 2), ("carla", 3), ("dora", 4)].map(|(name, seed)| Hand::of(name, seed));
+        let folder = tempfile::tempdir()?;
+        let mut flags = vec!["--profile".to_owned(), "lab".to_owned()];
+        for (flag, hand) in
+            [("--operator", &olga), ("--approver", &ben), ("--approver", &carla), ("--approver", &dora)]
+        {
+            let file = folder.path().join(hand.name);
+            std::fs::write(&file, hand.key.roster_line())?;
+            flags.extend([flag.to_owned(), format!("{}={}", hand.name, file.display())]);
+        }
+        let lab = Lab::open_with(&flags)?;
+        let [_, _, people] = lab.serve.authorities();
+        let host = format!("localhost:{}", people.rsplit(':').next().context("no port")?);
+        Ok(Self { lab, host, olga, ben, carla, dora })
+    }
+
+    /// Ports change; everybody signs in anew.
+    pub(super) fn restart(&mut self) -> Result<()> {
+        self.lab.restart()?;
+        let [_, _, people] = self.lab.serve.authorities();
+        self.host = format!("localhost:{}", people.rsplit(':').next().context("no port")?);
+        Ok(())
+    }
+
+    /// What the site's own page has an authenticator sign.
+    pub(super) fn ceremony(&self, hand: &Hand, namespace: &str, text: &str) -> Ceremony {
+        let challenge = Sha256::digest([namespace.as_bytes(), b"\0", text.as_bytes()].concat());
+        let usual = hand.key.ceremony(&challenge);
+        let client_data = usual.client_data.replace("https://localhost", &format!("http://{}", self.host));
+        Ceremony { client_data, counter: hand.count(), ..usual }
+    }
+
+    pub(super) fn touched(&self, hand: &Hand, namespace: &str, text: &str) -> String {
+        hand.key.sign(&self.ceremony(hand, namespace, text)).text()
+    }
+
+    /// The headers of a request that a person signs.
+    pub(super) fn signed_request(
+        &self,
+        hand: &Hand,
+        (method, target, body): (&str, &str, &str),
+    ) -> Result<Vec<(&'static str, String)>> {
+        let told: Value = serde_json::from_slice(&self.send("GET", "/v1/nonce", &[], "")?.body)?;
+        let nonce = told["nonce"].as_str().context("no nonce")?;
+        let (name, genesis) = (hand.name, self.lab.installation.genesis());
+        let body = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let text = format!(
+            "countersign request v1\nperson: {name}\nmethod: {method}\ntarget: {target}\nbody: {body}\nnonce: {nonce}\n\
+             installation: {genesis}\n"
+        );
+        Ok(vec![
+            ("x-countersign-person", name.to_owned()),
+            ("x-countersign-nonce", nonce.to_owned()),
+            ("x-countersign-signature", BASE64_STANDARD.encode(self.touched(hand, OF_REQUESTS, &text))),
+        ])
+    }
+
+    pub(super) fn signs_in(&self, hand: &Hand) -> Result<Response> {
+        let origin = format!("http://{}", self.host);
+        let mut headers = self.signed_request(hand, ("POST", "/signin", ""))?;
+        headers.push(("origin", origin));
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.send("POST", "/signin", &headers, "")
+    }
+
+    /// The cookie that a browser would hold.
+    pub(super) fn sign_in(&self, hand: &Hand) -> Result<String> {
+        let answer = self.signs_in(hand)?;
+        ensure!(answer.status == 200, "{}", answer.text());
+        let cookie = answer.header("set-cookie").context("no cookie")?;
+        for guard in ["__Host-", "; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/"] {
+            ensure!(cookie.contains(guard), "{cookie}");
+        }
+        Ok(cookie.split(';').next().unwrap_or_default().to_owned())
+    }
+
+    /// A request by whoever holds `cookie`, as one of our own pages makes it.
+    pub(super) fn get(&self, cookie: &str, target: &str) -> Result<Response> {
+        self.send("GET", target, &[("cookie", cookie), ("sec-fetch-site", "same-origin")], "")
+    }
+
+    /// Likewise; `body` is JSON.
+    pub(super) fn post(&self, cookie: &str, target: &str, body: &Value) -> Result<Response> {
+        let origin = format!("http://{}", self.host);
+        let headers = [
+            ("cookie", cookie),
+            ("origin", &origin),
+            ("sec-fetch-site", "same-origin"),
+            ("content-type", "application/json"),
+        ];
+        self.send("POST", target, &headers, &body.to_string())
+    }
+
+    pub(super) fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Response> {
+        let [_, _, people] = self.lab.serve.authorities();
+        let host = [("host", self.host.as_str())];
+        send(people, method, target, &[&host[..], headers].concat(), body.as_bytes())
+    }
+
+    /// What approving means now, as the page of whoever holds `cookie` says it.
+    pub(super) fn statement(&self, cookie: &str, id: &str) -> Result<String> {
+        let answer = self.get(cookie, &format!("/changes/{id}/statement?act=approve"))?;
+        let told: Value = serde_json::from_slice(&answer.body).with_context(|| answer.text())?;
+        Ok(told["statement"].as_str().with_context(|| answer.text())?.to_owned())
+    }
+
+    pub(super) fn hands_in(
+        &self,
+        cookie: &str,
+        id: &str,
+        (statement, signature): (&str, &str),
+    ) -> Result<Response> {
+        let body = json!({ "statement": statement, "signature": signature });
+        self.post(cookie, &format!("/changes/{id}/sign"), &body)
+    }
+
+    /// As the page does it.
+    pub(super) fn approves(&self, hand: &Hand, cookie: &str, id: &str) -> Result<Response> {
+        let statement = self.statement(cookie, id)?;
+        let signature = self.touched(hand, OF_STATEMENTS, &statement);
+        self.hands_in(cookie, id, (&statement, &signature))
+    }
+
+    /// How many people's approvals the record has.
+    pub(super) fn approvals(&self, id: &str) -> Result<usize> {
+        Ok(self.lab.change(id)?["approvals"].as_array().map_or(0, Vec::len))
+    }
+}
+
+/// That an answer has this status, and says this.
+pub(super) fn told(answer: &Response, status: u16, part: &str) -> Result<()> {
+    let text = answer.text();
+    ensure!(
+        answer.status == status && text.contains(part),
+        "not {status} with `{part}`: {} {text}",
+        answer.status
+    );
+    Ok(())
+}

@@ -1,0 +1,266 @@
+//! Every route of the people listener, asked by everybody (`routes.txt`): the answers, and what the ledger has of it afterwards.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use testkit::{Response, certificate, now, send, until};
+
+use super::by_hand::{Desk, Hand, OF_STATEMENTS};
+use crate::{
+    adopt::{copied, in_force, text},
+    lab::named,
+};
+
+const TABLE: &str = include_str!("../routes.txt");
+
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    /// Nobody, an agent, the operator, an approver.
+    answers: [u16; 4],
+    leaves: &'static str,
+}
+
+fn rows() -> Result<Vec<Row>> {
+    let lines = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let mut parts = line.split_whitespace();
+            let mut next = || parts.next().with_context(|| line.to_owned());
+            let (method, path) = (next()?, next()?);
+            let answers = [next()?.parse()?, next()?.parse()?, next()?.parse()?, next()?.parse()?];
+            let (_, leaves) = line.split_once("  ->  ").with_context(|| line.to_owned())?;
+            Ok(Row { method, path, answers, leaves })
+        })
+        .collect()
+}
+
+/// What is asked about, made anew for each route.
+struct Matter {
+    change: String,
+    session: String,
+}
+
+impl Matter {
+    fn new(desk: &Desk, name: &str) -> Result<Self> {
+        let change = desk.lab.hold(name)?;
+        let key = &desk.lab.people.olga.private;
+        let session = desk.lab.installation.session("fixer", "olga", key, "be stopped", &[])?.id;
+        Ok(Self { change, session })
+    }
+
+    fn target(&self, desk: &Desk, row: &Row) -> Result<String> {
+        let id = match row.path {
+            path if path.contains("sessions/") => self.session.clone(),
+            path if path.contains("bundles/") => in_force(&desk.lab)?,
+            path if path.contains("tables/") => "0".repeat(64),
+            _ => self.change.clone(),
+        };
+        let query = match row.path {
+            "/v1/consistency" => "?from=1",
+            "/v1/changes/{id}/wait" => "?seconds=0",
+            "/changes/{id}/statement" => "?act=approve",
+            "/v1/changes/{id}/statement" => "?act=approve&person=ben&presence=touched&checkpoint=x",
+            _ => "",
+        };
+        Ok(format!("{}{query}", row.path.replace("{id}", &id)))
+    }
+
+    /// What `hand` would send; nobody sends what ben would.
+    fn body(&self, desk: &Desk, row: &Row, hand: &Hand, cookie: &str) -> Result<String> {
+        Ok(match row.path {
+            "/changes/{id}/sign" | "/v1/changes/{id}/signatures" => {
+                let statement = desk.statement(cookie, &self.change)?;
+                let signature = desk.touched(hand, OF_STATEMENTS, &statement);
+                json!({ "statement": statement, "signature": signature }).to_string()
+            }
+            "/v1/sessions" if row.method == "POST" => {
+                json!({ "agent": "fixer", "operator": "olga", "task": "more", "ttl_seconds": 60 }).to_string()
+            }
+            "/enrol" if row.method == "POST" => {
+                json!({ "authenticator_data": created(hand), "site": "localhost" }).to_string()
+            }
+            path if row.method == "POST" && path.starts_with("/v1") && !path.ends_with("/undo") => {
+                "{}".to_owned()
+            }
+            _ => String::new(),
+        })
+    }
+}
+
+/// The authenticator data of a new credential (Web Authentication §6.1): user present and verified, attested.
+fn created(hand: &Hand) -> String {
+    use base64::Engine as _;
+    use sha2::Digest as _;
+    let mut data = sha2::Sha256::digest("localhost").to_vec();
+    data.extend([0x45, 0, 0, 0, 0]);
+    data.extend([0; 16]);
+    data.extend([0, 32]);
+    data.extend(&hand.key.credential_id);
+    data.extend(hand.key.public_key());
+    base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(data)
+}
+
+/// A stream of events does not end: only how it begins is looked at.
+fn begins(desk: &Desk, headers: &[(&str, &str)]) -> Result<u16> {
+    let [_, _, people] = desk.lab.serve.authorities();
+    let mut socket = TcpStream::connect(people)?;
+    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    write!(socket, "GET /events HTTP/1.1\r\nhost: {}\r\n{headers}\r\n", desk.host)?;
+    let mut head = [0; 12];
+    socket.read_exact(&mut head)?;
+    Ok(std::str::from_utf8(&head)?.rsplit(' ').next().unwrap_or_default().parse()?)
+}
+
+fn ask(desk: &Desk, row: &Row, target: &str, headers: &[(&str, &str)], body: &str) -> Result<Response> {
+    if row.path == "/events" {
+        return Ok(Response { status: begins(desk, headers)?, headers: Vec::new(), body: Vec::new() });
+    }
+    desk.send(row.method, target, headers, body)
+}
+
+/// `body` is signed after a login is: a passkey counts up.
+fn as_person(
+    desk: &Desk,
+    row: &Row,
+    target: &str,
+    hand: &Hand,
+    body: impl FnOnce() -> Result<String>,
+) -> Result<Response> {
+    if row.method == "POST" && row.path == "/signin" {
+        return desk.signs_in(hand);
+    }
+    if row.path.starts_with("/v1") {
+        let body = body()?;
+        let headers = desk.signed_request(hand, (row.method, target, &body))?;
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        return ask(desk, row, target, &headers, &body);
+    }
+    // A login of its own: one of them is signed out.
+    let (cookie, origin) = (desk.sign_in(hand)?, format!("http://{}", desk.host));
+    ask(desk, row, target, &[("cookie", &cookie), ("origin", &origin)], &body()?)
+}
+
+#[test]
+fn every_route_answers_everybody_and_tells_the_ledger() -> Result<()> {
+    let desk = Desk::open()?;
+    let (olgas, bens) = (desk.sign_in(&desk.olga)?, desk.sign_in(&desk.ben)?);
+    let origin = format!("http://{}", desk.host);
+    for (nth, row) in rows()?.into_iter().enumerate() {
+        let what = format!("{} {}", row.method, row.path);
+        let matter = Matter::new(&desk, &format!("route{nth}"))?;
+        let target = matter.target(&desk, &row)?;
+        let before = if row.leaves.contains(' ') || row.leaves == "reads" {
+            Vec::new()
+        } else {
+            desk.lab.entries(row.leaves)?
+        };
+        let answers = |body: &str| -> Result<[u16; 2]> {
+            let nobody = ask(&desk, &row, &target, &[("origin", &origin)], body)?;
+            let agent = if row.path == "/events" {
+                begins(&desk, &[("authorization", "AWS4-HMAC-SHA256 Credential=")])?
+            } else {
+                let kind = [("origin", origin.as_str())];
+                let signed = desk.lab.agent.sign_at(
+                    now(),
+                    "countersign",
+                    &desk.host,
+                    row.method,
+                    &target,
+                    &kind,
+                    body.into(),
+                );
+                let [_, _, people] = desk.lab.serve.authorities();
+                let headers: Vec<_> =
+                    signed.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                send(people, row.method, &target, &headers, body.as_bytes())?.status
+            };
+            Ok([nobody.status, agent])
+        };
+        // Looking at a change as a person is what seals it, so those who are nobody go first, with ben's own words where there
+        // are any.
+        let words = matter.body(&desk, &row, &desk.ben, &bens)?;
+        let [nobody, agent] = answers(&words)?;
+        let body = || matter.body(&desk, &row, &desk.olga, &olgas);
+        let operator = as_person(&desk, &row, &target, &desk.olga, body)?;
+        // What was stopped is stopped: the approver has one of their own to stop.
+        let matter =
+            if row.path.ends_with("/stop") { Matter::new(&desk, &format!("too{nth}"))? } else { matter };
+        let target = matter.target(&desk, &row)?;
+        let body = || matter.body(&desk, &row, &desk.ben, &bens);
+        let approver = as_person(&desk, &row, &target, &desk.ben, body)?;
+        let found = [nobody, agent, operator.status, approver.status];
+        ensure!(
+            found == row.answers,
+            "{what}: {found:?}, not {:?}\n{}\n{}",
+            row.answers,
+            operator.text(),
+            approver.text()
+        );
+        if row.leaves == "reads" {
+            ensure!(row.method == "GET", "{what} does more than reading");
+        } else if let Some(reason) = row.leaves.strip_prefix("nothing: ") {
+            ensure!(reason.len() > 20, "{what}: why?");
+        } else {
+            by_the_command_line(&desk, &row)?;
+            let after = until(&format!("{what} to leave {}", row.leaves), Duration::from_secs(10), || {
+                Ok(Some(desk.lab.entries(row.leaves)?).filter(|it| it.len() > before.len()))
+            })?;
+            let named = |entry: &serde_json::Value| {
+                entry["actors"]["person"].is_string() || entry["actors"]["operator"].is_string()
+            };
+            ensure!(after.iter().all(named), "{what}: nobody did it");
+        }
+        let reject = ["change", "reject", &matter.change, "--reason", "the next route"];
+        let _ = desk.lab.signs(&desk.lab.people.ben, &reject)?;
+    }
+    desk.lab.verify()?.expect(0).map(drop)
+}
+
+/// What takes more than a path: asked for as people ask for it.
+fn by_the_command_line(desk: &Desk, row: &Row) -> Result<()> {
+    let (lab, olga) = (&desk.lab, &desk.lab.people.olga);
+    match row.path {
+        "/v1/changes/{id}/undo" | "/v1/changes/{id}/erase" => {
+            let name = if row.path.ends_with("undo") { "/undone" } else { "/erased" };
+            let parameter =
+                |value: &str| json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true });
+            ensure!(lab.owner_call("ssm", "AmazonSSM.PutParameter", &parameter("1"))?.status == 200);
+            let write = named(&lab.call("ssm", "AmazonSSM.PutParameter", &parameter("2"))?)?;
+            if row.path.ends_with("undo") {
+                lab.signs(olga, &["undo", &write])?.expect(0)?;
+            } else {
+                lab.signs(olga, &["change", "erase", &write, "--ground", "asked for"])?.expect(10)?;
+            }
+        }
+        "/v1/bundles" => {
+            let next = copied(lab, "every-route")?;
+            let file = next.join("overrides.toml");
+            fs::write(&file, format!("{}\n# another\n", fs::read_to_string(&file)?))?;
+            let proof = certificate(&next)?;
+            let ask = ["policy", "adopt", "--bundle", text(&next)?, "--certificate", text(&proof)?];
+            lab.signs(olga, &ask)?.expect(10)?;
+        }
+        "/v1/sessions/{id}/break-glass" => {
+            let ask = [
+                "session",
+                "break-glass",
+                &lab.session.id,
+                "--ground",
+                "the shop is down",
+                "--waive",
+                "nothing-in-a-freeze",
+            ];
+            lab.signs(olga, &ask)?.expect(10)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
