@@ -18,12 +18,14 @@ mod decide;
 mod entropy;
 mod erase;
 mod facts;
+mod friction;
 mod glass;
 mod in_force;
 mod joint;
 mod judge;
 mod library;
 mod live;
+mod meter;
 pub mod observe;
 mod own;
 mod permit;
@@ -43,6 +45,7 @@ mod start;
 mod statement;
 mod tally;
 mod veto;
+mod vitals;
 mod witnesses;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -59,9 +62,11 @@ pub use collect::{Collector, Connector, Gathered, Later, Pinned, Proposed};
 pub use continuity::{Beginning, Carried, ErasedSince, continue_log};
 pub use entropy::{Entropy, SystemEntropy};
 pub use erase::Erase;
+pub use friction::Friction;
 pub use glass::GlassRequest;
 pub use joint::Opened;
 pub use library::{Kept, Library, Shelf, Shown};
+pub use meter::{Counted, Ending, Spread};
 pub use permit::{Permit, Receipt};
 pub use readable::Readable;
 pub use secret::{MasterKey, Secret};
@@ -71,6 +76,7 @@ pub use sign::{SignError, Signed};
 pub use simulate::{Rejudged, Simulation, Unjudged};
 pub use start::{Parts, StartError, bundle_on_record, database_of, roster_of};
 pub use statement::Signer;
+pub use vitals::{FRICTION_SPAN_S, Missing, Part, Seen, Stored, Vitals};
 pub use witnesses::{
     CosignedError, CosignedFrom, Growth, NotWitnessed, WitnessReach, Witnesses, witness_keys,
 };
@@ -111,6 +117,9 @@ pub struct Engine {
     log_key: tlog::VerifierKey,
     connectors: Mutex<Vec<Arc<dyn Connector>>>,
     changed: tokio::sync::watch::Sender<u64>,
+    standing_down: tokio::sync::watch::Sender<bool>,
+    began: Timestamp,
+    meter: meter::Meter,
 }
 
 impl std::fmt::Debug for Engine {

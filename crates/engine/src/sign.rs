@@ -8,7 +8,7 @@ use model::{
 use store::{Tx, WriteError};
 
 use crate::{
-    Engine, Refusal, RefusalKind, Signer, Undoing,
+    Ending, Engine, Refusal, RefusalKind, Signer, Undoing,
     admit::Purpose,
     answer, bodies,
     decide::{self, Book, DecideError, Drawn},
@@ -149,6 +149,7 @@ impl Engine {
             signature,
         };
         let said = verified.statement;
+        let act = said.act;
         crate::crash::point("before-signature");
         let outcome = self
             .store
@@ -185,6 +186,7 @@ impl Engine {
             .await
             .map_err(SignError::from)?;
         crate::crash::point("after-signature");
+        self.meter.signed(act, outcome.is_ok());
         self.moved();
         outcome
     }
@@ -392,6 +394,11 @@ impl Engine {
             self.in_force.settled().await;
         }
         let change = change??;
+        self.meter.ended(match &change.verdict {
+            Verdict::Allow => Ending::Allow,
+            Verdict::Hold(_) => Ending::Hold,
+            Verdict::Deny(_) => Ending::Deny,
+        });
         self.moved();
         Ok(change)
     }

@@ -14,6 +14,7 @@ use crate::{
     decide::{DecideError, Drawn},
     entropy,
     in_force::InForce,
+    meter,
     own::{self, Deed},
     recent,
     record::about,
@@ -132,6 +133,9 @@ impl Engine {
             log_key,
             connectors: Mutex::new(Vec::new()),
             changed: tokio::sync::watch::Sender::new(0),
+            standing_down: tokio::sync::watch::Sender::new(false),
+            began: now,
+            meter: meter::Meter::default(),
         });
         tokio::spawn(tally::run(Arc::downgrade(&engine)));
         Ok(engine)

@@ -167,6 +167,7 @@ fn every_page_can_be_read_by_everybody() -> Result<()> {
         ("sessions", "/sessions"),
         ("policy", "/policy"),
         ("audit", "/audit"),
+        ("health", "/health"),
     ];
     let look = |site: &mut Site, pages: &[(&str, &str)]| -> Result<()> {
         for (name, path) in pages {
