@@ -76,7 +76,6 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         Some(address) => Some(bind("metrics", address).await?),
         None => None,
     };
-    let mut signals = Signals::heard()?;
     let tls = Tls::load(tls::Place::of(&config))?;
     let at = |listener: &TcpListener| listener.local_addr().map_err(Failure::unexpected);
     let (at_aws, at_agent, at_people) = (at(&aws)?, at(&agent)?, at(&people)?);
@@ -135,6 +134,8 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
 
     tokio::spawn(watch::run(Arc::downgrade(&engine), library));
     witnesses::start(Arc::clone(&engine), reachable, &args.config, &config.log()).await;
+    // Until here a signal ends it as it does any program: nothing was served.
+    let mut signals = Signals::heard()?;
     put(&config.run("reader.token"), reader_token.as_bytes())?;
     let described = serde_json::to_vec_pretty(&running).map_err(Failure::unexpected)?;
     put(&config.run("serve.json"), &described)?;

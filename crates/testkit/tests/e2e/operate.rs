@@ -54,7 +54,7 @@ fn numbers_move_as_decisions_are_made_and_name_nobody() -> Result<()> {
     let allowed = "countersign_decisions_total{verdict=\"allow\"}";
     let waiting = "countersign_changes{state=\"held\"}";
     let before = [sample(&at, held)?, sample(&at, allowed)?];
-    let id = lab.hold("counted")?;
+    let id = lab.hold("night-batch")?;
     ensure!(lab.call("ssm", "AmazonSSM.DescribeParameters", &json!({}))?.status == 200);
     ensure!([sample(&at, held)?, sample(&at, allowed)?] == [before[0] + 1.0, before[1] + 1.0]);
     ensure!(sample(&at, waiting)? == 1.0 && sample(&at, "countersign_sessions")? == 1.0);
@@ -78,7 +78,7 @@ fn numbers_move_as_decisions_are_made_and_name_nobody() -> Result<()> {
         Ok((sample(&at, "countersign_ledger_pending_entries")? == 0.0).then_some(()))
     })?;
     let page = get(&at, "/metrics")?.text();
-    for name in ["fixer", "olga", "ben", "counted", lab.session.id.as_str(), id.as_str()] {
+    for name in ["fixer", "olga", "ben", "carla", "night-batch", lab.session.id.as_str(), id.as_str()] {
         ensure!(!page.contains(name), "{name} stands in\n{page}");
     }
     promtool(&page)?;
@@ -207,7 +207,10 @@ fn what_people_did_while_it_was_down_is_named_afterwards() -> Result<()> {
     let told =
         lab.installation.run(["audit", "reconcile", "--cloudtrail", trail, "--ours", role])?.expect(20)?;
     let done = &told.json()?["without_permit"];
-    ensure!(done[0]["id"] == "night-1" && done[0]["operation"] == "ssm:DeleteParameter", "{told}");
+    ensure!(
+        done[0]["id"] == "night-1" && done[0]["operation"] == "ssm.amazonaws.com:DeleteParameter",
+        "{told}"
+    );
     let observed = Cli::run(["observe", "--cloudtrail", trail])?;
     ensure!(observed.code == 0, "{observed}");
     Ok(())
