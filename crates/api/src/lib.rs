@@ -1,6 +1,6 @@
 //! The listeners that are no gateways: people (approving, rejecting, sessions, reading the record), agents (proposing,
-//! waiting, withdrawing, their own changes, nothing else), and the log's files, where that is asked for. Each is its own
-//! socket with its own routes.
+//! waiting, withdrawing, their own changes, nothing else), and, where they are asked for, the log's files, and readiness and
+//! numbers for the machinery that keeps the process running. Each is its own socket with its own routes.
 //!
 //! Invariant: no route of the agent listener can see or call an approval, policy or administration endpoint. The
 //! routes are tables ([`people::ROUTES`], [`agent::ROUTES`]), and a test walks them.
@@ -8,7 +8,9 @@
 pub mod agent;
 mod auth;
 mod error;
+pub mod health;
 pub mod log;
+mod metrics;
 mod nonce;
 pub mod people;
 pub mod types;

@@ -306,7 +306,7 @@ pub(crate) async fn wait(
 ) -> Result<(), ApiError> {
     let seconds = query.get("seconds").and_then(|it| it.parse().ok()).unwrap_or(30);
     let state = query.get("state").map_or("held", String::as_str);
-    let mut moved = shared.engine.changes_moved();
+    let (mut moved, mut ending) = (shared.engine.changes_moved(), shared.engine.standing_down());
     let patience = tokio::time::sleep(Duration::from_secs(seconds.min(60)));
     tokio::pin!(patience);
     loop {
@@ -318,6 +318,8 @@ pub(crate) async fn wait(
         }
         tokio::select! {
             () = &mut patience => return Ok(()),
+            // As it stands: whoever waits asks again, and finds the next process.
+            _ = ending.wait_for(|ending| *ending) => return Ok(()),
             changed = moved.changed() => if changed.is_err() { return Ok(()) },
         }
     }

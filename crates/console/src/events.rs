@@ -21,7 +21,10 @@ use http_body_util::channel::Channel;
 use model::{Change, ChangeId, ChangeState, PersonId};
 use serde_json::json;
 use store::{Filter, StorageError};
-use tokio::{sync::broadcast, time::MissedTickBehavior};
+use tokio::{
+    sync::{broadcast, watch},
+    time::MissedTickBehavior,
+};
 
 use crate::pages::inbox::{MOST, Row};
 
@@ -99,6 +102,7 @@ impl Feed {
     pub(crate) fn listen(self: &Arc<Self>, may: impl Fn() -> bool + Send + 'static) -> Response {
         let mut events = self.events.subscribe();
         self.begin();
+        let mut ending = self.engine.upgrade().map(|engine| engine.standing_down());
         let (mut page, body) = Channel::<Bytes, std::convert::Infallible>::new(8);
         tokio::spawn(async move {
             let mut beat = tokio::time::interval(BEAT);
@@ -110,6 +114,8 @@ impl Feed {
                         Err(broadcast::error::RecvError::Lagged(_)) => Bytes::from_static(RELOAD),
                         Err(broadcast::error::RecvError::Closed) => return,
                     },
+                    // No stream outlasts the server: it would keep it from ending.
+                    () = ended(&mut ending) => return,
                     _ = beat.tick() => Bytes::from_static(b": here\n\n"),
                 };
                 // Whoever signed out, or was taken out of the roster, hears of nothing any more.
@@ -130,6 +136,12 @@ impl Feed {
         if !std::mem::replace(&mut *begun, true) {
             tokio::spawn(watch(Arc::downgrade(self)));
         }
+    }
+}
+
+async fn ended(ending: &mut Option<watch::Receiver<bool>>) {
+    if let Some(ending) = ending {
+        let _ = ending.wait_for(|ending| *ending).await;
     }
 }
 

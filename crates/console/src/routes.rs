@@ -4,6 +4,7 @@ use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use api::{
     ApiError, Shared,
+    health::Health,
     types::{ChangeView, SessionView},
 };
 use approval::Act;
@@ -30,6 +31,7 @@ use crate::{
         audit::{Audit, Drawn},
         change::{ChangePage, Sign},
         entrance::{Enrol, SignIn},
+        health::HealthPage,
         inbox::Inbox,
         policy::{Policy, WhatIf},
         render,
@@ -84,11 +86,13 @@ routes! {
     "POST" "/sessions/{id}/stop" Viewer stop;
     "GET" "/policy" Viewer policy;
     "GET" "/audit" Viewer audit;
+    "GET" "/health" Viewer health;
 }
 
 #[derive(Debug)]
 struct Console {
     shared: Shared,
+    health: Arc<Health>,
     logins: Logins,
     feed: Arc<Feed>,
 }
@@ -105,9 +109,9 @@ struct Call {
 }
 
 /// The console's part of the people listener.
-pub fn router(shared: Shared) -> Router {
+pub fn router(shared: Shared, health: Arc<Health>) -> Router {
     let feed = Arc::new(Feed::of(&shared.engine));
-    let console = Arc::new(Console { shared, logins: Logins::default(), feed });
+    let console = Arc::new(Console { shared, health, logins: Logins::default(), feed });
     let mut methods: HashMap<&str, MethodRouter<Arc<Console>>> = HashMap::new();
     for route in ROUTES {
         let filter = if route.method == "POST" { MethodFilter::POST } else { MethodFilter::GET };
@@ -451,6 +455,11 @@ async fn audit(call: Call) -> Result<Response, Refused> {
         frame: call.frame("Audit").await?,
     };
     Ok(render(&page))
+}
+
+async fn health(call: Call) -> Result<Response, Refused> {
+    let report = call.console.health.report().await;
+    Ok(render(&HealthPage::of(call.frame("Health").await?, &report)))
 }
 
 /// An entry of the log with the hashes that lead from it to the newest root, drawn.

@@ -16,7 +16,7 @@ pub(crate) fn left(until: Timestamp, now: Timestamp) -> Option<String> {
     (seconds > 0).then(|| format!("{} left", span(seconds)))
 }
 
-fn span(seconds: i64) -> String {
+pub(crate) fn span(seconds: i64) -> String {
     match seconds {
         ..60 => format!("{seconds} s"),
         60..3600 => format!("{} min", seconds / 60),

@@ -87,6 +87,13 @@ pub(crate) enum Command {
     },
     /// Look for what is set up badly.
     Doctor(DoctorArgs),
+    /// Completions for a shell, on standard output.
+    Completions { shell: clap_complete::Shell },
+    /// Man pages, one for each command, written to DIR.
+    Man {
+        /// Made where it is not there.
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

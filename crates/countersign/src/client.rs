@@ -60,6 +60,9 @@ pub(crate) struct Running {
     /// The log's files, where they are served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) log: Option<String>,
+    /// Liveness, readiness and numbers, where they are served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) metrics: Option<String>,
     pub(crate) pid: u32,
 }
 

@@ -67,6 +67,8 @@ pub(crate) struct Listen {
     pub(crate) people: SocketAddr,
     /// The log's files, for anybody who reaches it; not served unless it stands here.
     pub(crate) log: Option<SocketAddr>,
+    /// Liveness, readiness and numbers for who keeps this running; not served unless it stands here.
+    pub(crate) metrics: Option<SocketAddr>,
     /// DNS names by which clients reach the listeners; a bucket may stand before one of them.
     pub(crate) names: Vec<String>,
 }
@@ -105,7 +107,7 @@ struct Paths {
 impl Default for Listen {
     fn default() -> Self {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { aws: free, agent: free, people: free, log: None, names: Vec::new() }
+        Self { aws: free, agent: free, people: free, log: None, metrics: None, names: Vec::new() }
     }
 }
 
@@ -142,6 +144,7 @@ pub(crate) fn template(upstream: Option<&str>) -> String {
          [listen]            # port 0 takes a free port; run/serve.json says which\n\
          aws = \"127.0.0.1:0\"\nagent = \"127.0.0.1:0\"\npeople = \"127.0.0.1:0\"\n\
          # log = \"127.0.0.1:0\"   # the whole record, to be read by whoever reaches it: for auditors and mirrors\n\
+         # metrics = \"127.0.0.1:0\"   # /livez, /readyz, /metrics, to be read by whoever reaches it: numbers, no names\n\
          names = []          # DNS names by which clients reach us, such as \"countersign.corp.example\"\n\n\
          [tls]               # without these, the installation's own authority (keys/ca.pem) signs\n\
          # certificate = \"tls.pem\"\n# key = \"tls.key\"\n\n\
@@ -346,7 +349,7 @@ mod tests {
         assert_eq!(keys, known);
         let Config {
             dir: _,
-            listen: Listen { aws: _, agent: _, people: _, log: _, names: _ },
+            listen: Listen { aws: _, agent: _, people: _, log: _, metrics: _, names: _ },
             tls: Tls { certificate: _, key: _ },
             aws: Aws { upstream: _, region: _ },
             witness,

@@ -108,7 +108,9 @@ fn names(config: &Config) -> Vec<String> {
     let listen = &config.listen;
     let own = config.names();
     let names = own.iter().flat_map(|name| [name.clone(), format!("*.{name}")]).collect();
-    with_addresses(names, &[listen.aws, listen.agent, listen.people])
+    let listening = [listen.aws, listen.agent, listen.people];
+    let further = listen.log.into_iter().chain(listen.metrics);
+    with_addresses(names, &listening.into_iter().chain(further).collect::<Vec<_>>())
 }
 
 /// And the addresses that are listened on, and loopback.

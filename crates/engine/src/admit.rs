@@ -1,6 +1,6 @@
 //! The way in: the only maker of [`Permit`].
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use model::{
     Action, Answer, Blob, ChangeId, Digest, Fault, History, PersonId, Request, Session, Step, Verdict,
@@ -10,9 +10,11 @@ use store::WriteError;
 
 use crate::{
     Collector, Engine, Gathered, Permit, Pinned, answer, bodies,
+    clock::Stopwatch,
     decide::{Book, DecideError, Decided, Drawn, Question, decide},
     entropy,
     judge::{self, Asker, Case},
+    meter::Ending,
     tally::Turned,
 };
 
@@ -102,13 +104,25 @@ impl Engine {
     /// Judges one action and, where it may pass, yields the permit that owns it. Everything else is a refusal with
     /// words for the agent. Nothing but a plain read passes before its decision is durable.
     pub async fn admit(&self, asked: Asked, collector: &dyn Collector) -> Admitted {
-        match self.try_admit(asked, collector).await {
+        let (watch, mut looked) = (Stopwatch::start(), None);
+        let own = asked.purpose == Purpose::Collector;
+        let admitted = match self.try_admit(asked, collector, &mut looked).await {
             Ok(admitted) => admitted,
             Err(refusal) => Admitted::Refused(refusal),
+        };
+        if let Some(ending) = Ending::of(&admitted).filter(|_| !own) {
+            self.meter.decided(ending, watch.elapsed(), looked);
         }
+        admitted
     }
 
-    async fn try_admit(&self, asked: Asked, collector: &dyn Collector) -> Result<Admitted, Refusal> {
+    /// `looked`: how long looking at the target took, where it was looked at.
+    async fn try_admit(
+        &self,
+        asked: Asked,
+        collector: &dyn Collector,
+        looked: &mut Option<Duration>,
+    ) -> Result<Admitted, Refusal> {
         // Our own reads are how a disputed clock is found to be right again.
         let now = if asked.purpose == Purpose::Collector { self.recorded_time()? } else { self.now()? };
         self.recordable()?;
@@ -120,7 +134,7 @@ impl Engine {
         if asked.action.parts().effects.is_plain_read() {
             match self.admit_read(asked, now)? {
                 Read::Permit(permit) => return Ok(Admitted::Permit(permit)),
-                Read::Alone(asked) => return self.admit_change(asked, &NoCollector).await,
+                Read::Alone(asked) => return self.admit_change(asked, &NoCollector, &mut None).await,
                 Read::Turned(action) => return Ok(self.again(action.into_request()).await),
             }
         }
@@ -128,7 +142,7 @@ impl Engine {
             let message = "Countersign's own collectors only read.".to_owned();
             return Err(Refusal::new(RefusalKind::Denied, None, message));
         }
-        self.admit_change(asked, collector).await
+        self.admit_change(asked, collector, looked).await
     }
 
     fn admit_read(&self, asked: Asked, now: model::Timestamp) -> Result<Read, Refusal> {
@@ -189,9 +203,16 @@ impl Engine {
         Read::Permit(Permit::new(asked.action, asked.session.chain.operator.clone(), asked.under, None))
     }
 
-    async fn admit_change(&self, asked: Asked, collector: &dyn Collector) -> Result<Admitted, Refusal> {
+    async fn admit_change(
+        &self,
+        asked: Asked,
+        collector: &dyn Collector,
+        looked: &mut Option<Duration>,
+    ) -> Result<Admitted, Refusal> {
         let Asked { session, action, under, signature, purpose } = asked;
+        let watch = Stopwatch::start();
         let mut gathered = collector.gather(self, &action).await;
+        *looked = Some(watch.elapsed());
         let mut received = None;
         let action = match std::mem::take(&mut gathered.pinned) {
             Pinned::NotNeeded => action,

@@ -25,6 +25,21 @@ impl Clock for SystemClock {
     }
 }
 
+/// How long something takes; says nothing of the time of day.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads a clock")]
+    pub(crate) fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}
+
 /// A step back of less than this is slewing, not a set clock; the later time is used.
 const SLEW_MS: i64 = 2_000;
 

@@ -19,6 +19,7 @@ mod decide;
 mod entropy;
 mod erase;
 mod facts;
+mod friction;
 mod glass;
 mod hurry;
 mod in_force;
@@ -26,6 +27,7 @@ mod joint;
 mod judge;
 mod library;
 mod live;
+mod meter;
 pub mod observe;
 mod own;
 mod permit;
@@ -46,6 +48,7 @@ mod start;
 mod statement;
 mod tally;
 mod veto;
+mod vitals;
 mod witnesses;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -63,10 +66,12 @@ pub use continuity::{Beginning, Carried, ErasedSince, continue_log};
 pub use counters::Behind;
 pub use entropy::{Entropy, SystemEntropy};
 pub use erase::Erase;
+pub use friction::Friction;
 pub use glass::GlassRequest;
 pub use joint::Opened;
 pub use judge::file_rule_at;
 pub use library::{Kept, Library, Shelf, Shown};
+pub use meter::{Counted, Ending, Spread};
 pub use permit::{Permit, Receipt};
 pub use readable::Readable;
 pub use secret::{MasterKey, Secret};
@@ -76,6 +81,7 @@ pub use sign::{SignError, Signed};
 pub use simulate::{Rejudged, Simulation, Unjudged};
 pub use start::{Parts, StartError, bundle_on_record, database_of, roster_of};
 pub use statement::Signer;
+pub use vitals::{FRICTION_SPAN_S, Missing, Part, Seen, Stored, Vitals};
 pub use witnesses::{
     CosignedError, CosignedFrom, Growth, NotWitnessed, WitnessReach, Witnesses, witness_keys,
 };
@@ -118,6 +124,9 @@ pub struct Engine {
     counters: Arc<counters::Counters>,
     connectors: Mutex<Vec<Arc<dyn Connector>>>,
     changed: tokio::sync::watch::Sender<u64>,
+    standing_down: tokio::sync::watch::Sender<bool>,
+    began: Timestamp,
+    meter: meter::Meter,
 }
 
 impl std::fmt::Debug for Engine {

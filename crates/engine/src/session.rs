@@ -9,7 +9,7 @@ use model::{
 use policy::Bundle;
 use store::WriteError;
 
-use crate::{Engine, Secret, entropy, secret};
+use crate::{Ending, Engine, Secret, entropy, secret};
 
 /// What an operator asks for.
 #[derive(Clone, Debug)]
@@ -190,6 +190,7 @@ impl Engine {
 
     /// Puts a signed request on record that could not be judged.
     pub fn note_unjudged(&self, session: &Session, line: &str) {
+        self.meter.ended(Ending::Deny);
         // While nothing can be recorded everything is refused, and this would only pile up.
         if self.recordable().is_ok() {
             self.tallies.unjudged(session, line, self.clock.now());
@@ -198,6 +199,7 @@ impl Engine {
 
     /// Counts a request that no session signed.
     pub async fn authentication_failed(&self, source: &str) {
+        self.meter.stranger();
         let now = self.clock.now();
         if let Some((minute, count)) = self.tallies.fail(source, now) {
             crate::tally::failures(self, source, minute, count, now).await;

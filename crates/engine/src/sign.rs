@@ -8,7 +8,7 @@ use model::{
 use store::{Tx, WriteError};
 
 use crate::{
-    Engine, Refusal, RefusalKind, Signer, Undoing,
+    Ending, Engine, Refusal, RefusalKind, Signer, Undoing,
     admit::Purpose,
     answer, bodies,
     counters::{Behind, Counters},
@@ -157,6 +157,7 @@ impl Engine {
         let said = verified.statement;
         let pause = self.hurry.pause(&approval.person, book.bundle.limits().hurried_approvals, drawn.now);
         let (person, now, approves) = (approval.person.clone(), drawn.now, said.act == Act::Approve);
+        let act = said.act;
         let counters = std::sync::Arc::clone(&self.counters);
         crate::crash::point("before-signature");
         let outcome = self
@@ -173,11 +174,9 @@ impl Engine {
                     return Err(another());
                 }
                 let result = match said.act {
-                    Act::Approve => {
-                        hurried(&change, &approval, pause, &book).and_then(|()| {
-                            approve(tx, &book, &mut drawn, &change, approval.clone(), &said, &counters)
-                        })
-                    }
+                    Act::Approve => hurried(&change, &approval, pause, &book).and_then(|()| {
+                        approve(tx, &book, &mut drawn, &change, approval.clone(), &said, &counters)
+                    }),
                     Act::Reject => {
                         reject(tx, &book, &mut drawn, change.clone(), approval.clone(), &said, &counters)
                     }
@@ -209,6 +208,7 @@ impl Engine {
             .await
             .map_err(SignError::from)?;
         crate::crash::point("after-signature");
+        self.meter.signed(act, outcome.is_ok());
         self.moved();
         if let (true, Ok(signed)) = (approves, &outcome)
             && signed.change.environment.production
@@ -421,6 +421,11 @@ impl Engine {
             self.in_force.settled().await;
         }
         let change = change??;
+        self.meter.ended(match &change.verdict {
+            Verdict::Allow => Ending::Allow,
+            Verdict::Hold(_) => Ending::Hold,
+            Verdict::Deny(_) => Ending::Deny,
+        });
         self.moved();
         Ok(change)
     }

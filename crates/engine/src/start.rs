@@ -15,6 +15,7 @@ use crate::{
     decide::{DecideError, Drawn},
     entropy,
     in_force::InForce,
+    meter,
     own::{self, Deed},
     recent,
     record::about,
@@ -136,6 +137,9 @@ impl Engine {
             connectors: Mutex::new(Vec::new()),
             hurry: crate::hurry::Hurry::default(),
             changed: tokio::sync::watch::Sender::new(0),
+            standing_down: tokio::sync::watch::Sender::new(false),
+            began: now,
+            meter: meter::Meter::default(),
         });
         tokio::spawn(tally::run(Arc::downgrade(&engine)));
         Ok(engine)

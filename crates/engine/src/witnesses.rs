@@ -182,6 +182,11 @@ impl Witnesses {
         self.named().keys.keys().filter(|witness| !heard.away.contains_key(*witness)).count()
     }
 
+    /// Those of them that have failed to answer.
+    pub(crate) fn away(&self) -> Vec<WitnessId> {
+        self.heard().away.keys().cloned().collect()
+    }
+
     /// The newest size that this witness has cosigned.
     pub fn seen_of(&self, witness: &WitnessId) -> Option<u64> {
         self.seen.borrow().get(witness).copied()

@@ -53,6 +53,7 @@ where
         let mut first = [0];
         let peeked = tokio::select! {
             () = self.seat.asked_to_leave() => return,
+            () = self.doors.closing() => return,
             peeked = tokio::time::timeout(HEAD_PATIENCE, stream.peek(&mut first)) => peeked,
         };
         match (peeked, self.doors.plain) {
@@ -78,6 +79,7 @@ where
         let source = self.source;
         let stream = tokio::select! {
             () = self.seat.asked_to_leave() => return,
+            () = self.doors.closing() => return,
             done = handshake => match done {
                 Ok(Ok(stream)) => stream,
                 Ok(Err(err)) => return tracing::debug!(%err, %source, "a TLS handshake failed"),
@@ -91,7 +93,7 @@ where
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (seat, source) = (Arc::clone(&self.seat), self.source);
+        let (seat, source, doors) = (Arc::clone(&self.seat), self.source, self.doors.clone());
         let service = service_fn(move |request| self.respond(request, by));
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -99,11 +101,20 @@ where
             .max_buf_size(HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
-        tokio::select! {
-            () = seat.asked_to_leave() => tracing::debug!(%source, "an idle connection made room for a newer one"),
-            served = served => if let Err(err) = served {
-                tracing::debug!(%err, "a connection ended badly");
-            },
+        let (mut served, closing) = (std::pin::pin!(served), doors.closing());
+        let ended = tokio::select! {
+            () = seat.asked_to_leave() => {
+                return tracing::debug!(%source, "an idle connection made room for a newer one");
+            }
+            () = closing => {
+                // The request under way, where there is one, is its last.
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
+            ended = &mut served => ended,
+        };
+        if let Err(err) = ended {
+            tracing::debug!(%err, "a connection ended badly");
         }
     }
 

@@ -4,6 +4,7 @@
 use std::{fmt, sync::Arc};
 
 use rustls::ServerConfig;
+use tokio::sync::watch;
 
 use crate::{Authority, Limits, TlsError};
 
@@ -16,6 +17,7 @@ pub struct Doors {
     pub(crate) tls: Option<Identity>,
     pub(crate) plain: Plain,
     pub(crate) tunnels: Option<Arc<dyn Tunnels>>,
+    pub(crate) until: Option<watch::Receiver<bool>>,
 }
 
 /// Whether HTTP is spoken without TLS.
@@ -69,16 +71,33 @@ impl fmt::Debug for Identity {
 impl Doors {
     /// Plain HTTP and nothing else.
     pub const fn plain(limits: Limits) -> Self {
-        Self { limits, tls: None, plain: Plain::Spoken, tunnels: None }
+        Self { limits, tls: None, plain: Plain::Spoken, tunnels: None, until: None }
     }
 
     pub const fn with_tls(limits: Limits, identity: Identity, plain: Plain) -> Self {
-        Self { limits, tls: Some(identity), plain, tunnels: None }
+        Self { limits, tls: Some(identity), plain, tunnels: None, until: None }
     }
 
     #[must_use]
     pub fn with_tunnels(self, tunnels: Arc<dyn Tunnels>) -> Self {
         Self { tunnels: Some(tunnels), ..self }
+    }
+
+    /// Closed once this says `true`: what is under way ends, and nothing new begins.
+    #[must_use]
+    pub fn until(self, closing: watch::Receiver<bool>) -> Self {
+        Self { until: Some(closing), ..self }
+    }
+
+    pub(crate) async fn closing(&self) {
+        let closing = match self.until.clone() {
+            // Whoever could say so is gone: it never will be.
+            Some(mut closing) => closing.wait_for(|closing| *closing).await.is_ok(),
+            None => false,
+        };
+        if !closing {
+            std::future::pending().await
+        }
     }
 }
 

@@ -57,7 +57,7 @@ impl Limits {
     pub const API: Self = Self { connections: 128, per_source: 96 };
 }
 
-/// Serves until the task is dropped.
+/// Serves until the task is dropped, or until [`Doors::until`] says so and what was under way then has ended.
 ///
 /// `answer` runs in a task of its own: a client that hangs up must not leave something half done.
 pub async fn serve<A, F, B>(socket: TcpListener, doors: Doors, answer: A)
@@ -69,10 +69,18 @@ where
 {
     let seats = Seats::new(doors.limits);
     loop {
-        match socket.accept().await {
+        let accepted = tokio::select! {
+            () = doors.closing() => break,
+            accepted = socket.accept() => accepted,
+        };
+        match accepted {
             Ok((stream, from)) => {
                 let source = Source::of(from);
-                if let Some(seat) = place_for(&seats, source).await {
+                let place = tokio::select! {
+                    () = doors.closing() => break,
+                    place = place_for(&seats, source) => place,
+                };
+                if let Some(seat) = place {
                     let (doors, answer) = (doors.clone(), answer.clone());
                     tokio::spawn(Conversation { seat, source, doors, answer }.converse(stream));
                 }
@@ -84,6 +92,9 @@ where
             }
         }
     }
+    // Whoever comes now is refused by the system.
+    drop(socket);
+    seats.emptied().await;
 }
 
 async fn place_for(seats: &Arc<Seats>, source: Source) -> Option<Arc<Seat>> {

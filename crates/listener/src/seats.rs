@@ -91,6 +91,13 @@ impl Seats {
         self.freed.notified().await;
     }
 
+    /// Waits until nobody has a place. Nobody takes one meanwhile: only whoever gives them out waits for this.
+    pub(crate) async fn emptied(&self) {
+        while !self.table().taken.is_empty() {
+            self.freed().await;
+        }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

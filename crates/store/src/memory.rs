@@ -174,6 +174,17 @@ impl Rows for Memory {
         Ok(rows.into_iter().take(filter.limit).cloned().collect())
     }
 
+    fn in_state(&self, state: &str) -> Found<u64> {
+        Ok(self.state().changes.values().filter(|row| row.state == state).count() as u64)
+    }
+
+    fn changes_since(&self, since: i64, limit: usize) -> Found<Vec<ChangeRow>> {
+        let state = self.state();
+        let mut rows: Vec<_> = state.changes.values().filter(|row| row.created_at >= since).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, &row.id)));
+        Ok(rows.into_iter().take(limit).cloned().collect())
+    }
+
     fn approvals(&self, change: &str) -> Found<Vec<ApprovalRow>> {
         let state = self.state();
         let after = state.approvals.range((change.to_owned(), String::new())..);
@@ -278,6 +289,13 @@ impl Rows for Memory {
         let state = self.state();
         let pending = state.outbox.iter().filter(|(_, (_, index))| index.is_none()).take(limit);
         Ok(pending.map(|(row, (entry, _))| Pending { row: *row, bytes: entry.bytes.clone() }).collect())
+    }
+
+    fn backlog(&self) -> Found<(u64, Option<i64>)> {
+        let state = self.state();
+        let pending =
+            || state.outbox.values().filter(|(_, index)| index.is_none()).map(|(entry, _)| entry.at);
+        Ok((pending().count() as u64, pending().min()))
     }
 
     fn highest_index(&self) -> Found<Option<i64>> {

@@ -111,6 +111,10 @@ pub(crate) trait Rows {
     fn knows_body(&self, commitment: &str) -> Found<bool>;
     /// In no order.
     fn bodies(&self, each: &mut dyn FnMut(BodyRow)) -> Found<()>;
+    /// How many changes are in this state.
+    fn in_state(&self, state: &str) -> Found<u64>;
+    /// Made at or after `since`, newest first.
+    fn changes_since(&self, since: i64, limit: usize) -> Found<Vec<ChangeRow>>;
     /// Held or approved changes.
     fn waiting(&self, session: &str) -> Found<u32>;
 
@@ -133,6 +137,8 @@ pub(crate) trait Rows {
     fn last_recorded_at(&self) -> Found<Option<i64>>;
     /// Oldest first.
     fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>>;
+    /// How many rows have no place in the log yet, and the time of the oldest.
+    fn backlog(&self) -> Found<(u64, Option<i64>)>;
     /// The highest index that a row stands at.
     fn highest_index(&self) -> Found<Option<i64>>;
     fn standing(&self, row: i64) -> Found<Standing>;

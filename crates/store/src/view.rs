@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use model::{
-    AgentId, AllowanceId, Approval, Change, ChangeId, Commitment, Digest, EntryId, History, PersonId,
-    Session, SessionId, Step, StepState, Timestamp,
+    AgentId, AllowanceId, Approval, Change, ChangeId, ChangeState, Commitment, Digest, EntryId, History,
+    PersonId, Session, SessionId, Step, StepState, Timestamp,
 };
 
 use crate::{
@@ -106,6 +106,16 @@ impl<'a> View<'a> {
         self.rows.changes(filter)?.iter().map(decode).collect()
     }
 
+    /// How many changes are in this state; no document is read.
+    pub fn count_in(&self, state: ChangeState) -> Result<u64, StorageError> {
+        self.rows.in_state(state.name())
+    }
+
+    /// At most `limit` that were asked for at or after `since`, newest first.
+    pub fn changes_since(&self, since: Timestamp, limit: usize) -> Result<Vec<Change>, StorageError> {
+        self.rows.changes_since(since.millis(), limit)?.iter().map(decode).collect()
+    }
+
     /// At most one per person, in the order of their names.
     pub fn approvals(&self, change: ChangeId) -> Result<Vec<Approval>, StorageError> {
         self.rows.approvals(&change.to_string())?.iter().map(decode).collect()
@@ -197,6 +207,12 @@ impl<'a> View<'a> {
     /// Entries that the ledger does not hold yet, in the order in which they were recorded.
     pub fn unsequenced(&self, limit: usize) -> Result<Vec<Pending>, StorageError> {
         self.rows.unsequenced(limit)
+    }
+
+    /// How many entries the ledger does not hold yet, and since when the oldest of them waits.
+    pub fn backlog(&self) -> Result<(u64, Option<Timestamp>), StorageError> {
+        let (rows, since) = self.rows.backlog()?;
+        Ok((rows, since.map(Timestamp::from_millis)))
     }
 
     /// One past the highest index of the ledger that an entry of the store is known to stand at; 0 while there is none.

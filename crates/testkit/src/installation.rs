@@ -223,10 +223,21 @@ impl Serve {
 
     /// SIGTERM, and its exit code once it has ended in good order.
     pub fn stop(&mut self) -> Result<i32> {
+        self.terminate()?;
+        self.ended()
+    }
+
+    /// SIGTERM; it may take its time.
+    pub fn terminate(&self) -> Result<()> {
         let mut command = Command::new("kill");
         command.args(["-TERM", &self.pid().to_string()]);
         let sent = process::run(command, CALL)?;
         ensure!(sent.code == 0, "{sent}");
+        Ok(())
+    }
+
+    /// Its exit code, once it has ended.
+    pub fn ended(&mut self) -> Result<i32> {
         let status = until("`countersign serve` to stop", START, || Ok(self.child.try_wait()?))?;
         Ok(status.code().unwrap_or(-1))
     }

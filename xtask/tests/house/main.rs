@@ -6,6 +6,7 @@
 mod exits;
 mod files;
 mod floors;
+mod packaging;
 mod promises;
 mod pure;
 mod supply;

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod change;
 pub(crate) mod entrance;
+pub(crate) mod health;
 pub(crate) mod inbox;
 pub(crate) mod policy;
 pub(crate) mod sessions;
@@ -31,8 +32,13 @@ pub(crate) struct Frame {
     pub(crate) foot: Shown,
 }
 
-const PLACES: &[(&str, &str)] =
-    &[("Inbox", "/inbox"), ("Sessions", "/sessions"), ("Policy", "/policy"), ("Audit", "/audit")];
+const PLACES: &[(&str, &str)] = &[
+    ("Inbox", "/inbox"),
+    ("Sessions", "/sessions"),
+    ("Policy", "/policy"),
+    ("Audit", "/audit"),
+    ("Health", "/health"),
+];
 
 impl Frame {
     pub(crate) fn new(viewer: Option<PersonId>, here: &'static str) -> Self {
@@ -63,11 +69,12 @@ pub(crate) fn render(page: &impl Template) -> Response {
 
 /// For who looks at what pages are made of.
 #[cfg(test)]
-pub(crate) const TEMPLATES: [(&str, &str); 10] = [
+pub(crate) const TEMPLATES: [(&str, &str); 11] = [
     ("audit", include_str!("../../templates/audit.html")),
     ("base", include_str!("../../templates/base.html")),
     ("change", include_str!("../../templates/change.html")),
     ("enrol", include_str!("../../templates/enrol.html")),
+    ("health", include_str!("../../templates/health.html")),
     ("inbox", include_str!("../../templates/inbox.html")),
     ("policy", include_str!("../../templates/policy.html")),
     ("row", include_str!("../../templates/row.html")),

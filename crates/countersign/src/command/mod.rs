@@ -5,12 +5,14 @@ mod audit;
 mod aws;
 mod backup;
 mod change;
+mod completions;
 mod doctor;
 mod erase;
 mod explain;
 mod export;
 mod few;
 mod init;
+mod man;
 mod observe;
 mod place;
 mod policy;
@@ -73,5 +75,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Aws(command) => aws::run(command, cli.output),
         Command::Explain { code } => explain::run(code.as_deref(), format),
         Command::Doctor(args) => doctor::run(&args, format),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Man { dir } => man::run(&dir),
     }
 }

@@ -8,6 +8,8 @@ use std::{
     process::ExitCode,
 };
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::failure::{Failure, INTERRUPTED, USAGE};
 
 /// Lines about what happens, on standard error.
@@ -60,14 +62,24 @@ pub(super) fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
     fs::rename(&partial, file).map_err(failed)
 }
 
-/// Waits for a signal to end in order.
-pub(super) async fn ended() -> ExitCode {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(signal) => signal,
-        Err(_) => return std::future::pending().await,
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => ExitCode::from(INTERRUPTED),
-        _ = terminate.recv() => ExitCode::SUCCESS,
+/// Signals to end. Made once: what comes while nobody waits is not lost.
+#[derive(Debug)]
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn heard() -> Result<Self, Failure> {
+        let heard = |kind| signal(kind).map_err(Failure::unexpected);
+        Ok(Self { terminate: heard(SignalKind::terminate())?, interrupt: heard(SignalKind::interrupt())? })
+    }
+
+    /// The next one, as the exit code of whoever ends in order on it.
+    pub(super) async fn next(&mut self) -> ExitCode {
+        tokio::select! {
+            _ = self.interrupt.recv() => ExitCode::from(INTERRUPTED),
+            _ = self.terminate.recv() => ExitCode::SUCCESS,
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use api::{Endpoints, Nonces, Shared};
+use api::{Endpoints, Nonces, Shared, health::Health};
 use classify_aws::{address::Hosts, sheet::own_digest};
 use engine::{Engine, Entropy as _, MasterKey, Parts, SystemClock, SystemEntropy};
 use gateway_aws::Gateway;
@@ -18,13 +18,13 @@ use listener::Limits;
 use policy::{Bundle, Files};
 use store::Store;
 use tlog::SigningKey;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     cli::ServeArgs,
     client::Running,
     command::{
-        resident::{self, put, secret},
+        resident::{self, Signals, put, secret},
         upstream,
     },
     config::Config,
@@ -41,6 +41,8 @@ use crate::{
 
 /// How long answers have to get out before the process ends by itself.
 const FAREWELL: std::time::Duration = std::time::Duration::from_millis(500);
+/// How long what is under way may take once the process is to end; the upstream has 120 s to begin an answer.
+const DRAIN: std::time::Duration = std::time::Duration::from_secs(150);
 
 pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     resident::log();
@@ -70,6 +72,10 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         Some(address) => Some(bind("log", address).await?),
         None => None,
     };
+    let metrics = match config.listen.metrics {
+        Some(address) => Some(bind("metrics", address).await?),
+        None => None,
+    };
     let tls = Tls::load(tls::Place::of(&config))?;
     let at = |listener: &TcpListener| listener.local_addr().map_err(Failure::unexpected);
     let (at_aws, at_agent, at_people) = (at(&aws)?, at(&agent)?, at(&people)?);
@@ -80,6 +86,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         proxy: tls::url(&config, at_aws),
         ca: config.run("ca.pem"),
         log: log.as_ref().map(&at).transpose()?.map(|address| tls::url(&config, address)),
+        metrics: metrics.as_ref().map(&at).transpose()?.map(|address| tls::url(&config, address)),
         pid: std::process::id(),
     };
     put(&running.ca, tls.authority.pem().as_bytes())?;
@@ -106,19 +113,29 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         }),
     };
     let authority = Some(Arc::clone(&tls.authority));
-    let doors = tls.doors(Limits::GATEWAY, at_aws);
-    tokio::spawn(gateway_aws::listen(gateway, aws, doors, authority));
-    let (for_people, for_agents) = (tls.doors(Limits::API, at_people), tls.doors(Limits::API, at_agent));
-    let of_people = api::people::router(shared.clone()).merge(console::router(shared.clone()));
-    tokio::spawn(api::listen(of_people, people, for_people, Arc::clone(&engine)));
-    tokio::spawn(api::listen(api::agent::router(shared), agent, for_agents, Arc::clone(&engine)));
+    let doors = |limits, at| tls.doors(limits, at).until(engine.standing_down());
+    let health = Arc::new(Health::new(Arc::clone(&engine), disks(&config)));
+    let mut open = JoinSet::new();
+    open.spawn(gateway_aws::listen(gateway, aws, doors(Limits::GATEWAY, at_aws), authority));
+    let (for_people, for_agents) = (doors(Limits::API, at_people), doors(Limits::API, at_agent));
+    let of_people =
+        api::people::router(shared.clone()).merge(console::router(shared.clone(), Arc::clone(&health)));
+    open.spawn(api::listen(of_people, people, for_people, Arc::clone(&engine)));
+    open.spawn(api::listen(api::agent::router(shared), agent, for_agents, Arc::clone(&engine)));
     if let Some(log) = log {
-        let doors = tls.doors(Limits::API, at(&log)?);
-        tokio::spawn(api::listen(api::log::router(config.log()), log, doors, Arc::clone(&engine)));
+        let doors = doors(Limits::API, at(&log)?);
+        open.spawn(api::listen(api::log::router(config.log()), log, doors, Arc::clone(&engine)));
+    }
+    if let Some(metrics) = metrics {
+        // To the end: who asks meanwhile is told that it is not ready.
+        let doors = tls.doors(Limits::API, at(&metrics)?);
+        tokio::spawn(api::listen(api::health::router(health), metrics, doors, Arc::clone(&engine)));
     }
 
     tokio::spawn(watch::run(Arc::downgrade(&engine), library));
     witnesses::start(Arc::clone(&engine), reachable, &args.config, &config.log()).await;
+    // Until here a signal ends it as it does any program: nothing was served.
+    let mut signals = Signals::heard()?;
     put(&config.run("reader.token"), reader_token.as_bytes())?;
     let described = serde_json::to_vec_pretty(&running).map_err(Failure::unexpected)?;
     put(&config.run("serve.json"), &described)?;
@@ -133,6 +150,9 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     if let Some(log) = &running.log {
         output::note(format!("  log     {log}"));
     }
+    if let Some(metrics) = &running.metrics {
+        output::note(format!("  metrics {metrics}"));
+    }
     output::note(format!("  bundle  {}", engine.bundle().digest()));
     output::note(format!("  profile {profile}"));
     output::note(table);
@@ -144,7 +164,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
 
     let code = tokio::select! {
-        code = resident::ended() => code,
+        code = signals.next() => code,
         () = engine.broken() => {
             // Whoever waits for it is told first.
             tokio::time::sleep(FAREWELL).await;
@@ -154,10 +174,38 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
                 .hint("start it again once the cause is gone; `countersign explain CS008`"));
         }
     };
-    engine.close().await.map_err(Failure::unexpected)?;
     // Stale addresses help nobody.
     let _ = fs::remove_file(config.run("serve.json"));
+    drain(&engine, open, &mut signals).await?;
+    engine.close().await.map_err(Failure::unexpected)?;
     Ok(code)
+}
+
+/// Nothing new begins, and what is under way ends: answers that are waited for arrive, and their outcomes are recorded.
+///
+/// # Errors
+/// Where somebody will not wait for that. Nothing is lost then either: what was recorded is in the log after the next start, and
+/// what was under way is read back.
+async fn drain(engine: &Engine, mut open: JoinSet<()>, signals: &mut Signals) -> Result<(), Failure> {
+    engine.stand_down();
+    tracing::info!("ending: nothing new is taken on, and what is under way ends first");
+    let ended = async { while open.join_next().await.is_some() {} };
+    tokio::select! {
+        ended = tokio::time::timeout(DRAIN, ended) => {
+            if ended.is_err() {
+                tracing::warn!("something is still under way after {} s; it is read back", DRAIN.as_secs());
+            }
+            Ok(())
+        }
+        _ = signals.next() => Err(Failure::interrupted()
+            .hint("asked twice, it ended at once: what was under way is read back at the next start")),
+    }
+}
+
+/// Whose disks must not fill.
+fn disks(config: &Config) -> Vec<(&'static str, PathBuf)> {
+    let database = config.database();
+    vec![("log", config.log()), ("database", database.parent().map(Path::to_path_buf).unwrap_or(database))]
 }
 
 struct Opened {

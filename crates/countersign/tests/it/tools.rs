@@ -165,3 +165,39 @@ fn the_schema_is_printed_as_a_page_and_for_programs() {
     let people = members.iter().find(|it| it["path"] == "context.approvals.people").unwrap();
     assert_eq!((&people["type"], &people["unknown"]), (&"Long".into(), &"0".into()));
 }
+
+#[test]
+fn shells_complete_our_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    for (shell, says) in [
+        ("bash", "complete -F _countersign"),
+        ("zsh", "#compdef countersign"),
+        ("fish", "complete -c countersign"),
+    ] {
+        let script = check(folder.path(), &["completions", shell], 0, &[says, "serve", "break-glass"]);
+        let file = folder.path().join(shell);
+        fs::write(&file, script).unwrap();
+        // Where the shell is there, it says itself whether it can read that.
+        match Command::new(shell).arg("-n").arg(&file).output() {
+            Ok(read) => assert!(read.status.success(), "{shell}: {}", String::from_utf8_lossy(&read.stderr)),
+            Err(err) => eprintln!("SKIPPED: {shell} did not read its script: {err}"),
+        }
+    }
+    check(folder.path(), &["completions", "cmd"], 2, &["possible values"]);
+}
+
+#[test]
+fn every_command_has_a_man_page() {
+    let folder = tempfile::tempdir().unwrap();
+    check(folder.path(), &["man", "pages/man1"], 0, &["man -l"]);
+    for (page, says) in [
+        ("countersign.1", "Change control for AI agents"),
+        ("countersign-serve.1", "Run the gateways and listeners"),
+        ("countersign-session-break-glass.1", "glass"),
+    ] {
+        let text = fs::read_to_string(folder.path().join("pages/man1").join(page)).unwrap();
+        assert!(text.contains(".TH") && text.contains(says), "{page}: {text}");
+    }
+    fs::write(folder.path().join("file"), "").unwrap();
+    check(folder.path(), &["man", "file"], 2, &["cannot be written"]);
+}

@@ -223,3 +223,41 @@ async fn a_request_runs_to_its_end_without_its_client() {
     server.go.notify_one();
     until(&server.ended, 2).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_ends_and_nothing_new_begins() {
+    let closing = tokio::sync::watch::Sender::new(false);
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let (go, begun, ended) =
+        (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let doors = Doors::plain(Limits::API).until(closing.subscribe());
+    let answering = (Arc::clone(&go), Arc::clone(&begun), Arc::clone(&ended));
+    let serving = tokio::spawn(listener::serve(socket, doors, move |request, source| {
+        let (go, begun, ended) = answering.clone();
+        answer(request, source, go, begun, ended)
+    }));
+    let send = async |text: &str| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    };
+    // One that rests between two requests, one that was never used, one that is worked on.
+    let mut resting = send(WHOLE).await;
+    let mut answered = vec![0; 4096];
+    assert!(resting.read(&mut answered).await.unwrap() > 0);
+    let unused = send("").await;
+    let held = send(HELD).await;
+    until(&begun, 2).await;
+
+    closing.send_replace(true);
+    assert_eq!(until_closed(resting).await, "");
+    assert_eq!(until_closed(unused).await, "");
+    assert!(TcpStream::connect(address).await.is_err(), "nobody is taken on");
+    assert!(!serving.is_finished());
+    go.notify_one();
+    let last = until_closed(held).await;
+    assert!(last.starts_with("HTTP/1.1 200") && last.ends_with("whole"), "{last}");
+    serving.await.unwrap();
+    assert_eq!(ended.load(Ordering::SeqCst), 2);
+}

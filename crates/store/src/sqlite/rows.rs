@@ -225,6 +225,16 @@ impl Rows for SqliteRows<'_> {
         read().map_err(|err| self.fail(&err))
     }
 
+    fn in_state(&self, state: &str) -> Found<u64> {
+        let sql = "SELECT count(*) FROM changes WHERE state = ?1";
+        Ok(counted(self.one(sql, [state], |row| row.get(0))?.unwrap_or(0)))
+    }
+
+    fn changes_since(&self, since: i64, limit: usize) -> Found<Vec<ChangeRow>> {
+        let sql = select_change!("WHERE created_at >= ?1 ORDER BY created_at DESC, id DESC LIMIT ?2");
+        self.all(sql, params![since, count(limit)], change)
+    }
+
     fn waiting(&self, session: &str) -> Found<u32> {
         let sql = "SELECT count(*) FROM changes WHERE session = ?1 AND state IN ('held', 'approved')";
         Ok(self.one(sql, [session], |row| row.get(0))?.unwrap_or(0))
@@ -329,6 +339,12 @@ impl Rows for SqliteRows<'_> {
     fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>> {
         let sql = "SELECT number, bytes FROM outbox WHERE place IS NULL ORDER BY number LIMIT ?1";
         self.all(sql, [count(limit)], |row| Ok(Pending { row: row.get(0)?, bytes: row.get(1)? }))
+    }
+
+    fn backlog(&self) -> Found<(u64, Option<i64>)> {
+        let sql = "SELECT count(*), min(at) FROM outbox WHERE place IS NULL";
+        let (rows, since) = self.one(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or_default();
+        Ok((counted(rows), since))
     }
 
     fn highest_index(&self) -> Found<Option<i64>> {
@@ -467,4 +483,8 @@ pub(crate) fn derive_again(conn: &Connection) -> Result<(), StorageError> {
 
 fn count(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn counted(rows: i64) -> u64 {
+    u64::try_from(rows).unwrap_or(0)
 }

@@ -455,6 +455,7 @@ async fn entries_are_sequenced_in_order_and_once(store: &Store) {
     check("there is no such row", vec![(4711, 3)]).await;
     check("it is beyond counting", vec![(c, u64::MAX)]).await;
     check("that index is taken or passed", vec![(c, 4), (c + 1, 3)]).await;
+    assert_eq!(store.read(|view| view.backlog()).await, Ok((2, Some(at(3)))), "since the oldest of them");
     let (through, left, one, none) = store
         .read(|view| {
             let left = view.unsequenced(10)?.iter().map(|it| it.row).collect::<Vec<_>>();
@@ -503,6 +504,17 @@ async fn what_waits_is_counted_and_found(store: &Store) {
     };
     assert_eq!(look(vec![key(1), key(2), key(3), key(1)]).await, (2, vec![change_id(1), change_id(2)]));
     assert_eq!(look(vec![]).await, (2, vec![]));
+    for (state, expected) in [(ChangeState::Held, 1), (ChangeState::Approved, 1), (ChangeState::Expired, 0)] {
+        assert_eq!(store.read(move |view| view.count_in(state)).await, Ok(expected), "{state}");
+    }
+    let since = async |second, limit| {
+        let found = store.read(move |view| view.changes_since(at(second), limit)).await.unwrap();
+        found.into_iter().map(|change| change.id).collect::<Vec<_>>()
+    };
+    let second = |n| change(n).created_at.since(at(0)) / 1000;
+    assert_eq!(since(second(2), 9).await, [change_id(3), change_id(2)]);
+    assert_eq!(since(second(1), 2).await, [change_id(3), change_id(2)]);
+    assert_eq!(since(second(3) + 1, 9).await, []);
     let arn = "arn:aws:cloudformation:eu-central-1:123456789012:stack/demo-2";
     let arn = Resource { name: arn.into(), ..change(2).steps[0].action.resources[0].clone() };
     assert_eq!(look(vec![arn.key()]).await.1, vec![change_id(2)]);

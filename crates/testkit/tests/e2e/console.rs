@@ -172,10 +172,14 @@ fn every_page_can_be_read_by_everybody() -> Result<()> {
         ("change", change.as_str()),
         ("sessions", "/sessions"),
         ("policy", "/policy"),
-        ("what-if", "/policy?request=effects+%3D+%5B%22destroy%22%5D%0Akind+%3D+%22database%22%0Aenvironment+%3D+%22production%22"),
+        (
+            "what-if",
+            "/policy?request=effects+%3D+%5B%22destroy%22%5D%0Akind+%3D+%22database%22%0Aenvironment+%3D+%22production%22",
+        ),
         ("what-if-wrong", "/policy?request=efects+%3D+1"),
         ("audit", "/audit"),
         ("proof", "/audit?entry=5"),
+        ("health", "/health"),
     ];
     let look = |site: &mut Site, pages: &[(&str, &str)]| -> Result<()> {
         for (name, path) in pages {

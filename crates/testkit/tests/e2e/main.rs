@@ -28,6 +28,7 @@ mod limits;
 mod machine;
 mod newly_witnessed;
 mod observe;
+mod operate;
 mod people;
 mod pinned;
 mod receipts;

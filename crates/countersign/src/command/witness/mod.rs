@@ -73,7 +73,7 @@ pub(super) async fn run(args: &WitnessArgs, format: Format) -> Result<ExitCode, 
     if let Some(file) = &args.ready_file {
         resident::put(file, &serde_json::to_vec_pretty(&described).map_err(Failure::unexpected)?)?;
     }
-    Ok(resident::ended().await)
+    Ok(resident::Signals::heard()?.next().await)
 }
 
 /// Those of the command line and those of `DIR/logs`.
