@@ -26,11 +26,23 @@ pub fn due(change: &Change, now: Timestamp) -> Option<Event> {
     if change.state != ChangeState::Held || now >= change.expires_at {
         return None;
     }
-    let (whole, over) = (change.expires_at.since(change.created_at), now.since(change.created_at));
-    let reached = |tenths: i64| over.saturating_mul(10) >= whole.saturating_mul(tenths);
-    if reached(9) {
+    let [half, most] = times(change);
+    if now >= most {
         Some(Event::ChangeEscalated)
     } else {
-        reached(5).then_some(Event::ChangeReminder)
+        (now >= half).then_some(Event::ChangeReminder)
     }
+}
+
+/// When something is due to be said of it next.
+pub fn next(change: &Change, now: Timestamp) -> Option<Timestamp> {
+    times(change).into_iter().find(|at| now < *at)
+}
+
+/// When half of its time is over, and when nine tenths are.
+fn times(change: &Change) -> [Timestamp; 2] {
+    let whole = change.expires_at.since(change.created_at).max(0);
+    [5, 9].map(|tenths| {
+        Timestamp::from_millis(change.created_at.millis().saturating_add(whole / 10 * tenths))
+    })
 }

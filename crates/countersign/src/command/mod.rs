@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod few;
 mod init;
+mod notify;
 mod observe;
 mod place;
 mod policy;
@@ -72,6 +73,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Policy(command) => policy::run(&command, format).await,
         Command::Aws(command) => aws::run(command, cli.output),
         Command::Explain { code } => explain::run(code.as_deref(), format),
-        Command::Doctor(args) => doctor::run(&args, format),
+        Command::Notify(command) => notify::run(&command, format).await,
+        Command::Doctor(args) => doctor::run(&args, format).await,
     }
 }
