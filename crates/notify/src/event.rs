@@ -159,14 +159,18 @@ mod tests {
             assert_eq!(event.name().parse(), Ok(event));
             assert_eq!(serde_json::to_value(event).unwrap(), event.name());
         }
-        assert!("change_done".parse::<Event>().unwrap_err().to_string().contains("`change_done` is no event"));
+        assert!(
+            "change_done".parse::<Event>().unwrap_err().to_string().contains("`change_done` is no event")
+        );
     }
 
     #[test]
     fn entries_are_told_as_what_they_are() {
         let told = |kind, details: &[(&str, &str)], decided| {
             let mut entry = Entry::new(EntryId::new(1, [1; 10]), Timestamp::from_seconds(1), kind);
-            entry.detail.extend(details.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+            entry
+                .detail
+                .extend(details.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
             Event::of(&entry, None, decided)
         };
         for (kind, details, decided, expected) in [

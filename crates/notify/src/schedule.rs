@@ -27,11 +27,7 @@ pub fn due(change: &Change, now: Timestamp) -> Option<Event> {
         return None;
     }
     let [half, most] = times(change);
-    if now >= most {
-        Some(Event::ChangeEscalated)
-    } else {
-        (now >= half).then_some(Event::ChangeReminder)
-    }
+    if now >= most { Some(Event::ChangeEscalated) } else { (now >= half).then_some(Event::ChangeReminder) }
 }
 
 /// When something is due to be said of it next.
@@ -42,7 +38,6 @@ pub fn next(change: &Change, now: Timestamp) -> Option<Timestamp> {
 /// When half of its time is over, and when nine tenths are.
 fn times(change: &Change) -> [Timestamp; 2] {
     let whole = change.expires_at.since(change.created_at).max(0);
-    [5, 9].map(|tenths| {
-        Timestamp::from_millis(change.created_at.millis().saturating_add(whole / 10 * tenths))
-    })
+    [5, 9]
+        .map(|tenths| Timestamp::from_millis(change.created_at.millis().saturating_add(whole / 10 * tenths)))
 }

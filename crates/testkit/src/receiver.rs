@@ -102,8 +102,7 @@ fn serve(client: &TcpStream, answer: &AtomicU16, kept: &Mutex<Vec<Received>>) ->
     };
     let first = line()?;
     let mut parts = first.split(' ').map(str::to_owned);
-    let (method, target) =
-        (parts.next().context("no method")?, parts.next().context("no target")?);
+    let (method, target) = (parts.next().context("no method")?, parts.next().context("no target")?);
     let mut headers = Vec::new();
     loop {
         let line = line()?;

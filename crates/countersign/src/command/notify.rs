@@ -54,8 +54,10 @@ async fn test(config: &Config, format: Format) -> Result<ExitCode, Failure> {
     }
     let ok = told.iter().all(|(_, why)| why.is_none());
     if format == Format::Json {
-        let receivers: Vec<_> =
-            told.iter().map(|(name, why)| json!({ "name": name, "taken": why.is_none(), "why": why })).collect();
+        let receivers: Vec<_> = told
+            .iter()
+            .map(|(name, why)| json!({ "name": name, "taken": why.is_none(), "why": why }))
+            .collect();
         output::json(&json!({ "ok": ok, "receivers": receivers }))?;
     }
     Ok(ExitCode::from(if ok { 0 } else { UNEXPECTED }))

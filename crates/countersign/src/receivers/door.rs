@@ -92,8 +92,7 @@ impl Door {
     }
 
     async fn ask(&self, request: Builder, body: Vec<u8>) -> Result<u16, NotTaken> {
-        let request =
-            request.body(Full::from(body)).map_err(|err| NotTaken::Unreachable(err.to_string()))?;
+        let request = request.body(Full::from(body)).map_err(|err| NotTaken::Unreachable(err.to_string()))?;
         let answered = async {
             let response = self.http.request(request).await;
             let response = response.map_err(|err| NotTaken::Unreachable(model::causes(&err)))?;

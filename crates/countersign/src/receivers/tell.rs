@@ -143,8 +143,7 @@ impl Teller {
     async fn tell_of_log(&mut self, size: u64) -> Result<(), Trouble> {
         // What was on its way when the process ended goes again as it was.
         let begun = self.told.trying.as_ref().and_then(|it| it.through).filter(|it| *it < size);
-        let News { messages, beyond, end } =
-            self.news(begun.map_or(size, |it| it.saturating_add(1))).await?;
+        let News { messages, beyond, end } = self.news(begun.map_or(size, |it| it.saturating_add(1))).await?;
         let count = (messages.len() as u64).saturating_add(beyond);
         if begun.is_some() || count > FLOOD as u64 {
             let messages = messages.into_iter().map(|(_, message)| message).collect();

@@ -7,7 +7,11 @@ use serde_json::Value;
 
 use crate::fixture::{NOON, change, entry, person, sender, step, subject};
 
-fn told(kind: EntryKind, details: &[(&str, &str)], prepare: impl FnOnce(&mut model::Change)) -> Option<Message> {
+fn told(
+    kind: EntryKind,
+    details: &[(&str, &str)],
+    prepare: impl FnOnce(&mut model::Change),
+) -> Option<Message> {
     let mut change = change("Delete the stack cost-explorer and its 12 resources.");
     prepare(&mut change);
     let (approved, may) = ([person("ben")], [person("ben"), person("carla")]);
@@ -28,17 +32,23 @@ fn each_entry_is_told_in_our_words_and_none_of_its_agent() {
     let as_it_is = |_: &mut model::Change| {};
     check(
         told(EntryKind::ChangeHeld, &[], as_it_is),
-        &expect!["change_held | Held in production: people have to agree | Delete the stack cost-explorer and its 12 resources"],
+        &expect![
+            "change_held | Held in production: people have to agree | Delete the stack cost-explorer and its 12 resources"
+        ],
     );
     check(
         told(EntryKind::ChangeHeld, &[], |it| it.steps.push(step("Delete the bucket logs."))),
-        &expect!["change_held | Held in production: people have to agree | Delete the stack cost-explorer and its 12 resources (and 1 more)"],
+        &expect![
+            "change_held | Held in production: people have to agree | Delete the stack cost-explorer and its 12 resources (and 1 more)"
+        ],
     );
     check(
         told(EntryKind::ChangeRejected, &[("reason", "there is traffic on it\u{1b}[2K")], |it| {
             it.state = ChangeState::Rejected;
         }),
-        &expect!["change_rejected | Rejected in production | Delete the stack cost-explorer and its 12 resources (the reason: there is traffic on it\\u{1b}[2K)"],
+        &expect![
+            "change_rejected | Rejected in production | Delete the stack cost-explorer and its 12 resources (the reason: there is traffic on it\\u{1b}[2K)"
+        ],
     );
     check(
         told(EntryKind::Alarm, &[("alarm", "an approval in the database is not one")], as_it_is),
@@ -46,7 +56,8 @@ fn each_entry_is_told_in_our_words_and_none_of_its_agent() {
     );
     check(told(EntryKind::ChangeJoined, &[], as_it_is), &expect!["nobody's news"]);
     check(told(EntryKind::ReadsAdmitted, &[], as_it_is), &expect!["nobody's news"]);
-    for kind in [EntryKind::ChangeHeld, EntryKind::ChangeExpired, EntryKind::OutcomeUnknown, EntryKind::Alarm] {
+    for kind in [EntryKind::ChangeHeld, EntryKind::ChangeExpired, EntryKind::OutcomeUnknown, EntryKind::Alarm]
+    {
         let message = told(kind, &[("alarm", "x")], as_it_is).unwrap();
         let bodies = [webhook::body(&sender(), &message), notify::slack::body(&message)];
         for body in bodies {

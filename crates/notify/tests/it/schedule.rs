@@ -31,7 +31,8 @@ fn what_nobody_decided_is_brought_to_mind_at_half_its_time_and_before_its_end() 
 
 #[test]
 fn pauses_double_up_to_ten_minutes_and_half_of_each_is_chance() {
-    let pauses = |chance| [1, 2, 3, 9, 10, 11, 40, u32::MAX].map(|failures| schedule::pause(failures, chance));
+    let pauses =
+        |chance| [1, 2, 3, 9, 10, 11, 40, u32::MAX].map(|failures| schedule::pause(failures, chance));
     let seconds = |all: [f64; 8]| all.map(Duration::from_secs_f64);
     assert_eq!(pauses(u8::MAX), seconds([1.0, 2.0, 4.0, 256.0, 512.0, 600.0, 600.0, 600.0]));
     assert_eq!(pauses(0), seconds([0.5, 1.0, 2.0, 128.0, 256.0, 300.0, 300.0, 300.0]));

@@ -33,14 +33,18 @@ fn a_held_change_is_one_glance() {
         `Delete the stack cost-explorer`
         `fixer` for `olga`, in `production`
         needs `2 other people`: `ben`, `carla`; 59 min left
-        <https://countersign.example:7300/changes/chg-01m7yzmhg00w3ge1r70w3ge1r7|Open it>"#]].assert_eq(&text("Delete the stack cost-explorer."));
+        <https://countersign.example:7300/changes/chg-01m7yzmhg00w3ge1r70w3ge1r7|Open it>"#]]
+    .assert_eq(&text("Delete the stack cost-explorer."));
 }
 
 #[test]
 fn hostile_names_stay_names() {
     check("Delete the stack <!channel>", &expect!["`Delete the stack &lt;!channel&gt;`"]);
     check("Delete @here & <@U012AB3CD>", &expect!["`Delete @here &amp; &lt;@U012AB3CD&gt;`"]);
-    check("a` *Approved* <https://evil.example|Approve>", &expect!["`a' *Approved* &lt;https://evil.example|Approve&gt;`"]);
+    check(
+        "a` *Approved* <https://evil.example|Approve>",
+        &expect!["`a' *Approved* &lt;https://evil.example|Approve&gt;`"],
+    );
     check("a\n*Approved by ben*\u{202e}", &expect![[r"`a\u{a}*Approved by ben*\u{202e}`"]]);
     check("&lt;!channel&gt;", &expect!["`&amp;lt;!channel&amp;gt;`"]);
 }

@@ -48,7 +48,10 @@ fn backlog(config: &Config, receiver: &Receiver) -> Option<Finding> {
     let waiting = serde_json::from_slice::<Told>(&bytes).ok()?.trying?;
     Some(finding(
         Grade::Warning,
-        format!("the receiver {} has not taken a message that it is sent since {}", receiver.name, waiting.since),
+        format!(
+            "the receiver {} has not taken a message that it is sent since {}",
+            receiver.name, waiting.since
+        ),
         "countersign notify test --config FILE says what it answers",
     ))
 }
