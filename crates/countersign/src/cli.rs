@@ -85,6 +85,9 @@ pub(crate) enum Command {
         /// A code such as CS106; without one, all are listed.
         code: Option<String>,
     },
+    /// Who is told of what happens.
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Look for what is set up badly.
     Doctor(DoctorArgs),
     /// Completions for a shell, on standard output.
@@ -94,6 +97,17 @@ pub(crate) enum Command {
         /// Made where it is not there.
         dir: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// Send a test message to every receiver of countersign.toml, and say who took it.
+    Test {
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Print a new secret to sign messages with, for a file that nobody else can read.
+    Secret,
 }
 
 #[derive(Debug, Args)]

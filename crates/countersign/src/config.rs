@@ -9,6 +9,7 @@ use std::{
 };
 
 use model::WitnessId;
+use notify::Event;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -21,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) aws: Aws,
     /// Where the witnesses of the bundle are reached, and those of one that is still to come.
     pub(crate) witness: BTreeMap<WitnessId, WitnessAddress>,
+    /// Who is told of what happens.
+    pub(crate) notify: Vec<Notify>,
     tls: Tls,
     paths: Paths,
 }
@@ -34,6 +37,8 @@ struct File {
     aws: Aws,
     #[serde(default)]
     witness: BTreeMap<WitnessId, WitnessAddress>,
+    #[serde(default)]
+    notify: Vec<Notify>,
     #[serde(default)]
     tls: Tls,
     #[serde(default)]
@@ -56,6 +61,41 @@ pub(crate) struct WitnessPlace {
     pub(crate) monitor: Option<String>,
     /// A file of certificates that are believed beside the public ones.
     pub(crate) ca: Option<PathBuf>,
+}
+
+/// One receiver of messages.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Notify {
+    /// Its own; how far it has been told is kept under it.
+    pub(crate) name: String,
+    /// Where it is. In Slack's form it is a secret itself.
+    pub(crate) url: String,
+    pub(crate) form: Form,
+    /// A file with the secret that messages are signed by.
+    pub(crate) secret: Option<PathBuf>,
+    /// A file of certificates that are believed beside the public ones.
+    pub(crate) ca: Option<PathBuf>,
+    /// Which events it is told of; all of them, where it does not say.
+    pub(crate) events: Option<Vec<Event>>,
+    /// It is told when a tenth of a held change's time is left; and of nothing else, unless `events` says so.
+    #[serde(default)]
+    pub(crate) escalate: bool,
+}
+
+impl std::fmt::Debug for Notify {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Notify({})", self.name)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Form {
+    /// JSON, signed.
+    Webhook,
+    /// Slack's incoming webhooks, and whatever is compatible with them.
+    Slack,
 }
 
 /// Where to listen; port 0 takes a free one (`DIR/run/` says which).
@@ -151,6 +191,9 @@ pub(crate) fn template(upstream: Option<&str>) -> String {
          [aws]\nregion = \"us-east-1\"\n{upstream}\n\n\
          [witness]           # where the witnesses that bundle/witnesses.toml names are reached; read again for each adoption\n\
          # w1 = \"https://witness.example\"\n\n\
+         # [[notify]]        # who is told of what happens; `countersign notify test` tries it\n\
+         # name = \"chat\"\n# form = \"slack\"     # or \"webhook\": JSON, signed by a secret (`countersign notify secret`)\n\
+         # url = \"https://hooks.example/services/…\"\n\n\
          [paths]             # relative to this file\n\
          bundle = \"bundle\"\nbundles = \"bundles\"   # those that were adopted or may be\nlog = \"log\"\ncheckpoint = \"lock/checkpoint\"   # keep it out of the database's backups\n\
          database = \"data/countersign.db\"\nkeys = \"keys\"\nrun = \"run\"\n"
@@ -191,6 +234,7 @@ impl Config {
             listen: parsed.listen,
             aws: parsed.aws,
             witness: parsed.witness,
+            notify: parsed.notify,
             tls: parsed.tls,
             paths: parsed.paths,
         })
@@ -310,6 +354,11 @@ mod tests {
             ("[tls]\ncertificat = \"x\"\n", ":2:", Some("did you mean `certificate`?")),
             ("[tls]\nkey = \"x\"\n", "or neither", None),
             ("[witness]\nW1 = \"http://w\"\n", "`W1` is no witness's name", None),
+            (
+                "[[notify]]\nname = \"n\"\nurl = \"u\"\nform = \"slack\"\nevents = [\"alarms\"]\n",
+                "`alarms` is no event",
+                None,
+            ),
             ("[witness]\nw1 = { uri = \"http://w\" }\n", ":2:", None),
             (
                 "[listen]\nnames = [\"https://x\"]\n",
@@ -353,9 +402,12 @@ mod tests {
             tls: Tls { certificate: _, key: _ },
             aws: Aws { upstream: _, region: _ },
             witness,
+            notify,
             paths,
         } = Config::parse("", Path::new("/x/c.toml")).unwrap();
-        assert!(witness.is_empty());
+        assert!(witness.is_empty() && notify.is_empty());
+        let Notify { name: _, url: _, form: _, secret: _, ca: _, events: _, escalate: _ } =
+            toml::from_str("name = \"n\"\nurl = \"u\"\nform = \"slack\"").unwrap();
         let WitnessPlace { url: _, monitor: _, ca: _ } = toml::from_str("url = \"u\"").unwrap();
         let Paths { bundle: _, bundles: _, log: _, checkpoint: _, database: _, keys: _, run: _ } = paths;
     }

@@ -511,7 +511,7 @@ fn approve(
             if change.state == ChangeState::Held {
                 change.state = ChangeState::Approved;
                 let mut entry = about(drawn, EntryKind::ChangeJudged, &change);
-                entry.detail.insert("why".to_owned(), "every signature it needs is there".to_owned());
+                entry.detail.insert("why".to_owned(), model::Entry::EVERY_SIGNATURE.to_owned());
                 tx.advance_change(&change, change.version, entry)?;
                 change.version = change.version.saturating_add(1);
             }

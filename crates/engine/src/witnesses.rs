@@ -234,6 +234,11 @@ impl Engine {
         self.grown.subscribe()
     }
 
+    /// Why this process signs nothing more, once a witness has shown that it must not.
+    pub fn signing_stopped(&self) -> Option<Fault> {
+        self.stopped.get().cloned()
+    }
+
     /// The newest checkpoint with a proof from each of the sizes `from`, all of one moment.
     pub fn growth(&self, from: impl IntoIterator<Item = u64>) -> Growth {
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);

@@ -108,6 +108,14 @@ impl Entry {
     pub const SCHEMA: &str = "countersign.entry/v1";
     /// C2SP tlog-tiles: entries are length-prefixed with a uint16.
     pub const MAX_BYTES: usize = 65_535;
+    /// Why a change is approved, in a [`ChangeJudged`](EntryKind::ChangeJudged).
+    pub const EVERY_SIGNATURE: &str = "every signature it needs is there";
+
+    /// Whether it says that a change is approved from here on.
+    pub fn says_approved(&self) -> bool {
+        self.kind == EntryKind::ChangeJudged
+            && self.detail.get("why").is_some_and(|why| why == Self::EVERY_SIGNATURE)
+    }
 
     pub fn new(id: EntryId, at: Timestamp, kind: EntryKind) -> Self {
         Self {

@@ -1,5 +1,6 @@
 //! `countersign doctor`: what is set up badly; with `--as-agent`, what an agent could reach from where this runs.
 
+mod receivers;
 mod witnesses;
 
 use std::{
@@ -41,9 +42,18 @@ struct Finding {
     advice: &'static str,
 }
 
-pub(super) fn run(args: &DoctorArgs, format: Format) -> Result<ExitCode, Failure> {
+pub(super) async fn run(args: &DoctorArgs, format: Format) -> Result<ExitCode, Failure> {
     let config = args.config.as_deref().map(Config::load).transpose();
-    let findings = if args.as_agent { as_agent(args.config.as_deref()) } else { installation(&config?)? };
+    let findings = if args.as_agent {
+        as_agent(args.config.as_deref())
+    } else {
+        let config = config?;
+        let mut findings = installation(&config)?;
+        if let Some(config) = &config {
+            receivers::receivers(config, &mut findings).await;
+        }
+        findings
+    };
     let bad = findings.iter().any(|it| it.grade == Grade::Bad);
     match format {
         Format::Json => {

@@ -13,6 +13,7 @@ mod export;
 mod few;
 mod init;
 mod man;
+mod notify;
 mod observe;
 mod place;
 mod policy;
@@ -74,7 +75,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Policy(command) => policy::run(&command, format).await,
         Command::Aws(command) => aws::run(command, cli.output),
         Command::Explain { code } => explain::run(code.as_deref(), format),
-        Command::Doctor(args) => doctor::run(&args, format),
+        Command::Notify(command) => notify::run(&command, format).await,
+        Command::Doctor(args) => doctor::run(&args, format).await,
         Command::Completions { shell } => completions::run(shell),
         Command::Man { dir } => man::run(&dir),
     }

@@ -33,7 +33,7 @@ use crate::{
     library::Library,
     loaded::loaded,
     output::{self, BOLD, WARN, styled},
-    tables,
+    receivers, tables,
     tls::{self, Tls},
     watch,
     witnesses::{self, Gate, Reachable},
@@ -56,7 +56,13 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         .map_err(|err| Failure::usage(format!("{}: {err}", config.bundles().display())))?;
     private(&config)?;
     let library = Arc::new(Library::of(&config));
-    let Opened { engine, reachable, table } = open(&config, &library, &args.checkpoint).await?;
+    // What is wrong with one of them is wrong before anything is served.
+    let receivers = receivers::receivers(&config)?;
+    let opened = open(&config, &library, &args.checkpoint).await;
+    if let Some(failure) = opened.as_ref().err().filter(|it| it.exit == VERIFICATION) {
+        receivers::last_words(&config, &failure.message).await;
+    }
+    let Opened { engine, reachable, table } = opened?;
     engine.reach_witnesses_by(Arc::new(Gate::by(&args.config)));
 
     let bind = async |what: &str, address| {
@@ -134,6 +140,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
 
     tokio::spawn(watch::run(Arc::downgrade(&engine), library));
     witnesses::start(Arc::clone(&engine), reachable, &args.config, &config.log()).await;
+    receivers::start(&engine, &config, receivers, &running.people);
     // Until here a signal ends it as it does any program: nothing was served.
     let mut signals = Signals::heard()?;
     put(&config.run("reader.token"), reader_token.as_bytes())?;

@@ -27,6 +27,7 @@ mod lab;
 mod limits;
 mod machine;
 mod newly_witnessed;
+mod notify;
 mod observe;
 mod operate;
 mod people;
