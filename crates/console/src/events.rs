@@ -46,10 +46,13 @@ pub(crate) struct Feed {
     begun: Mutex<bool>,
 }
 
+/// A change's version, and how many people have signed for it: an approval that is not the last leaves the version as it is.
+type Stand = (u64, usize);
+
 /// The rows of the queue, the newest change first.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    pub(crate) rows: Vec<(ChangeId, u64, String)>,
+    pub(crate) rows: Vec<(ChangeId, Stand, String)>,
     pub(crate) more: bool,
 }
 
@@ -76,7 +79,7 @@ impl Queue {
         found.truncate(MOST);
         let rows = found.iter().filter_map(|(change, signed)| {
             let row = row(engine, change, signed)?;
-            Some((change.id, change.version, row))
+            Some((change.id, (change.version, signed.len()), row))
         });
         Ok(Self { rows: rows.collect(), more })
     }
@@ -152,7 +155,7 @@ async fn watch(feed: Weak<Feed>) {
     let Some(engine) = feed.upgrade().and_then(|it| it.engine.upgrade()) else { return };
     let mut moved = engine.changes_moved();
     drop(engine);
-    let mut known: Option<HashMap<ChangeId, u64>> = None;
+    let mut known: Option<HashMap<ChangeId, Stand>> = None;
     loop {
         moved.borrow_and_update();
         let Some((feed, engine)) =
@@ -162,7 +165,7 @@ async fn watch(feed: Weak<Feed>) {
         };
         match Queue::of(&engine).await {
             Ok(queue) => {
-                let now: HashMap<_, _> = queue.rows.iter().map(|(id, version, _)| (*id, *version)).collect();
+                let now: HashMap<_, _> = queue.rows.iter().map(|(id, stand, _)| (*id, *stand)).collect();
                 if let Some(before) = &known {
                     for event in news(&engine, before, &now, &queue).await {
                         let _ = feed.events.send(event);
@@ -183,13 +186,13 @@ async fn watch(feed: Weak<Feed>) {
 /// The oldest first, as they came.
 async fn news(
     engine: &Engine,
-    before: &HashMap<ChangeId, u64>,
-    now: &HashMap<ChangeId, u64>,
+    before: &HashMap<ChangeId, Stand>,
+    now: &HashMap<ChangeId, Stand>,
     queue: &Queue,
 ) -> Vec<Bytes> {
     let mut events = Vec::new();
-    for (id, version, row) in queue.rows.iter().rev() {
-        if before.get(id) != Some(version) {
+    for (id, stand, row) in queue.rows.iter().rev() {
+        if before.get(id) != Some(stand) {
             events.push(event("row", &json!({ "id": id, "row": row })));
         }
     }

@@ -125,6 +125,12 @@ fn two_people_approve_live_on_two_pages() -> Result<()> {
             return told;"##
         );
         site.run(person, &approve)?;
+        if state == "held" {
+            let row = format!(
+                r##"await page.waitForFunction(() => document.getElementById("{id}")?.textContent.includes("1 of 2 approved"));"##
+            );
+            site.run("carla", &row)?;
+        }
     }
     ensure!(site.lab.state(&id)? == "approved");
     ensure!(site.lab.delete_stack("orders")?.status == 200, "its agent may now");
