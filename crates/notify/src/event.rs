@@ -99,6 +99,7 @@ impl Event {
             EntryKind::GlassBroken
             | EntryKind::Genesis
             | EntryKind::RowCarried
+            | EntryKind::SignedIn
             | EntryKind::SessionIssued
             | EntryKind::ReadsAdmitted
             | EntryKind::ActionAllowed
