@@ -41,6 +41,8 @@ const UNREAD: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Feed {
     engine: Weak<Engine>,
+    /// True once the server ends.
+    ending: watch::Receiver<bool>,
     events: broadcast::Sender<Bytes>,
     /// Begun with the first page that listens.
     begun: Mutex<bool>,
@@ -96,6 +98,7 @@ impl Feed {
     pub(crate) fn of(engine: &Arc<Engine>) -> Self {
         Self {
             engine: Arc::downgrade(engine),
+            ending: engine.standing_down(),
             events: broadcast::Sender::new(BEHIND),
             begun: Mutex::default(),
         }
@@ -105,7 +108,7 @@ impl Feed {
     pub(crate) fn listen(self: &Arc<Self>, may: impl Fn() -> bool + Send + 'static) -> Response {
         let mut events = self.events.subscribe();
         self.begin();
-        let mut ending = self.engine.upgrade().map(|engine| engine.standing_down());
+        let mut ending = self.ending.clone();
         let (mut page, body) = Channel::<Bytes, std::convert::Infallible>::new(8);
         tokio::spawn(async move {
             let mut beat = tokio::time::interval(BEAT);
@@ -142,10 +145,8 @@ impl Feed {
     }
 }
 
-async fn ended(ending: &mut Option<watch::Receiver<bool>>) {
-    if let Some(ending) = ending {
-        let _ = ending.wait_for(|ending| *ending).await;
-    }
+async fn ended(ending: &mut watch::Receiver<bool>) {
+    let _ = ending.wait_for(|ending| *ending).await;
 }
 
 /// The page loads itself anew: what it missed is on it then.
@@ -217,10 +218,10 @@ mod tests {
 
     use super::*;
 
-    /// That nothing moves by itself in.
-    fn feed() -> Arc<Feed> {
-        let events = broadcast::Sender::new(BEHIND);
-        Arc::new(Feed { engine: Weak::new(), events, begun: Mutex::default() })
+    /// That nothing moves by itself in, and what ends it.
+    fn feed() -> (Arc<Feed>, watch::Sender<bool>) {
+        let (events, (end, ending)) = (broadcast::Sender::new(BEHIND), watch::channel(false));
+        (Arc::new(Feed { engine: Weak::new(), ending, events, begun: Mutex::default() }), end)
     }
 
     async fn next(body: &mut Body) -> Option<Bytes> {
@@ -231,7 +232,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_page_that_reads_nothing_is_given_up_and_delays_nobody() {
-        let feed = feed();
+        let (feed, _end) = feed();
         let unread = feed.listen(|| true);
         let mut read = feed.listen(|| true).into_body();
         for nth in 0..BEHIND * 3 {
@@ -251,13 +252,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_is_signed_out_hears_only_that() {
-        let (feed, may) = (feed(), Arc::new(AtomicBool::new(true)));
+        let ((feed, _end), may) = (feed(), Arc::new(AtomicBool::new(true)));
         let of = Arc::clone(&may);
         let mut read = feed.listen(move || of.load(Ordering::SeqCst)).into_body();
         assert_eq!(next(&mut read).await.unwrap(), HERE);
         may.store(false, Ordering::SeqCst);
         feed.events.send(event("row", &json!({ "id": 1 }))).unwrap();
         assert_eq!(next(&mut read).await.unwrap(), RELOAD);
+        assert_eq!(next(&mut read).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_stream_outlasts_the_server() {
+        let (feed, end) = feed();
+        let mut read = feed.listen(|| true).into_body();
+        assert_eq!(next(&mut read).await.unwrap(), HERE);
+        end.send(true).unwrap();
         assert_eq!(next(&mut read).await, None);
     }
 }
