@@ -342,7 +342,7 @@ async fn statement(call: Call) -> Result<Response, ApiError> {
         person,
         presence,
         checkpoint: need("checkpoint")?.to_owned(),
-        reason: call.asked("reason").map(|it| model::sanitize(it, 1000)),
+        reason: call.asked("reason").map(|it| model::sanitize(it, approval::Statement::MAX_REASON)),
     };
     let engine = &call.shared.engine;
     let opened = engine.open(id, call.person()).await?;

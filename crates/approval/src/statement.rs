@@ -190,6 +190,8 @@ impl Statement {
     pub const MAX_SHORT: usize = 256;
     /// Sentences, scopes and reasons, in characters.
     pub const MAX_LONG: usize = 4000;
+    /// What somebody says for a veto or a reopening, in characters; more is cut off.
+    pub const MAX_REASON: usize = 1000;
     /// The agent's words are cut here, visibly: they are a claim, nothing rests on them.
     pub const MAX_INTENT: usize = 2000;
 

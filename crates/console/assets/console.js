@@ -116,21 +116,29 @@ if (page === "enrol") {
 // A change: approving and rejecting, each a signature over its own statement.
 if (page === "change") {
   const change = document.querySelector("[data-change]").dataset.change;
-  const vetoing = async (reason) =>
-    (await asked("GET", `/changes/${change}/statement?${new URLSearchParams({ act: "reject", reason })}`)).statement;
-  const decide = (act, reason) => async () => {
-    // What is approved is what stands on this page, word for word; a veto has words of its own.
-    const statement = act === "approve" ? by("text").textContent : await vetoing(reason);
+  // What is signed is what stands on this page, word for word.
+  const signs = (shown) => async () => {
+    const statement = by(shown).textContent;
     const signature = await signed("countersign-statement@v1", statement);
     const { note } = await asked("POST", `/changes/${change}/sign`, { statement, signature });
     say(note, true);
     setTimeout(() => location.reload(), 1200);
   };
-  by("approve")?.addEventListener("click", (event) => working(event.currentTarget, decide("approve")));
+  by("approve")?.addEventListener("click", (event) => working(event.currentTarget, signs("text")));
+  // A veto has words of its own: they are shown first, and signed by another press.
   by("rejecting")?.addEventListener("submit", (event) => {
     event.preventDefault();
-    working(event.submitter, decide("reject", by("reason").value.trim()));
+    working(event.submitter, async () => {
+      const wanted = new URLSearchParams({ act: "reject", reason: by("reason").value.trim() });
+      const { statement } = await asked("GET", `/changes/${change}/statement?${wanted}`);
+      by("veto").textContent = statement;
+      by("vetoing").hidden = false;
+      by("signveto").focus();
+      event.submitter.disabled = false;
+    });
   });
+  by("reason")?.addEventListener("input", () => (by("vetoing").hidden = true));
+  by("signveto")?.addEventListener("click", (event) => working(event.currentTarget, signs("veto")));
   const keys = { a: () => by("approve")?.focus(), r: () => by("reason")?.focus() };
   document.addEventListener("keydown", (event) => {
     if (event.target.closest("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;

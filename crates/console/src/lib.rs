@@ -11,6 +11,7 @@
 //! What is *absent*: enrolling (a roster changes by an approved bundle; the page makes the line for it), and JSON for
 //! programs ([`api`]).
 
+mod around;
 mod assets;
 mod events;
 mod guard;
@@ -19,6 +20,7 @@ mod pages;
 mod proof;
 mod routes;
 mod text;
+mod timeline;
 mod when;
 
 pub use routes::{Access, ROUTES, Route, router};

@@ -7,7 +7,7 @@ use api::{
     health::Health,
     types::{ChangeView, SessionView},
 };
-use approval::Act;
+use approval::{Act, Statement};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
@@ -17,7 +17,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use engine::{Engine, IssueError, SignError, Signer};
-use model::{Chain, ChangeId, ChangeState, Environment, PersonId, Presence, SessionId, Timestamp};
+use model::{AgentId, Chain, ChangeId, ChangeState, Environment, PersonId, Presence, SessionId, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -35,10 +35,11 @@ use crate::{
         inbox::Inbox,
         policy::{Policy, WhatIf},
         render,
-        sessions::Sessions,
+        sessions::{self, Sessions},
     },
     proof,
     text::Shown,
+    timeline,
 };
 
 /// Who may ask for a route.
@@ -83,6 +84,7 @@ routes! {
     "GET" "/changes/{id}/statement" Viewer statement;
     "POST" "/changes/{id}/sign" Viewer sign;
     "GET" "/sessions" Viewer sessions;
+    "POST" "/sessions/stop" Viewer stop_every;
     "POST" "/sessions/{id}/stop" Viewer stop;
     "GET" "/policy" Viewer policy;
     "GET" "/audit" Viewer audit;
@@ -342,7 +344,16 @@ async fn change(call: Call) -> Result<Response, Refused> {
     // Whoever looks at it will decide on what they saw.
     let opened = engine.open(id, Some(viewer.clone())).await?;
     let change = opened.as_change().clone();
-    let approvals = engine.read(move |view| view.approvals(id)).await?;
+    let (approvals, recorded) = {
+        let change = change.clone();
+        let both = move |view: &store::View<'_>| {
+            let approvals = view.approvals(id)?;
+            let recorded = view.recorded_of(id, &timeline::times(&change, &approvals))?;
+            Ok((approvals, recorded))
+        };
+        engine.read(both).await?
+    };
+    let happened = timeline::timeline(&change, &recorded);
     let mut could = engine.could_sign(&change);
     could.retain(|person| !approvals.iter().any(|it| it.person == *person));
     let sign = matches!(change.state, ChangeState::Held | ChangeState::Approved).then(|| {
@@ -359,7 +370,7 @@ async fn change(call: Call) -> Result<Response, Refused> {
         could.clear();
     }
     let view = ChangeView::of(&change, &approvals);
-    Ok(render(&ChangePage::of(call.frame("Inbox").await?, &change, &view, could, sign, now)))
+    Ok(render(&ChangePage::of(call.frame("Inbox").await?, &change, &view, could, sign, &happened, now)))
 }
 
 /// A browser keeps no checkpoint of its own: what it has seen of the log is what this server shows.
@@ -373,7 +384,7 @@ async fn statement(call: Call) -> Result<Response, Refused> {
     let (id, viewer): (ChangeId, _) = (call.id()?, call.person()?);
     let asked = call.query.get("act").map(String::as_str).unwrap_or_default();
     let act: Act = asked.parse().map_err(|err: approval::UnknownAct| ApiError::usage(err.to_string()))?;
-    let reason = call.query.get("reason").map(|it| model::sanitize(it, 1000));
+    let reason = call.query.get("reason").map(|it| model::sanitize(it, Statement::MAX_REASON));
     let engine = &call.console.shared.engine;
     let opened = engine.open(id, Some(viewer.clone())).await?;
     let statement = engine.statement(&opened, &signer(&call, act, reason, viewer)).to_text();
@@ -398,15 +409,34 @@ async fn sign(call: Call) -> Result<Response, Refused> {
 
 async fn sessions(call: Call) -> Result<Response, Refused> {
     let now = call.console.now()?;
-    let all = call.console.shared.engine.read(|view| view.sessions()).await?;
+    let read = move |view: &store::View<'_>| {
+        let all = view.sessions()?;
+        let live: Vec<SessionId> = all.iter().filter(|it| it.closed(now).is_none()).map(|it| it.id).collect();
+        let mut lately = HashMap::new();
+        for id in live.into_iter().rev().take(sessions::MOST) {
+            lately.insert(id, view.changes(&sessions::lately(id))?);
+        }
+        Ok((all, lately))
+    };
+    let (all, lately) = call.console.shared.engine.read(read).await?;
     let views = all.iter().map(|session| SessionView::of(session, now)).collect();
-    Ok(render(&Sessions::of(call.frame("Sessions").await?, views, now)))
+    Ok(render(&Sessions::of(call.frame("Sessions").await?, views, &lately, now)))
 }
 
 /// Taking something away from an agent needs no signature; who did it is on the record.
 async fn stop(call: Call) -> Result<Response, Refused> {
     let (id, by): (SessionId, _) = (call.id()?, call.person()?);
     let stopped = call.console.shared.engine.stop(id, by).await;
+    stopped.map_err(|err: IssueError| ApiError::from(err))?;
+    Ok(Redirect::to("/sessions").into_response())
+}
+
+/// Those of one agent, or of all.
+async fn stop_every(call: Call) -> Result<Response, Refused> {
+    let by = call.person()?;
+    let agent = call.query.get("agent").map(|it| it.parse::<AgentId>()).transpose();
+    let agent = agent.map_err(|err| ApiError::usage(format!("`agent`: {err}")))?;
+    let stopped = call.console.shared.engine.stop_every(agent.as_ref(), by).await;
     stopped.map_err(|err: IssueError| ApiError::from(err))?;
     Ok(Redirect::to("/sessions").into_response())
 }

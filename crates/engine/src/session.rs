@@ -143,6 +143,29 @@ impl Engine {
         stopped.into_iter().next().ok_or(IssueError::Unknown(id))
     }
 
+    /// Stops all live sessions, of one agent or of every one: each is on the record with who did it. Tells how many.
+    pub async fn stop_every(&self, agent: Option<&AgentId>, by: PersonId) -> Result<usize, IssueError> {
+        let mut stopped = 0;
+        // Those that are issued meanwhile are found on the next round; a person looks at what comes after that.
+        for _ in 0..3 {
+            let now = self.recorded_time()?;
+            let live: Vec<SessionId> = {
+                let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+                let own = |it: &&Arc<Session>| agent.is_none_or(|agent| it.chain.agent == *agent);
+                let live = |it: &&Arc<Session>| it.parent.is_none() && it.closed(now).is_none();
+                sessions.all().filter(own).filter(live).map(|it| it.id).collect()
+            };
+            if live.is_empty() {
+                break;
+            }
+            for id in live {
+                self.stop(id, by.clone()).await?;
+                stopped += 1;
+            }
+        }
+        Ok(stopped)
+    }
+
     async fn stop_all(
         &self,
         now: Timestamp,

@@ -291,6 +291,12 @@ impl Rows for Memory {
         Ok(pending.map(|(row, (entry, _))| Pending { row: *row, bytes: entry.bytes.clone() }).collect())
     }
 
+    fn recorded_at(&self, at: i64, limit: usize) -> Found<Vec<(Vec<u8>, Option<i64>)>> {
+        let state = self.state();
+        let there = state.outbox.values().filter(|(entry, _)| entry.at == at).take(limit);
+        Ok(there.map(|(entry, index)| (entry.bytes.clone(), *index)).collect())
+    }
+
     fn backlog(&self) -> Found<(u64, Option<i64>)> {
         let state = self.state();
         let pending =

@@ -137,6 +137,8 @@ pub(crate) trait Rows {
     fn last_recorded_at(&self) -> Found<Option<i64>>;
     /// Oldest first.
     fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>>;
+    /// Recorded at exactly that time, in the order in which they were, each with its index in the log.
+    fn recorded_at(&self, at: i64, limit: usize) -> Found<Vec<(Vec<u8>, Option<i64>)>>;
     /// How many rows have no place in the log yet, and the time of the oldest.
     fn backlog(&self) -> Found<(u64, Option<i64>)>;
     /// The highest index that a row stands at.

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use model::{
-    AgentId, AllowanceId, Approval, Change, ChangeId, ChangeState, Commitment, Digest, EntryId, History,
-    PersonId, Session, SessionId, Step, StepState, Timestamp,
+    AgentId, AllowanceId, Approval, Change, ChangeId, ChangeState, Commitment, Digest, Entry, EntryId,
+    History, PersonId, Session, SessionId, Step, StepState, Timestamp,
 };
 
 use crate::{
@@ -21,6 +21,10 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// Times that a change is looked for at, and entries of one time: more tell nobody anything.
+    const TIMES: usize = 200;
+    const AT_ONCE: usize = 1000;
+
     pub(crate) fn new(rows: &'a dyn Rows) -> Self {
         Self { rows }
     }
@@ -228,6 +232,26 @@ impl<'a> View<'a> {
     pub fn reach(&self) -> Result<Reach, StorageError> {
         let pending = self.rows.unsequenced(usize::MAX)?.len() as u64;
         Ok(Reach { sequenced: self.sequenced_through()?, pending })
+    }
+
+    /// What was recorded of a change at one of these times, in their order; each with its index in the ledger, once that is
+    /// known.
+    pub fn recorded_of(
+        &self,
+        change: ChangeId,
+        times: &BTreeSet<Timestamp>,
+    ) -> Result<Vec<(Entry, Option<u64>)>, StorageError> {
+        let mut found = Vec::new();
+        for at in times.iter().take(Self::TIMES) {
+            for (bytes, index) in self.rows.recorded_at(at.millis(), Self::AT_ONCE)? {
+                // What is no entry is found by whoever compares; here it tells nothing.
+                let Ok(entry) = serde_json::from_slice::<Entry>(&bytes) else { continue };
+                if entry.change == Some(change) {
+                    found.push((entry, index.and_then(|index| u64::try_from(index).ok())));
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Where in the ledger an entry stands, once it is known.

@@ -8,7 +8,9 @@ use model::{Change, EvidenceStatus, LinkKind, PersonId, RuleRef, Timestamp, Undo
 
 use super::{Frame, inbox::sentence};
 use crate::{
+    around::{Around, Other, Picture},
     text::{Shown, all},
+    timeline::Event,
     when::{ago, left},
 };
 
@@ -43,6 +45,7 @@ pub(crate) struct ChangePage {
     rejection: Option<Veto>,
     could: Vec<PersonId>,
     links: Vec<(&'static str, String)>,
+    happened: Vec<Happened>,
     digest: String,
 }
 
@@ -96,6 +99,35 @@ struct Action {
     inner: Vec<Shown>,
     facts: Vec<(Shown, Shown)>,
     seen: Option<String>,
+    around: Option<Surroundings>,
+}
+
+/// What its own description names besides it.
+#[derive(Debug)]
+struct Surroundings {
+    /// Rendered.
+    picture: String,
+    dependents: Vec<Other>,
+    needed: Vec<Other>,
+}
+
+impl Surroundings {
+    fn of(target: &str, facts: &[(String, String)]) -> Option<Self> {
+        let around = Around::of(facts, target);
+        if around.is_empty() {
+            return None;
+        }
+        let picture = Picture::of(target, &around).render().ok()?;
+        Some(Self { picture, dependents: around.dependents, needed: around.needed })
+    }
+}
+
+#[derive(Debug)]
+struct Happened {
+    at: String,
+    ago: String,
+    said: Shown,
+    index: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -127,6 +159,7 @@ impl ChangePage {
         view: &ChangeView,
         could: Vec<PersonId>,
         sign: Option<Sign>,
+        happened: &[Event],
         now: Timestamp,
     ) -> Self {
         let pairs = |pairs: &[(String, String)]| -> Vec<(Shown, Shown)> {
@@ -144,6 +177,9 @@ impl ChangePage {
             inner: all(&it.inner),
             facts: it.observed.as_ref().map(|seen| pairs(&seen.facts)).unwrap_or_default(),
             seen: it.observed.as_ref().map(|seen| ago(seen.at, now)),
+            around: it.observed.as_ref().and_then(|seen| {
+                Surroundings::of(it.resources.first().map(String::as_str).unwrap_or_default(), &seen.facts)
+            }),
         };
         let own = change.erases.is_some() || change.adopts.is_some() || change.breaks.is_some();
         let claimant = if own { change.chain.operator.to_string() } else { change.chain.agent.to_string() };
@@ -196,6 +232,15 @@ impl ChangePage {
             }),
             could,
             links: view.links.iter().map(|it| (related(it.kind), it.change.to_string())).collect(),
+            happened: happened
+                .iter()
+                .map(|it| Happened {
+                    at: it.at.to_string(),
+                    ago: ago(it.at, now),
+                    said: it.said.clone(),
+                    index: it.index,
+                })
+                .collect(),
             digest: change.digest.to_string(),
             frame,
         }

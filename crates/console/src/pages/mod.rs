@@ -69,7 +69,8 @@ pub(crate) fn render(page: &impl Template) -> Response {
 
 /// For who looks at what pages are made of.
 #[cfg(test)]
-pub(crate) const TEMPLATES: [(&str, &str); 11] = [
+pub(crate) const TEMPLATES: [(&str, &str); 12] = [
+    ("around", include_str!("../../templates/around.html")),
     ("audit", include_str!("../../templates/audit.html")),
     ("base", include_str!("../../templates/base.html")),
     ("change", include_str!("../../templates/change.html")),

@@ -130,6 +130,11 @@ async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Fai
                 .ok_or_else(|| Failure::usage("a reopening says its new intent: --intent TEXT"))?,
         ),
     };
+    let length = reason.as_ref().map_or(0, |it| it.chars().count());
+    if length > Statement::MAX_REASON {
+        let message = format!("a reason has at most {} characters; this has {length}", Statement::MAX_REASON);
+        return Err(Failure::usage(message));
+    }
     let id = safe(&args.id)?;
     let client = Client::connect(&args.server).await?;
     let (identity, person) = client.identity().await?;

@@ -341,6 +341,11 @@ impl Rows for SqliteRows<'_> {
         self.all(sql, [count(limit)], |row| Ok(Pending { row: row.get(0)?, bytes: row.get(1)? }))
     }
 
+    fn recorded_at(&self, at: i64, limit: usize) -> Found<Vec<(Vec<u8>, Option<i64>)>> {
+        let sql = "SELECT bytes, place FROM outbox WHERE at = ?1 ORDER BY number LIMIT ?2";
+        self.all(sql, params![at, count(limit)], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
     fn backlog(&self) -> Found<(u64, Option<i64>)> {
         let sql = "SELECT count(*), min(at) FROM outbox WHERE place IS NULL";
         let (rows, since) = self.one(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or_default();

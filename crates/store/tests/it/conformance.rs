@@ -2,7 +2,8 @@
 
 use expect_test::{Expect, expect};
 use model::{
-    Change, ChangeState, Charge, Digest, Entry, Execution, Joint, Resource, Session, Step, StepState,
+    Change, ChangeId, ChangeState, Charge, Digest, Entry, EntryId, Execution, Joint, Resource, Session, Step,
+    StepState,
 };
 use store::{Conflict, Filter, StorageError, Store, Tx, WriteError};
 
@@ -464,6 +465,19 @@ async fn entries_are_sequenced_in_order_and_once(store: &Store) {
         .await
         .unwrap();
     assert_eq!((through, left, one, none), (3, vec![c, c + 1], Some(2), None));
+    let recorded = async |change: ChangeId, times: &[u64]| -> Vec<(EntryId, Option<u64>)> {
+        let times = times.iter().map(|n| at(i64::try_from(*n).unwrap())).collect();
+        let found = store.read(move |view| view.recorded_of(change, &times)).await.unwrap();
+        found.into_iter().map(|(entry, index)| (entry.id, index)).collect()
+    };
+    write(store, |tx| tx.create_change(&change(9), Entry { change: Some(change_id(9)), ..entry(9) })).await;
+    assert_eq!(
+        recorded(change_id(9), &[8, 9]).await,
+        [(entry_id(9), None)],
+        "of this change, at these times"
+    );
+    assert_eq!(recorded(change_id(9), &[1, 2, 8]).await, []);
+    assert_eq!(recorded(change_id(8), &[9]).await, []);
 }
 
 async fn entries_have_bounds_and_are_recorded_once(store: &Store) {

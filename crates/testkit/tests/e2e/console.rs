@@ -147,6 +147,12 @@ fn a_veto_says_why_and_closes_the_change_for_everybody() -> Result<()> {
         await page.keyboard.press("r");
         await page.keyboard.type("not before the backup is verified");
         await page.keyboard.press("Enter");
+        await page.waitForSelector("#vetoing:not([hidden])");
+        const shown = await page.textContent("#veto");
+        if (!shown.includes("not before the backup is verified")) throw new Error(`signed unseen: ${{shown}}`);
+        await page.keyboard.type("!");
+        if (await page.textContent("#said")) throw new Error("signed without a press");
+        await page.keyboard.press("Enter");
         await page.waitForSelector("article[data-state='rejected']");
         return await page.textContent(".people");"##
     );

@@ -51,7 +51,10 @@ impl People {
         flags.extend(enrol("--operator", "olga", &self.olga));
         flags.extend(enrol("--approver", "ben", &self.ben));
         flags.extend(enrol("--approver", "carla", &self.carla));
-        flags.extend(["--agent", "fixer", "--environment", "production=123456789012"].map(str::to_owned));
+        flags.extend(
+            ["--agent", "fixer", "--agent", "tidier", "--environment", "production=123456789012"]
+                .map(str::to_owned),
+        );
         flags.extend(["--calendar".to_owned(), calendar.display().to_string()]);
         Ok(flags)
     }

@@ -51,7 +51,8 @@ impl Matter {
     fn new(desk: &Desk, name: &str) -> Result<Self> {
         let change = desk.lab.hold(name)?;
         let key = &desk.lab.people.olga.private;
-        let session = desk.lab.installation.session("fixer", "olga", key, "be stopped", &[])?.id;
+        // Of an agent of its own, that can be stopped as a whole.
+        let session = desk.lab.installation.session("tidier", "olga", key, "be stopped", &[])?.id;
         Ok(Self { change, session })
     }
 
@@ -64,6 +65,7 @@ impl Matter {
         };
         let query = match row.path {
             "/v1/consistency" => "?from=1",
+            "/sessions/stop" => "?agent=tidier",
             "/v1/changes/{id}/wait" => "?seconds=0",
             "/changes/{id}/statement" => "?act=approve",
             "/v1/changes/{id}/statement" => "?act=approve&person=ben&presence=touched&checkpoint=x",

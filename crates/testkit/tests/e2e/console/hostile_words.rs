@@ -154,7 +154,8 @@ fn a_hundred_kilobytes_reach_no_page() -> Result<()> {
     let task = ["session", "new", "--agent", "fixer", "--operator", "olga", "--task", &much];
     site.lab.signs(&site.lab.people.olga, &task)?.expect(2)?;
     let veto = ["change", "reject", &id, "--reason", &much];
-    let vetoed = site.lab.signs(&site.lab.people.carla, &veto)?;
+    let vetoed = site.lab.signs(&site.lab.people.carla, &veto)?.expect(2)?;
+    ensure!(vetoed.stderr.contains("a reason has at most 1000 characters"), "{}", vetoed.stderr);
     let paths = ["/inbox".to_owned(), "/sessions".to_owned(), format!("/changes/{id}")];
     look(&mut site, &paths)?;
     for path in &paths {
