@@ -28,7 +28,9 @@ const MOST: usize = 20;
 impl Proofs {
     pub(crate) fn take(&mut self, placed: &Placed) {
         let begins = matches!(placed.entry.kind, EntryKind::Genesis | EntryKind::BundleAdopted);
-        let Some(bundle) = placed.entry.bundle.filter(|_| begins && self.lacking.len() < MOST) else { return };
+        let Some(bundle) = placed.entry.bundle.filter(|_| begins && self.lacking.len() < MOST) else {
+            return;
+        };
         if placed.detail(CERTIFICATE).and_then(|text| text.parse::<Digest>().ok()).is_none() {
             self.lacking.push(Unproved { entry: placed.index, bundle });
         }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use ledger::{Genesis, Ledger};
 use model::{
-    Actors, Approval, Change, ChangeId, ChangeState, Commitment, Continuity, Digest, Entry, EntryId, EntryKind,
-    Erased, Session, StepState, Timestamp,
+    Actors, Approval, Change, ChangeId, ChangeState, Commitment, Continuity, Digest, Entry, EntryId,
+    EntryKind, Erased, Session, StepState, Timestamp,
 };
 use policy::Bundle;
 use store::{Carrier, Store, WriteError};

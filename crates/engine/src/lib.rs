@@ -60,7 +60,7 @@ use store::Store;
 
 pub use admit::{Admitted, Asked, Purpose, Refusal, RefusalKind, Undoing};
 pub use adopt::Adopt;
-pub use candidate::{Candidate, CandidateError, draft};
+pub use candidate::{Candidate, CandidateError, could_be_changed, draft};
 pub use clock::{Clock, SystemClock};
 pub use collect::{Collector, Connector, Gathered, Later, Pinned, Proposed};
 pub use continuity::{Beginning, Carried, ErasedSince, continue_log};

@@ -28,7 +28,12 @@ pub(crate) struct Policy {
 /// What is proved of the bundle in force.
 #[derive(Debug)]
 pub(crate) enum Proof {
-    Certificate { digest: String, proved: usize, stricter: usize, made_with: Shown },
+    Certificate {
+        digest: String,
+        proved: usize,
+        stricter: usize,
+        made_with: Shown,
+    },
     /// And why.
     Nothing(Shown),
 }

@@ -110,7 +110,10 @@ pub(super) async fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Fai
 /// What the starter is proved to keep, where the prover and its solver are here; why not, otherwise.
 async fn proved(config: &Config, files: &Files, bundle: &Bundle) -> Result<Certificate, String> {
     output::note("proving what the constitution cannot allow (--unproved leaves it for later) …");
-    prove::first(config, files, bundle).await.map_err(|failure| failure.message)
+    prove::first(config, files, bundle).await.map_err(|failure| match failure.hint {
+        Some(hint) => format!("{}\n  {hint}", failure.message),
+        None => failure.message,
+    })
 }
 
 fn options(args: &InitArgs) -> Result<StarterOptions, Failure> {

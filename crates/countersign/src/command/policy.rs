@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     failure::{Failure, PROOF, USAGE},
     loaded::loaded,
-    output::{self, BAD, GOOD, styled},
+    output::{self, BAD, GOOD, WARN, styled},
     witnesses,
 };
 
@@ -68,6 +68,7 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
     let bundle = loaded(&files)?;
     witnesses::keys(&bundle)?;
     let rules = bundle.rules();
+    let warnings: Vec<_> = engine::could_be_changed(&bundle).err().iter().map(ToString::to_string).collect();
     match format {
         Format::Json => output::json(&json!({
             "bundle": bundle.digest(),
@@ -75,6 +76,7 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
             "cedar_schema": policy::schema_digest(),
             "rules": rules,
             "problems": [],
+            "warnings": warnings,
         }))?,
         Format::Human => {
             output::line(format!("{} {}", styled(GOOD, "The bundle loads:"), bundle.digest()));
@@ -86,6 +88,9 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
                     rule.line,
                     model::sanitize(&rule.reason, 200)
                 ));
+            }
+            for warning in warnings {
+                output::note(format!("{} such a bundle is not adopted: {warning}", styled(WARN, "warning:")));
             }
         }
     }

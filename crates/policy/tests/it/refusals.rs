@@ -488,6 +488,17 @@ fn examples_are_held_to_their_word() {
               hint: `countersign policy explain --file FILE` tells why each example gets its verdict"#]],
     );
     check(
+        |files| {
+            let name = "constitution/two-people-to-recreate.examples.toml";
+            let text = String::from_utf8(files[name].clone()).unwrap();
+            let (decided, _) = text.split_once("\n[[example]]").unwrap();
+            files.insert(name.to_owned(), decided.into());
+        },
+        expect![[r#"
+            constitution/two-people-to-recreate.cedar: constitution/two-people-to-recreate.examples.toml needs a near miss, which the rule does not decide
+              hint: a rule that leaves nothing alone forbids everything"#]],
+    );
+    check(
         replace("constitution/two-people-to-recreate.examples.toml", "replaces = true", "replace = true"),
         expect![[r#"
             constitution/two-people-to-recreate.examples.toml:8: [change] has no setting `replace`
