@@ -195,7 +195,8 @@ fn proof(config: &Config, bundle: &Bundle) -> Finding {
         Err(why) => finding(
             Grade::Warning,
             format!("nothing is known to be proved of it: {why}"),
-            "countersign policy prove --config FILE makes a certificate and keeps it beside the bundle",
+            "countersign policy prove --bundle DIR/bundles/DIGEST --certificate DIR/bundles/DIGEST.certificate.json makes one; \
+             before the first `serve`, policy prove --config FILE",
         ),
     }
 }

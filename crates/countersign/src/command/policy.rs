@@ -68,7 +68,7 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
     let bundle = loaded(&files)?;
     witnesses::keys(&bundle)?;
     let rules = bundle.rules();
-    let warnings: Vec<_> = engine::could_be_changed(&bundle).err().iter().map(ToString::to_string).collect();
+    let warnings = warnings(&files, &bundle);
     match format {
         Format::Json => output::json(&json!({
             "bundle": bundle.digest(),
@@ -90,11 +90,22 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
                 ));
             }
             for warning in warnings {
-                output::note(format!("{} such a bundle is not adopted: {warning}", styled(WARN, "warning:")));
+                output::note(format!("{} {warning}", styled(WARN, "warning:")));
             }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What loads, and is hardly meant.
+fn warnings(files: &Files, bundle: &Bundle) -> Vec<String> {
+    let locked = engine::could_be_changed(bundle).err();
+    let timeless = "there is no calendar.toml, so every hour counts as peak and as frozen";
+    locked
+        .map(|why| format!("such a bundle is not adopted: {why}"))
+        .into_iter()
+        .chain((!files.contains_key("calendar.toml")).then(|| timeless.to_owned()))
+        .collect()
 }
 
 /// For editors: a place is missing where the problem is a file's or a line's as a whole. Columns count characters.

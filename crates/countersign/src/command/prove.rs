@@ -55,8 +55,11 @@ pub(super) fn keep(
     answer: &Json,
 ) -> Result<Result<PathBuf, Unkept>, Failure> {
     let bundle = Bundle::load(files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
-    let in_force = library::in_force(config);
-    Ok(Library::of(config).keep_certificate(&bundle, written(answer)?.as_bytes(), in_force))
+    let text = written(answer)?;
+    Certificate::read(text.as_bytes(), &bundle, files).map_err(|err| {
+        Failure::new(PROOF, "CS214", format!("`{PROVER}` has answered with something else: {err}"))
+    })?;
+    Ok(Library::of(config).keep_certificate(&bundle, text.as_bytes(), library::in_force(config)))
 }
 
 /// The certificate of a bundle that is not in force yet: made, kept, and held against it.

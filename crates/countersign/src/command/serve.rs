@@ -227,7 +227,7 @@ struct Opened {
 }
 
 /// What is proved of the bundle in force, or that nothing is, and what to do about it.
-fn proof(config: &Config, library: &Library, bundle: &Bundle, in_force: Option<Digest>) -> String {
+fn proof(library: &Library, bundle: &Bundle, in_force: Option<Digest>) -> String {
     let unproved = match engine::proof_of(library, bundle) {
         Ok(it) => return format!("  proof   {} ({} sentences; {})", it.digest, it.proved, it.made_with),
         Err(unproved) => unproved,
@@ -239,11 +239,16 @@ fn proof(config: &Config, library: &Library, bundle: &Bundle, in_force: Option<D
         }
         Unproved::Nothing | Unproved::Unfit(_) => "",
     };
+    let for_good = match in_force {
+        None => "\n  (the record goes on saying that it came into force without one)",
+        Some(_) => "",
+    };
     format!(
-        "  {} nothing is known to be proved of the bundle in force: {unproved}{edited}\n  countersign policy prove --config {} \
-         makes one; the record goes on saying that there was none when it came into force",
+        "  {} nothing is known to be proved of the bundle in force: {unproved}{edited}\n  countersign policy prove --bundle {} \
+         --certificate {} makes one{for_good}",
         styled(WARN, "unproved:"),
-        config.dir.join("countersign.toml").display()
+        library.kept().join(bundle.digest().to_string()).display(),
+        library.certificate_of(bundle.digest()).display()
     )
 }
 
@@ -298,7 +303,7 @@ async fn open(config: &Config, library: &Arc<Library>, kept: &[PathBuf]) -> Resu
     tables::keep_own(library.kept()).map_err(unkept)?;
     let table = table(library.kept(), &bundle)?;
     library.keep_served(&files).map_err(unkept)?;
-    let proof = proof(config, library, &bundle, in_force);
+    let proof = proof(library, &bundle, in_force);
     let reachable = Reachable::open(config, &bundle)?;
     known::guard(&ledger, &genesis, kept)?;
     reachable.guard(&ledger, &genesis, &config.log()).await?;

@@ -1,11 +1,19 @@
 //! Whether the bundle that an installation begins with was proved is on record, and said wherever somebody looks.
 
-use std::fs;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, ensure};
-use testkit::{Cli, Installation, Serve, certificate, checked, files_below};
+use testkit::{Cli, Installation, Output, Serve, binary, certificate, checked, files_below};
 
-use crate::lab::{OWNER, People};
+use crate::{
+    adopt::text,
+    lab::{OWNER, People},
+};
 
 /// What the first entry says was proved of the bundle, and what the server says of it as it starts; then what the audit, the
 /// doctor and the record's reader say.
@@ -28,7 +36,7 @@ fn a_bundle_that_nobody_had_proved_is_said_to_be_unproved_everywhere() -> Result
     let installation = Installation::init(begins()?)?;
     let [first, said, audit, doctor] = begun(&installation)?;
     ensure!(first.contains(r#""certificate":"unproved""#), "{first}");
-    ensure!(said.contains("unproved:") && said.contains("countersign policy prove --config"), "{said}");
+    ensure!(said.contains("unproved:") && said.contains("countersign policy prove --bundle"), "{said}");
     ensure!(audit.contains("unproved: entry 0 brought the bundle"), "{audit}");
     ensure!(doctor.contains("nothing is known to be proved of it"), "{doctor}");
     Ok(())
@@ -69,4 +77,51 @@ fn the_certificate_of_the_first_bundle_is_on_record_unless_the_bundle_was_edited
 fn begins() -> Result<Vec<String>> {
     let people = People::enter()?;
     people.flags()
+}
+
+/// A copy of the program in a folder of its own, where beside it lies a prover that says what is in `answer`.
+fn with_prover(folder: &Path, answer: &Path) -> Result<PathBuf> {
+    let (program, prover) = (folder.join("countersign"), folder.join("countersign-prove"));
+    fs::copy(binary("countersign")?, &program)?;
+    fs::write(&prover, format!("#!/bin/sh\ncat > /dev/null\ncat '{}'\n", answer.display()))?;
+    fs::set_permissions(&prover, fs::Permissions::from_mode(0o755))?;
+    Ok(program)
+}
+
+#[test]
+fn init_has_what_it_writes_proved_and_keeps_the_certificate() -> Result<()> {
+    let people = People::enter()?;
+    // The same flags make the same bundle.
+    let first = Installation::init(people.flags()?)?;
+    let bundle = first.folder().join("bundle");
+    let digest = checked(&bundle)?["bundle"].as_str().context("no digest")?.to_owned();
+    let proof = certificate(&bundle)?;
+    let folder = tempfile::tempdir()?;
+    let program = with_prover(folder.path(), &proof)?;
+    let run = |args: &[&str], code: i32| -> Result<Output> {
+        let mut command = Command::new(&program);
+        command.args(args).args(["--output", "json"]).env_clear().env("PATH", "/usr/bin:/bin");
+        testkit::run(command, std::time::Duration::from_secs(60))?.expect(code)
+    };
+
+    let dir = folder.path().join("proved");
+    let flags = people.flags()?;
+    let init: Vec<_> = ["init", text(&dir)?].into_iter().chain(flags.iter().map(String::as_str)).collect();
+    let told = run(&init, 0)?.json()?;
+    let kept = dir.join(format!("bundles/{digest}.certificate.json"));
+    ensure!(kept.is_file() && told["certificate"].is_string(), "{told}");
+
+    // A prover that says something else is none, and the installation is made all the same.
+    let dir = folder.path().join("unproved");
+    let init: Vec<_> = ["init", text(&dir)?].into_iter().chain(flags.iter().map(String::as_str)).collect();
+    fs::write(folder.path().join("rubbish"), "{}")?;
+    with_prover(folder.path(), &folder.path().join("rubbish"))?;
+    let made = run(&init, 0)?;
+    ensure!(made.json()?["certificate"].is_null() && made.stderr.contains("unproved:"), "{made}");
+    let config = dir.join("countersign.toml");
+    let prove = ["policy", "prove", "--config", text(&config)?];
+    with_prover(folder.path(), &proof)?;
+    ensure!(run(&prove, 0)?.stderr.contains("kept as"));
+    ensure!(run(&prove, 0)?.stderr.contains("there is one already"));
+    Ok(())
 }
