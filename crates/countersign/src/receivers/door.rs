@@ -3,7 +3,7 @@
 
 use std::{fmt, path::Path, time::Duration};
 
-use hyper::{Method, Uri, header, http::request::Builder};
+use hyper::{Method, Uri, header};
 use model::Timestamp;
 use notify::{Message, Secret, Sender, slack, webhook};
 
