@@ -142,10 +142,10 @@ fn hand_written_lines_get_help() {
     check(
         replace("roster.toml", "[agents.kiro]", "[agents.countersign]"),
         expect![[r#"
-        grants/agent-kiro.cedar: a grant for the agent `kiro`, who is not in roster.toml
-          hint: expected one of: countersign, countersign
-        roster.toml:35: nobody can be called `countersign`
-          hint: another name; this one is what we read with ourselves"#]],
+            grants/agent-kiro.cedar: a grant for the agent `kiro`, who is not in roster.toml
+              hint: expected one of: countersign
+            roster.toml:35: nobody can be called `countersign`
+              hint: another name; this one is what we read with ourselves"#]],
     );
     check(
         replace("environments.toml", "444455556666", "111122223333"),
@@ -511,7 +511,7 @@ fn examples_are_held_to_their_word() {
             "expects = \"hold\"",
         ),
         expect![[r#"
-            constitution/two-people-to-recreate.cedar: constitution/two-people-to-recreate.examples.toml needs an example that the rule decides, and a near miss that it does not
+            constitution/two-people-to-recreate.cedar: constitution/two-people-to-recreate.examples.toml needs an example that the rule decides
               hint: rules = ["two-people-to-recreate"] says that it decides
             constitution/two-people-to-recreate.examples.toml:1: [[example]] has no `expect`
               hint: an example says name, effects, kind, environment and expect
