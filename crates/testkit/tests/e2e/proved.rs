@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use testkit::{Cli, Installation, Output, Serve, binary, certificate, checked, files_below};
+use testkit::{Cli, Installation, Moto, Output, Serve, Venv, binary, certificate, checked, files_below};
 
 use crate::{
     adopt::text,
@@ -33,7 +33,8 @@ fn begun(installation: &Installation) -> Result<[String; 4]> {
 
 #[test]
 fn a_bundle_that_nobody_had_proved_is_said_to_be_unproved_everywhere() -> Result<()> {
-    let installation = Installation::init(begins()?)?;
+    let moto = Moto::start(&Venv::of_checkout()?)?;
+    let installation = made(&moto)?;
     let [first, said, audit, doctor] = begun(&installation)?;
     ensure!(first.contains(r#""certificate":"unproved""#), "{first}");
     ensure!(said.contains("unproved:") && said.contains("countersign policy prove --bundle"), "{said}");
@@ -44,13 +45,14 @@ fn a_bundle_that_nobody_had_proved_is_said_to_be_unproved_everywhere() -> Result
 
 #[test]
 fn the_certificate_of_the_first_bundle_is_on_record_unless_the_bundle_was_edited_since() -> Result<()> {
-    let installation = Installation::init(begins()?)?;
+    let moto = Moto::start(&Venv::of_checkout()?)?;
+    let installation = made(&moto)?;
     let bundle = installation.folder().join("bundle");
     let digest = checked(&bundle)?["bundle"].as_str().context("no digest")?.to_owned();
     // As `policy prove --config` would have kept it.
     let place = installation.folder().join(format!("bundles/{digest}.certificate.json"));
     fs::copy(certificate(&bundle)?, &place)?;
-    let other = Installation::init(begins()?)?;
+    let other = made(&moto)?;
     for file in files_below(&installation.folder().join("bundle"))? {
         fs::copy(&file, other.folder().join("bundle").join(file.strip_prefix(&bundle)?))?;
     }
@@ -73,10 +75,11 @@ fn the_certificate_of_the_first_bundle_is_on_record_unless_the_bundle_was_edited
     Ok(())
 }
 
-/// The flags of `init`; the mock AWS is not spoken to.
-fn begins() -> Result<Vec<String>> {
+/// Made, and nothing proved.
+fn made(moto: &Moto) -> Result<Installation> {
     let people = People::enter()?;
-    people.flags()
+    let upstream = ["--aws-upstream".to_owned(), moto.url()];
+    Installation::init(people.flags()?.into_iter().chain(upstream))
 }
 
 /// A copy of the program in a folder of its own, where beside it lies a prover that says what is in `answer`.
