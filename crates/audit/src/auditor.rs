@@ -14,6 +14,7 @@ use crate::{
     entries::{Entries, decides, read},
     history::{Digests, First, Times},
     permits::Permits,
+    proofs::Proofs,
     report::Findings,
     roots::Roots,
     rows::Rows,
@@ -69,6 +70,7 @@ pub(crate) struct Books {
     continuities: Findings,
     permits: Verdicts,
     rows: Findings,
+    proofs: Proofs,
 }
 
 /// Whether people had seen this very log is known once its root is compared with the one that was signed for.
@@ -181,6 +183,7 @@ impl<'a> Auditor<'a> {
         if let Some(commitments) = &mut self.commitments {
             commitments.take(&placed, signed.as_ref(), &mut books.commitments);
         }
+        books.proofs.take(&placed);
         self.first.take(&placed, &mut books.first);
         self.times.take(&placed, &mut books.times);
         self.digests.take(&placed, &mut books.digests);
@@ -222,6 +225,7 @@ impl<'a> Auditor<'a> {
         }
         let checkpoint = committed.and_then(|committed| committed.checkpoint);
         let mut report = findings.into_report(self.authenticated, roots.size(), checkpoint);
+        report.unproved = books.proofs.told();
         report.continues = self.continuities.told();
         report
     }

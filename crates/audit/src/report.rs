@@ -6,7 +6,7 @@ use model::sanitize;
 use serde::{Deserialize, Serialize};
 use tlog::Checkpoint;
 
-use crate::Continues;
+use crate::{Continues, Unproved};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -23,6 +23,9 @@ pub struct Report {
     /// The log that this one continues, where it says that it does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub continues: Option<Continues>,
+    /// Bundles that came into force with no certificate of a proof on record.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unproved: Vec<Unproved>,
     pub problems: Vec<Problem>,
 }
 
@@ -211,6 +214,7 @@ impl Findings {
             since: None,
             checkpoint,
             continues: None,
+            unproved: Vec::new(),
             problems: self.problems,
         };
         if self.unlisted > 0 {

@@ -33,7 +33,7 @@ use crate::{
         entrance::{Enrol, SignIn},
         health::HealthPage,
         inbox::Inbox,
-        policy::{Policy, WhatIf},
+        policy::{Policy, Proof, WhatIf},
         render,
         sessions::{self, Sessions},
     },
@@ -443,7 +443,8 @@ async fn stop_every(call: Call) -> Result<Response, Refused> {
 
 async fn policy(call: Call) -> Result<Response, Refused> {
     let (bundle, now) = (call.console.shared.engine.bundle(), call.console.now()?);
-    let mut page = Policy::of(call.frame("Policy").await?, &bundle);
+    let proof = Proof::of(call.console.shared.engine.proof_at_hand().await);
+    let mut page = Policy::of(call.frame("Policy").await?, &bundle, proof);
     if let Some(asked) = call.query.get("request").filter(|it| it.len() <= MAX_REQUEST) {
         page.asked.clone_from(asked);
         let eligible = |chain: &Chain, environment: &Environment| {

@@ -138,6 +138,9 @@ pub(crate) struct InitArgs {
     /// lab: signatures by key files count. standard: only outside production. strict: nowhere.
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<String>,
+    /// Leave the proof of what the constitution keeps for later (`policy prove`, before the first `serve`).
+    #[arg(long)]
+    pub(crate) unproved: bool,
 }
 
 #[derive(Debug, Args)]
@@ -621,7 +624,8 @@ pub(crate) struct FetchArgs {
 pub(crate) struct ProveArgs {
     #[command(flatten)]
     pub(crate) bundle: BundleArgs,
-    /// Write the certificate: what was read, who proved it, every sentence with its verdict, and what is not claimed.
+    /// Write the certificate: what was read, who proved it, every sentence with its verdict, and what is not claimed. With
+    /// --config it is kept beside the bundle too, where the first `serve` takes it from.
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: Option<PathBuf>,
     /// The solver, where it is not `cvc5` on the path.

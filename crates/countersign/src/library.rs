@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/bundles/DIGEST/…                  the files of a bundle that was asked for, or that the installation began with, whole
-//! DIR/bundles/DIGEST.certificate.json   what came with it as proved
+//! DIR/bundles/DIGEST.certificate.json   what came with it as proved, or was proved of it before it came into force
 //! DIR/bundles/DIGEST.comparison.json    what came with it as newly allowed by its rules, where they were others
 //! DIR/bundles/DIGEST.table              an operation table ([`crate::tables`])
 //! ```
@@ -30,6 +30,17 @@ const CERTIFICATE: &str = "certificate";
 const COMPARISON: &str = "comparison";
 /// More than an installation adopts in years; each was asked for by a person with a key.
 const MOST: usize = 500;
+
+/// Why a certificate is not kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unkept {
+    #[error("the bundle is not the one in force, and an adoption brings its certificate with it")]
+    Adopts,
+    #[error("there is one already, {0}")]
+    Has(PathBuf),
+    #[error("{0}")]
+    Unwritable(#[from] io::Error),
+}
 
 /// What `serve` finds and keeps.
 #[derive(Debug)]
@@ -79,6 +90,40 @@ impl Library {
         found.into_iter().find(|files| Bundle::digest_of(files) == digest)
     }
 
+    /// Keeps a certificate of what people edit, for the start that brings it into force, and of what is in force without one.
+    ///
+    /// # Errors
+    /// [`Unkept`].
+    pub(crate) fn keep_certificate(
+        &self,
+        bundle: &Bundle,
+        certificate: &[u8],
+        in_force: Option<Digest>,
+    ) -> Result<PathBuf, Unkept> {
+        let place = self.beside(bundle.digest(), CERTIFICATE);
+        if in_force.is_some_and(|it| it != bundle.digest()) {
+            return Err(Unkept::Adopts);
+        }
+        if engine::proof_of(self, bundle).is_ok() {
+            return Err(Unkept::Has(place));
+        }
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put_beside(bundle.digest(), CERTIFICATE, Some(certificate))?;
+        Ok(place)
+    }
+
+    /// Where the certificate of a bundle lies, or would.
+    pub(crate) fn certificate_of(&self, digest: Digest) -> PathBuf {
+        self.beside(digest, CERTIFICATE)
+    }
+
+    /// Whether there is a certificate of any bundle.
+    pub(crate) fn proved_anything(&self) -> bool {
+        let names = fs::read_dir(&self.kept).into_iter().flatten().filter_map(Result::ok);
+        let suffix = format!(".{CERTIFICATE}.json");
+        names.map(|it| it.file_name()).any(|name| name.to_string_lossy().ends_with(&suffix))
+    }
+
     /// Why neither place has the bundle in force.
     pub(crate) fn missing(&self, digest: Digest) -> Failure {
         let found = self.edited().map_or_else(
@@ -126,19 +171,20 @@ impl Library {
     fn put(&self, digest: Digest, files: &Files, shown: &Shown) -> io::Result<()> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.put_files(digest, files)?;
-        for (what, text) in [(CERTIFICATE, Some(&shown.certificate)), (COMPARISON, shown.comparison.as_ref())]
-        {
-            let (place, aside) =
-                (self.beside(digest, what), self.kept.join(format!(".{digest}.{what}.json")));
-            match text {
-                Some(text) if fs::read(&place).ok().as_ref() != Some(text) => {
-                    let _ = fs::remove_file(&aside);
-                    write(&aside, text)?;
-                    fs::rename(&aside, &place)?;
-                }
-                None if place.exists() => fs::remove_file(&place)?,
-                Some(_) | None => {}
+        self.put_beside(digest, CERTIFICATE, Some(&shown.certificate))?;
+        self.put_beside(digest, COMPARISON, shown.comparison.as_deref())
+    }
+
+    fn put_beside(&self, digest: Digest, what: &str, text: Option<&[u8]>) -> io::Result<()> {
+        let (place, aside) = (self.beside(digest, what), self.kept.join(format!(".{digest}.{what}.json")));
+        match text {
+            Some(text) if fs::read(&place).ok().as_deref() != Some(text) => {
+                let _ = fs::remove_file(&aside);
+                write(&aside, text)?;
+                fs::rename(&aside, &place)?;
             }
+            None if place.exists() => fs::remove_file(&place)?,
+            Some(_) | None => {}
         }
         File::open(&self.kept)?.sync_all()
     }

@@ -8,6 +8,7 @@ mod cli;
 mod client;
 mod command;
 mod config;
+mod exchange;
 mod failure;
 mod identity;
 mod known;

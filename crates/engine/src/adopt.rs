@@ -22,6 +22,7 @@ use crate::{
     Candidate, Engine, Kept, Shown, SignError,
     decide::{self, Book, Drawn},
     own::{self, Answered, Deed, Told, Wish},
+    proof,
     recover::{self, Recovered},
     start::roster_of,
     tally::Taken,
@@ -334,10 +335,10 @@ fn adopted_entry(
         ("from", adoption.from.to_string()),
         ("roster", roster_of(bundle)),
         ("profile", bundle.profile().to_string()),
-        ("certificate", certificate.to_string()),
     ];
     let mut entry = own::entry(drawn, EntryKind::BundleAdopted, change, details);
     entry.bundle = Some(adoption.to);
+    entry.detail.extend([proof::on_record(Some(certificate))]);
     entry.detail.extend(adoption.table.map(|table| ("table".to_owned(), table.to_string())));
     entry
 }

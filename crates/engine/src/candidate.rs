@@ -62,6 +62,14 @@ pub fn draft(files: &Files) -> Result<Arc<Bundle>, CandidateError> {
     Bundle::draft(files).map(Arc::new).map_err(CandidateError::Load)
 }
 
+/// Why an installation with this bundle could never adopt another one.
+///
+/// # Errors
+/// That it could not: such a bundle is not adopted either.
+pub fn could_be_changed(bundle: &Bundle) -> Result<(), CandidateError> {
+    amendable(bundle)
+}
+
 /// An entry of the ledger has room for it, escaped as it stands there.
 const MAX_ROSTER: usize = 40_000;
 

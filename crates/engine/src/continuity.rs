@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use ledger::{Genesis, Ledger};
 use model::{
-    Actors, Approval, Change, ChangeId, ChangeState, Commitment, Continuity, Entry, EntryId, EntryKind,
-    Erased, Session, StepState, Timestamp,
+    Actors, Approval, Change, ChangeId, ChangeState, Commitment, Continuity, Digest, Entry, EntryId,
+    EntryKind, Erased, Session, StepState, Timestamp,
 };
 use policy::Bundle;
 use store::{Carrier, Store, WriteError};
@@ -29,6 +29,8 @@ pub struct Beginning<'a> {
     pub continuity: &'a Continuity,
     /// The bundle that the log before has pinned.
     pub bundle: &'a Bundle,
+    /// Of the bundle.
+    pub certificate: Option<Digest>,
     /// Bodies that were erased after the backup was made, as far as the log before still tells: they go again.
     pub erased: Vec<ErasedSince>,
 }
@@ -74,11 +76,11 @@ pub async fn continue_log(
     clock: &dyn Clock,
     entropy: &dyn Entropy,
 ) -> Result<Carried, StartError> {
-    let Beginning { genesis, continuity, bundle, erased } = beginning;
+    let Beginning { genesis, continuity, bundle, certificate, erased } = beginning;
     let last = store.read(|view| view.last_recorded_at()).await?;
     let now = clock::Watch::new(last).stamp(clock, i64::MAX)?;
     let mut ids = Ids { now, next: entropy::draw(entropy)? };
-    let first = pin_entry(ids.next(), now, genesis, bundle);
+    let first = pin_entry(ids.next(), now, genesis, bundle, certificate);
     let mut broken = Entry::new(ids.next(), now, EntryKind::ContinuityBroken);
     broken.bundle = Some(bundle.digest());
     broken.detail = continuity.to_detail();

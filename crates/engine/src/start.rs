@@ -17,7 +17,7 @@ use crate::{
     in_force::InForce,
     meter,
     own::{self, Deed},
-    recent,
+    proof, recent,
     record::about,
     sequencer, tally,
     witnesses::{Witnesses, log_key},
@@ -86,7 +86,9 @@ impl Engine {
         reconcile(&store, &shared).await?;
         sequencer::drain(&store, &shared, &stopped).await?;
         if lock(&shared).size() == 0 {
-            pin(&store, &genesis, &bundle, now, entropy.as_ref()).await?;
+            let proved = proof::proof_of(library.as_ref(), &bundle).ok().map(|it| it.digest);
+            let id = model::EntryId::new(now.millis(), entropy::draw(entropy.as_ref())?);
+            pin(&store, pin_entry(id, now, &genesis, &bundle, proved)).await?;
             sequencer::drain(&store, &shared, &stopped).await?;
         }
         compare(&store, &genesis, &bundle, &shared).await?;
@@ -220,19 +222,19 @@ pub(crate) async fn reconcile(store: &Store, shared: &sequencer::Shared) -> Resu
 }
 
 /// The first entry: what this installation is, and the bundle that `DIR/bundle/` holds from now on.
-async fn pin(
-    store: &Store,
-    genesis: &Genesis,
-    bundle: &Bundle,
-    now: Timestamp,
-    entropy: &dyn Entropy,
-) -> Result<(), StartError> {
-    let entry = pin_entry(model::EntryId::new(now.millis(), entropy::draw(entropy)?), now, genesis, bundle);
+async fn pin(store: &Store, entry: Entry) -> Result<(), StartError> {
     store.write(move |tx| tx.record(entry)).await.map_err(|err| Fault::Storage(err.to_string()))?;
     Ok(())
 }
 
-pub(crate) fn pin_entry(id: model::EntryId, now: Timestamp, genesis: &Genesis, bundle: &Bundle) -> Entry {
+/// `proved`: the certificate of the bundle.
+pub(crate) fn pin_entry(
+    id: model::EntryId,
+    now: Timestamp,
+    genesis: &Genesis,
+    bundle: &Bundle,
+    proved: Option<Digest>,
+) -> Entry {
     let mut entry = Entry::new(id, now, EntryKind::Genesis);
     entry.bundle = Some(bundle.digest());
     for (key, value) in [
@@ -244,6 +246,7 @@ pub(crate) fn pin_entry(id: model::EntryId, now: Timestamp, genesis: &Genesis, b
         entry.detail.insert(key.to_owned(), value);
     }
     entry.detail.extend(bundle.tables().aws.map(|table| ("table".to_owned(), table.to_string())));
+    entry.detail.extend([proof::on_record(proved)]);
     entry
 }
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{Digest, RuleId};
 use serde::Deserialize;
 
-use crate::{Bundle, Claim, Files, schema_digest};
+use crate::{Bundle, Claim, Files, handed_in, schema_digest};
 
 /// A certificate that fits its bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,15 +48,7 @@ impl Certificate {
     /// `files`: those that `bundle` was loaded from.
     pub fn read(text: &[u8], bundle: &Bundle, files: &Files) -> Result<Self, CertificateError> {
         let unreadable = CertificateError::Unreadable;
-        if text.len() > Self::MAX_BYTES {
-            return Err(unreadable(format!("it is longer than {} bytes", Self::MAX_BYTES)));
-        }
-        let written: Written =
-            serde_json::from_slice(text).map_err(|err| unreadable(model::sanitize(&err.to_string(), 300)))?;
-        if written.schema != Self::SCHEMA {
-            let found = model::sanitize(&written.schema, 60);
-            return Err(unreadable(format!("it says it is {found}; this version reads {}", Self::SCHEMA)));
-        }
+        let written: Written = handed_in::read(text, Self::SCHEMA, Self::MAX_BYTES).map_err(unreadable)?;
         if written.bundle != bundle.digest() {
             return Err(CertificateError::OtherBundle { wanted: bundle.digest(), found: written.bundle });
         }
@@ -95,9 +87,7 @@ impl Certificate {
         if (written.passed, written.warned, written.failed) != (proved, stricter.len(), 0) {
             return Err(unreadable("its sums are not those of its results".to_owned()));
         }
-        let made_with: Vec<_> =
-            written.made_with.iter().map(|(what, which)| format!("{what} {which}")).collect();
-        let made_with = model::sanitize(&made_with.join(", "), 300);
+        let made_with = handed_in::made_with(&written.made_with);
         Ok(Self { digest: Digest::of(text), proved, stricter: stricter.into_iter().collect(), made_with })
     }
 }
@@ -123,7 +113,6 @@ fn called_for(bundle: &Bundle) -> Vec<String> {
 /// As far as it is looked at.
 #[derive(Debug, Deserialize)]
 struct Written {
-    schema: String,
     bundle: Digest,
     cedar_schema: Digest,
     files: BTreeMap<String, Digest>,

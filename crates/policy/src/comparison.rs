@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use model::Digest;
 use serde::Deserialize;
 
-use crate::{Bundle, Replay, Scene, schema_digest};
+use crate::{Bundle, Replay, Scene, handed_in, schema_digest};
 
 /// A comparison that fits its two bundles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,15 +59,7 @@ impl Comparison {
     /// [`ComparisonError`]: it is of something else, leaves something open, or says what is not so.
     pub fn read(text: &[u8], before: &Bundle, bundle: &Bundle) -> Result<Self, ComparisonError> {
         let unreadable = ComparisonError::Unreadable;
-        if text.len() > Self::MAX_BYTES {
-            return Err(unreadable(format!("it is longer than {} bytes", Self::MAX_BYTES)));
-        }
-        let written: Written =
-            serde_json::from_slice(text).map_err(|err| unreadable(model::sanitize(&err.to_string(), 300)))?;
-        if written.schema != Self::SCHEMA {
-            let found = model::sanitize(&written.schema, 60);
-            return Err(unreadable(format!("it says it is {found}; this version reads {}", Self::SCHEMA)));
-        }
+        let written: Written = handed_in::read(text, Self::SCHEMA, Self::MAX_BYTES).map_err(unreadable)?;
         if (written.before, written.bundle) != (before.digest(), bundle.digest()) {
             let told = |bundle: Digest, before: Digest| format!("{bundle} in the place of {before}");
             let wanted = told(bundle.digest(), before.digest());
@@ -97,13 +89,11 @@ impl Comparison {
             let scene = &widening.example.request;
             differs(scene, before, bundle).ok_or_else(|| not_so("allowed no longer", scene))?;
         }
-        let made_with: Vec<_> =
-            written.made_with.iter().map(|(what, which)| format!("{what} {which}")).collect();
         Ok(Self {
             digest: Digest::of(text),
             newly_allowed,
             no_longer_allowed: written.no_longer_allowed.len(),
-            made_with: model::sanitize(&made_with.join(", "), 300),
+            made_with: handed_in::made_with(&written.made_with),
         })
     }
 }
@@ -123,7 +113,6 @@ fn not_so(says: &'static str, scene: &Scene) -> ComparisonError {
 /// As far as it is looked at.
 #[derive(Debug, Deserialize)]
 struct Written {
-    schema: String,
     before: Digest,
     bundle: Digest,
     cedar_schema: Digest,

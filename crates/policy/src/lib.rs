@@ -33,6 +33,7 @@ mod examples;
 mod explain;
 mod facts;
 mod format;
+mod handed_in;
 mod invariants;
 mod kinds;
 mod law;

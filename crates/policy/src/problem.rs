@@ -203,7 +203,12 @@ pub(crate) fn did_you_mean<'a>(
     if let Some((_, name)) = nearest {
         return Some(format!("did you mean `{name}`?"));
     }
-    let all: Vec<_> = known.into_iter().collect();
+    let mut all: Vec<&str> = Vec::new();
+    for name in known {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
     (1..=16).contains(&all.len()).then(|| format!("expected one of: {}", all.join(", ")))
 }
 
@@ -236,6 +241,7 @@ mod tests {
             did_you_mean("zebra", known).as_deref(),
             Some("expected one of: environments, accounts, production")
         );
+        assert_eq!(did_you_mean("zebra", ["a", "b", "a"]).as_deref(), Some("expected one of: a, b"));
         assert_eq!(did_you_mean(&"x".repeat(101), known), None);
         assert_eq!(line_of("a\nb\nc", 4), 3);
     }

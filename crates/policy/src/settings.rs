@@ -155,6 +155,7 @@ pub(crate) fn read_settings(root: &Section<'_>) -> Option<Settings> {
             format!("`{other}` is no schema known here"),
             Some(format!("this version reads {SCHEMA}")),
         ),
+        None if root.has("schema") => {}
         None => root.missing("schema", &format!("schema = \"{SCHEMA}\"")),
     }
     let profile = root.parsed::<Profile>("profile");

@@ -112,6 +112,12 @@ fn text(report: &Report) -> String {
             checkpoint.origin, checkpoint.size, checkpoint.root
         ));
     }
+    for it in &report.unproved {
+        out.push_str(&format!(
+            "  unproved: entry {} brought the bundle {} into force with no certificate of a proof\n",
+            it.entry, it.bundle
+        ));
+    }
     for problem in &report.problems {
         let place = problem.entry.map_or_else(String::new, |entry| format!("entry {entry}: "));
         out.push_str(&format!("  {place}{} [{}]\n", problem.message, problem.code));

@@ -16,12 +16,40 @@ pub(crate) struct Policy {
     profile: String,
     bundle: String,
     count: usize,
+    proof: Proof,
     parts: Vec<(String, Vec<Rule>)>,
     /// As it was pasted.
     pub(crate) asked: String,
     pub(crate) answers: Vec<WhatIf>,
     /// What is wrong with what was pasted.
     pub(crate) wrong: Option<Vec<Shown>>,
+}
+
+/// What is proved of the bundle in force.
+#[derive(Debug)]
+pub(crate) enum Proof {
+    Certificate {
+        digest: String,
+        proved: usize,
+        stricter: usize,
+        made_with: Shown,
+    },
+    /// And why.
+    Nothing(Shown),
+}
+
+impl Proof {
+    pub(crate) fn of(at_hand: Result<policy::Certificate, engine::Unproved>) -> Self {
+        match at_hand {
+            Ok(it) => Self::Certificate {
+                digest: it.digest.to_string(),
+                proved: it.proved,
+                stricter: it.stricter.len(),
+                made_with: Shown::of(&it.made_with),
+            },
+            Err(why) => Self::Nothing(Shown::of(why)),
+        }
+    }
 }
 
 /// What would happen to one request.
@@ -73,7 +101,7 @@ struct Rule {
 }
 
 impl Policy {
-    pub(crate) fn of(frame: Frame, bundle: &Bundle) -> Self {
+    pub(crate) fn of(frame: Frame, bundle: &Bundle, proof: Proof) -> Self {
         let mut parts: BTreeMap<Part, Vec<Rule>> = BTreeMap::new();
         for it in bundle.provable() {
             parts.entry(it.part.clone()).or_default().push(Rule {
@@ -90,6 +118,7 @@ impl Policy {
             frame,
             profile: bundle.profile().to_string(),
             bundle: bundle.digest().to_string(),
+            proof,
             count: parts.values().map(Vec::len).sum(),
             parts: parts.into_iter().map(|(part, rules)| (title(&part), rules)).collect(),
             asked: EXAMPLE.to_owned(),

@@ -203,6 +203,14 @@ fn show(report: &Report) {
             output::line("  the key of the log before does not vouch for it");
         }
     }
+    for it in &report.unproved {
+        output::line(format!(
+            "  {} entry {} brought the bundle {} into force with no certificate of a proof",
+            styled(WARN, "unproved:"),
+            it.entry,
+            it.bundle
+        ));
+    }
     for problem in &report.problems {
         let place = problem.entry.map_or_else(String::new, |entry| format!("entry {entry}: "));
         output::line(format!(

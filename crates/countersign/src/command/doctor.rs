@@ -147,6 +147,7 @@ fn installation(config: &Option<Config>) -> Result<Vec<Finding>, Failure> {
                 "",
             ));
             found.push(table(config, &bundle));
+            found.push(proof(config, &bundle));
             witnesses::witnesses(config, &bundle, &mut found);
             people(&bundle, &mut found);
         }
@@ -181,6 +182,22 @@ fn table(config: &Config, bundle: &Bundle) -> Finding {
     match tables::of_bundle(&config.bundles(), bundle) {
         Ok(table) => beside(table),
         Err(failure) => finding(Grade::Bad, failure.message, "countersign explain CS009"),
+    }
+}
+
+fn proof(config: &Config, bundle: &Bundle) -> Finding {
+    match engine::proof_of(&Library::of(config), bundle) {
+        Ok(it) => finding(
+            Grade::Good,
+            format!("certificate {} says that {} sentences are proved of it", it.digest.short(), it.proved),
+            "",
+        ),
+        Err(why) => finding(
+            Grade::Warning,
+            format!("nothing is known to be proved of it: {why}"),
+            "countersign policy prove --bundle DIR/bundles/DIGEST --certificate DIR/bundles/DIGEST.certificate.json makes one; \
+             before the first `serve`, policy prove --config FILE",
+        ),
     }
 }
 

@@ -11,20 +11,21 @@ use classify_aws::sheet::own_digest;
 use engine::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use ledger::{Genesis, Ledger};
 use model::{EnrolledKey, PersonId, Role};
-use policy::{Bundle, Profile, StarterOptions, Tables};
+use policy::{Bundle, Certificate, Files, Profile, StarterOptions, Tables};
 use serde_json::json;
 use tlog::SigningKey;
 
-use super::few::few;
+use super::{few::few, prove};
 use crate::{
     cli::{Format, InitArgs},
     config::{self, Config},
     failure::{Failure, USAGE},
+    library::Library,
     output::{self, BOLD, DIM, GOOD, WARN, styled},
     tables, tls,
 };
 
-pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> {
+pub(super) async fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> {
     let options = options(args)?;
     let profile = options.profile;
     let mut files = policy::starter(&options).map_err(|err| Failure::new(USAGE, "CS004", err))?;
@@ -56,11 +57,26 @@ pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> 
     if let Some(warning) = few(bundle.roster()) {
         output::note(format!("{} {warning}\n", styled(WARN, "warning:")));
     }
+    let config_file = config.dir.join("countersign.toml");
+    let proof = match args.unproved {
+        true => Err("it was left for later".to_owned()),
+        false => proved(&config, &files, &bundle).await,
+    };
+    if let Err(why) = &proof {
+        output::note(format!(
+            "{} nothing is proved of this bundle: {why}\n  before the first `serve`: countersign policy prove --config {}\n  \
+             (or, elsewhere, with --bundle and --certificate; what it writes becomes {})\n",
+            styled(WARN, "unproved:"),
+            config_file.display(),
+            Library::of(&config).certificate_of(bundle.digest()).display()
+        ));
+    }
     if format == Format::Json {
         output::json(&json!({
             "genesis": genesis.fingerprint(),
-            "config": config.dir.join("countersign.toml"),
+            "config": config_file,
             "profile": profile.to_string(),
+            "certificate": proof.ok().map(|it| it.digest),
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -68,6 +84,10 @@ pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> 
     output::line(format!("  genesis  {}", styled(BOLD, genesis.fingerprint())));
     output::line(format!("  profile  {profile}"));
     output::line(format!("  bundle   {} ({} rules)", bundle.digest().short(), bundle.rules().len()));
+    if let Ok(proof) = &proof {
+        let (proved, with) = (proof.proved, &proof.made_with);
+        output::line(format!("  proof    {} ({proved} sentences; {with})", proof.digest.short()));
+    }
     for (name, content) in files.iter().filter(|(name, _)| name.starts_with("grants/")) {
         output::line(format!("\n{}", styled(DIM, format!("bundle/{name}"))));
         output::line(String::from_utf8_lossy(content).trim_end());
@@ -80,10 +100,20 @@ pub(super) fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Failure> 
         ));
     }
     output::note(format!(
-        "\nEdit bundle/ until it says what you want; the first `serve` pins it. Then:\n  countersign serve --config {}",
-        config.dir.join("countersign.toml").display()
+        "\nEdit bundle/ until it says what you want, and have that proved; the first `serve` pins it. Then:\n  \
+         countersign policy prove --config {file}\n  countersign serve --config {file}",
+        file = config_file.display()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the starter is proved to keep, where the prover and its solver are here; why not, otherwise.
+async fn proved(config: &Config, files: &Files, bundle: &Bundle) -> Result<Certificate, String> {
+    output::note("proving what the constitution cannot allow (--unproved leaves it for later) …");
+    prove::first(config, files, bundle).await.map_err(|failure| match failure.hint {
+        Some(hint) => format!("{}\n  {hint}", failure.message),
+        None => failure.message,
+    })
 }
 
 fn options(args: &InitArgs) -> Result<StarterOptions, Failure> {

@@ -54,7 +54,7 @@ pub(crate) fn handles_signals() -> bool {
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let (format, env) = (cli.output_format(), cli.output == crate::cli::OutputArg::Env);
     match cli.command {
-        Command::Init(args) => init::run(&args, format),
+        Command::Init(args) => init::run(&args, format).await,
         Command::Backup(args) => backup::run(&args, format),
         Command::Restore(args) => restore::run(&args, format).await,
         Command::Serve(args) => {

@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     failure::{Failure, PROOF, USAGE},
     loaded::loaded,
-    output::{self, BAD, GOOD, styled},
+    output::{self, BAD, GOOD, WARN, styled},
     witnesses,
 };
 
@@ -68,6 +68,7 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
     let bundle = loaded(&files)?;
     witnesses::keys(&bundle)?;
     let rules = bundle.rules();
+    let warnings = warnings(&files, &bundle);
     match format {
         Format::Json => output::json(&json!({
             "bundle": bundle.digest(),
@@ -75,6 +76,7 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
             "cedar_schema": policy::schema_digest(),
             "rules": rules,
             "problems": [],
+            "warnings": warnings,
         }))?,
         Format::Human => {
             output::line(format!("{} {}", styled(GOOD, "The bundle loads:"), bundle.digest()));
@@ -87,9 +89,23 @@ fn check(args: &BundleArgs, format: Format) -> Result<ExitCode, Failure> {
                     model::sanitize(&rule.reason, 200)
                 ));
             }
+            for warning in warnings {
+                output::note(format!("{} {warning}", styled(WARN, "warning:")));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What loads, and is hardly meant.
+fn warnings(files: &Files, bundle: &Bundle) -> Vec<String> {
+    let locked = engine::could_be_changed(bundle).err();
+    let timeless = "there is no calendar.toml, so every hour counts as peak and as frozen";
+    locked
+        .map(|why| format!("such a bundle is not adopted: {why}"))
+        .into_iter()
+        .chain((!files.contains_key("calendar.toml")).then(|| timeless.to_owned()))
+        .collect()
 }
 
 /// For editors: a place is missing where the problem is a file's or a line's as a whole. Columns count characters.

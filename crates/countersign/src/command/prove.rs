@@ -8,13 +8,15 @@ use std::{
     time::Duration,
 };
 
-use policy::Files;
+use policy::{Bundle, Certificate, Files};
 use serde_json::{Value as Json, json};
 use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
 
 use crate::{
     cli::{Format, ProveArgs},
+    config::Config,
     failure::{Failure, PROOF, USAGE},
+    library::{self, Library, Unkept},
     loaded::loaded,
     output::{self, BAD, DIM, GOOD, WARN, styled},
 };
@@ -28,16 +30,47 @@ pub(super) async fn run(args: &ProveArgs, files: &Files, format: Format) -> Resu
     let answer = answered(files, args.solver.as_deref()).await?;
     let (passed, failed) = sums(&answer)?;
     if let Some(path) = &args.certificate {
-        let text = serde_json::to_string_pretty(&answer).map_err(Failure::unexpected)?;
         let unwritable =
             |err| Failure::usage(format!("the certificate cannot be written to {}: {err}", path.display()));
-        fs::write(path, format!("{text}\n")).map_err(unwritable)?;
+        fs::write(path, written(&answer)?).map_err(unwritable)?;
     }
     match format {
         Format::Json => output::json(&answer)?,
         Format::Human => show(&answer, passed, failed),
     }
-    Ok(ExitCode::from(if failed == 0 && passed > 0 { 0 } else { PROOF }))
+    let proved = failed == 0 && passed > 0;
+    if let Some(config) = args.bundle.config.as_ref().filter(|_| proved) {
+        output::note(match keep(&Config::load(config)?, files, &answer)? {
+            Ok(place) => format!("kept as {}", place.display()),
+            Err(why) => format!("not kept beside the bundle: {why}"),
+        });
+    }
+    Ok(ExitCode::from(if proved { 0 } else { PROOF }))
+}
+
+/// Beside the bundle of the installation, where whoever looks for it finds it.
+pub(super) fn keep(
+    config: &Config,
+    files: &Files,
+    answer: &Json,
+) -> Result<Result<PathBuf, Unkept>, Failure> {
+    let bundle = Bundle::load(files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    let text = written(answer)?;
+    Certificate::read(text.as_bytes(), &bundle, files).map_err(|err| {
+        Failure::new(PROOF, "CS214", format!("`{PROVER}` has answered with something else: {err}"))
+    })?;
+    Ok(Library::of(config).keep_certificate(&bundle, text.as_bytes(), library::in_force(config)))
+}
+
+/// The certificate of a bundle that is not in force yet: made, kept, and held against it.
+pub(super) async fn first(config: &Config, files: &Files, bundle: &Bundle) -> Result<Certificate, Failure> {
+    let answer = certificate(files, None).await?;
+    keep(config, files, &answer)?.map_err(Failure::usage)?;
+    engine::proof_of(&Library::of(config), bundle).map_err(Failure::unexpected)
+}
+
+fn written(answer: &Json) -> Result<String, Failure> {
+    Ok(serde_json::to_string_pretty(answer).map_err(Failure::unexpected)? + "\n")
 }
 
 /// The certificate of a bundle of which everything is proved; what is not is shown.

@@ -306,8 +306,14 @@ async fn begin_anew(
     let erased = since.erased.len();
     let carried = {
         let store = Store::sqlite(&database).map_err(|err| Failure::verification(model::causes(&err)))?;
-        let beginning =
-            Beginning { genesis: &genesis, continuity: &continuity, bundle: &rules, erased: since.erased };
+        let certificate = engine::proof_of(&Library::of(config), &rules).ok().map(|it| it.digest);
+        let beginning = Beginning {
+            genesis: &genesis,
+            continuity: &continuity,
+            bundle: &rules,
+            certificate,
+            erased: since.erased,
+        };
         engine::continue_log(&store, created, beginning, &SystemClock, &SystemEntropy)
             .await
             .map_err(|err| Failure::new(VERIFICATION, "CS213", err))?

@@ -11,10 +11,11 @@ use std::{
 
 use api::{Endpoints, Nonces, Shared, health::Health};
 use classify_aws::{address::Hosts, sheet::own_digest};
-use engine::{Engine, Entropy as _, MasterKey, Parts, SystemClock, SystemEntropy};
+use engine::{Engine, Entropy as _, MasterKey, Parts, SystemClock, SystemEntropy, Unproved};
 use gateway_aws::Gateway;
 use ledger::{Genesis, Ledger};
 use listener::Limits;
+use model::Digest;
 use policy::{Bundle, Files};
 use store::Store;
 use tlog::SigningKey;
@@ -62,7 +63,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     if let Some(failure) = opened.as_ref().err().filter(|it| it.exit == VERIFICATION) {
         receivers::last_words(&config, &failure.message).await;
     }
-    let Opened { engine, reachable, table } = opened?;
+    let Opened { engine, reachable, table, proof } = opened?;
     engine.reach_witnesses_by(Arc::new(Gate::by(&args.config)));
 
     let bind = async |what: &str, address| {
@@ -162,6 +163,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
     output::note(format!("  bundle  {}", engine.bundle().digest()));
     output::note(format!("  profile {profile}"));
+    output::note(proof);
     output::note(table);
     if profile == policy::Profile::Lab {
         output::note(format!(
@@ -220,6 +222,34 @@ struct Opened {
     reachable: Reachable,
     /// What is to be said of the operation table.
     table: String,
+    /// And of what is proved of the bundle.
+    proof: String,
+}
+
+/// What is proved of the bundle in force, or that nothing is, and what to do about it.
+fn proof(library: &Library, bundle: &Bundle, in_force: Option<Digest>) -> String {
+    let unproved = match engine::proof_of(library, bundle) {
+        Ok(it) => return format!("  proof   {} ({} sentences; {})", it.digest, it.proved, it.made_with),
+        Err(unproved) => unproved,
+    };
+    tracing::warn!(bundle = %bundle.digest(), "nothing is known to be proved of the bundle in force: {unproved}");
+    let edited = match unproved {
+        Unproved::Nothing if in_force.is_none() && library.proved_anything() => {
+            "; what was proved before is of other files than these"
+        }
+        Unproved::Nothing | Unproved::Unfit(_) => "",
+    };
+    let for_good = match in_force {
+        None => "\n  (the record goes on saying that it came into force without one)",
+        Some(_) => "",
+    };
+    format!(
+        "  {} nothing is known to be proved of the bundle in force: {unproved}{edited}\n  countersign policy prove --bundle {} \
+         --certificate {} makes one{for_good}",
+        styled(WARN, "unproved:"),
+        library.kept().join(bundle.digest().to_string()).display(),
+        library.certificate_of(bundle.digest()).display()
+    )
 }
 
 /// Which operation table counts, and whether it is ours.
@@ -273,6 +303,7 @@ async fn open(config: &Config, library: &Arc<Library>, kept: &[PathBuf]) -> Resu
     tables::keep_own(library.kept()).map_err(unkept)?;
     let table = table(library.kept(), &bundle)?;
     library.keep_served(&files).map_err(unkept)?;
+    let proof = proof(library, &bundle, in_force);
     let reachable = Reachable::open(config, &bundle)?;
     known::guard(&ledger, &genesis, kept)?;
     reachable.guard(&ledger, &genesis, &config.log()).await?;
@@ -296,7 +327,7 @@ async fn open(config: &Config, library: &Arc<Library>, kept: &[PathBuf]) -> Resu
         };
         Failure::new(exit, "CS006", err)
     })?;
-    Ok(Opened { engine, reachable, table })
+    Ok(Opened { engine, reachable, table, proof })
 }
 
 /// Every file of a bundle folder by its relative name.

@@ -1,27 +1,24 @@
 //! One receiver over HTTP: a POST, and whether it was taken, which is any 2xx within the time. Nothing of the answer counts but
-//! that; no redirect is followed. A receiver's address and secret are in no message and no log line.
+//! that. A receiver's address and secret are in no message and no log line.
 
 use std::{fmt, path::Path, time::Duration};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Method, Request, Uri, header, http::request::Builder};
+use hyper::{Method, Uri, header};
 use model::Timestamp;
 use notify::{Message, Secret, Sender, slack, webhook};
 
 use crate::{
+    exchange::{Bounds, NoAnswer, exchange, request},
     failure::Failure,
     transport::{self, Http},
 };
 
-/// From connecting to the last byte.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Slack answers `ok`.
-const MAX_ANSWER: usize = 64 * 1024;
+const BOUNDS: Bounds = Bounds { patience: Duration::from_secs(10), most: 64 * 1024 };
 
 #[derive(Clone)]
 pub(super) struct Door {
-    url: Uri,
+    url: String,
     place: String,
     /// `None`: in Slack's form, which knows no signature.
     secret: Option<Secret>,
@@ -37,20 +34,16 @@ impl fmt::Debug for Door {
 /// Why a message was not taken; for a log line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotTaken {
-    #[error("it gave no answer within {} seconds", PATIENCE.as_secs())]
-    Late,
-    #[error("it cannot be reached: {0}")]
-    Unreachable(String),
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
     #[error("it answers {0}")]
     Status(u16),
-    #[error("its answer broke off or was longer than {MAX_ANSWER} bytes")]
-    Broken,
 }
 
 impl Door {
     pub(super) fn open(url: &str, secret: Option<Secret>, ca: Option<&Path>) -> Result<Self, Failure> {
         let (url, place) = address(url)?;
-        Ok(Self { url, place, secret, http: transport::http(ca)? })
+        Ok(Self { url: url.to_string(), place, secret, http: transport::http(ca)? })
     }
 
     pub(super) fn place(&self) -> &str {
@@ -67,7 +60,7 @@ impl Door {
             Some(_) => webhook::body(sender, message),
             None => slack::body(message),
         };
-        let mut request = self.request(Method::POST).header(header::CONTENT_TYPE, "application/json");
+        let mut request = request(Method::POST, &self.url).header(header::CONTENT_TYPE, "application/json");
         if let Some(secret) = &self.secret {
             let signature = secret.sign(&message.id, now, &body);
             request = request
@@ -75,7 +68,7 @@ impl Door {
                 .header("webhook-timestamp", now.seconds())
                 .header("webhook-signature", signature);
         }
-        match self.ask(request, body).await? {
+        match exchange(&self.http, request, body, BOUNDS).await?.status {
             200..=299 => Ok(()),
             status => Err(NotTaken::Status(status)),
         }
@@ -83,25 +76,8 @@ impl Door {
 
     /// Whatever it answers.
     pub(super) async fn answers(&self) -> Result<(), NotTaken> {
-        self.ask(self.request(Method::HEAD), Vec::new()).await.map(drop)
-    }
-
-    fn request(&self, method: Method) -> Builder {
-        let agent = concat!("countersign/", env!("CARGO_PKG_VERSION"));
-        Request::builder().method(method).uri(self.url.clone()).header(header::USER_AGENT, agent)
-    }
-
-    async fn ask(&self, request: Builder, body: Vec<u8>) -> Result<u16, NotTaken> {
-        let request = request.body(Full::from(body)).map_err(|err| NotTaken::Unreachable(err.to_string()))?;
-        let answered = async {
-            let response = self.http.request(request).await;
-            let response = response.map_err(|err| NotTaken::Unreachable(model::causes(&err)))?;
-            let (head, body) = response.into_parts();
-            let _: Bytes =
-                Limited::new(body, MAX_ANSWER).collect().await.map_err(|_| NotTaken::Broken)?.to_bytes();
-            Ok(head.status.as_u16())
-        };
-        tokio::time::timeout(PATIENCE, answered).await.map_err(|_| NotTaken::Late)?
+        exchange(&self.http, request(Method::HEAD, &self.url), Vec::new(), BOUNDS).await?;
+        Ok(())
     }
 }
 

@@ -1,5 +1,4 @@
-//! One witness over HTTP. What comes back is bounded in size and in time and is nobody's word yet: `witness::Reply` and
-//! `engine` say what of it counts. No redirect is followed.
+//! One witness over HTTP. What of its answers counts `witness::Reply` and `engine` say.
 
 use std::{
     fmt,
@@ -7,12 +6,11 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Method, Request, StatusCode, Uri, header};
+use hyper::{Method, Uri, http::request::Builder};
 use witness::{ADD_CHECKPOINT, checkpoint_path};
 
 use crate::{
+    exchange::{Answered, Bounds, NoAnswer, exchange, request},
     failure::Failure,
     transport::{self, Http},
 };
@@ -39,22 +37,11 @@ impl fmt::Debug for Door {
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct Answered {
-    pub(crate) status: u16,
-    pub(crate) content_type: Option<String>,
-    pub(crate) body: Bytes,
-}
-
-/// Why there is no answer; for a log line.
+/// Why it shows nothing; for a log line.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoAnswer {
-    #[error("it gave no answer within {} seconds", .0.as_secs())]
-    Late(Duration),
-    #[error("it cannot be reached: {0}")]
-    Unreachable(String),
-    #[error("its answer broke off or was longer than {MAX_ANSWER} bytes")]
-    Broken,
+pub(crate) enum NotShown {
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
     #[error("it answers {0}")]
     Status(u16),
     #[error("its answer is no text")]
@@ -75,50 +62,28 @@ impl Door {
 
     pub(crate) async fn add_checkpoint(&self, body: String) -> Result<Answered, NoAnswer> {
         let url = format!("{}{ADD_CHECKPOINT}", self.submit);
-        match self.send(Method::POST, &url, body.clone(), PATIENCE).await {
+        let post = || request(Method::POST, &url);
+        match self.send(post(), body.clone(), PATIENCE).await {
             // A kept connection may have been closed at the other end meanwhile; handing in twice does no harm.
-            Err(NoAnswer::Unreachable(_)) => self.send(Method::POST, &url, body, PATIENCE).await,
+            Err(NoAnswer::Unreachable(_)) => self.send(post(), body, PATIENCE).await,
             answered => answered,
         }
     }
 
     /// The newest checkpoint of the log that it has cosigned; `None` where it knows none. Soon, or not.
-    pub(crate) async fn shown(&self, origin: &str) -> Result<Option<String>, NoAnswer> {
+    pub(crate) async fn shown(&self, origin: &str) -> Result<Option<String>, NotShown> {
         let url = format!("{}{}", self.monitor, checkpoint_path(origin));
-        let Answered { status, body, .. } = self.send(Method::GET, &url, String::new(), AT_START).await?;
+        let Answered { status, body, .. } =
+            self.send(request(Method::GET, &url), String::new(), AT_START).await?;
         match status {
-            200 => String::from_utf8(body.to_vec()).map(Some).map_err(|_| NoAnswer::NoText),
+            200 => String::from_utf8(body.to_vec()).map(Some).map_err(|_| NotShown::NoText),
             404 => Ok(None),
-            other => Err(NoAnswer::Status(other)),
+            other => Err(NotShown::Status(other)),
         }
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        url: &str,
-        body: String,
-        patience: Duration,
-    ) -> Result<Answered, NoAnswer> {
-        let request = Request::builder()
-            .method(method)
-            .uri(url)
-            .header(header::USER_AGENT, concat!("countersign/", env!("CARGO_PKG_VERSION")))
-            .body(Full::from(body))
-            .map_err(|err| NoAnswer::Unreachable(err.to_string()))?;
-        let answered = async {
-            let response =
-                self.http.request(request).await.map_err(|err| NoAnswer::Unreachable(model::causes(&err)))?;
-            let (head, body) = response.into_parts();
-            let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|_| NoAnswer::Broken)?;
-            let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
-            Ok(Answered {
-                status: StatusCode::as_u16(&head.status),
-                content_type: content_type.map(str::to_owned),
-                body: body.to_bytes(),
-            })
-        };
-        tokio::time::timeout(patience, answered).await.map_err(|_| NoAnswer::Late(patience))?
+    async fn send(&self, request: Builder, body: String, patience: Duration) -> Result<Answered, NoAnswer> {
+        exchange(&self.http, request, body, Bounds { patience, most: MAX_ANSWER }).await
     }
 }
 

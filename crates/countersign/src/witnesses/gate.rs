@@ -8,7 +8,7 @@ use model::WitnessId;
 use policy::Bundle;
 use tlog::WitnessKey;
 
-use super::{Seat, door::NoAnswer, needed, read_again, seats};
+use super::{Seat, door::NotShown, needed, read_again, seats};
 
 /// What an adoption goes through.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ fn judged(
     engine: &Engine,
     witness: &WitnessId,
     key: &WitnessKey,
-    shown: Result<Option<String>, NoAnswer>,
+    shown: Result<Option<String>, NotShown>,
 ) -> Result<Option<String>, String> {
     let note = match shown {
         Ok(None) => return Ok(None),

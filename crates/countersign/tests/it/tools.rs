@@ -46,6 +46,10 @@ fn an_editor_is_told_every_problem_with_its_place() {
     let whole = edited(RULE, "", "");
     let told: Json = serde_json::from_str(&check(whole.path(), &CHECK, 0, &[])).unwrap();
     assert_eq!(told["problems"], Json::Array(Vec::new()));
+    let warnings = told["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 2, "{told}");
+    assert!(warnings[0].as_str().unwrap().contains("roster.toml leaves 0 approver(s)"), "{told}");
+    assert!(warnings[1].as_str().unwrap().contains("every hour counts as peak and as frozen"), "{told}");
 
     let folder = edited(RULE, "Kind::\"stack\"", "Kind::\"stack\") when { context.tme.peak }; //");
     fs::write(

@@ -293,12 +293,17 @@ fn check_covered(rules: &[(Place, Rule)], examples: &[Example], problems: &Probl
         let own: Vec<_> = examples.iter().filter(|example| example.file == beside).collect();
         let decides = own.iter().any(|example| example.names(id));
         let spares = own.iter().any(|example| !example.names(id));
-        if !decides || !spares {
-            let message =
-                format!("{beside} needs an example that the rule decides, and a near miss that it does not");
-            let hint = format!("rules = [\"{id}\"] says that it decides");
-            problems.of(file, None, Sort::Example, message, Some(hint));
-        }
+        let decided = format!("rules = [\"{id}\"] says that it decides");
+        let (needs, hint) = match (decides, spares) {
+            (true, true) => continue,
+            (false, false) => ("an example that the rule decides, and a near miss that it does not", decided),
+            (false, true) => ("an example that the rule decides", decided),
+            (true, false) => (
+                "a near miss, which the rule does not decide",
+                "a rule that leaves nothing alone forbids everything".to_owned(),
+            ),
+        };
+        problems.of(file, None, Sort::Example, format!("{beside} needs {needs}"), Some(hint));
     }
 }
 

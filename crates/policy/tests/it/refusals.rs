@@ -142,10 +142,10 @@ fn hand_written_lines_get_help() {
     check(
         replace("roster.toml", "[agents.kiro]", "[agents.countersign]"),
         expect![[r#"
-        grants/agent-kiro.cedar: a grant for the agent `kiro`, who is not in roster.toml
-          hint: expected one of: countersign, countersign
-        roster.toml:35: nobody can be called `countersign`
-          hint: another name; this one is what we read with ourselves"#]],
+            grants/agent-kiro.cedar: a grant for the agent `kiro`, who is not in roster.toml
+              hint: expected one of: countersign
+            roster.toml:35: nobody can be called `countersign`
+              hint: another name; this one is what we read with ourselves"#]],
     );
     check(
         replace("environments.toml", "444455556666", "111122223333"),
@@ -488,6 +488,17 @@ fn examples_are_held_to_their_word() {
               hint: `countersign policy explain --file FILE` tells why each example gets its verdict"#]],
     );
     check(
+        |files| {
+            let name = "constitution/two-people-to-recreate.examples.toml";
+            let text = String::from_utf8(files[name].clone()).unwrap();
+            let (decided, _) = text.split_once("\n[[example]]").unwrap();
+            files.insert(name.to_owned(), decided.into());
+        },
+        expect![[r#"
+            constitution/two-people-to-recreate.cedar: constitution/two-people-to-recreate.examples.toml needs a near miss, which the rule does not decide
+              hint: a rule that leaves nothing alone forbids everything"#]],
+    );
+    check(
         replace("constitution/two-people-to-recreate.examples.toml", "replaces = true", "replace = true"),
         expect![[r#"
             constitution/two-people-to-recreate.examples.toml:8: [change] has no setting `replace`
@@ -500,7 +511,7 @@ fn examples_are_held_to_their_word() {
             "expects = \"hold\"",
         ),
         expect![[r#"
-            constitution/two-people-to-recreate.cedar: constitution/two-people-to-recreate.examples.toml needs an example that the rule decides, and a near miss that it does not
+            constitution/two-people-to-recreate.cedar: constitution/two-people-to-recreate.examples.toml needs an example that the rule decides
               hint: rules = ["two-people-to-recreate"] says that it decides
             constitution/two-people-to-recreate.examples.toml:1: [[example]] has no `expect`
               hint: an example says name, effects, kind, environment and expect

@@ -32,6 +32,7 @@ mod observe;
 mod operate;
 mod people;
 mod pinned;
+mod proved;
 mod receipts;
 mod reconcile;
 mod references;

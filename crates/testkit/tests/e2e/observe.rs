@@ -184,6 +184,7 @@ fn what_is_proposed_loads_and_allows_the_reads_that_were_seen() -> Result<()> {
     let mut args = vec!["init".to_owned(), folder.path().join("i").display().to_string()];
     let people = People::enter()?;
     args.extend(people.flags()?);
+    args.push("--unproved".to_owned());
     Cli::run(args)?.expect(0)?;
     for file in ["environments.toml", "grants/agent-deploy.cedar"] {
         fs::copy(proposed.join(file), bundle.join(file))?;

@@ -36,6 +36,7 @@ fn one_key_under_two_names_is_no_installation() -> Result<()> {
     let again = format!("dora={}", people.ben.public.display());
     let mut args = vec!["init".to_owned(), folder.path().join("one").display().to_string()];
     args.extend(people.flags()?);
+    args.push("--unproved".to_owned());
     args.extend(["--approver".to_owned(), again]);
     Cli::run(args)?.expect(2).map(drop)
 }

@@ -40,9 +40,7 @@ pub(super) async fn run(args: &AdoptArgs, format: Format) -> Result<ExitCode, Fa
         Format::Human => {
             change::row(&change);
             match change.state {
-                ChangeState::Held => output::note(
-                    "nothing has changed yet: two others approve it (change approve), then run the same command again",
-                ),
+                ChangeState::Held => output::note(still_to_do(&bundle, &change)),
                 ChangeState::Executed => {
                     output::line(format!("{} {}", styled(GOOD, "In force:"), bundle.digest()));
                 }
@@ -51,6 +49,18 @@ pub(super) async fn run(args: &AdoptArgs, format: Format) -> Result<ExitCode, Fa
         }
     }
     Ok(change::ended(change.state))
+}
+
+fn still_to_do(bundle: &Bundle, change: &ChangeView) -> &'static str {
+    let asked = bundle.roster().people.get(&change.operator);
+    match asked {
+        Some(safe) if safe.recovery => {
+            "nothing has changed yet: two recovery keys sign it (change approve); run the same command again after its delay"
+        }
+        Some(_) | None => {
+            "nothing has changed yet: two others approve it (change approve), then run the same command again"
+        }
+    }
 }
 
 pub(super) fn texts(files: Files) -> Result<BTreeMap<String, String>, Failure> {
