@@ -64,6 +64,7 @@ impl Matter {
         };
         let query = match row.path {
             "/v1/consistency" => "?from=1",
+            "/v1/person" => "?key=AAAA",
             "/v1/changes/{id}/wait" => "?seconds=0",
             "/changes/{id}/statement" => "?act=approve",
             "/v1/changes/{id}/statement" => "?act=approve&person=ben&presence=touched&checkpoint=x",
