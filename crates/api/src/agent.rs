@@ -46,7 +46,8 @@ pub fn router(shared: Shared) -> Router {
 async fn list(State(shared): State<Shared>, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let (session, _) = auth::agent(&shared, &parts, body).await?;
-    let filter = Filter { states: Vec::new(), agent: None, session: Some(session.root()), limit: 200 };
+    let filter =
+        Filter { states: Vec::new(), agent: None, session: Some(session.root()), before: None, limit: 200 };
     let changes: Vec<(Change, Vec<Approval>)> = shared
         .engine
         .read(move |view| {

@@ -300,9 +300,16 @@ fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
 }
 
 async fn inbox(call: Call) -> Result<Response, Refused> {
-    let queue = Queue::of(&call.console.shared.engine).await?;
-    let rows = queue.rows.into_iter().map(|(_, _, row)| row).collect();
-    Ok(render(&Inbox { frame: call.frame("Inbox").await?, rows, more: queue.more }))
+    let engine = &call.console.shared.engine;
+    let before = match call.query.get("before") {
+        Some(id) => Some(id.parse().map_err(|err: model::IdError| ApiError::usage(err.to_string()))?),
+        None => None,
+    };
+    let queue = Queue::of(engine, before).await?;
+    let older = queue.more.then(|| queue.end()).flatten();
+    let frame = call.frame("Inbox").await?;
+    let page = Inbox { frame, rows: queue.rows(engine), all: queue.all, older, newest: before.is_none() };
+    Ok(render(&page))
 }
 
 async fn events(call: Call) -> Result<Response, Refused> {

@@ -26,8 +26,14 @@ pub(super) struct Which {
     /// Only those in one of these states.
     #[param(value_type = Option<Vec<words::ChangeState>>, style = Form, explode = false)]
     state: Option<String>,
+    /// Only those that come after this one: the last of the answer before.
+    #[param(value_type = Option<words::ChangeId>)]
+    before: Option<ChangeId>,
+    /// How many at most; 500 at a time.
+    #[param(maximum = 500, default = 500)]
+    limit: Option<usize>,
 }
-asked!(Which: ChangeState);
+asked!(Which: ChangeState ChangeId);
 
 pub(super) async fn list_changes(call: Call<(), Which>) -> Result<Json<ChangeList>, ApiError> {
     let states = match &call.asked.state {
@@ -42,7 +48,9 @@ pub(super) async fn list_changes(call: Call<(), Which>) -> Result<Json<ChangeLis
             })
             .collect::<Result<_, _>>()?,
     };
-    let filter = Filter { states, agent: None, session: None, limit: MOST };
+    let Which { before, limit, .. } = call.asked;
+    let limit = limit.unwrap_or(MOST).min(MOST);
+    let filter = Filter { states, agent: None, session: None, before, limit };
     let changes = call
         .shared
         .engine
