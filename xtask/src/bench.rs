@@ -33,9 +33,10 @@ enum Beside {
     Peers,
 }
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
     Bench { name: "admit", targets: &[("engine", "admit")], beside: Beside::Nothing },
     Bench { name: "aws", targets: &[("testkit", "aws")], beside: Beside::Peers },
+    Bench { name: "console", targets: &[("testkit", "console")], beside: Beside::Program },
     Bench {
         name: "ledger",
         targets: &[("ledger", "ledger"), ("audit", "verify"), ("testkit", "levels")],

@@ -13,6 +13,7 @@ mod demo;
 mod fuzz;
 mod gen_aws;
 mod gen_cfn;
+mod gen_openapi;
 mod run;
 mod setup;
 mod suites;
@@ -28,7 +29,8 @@ cargo xtask COMMAND
   demo [--check]            the story of December 2025, played against a mock AWS; --check fails if a step came out otherwise
   test [SUITE]...           unit, it, aws, e2e, proof; without a name: all of them
   bench NAME [--check]      one JSON line per figure; --check fails where a target is not met
-  gen [aws [--check] | cfn] writes what is generated and committed; --check compares instead
+  gen [aws [--check] | cfn | openapi [--check]]
+                            writes what is generated and committed; --check compares instead
   verifier                  builds the auditor's program, static, and says where it is and how large
   fuzz [SECONDS]            every fuzz target, for that long each (default 60)";
 
@@ -56,7 +58,11 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["bench", name] => bench::run(name, bench::Judgement::Show),
         ["bench", name, "--check"] => bench::run(name, bench::Judgement::Check),
         ["bench"] => bail!("which bench? there is {}", bench::names()),
-        ["gen"] => gen_aws::run::<&str>([]).and_then(|()| gen_cfn::run()),
+        ["gen"] => gen_aws::run::<&str>([])
+            .and_then(|()| gen_cfn::run())
+            .and_then(|()| gen_openapi::run(gen_openapi::Then::Write)),
+        ["gen", "openapi"] => gen_openapi::run(gen_openapi::Then::Write),
+        ["gen", "openapi", "--check"] => gen_openapi::run(gen_openapi::Then::Compare),
         ["gen", "cfn"] => gen_cfn::run(),
         ["gen", "aws", rest @ ..] => gen_aws::run(rest.iter().copied()),
         ["verifier"] => verifier::run(),

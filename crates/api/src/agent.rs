@@ -1,11 +1,11 @@
 //! The agent listener: propose, status, wait, withdraw, list own. Authenticated by the session's own virtual key
 //! (SigV4 for the service `countersign`); every answer is about this session's agent and nobody else.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Extension, Json, Router,
-    extract::{Path, Query, Request, State},
+    extract::{Path, Request, State},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
@@ -14,7 +14,8 @@ use model::{Approval, Change, ChangeId, Resource, Session, Step, Value};
 use store::Filter;
 
 use crate::{
-    ApiError, Shared, auth, people,
+    ApiError, Shared, auth,
+    people::{self, Wait},
     types::{ChangeList, ChangeView, Proposal},
     waiting::Waiting,
 };
@@ -45,7 +46,8 @@ pub fn router(shared: Shared) -> Router {
 async fn list(State(shared): State<Shared>, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let (session, _) = auth::agent(&shared, &parts, body).await?;
-    let filter = Filter { states: Vec::new(), agent: None, session: Some(session.root()), limit: 200 };
+    let filter =
+        Filter { states: Vec::new(), agent: None, session: Some(session.root()), before: None, limit: 200 };
     let changes: Vec<(Change, Vec<Approval>)> = shared
         .engine
         .read(move |view| {
@@ -80,15 +82,15 @@ async fn show(
 async fn wait(
     State(shared): State<Shared>,
     Path(id): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
     Extension(waiting): Extension<Waiting>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let (session, _) = auth::agent(&shared, &parts, body).await?;
+    let asked: Wait = people::understood(&parts.uri)?;
     let change = own(&shared, &session, &id).await?;
     let turn = waiting.begin(session.id).ok_or_else(ApiError::too_many_waiting)?;
-    people::wait(&shared, change.id, &query).await?;
+    people::wait(&shared, change.id, &asked).await?;
     drop(turn);
     Ok(Json(own(&shared, &session, &id).await?).into_response())
 }

@@ -10,6 +10,9 @@ use engine::{CandidateError, IssueError, Refusal, RefusalKind, SignError};
 use listener::BodyError;
 use model::Fault;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::openapi::words;
 
 /// The exit codes of the design's contract that an answer can lead to.
 const NOT_AUTHENTICATED: u8 = 3;
@@ -22,15 +25,17 @@ const UNEXPECTED: u8 = 1;
 const VERIFICATION: u8 = 20;
 const PROOF: u8 = 21;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// What `countersign explain` knows.
     pub code: String,
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hint: Option<String>,
+    /// With which the command line ends.
     pub exit: u8,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(value_type = Option<words::ChangeId>)]
     pub change: Option<model::ChangeId>,
 }
 

@@ -12,7 +12,9 @@ pub mod health;
 pub mod log;
 mod metrics;
 mod nonce;
+pub mod openapi;
 pub mod people;
+pub mod table;
 pub mod types;
 mod waiting;
 

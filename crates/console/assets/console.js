@@ -166,7 +166,12 @@ if (page === "inbox") {
     by("fresh").textContent = `${waiting.size} new`;
   };
   const shown = () => {
-    for (const text of waiting.values()) rows.insertAdjacentHTML("afterbegin", html.createHTML(text));
+    // Ids sort by time, and the newest come first: one that moved up from the next page goes to the end.
+    for (const [id, text] of waiting) {
+      const next = [...rows.children].find((row) => row.id < id);
+      if (next) next.insertAdjacentHTML("beforebegin", html.createHTML(text));
+      else rows.insertAdjacentHTML("beforeend", html.createHTML(text));
+    }
     waiting.clear();
     counted();
   };
@@ -181,7 +186,7 @@ if (page === "inbox") {
       there.outerHTML = html.createHTML(row);
       by(id).classList.toggle("chosen", chosen);
       counted();
-    } else {
+    } else if (!("older" in rows.dataset)) {
       waiting.set(id, row);
       // What the pointer is on, or what has the focus, never moves.
       if (inside || rows.contains(document.activeElement) || scrollY > 0) counted();

@@ -51,39 +51,57 @@ pub(crate) struct Feed {
 /// A change's version, and how many people have signed for it: an approval that is not the last leaves the version as it is.
 type Stand = (u64, usize);
 
-/// The rows of the queue, the newest change first.
+/// Changes that wait for people, the newest first, each with who has signed for it.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    pub(crate) rows: Vec<(ChangeId, Stand, String)>,
+    changes: Vec<(Change, Vec<PersonId>)>,
+    /// Not all of them are here.
     pub(crate) more: bool,
+    /// How many there are.
+    pub(crate) all: u64,
 }
 
+const WAITING: [ChangeState; 2] = [ChangeState::Held, ChangeState::Approved];
+
 impl Queue {
-    pub(crate) async fn of(engine: &Engine) -> Result<Self, StorageError> {
+    /// Those that come after `before`, or the newest.
+    pub(crate) async fn of(engine: &Engine, before: Option<ChangeId>) -> Result<Self, StorageError> {
         let filter = Filter {
-            states: vec![ChangeState::Held, ChangeState::Approved],
+            states: WAITING.to_vec(),
             agent: None,
             session: None,
-            limit: MOST + 1,
+            before,
+            limit: MOST.saturating_add(1),
         };
         let found = engine.read(move |view| {
+            let all = WAITING.iter().map(|state| view.count_in(*state)).sum::<Result<u64, StorageError>>()?;
             let changes = view.changes(&filter)?;
-            changes
+            let signed = changes
                 .into_iter()
                 .map(|change| {
                     let signed = view.approvals(change.id)?.into_iter().map(|it| it.person).collect();
                     Ok((change, signed))
                 })
-                .collect::<Result<Vec<(Change, Vec<PersonId>)>, StorageError>>()
+                .collect::<Result<Vec<(Change, Vec<PersonId>)>, StorageError>>()?;
+            Ok((signed, all))
         });
-        let mut found = found.await?;
-        let more = found.len() > MOST;
-        found.truncate(MOST);
-        let rows = found.iter().filter_map(|(change, signed)| {
-            let row = row(engine, change, signed)?;
-            Some((change.id, (change.version, signed.len()), row))
-        });
-        Ok(Self { rows: rows.collect(), more })
+        let (mut changes, all) = found.await?;
+        let more = changes.len() > MOST;
+        changes.truncate(MOST);
+        Ok(Self { changes, more, all })
+    }
+
+    pub(crate) fn rows(&self, engine: &Engine) -> Vec<String> {
+        self.changes.iter().filter_map(|(change, signed)| row(engine, change, signed)).collect()
+    }
+
+    /// The last one.
+    pub(crate) fn end(&self) -> Option<ChangeId> {
+        self.changes.last().map(|(change, _)| change.id)
+    }
+
+    fn stands(&self) -> HashMap<ChangeId, Stand> {
+        self.changes.iter().map(|(change, signed)| (change.id, (change.version, signed.len()))).collect()
     }
 }
 
@@ -164,9 +182,9 @@ async fn watch(feed: Weak<Feed>) {
         else {
             return;
         };
-        match Queue::of(&engine).await {
+        match Queue::of(&engine, None).await {
             Ok(queue) => {
-                let now: HashMap<_, _> = queue.rows.iter().map(|(id, stand, _)| (*id, *stand)).collect();
+                let now = queue.stands();
                 if let Some(before) = &known {
                     for event in news(&engine, before, &now, &queue).await {
                         let _ = feed.events.send(event);
@@ -192,15 +210,21 @@ async fn news(
     queue: &Queue,
 ) -> Vec<Bytes> {
     let mut events = Vec::new();
-    for (id, stand, row) in queue.rows.iter().rev() {
-        if before.get(id) != Some(stand) {
-            events.push(event("row", &json!({ "id": id, "row": row })));
+    for (change, signed) in queue.changes.iter().rev() {
+        if before.get(&change.id) != now.get(&change.id)
+            && let Some(row) = row(engine, change, signed)
+        {
+            events.push(event("row", &json!({ "id": change.id, "row": row })));
         }
     }
     for id in before.keys().filter(|id| !now.contains_key(*id)).copied() {
         let state = engine.read(move |view| Ok(view.change(id)?.map(|it| it.state))).await;
-        let state = state.ok().flatten().map_or("gone", ChangeState::name);
-        events.push(event("gone", &json!({ "id": id, "state": state })));
+        let state = state.ok().flatten();
+        // What newer ones pushed out of sight waits as before.
+        if !state.is_some_and(|state| WAITING.contains(&state)) {
+            let state = state.map_or("gone", ChangeState::name);
+            events.push(event("gone", &json!({ "id": id, "state": state })));
+        }
     }
     events
 }

@@ -5,16 +5,17 @@ use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 use api::{
     ApiError, Shared,
     health::Health,
+    routes,
+    table::{self as tables, Asked},
     types::{ChangeView, SessionView},
 };
 use approval::{Act, Statement};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
-    extract::{Path, Query, Request, State},
+    extract::Query,
     http::{HeaderMap, header::SET_COOKIE, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
-    routing::{MethodFilter, MethodRouter, on},
 };
 use engine::{Engine, IssueError, SignError, Signer};
 use model::{AgentId, Chain, ChangeId, ChangeState, Environment, PersonId, Presence, SessionId, Timestamp};
@@ -51,45 +52,40 @@ pub enum Access {
     Viewer,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    pub method: &'static str,
-    pub path: &'static str,
-    pub access: Access,
-    handler: Handler,
-}
-
 type Answer = Pin<Box<dyn Future<Output = Result<Response, Refused>> + Send>>;
-type Handler = fn(Call) -> Answer;
 
-macro_rules! routes {
-    ($($method:literal $path:literal $access:ident $handler:ident;)*) => {
-        pub const ROUTES: &[Route] = &[$(
-            Route { method: $method, path: $path, access: Access::$access, handler: |call| Box::pin($handler(call)) },
-        )*];
+/// What answers a route.
+#[derive(Clone, Copy, Debug)]
+pub struct Handler(fn(Call) -> Answer);
+
+pub type Route = tables::Route<Access, Handler>;
+
+macro_rules! page {
+    ($name:ident) => {
+        Handler(|call| Box::pin($name(call)))
     };
 }
 
-routes! {
-    "GET" "/" Public home;
-    "GET" "/assets/{digest}/{name}" Public asset;
-    "GET" "/signin" Public sign_in_page;
-    "POST" "/signin" Public sign_in;
-    "POST" "/signout" Viewer sign_out;
-    "GET" "/enrol" Public enrol_page;
-    "POST" "/enrol" Public enrol;
-    "GET" "/inbox" Viewer inbox;
-    "GET" "/events" Viewer events;
-    "GET" "/changes/{id}" Viewer change;
-    "GET" "/changes/{id}/statement" Viewer statement;
-    "POST" "/changes/{id}/sign" Viewer sign;
-    "GET" "/sessions" Viewer sessions;
-    "POST" "/sessions/stop" Viewer stop_every;
-    "POST" "/sessions/{id}/stop" Viewer stop;
-    "GET" "/policy" Viewer policy;
-    "GET" "/audit" Viewer audit;
-    "GET" "/health" Viewer health;
-}
+routes! { Handler, page {
+    Get "/" Public home;
+    Get "/assets/{digest}/{name}" Public asset;
+    Get "/signin" Public sign_in_page;
+    Post "/signin" Public sign_in;
+    Post "/signout" Viewer sign_out;
+    Get "/enrol" Public enrol_page;
+    Post "/enrol" Public enrol;
+    Get "/inbox" Viewer inbox;
+    Get "/events" Viewer events;
+    Get "/changes/{id}" Viewer change;
+    Get "/changes/{id}/statement" Viewer statement;
+    Post "/changes/{id}/sign" Viewer sign;
+    Get "/sessions" Viewer sessions;
+    Post "/sessions/stop" Viewer stop_every;
+    Post "/sessions/{id}/stop" Viewer stop;
+    Get "/policy" Viewer policy;
+    Get "/audit" Viewer audit;
+    Get "/health" Viewer health;
+}}
 
 #[derive(Debug)]
 struct Console {
@@ -100,9 +96,9 @@ struct Console {
 }
 
 /// One request.
-struct Call {
+pub(crate) struct Call {
     console: Arc<Console>,
-    /// Of a [`Access::Viewer`] route, always.
+    /// Of an [`Access::Viewer`] route, always.
     viewer: Option<PersonId>,
     path: HashMap<String, String>,
     query: HashMap<String, String>,
@@ -113,42 +109,25 @@ struct Call {
 /// The console's part of the people listener.
 pub fn router(shared: Shared, health: Arc<Health>) -> Router {
     let feed = Arc::new(Feed::of(&shared.engine));
-    let console = Arc::new(Console { shared, health, logins: Logins::default(), feed });
-    let mut methods: HashMap<&str, MethodRouter<Arc<Console>>> = HashMap::new();
-    for route in ROUTES {
-        let filter = if route.method == "POST" { MethodFilter::POST } else { MethodFilter::GET };
-        let service = on(
-            filter,
-            move |State(console): State<Arc<Console>>,
-                  Path(path): Path<HashMap<String, String>>,
-                  Query(query): Query<HashMap<String, String>>,
-                  request: Request| async move {
-                let (parts, body) = request.into_parts();
-                let page = wants_a_page(&parts);
-                let mut answer = match called(route, console, path, query, parts, body).await {
-                    Ok(answer) => answer,
-                    Err(refused) => refused.shown(page),
-                };
-                guard::harden(answer.headers_mut());
-                answer
-            },
-        );
-        let known = methods.remove(route.path);
-        methods
-            .insert(route.path, known.map_or_else(|| service.clone(), |known| known.merge(service.clone())));
-    }
-    let all = methods.into_iter().fold(Router::new(), |router, (path, service)| router.route(path, service));
-    all.with_state(console)
+    tables::router(ROUTES, Arc::new(Console { shared, health, logins: Logins::default(), feed }), answer)
+}
+
+async fn answer(route: &'static Route, console: Arc<Console>, asked: Result<Asked, ApiError>) -> Response {
+    let page = asked.as_ref().is_ok_and(|asked| wants_a_page(&asked.parts));
+    let mut answer = match called(route, console, asked).await {
+        Ok(answer) => answer,
+        Err(refused) => refused.shown(page),
+    };
+    guard::harden(answer.headers_mut());
+    answer
 }
 
 async fn called(
     route: &Route,
     console: Arc<Console>,
-    path: HashMap<String, String>,
-    query: HashMap<String, String>,
-    parts: Parts,
-    body: Body,
+    asked: Result<Asked, ApiError>,
 ) -> Result<Response, Refused> {
+    let Asked { path, parts, body } = asked?;
     if guard::is_foreign(&parts.method, &parts.headers) {
         return Err(Refused::Foreign);
     }
@@ -156,8 +135,10 @@ async fn called(
         Access::Public => None,
         Access::Viewer => Some(console.viewer(&parts.headers)?),
     };
+    let query = Query::try_from_uri(&parts.uri);
+    let Query(query) = query.map_err(|err| ApiError::usage(format!("the query cannot be read: {err}")))?;
     let body = listener::collect(body, MAX_BODY).await.map_err(ApiError::from)?;
-    (route.handler)(Call { console, viewer, path, query, parts, body }).await
+    (route.handler.0)(Call { console, viewer, path, query, parts, body }).await
 }
 
 impl Console {
@@ -321,9 +302,16 @@ fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
 }
 
 async fn inbox(call: Call) -> Result<Response, Refused> {
-    let queue = Queue::of(&call.console.shared.engine).await?;
-    let rows = queue.rows.into_iter().map(|(_, _, row)| row).collect();
-    Ok(render(&Inbox { frame: call.frame("Inbox").await?, rows, more: queue.more }))
+    let engine = &call.console.shared.engine;
+    let before = match call.query.get("before") {
+        Some(id) => Some(id.parse().map_err(|err: model::IdError| ApiError::usage(err.to_string()))?),
+        None => None,
+    };
+    let queue = Queue::of(engine, before).await?;
+    let older = queue.more.then(|| queue.end()).flatten();
+    let frame = call.frame("Inbox").await?;
+    let page = Inbox { frame, rows: queue.rows(engine), all: queue.all, older, newest: before.is_none() };
+    Ok(render(&page))
 }
 
 async fn events(call: Call) -> Result<Response, Refused> {
@@ -521,7 +509,7 @@ mod tests {
         let listed: BTreeSet<_> = listed
             .filter(|(method, path)| ["GET", "POST"].contains(method) && !path.starts_with("/v1/"))
             .collect();
-        let routes: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
+        let routes: BTreeSet<_> = ROUTES.iter().map(|route| (route.method.name(), route.path)).collect();
         assert_eq!(routes, listed);
         for route in ROUTES {
             let opens = matches!(route.path, "/signin" | "/enrol" | "/" | "/assets/{digest}/{name}");

@@ -12,7 +12,8 @@ use std::{
 };
 
 use engine::{Clock as _, SystemClock};
-use listener::{Authority, Doors, Identity, Limits, Plain, TlsError, new_authority, server_of};
+use listener::{Authority, Doors, Given, Identity, Limits, Plain, TlsError, new_authority};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{config::Config, failure::Failure};
 
@@ -62,6 +63,14 @@ pub(crate) fn ensure_authority(place: &Place) -> Result<(), Failure> {
 }
 
 impl Tls {
+    /// The one that was given, where one was.
+    pub(crate) fn given(&self) -> Option<Arc<Given>> {
+        match &self.identity {
+            Identity::Given(given) => Some(Arc::clone(given)),
+            Identity::Own { .. } => None,
+        }
+    }
+
     pub(crate) fn load(place: Place) -> Result<Self, Failure> {
         ensure_authority(&place)?;
         let (certificate, key) = place.authority;
@@ -70,10 +79,10 @@ impl Tls {
         let authority = Arc::new(authority);
         let identity = match place.given {
             Some((certificate, key)) => {
-                let server = server_of(&read(&certificate)?, &read(&key)?).map_err(|err| {
+                let given = Given::new(&read(&certificate)?, &read(&key)?).map_err(|err| {
                     told(&err).hint(format!("given were {} and {}", certificate.display(), key.display()))
                 })?;
-                Identity::Given(server)
+                Identity::Given(Arc::new(given))
             }
             None => Identity::Own { authority: Arc::clone(&authority), names: place.names.into() },
         };
@@ -91,6 +100,37 @@ impl Tls {
         Doors::with_tls(limits, self.identity.clone(), plain)
     }
 }
+
+/// Looks after a given certificate for as long as the process lives: every minute, and when told to (SIGHUP), as those tools do
+/// that renew them. Two files are not replaced at one instant: what does not fit is looked at again, and the one before stays.
+pub(crate) async fn renew(given: Arc<Given>, (certificate, key): (PathBuf, PathBuf)) {
+    let Ok(mut told) = signal(SignalKind::hangup()) else {
+        return tracing::error!("SIGHUP cannot be heard: a renewed certificate counts after the next start");
+    };
+    let content = || Some((fs::read_to_string(&certificate).ok()?, fs::read_to_string(&key).ok()?));
+    // Of both files, the ones that were looked at last.
+    let mut known = content();
+    loop {
+        tokio::select! {
+            _ = told.recv() => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let found = content();
+        if found == known {
+            continue;
+        }
+        match &found {
+            Some((chain, of)) => match given.renew(chain, of) {
+                Ok(()) => tracing::info!("another certificate is shown from now on"),
+                Err(err) => tracing::warn!(%err, "the certificate is not renewed: the one before is shown"),
+            },
+            None => tracing::warn!("the certificate or its key is gone: the one before is shown"),
+        }
+        known = found;
+    }
+}
+
+const LOOK: Duration = Duration::from_secs(60);
 
 /// How clients write the address of a listener.
 pub(crate) fn url(config: &Config, at: SocketAddr) -> String {

@@ -349,6 +349,7 @@ fn close_others(tx: &mut Tx<'_>, drawn: &mut Drawn, done: ChangeId) -> Result<()
         states: vec![ChangeState::Held, ChangeState::Approved],
         agent: policy::OWN_NAME.parse().ok(),
         session: None,
+        before: None,
         limit: usize::MAX,
     };
     for other in tx.changes(&filter)? {

@@ -25,6 +25,7 @@ impl Engine {
             states: vec![ChangeState::Held, ChangeState::Approved],
             agent: policy::OWN_NAME.parse().ok(),
             session: None,
+            before: None,
             limit: usize::MAX,
         };
         let broken: Vec<Glass> = {

@@ -321,8 +321,13 @@ pub fn database_of(projection: store::Projection) -> audit::Database {
 /// What the last process was carrying out when it ended may or may not have arrived, upstream. What was to be done here is done in
 /// the operation that says so: it is not done.
 async fn abandon(store: &Store, now: Timestamp, entropy: &dyn Entropy) -> Result<(), StartError> {
-    let filter =
-        Filter { states: vec![ChangeState::Executing], agent: None, session: None, limit: usize::MAX };
+    let filter = Filter {
+        states: vec![ChangeState::Executing],
+        agent: None,
+        session: None,
+        before: None,
+        limit: usize::MAX,
+    };
     let open = store.read(move |view| view.changes(&filter)).await?;
     for change in open {
         let mut drawn = Drawn { now, random: entropy::draw(entropy)?, nonce: String::new(), used: 0 };

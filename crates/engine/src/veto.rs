@@ -39,6 +39,7 @@ pub(crate) fn earlier(tx: &Tx<'_>, chain: &Chain, steps: &mut [Step]) -> Result<
         states: vec![ChangeState::Rejected],
         agent: Some(chain.agent.clone()),
         session: None,
+        before: None,
         limit: VETOES,
     };
     let mut links = Vec::new();

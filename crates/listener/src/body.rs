@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body;
 
-use crate::{BODY_PATIENCE, seats::SEAT};
+use crate::{BODY_PATIENCE, seats::TURN};
 
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
@@ -41,7 +41,7 @@ where
         Err(_) => return Err(BodyError::TooSlow),
     };
     // Outside of a connection there is no place to lose.
-    match SEAT.try_with(|seat| seat.work()) {
+    match TURN.try_with(|turn| turn.work()) {
         Ok(true) | Err(_) => Ok(bytes),
         Ok(false) => Err(BodyError::MadeRoom),
     }

@@ -1,18 +1,27 @@
 //! One connection from its first byte: TLS or not, request after request, and where a client asks for a tunnel, the
 //! same again inside it, under the name it asked for.
 
-use std::{error::Error, future::Future, pin::Pin, sync::Arc};
+use std::{
+    error::Error,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::{
-    Method, Request, Response, StatusCode,
+    Method, Request, Response, StatusCode, Version,
     body::{Body, Incoming},
-    server::conn::http1,
+    header::{HOST, HeaderValue},
+    server::conn::{http1, http2},
     service::service_fn,
     upgrade::OnUpgrade,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
@@ -24,7 +33,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     Doors, HEAD_BYTES, HEAD_PATIENCE, Plain, Secured, Source, Tunnels,
     doors::TLS_HANDSHAKE,
-    seats::{self, Seat},
+    seats::{self, Seat, Turn},
 };
 
 /// One connection, and all that its requests are answered with.
@@ -35,6 +44,12 @@ pub(crate) struct Conversation<A> {
     pub(crate) doors: Doors,
     pub(crate) answer: A,
 }
+
+const HTTP2: &[u8] = b"h2";
+/// Requests of one connection at a time: more pages than anybody has open.
+const STREAMS: u32 = 100;
+/// Of one answer that its client does not read.
+const SEND_BYTES: usize = 64 * 1024;
 
 const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 75\r\nconnection: close\r\n\r\n\
     Countersign: this listener is not on loopback and speaks TLS; use https://\n";
@@ -75,6 +90,7 @@ where
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let config = if self.doors.http2 { offering_http2(&config) } else { config };
         let handshake = tokio::time::timeout(HEAD_PATIENCE, TlsAcceptor::from(config).accept(stream));
         let source = self.source;
         let stream = tokio::select! {
@@ -86,6 +102,9 @@ where
                 Err(_) => return tracing::debug!(%source, "a TLS handshake took too long"),
             },
         };
+        if stream.get_ref().1.alpn_protocol() == Some(HTTP2) {
+            return self.speak_http2(stream).await;
+        }
         self.speak(stream, Secured(true)).await;
     }
 
@@ -118,6 +137,52 @@ where
         }
     }
 
+    /// Bounded as the other is: heads in bytes, bodies by who reads them, and how many requests there are at a time.
+    async fn speak_http2<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (seat, source, doors) = (Arc::clone(&self.seat), self.source, self.doors.clone());
+        let begun = Arc::new(AtomicBool::new(false));
+        let first = Arc::clone(&begun);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            first.store(true, Ordering::SeqCst);
+            name_host(&mut request);
+            self.respond(request, Secured(true))
+        });
+        let served = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+            .max_send_buf_size(SEND_BYTES)
+            .keep_alive_interval(Some(HEAD_PATIENCE))
+            .keep_alive_timeout(HEAD_PATIENCE)
+            .serve_connection(TokioIo::new(stream), service);
+        let (mut served, closing) = (std::pin::pin!(served), doors.closing());
+        // Whoever shook hands and asks for nothing.
+        let idle = async {
+            tokio::time::sleep(HEAD_PATIENCE).await;
+            if begun.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
+        };
+        let ended = tokio::select! {
+            () = seat.asked_to_leave() => {
+                return tracing::debug!(%source, "an idle connection made room for a newer one");
+            }
+            () = idle => return tracing::debug!(%source, "a connection on which nothing was asked"),
+            () = closing => {
+                // The requests under way are its last.
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
+            ended = &mut served => ended,
+        };
+        if let Err(err) = ended {
+            tracing::debug!(%err, "a connection ended badly");
+        }
+    }
+
     fn respond(
         &self,
         mut request: Request<Incoming>,
@@ -129,14 +194,14 @@ where
         } else {
             Ok((self.answer)(request, self.source))
         };
-        let seat = Arc::clone(&self.seat);
+        let turn = Arc::new(Turn::on(Arc::clone(&self.seat)));
         // The seat goes along: work that outlives its connection still counts.
         tokio::spawn(async move {
             let response = match answered {
-                Ok(answered) => seats::SEAT.scope(Arc::clone(&seat), answered).await.map(Either::Left),
+                Ok(answered) => seats::TURN.scope(Arc::clone(&turn), answered).await.map(Either::Left),
                 Err(own) => own.map(Either::Right),
             };
-            seat.rest();
+            turn.rest();
             response
         })
     }
@@ -171,6 +236,20 @@ where
                 Err(_) => tracing::debug!(%source, "a tunnel was not begun in time"),
             }
         })
+    }
+}
+
+fn offering_http2(config: &ServerConfig) -> Arc<ServerConfig> {
+    let mut config = config.clone();
+    config.alpn_protocols.insert(0, HTTP2.to_vec());
+    Arc::new(config)
+}
+
+/// RFC 9113 §8.3.1: the host that was asked for stands in a field of its own, and whoever looks for it looks in `Host`.
+fn name_host(request: &mut Request<Incoming>) {
+    let named = request.uri().authority().and_then(|it| HeaderValue::from_str(it.as_str()).ok());
+    if let Some(host) = named.filter(|_| request.version() == Version::HTTP_2) {
+        request.headers_mut().insert(HOST, host);
     }
 }
 

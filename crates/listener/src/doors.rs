@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
-use crate::{Authority, Limits, TlsError};
+use crate::{Authority, Given, Limits, TlsError};
 
 pub(crate) const TLS_HANDSHAKE: u8 = 22;
 
@@ -16,6 +16,7 @@ pub struct Doors {
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Identity>,
     pub(crate) plain: Plain,
+    pub(crate) http2: bool,
     pub(crate) tunnels: Option<Arc<dyn Tunnels>>,
     pub(crate) until: Option<watch::Receiver<bool>>,
 }
@@ -35,7 +36,7 @@ pub struct Secured(pub bool);
 /// What a listener shows in a handshake.
 #[derive(Clone)]
 pub enum Identity {
-    Given(Arc<ServerConfig>),
+    Given(Arc<Given>),
     /// Made by our own authority, and made anew before it ends.
     Own {
         authority: Arc<Authority>,
@@ -71,11 +72,18 @@ impl fmt::Debug for Identity {
 impl Doors {
     /// Plain HTTP and nothing else.
     pub const fn plain(limits: Limits) -> Self {
-        Self { limits, tls: None, plain: Plain::Spoken, tunnels: None, until: None }
+        Self { limits, tls: None, plain: Plain::Spoken, http2: false, tunnels: None, until: None }
     }
 
     pub const fn with_tls(limits: Limits, identity: Identity, plain: Plain) -> Self {
-        Self { limits, tls: Some(identity), plain, tunnels: None, until: None }
+        Self { limits, tls: Some(identity), plain, http2: false, tunnels: None, until: None }
+    }
+
+    /// HTTP/2 as well, where a client asks for it in the handshake (RFC 9113 §3.3): a browser keeps six connections to a site and
+    /// no more, and each page that is open has a stream of events.
+    #[must_use]
+    pub fn with_http2(self) -> Self {
+        Self { http2: true, ..self }
     }
 
     #[must_use]
@@ -104,7 +112,7 @@ impl Doors {
 impl Identity {
     pub(crate) fn server(&self) -> Result<Arc<ServerConfig>, TlsError> {
         match self {
-            Self::Given(config) => Ok(Arc::clone(config)),
+            Self::Given(given) => Ok(given.server()),
             Self::Own { authority, names } => authority.server(names),
         }
     }

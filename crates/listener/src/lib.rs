@@ -10,6 +10,7 @@ mod body;
 mod carried;
 mod converse;
 mod doors;
+mod given;
 mod paced;
 mod seats;
 mod source;
@@ -27,6 +28,7 @@ pub use authority::{Authority, Clock, TlsError, new_authority, server_of};
 pub use body::{BodyError, collect};
 pub use carried::Carried;
 pub use doors::{Doors, Identity, Plain, Secured, Tunnels};
+pub use given::Given;
 pub use paced::Paced;
 pub use source::Source;
 
@@ -53,8 +55,11 @@ impl Limits {
     /// For the gateways. With the connections to the upstream that these lead to, and those of the other listeners,
     /// it stays within the 1024 files that a process may usually open.
     pub const GATEWAY: Self = Self { connections: 320, per_source: 240 };
-    /// For people and for agents that propose and wait.
+    /// For agents that propose and wait, for whoever reads the log, and for machinery.
     pub const API: Self = Self { connections: 128, per_source: 96 };
+    /// For people: each page that somebody has open is a connection that stays, and where they come by way of a proxy of their
+    /// own they are one source. Together with the others it is more than the 1024 files that a process is usually given at first.
+    pub const PEOPLE: Self = Self { connections: 640, per_source: 576 };
 }
 
 /// Serves until the task is dropped, or until [`Doors::until`] says so and what was under way then has ended.

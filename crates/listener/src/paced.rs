@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::time::{Duration, Instant, Sleep};
 
-use crate::{BODY_PATIENCE, BodyError, seats::SEAT};
+use crate::{BODY_PATIENCE, BodyError, seats::TURN};
 
 /// Bytes a second, on the whole; what has come buys time for what has not.
 const PACE: u64 = 4096;
@@ -30,7 +30,7 @@ impl<B> Paced<B> {
     /// Where the connection's place went to another one.
     pub fn new(body: B) -> Result<Self, BodyError> {
         // Outside of a connection there is no place to lose.
-        match SEAT.try_with(|seat| seat.work()) {
+        match TURN.try_with(|turn| turn.work()) {
             Ok(true) | Err(_) => {}
             Ok(false) => return Err(BodyError::MadeRoom),
         }

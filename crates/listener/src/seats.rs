@@ -1,11 +1,14 @@
 //! Who has a place, and who gives up theirs when there is none left.
 //!
 //! A connection that waits for something (a head, the rest of a body, its client to read an answer) may lose its place
-//! to a newer one, the longest waiting first; one whose request is being worked on may not.
+//! to a newer one, the longest waiting first; one of which a request is being worked on may not. (Over HTTP/2 it may have many.)
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
@@ -13,8 +16,8 @@ use tokio::sync::Notify;
 use crate::{Limits, Source};
 
 tokio::task_local! {
-    /// Of the connection that brought the request this task answers.
-    pub(crate) static SEAT: Arc<Seat>;
+    /// The request that this task answers, and the connection that brought it.
+    pub(crate) static TURN: Arc<Turn>;
 }
 
 #[derive(Debug)]
@@ -41,8 +44,13 @@ struct Row {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    Waiting { since: u64 },
-    Working,
+    Waiting {
+        since: u64,
+    },
+    /// On so many requests.
+    Working {
+        on: usize,
+    },
 }
 
 #[derive(Debug)]
@@ -60,6 +68,32 @@ pub(crate) struct Seat {
     id: u64,
     seats: Arc<Seats>,
     leave: Arc<Notify>,
+}
+
+/// One request on a connection.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    seat: Arc<Seat>,
+    worked_on: AtomicBool,
+}
+
+impl Turn {
+    pub(crate) const fn on(seat: Arc<Seat>) -> Self {
+        Self { seat, worked_on: AtomicBool::new(false) }
+    }
+
+    /// The request has come; false where its connection's place was lost before.
+    pub(crate) fn work(&self) -> bool {
+        if self.worked_on.swap(true, Ordering::SeqCst) {
+            return self.seat.is_taken();
+        }
+        self.seat.work()
+    }
+
+    /// The request is answered.
+    pub(crate) fn rest(&self) {
+        self.seat.rest(self.worked_on.load(Ordering::SeqCst));
+    }
 }
 
 impl Seats {
@@ -114,7 +148,7 @@ impl Table {
         let waiting =
             self.taken.iter().filter(|(_, row)| meant(row)).filter_map(|(id, row)| match row.phase {
                 Phase::Waiting { since } => Some((since, *id)),
-                Phase::Working => None,
+                Phase::Working { .. } => None,
             });
         let Some((_, id)) = waiting.min() else { return false };
         if let Some(row) = self.remove(id) {
@@ -136,22 +170,34 @@ impl Table {
 }
 
 impl Seat {
-    /// The request has come; false where the place was lost before.
-    pub(crate) fn work(&self) -> bool {
+    fn is_taken(&self) -> bool {
+        self.seats.table().taken.contains_key(&self.id)
+    }
+
+    fn work(&self) -> bool {
         let mut table = self.seats.table();
         let row = table.taken.get_mut(&self.id);
         row.is_some_and(|row| {
-            row.phase = Phase::Working;
+            let on = match row.phase {
+                Phase::Waiting { .. } => 0,
+                Phase::Working { on } => on,
+            };
+            row.phase = Phase::Working { on: on.saturating_add(1) };
             true
         })
     }
 
-    /// The request is answered.
-    pub(crate) fn rest(&self) {
+    /// One request less; where it was worked on, and no other is, its connection waits again.
+    fn rest(&self, worked_on: bool) {
         let mut table = self.seats.table();
         let since = table.tick();
         if let Some(row) = table.taken.get_mut(&self.id) {
-            row.phase = Phase::Waiting { since };
+            row.phase = match row.phase {
+                Phase::Working { on } if on > usize::from(worked_on) => {
+                    Phase::Working { on: on.saturating_sub(usize::from(worked_on)) }
+                }
+                Phase::Working { .. } | Phase::Waiting { .. } => Phase::Waiting { since },
+            };
         }
         drop(table);
         self.seats.freed.notify_one();
@@ -198,12 +244,28 @@ mod tests {
         let other = seat(&seats, 2);
         assert!(other.work());
         assert!(matches!(seats.take(source(3)), Place::Full));
-        first.rest();
+        first.rest(true);
         let newest = seat(&seats, 3);
         assert!(!first.work() && newest.work());
         drop((first, second, third, fourth, other, newest));
         let table = seats.table();
         assert!(table.taken.is_empty() && table.of_source.is_empty(), "{table:?}");
+    }
+
+    #[test]
+    fn a_connection_of_which_one_request_is_worked_on_stays() {
+        let seats = Seats::new(Limits { connections: 2, per_source: 2 });
+        let many = Arc::new(seat(&seats, 1));
+        let [first, second, third] = [(); 3].map(|()| Turn::on(Arc::clone(&many)));
+        assert!(first.work() && first.work() && second.work());
+        let other = seat(&seats, 1);
+        assert!(other.work());
+        third.rest();
+        first.rest();
+        assert!(matches!(seats.take(source(1)), Place::SourceFull), "the second is worked on");
+        second.rest();
+        let newest = seat(&seats, 1);
+        assert!(!second.work() && !third.work() && newest.work(), "and then none");
     }
 
     #[test]

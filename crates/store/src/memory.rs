@@ -164,10 +164,16 @@ impl Rows for Memory {
         let agent = filter.agent.as_ref().map(ToString::to_string);
         let session = filter.session.map(|it| it.to_string());
         let state = self.state();
+        let before = match filter.before.map(|id| state.changes.get(&id.to_string())) {
+            Some(None) => return Ok(Vec::new()),
+            Some(Some(row)) => Some((row.created_at, &row.id)),
+            None => None,
+        };
         let wanted = |row: &&ChangeRow| {
             (filter.states.is_empty() || filter.states.iter().any(|state| state.name() == row.state))
                 && agent.as_ref().is_none_or(|agent| *agent == row.agent)
                 && session.as_ref().is_none_or(|session| *session == row.session)
+                && before.is_none_or(|before| (row.created_at, &row.id) < before)
         };
         let mut rows: Vec<_> = state.changes.values().filter(wanted).collect();
         rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, &row.id)));

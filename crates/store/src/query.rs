@@ -1,6 +1,6 @@
 //! What is asked of a view, as values.
 
-use model::{ActionParts, AgentId, ChangeState, Resource, SessionId, Timestamp};
+use model::{ActionParts, AgentId, ChangeId, ChangeState, Resource, SessionId, Timestamp};
 
 /// Which changes; empty members ask for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,12 +8,14 @@ pub struct Filter {
     pub states: Vec<ChangeState>,
     pub agent: Option<AgentId>,
     pub session: Option<SessionId>,
+    /// Only those that come after it, newest first; none, where it is no change.
+    pub before: Option<ChangeId>,
     pub limit: usize,
 }
 
 impl Default for Filter {
     fn default() -> Self {
-        Self { states: Vec::new(), agent: None, session: None, limit: 100 }
+        Self { states: Vec::new(), agent: None, session: None, before: None, limit: 100 }
     }
 }
 

@@ -31,6 +31,11 @@ impl Key {
         Self::generate(folder, name, "ed25519", None)
     }
 
+    /// One that lies there already, made by [`Key::ed25519`].
+    pub fn there(folder: &Path, name: &str) -> Self {
+        Self { private: folder.join(name), public: folder.join(format!("{name}.pub")), provider: None }
+    }
+
     /// A security key (`sk-ssh-ed25519`) whose device is OpenSSH's software stand-in, which always says it was touched.
     /// `None`, and a loud line, where the stand-in is not installed.
     pub fn security(folder: &Path, name: &str) -> Result<Option<Self>> {

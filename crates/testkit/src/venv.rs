@@ -12,7 +12,8 @@ use anyhow::{Context, Result, ensure};
 use crate::{Output, process, python_home};
 
 /// The versions the wire facts were measured with; another version is another set of facts.
-const PACKAGES: [&str; 3] = ["moto[server,all]==5.2.5", "boto3==1.44.5", "awscli==1.46.2"];
+const PACKAGES: [&str; 4] =
+    ["moto[server,all]==5.2.5", "boto3==1.44.5", "awscli==1.46.2", "schemathesis==4.32.5"];
 
 const INSTALL: Duration = Duration::from_secs(20 * 60);
 const CALL: Duration = Duration::from_secs(120);
@@ -63,12 +64,34 @@ impl Venv {
         self.call("aws", args, env)
     }
 
+    /// Any of its programs, in a folder of the caller's, for at most `limit`.
+    pub fn program<'a>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = &'a str>,
+        env: &[(&str, &str)],
+        (folder, limit): (&Path, Duration),
+    ) -> Result<Output> {
+        let mut command = self.command(program, args, env);
+        command.current_dir(folder);
+        process::run(command, limit)
+    }
+
     fn call<'a>(
         &self,
         program: &str,
         args: impl IntoIterator<Item = &'a str>,
         env: &[(&str, &str)],
     ) -> Result<Output> {
+        process::run(self.command(program, args, env), CALL)
+    }
+
+    fn command<'a>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = &'a str>,
+        env: &[(&str, &str)],
+    ) -> Command {
         let mut command = Command::new(self.bin(program));
         command
             .args(args)
@@ -79,7 +102,7 @@ impl Venv {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_PAGER", "")
             .envs(env.iter().copied());
-        process::run(command, CALL)
+        command
     }
 
     fn install(&self) -> Result<()> {

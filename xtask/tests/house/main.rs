@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod api;
 mod exits;
 mod files;
 mod floors;

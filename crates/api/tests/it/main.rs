@@ -3,5 +3,6 @@
 #![cfg(test)]
 
 mod house;
+mod openapi;
 mod passkey;
 mod routes;

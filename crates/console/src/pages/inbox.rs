@@ -1,7 +1,7 @@
 //! The queue: one row for each change that waits for people, the newest first.
 
 use askama::Template;
-use model::{Change, ChangeState, PersonId, Timestamp, Verdict};
+use model::{Change, ChangeId, ChangeState, PersonId, Timestamp, Verdict};
 
 use super::Frame;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     when::{ago, left},
 };
 
-/// More than anybody reads; how many there are besides is said.
+/// On one page: more than anybody reads. How many there are is said, and the rest is on pages behind.
 pub(crate) const MOST: usize = 150;
 
 #[derive(Debug, Template)]
@@ -18,7 +18,12 @@ pub(crate) struct Inbox {
     pub(crate) frame: Frame,
     /// Rendered.
     pub(crate) rows: Vec<String>,
-    pub(crate) more: bool,
+    /// How many there are, on all pages.
+    pub(crate) all: u64,
+    /// The next page has those that come after this one.
+    pub(crate) older: Option<ChangeId>,
+    /// The first page: what comes anew belongs here.
+    pub(crate) newest: bool,
 }
 
 /// One change in a queue.

@@ -11,6 +11,7 @@ mod erase;
 mod explain;
 mod export;
 mod few;
+mod files;
 mod init;
 mod man;
 mod notify;

@@ -25,6 +25,7 @@ use crate::{
     cli::ServeArgs,
     client::Running,
     command::{
+        files,
         resident::{self, Signals, put, secret},
         upstream,
     },
@@ -47,6 +48,7 @@ const DRAIN: std::time::Duration = std::time::Duration::from_secs(150);
 
 pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     resident::log();
+    files::raise();
     let config = Config::load(&args.config)?;
     tls::ensure_authority(&tls::Place::of(&config))?;
     // An installation of an earlier version has none.
@@ -124,7 +126,8 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let health = Arc::new(Health::new(Arc::clone(&engine), disks(&config)));
     let mut open = JoinSet::new();
     open.spawn(gateway_aws::listen(gateway, aws, doors(Limits::GATEWAY, at_aws), authority));
-    let (for_people, for_agents) = (doors(Limits::API, at_people), doors(Limits::API, at_agent));
+    let for_agents = doors(Limits::API, at_agent);
+    let for_people = doors(files::limits_of_people(), at_people).with_http2();
     let of_people =
         api::people::router(shared.clone()).merge(console::router(shared.clone(), Arc::clone(&health)));
     open.spawn(api::listen(of_people, people, for_people, Arc::clone(&engine)));
@@ -139,6 +142,9 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         tokio::spawn(api::listen(api::health::router(health), metrics, doors, Arc::clone(&engine)));
     }
 
+    if let Some((given, files)) = tls.given().zip(config.certificate()) {
+        tokio::spawn(tls::renew(given, files));
+    }
     tokio::spawn(watch::run(Arc::downgrade(&engine), library));
     witnesses::start(Arc::clone(&engine), reachable, &args.config, &config.log()).await;
     receivers::start(&engine, &config, receivers, &running.people);

@@ -25,12 +25,12 @@ fn now() -> SystemTime {
     SystemTime::now()
 }
 
-fn authority() -> Arc<Authority> {
+pub(crate) fn authority() -> Arc<Authority> {
     let (certificate, key) = new_authority(now()).unwrap();
     Arc::new(Authority::load(&certificate, &key, Arc::new(now)).unwrap())
 }
 
-fn doors(authority: &Arc<Authority>, plain: Plain) -> Doors {
+pub(crate) fn doors(authority: &Arc<Authority>, plain: Plain) -> Doors {
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()].into();
     Doors::with_tls(Limits::API, Identity::Own { authority: Arc::clone(authority), names }, plain)
 }
@@ -46,22 +46,33 @@ impl Tunnels for Only {
     }
 }
 
-async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    name: &'static str,
+    believes: &Authority,
+) -> std::io::Result<TlsStream<S>> {
+    handshake_for(&[], stream, name, believes).await
+}
+
+/// Asking for one of `protocols`.
+pub(crate) async fn handshake_for<S: AsyncRead + AsyncWrite + Unpin>(
+    protocols: &[&str],
     stream: S,
     name: &'static str,
     believes: &Authority,
 ) -> std::io::Result<TlsStream<S>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(believes.pem().as_bytes()).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|it| it.as_bytes().to_vec()).collect();
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name).unwrap(), stream).await
 }
 
-async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, text: &str) -> String {
+pub(crate) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, text: &str) -> String {
     stream.write_all(text.as_bytes()).await.unwrap();
     let mut answer = vec![0; 4096];
     let length = stream.read(&mut answer).await.unwrap();

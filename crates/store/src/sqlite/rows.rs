@@ -165,6 +165,16 @@ impl Rows for SqliteRows<'_> {
     }
 
     fn changes(&self, filter: &Filter) -> Found<Vec<ChangeRow>> {
+        if filter.states.len() > 1 && filter.limit != usize::MAX {
+            // One state after the other its index has them in order; of several at once, SQLite sorts all there are.
+            let of = |state| self.changes(&Filter { states: vec![state], ..filter.clone() });
+            let each = filter.states.iter().copied().map(of).collect::<Found<Vec<_>>>()?;
+            let mut rows = each.concat();
+            rows.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+            rows.dedup_by(|one, other| one.id == other.id);
+            rows.truncate(filter.limit);
+            return Ok(rows);
+        }
         // Left to itself, SQLite walks through all changes of an agent to find the few in one state.
         let mut sql = match (&filter.agent, filter.states.is_empty()) {
             (Some(_), false) => select_change!("INDEXED BY changes_by_agent_and_state WHERE true"),
@@ -185,6 +195,10 @@ impl Rows for SqliteRows<'_> {
         if let Some(session) = filter.session {
             sql.push_str(" AND session = ?");
             values.push(session.to_string().into());
+        }
+        if let Some(before) = filter.before {
+            sql.push_str(" AND (created_at, id) < (SELECT created_at, id FROM changes WHERE id = ?)");
+            values.push(before.to_string().into());
         }
         sql.push_str(" ORDER BY created_at DESC, id DESC LIMIT ?");
         values.push(count(filter.limit).into());

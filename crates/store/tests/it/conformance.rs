@@ -430,6 +430,11 @@ async fn lists_are_filtered_and_newest_first(store: &Store) {
     check(&[2, 1], Filter { states: vec![ChangeState::Rejected], ..all() }).await;
     check(&[6, 5, 4, 3, 2, 1], Filter { states: vec![ChangeState::Rejected, ChangeState::Held], ..all() })
         .await;
+    check(&[4, 3], Filter { before: Some(change_id(5)), limit: 2, ..all() }).await;
+    check(&[], Filter { before: Some(change_id(1)), ..all() }).await;
+    check(&[], Filter { before: Some(change_id(99)), ..all() }).await;
+    let open = || vec![ChangeState::Rejected, ChangeState::Held, ChangeState::Rejected];
+    check(&[4, 3, 2], Filter { states: open(), before: Some(change_id(5)), limit: 3, ..all() }).await;
     check(&[5, 3, 1], Filter { session: Some(session_id(1)), ..all() }).await;
     check(&[6], Filter { agent: Some("other".parse().unwrap()), ..all() }).await;
     check(&[], Filter { agent: Some("other".parse().unwrap()), session: Some(session_id(1)), ..all() }).await;

@@ -12,6 +12,8 @@
 //! than one processor judges a write, the processor is what bounds them, whatever they share.) Memory: 60 MB at rest,
 //! 250 MB with 10,000 held changes.
 
+#[path = "../rig/held.rs"]
+mod held;
 mod nginx;
 #[path = "../rig/mod.rs"]
 mod rig;
@@ -23,14 +25,14 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use testkit::{
     Signed, Signer,
     bench::{Contestant, Figure, Target, compare, report},
-    now,
 };
 
 use crate::{
+    held::{HELD, hold, many_may_wait, resident},
     nginx::Nginx,
     rig::{
         load::{self, Latencies},
@@ -42,8 +44,6 @@ use crate::{
 
 const READERS: usize = 32;
 const WRITERS: usize = 64;
-const HELD: usize = 10_000;
-const HELD_BY_SESSION: usize = 1_000;
 
 fn main() -> Result<()> {
     let stub = Stub::start()?;
@@ -185,34 +185,4 @@ fn at(name: &str, latencies: &Latencies, share: f64) -> Result<Figure> {
 
 fn megabytes(name: &str, value: f64, target: Target) -> Figure {
     Figure { name: name.to_owned(), value, unit: "MB", peer: None, target, spread: None }
-}
-
-/// Of one session.
-fn many_may_wait(settings: &str) -> String {
-    let wide = format!("open_holds_per_session = {HELD_BY_SESSION}\n");
-    settings.replace("open_holds_per_session = 10\n", &wide)
-}
-
-/// Deletes of objects in production, each in a bucket of its own: each is a change, and waits.
-fn hold(place: &Place, count: usize) -> Result<()> {
-    let [gateway, _, _] = place.serve.authorities();
-    let hash = ("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
-    let mut buckets = 0..count;
-    while !buckets.is_empty() {
-        let agent = place.agent()?;
-        let requests = buckets.by_ref().take(HELD_BY_SESSION).map(|nth| {
-            let target = format!("/bucket-{nth}/key");
-            load::bytes(&agent.sign_at(now(), "s3", gateway, "DELETE", &target, &[hash], Vec::new()))
-        });
-        load::through(gateway, READERS, &requests.collect::<Vec<_>>(), "403", &Latencies::default())?;
-    }
-    Ok(())
-}
-
-/// Resident memory of `serve`, in millions of bytes.
-fn resident(place: &Place) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", place.serve.pid()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib * 1024.0 / 1e6)
 }

@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, ensure};
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use testkit::{Authenticator, Ceremony, Response, send};
+use testkit::{Authenticator, Caller, Ceremony, Response, send};
 
 use crate::lab::Lab;
 
@@ -87,19 +86,9 @@ impl Desk {
         hand: &Hand,
         (method, target, body): (&str, &str, &str),
     ) -> Result<Vec<(&'static str, String)>> {
-        let told: Value = serde_json::from_slice(&self.send("GET", "/v1/nonce", &[], "")?.body)?;
-        let nonce = told["nonce"].as_str().context("no nonce")?;
-        let (name, genesis) = (hand.name, self.lab.installation.genesis());
-        let body = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let text = format!(
-            "countersign request v1\nperson: {name}\nmethod: {method}\ntarget: {target}\nbody: {body}\nnonce: {nonce}\n\
-             installation: {genesis}\n"
-        );
-        Ok(vec![
-            ("x-countersign-person", name.to_owned()),
-            ("x-countersign-nonce", nonce.to_owned()),
-            ("x-countersign-signature", BASE64_STANDARD.encode(self.touched(hand, OF_REQUESTS, &text))),
-        ])
+        let [_, _, people] = self.lab.serve.authorities();
+        let caller = Caller { people, person: hand.name, genesis: self.lab.installation.genesis() };
+        caller.headers((method, target, body), |text| Ok(self.touched(hand, OF_REQUESTS, text)))
     }
 
     pub(super) fn signs_in(&self, hand: &Hand) -> Result<Response> {

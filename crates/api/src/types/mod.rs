@@ -1,0 +1,19 @@
+//! The JSON of the API and of `--output json`: one type for both, and for the description of the API ([`crate::openapi`]).
+//! Contracts outside scripts rely on.
+
+mod made;
+mod requests;
+mod views;
+
+pub use requests::{
+    AdoptRequest, BreakGlassRequest, EraseRequest, Proposal, ProposedAction, SessionRequest, SignRequest,
+    SimulateRequest, UndoRequest,
+};
+pub use views::{
+    ActionView, ApprovalView, BundleView, ChangeList, ChangeView, ConsistencyView, ErasedView, EvidenceView,
+    GenesisView, LinkView, NonceView, ObservedView, PersonView, RejectionView, RejudgedView, RequirementView,
+    SessionIssued, SessionList, SessionView, SignedView, SimulationView, StatementView, TableView,
+    UnjudgedView, VerdictView,
+};
+
+pub const CHANGE_SCHEMA: &str = "countersign.change/v1";
