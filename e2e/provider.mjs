@@ -24,7 +24,7 @@ const provider = new Provider(issuer, {
   claims: { openid: ["sub"], email: ["email", "email_verified"] },
   conformIdTokenClaims: false,
   pkce: { required: () => true },
-  ttl: { IdToken: () => (lie === "expired" ? -60 : 300), AccessToken: 60, AuthorizationCode: 60, Interaction: 600, Session: 600, Grant: 600 },
+  ttl: { IdToken: 300, AccessToken: 60, AuthorizationCode: 60, Interaction: 600, Session: 600, Grant: 600 },
   findAccount: (ctx, sub) => ({ accountId: sub, claims: () => ({ sub, ...accounts[sub] }) }),
 });
 
@@ -45,7 +45,13 @@ provider.use(async (ctx, next) => {
     ctx.body = { error: "invalid_client" };
     return;
   }
-  await next();
+  const { now } = Date;
+  if (lie === "expired" && ctx.path === "/token") Date.now = () => now() - 3600_000;
+  try {
+    await next();
+  } finally {
+    Date.now = now;
+  }
   if (lie === "issuer" && ctx.path === "/.well-known/openid-configuration") {
     ctx.body = { ...ctx.body, issuer: "https://evil.example" };
   }

@@ -5,6 +5,7 @@ mod every_route;
 mod hostile_words;
 mod in_the_browser;
 mod refusals;
+mod sign_in;
 
 use std::fs;
 
