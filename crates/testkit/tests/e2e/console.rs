@@ -1,6 +1,7 @@
 //! The console in a real browser: a passkey is made, counts once two people have adopted it, signs in, approves and rejects.
 
 mod by_hand;
+mod enrolled;
 mod every_route;
 mod hostile_words;
 mod in_the_browser;
