@@ -212,8 +212,9 @@ async fn counting<T>(shared: &Shared, counted: &str, found: Result<T, ApiError>)
     found
 }
 
-/// Where the router runs without a listener, nobody's address is known, and all share one count.
-fn source_of(parts: &Parts) -> String {
+/// Under which failures of a request are counted. Where the router runs without a listener, nobody's address is known, and all
+/// share one count.
+pub fn source_of(parts: &Parts) -> String {
     parts.extensions.get::<Source>().map_or_else(|| "unknown address".to_owned(), Source::to_string)
 }
 

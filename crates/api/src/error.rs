@@ -66,7 +66,19 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, "CS202", NOT_AUTHENTICATED, message, Some(hint))
     }
 
-    pub(crate) fn throttled() -> Self {
+    /// To somebody who came back from a provider of identities.
+    pub fn not_signed_in(message: impl Into<String>) -> Self {
+        let hint = "sign in again at /signin; an account counts where roster.toml has it among a person's `identities`";
+        Self::new(StatusCode::UNAUTHORIZED, "CS219", NOT_AUTHENTICATED, message, Some(hint))
+    }
+
+    /// What another server was asked for and did not answer.
+    pub fn elsewhere(message: impl Into<String>) -> Self {
+        let hint = "sign in with a passkey meanwhile, or use the command line";
+        Self::new(StatusCode::BAD_GATEWAY, "CS219", UNEXPECTED, message, Some(hint))
+    }
+
+    pub fn throttled() -> Self {
         let message = "too many requests from here that nobody signed rightly; wait a minute";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "CS202", NOT_AUTHENTICATED, message, None)
     }

@@ -27,7 +27,7 @@ use hyper_util::service::TowerToHyperService;
 use listener::{Carried, Doors, Source};
 use tokio::net::TcpListener;
 
-pub use auth::{NONCE_HEADER, PERSON_HEADER, SIGNATURE_HEADER, Signer, authenticated};
+pub use auth::{NONCE_HEADER, PERSON_HEADER, SIGNATURE_HEADER, Signer, authenticated, source_of};
 pub use error::{ApiError, ErrorBody};
 pub use nonce::Nonces;
 pub use people::NOTICE_HEADER;

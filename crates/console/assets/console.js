@@ -87,10 +87,16 @@ if (page === "signin") {
 
 // A new passkey.
 if (page === "enrol") {
+  // Whoever invites somebody may put their name into the link; it is theirs to change.
+  const named = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+  const invited = new URLSearchParams(location.search).get("as") ?? "";
+  if (named.test(invited)) by("person").value = invited;
   by("enrol").addEventListener("submit", (event) => {
     event.preventDefault();
     working(event.submitter, async () => {
       const person = by("person").value.trim();
+      // It becomes part of a command that somebody else runs.
+      if (!named.test(person)) throw new Error("A name is 1 to 64 of a–z, 0–9, `.`, `_`, `-`, and begins with a letter or digit.");
       const installation = document.querySelector("[data-installation]").dataset.installation;
       const made = await navigator.credentials.create({
         publicKey: {
@@ -107,6 +113,7 @@ if (page === "enrol") {
         site: location.hostname,
       });
       by("line").textContent = line;
+      by("command").textContent = `countersign people enrol ${person} --approver --passkey '${line}' --server ${location.origin} --genesis ${installation} --key KEY`;
       by("made").hidden = false;
       say("The passkey is made.", true);
     });

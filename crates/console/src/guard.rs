@@ -9,6 +9,8 @@ use axum::http::{
 
 /// Only over TLS or on the machine itself, for this very host, and for no script (RFC 6265bis §4.1.3.2).
 const COOKIE_NAME: &str = "__Host-countersign";
+/// Likewise; of a sign-in that is under way at a provider.
+const ERRAND_NAME: &str = "__Host-countersign-errand";
 
 pub(crate) fn set_cookie(token: &str) -> String {
     format!("{COOKIE_NAME}={token}; Path=/; Secure; HttpOnly; SameSite=Lax")
@@ -18,12 +20,29 @@ pub(crate) fn clear_cookie() -> String {
     format!("{COOKIE_NAME}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0")
 }
 
+pub(crate) fn set_errand(errand: &str, life_s: i64) -> String {
+    format!("{ERRAND_NAME}={errand}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={life_s}")
+}
+
+pub(crate) fn clear_errand() -> String {
+    set_errand("", 0)
+}
+
 /// What the browser holds.
 pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, COOKIE_NAME)
+}
+
+/// Of the sign-in that it began last.
+pub(crate) fn errand(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, ERRAND_NAME)
+}
+
+fn cookie<'h>(headers: &'h HeaderMap, named: &str) -> Option<&'h str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs
-        .find(|(name, _)| *name == COOKIE_NAME)
+        .find(|(name, _)| *name == named)
         .map(|(_, value)| value)
         .filter(|it| !it.is_empty() && it.len() <= 128)
 }
@@ -104,5 +123,12 @@ mod tests {
         let long = format!("__Host-countersign={}", "t".repeat(200));
         assert_eq!(token(&headers(&[("cookie", &long)])), None);
         assert_eq!(token(&HeaderMap::new()), None);
+        let both = headers(&[("cookie", "__Host-countersign-errand=e; __Host-countersign=t")]);
+        assert_eq!((errand(&both), token(&both)), (Some("e"), Some("t")));
+        for set in [set_cookie("t"), set_errand("e", 600), clear_cookie(), clear_errand()] {
+            for guard in ["__Host-", "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
+                assert!(set.contains(guard) && !set.contains("Domain"), "{set}");
+            }
+        }
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! Invariant: nothing here decides, and nobody's word is taken. What a person sees is derived from the record; what they
 //! approve with is a signature over the statement, which the engine verifies as it does every other. Being signed in (a
-//! cookie, [`logins`]) lets a person read, and stop what an agent does; it approves nothing.
+//! cookie, [`logins`]) lets a person read, and stop what an agent does; it approves nothing, whether they came by a passkey or by
+//! an account elsewhere ([`sign_on`]).
 //!
 //! Every string of an agent, an operator or a cloud is hostile: it becomes [`text::Shown`] before it reaches a template, and
 //! templates escape. The content-security policy allows this server's one script and one sheet, and no inline anything.
@@ -19,8 +20,10 @@ mod logins;
 mod pages;
 mod proof;
 mod routes;
+mod sign_on;
 mod text;
 mod timeline;
 mod when;
 
 pub use routes::{Access, ROUTES, Route, router};
+pub use sign_on::way_back;

@@ -6,20 +6,29 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use model::{Digest, EnrolledKey, PersonId, Roster, Timestamp};
+use model::{Digest, EnrolledKey, Identity, PersonId, Roster, Timestamp};
 
-/// Who is signed in, and with which of their keys: a login ends with the key, and with the person.
+/// Who is signed in, and by what: a login ends with that, and with the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Who {
     pub(crate) person: PersonId,
-    pub(crate) key: EnrolledKey,
+    pub(crate) by: By,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Key(EnrolledKey),
+    Identity(Identity),
 }
 
 impl Who {
-    /// Whether the roster still has this key as this person's.
+    /// Whether the roster still has this key, or account, as this person's.
     pub(crate) fn stands_in(&self, roster: &Roster) -> bool {
-        let known = roster.people.get(&self.person);
-        known.is_some_and(|it| !it.recovery && it.keys.contains(&self.key))
+        let known = roster.people.get(&self.person).filter(|it| !it.recovery);
+        known.is_some_and(|it| match &self.by {
+            By::Key(key) => it.keys.contains(key),
+            By::Identity(identity) => it.identities.contains(identity),
+        })
     }
 }
 
@@ -111,7 +120,7 @@ mod tests {
     }
 
     fn ben() -> Who {
-        Who { person: "ben".parse().unwrap(), key: EnrolledKey("passkey a b c".to_owned()) }
+        Who { person: "ben".parse().unwrap(), by: By::Key(EnrolledKey("passkey a b c".to_owned())) }
     }
 
     #[test]
@@ -125,6 +134,16 @@ mod tests {
         assert!(!ben().stands_in(&known(&["passkey d e f"], false)));
         assert!(!ben().stands_in(&known(&["passkey a b c"], true)));
         assert!(!ben().stands_in(&Roster::default()));
+        let account: Identity = "https://idp.example sub 1".parse().unwrap();
+        let by_account = Who { by: By::Identity(account.clone()), ..ben() };
+        assert!(!by_account.stands_in(&known(&["passkey a b c"], false)));
+        let mut roster = known(&["passkey a b c"], false);
+        roster.people.values_mut().for_each(|it| {
+            it.identities.insert(account.clone());
+        });
+        assert!(by_account.stands_in(&roster) && ben().stands_in(&roster));
+        roster.people.values_mut().for_each(|it| it.recovery = true);
+        assert!(!by_account.stands_in(&roster));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use axum::{
 };
 use engine::{Engine, IssueError, SignError, Signer};
 use model::{AgentId, Chain, ChangeId, ChangeState, Environment, PersonId, Presence, SessionId, Timestamp};
+use oidc::Provider;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -26,7 +27,7 @@ use crate::{
     assets,
     events::{Feed, Queue},
     guard,
-    logins::{Logins, Who},
+    logins::{By, Logins, Who},
     pages::{
         Frame, Said,
         audit::{Audit, Drawn},
@@ -39,6 +40,7 @@ use crate::{
         sessions::{self, Sessions},
     },
     proof,
+    sign_on::{SignOn, begin, come_back},
     text::Shown,
     timeline,
 };
@@ -71,6 +73,8 @@ routes! { Handler, page {
     Get "/assets/{digest}/{name}" Public asset;
     Get "/signin" Public sign_in_page;
     Post "/signin" Public sign_in;
+    Get "/signin/with/{provider}" Public begin;
+    Get "/signin/with/{provider}/return" Public come_back;
     Post "/signout" Viewer sign_out;
     Get "/enrol" Public enrol_page;
     Post "/enrol" Public enrol;
@@ -92,6 +96,7 @@ struct Console {
     shared: Shared,
     health: Arc<Health>,
     logins: Logins,
+    sign_on: SignOn,
     feed: Arc<Feed>,
 }
 
@@ -101,15 +106,18 @@ pub(crate) struct Call {
     /// Of an [`Access::Viewer`] route, always.
     viewer: Option<PersonId>,
     path: HashMap<String, String>,
-    query: HashMap<String, String>,
-    parts: Parts,
+    pub(crate) query: HashMap<String, String>,
+    pub(crate) parts: Parts,
     body: Bytes,
 }
 
-/// The console's part of the people listener.
-pub fn router(shared: Shared, health: Arc<Health>) -> Router {
+/// The console's part of the people listener. `providers` are ways to sign in besides a passkey; `secret` is drawn anew at
+/// each start.
+pub fn router(shared: Shared, health: Arc<Health>, providers: Vec<Provider>, secret: [u8; 32]) -> Router {
     let feed = Arc::new(Feed::of(&shared.engine));
-    tables::router(ROUTES, Arc::new(Console { shared, health, logins: Logins::default(), feed }), answer)
+    let sign_on = SignOn::of(providers, secret);
+    let console = Arc::new(Console { shared, health, logins: Logins::default(), sign_on, feed });
+    tables::router(ROUTES, console, answer)
 }
 
 async fn answer(route: &'static Route, console: Arc<Console>, asked: Result<Asked, ApiError>) -> Response {
@@ -156,7 +164,7 @@ impl Console {
 }
 
 /// Why there is no answer.
-enum Refused {
+pub(crate) enum Refused {
     NotSignedIn,
     /// Another site's page may have sent it.
     Foreign,
@@ -200,9 +208,32 @@ fn wants_a_page(parts: &Parts) -> bool {
 }
 
 impl Call {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.console.shared.engine
+    }
+
+    pub(crate) fn sign_on(&self) -> &SignOn {
+        &self.console.sign_on
+    }
+
+    pub(crate) fn now(&self) -> Result<Timestamp, Refused> {
+        self.console.now()
+    }
+
+    /// Of the path, by its name in the route.
+    pub(crate) fn part(&self, name: &str) -> &str {
+        self.path.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// The cookie of a login that begins now.
+    pub(crate) fn begin_login(&self, who: Who) -> Result<String, Refused> {
+        let chance = [self.engine().nonce()?, self.engine().nonce()?].concat();
+        self.console.logins.begin(&chance, who, self.now()?);
+        Ok(guard::set_cookie(&chance))
+    }
+
     fn id<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Result<T, Refused> {
-        let text = self.path.get("id").map(String::as_str).unwrap_or_default();
-        Ok(text.parse().map_err(|err: T::Err| ApiError::not_found(err.to_string()))?)
+        Ok(self.part("id").parse().map_err(|err: T::Err| ApiError::not_found(err.to_string()))?)
     }
 
     fn person(&self) -> Result<PersonId, Refused> {
@@ -246,21 +277,21 @@ async fn sign_in_page(call: Call) -> Result<Response, Refused> {
         frame: call.frame("").await?,
         genesis: installation.to_string(),
         genesis_short: installation.short(),
+        providers: call.sign_on().names(),
     };
     Ok(render(&page))
 }
 
 /// The request is signed as any that a person makes, and goes on record before they see anything.
 async fn sign_in(call: Call) -> Result<Response, Refused> {
-    let Call { console, parts, body, .. } = call;
+    let body = Body::from(call.body.clone());
     let api::Signer { person, key, proof } =
-        api::authenticated(&console.shared, &parts, Body::from(body)).await?;
-    let signed_in = console.shared.engine.sign_in(person.clone(), proof).await;
+        api::authenticated(&call.console.shared, &call.parts, body).await?;
+    let signed_in = call.engine().sign_in(person.clone(), proof).await;
     signed_in.map_err(|err: SignError| ApiError::from(err))?;
-    let chance = [console.shared.engine.nonce()?, console.shared.engine.nonce()?].concat();
-    console.logins.begin(&chance, Who { person: person.clone(), key }, console.now()?);
+    let cookie = call.begin_login(Who { person: person.clone(), by: By::Key(key) })?;
     tracing::info!(%person, "signed in to the console");
-    Ok(([(SET_COOKIE, guard::set_cookie(&chance))], Json(json!({ "person": person }))).into_response())
+    Ok(([(SET_COOKIE, cookie)], Json(json!({ "person": person }))).into_response())
 }
 
 async fn sign_out(call: Call) -> Result<Response, Refused> {
@@ -512,7 +543,8 @@ mod tests {
         let routes: BTreeSet<_> = ROUTES.iter().map(|route| (route.method.name(), route.path)).collect();
         assert_eq!(routes, listed);
         for route in ROUTES {
-            let opens = matches!(route.path, "/signin" | "/enrol" | "/" | "/assets/{digest}/{name}");
+            let opens = matches!(route.path, "/enrol" | "/" | "/assets/{digest}/{name}")
+                || route.path.starts_with("/signin");
             assert_eq!(route.access == Access::Public, opens, "{}", route.path);
         }
     }

@@ -1,5 +1,7 @@
 //! The command line as data. Doc comments are the help text.
 
+pub(crate) mod people;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -74,6 +76,9 @@ pub(crate) enum Command {
     Audit(AuditCommand),
     /// Watch first: what would have been held or denied of what CloudTrail recorded. Forwards nothing.
     Observe(ObserveArgs),
+    /// Who is enrolled, and with what.
+    #[command(subcommand)]
+    People(people::PeopleCommand),
     /// The bundle's rules.
     #[command(subcommand)]
     Policy(PolicyCommand),

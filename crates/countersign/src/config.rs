@@ -24,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) witness: BTreeMap<WitnessId, WitnessAddress>,
     /// Who is told of what happens.
     pub(crate) notify: Vec<Notify>,
+    /// By which providers people may sign in to the console. Whose account is whose, the bundle's roster says.
+    pub(crate) sign_in: Vec<SignIn>,
     tls: Tls,
     paths: Paths,
 }
@@ -39,6 +41,8 @@ struct File {
     witness: BTreeMap<WitnessId, WitnessAddress>,
     #[serde(default)]
     notify: Vec<Notify>,
+    #[serde(default)]
+    sign_in: Vec<SignIn>,
     #[serde(default)]
     tls: Tls,
     #[serde(default)]
@@ -87,6 +91,23 @@ impl std::fmt::Debug for Notify {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Notify({})", self.name)
     }
+}
+
+/// One OpenID provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignIn {
+    /// Its own, on the page and in the address that browsers come back to.
+    pub(crate) name: String,
+    /// As the provider writes itself.
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    /// A file with the client secret.
+    pub(crate) secret: PathBuf,
+    /// A file of certificates that are believed beside the public ones.
+    pub(crate) ca: Option<PathBuf>,
+    /// Where people's browsers have the console, where that is not what it listens on.
+    pub(crate) site: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -194,6 +215,9 @@ pub(crate) fn template(upstream: Option<&str>) -> String {
          # [[notify]]        # who is told of what happens; `countersign notify test` tries it\n\
          # name = \"chat\"\n# form = \"slack\"     # or \"webhook\": JSON, signed by a secret (`countersign notify secret`)\n\
          # url = \"https://hooks.example/services/…\"\n\n\
+         # [[sign_in]]       # an OpenID provider by which people may sign in to look; whose account is whose, roster.toml says\n\
+         # name = \"corp\"\n# issuer = \"https://idp.example\"\n# client_id = \"countersign\"\n\
+         # secret = \"keys/corp.secret\"   # it sends browsers back to https://NAME/signin/with/corp/return\n\n\
          [paths]             # relative to this file\n\
          bundle = \"bundle\"\nbundles = \"bundles\"   # those that were adopted or may be\nlog = \"log\"\ncheckpoint = \"lock/checkpoint\"   # keep it out of the database's backups\n\
          database = \"data/countersign.db\"\nkeys = \"keys\"\nrun = \"run\"\n"
@@ -235,6 +259,7 @@ impl Config {
             aws: parsed.aws,
             witness: parsed.witness,
             notify: parsed.notify,
+            sign_in: parsed.sign_in,
             tls: parsed.tls,
             paths: parsed.paths,
         })
@@ -403,9 +428,12 @@ mod tests {
             aws: Aws { upstream: _, region: _ },
             witness,
             notify,
+            sign_in,
             paths,
         } = Config::parse("", Path::new("/x/c.toml")).unwrap();
-        assert!(witness.is_empty() && notify.is_empty());
+        assert!(witness.is_empty() && notify.is_empty() && sign_in.is_empty());
+        let SignIn { name: _, issuer: _, client_id: _, secret: _, ca: _, site: _ } =
+            toml::from_str("name = \"n\"\nissuer = \"u\"\nclient_id = \"c\"\nsecret = \"f\"").unwrap();
         let Notify { name: _, url: _, form: _, secret: _, ca: _, events: _, escalate: _ } =
             toml::from_str("name = \"n\"\nurl = \"u\"\nform = \"slack\"").unwrap();
         let WitnessPlace { url: _, monitor: _, ca: _ } = toml::from_str("url = \"u\"").unwrap();

@@ -16,6 +16,7 @@ mod library;
 mod loaded;
 mod mirror;
 mod output;
+mod providers;
 mod receivers;
 mod ssh_agent;
 mod tables;

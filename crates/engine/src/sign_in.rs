@@ -1,6 +1,6 @@
 //! A person signs in to the console: on the record before they see anything.
 
-use model::{EntryKind, PersonId};
+use model::{Digest, EntryKind, Identity, PersonId};
 use store::WriteError;
 
 use crate::{Engine, SignError, record::cloned};
@@ -30,5 +30,34 @@ impl Engine {
         let written = self.store.write(move |tx| tx.record(entry)).await;
         written.map_err(|err: WriteError<store::StorageError>| model::Fault::Storage(err.to_string()))?;
         taken.map_err(SignError::Cloned)
+    }
+
+    /// Puts on record that `person` signed in as `identity`, by the provider's ID token of this digest. The roster says that the
+    /// account is theirs; it approves nothing.
+    ///
+    /// # Errors
+    /// Where the roster does not say so, that is no person but a recovery key, or nothing can be recorded.
+    pub async fn sign_in_as(
+        &self,
+        person: PersonId,
+        identity: Identity,
+        token: Digest,
+    ) -> Result<(), SignError> {
+        self.recordable()?;
+        self.is_person(&person).map_err(SignError::MayNot)?;
+        let bundle = self.bundle();
+        let theirs = bundle.roster().people.get(&person).is_some_and(|it| it.identities.contains(&identity));
+        if !theirs {
+            return Err(SignError::MayNot(approval::Ineligible::NotEnrolled(person)));
+        }
+        let mut drawn = self.draw()?;
+        let mut entry = drawn.entry(EntryKind::SignedIn);
+        entry.detail.insert("identity".to_owned(), identity.to_string());
+        entry.detail.insert("id_token".to_owned(), token.to_string());
+        entry.bundle = Some(bundle.digest());
+        entry.actors.person = Some(person);
+        let written = self.store.write(move |tx| tx.record(entry)).await;
+        written.map_err(|err: WriteError<store::StorageError>| model::Fault::Storage(err.to_string()))?;
+        Ok(())
     }
 }

@@ -49,8 +49,8 @@ pub enum EntryKind {
     GlassBroken,
     /// Bodies that lay in a document of an earlier version lie in the blob store now.
     BodyMoved,
-    /// A person signed in to the console, by the `request` that they signed for it: they read there from now on, and may stop
-    /// sessions.
+    /// A person signed in to the console, by the `request` that they signed for it or by their account elsewhere (`identity`, and
+    /// the digest of the provider's `id_token`): they read there from now on, and may stop sessions.
     SignedIn,
     /// Requests that no session signed, counted per source and minute.
     AuthenticationFailed,

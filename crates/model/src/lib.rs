@@ -21,6 +21,7 @@ mod genesis;
 mod glass;
 mod history;
 mod id;
+mod identity;
 mod level;
 mod mark;
 mod name;
@@ -59,13 +60,14 @@ pub use genesis::Genesis;
 pub use glass::{BreakGlass, Glass};
 pub use history::History;
 pub use id::{ChangeId, EntryId, IdError, SessionId};
+pub use identity::{Claim, Identity, IdentityError};
 pub use level::{Level, UnknownLevel};
 pub use mark::{Marks, Retags, Tag, Tags};
 pub use name::{
     AgentId, AllowanceId, EnvironmentName, GrantId, Kind, NameError, PersonId, Role, RuleId, WitnessId,
 };
 pub use pattern::{Pattern, PatternError, glob};
-pub use people::{Agent, Chain, EnrolledKey, Person, Roster, RosterError, Tally};
+pub use people::{Agent, Chain, EnrolledKey, Person, Roster, RosterError, Tally, Unidentified};
 pub use request::Request;
 pub use resource::Resource;
 pub use scope::{Scope, ScopeError};

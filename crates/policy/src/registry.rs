@@ -7,7 +7,8 @@ use std::{
 };
 
 use model::{
-    Agent, AgentId, Effect, EffectSet, EnrolledKey, Exposure, Kind, Operation, Person, PersonId, Role, Roster,
+    Agent, AgentId, Effect, EffectSet, EnrolledKey, Exposure, Identity, Kind, Operation, Person, PersonId,
+    Role, Roster,
 };
 
 use crate::{kinds, problem::did_you_mean, reader::Section};
@@ -36,6 +37,7 @@ pub(crate) fn read_roster(root: &Section<'_>) -> Roster {
             section.list::<Key>("keys").into_iter().map(|key| EnrolledKey(key.0)).collect();
         let person = Person {
             keys,
+            identities: section.list::<Identity>("identities").into_iter().collect(),
             operator: section.flag("operator").unwrap_or(false),
             approver: section.flag("approver").unwrap_or(false),
             roles: section.list::<Role>("roles").into_iter().collect(),

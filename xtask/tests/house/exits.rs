@@ -30,6 +30,9 @@ const EXITS: [(&str, &[&str]); 5] = [
             // From `serve` to the receivers that `countersign.toml` names: messages made of the record go out, and of the
             // answer only its status is looked at. Nothing that an agent asks for is sent there, and no credential goes along.
             "crates/countersign/src/receivers/door.rs",
+            // From `serve` to the OpenID providers that `countersign.toml` names, when a person signs in by one: a code and the
+            // client secret go out, who the person is comes back. Nothing of an agent passes here.
+            "crates/countersign/src/providers/door.rs",
         ],
     ),
     ("TcpStream::connect", &["crates/countersign/src/command/doctor.rs"]),

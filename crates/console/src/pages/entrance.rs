@@ -10,6 +10,8 @@ pub(crate) struct SignIn {
     pub(crate) frame: Frame,
     pub(crate) genesis: String,
     pub(crate) genesis_short: String,
+    /// By which else one may sign in.
+    pub(crate) providers: Vec<String>,
 }
 
 #[derive(Debug, Template)]

@@ -16,6 +16,7 @@ mod init;
 mod man;
 mod notify;
 mod observe;
+mod people;
 mod place;
 mod policy;
 mod propose;
@@ -73,6 +74,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Wait(args) => propose::wait(&args, format).await,
         Command::Audit(command) => audit::run(&command, format).await,
         Command::Observe(args) => observe::run(&args, format),
+        Command::People(command) => people::run(&command, format).await,
         Command::Policy(command) => policy::run(&command, format).await,
         Command::Aws(command) => aws::run(command, cli.output),
         Command::Explain { code } => explain::run(code.as_deref(), format),

@@ -35,7 +35,7 @@ use crate::{
     library::Library,
     loaded::loaded,
     output::{self, BOLD, WARN, styled},
-    receivers, tables,
+    providers, receivers, tables,
     tls::{self, Tls},
     watch,
     witnesses::{self, Gate, Reachable},
@@ -99,6 +99,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         pid: std::process::id(),
     };
     put(&running.ca, tls.authority.pem().as_bytes())?;
+    let providers = providers::providers(&config, at_people)?;
 
     let upstream = upstream::open(&config, &engine).await?;
     let gateway =
@@ -128,8 +129,12 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     open.spawn(gateway_aws::listen(gateway, aws, doors(Limits::GATEWAY, at_aws), authority));
     let for_agents = doors(Limits::API, at_agent);
     let for_people = doors(files::limits_of_people(), at_people).with_http2();
-    let of_people =
-        api::people::router(shared.clone()).merge(console::router(shared.clone(), Arc::clone(&health)));
+    let of_people = api::people::router(shared.clone()).merge(console::router(
+        shared.clone(),
+        Arc::clone(&health),
+        providers,
+        drawn()?,
+    ));
     open.spawn(api::listen(of_people, people, for_people, Arc::clone(&engine)));
     open.spawn(api::listen(api::agent::router(shared), agent, for_agents, Arc::clone(&engine)));
     if let Some(log) = log {

@@ -66,6 +66,12 @@ fn person(name: &str, before: &Person, after: &Person, found: &mut Found) {
     if added > 0 {
         found.add(Way::Laxer, FILE, format!("{name} may sign with {added} other key(s)"));
     }
+    for account in after.identities.difference(&before.identities) {
+        found.add(Way::Laxer, FILE, format!("{name} may sign in as {account}"));
+    }
+    for account in before.identities.difference(&after.identities) {
+        found.add(Way::Stricter, FILE, format!("{name} may not sign in as {account} any more"));
+    }
     let gone = before.keys.difference(&after.keys).count();
     if gone > 0 {
         found.add(Way::Stricter, FILE, format!("{gone} key(s) of {name} do not count any more"));

@@ -2,10 +2,12 @@
 
 mod by_hand;
 mod crowd;
+mod enrolled;
 mod every_route;
 mod hostile_words;
 mod in_the_browser;
 mod refusals;
+mod sign_in;
 
 use std::fs;
 

@@ -102,7 +102,7 @@ async fn asked_for(client: &Client, change: &str) -> Result<Digest, Failure> {
     to.filter(|_| adopts).ok_or_else(not)
 }
 
-fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
+pub(in crate::command) fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
     let failed = |err: std::io::Error| Failure::usage(format!("{} cannot be written: {err}", file.display()));
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(failed)?;

@@ -10,7 +10,10 @@ use api::types::{AdoptRequest, ChangeView};
 use model::ChangeState;
 use policy::{Bundle, Files};
 
-pub(super) use self::fetch::fetch;
+pub(super) use self::{
+    fetch::{fetch, put},
+    shown::in_force,
+};
 use super::{bundle_files, change};
 use crate::{
     cli::{AdoptArgs, Format},
@@ -23,10 +26,36 @@ use crate::{
 pub(super) async fn run(args: &AdoptArgs, format: Format) -> Result<ExitCode, Failure> {
     let files = bundle_files(&args.bundle)?;
     let bundle = loads(&files)?;
-    let certificate = shown::certificate(args, &files, &bundle).await?;
+    let asking = Asking {
+        files,
+        certificate: args.certificate.as_deref(),
+        comparison: args.comparison.as_deref(),
+        solver: args.solver.as_deref(),
+    };
+    // Before anybody is asked for anything.
+    shown::certificate(&asking, &bundle).await?;
     let client = Client::connect(&args.server).await?;
-    let comparison = shown::comparison(args, &files, &bundle, &client).await?;
-    let request = AdoptRequest { files: texts(files)?, certificate, comparison };
+    ask(asking, &bundle, &client, format).await
+}
+
+/// A bundle that somebody wants in force, and what is known to be shown of it.
+pub(super) struct Asking<'a> {
+    pub(super) files: Files,
+    pub(super) certificate: Option<&'a Path>,
+    pub(super) comparison: Option<&'a Path>,
+    pub(super) solver: Option<&'a Path>,
+}
+
+/// Asks for it, or brings it in once it is approved. `bundle` is what the files are read as.
+pub(super) async fn ask(
+    asking: Asking<'_>,
+    bundle: &Bundle,
+    client: &Client,
+    format: Format,
+) -> Result<ExitCode, Failure> {
+    let certificate = shown::certificate(&asking, bundle).await?;
+    let comparison = shown::comparison(&asking, bundle, client).await?;
+    let request = AdoptRequest { files: texts(asking.files)?, certificate, comparison };
     let size = serde_json::to_vec(&request).map_err(Failure::unexpected)?.len();
     if size > api::MAX_BUNDLE {
         let most = api::MAX_BUNDLE;
@@ -68,7 +97,7 @@ pub(super) fn texts(files: Files) -> Result<BTreeMap<String, String>, Failure> {
 }
 
 /// What a server would refuse, said where the files are; examples that fail are not the same as files that do not load.
-fn loads(files: &Files) -> Result<Bundle, Failure> {
+pub(super) fn loads(files: &Files) -> Result<Bundle, Failure> {
     let failure = match loaded(files) {
         Ok(bundle) => return Ok(bundle),
         Err(failure) => failure,

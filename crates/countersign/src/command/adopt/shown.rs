@@ -10,10 +10,9 @@ use api::types::GenesisView;
 use policy::{Bundle, Certificate, Comparison, Files};
 use serde_json::Value as Json;
 
-use super::{fetch::given, text};
+use super::{Asking, fetch::given, text};
 use crate::{
     backup::bounded,
-    cli::AdoptArgs,
     client::{self, Client},
     command::prove,
     failure::{Failure, PROOF},
@@ -21,8 +20,9 @@ use crate::{
 };
 
 /// The certificate: made here, before anybody is asked for anything.
-pub(super) async fn certificate(args: &AdoptArgs, files: &Files, bundle: &Bundle) -> Result<String, Failure> {
-    if let Some(file) = &args.certificate {
+pub(super) async fn certificate(asking: &Asking<'_>, bundle: &Bundle) -> Result<String, Failure> {
+    let files = &asking.files;
+    if let Some(file) = asking.certificate {
         return read(file, Certificate::MAX_BYTES);
     }
     let kept = Kept::of(&format!("{}.certificate", bundle.digest()), Certificate::MAX_BYTES);
@@ -31,17 +31,17 @@ pub(super) async fn certificate(args: &AdoptArgs, files: &Files, bundle: &Bundle
         return Ok(text);
     }
     output::note("proving what the constitution cannot allow (policy prove) …");
-    kept.keep(&prove::certificate(files, args.solver.as_deref()).await?)
+    kept.keep(&prove::certificate(files, asking.solver).await?)
 }
 
 /// With the bundle in force; `None` where the rules are the same.
 pub(super) async fn comparison(
-    args: &AdoptArgs,
-    files: &Files,
+    asking: &Asking<'_>,
     bundle: &Bundle,
     client: &Client,
 ) -> Result<Option<String>, Failure> {
-    if let Some(file) = &args.comparison {
+    let files = &asking.files;
+    if let Some(file) = asking.comparison {
         return read(file, Comparison::MAX_BYTES).map(Some);
     }
     let (before, before_files) = in_force(client).await?;
@@ -55,14 +55,14 @@ pub(super) async fn comparison(
         return Ok(Some(text));
     }
     output::note("comparing what the rules allow with those in force (policy diff) …");
-    let made = kept.keep(&prove::compared(&before_files, files, args.solver.as_deref()).await?)?;
+    let made = kept.keep(&prove::compared(&before_files, files, asking.solver).await?)?;
     fits(&made).map_err(|err| {
         Failure::new(PROOF, "CS215", err).hint("`countersign policy diff OLD NEW` tells all of it")
     })?;
     Ok(Some(made))
 }
 
-async fn in_force(client: &Client) -> Result<(Bundle, Files), Failure> {
+pub(in crate::command) async fn in_force(client: &Client) -> Result<(Bundle, Files), Failure> {
     let told: GenesisView = client.get("/v1/genesis").await?;
     let missing = || Failure::unexpected("the server does not say which bundle is in force");
     let digest = told.bundle.ok_or_else(missing)?;
