@@ -74,7 +74,7 @@ macro_rules! routes {
 pub fn router<A, H, S, F>(
     routes: &'static [Route<A, H>],
     state: S,
-    answer: fn(&'static Route<A, H>, S, Result<Asked, ApiError>) -> F,
+    answer: impl Fn(&'static Route<A, H>, S, Result<Asked, ApiError>) -> F + Copy + Send + Sync + 'static,
 ) -> Router
 where
     A: Sync,

@@ -211,7 +211,7 @@ mod tests {
         check(&cookie, other.state(), NotBegun::Another);
         check(&cookie, "", NotBegun::Another);
         check("", &state, NotBegun::Unknown);
-        check(&cookie[1..], &state, NotBegun::Unknown);
+        check(cookie.get(1..).unwrap_or_default(), &state, NotBegun::Unknown);
         check(&"A".repeat(1_000_000), &state, NotBegun::Unknown);
         for place in 0..cookie.len() - 1 {
             let mut forged = cookie.clone().into_bytes();

@@ -12,6 +12,7 @@ mod audience;
 #[path = "../rig/held.rs"]
 mod held;
 #[path = "../rig/mod.rs"]
+#[expect(dead_code, reason = "the rig is that of other benches, of which this needs a part")]
 mod rig;
 
 use std::{

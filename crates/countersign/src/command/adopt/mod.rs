@@ -69,7 +69,7 @@ pub(super) async fn ask(
         Format::Human => {
             change::row(&change);
             match change.state {
-                ChangeState::Held => output::note(still_to_do(&bundle, &change)),
+                ChangeState::Held => output::note(still_to_do(bundle, &change)),
                 ChangeState::Executed => {
                     output::line(format!("{} {}", styled(GOOD, "In force:"), bundle.digest()));
                 }
