@@ -90,6 +90,8 @@ pub struct VerdictView {
 pub struct RequirementView {
     pub people: u32,
     pub touched: u32,
+    /// By the command line, on a machine of their own: what a page showed does not count for these.
+    pub rendered: u32,
     pub roles: BTreeMap<Role, u32>,
     pub evidence: Vec<EvidenceKind>,
     pub window: Option<String>,
@@ -508,6 +510,7 @@ impl VerdictView {
                 let requirement = RequirementView {
                     people: hold.requirement.people,
                     touched: hold.requirement.touched,
+                    rendered: hold.requirement.rendered,
                     roles: hold.requirement.roles.iter().map(|role| (role.clone(), 1)).collect(),
                     evidence: hold.requirement.evidence.iter().copied().collect(),
                     window: hold.requirement.window.clone(),
