@@ -1,15 +1,18 @@
 //! Public keys: which kinds are accepted, their one spelling, and when two of them are one key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
-use model::{EnrolledKey, PersonId, Roster, sanitize};
+use model::{EnrolledKey, PersonId, Presence, Roster, sanitize};
 use ssh_key::{
     HashAlg, PublicKey,
     public::{EcdsaPublicKey, KeyData},
 };
 
-use crate::passkey::{Passkey, PasskeyError};
+use crate::{
+    Manner, Rendering,
+    passkey::{Passkey, PasskeyError},
+};
 
 const ACCEPTED: &str = "ssh-ed25519, ecdsa-sha2-nistp256, sk-ssh-ed25519@openssh.com and sk-ecdsa-sha2-nistp256@openssh.com are accepted";
 const MAX_LINE: usize = 1024;
@@ -80,6 +83,15 @@ impl Key {
             Self::Ssh(data) => matches!(data, KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_)),
             Self::Passkey(_) => true,
         }
+    }
+
+    fn manner(&self) -> Manner {
+        let presence = if self.proves_presence() { Presence::Touched } else { Presence::File };
+        let rendering = match self {
+            Self::Ssh(_) => Rendering::Own,
+            Self::Passkey(_) => Rendering::Page,
+        };
+        Manner { presence, rendering }
     }
 
     fn material(&self) -> Option<Material> {
@@ -200,7 +212,8 @@ pub(crate) struct Enrolment<'a> {
     ssh: BTreeMap<KeyData, &'a PersonId>,
     passkeys: BTreeMap<Vec<u8>, (Passkey, &'a PersonId)>,
     sharing: BTreeMap<&'a PersonId, &'a PersonId>,
-    touchable: BTreeSet<&'a PersonId>,
+    /// What each key could show of its person.
+    manners: Vec<(&'a PersonId, Manner)>,
 }
 
 impl<'a> Enrolment<'a> {
@@ -209,15 +222,13 @@ impl<'a> Enrolment<'a> {
             ssh: BTreeMap::new(),
             passkeys: BTreeMap::new(),
             sharing: BTreeMap::new(),
-            touchable: BTreeSet::new(),
+            manners: Vec::new(),
         };
         let mut holders: BTreeMap<Holding, &'a PersonId> = BTreeMap::new();
         for (name, person) in &roster.people {
             for key in person.keys.iter().filter_map(|key| decode(&key.0).ok()) {
                 let Some(material) = key.material() else { continue };
-                if key.proves_presence() {
-                    enrolment.touchable.insert(name);
-                }
+                enrolment.manners.push((name, key.manner()));
                 enrolment.held(&mut holders, Holding::Material(material), name);
                 match key {
                     Key::Ssh(data) => {
@@ -257,9 +268,9 @@ impl<'a> Enrolment<'a> {
         self.sharing.get(person).copied()
     }
 
-    /// Whether the person has a key that can prove presence.
-    pub(crate) fn can_touch(&self, person: &PersonId) -> bool {
-        self.touchable.contains(person)
+    /// The best that anybody could show, key by key.
+    pub(crate) fn manners(&self) -> impl Iterator<Item = (&'a PersonId, Manner)> {
+        self.manners.iter().copied()
     }
 
     fn held(&mut self, holders: &mut BTreeMap<Holding, &'a PersonId>, it: Holding, name: &'a PersonId) {

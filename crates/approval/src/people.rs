@@ -6,9 +6,9 @@ use std::{
     fmt,
 };
 
-use model::{Chain, Person, PersonId, Presence, Roster, Tally};
+use model::{Chain, EnrolledKey, Person, PersonId, Presence, Roster, Tally};
 
-use crate::key::Enrolment;
+use crate::{key::Enrolment, passkey::Passkey};
 
 /// Whether a `file` signature counts towards people here; the profile decides, and every statement says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,37 @@ impl FileRule {
 
 /// As statements said it when there were no passkeys; logs have them.
 const BEFORE_PASSKEYS: &str = "only signatures by a touched security key count here";
+
+/// Who showed a signer what they signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rendering {
+    /// A page of the server: an authenticator shows no text.
+    Page,
+    /// A client of their own. Only such a one asks an SSH key; no page can.
+    Own,
+}
+
+/// What one signature shows of its signer, by the key that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    pub presence: Presence,
+    pub rendering: Rendering,
+}
+
+impl Manner {
+    /// Of a signature that `key` made.
+    pub fn of(key: &EnrolledKey, presence: Presence) -> Self {
+        let rendering = if Passkey::is_line(&key.0) { Rendering::Page } else { Rendering::Own };
+        Self { presence, rendering }
+    }
+}
+
+/// Of one person, over all that they signed.
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    presence: Presence,
+    rendering: Rendering,
+}
 
 /// A person's part in the delegation chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,11 +106,11 @@ pub enum Ineligible {
     SharedKey { person: PersonId, other: PersonId },
 }
 
-/// How many people `given` makes: each once, by the best presence they showed, and only those who may approve.
+/// How many people `given` makes: each once, by the best that they showed, and only those who may approve.
 pub fn counts<'p>(
     chain: &Chain,
     roster: &Roster,
-    given: impl Iterator<Item = (&'p PersonId, Presence)>,
+    given: impl Iterator<Item = (&'p PersonId, Manner)>,
     rule: FileRule,
 ) -> Tally {
     counted(chain, roster, given, rule).1
@@ -89,13 +120,10 @@ pub fn counts<'p>(
 pub fn counted<'p>(
     chain: &Chain,
     roster: &Roster,
-    given: impl Iterator<Item = (&'p PersonId, Presence)>,
+    given: impl Iterator<Item = (&'p PersonId, Manner)>,
     rule: FileRule,
 ) -> (BTreeSet<&'p PersonId>, Tally) {
-    let mut best: BTreeMap<&PersonId, Presence> = BTreeMap::new();
-    for (person, presence) in given.filter(|(_, presence)| presence_counts(*presence, rule)) {
-        best.entry(person).and_modify(|known| *known = presence.max(*known)).or_insert(presence);
-    }
+    let best = best(given, rule);
     // Most actions are judged with nobody's signature: then no key is looked at.
     if best.is_empty() {
         return Default::default();
@@ -114,13 +142,24 @@ pub fn recovering<'p>(roster: &Roster, given: impl Iterator<Item = &'p PersonId>
 /// The most that the roster could ever give: every approver outside the chain, each with the best key they have.
 pub fn eligible(chain: &Chain, roster: &Roster, rule: FileRule) -> Tally {
     let enrolment = Enrolment::of(roster);
-    let best = roster
-        .people
-        .keys()
-        .map(|person| (person, if enrolment.can_touch(person) { Presence::Touched } else { Presence::File }))
-        .filter(|(_, presence)| presence_counts(*presence, rule))
-        .collect();
+    let best = best(enrolment.manners(), rule);
     tally(chain, roster, &enrolment, best).1
+}
+
+/// What counts of it, by person.
+fn best<'p>(
+    given: impl Iterator<Item = (&'p PersonId, Manner)>,
+    rule: FileRule,
+) -> BTreeMap<&'p PersonId, Best> {
+    let mut best: BTreeMap<&PersonId, Best> = BTreeMap::new();
+    for (person, Manner { presence, rendering }) in given {
+        if presence_counts(presence, rule) {
+            let known = best.entry(person).or_insert(Best { presence, rendering });
+            known.presence = known.presence.max(presence);
+            known.rendering = known.rendering.max(rendering);
+        }
+    }
+    best
 }
 
 /// Whether this person's approval would count towards a change of this chain, presence aside.
@@ -193,15 +232,19 @@ fn tally<'p>(
     chain: &Chain,
     roster: &Roster,
     enrolment: &Enrolment<'_>,
-    mut best: BTreeMap<&'p PersonId, Presence>,
+    mut best: BTreeMap<&'p PersonId, Best>,
 ) -> (BTreeSet<&'p PersonId>, Tally) {
     let mut tally = Tally::default();
-    best.retain(|person, presence| {
+    best.retain(|person, Best { presence, rendering }| {
         let Ok(entry) = check(chain, roster, enrolment, person) else { return false };
         tally.people += 1;
         match presence {
             Presence::Touched => tally.touched += 1,
             Presence::File => {}
+        }
+        match rendering {
+            Rendering::Own => tally.rendered += 1,
+            Rendering::Page => {}
         }
         if entry.roles.contains("owner") {
             tally.owners += 1;

@@ -4,6 +4,7 @@
 use model::{EnrolledKey, PersonId, Presence, Roster};
 
 use crate::{
+    Manner,
     key::{self, Enrolment},
     passkey::{self, Assertion, AssertionError},
     sshsig::{Opened, SignatureError},
@@ -48,6 +49,13 @@ pub struct Verified {
     /// The authenticator's count of its signatures, where it was a passkey; to be held against the last one known
     /// ([`passkey::compare_counters`]).
     pub counter: Option<u32>,
+}
+
+impl Verified {
+    /// What it shows of its signer.
+    pub fn manner(&self) -> Manner {
+        Manner::of(&self.key, self.presence)
+    }
 }
 
 /// Who signed this statement, by the roster's keys.

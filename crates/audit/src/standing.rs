@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use approval::{FileRule, Statement};
+use approval::{FileRule, Manner, Statement};
 use model::{Chain, Consent, Digest, Entry, PersonId, Presence, Roster, Tally, Timestamp};
 
 use crate::{
@@ -115,7 +115,8 @@ impl Approvals {
     ) -> Standing {
         let (Some(chain), Some(roster)) = (chain, signatures.roster()) else { return Standing::default() };
         let Some(takes) = self.takes() else { return Standing::default() };
-        let shown = self.stand(permit, roster, sound).map(|given| (&given.signer.person, given.presence));
+        let manner = |given: &Approval| Manner::of(&given.signer.key, given.presence);
+        let shown = self.stand(permit, roster, sound).map(|given| (&given.signer.person, manner(given)));
         let (people, tally) = approval::counted(chain, roster, shown, takes.files);
         Standing { people: people.into_iter().cloned().collect(), tally }
     }

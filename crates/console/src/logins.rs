@@ -138,9 +138,7 @@ mod tests {
         let by_account = Who { by: By::Identity(account.clone()), ..ben() };
         assert!(!by_account.stands_in(&known(&["passkey a b c"], false)));
         let mut roster = known(&["passkey a b c"], false);
-        roster.people.values_mut().for_each(|it| {
-            it.identities.insert(account.clone());
-        });
+        roster.people.values_mut().for_each(|it| it.identities.extend([account.clone()]));
         assert!(by_account.stands_in(&roster) && ben().stands_in(&roster));
         roster.people.values_mut().for_each(|it| it.recovery = true);
         assert!(!by_account.stands_in(&roster));

@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError};
 use approval::Act;
 use model::{
     Answer, Approval, Blob, Body, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment,
-    Erased, Execution, Fault, Level, Link, LinkKind, PersonId, Presence, Session, Step, StepState, Timestamp,
-    Verdict, change_digest,
+    Erased, Execution, Fault, Level, Link, LinkKind, PersonId, Session, Step, StepState, Timestamp, Verdict,
+    change_digest,
 };
 use policy::Bundle;
 use store::{Conflict, StorageError, Tx};
@@ -580,7 +580,7 @@ pub(crate) fn standing_approvals(
     book: &Book,
     drawn: &mut Drawn,
     change: &Change,
-) -> Result<Vec<(PersonId, Presence)>, DecideError> {
+) -> Result<Vec<(PersonId, approval::Manner)>, DecideError> {
     let signed = tx.approvals(change.id)?;
     let (valid, forged) = valid_approvals(book, change, &signed);
     for approval in forged {
@@ -601,7 +601,7 @@ pub(crate) fn valid_approvals<'a>(
     book: &Book,
     change: &Change,
     signed: &'a [Approval],
-) -> (Vec<(PersonId, Presence)>, Vec<&'a Approval>) {
+) -> (Vec<(PersonId, approval::Manner)>, Vec<&'a Approval>) {
     let (mut valid, mut forged) = (Vec::new(), Vec::new());
     for approval in signed {
         match approval::verify(&approval.statement, &approval.signature, book.bundle.roster()) {
@@ -619,7 +619,8 @@ pub(crate) fn valid_approvals<'a>(
                 };
                 let expected = statement(change, &book.bundle, book.installation, &signer);
                 if expected.to_text() == approval.statement && knows(book, &verified.statement.checkpoint) {
-                    valid.push((verified.person, verified.presence));
+                    let manner = verified.manner();
+                    valid.push((verified.person, manner));
                 }
             }
             Ok(_) | Err(_) => forged.push(approval),

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{
-    Change, ChangeId, Charge, History, LinkKind, PersonId, Presence, RuleRef, Session, Timestamp, Verdict,
-};
+use model::{Change, ChangeId, Charge, History, LinkKind, PersonId, RuleRef, Session, Timestamp, Verdict};
 use policy::{Bundle, Charges, Spent};
 use store::{HistoryQuery, Tx};
 
@@ -87,7 +85,7 @@ impl<'a> Facts<'a> {
     }
 
     /// With these signatures.
-    pub(crate) fn verdict(&self, approvals: &[(PersonId, Presence)]) -> Verdict {
+    pub(crate) fn verdict(&self, approvals: &[(PersonId, approval::Manner)]) -> Verdict {
         judge::judge(self.bundle, &self.case(approvals))
     }
 
@@ -103,7 +101,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn case<'c>(&'c self, approvals: &'c [(PersonId, Presence)]) -> Case<'c> {
+    fn case<'c>(&'c self, approvals: &'c [(PersonId, approval::Manner)]) -> Case<'c> {
         Case {
             chain: &self.change.chain,
             scope: &self.change.scope,

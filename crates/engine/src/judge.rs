@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use model::{
     Action, ActionParts, Autonomy, BreakGlass, Chain, Digest, Effect, EffectSet, Environment, Evidence,
-    EvidenceKind, EvidenceStatus, Exposure, History, Kept, KeptUndo, Marks, Operation, PersonId, Presence,
-    Quantity, Resource, RuleRef, Scope, Step, StepState, Tags, Tally, Timestamp, Undo, Value, Verdict,
+    EvidenceKind, EvidenceStatus, Exposure, History, Kept, KeptUndo, Marks, Operation, PersonId, Quantity,
+    Resource, RuleRef, Scope, Step, StepState, Tags, Tally, Timestamp, Undo, Value, Verdict,
 };
 use policy::{Ask, Bundle, ChangeFacts, Charges, FileSignatures, Landing, Spent};
 
@@ -21,8 +21,8 @@ pub(crate) struct Case<'a> {
     pub(crate) session_scope: &'a Scope,
     pub(crate) autonomy: Autonomy,
     pub(crate) steps: &'a [Step],
-    /// Verified signatures: who, and how presence was shown.
-    pub(crate) approvals: &'a [(PersonId, Presence)],
+    /// Verified signatures: who, and what each shows of them.
+    pub(crate) approvals: &'a [(PersonId, approval::Manner)],
     pub(crate) history: History,
     /// It would create again what a held change deletes.
     pub(crate) replaces: bool,

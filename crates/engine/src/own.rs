@@ -9,8 +9,8 @@ use approval::{FileRule, Ineligible};
 use model::{
     Account, ActionParts, Adoption, Alternative, BreakGlass, Chain, Change, ChangeId, ChangeState, Denial,
     Digest, Effect, EffectSet, EntryKind, Environment, Erasure, Exposure, Fault, Hold, Level, Link, LinkKind,
-    Observation, Operation, Partition, PersonId, Presence, Quantity, Region, Requirement, Resource, Roster,
-    Scope, SessionId, Step, StepState, Timestamp, Undo, Value, Verdict, change_digest,
+    Observation, Operation, Partition, PersonId, Quantity, Region, Requirement, Resource, Roster, Scope,
+    SessionId, Step, StepState, Timestamp, Undo, Value, Verdict, change_digest,
 };
 use policy::Bundle;
 use store::Tx;
@@ -352,7 +352,7 @@ pub(crate) fn file_rule(bundle: &Bundle, change: &Change) -> FileRule {
 pub(crate) fn verdict(
     book: &Book,
     change: &Change,
-    signed: &[(PersonId, Presence)],
+    signed: &[(PersonId, approval::Manner)],
     now: Timestamp,
 ) -> Option<Verdict> {
     let deed = Deed::of(change)?;
@@ -360,7 +360,7 @@ pub(crate) fn verdict(
     let takes = deed.takes(&change.chain.operator, roster);
     let agreed = match takes {
         Takes::People(people) => {
-            let given = signed.iter().map(|(person, presence)| (person, *presence));
+            let given = signed.iter().map(|(person, manner)| (person, *manner));
             approval::counts(&change.chain, roster, given, rule).people >= people
         }
         Takes::RecoveryKeys => recover::agreed(roster, change.id, signed.iter().map(|(key, _)| key), now),

@@ -1,6 +1,6 @@
 //! People's side: approving, rejecting, reopening, withdrawing, undoing.
 
-use approval::{Act, Ineligible, Statement};
+use approval::{Act, Ineligible, Manner, Statement};
 use model::{
     Approval, Change, ChangeId, ChangeState, EntryKind, Fault, Joint, Link, LinkKind, PersonId, Presence,
     Rejection, Session, SessionId, StepState, Timestamp, Verdict,
@@ -146,6 +146,7 @@ impl Engine {
             Act::Reject => self.draw_to_stop()?,
             Act::Approve | Act::Reopen => self.draw()?,
         };
+        let manner = verified.manner();
         let approval = Approval {
             change: id,
             person: verified.person,
@@ -175,7 +176,7 @@ impl Engine {
                 }
                 let result = match said.act {
                     Act::Approve => hurried(&change, &approval, pause, &book).and_then(|()| {
-                        approve(tx, &book, &mut drawn, &change, approval.clone(), &said, &counters)
+                        approve(tx, &book, &mut drawn, &change, (approval.clone(), manner), &said, &counters)
                     }),
                     Act::Reject => {
                         reject(tx, &book, &mut drawn, change.clone(), approval.clone(), &said, &counters)
@@ -452,7 +453,7 @@ fn approve(
     book: &Book,
     drawn: &mut Drawn,
     change: &Change,
-    approval: Approval,
+    (approval, manner): (Approval, Manner),
     said: &Statement,
     counters: &Counters,
 ) -> Result<Signed, SignError> {
@@ -474,7 +475,8 @@ fn approve(
     let again = given.iter().any(|it| it.person == approval.person);
     if again {
         let (valid, _) = decide::valid_approvals(book, change, &given);
-        if valid.iter().any(|(person, _)| *person == approval.person) {
+        let known = valid.iter().find(|(person, _)| *person == approval.person);
+        if known.is_some_and(|(_, known)| !takes_its_place(manner, *known, change)) {
             let note = format!("{} has already approved this; one person counts once", approval.person);
             return Ok(Signed { change: change.clone(), note });
         }
@@ -523,11 +525,27 @@ fn approve(
             }
         }
         Verdict::Hold(hold) => {
-            format!("recorded; it needs in all: {} ({} so far)", hold.requirement, valid.len())
+            let own = valid.iter().filter(|(_, it)| it.rendering == approval::Rendering::Own).count();
+            let how = if u32::try_from(own).is_ok_and(|own| own < hold.requirement.rendered) {
+                format!(
+                    "; what was signed on a page does not count for that: `countersign change approve {}` on a machine of one's own",
+                    change.id
+                )
+            } else {
+                String::new()
+            };
+            format!("recorded; it needs in all: {} ({} so far){how}", hold.requirement, valid.len())
         }
         Verdict::Deny(_) => "recorded; but it would be denied at this time".to_owned(),
     };
     Ok(Signed { change, note })
+}
+
+/// A person signs again what a page had shown them, with what a machine of their own shows: that counts for more, unless a touch is
+/// asked for that only the page's key could show.
+fn takes_its_place(manner: Manner, known: Manner, change: &Change) -> bool {
+    let asks_touch = matches!(&change.verdict, Verdict::Hold(hold) if hold.requirement.touched > 0);
+    manner.rendering > known.rendering && (manner.presence >= known.presence || !asks_touch)
 }
 
 fn reject(

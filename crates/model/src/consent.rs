@@ -10,6 +10,7 @@ use crate::{Requirement, Role, Tally};
 pub struct Consent {
     pub people: u32,
     pub touched: u32,
+    pub rendered: u32,
     pub roles: BTreeSet<Role>,
 }
 
@@ -21,6 +22,10 @@ impl Consent {
         if let Some((people, touched)) = parts.peek().and_then(|first| counted(first)) {
             (consent.people, consent.touched) = (people, touched);
             parts.next();
+            if let Some(rendered) = parts.peek().and_then(|next| next.strip_suffix(RENDERED)) {
+                consent.rendered = rendered.parse().ok()?;
+                parts.next();
+            }
         }
         for part in parts {
             match part.strip_prefix(AS_ROLE) {
@@ -37,12 +42,18 @@ impl Consent {
 
     /// Whether these people are enough.
     pub fn given_by(&self, tally: &Tally) -> bool {
-        self.people <= tally.people && self.touched <= tally.touched && self.roles.is_subset(&tally.roles)
+        self.people <= tally.people
+            && self.touched <= tally.touched
+            && self.rendered <= tally.rendered
+            && self.roles.is_subset(&tally.roles)
     }
 
     /// Whether it asks for all that `other` does.
     pub fn covers(&self, other: &Self) -> bool {
-        self.people >= other.people && self.touched >= other.touched && self.roles.is_superset(&other.roles)
+        self.people >= other.people
+            && self.touched >= other.touched
+            && self.rendered >= other.rendered
+            && self.roles.is_superset(&other.roles)
     }
 }
 
@@ -51,6 +62,7 @@ pub(crate) const EVIDENCE: &str = "evidence ";
 pub(crate) const WINDOW: &str = "window ";
 pub(crate) const NOTHING_MORE: &str = "nothing more";
 pub(crate) const TOUCHED: &str = " of them with a touched key";
+pub(crate) const RENDERED: &str = " of them by the command line, on a machine of their own";
 
 /// `1 other person`, `N other people`, `N other people, M of them with a touched key`.
 fn counted(part: &str) -> Option<(u32, u32)> {
@@ -69,16 +81,16 @@ fn counted(part: &str) -> Option<(u32, u32)> {
 /// As the requirement says it.
 impl fmt::Display for Consent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { people, touched, roles } = self.clone();
-        Requirement { people, touched, roles, ..Requirement::default() }.fmt(f)
+        let Self { people, touched, rendered, roles } = self.clone();
+        Requirement { people, touched, rendered, roles, ..Requirement::default() }.fmt(f)
     }
 }
 
 impl From<&Requirement> for Consent {
     fn from(it: &Requirement) -> Self {
         // Nobody is asked: of nobody nothing is.
-        let touched = if it.people == 0 { 0 } else { it.touched };
-        Self { people: it.people, touched, roles: it.roles.clone() }
+        let (touched, rendered) = if it.people == 0 { (0, 0) } else { (it.touched, it.rendered) };
+        Self { people: it.people, touched, rendered, roles: it.roles.clone() }
     }
 }
 
@@ -93,13 +105,15 @@ mod tests {
         (
             0u32..5,
             0u32..5,
+            0u32..3,
             prop::collection::btree_set("[a-z][a-z0-9-]{0,9}", 0..3),
             prop::sample::subsequence(EvidenceKind::ALL.to_vec(), 0..3),
             prop::option::of("[ -~]{0,40}(; one of them as dba)?"),
         )
-            .prop_map(|(people, touched, roles, evidence, window)| Requirement {
+            .prop_map(|(people, touched, rendered, roles, evidence, window)| Requirement {
                 people,
                 touched,
+                rendered,
                 roles: roles.into_iter().map(|role| role.parse().unwrap()).collect(),
                 evidence: evidence.into_iter().collect(),
                 window,
@@ -120,6 +134,8 @@ mod tests {
 
     #[test]
     fn other_words_are_none() {
+        let early = "1 of them by the command line, on a machine of their own; 2 other people";
+        assert_eq!(Consent::read(early), None);
         for words in ["", "2 people", "two other people", "2 other people, 1", "one of them as ", "anything"]
         {
             assert_eq!(Consent::read(words), None, "{words}");

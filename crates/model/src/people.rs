@@ -183,10 +183,18 @@ pub struct Tally {
     pub people: u32,
     /// Of these, how many proved their presence at the key.
     pub touched: u32,
+    /// Of these, how many signed what a machine of their own showed them, rather than what a page did.
+    #[serde(default, skip_serializing_if = "none")]
+    pub rendered: u32,
     /// Of these, how many hold the role `owner`.
     pub owners: u32,
     /// The roles held by at least one of them.
     pub roles: BTreeSet<Role>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+pub(crate) const fn none(count: &u32) -> bool {
+    *count == 0
 }
 
 #[cfg(test)]

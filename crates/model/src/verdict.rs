@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     EvidenceKind, Role, RuleId,
-    consent::{AS_ROLE, EVIDENCE, NOTHING_MORE, TOUCHED, WINDOW},
+    consent::{AS_ROLE, EVIDENCE, NOTHING_MORE, RENDERED, TOUCHED, WINDOW},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +107,9 @@ pub struct Requirement {
     pub people: u32,
     /// How many of them with proved presence.
     pub touched: u32,
+    /// How many of them over what a machine of their own showed them: by the command line, not on a page.
+    #[serde(default, skip_serializing_if = "crate::people::none")]
+    pub rendered: u32,
     /// Roles of which at least one of them must hold each.
     pub roles: BTreeSet<Role>,
     pub evidence: BTreeSet<EvidenceKind>,
@@ -121,6 +124,7 @@ impl Requirement {
         Self {
             people: self.people.max(other.people),
             touched: self.touched.max(other.touched),
+            rendered: self.rendered.max(other.rendered),
             roles: self.roles.into_iter().chain(other.roles).collect(),
             evidence: self.evidence.into_iter().chain(other.evidence).collect(),
             window: match (self.window, other.window) {
@@ -141,6 +145,9 @@ impl fmt::Display for Requirement {
             (1, 0) => parts.push("1 other person".to_owned()),
             (people, 0) => parts.push(format!("{people} other people")),
             (people, touched) => parts.push(format!("{people} other people, {touched}{TOUCHED}")),
+        }
+        if self.people > 0 && self.rendered > 0 {
+            parts.push(format!("{}{RENDERED}", self.rendered));
         }
         parts.extend(self.roles.iter().map(|role| format!("{AS_ROLE}{role}")));
         parts.extend(self.evidence.iter().map(|kind| format!("{EVIDENCE}{kind}")));

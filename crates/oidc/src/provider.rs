@@ -84,7 +84,7 @@ pub struct Shown {
 pub enum MisconfiguredError {
     #[error("its `issuer` {0}")]
     Issuer(String),
-    #[error("the address to which it would send browsers back, {0}, is none")]
+    #[error("the address to which it would send browsers back is none: {0}")]
     Redirect(String),
     #[error("its `client_id` is empty, or its secret is")]
     Empty,

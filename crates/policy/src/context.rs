@@ -48,7 +48,7 @@ pub(crate) fn context_of(
 
 fn value_of(member: Member, facts: &Facts<'_>, ahead: Ahead, standing: &Standing) -> RestrictedExpression {
     let Standing { tally, evidence, peak, frozen } = standing;
-    let Tally { people, touched, owners, roles } = tally;
+    let Tally { people, touched, rendered, owners, roles } = tally;
     let Ahead { within_budget, standing } = ahead;
     let ChangeFacts { destroys, replaces, staged, undo, steps } = facts.change;
     let History {
@@ -73,6 +73,7 @@ fn value_of(member: Member, facts: &Facts<'_>, ahead: Ahead, standing: &Standing
         }),
         Member::People => count(*people),
         Member::Touched => count(*touched),
+        Member::Rendered => count(*rendered),
         Member::Owners => count(*owners),
         Member::Roles => RestrictedExpression::new_set(roles.iter().map(|role| text(role.as_str()))),
         Member::StateObserved => has(EvidenceKind::StateObserved),
@@ -140,6 +141,7 @@ mod tests {
         let tally = Tally {
             people: u32::MAX,
             touched: 1,
+            rendered: 1,
             owners: 1,
             roles: BTreeSet::from(["dba".parse().unwrap()]),
         };

@@ -281,13 +281,14 @@ fn check_words(section: &Section<'_>, key: &'static str, words: &[String], known
 /// A roster that could give anything, where an example does not say otherwise.
 fn many() -> Tally {
     let roles = ["owner", "sre", "dba", "security"].into_iter().filter_map(|role| role.parse::<Role>().ok());
-    Tally { people: 9, touched: 9, owners: 9, roles: roles.collect() }
+    Tally { people: 9, touched: 9, rendered: 9, owners: 9, roles: roles.collect() }
 }
 
 fn read_tally(section: &Section<'_>) -> Tally {
     let tally = Tally {
         people: small(section, "people"),
         touched: small(section, "touched"),
+        rendered: small(section, "rendered"),
         owners: small(section, "owners"),
         roles: section.list::<Role>("roles").into_iter().collect(),
     };

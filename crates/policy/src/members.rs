@@ -27,6 +27,7 @@ members![
     Autonomy = "session"."autonomy",
     People = "approvals"."people",
     Touched = "approvals"."touched",
+    Rendered = "approvals"."rendered",
     Owners = "approvals"."owners",
     Roles = "approvals"."roles",
     StateObserved = "evidence"."state_observed",

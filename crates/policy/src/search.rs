@@ -96,6 +96,7 @@ impl Refused<'_> {
             tally: Tally {
                 people: have.people.max(could.people).min(CROWD),
                 touched: have.touched.max(could.touched).min(CROWD),
+                rendered: have.rendered.max(could.rendered).min(CROWD),
                 owners: have.owners.max(could.owners).min(CROWD),
                 roles: have.roles.union(&could.roles).cloned().collect(),
             },
@@ -138,6 +139,7 @@ impl Refused<'_> {
         let mut least = suffices.clone();
         if !self.does_without_keys_and_roles(&mut least)? {
             self.lower(&mut least, suffices.tally.touched, |standing, to| standing.tally.touched = to)?;
+            self.lower(&mut least, suffices.tally.rendered, |standing, to| standing.tally.rendered = to)?;
             self.lower(&mut least, suffices.tally.owners, |standing, to| standing.tally.owners = to)?;
             self.drop_roles(&mut least)?;
         }
@@ -153,10 +155,12 @@ impl Refused<'_> {
         let owner = (tally.owners > 0).then(|| "owner".parse::<Role>().ok()).flatten();
         let roles: BTreeSet<Role> = tally.roles.into_iter().chain(owner).collect();
         // Whoever holds a role is a person.
-        let people = tally.people.max(tally.touched).max(tally.owners).max(u32::from(!roles.is_empty()));
+        let marked = tally.touched.max(tally.rendered).max(tally.owners);
+        let people = tally.people.max(marked).max(u32::from(!roles.is_empty()));
         Ok(Requirement {
             people,
             touched: tally.touched,
+            rendered: tally.rendered,
             roles,
             evidence,
             window: window.then(|| self.window()),
@@ -268,6 +272,7 @@ impl Refused<'_> {
             tally: Tally {
                 people: CROWD,
                 touched: CROWD,
+                rendered: CROWD,
                 owners: CROWD,
                 roles: best.tally.roles.union(self.search.law.roles()).cloned().collect(),
             },
@@ -294,6 +299,16 @@ impl Refused<'_> {
                 "it needs {} with a key that proves presence, and {} of the roster can: enrol a security key (sk-ssh-…)",
                 people(wanted.touched),
                 people(best.tally.touched),
+            ));
+        }
+        if wanted.rendered > best.tally.rendered {
+            parts.push(format!(
+                "it needs {} who sign{} by the command line, on a machine of their own, and {} of the roster can: enrol an SSH \
+                 key{}",
+                people(wanted.rendered),
+                if wanted.rendered == 1 { "s" } else { "" },
+                people(best.tally.rendered),
+                if best.tally.touched > 0 { " that has to be touched (sk-ssh-…) besides their passkey" } else { "" },
             ));
         }
         let roles: Vec<_> =

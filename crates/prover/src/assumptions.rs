@@ -19,7 +19,8 @@ const FACTS: [(&str, &str); 5] = [
     (
         "counts are never negative",
         "forbid (principal, action, resource) unless {
-            context.approvals.people >= 0 && context.approvals.touched >= 0 && context.approvals.owners >= 0 &&
+            context.approvals.people >= 0 && context.approvals.touched >= 0 && context.approvals.rendered >= 0 &&
+            context.approvals.owners >= 0 &&
             context.change.destroys >= 0 && context.change.steps >= 0 &&
             context.history.destroys >= 0 && context.history.agent_destroys >= 0 &&
             context.history.protections_lowered >= 0 && context.history.backups_touched >= 0 &&

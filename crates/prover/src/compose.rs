@@ -227,7 +227,7 @@ mod tests {
                     "operation": "s:O",
                     "operator": self.of(&["ana", "ana", "ben", "eve"]),
                     "session": { "in_scope": true, "autonomy": self.below(3) },
-                    "approvals": { "people": people, "touched": 0, "owners": 0, "roles": [] },
+                    "approvals": { "people": people, "touched": 0, "rendered": 0, "owners": 0, "roles": [] },
                     "evidence": {
                         "state_observed": false, "undo_captured": false, "inner_listed": false,
                         "backup_verified": false, "dry_run": false, "rehearsal": false,

@@ -154,11 +154,11 @@ mod tests {
         let parts = parts_of("approvals").unwrap();
         assert_eq!(
             parts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
-            ["owners", "people", "roles", "touched"]
+            ["owners", "people", "rendered", "roles", "touched"]
         );
         assert_eq!(
             parts.iter().map(|(_, kind)| kind.as_str()).collect::<Vec<_>>(),
-            ["Long", "Long", "Set", "Long"]
+            ["Long", "Long", "Long", "Set", "Long"]
         );
         parts_of("operation").unwrap_err();
     }

@@ -161,6 +161,7 @@ impl VerdictView {
                 let requirement = RequirementView {
                     people: hold.requirement.people,
                     touched: hold.requirement.touched,
+                    rendered: hold.requirement.rendered,
                     roles: hold.requirement.roles.iter().map(|role| (role.clone(), 1)).collect(),
                     evidence: hold.requirement.evidence.iter().copied().collect(),
                     window: hold.requirement.window.clone(),

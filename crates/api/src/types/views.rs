@@ -104,6 +104,8 @@ pub struct VerdictView {
 pub struct RequirementView {
     pub people: u32,
     pub touched: u32,
+    /// By the command line, on a machine of their own: what a page showed does not count for these.
+    pub rendered: u32,
     #[schema(value_type = BTreeMap<String, u32>)]
     pub roles: BTreeMap<Role, u32>,
     #[schema(value_type = Vec<words::EvidenceKind>)]

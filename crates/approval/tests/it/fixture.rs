@@ -44,6 +44,7 @@ pub(crate) fn statement() -> Statement {
         requirement: Requirement {
             people: 2,
             touched: 1,
+            rendered: 0,
             roles: ["owner".parse().unwrap()].into(),
             evidence: [EvidenceKind::StateObserved, EvidenceKind::BackupVerified].into(),
             window: Some("outside peak hours, 20:00 to 06:00 UTC".into()),

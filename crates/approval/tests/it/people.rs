@@ -1,6 +1,6 @@
 //! Promise 3 as a table: who makes a person, and who never does.
 
-use approval::{FileRule, Ineligible, Part, counts, eligible, may_approve};
+use approval::{FileRule, Ineligible, Manner, Part, Rendering, counts, eligible, may_approve};
 use expect_test::{Expect, expect};
 use model::{Agent, Chain, Person, PersonId, Presence, Roster, Tally};
 
@@ -29,13 +29,15 @@ fn world() -> (Chain, Roster) {
     (Chain { launcher: Some(name("lena")), owner: Some(name("otto")), ..chain() }, roster)
 }
 
-const FILE: Presence = Presence::File;
-const TOUCHED: Presence = Presence::Touched;
+const FILE: Manner = Manner { presence: Presence::File, rendering: Rendering::Own };
+const TOUCHED: Manner = Manner { presence: Presence::Touched, rendering: Rendering::Own };
+/// By a passkey.
+const PAGE: Manner = Manner { presence: Presence::Touched, rendering: Rendering::Page };
 
 #[track_caller]
-fn check(given: &[(&str, Presence)], rule: FileRule, expected: &str) {
+fn check(given: &[(&str, Manner)], rule: FileRule, expected: &str) {
     let (chain, roster) = world();
-    let given: Vec<(PersonId, Presence)> = given.iter().map(|(person, how)| (name(person), *how)).collect();
+    let given: Vec<(PersonId, Manner)> = given.iter().map(|(person, how)| (name(person), *how)).collect();
     let tally = counts(&chain, &roster, given.iter().map(|(person, how)| (person, *how)), rule);
     assert_eq!(line(&tally), expected);
     let reversed = counts(&chain, &roster, given.iter().rev().map(|(person, how)| (person, *how)), rule);
@@ -84,6 +86,29 @@ fn persons_are_counted() {
     // A file where files do not count is not half a person, and does not spoil the touch.
     check(&[("bob", FILE), ("dave", FILE)], DoesNotCount, NOBODY);
     check(&[("carol", FILE), ("carol", TOUCHED)], DoesNotCount, "1 people, 1 touched, 1 owners, [owner]");
+}
+
+#[test]
+fn what_a_page_showed_is_told_from_what_a_machine_of_their_own_did() {
+    let check = |given: &[(&str, Manner)], rule, expected: [u32; 3]| {
+        let (chain, roster) = world();
+        let given: Vec<(PersonId, Manner)> = given.iter().map(|(person, how)| (name(person), *how)).collect();
+        let tally = counts(&chain, &roster, given.iter().map(|(person, how)| (person, *how)), rule);
+        assert_eq!([tally.people, tally.touched, tally.rendered], expected);
+    };
+    use FileRule::{Counts, DoesNotCount};
+    check(&[("bob", PAGE), ("dave", PAGE)], Counts, [2, 2, 0]);
+    check(&[("bob", PAGE), ("dave", FILE)], Counts, [2, 1, 1]);
+    check(&[("bob", PAGE), ("carol", TOUCHED)], DoesNotCount, [2, 2, 1]);
+    // One person twice is one person, with what they showed between them.
+    check(&[("bob", PAGE), ("bob", FILE)], Counts, [1, 1, 1]);
+    // What does not count at all shows nothing either.
+    check(&[("bob", PAGE), ("bob", FILE)], DoesNotCount, [1, 1, 0]);
+    check(&[("bob", PAGE), ("dave", FILE)], DoesNotCount, [1, 1, 0]);
+    check(&[("mallory", TOUCHED), ("bob", PAGE)], Counts, [1, 1, 0]);
+    let (chain, roster) = world();
+    assert_eq!(eligible(&chain, &roster, Counts).rendered, 3);
+    assert_eq!(eligible(&chain, &roster, DoesNotCount).rendered, 1);
 }
 
 #[test]

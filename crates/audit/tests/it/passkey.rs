@@ -16,16 +16,25 @@ fn erins() -> Authenticator {
 
 /// Bob signs with a key, Erin with a passkey, and what both approved runs once.
 fn log(asserted: impl Fn(&mut Ceremony)) -> (Log, usize) {
+    told("2 other people", asserted)
+}
+
+/// Of which both are told that it takes this.
+fn told(requirement: &str, asserted: impl Fn(&mut Ceremony)) -> (Log, usize) {
     let mut there = roster();
     let keys = [approval::parse_public_key(&erins().roster_line()).unwrap()].into();
     there.people.insert(name("erin"), Person { keys, approver: true, ..Person::default() });
     let mut log = Scribe::new();
     log.adopt(9, &there, Digest::of(b"with erin"));
     log.hold(1);
-    log.approve(1, "bob");
+    let line = checkpoint_line(&log.entries);
+    let said = statement(Act::Approve, "bob", change(1), log.digest, line);
+    let said = Statement { requirement: requirement.to_owned(), bundle: log.bundle, ..said };
+    log.signed(EntryKind::ApprovalGiven, 1, &said);
     let line = checkpoint_line(&log.entries);
     let said = statement(Act::Approve, "erin", change(1), log.digest, line);
-    let said = Statement { presence: Presence::Touched, bundle: log.bundle, ..said };
+    let requirement = requirement.to_owned();
+    let said = Statement { presence: Presence::Touched, bundle: log.bundle, requirement, ..said };
     let challenge = passkey::challenge(NAMESPACE, said.to_text().as_bytes());
     let mut ceremony = erins().ceremony(challenge.as_bytes());
     asserted(&mut ceremony);
@@ -52,6 +61,20 @@ fn detail(log: &Log, at: usize, key: &str) -> String {
 #[test]
 fn an_approval_by_passkey_is_verified_offline() {
     assert_eq!(log(|_| ()).0.problems(), "");
+}
+
+#[test]
+fn a_passkey_shows_nothing_on_a_machine_of_its_own() {
+    let problems = |rendered: u32| {
+        let words =
+            format!("2 other people; {rendered} of them by the command line, on a machine of their own");
+        told(&words, |_| ()).0.problems()
+    };
+    assert_eq!(problems(1), "");
+    expect![[r#"
+        permit_unapproved @9: entry 9 permits chg-01m7xzk500040g2081040g2081, which took 2 other people; 2 of them by the command line, on a machine of their own; before it the log has those of bob, erin
+    "#]]
+    .assert_eq(&problems(2));
 }
 
 #[test]

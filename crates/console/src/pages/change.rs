@@ -4,7 +4,7 @@
 use api::types::{ActionView, ChangeView};
 use approval::Statement;
 use askama::Template;
-use model::{Change, EvidenceStatus, LinkKind, PersonId, RuleRef, Timestamp, Undo};
+use model::{Change, EvidenceStatus, LinkKind, PersonId, RuleRef, Timestamp, Undo, Verdict};
 
 use super::{Frame, inbox::sentence};
 use crate::{
@@ -60,6 +60,8 @@ pub(crate) struct Sign {
     pub(crate) does: Shown,
     pub(crate) may_not: Option<Shown>,
     pub(crate) has_passkey: bool,
+    /// A passkey alone will not do, whoever's.
+    pub(crate) own_machine: bool,
 }
 
 impl Sign {
@@ -78,6 +80,7 @@ impl Sign {
             does: Shown::of(format!("it may run once{where_}")),
             may_not: may_not.map(Shown::of),
             has_passkey,
+            own_machine: matches!(&change.verdict, Verdict::Hold(hold) if hold.requirement.rendered > 0),
         }
     }
 
@@ -285,6 +288,9 @@ fn needs(it: &api::types::RequirementView) -> String {
     }];
     if it.touched > 0 {
         parts.push(format!("{} with a touched key", it.touched));
+    }
+    if it.rendered > 0 {
+        parts.push(format!("{} by the command line, on a machine of their own", it.rendered));
     }
     parts.extend(it.roles.iter().map(|(role, count)| format!("{count} as {role}")));
     parts.extend(it.evidence.iter().map(|kind| format!("evidence: {kind}")));

@@ -313,11 +313,16 @@ pub(super) fn show(change: &ChangeView) {
     }
     if let Some(requirement) = &change.verdict.requirement {
         output::line(format!(
-            "\nneeds {} other people{}",
+            "\nneeds {} other people{}{}",
             requirement.people,
             match requirement.touched {
                 0 => String::new(),
                 touched => format!(", {touched} with a touched key"),
+            },
+            match requirement.rendered {
+                0 => String::new(),
+                rendered =>
+                    format!(", {rendered} by `change approve` on a machine of their own, not on a page"),
             }
         ));
     }

@@ -351,7 +351,7 @@ fn reads_in(environment: &str) -> serde_json::Value {
             "operation": "example:Operation",
             "operator": "ana",
             "session": { "in_scope": true, "autonomy": 2 },
-            "approvals": { "people": 0, "touched": 0, "owners": 0, "roles": [] },
+            "approvals": { "people": 0, "touched": 0, "rendered": 0, "owners": 0, "roles": [] },
             "evidence": {
                 "state_observed": false, "undo_captured": false, "inner_listed": false,
                 "backup_verified": false, "dry_run": false, "rehearsal": false,

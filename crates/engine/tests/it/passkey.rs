@@ -4,12 +4,13 @@
 use approval::{Act, ApprovalError, NAMESPACE, Statement, passkey};
 use engine::{RefusalKind, SignError};
 use model::{Approval, ChangeId, ChangeState, EntryId, EntryKind, Presence};
+use store::Store;
 use testkit::Ceremony;
 
 use crate::{
     actions::DELETE_STACK,
     cast::{BEN, DAN, dans_authenticator, name},
-    world::{START, World, refused},
+    world::{START, Unusual, World, refused},
 };
 
 /// Dan reads it in the browser, and touches.
@@ -106,6 +107,57 @@ async fn a_passkey_approves_as_any_key_does() {
     let given = entries.iter().rfind(|entry| entry.kind == EntryKind::ApprovalGiven).unwrap();
     assert_eq!(given.detail["presence"], "touched");
     assert_eq!(given.detail["signature"], touched(&text));
+    assert_eq!(world.run(&DELETE_STACK.action()).await, held);
+    world.finish().await;
+}
+
+/// Both who agree to lose the stack `app` sign by the command line.
+const RENDERED: [&str; 2] = [
+    r#"@id("unusual")
+@reason("both see it on a machine of their own")
+forbid (principal, action == Action::"destroy", resource in Environment::"production")
+when { resource.id == "app" }
+unless { context.approvals.rendered >= 2 };
+"#,
+    r#"[[example]]
+name = "two, on a page"
+effects = ["destroy"]
+kind = "stack"
+resource = "app"
+environment = "production"
+approvals = { people = 2, touched = 2 }
+expect = "hold"
+rules = ["unusual"]
+
+[[example]]
+name = "two, by the command line"
+effects = ["destroy"]
+kind = "stack"
+resource = "app"
+environment = "production"
+approvals = { people = 2, rendered = 2 }
+expect = "allow"
+"#,
+];
+
+#[tokio::test]
+async fn what_a_page_showed_is_not_what_a_machine_of_their_own_did() {
+    let world = World::built(Unusual { rule: Some(RENDERED), ..Unusual::default() }, Store::memory()).await;
+    let held = world.hold(&DELETE_STACK.action()).await;
+    let refusal = refused(world.ask(&DELETE_STACK.action()).await);
+    assert!(refusal.message.contains("2 of them by the command line"), "{}", refusal.message);
+    let text = read_by_dan(&world, held, Act::Approve, None).await;
+    world.engine.sign(held, text.clone(), touched(&text)).await.unwrap();
+    let signed = world.approve(held, &BEN).await.unwrap();
+    assert_eq!(signed.change.state, ChangeState::Held);
+    assert!(signed.note.contains(&format!("`countersign change approve {held}`")), "{}", signed.note);
+    assert_eq!(refused(world.ask(&DELETE_STACK.action()).await).kind, RefusalKind::Held);
+    // The same person, once more, where their own machine shows it; not the other way round.
+    let signed = world.approve(held, &DAN).await.unwrap();
+    assert_eq!(signed.change.state, ChangeState::Approved, "{}", signed.note);
+    let text = read_by_dan(&world, held, Act::Approve, None).await;
+    let again = world.engine.sign(held, text.clone(), touched(&text)).await.unwrap();
+    assert!(again.note.contains("counts once"), "{}", again.note);
     assert_eq!(world.run(&DELETE_STACK.action()).await, held);
     world.finish().await;
 }

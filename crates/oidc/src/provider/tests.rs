@@ -289,5 +289,5 @@ fn a_registration_without_what_it_takes_is_none() {
     check(|it| it.issuer = "http://idp.example".to_owned(), "issuer");
     check(|it| it.client_id.clear(), "is empty");
     check(|it| it.client_secret.clear(), "is empty");
-    check(|it| it.redirect = "no address".to_owned(), "send browsers back");
+    check(|it| it.redirect = "no address".to_owned(), "would send browsers back is none");
 }

@@ -129,7 +129,7 @@ const CONTEXT: &str = r#"{
     "operation": "example:Operation",
     "operator": "ana",
     "session": { "in_scope": true, "autonomy": 2 },
-    "approvals": { "people": PEOPLE, "touched": 0, "owners": 0, "roles": [] },
+    "approvals": { "people": PEOPLE, "touched": 0, "rendered": 0, "owners": 0, "roles": [] },
     "evidence": {
         "state_observed": false, "undo_captured": false, "inner_listed": false,
         "backup_verified": false, "dry_run": false, "rehearsal": false

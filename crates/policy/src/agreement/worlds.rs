@@ -65,12 +65,15 @@ impl World {
 }
 
 fn tallies() -> impl Strategy<Value = Tally> {
-    (0u32..4, 0u32..2, 0u32..2, any::<bool>()).prop_map(|(people, touched, owners, dba)| Tally {
-        people,
-        touched,
-        owners,
-        roles: dba.then(|| "dba".parse().unwrap()).into_iter().collect(),
-    })
+    (0u32..4, 0u32..2, 0u32..2, 0u32..2, any::<bool>()).prop_map(
+        |(people, touched, rendered, owners, dba)| Tally {
+            people,
+            touched,
+            rendered,
+            owners,
+            roles: dba.then(|| "dba".parse().unwrap()).into_iter().collect(),
+        },
+    )
 }
 
 fn evidence() -> impl Strategy<Value = BTreeSet<EvidenceKind>> {

@@ -74,6 +74,14 @@ pub(super) const TEXTS: &[Text] = &[
         "context.approvals.touched < 1",
     ),
     text(
+        "context.approvals.rendered",
+        "How many of them signed what a machine of their own showed them: by an SSH key and the command line, since a page can show \
+         one text and have a passkey sign another.",
+        "persons",
+        "0",
+        "context.approvals.rendered < 1",
+    ),
+    text(
         "context.approvals.owners",
         "How many of them have the role `owner`.",
         "persons",

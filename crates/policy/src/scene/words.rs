@@ -96,7 +96,12 @@ impl Scene {
             1 => "with 1 approval".to_owned(),
             more => format!("with {more} approvals"),
         };
-        for (part, word) in [("touched", "by a key that was touched"), ("owners", "by an owner")] {
+        let kinds = [
+            ("touched", "by a key that was touched"),
+            ("rendered", "by the command line"),
+            ("owners", "by an owner"),
+        ];
+        for (part, word) in kinds {
             let number = count(part);
             if number != 0 {
                 text.push_str(&format!(", {number} {word}"));

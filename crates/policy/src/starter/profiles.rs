@@ -43,7 +43,6 @@ const RULES: &[File] = rules!["constitution":
     "supervised-in-production",
     "supervised-outside-production",
     "two-people-for-privilege",
-    "two-people-to-destroy",
     "two-people-to-execute",
     "two-people-to-recreate",
 ];
@@ -68,20 +67,27 @@ const INVARIANTS: &[File] = invariants!["constitution":
     "supervision-means-a-person",
     "supervision-reaches-everywhere",
     "the-record-stays",
-    "two-people-suffice",
     "what-cannot-be-recalled-takes-a-person",
 ];
+
+/// `strict` has a stricter one of the same name, and says so in what it is proved to keep.
+const TWO_TO_DESTROY: &[File] = rules!["constitution": "two-people-to-destroy"];
+const TWO_SUFFICE: &[File] = invariants!["constitution": "two-people-suffice"];
 
 /// `strict` has in its place that whatever others made takes a person.
 const OWN_DATA: &[File] = rules!["constitution": "one-person-to-destroy-data"];
 
-const LAB: [&[File]; 3] = [
+const LAB: [&[File]; 5] = [
+    TWO_TO_DESTROY,
+    TWO_SUFFICE,
     OWN_DATA,
     &[],
     invariants!["lab": "outside-production-is-free", "what-a-budget-covers-is-free", "what-can-be-undone-is-free"],
 ];
 
-const STANDARD: [&[File]; 3] = [
+const STANDARD: [&[File]; 5] = [
+    TWO_TO_DESTROY,
+    TWO_SUFFICE,
     OWN_DATA,
     rules!["standard": "one-person-after-a-loss-at-night"],
     invariants!["standard":
@@ -92,12 +98,16 @@ const STANDARD: [&[File]; 3] = [
     ],
 ];
 
-const STRICT: [&[File]; 3] = [
+const STRICT: [&[File]; 5] = [
     &[],
-    rules!["strict": "one-person-at-night", "one-person-to-destroy-what-others-made"],
+    &[],
+    &[],
+    rules!["strict": "one-person-at-night", "one-person-to-destroy-what-others-made", "two-people-to-destroy"],
     invariants!["strict":
+        "a-page-alone-destroys-nothing",
         "at-night-somebody-is-awake",
         "outside-production-is-free",
+        "two-people-suffice",
         "what-a-budget-covers-is-free",
         "what-can-be-undone-is-free",
         "what-others-made-takes-a-person",

@@ -8,7 +8,7 @@ use crate::world::{NOON, files};
 
 fn check(request: &str, expected: &Expect) {
     let bundle = Bundle::load(&files(Profile::Standard)).unwrap();
-    let two = |_: &_, _: &_| Tally { people: 2, touched: 2, owners: 0, roles: [].into() };
+    let two = |_: &_, _: &_| Tally { people: 2, touched: 2, rendered: 2, owners: 0, roles: [].into() };
     let told = match bundle.explain("request.toml", request, NOON, &two) {
         Err(err) => err.to_string(),
         Ok(all) => {

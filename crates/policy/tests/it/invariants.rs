@@ -19,6 +19,8 @@ fn the_starter_has_every_invariant_that_is_written() {
         let mut written = in_folder("constitution");
         written.extend(in_folder(&profile.to_string()));
         written.sort();
+        // One that a profile has of its own takes the place of that of the same name.
+        written.dedup();
         let invariants = bundle(profile).invariants();
         assert_eq!(invariants.iter().map(|it| it.id.to_string()).collect::<Vec<_>>(), written);
         assert!(invariants.iter().any(|it| it.claim() == Claim::Never));

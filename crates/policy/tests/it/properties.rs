@@ -36,8 +36,9 @@ fn effects() -> impl Strategy<Value = EffectSet> {
 }
 
 fn tallies() -> impl Strategy<Value = Tally> {
-    (0u32..5, 0u32..5, 0u32..3, proptest::sample::subsequence(ROLES.to_vec(), 0..=4)).prop_map(
-        |(people, touched, owners, roles)| Tally {
+    (0u32..5, 0u32..5, 0u32..3, 0u32..3, proptest::sample::subsequence(ROLES.to_vec(), 0..=4)).prop_map(
+        |(people, touched, rendered, owners, roles)| Tally {
+            rendered: rendered.min(people),
             people,
             touched: touched.min(people),
             owners: owners.min(people),
@@ -176,6 +177,7 @@ proptest! {
         let mut world = World { effects: world.effects.with(effect), ..world };
         world.approvals.people = world.approvals.people.min(1);
         world.approvals.touched = world.approvals.touched.min(world.approvals.people);
+        world.approvals.rendered = world.approvals.rendered.min(world.approvals.people);
         prop_assume!(is_production(&world));
         for bundle in [bundle(Profile::Lab), wide_open()] {
             match bundle.decide(&world.ask()) {
@@ -229,6 +231,7 @@ proptest! {
         after.approvals = Tally {
             people: world.approvals.people + more.people,
             touched: world.approvals.touched + more.touched,
+            rendered: world.approvals.rendered + more.rendered,
             owners: world.approvals.owners + more.owners,
             roles: world.approvals.roles.union(&more.roles).cloned().collect(),
         };
@@ -252,6 +255,7 @@ proptest! {
         met.approvals = Tally {
             people: need.people,
             touched: need.touched,
+            rendered: need.rendered,
             owners: u32::from(need.roles.contains("owner")),
             roles: need.roles.clone(),
         };

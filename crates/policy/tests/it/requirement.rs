@@ -40,8 +40,13 @@ expect = \"allow\"
     let bundle = Bundle::load(&files).unwrap_or_else(|err| panic!("{err}"));
     let mut world = World::new(Effect::Write, "stack", "production");
     world.operation = Operation::new("own", "Operation");
-    world.eligible =
-        Tally { people: 4, touched: 2, owners: 1, roles: BTreeSet::from(["dba".parse().unwrap()]) };
+    world.eligible = Tally {
+        people: 4,
+        touched: 2,
+        rendered: 1,
+        owners: 1,
+        roles: BTreeSet::from(["dba".parse().unwrap()]),
+    };
     world.gatherable = BTreeSet::from([EvidenceKind::DryRun, EvidenceKind::BackupVerified]);
     change(&mut world);
     expected.assert_eq(&told(&bundle.decide(&world.ask())));

@@ -117,7 +117,7 @@ impl World {
             },
             change: ChangeFacts::default(),
             approvals: Tally::default(),
-            eligible: tally(3),
+            eligible: Tally { rendered: 3, ..tally(3) },
             evidence: BTreeSet::new(),
             gatherable: BTreeSet::new(),
             now: WEEKEND,

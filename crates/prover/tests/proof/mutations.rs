@@ -44,7 +44,8 @@ fn whatever_weakens_a_rule_is_caught() {
 #[test]
 fn whatever_weakens_a_rule_of_strict_is_caught() {
     check(Profile::Strict, |rule| {
-        ["one-person-at-night", "one-person-to-destroy-what-others-made"].contains(&rule)
+        ["one-person-at-night", "one-person-to-destroy-what-others-made", "two-people-to-destroy"]
+            .contains(&rule)
     });
 }
 

@@ -101,11 +101,19 @@ fn told(verdict: &VerdictView) -> String {
     if let Some(needs) = &verdict.requirement {
         let people = format!("{} people", needs.people);
         let touched = (needs.touched > 0).then(|| format!("{} of them touched", needs.touched));
+        let rendered =
+            (needs.rendered > 0).then(|| format!("{} of them by the command line", needs.rendered));
         let roles = needs.roles.keys().map(|role| format!("one as {role}"));
         let evidence = needs.evidence.iter().map(ToString::to_string);
         let window = needs.window.iter().map(|window| sanitize(window, 200));
-        let all: Vec<_> =
-            [people].into_iter().chain(touched).chain(roles).chain(evidence).chain(window).collect();
+        let all: Vec<_> = [people]
+            .into_iter()
+            .chain(touched)
+            .chain(rendered)
+            .chain(roles)
+            .chain(evidence)
+            .chain(window)
+            .collect();
         text.push_str(&format!(" ({})", all.join(", ")));
     }
     let rules: Vec<_> =
@@ -139,6 +147,7 @@ fn way(before: &VerdictView, after: &VerdictView) -> Option<Ordering> {
         ),
         (before.people <= after.people, after.people <= before.people),
         (before.touched <= after.touched, after.touched <= before.touched),
+        (before.rendered <= after.rendered, after.rendered <= before.rendered),
         // Another window is another; none asks for less.
         (
             before.window.is_none() || before.window == after.window,
