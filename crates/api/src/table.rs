@@ -70,12 +70,11 @@ macro_rules! routes {
     };
 }
 
+/// What is done with a request to a route: whatever is wrong with it is answered too.
+pub type Answer<A, H, S, F> = fn(&'static Route<A, H>, S, Result<Asked, ApiError>) -> F;
+
 /// Has `answer` answer every request to one of `routes`.
-pub fn router<A, H, S, F>(
-    routes: &'static [Route<A, H>],
-    state: S,
-    answer: impl Fn(&'static Route<A, H>, S, Result<Asked, ApiError>) -> F + Copy + Send + Sync + 'static,
-) -> Router
+pub fn router<A, H, S, F>(routes: &'static [Route<A, H>], state: S, answer: Answer<A, H, S, F>) -> Router
 where
     A: Sync,
     H: Sync,

@@ -52,13 +52,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For the gateways. With the connections to the upstream that these lead to, and those of the other listeners,
-    /// it stays within the 1024 files that a process may usually open.
+    /// For the gateways. With the connections to the upstream that these lead to, and those of agents, it stays within the 1024
+    /// files that a process is usually given at first.
     pub const GATEWAY: Self = Self { connections: 320, per_source: 240 };
     /// For agents that propose and wait, for whoever reads the log, and for machinery.
     pub const API: Self = Self { connections: 128, per_source: 96 };
     /// For people: each page that somebody has open is a connection that stays, and where they come by way of a proxy of their
-    /// own they are one source. Together with the others it is more than the 1024 files that a process is usually given at first.
+    /// own they are one source. With these a process needs more files than it is given at first.
     pub const PEOPLE: Self = Self { connections: 640, per_source: 576 };
 }
 

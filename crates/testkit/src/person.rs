@@ -24,7 +24,7 @@ impl Caller<'_> {
         sign: impl FnOnce(&str) -> Result<String>,
     ) -> Result<Vec<(&'static str, String)>> {
         let told: Value = serde_json::from_slice(&send(self.people, "GET", "/v1/nonce", &[], b"")?.body)?;
-        let nonce = told.get("nonce").and_then(serde_json::Value::as_str).context("no nonce")?;
+        let nonce = told.get("nonce").and_then(Value::as_str).context("no nonce")?;
         let (person, genesis) = (self.person, self.genesis);
         let body = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let text = format!(

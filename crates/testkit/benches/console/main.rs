@@ -11,9 +11,19 @@
 mod audience;
 #[path = "../rig/held.rs"]
 mod held;
-#[path = "../rig/mod.rs"]
-#[expect(dead_code, reason = "the rig is that of other benches, of which this needs a part")]
-mod rig;
+#[path = "../rig/load.rs"]
+#[expect(dead_code, reason = "other benches use more of it")]
+mod load;
+#[path = "../rig/place.rs"]
+#[expect(dead_code, reason = "other benches use more of it")]
+mod place;
+#[path = "../rig/stub.rs"]
+mod stub;
+
+/// What is used of it here.
+mod rig {
+    pub(crate) use crate::{load, place};
+}
 
 use std::{
     io::{Read as _, Write as _},
@@ -32,11 +42,9 @@ use testkit::{
 use crate::{
     audience::{Audience, Echo},
     held::{HELD, hold, many_may_wait, resident},
-    rig::{
-        load::{self, Latencies},
-        place::Place,
-        stub::Stub,
-    },
+    load::Latencies,
+    place::Place,
+    stub::Stub,
 };
 
 const PAGES: usize = 500;
