@@ -57,6 +57,9 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// Put a backup back, or begin a new log under it where the old one cannot go on.
     Restore(RestoreArgs),
+    /// Begin a new log under a new key, because the old key is to sign no more. The old key vouches for it; sessions and open
+    /// changes end, and everybody learns the new fingerprint
+    Rotate(RotateArgs),
     /// Run a witness: it cosigns the checkpoints of logs, each only if it continues the one before.
     Witness(WitnessArgs),
     /// Sessions: virtual credentials for one agent, one task.
@@ -169,6 +172,17 @@ pub(crate) struct BackupArgs {
     pub(crate) dir: PathBuf,
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    /// A new folder for a backup of what is here; it is made and verified first.
+    pub(crate) dir: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Why; it stands in the log.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) ground: String,
 }
 
 #[derive(Debug, Args)]

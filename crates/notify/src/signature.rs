@@ -1,7 +1,8 @@
 //! Signatures of messages as Standard Webhooks 1.0.0 has them
 //! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>): HMAC-SHA256 (RFC 2104) over
 //! `ID.TIMESTAMP.BODY`, base64 after `v1,`, by a secret that is written `whsec_` and base64. Whoever receives a message refuses one
-//! whose signature does not hold or whose timestamp is old, and takes each id once.
+//! whose signature does not hold or whose timestamp is old, and takes each id once. While a secret is exchanged for another, both
+//! sign, apart by a blank, and the receiver goes by the one that it knows.
 
 use std::fmt;
 
@@ -11,9 +12,9 @@ use model::Timestamp;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// Shared with one receiver. Never shown.
+/// Shared with one receiver; several while they are exchanged, the newest first. Never shown.
 #[derive(Clone)]
-pub struct Secret(Zeroizing<Vec<u8>>);
+pub struct Secret(Vec<Zeroizing<Vec<u8>>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
@@ -21,6 +22,8 @@ pub enum SecretError {
     Form,
     #[error("a secret has 24 to 64 bytes, not {0}")]
     Length(usize),
+    #[error("one secret stands on a line, two while they are exchanged; there are {0}")]
+    Count(usize),
 }
 
 const PREFIX: &str = "whsec_";
@@ -29,11 +32,11 @@ impl Secret {
     /// # Errors
     /// Where it is not one; what it was is in no message.
     pub fn read(text: &str) -> Result<Self, SecretError> {
-        let encoded = text.trim().strip_prefix(PREFIX).ok_or(SecretError::Form)?;
-        let bytes = Zeroizing::new(BASE64_STANDARD.decode(encoded).map_err(|_| SecretError::Form)?);
-        match bytes.len() {
-            24..=64 => Ok(Self(bytes)),
-            length => Err(SecretError::Length(length)),
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        match lines.len() {
+            0 => Err(SecretError::Form),
+            1 | 2 => Ok(Self(lines.into_iter().map(key).collect::<Result<_, _>>()?)),
+            count => Err(SecretError::Count(count)),
         }
     }
 
@@ -44,12 +47,25 @@ impl Secret {
 
     /// The value of `webhook-signature`.
     pub fn sign(&self, id: &str, at: Timestamp, body: &[u8]) -> String {
-        // A key of HMAC may have any length.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
-        for part in [id.as_bytes(), b".", at.seconds().to_string().as_bytes(), b".", body] {
-            mac.update(part);
-        }
-        format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
+        let at = at.seconds().to_string();
+        let by = |key: &Zeroizing<Vec<u8>>| {
+            // A key of HMAC may have any length.
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+            for part in [id.as_bytes(), b".", at.as_bytes(), b".", body] {
+                mac.update(part);
+            }
+            Some(format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes())))
+        };
+        self.0.iter().filter_map(by).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn key(line: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let encoded = line.strip_prefix(PREFIX).ok_or(SecretError::Form)?;
+    let bytes = Zeroizing::new(BASE64_STANDARD.decode(encoded).map_err(|_| SecretError::Form)?);
+    match bytes.len() {
+        24..=64 => Ok(bytes),
+        length => Err(SecretError::Length(length)),
     }
 }
 

@@ -21,26 +21,42 @@ use crate::{
 const ATTEMPTS: usize = 50;
 
 pub(super) fn run(args: &BackupArgs, format: Format) -> Result<ExitCode, Failure> {
-    let config = Config::load(&args.config)?;
+    let manifest = make(&Config::load(&args.config)?, &args.dir)?;
+    match format {
+        Format::Json => output::json(&manifest)?,
+        Format::Human => {
+            output::line(format!("{} {}", styled(GOOD, "Made"), args.dir.display()));
+            output::line(format!("  {} entries, of the installation {}", manifest.size, manifest.genesis));
+            output::note(
+                "The lock file and the keys are not in it: the lock file must never be set back, and keys are kept apart \
+                 from what they sign.",
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes and verifies one; `dir` is not there yet.
+pub(super) fn make(config: &Config, dir: &Path) -> Result<Manifest, Failure> {
     let (genesis, key) = backup::genesis_in(&config.log())?
         .ok_or_else(|| Failure::usage(format!("there is no log at {}", config.log().display())))?;
-    if fs::symlink_metadata(&args.dir).is_ok() {
-        return Err(Failure::usage(format!("{} is there already", args.dir.display()))
+    if fs::symlink_metadata(dir).is_ok() {
+        return Err(Failure::usage(format!("{} is there already", dir.display()))
             .hint("every backup goes into a new folder"));
     }
-    let into = std::path::absolute(&args.dir).map_err(Failure::usage)?;
+    let into = std::path::absolute(dir).map_err(Failure::usage)?;
     let parent = into.parent().ok_or_else(|| Failure::usage("a backup needs a folder to be made in"))?;
     let failed = |err: std::io::Error| Failure::usage(format!("{}: {err}", into.display()));
     let made = tempfile::Builder::new().prefix(".countersign-backup-").tempdir_in(parent).map_err(failed)?;
     let dir = made.path();
 
-    let (note, checkpoint) = copy_state(&config, &key, dir)?;
+    let (note, checkpoint) = copy_state(config, &key, dir)?;
     ledger::copy(&config.log(), &dir.join("log"), &note, checkpoint.size).map_err(Failure::verification)?;
     let (report, pinned) = backup::verify(&dir.join(DATABASE), &dir.join("log"), &genesis)?;
     backup::sound(&report, "no backup was made, because what is here does not hold")?;
     let pinned = pinned
         .ok_or_else(|| Failure::verification("the log names no bundle; run `countersign audit verify`"))?;
-    let Some(bundle) = Library::of(&config).files(pinned) else {
+    let Some(bundle) = Library::of(config).files(pinned) else {
         return Err(Failure::new(
             USAGE,
             "CS004",
@@ -70,18 +86,7 @@ pub(super) fn run(args: &BackupArgs, format: Format) -> Result<ExitCode, Failure
     fs::rename(&kept, &into).map_err(failed)?;
     sync(parent)?;
 
-    match format {
-        Format::Json => output::json(&manifest)?,
-        Format::Human => {
-            output::line(format!("{} {}", styled(GOOD, "Made"), args.dir.display()));
-            output::line(format!("  {} entries, of the installation {}", manifest.size, manifest.genesis));
-            output::note(
-                "The lock file and the keys are not in it: the lock file must never be set back, and keys are kept apart \
-                 from what they sign.",
-            );
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(manifest)
 }
 
 /// The database in one state, and the checkpoint that this state goes with.

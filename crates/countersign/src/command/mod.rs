@@ -59,6 +59,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Init(args) => init::run(&args, format).await,
         Command::Backup(args) => backup::run(&args, format),
         Command::Restore(args) => restore::run(&args, format).await,
+        Command::Rotate(args) => restore::rotate(&args, format).await,
         Command::Serve(args) => {
             HANDLES_SIGNALS.store(true, Ordering::SeqCst);
             serve::run(&args).await

@@ -1,5 +1,6 @@
 //! `countersign restore`: puts a backup back where it is the newest state that was signed for, and otherwise, where that was
 //! asked for, begins a new log under it (`--new-origin`). Nothing that is there is written over: it is put aside.
+//! `countersign rotate` does the latter with what is here, because the log's key is to sign no more.
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     backup::{self, Backup, Here, Journal, MAX_NOTE, Part, Silent, Since, Verdict, judge, put},
-    cli::{Format, RestoreArgs},
+    cli::{Format, RestoreArgs, RotateArgs},
     config::Config,
     failure::{Failure, USAGE, VERIFICATION},
     library::Library,
@@ -30,8 +31,7 @@ pub(super) async fn run(args: &RestoreArgs, format: Format) -> Result<ExitCode, 
     for file in [config.checkpoint(), config.database(), config.key("log.key")] {
         folder(file.parent().unwrap_or(&config.dir))?;
     }
-    let in_use = || Failure::usage("a server has this installation open; stop it first");
-    let _still = Standstill::of(&config.checkpoint()).map_err(Failure::usage)?.ok_or_else(in_use)?;
+    let _still = stand_still(&config)?;
     let _held = Store::hold(&config.database()).map_err(|err| Failure::usage(model::causes(&err)))?;
     if let Some(journal) = Journal::left(&config)? {
         let genesis = carry_out(&config, &journal)?;
@@ -48,13 +48,53 @@ pub(super) async fn run(args: &RestoreArgs, format: Format) -> Result<ExitCode, 
     let restored = match verdict {
         Verdict::PutBack => put_back(&config, &backup, &found)?,
         Verdict::Anew => {
-            let ground = args.ground.as_deref().unwrap_or_default();
-            let ground: Ground = ground.parse().map_err(|err| Failure::usage(format!("--ground: {err}")))?;
+            let ground = ground_of(args.ground.as_deref().unwrap_or_default())?;
             let (since, ground) = since(&config, &backup, &found, ground, args.forget_since)?;
             begin_anew(&config, &backup, &found, ground, since).await?
         }
     };
     told(&restored, format)
+}
+
+/// A log under a new key, which continues the one that is here and is vouched for by the old key. What is here is backed up
+/// first, into a folder of the caller's.
+pub(super) async fn rotate(args: &RotateArgs, format: Format) -> Result<ExitCode, Failure> {
+    let config = Config::load(&args.config)?;
+    let ground = ground_of(&args.ground)?;
+    let _still = stand_still(&config)?;
+    let _held = Store::hold(&config.database()).map_err(|err| Failure::usage(model::causes(&err)))?;
+    if let Some(journal) = Journal::left(&config)? {
+        let genesis = carry_out(&config, &journal)?;
+        return told(&Restored { genesis, size: None, anew: None, finished: true }, format);
+    }
+    let (genesis, _) = backup::genesis_in(&config.log())?
+        .ok_or_else(|| Failure::usage(format!("there is no log at {}", config.log().display())))?;
+    if key_here(&config, &genesis).is_none() {
+        let file = config.key("log.key");
+        return Err(Failure::usage(format!("{} is not the key of the log", file.display()))
+            .hint("a key that is lost vouches for nothing: `countersign restore --new-origin` begins a log without it"));
+    }
+    super::backup::make(&config, &args.dir)?;
+    let backup = Backup::open(&args.dir)?;
+    let found = Found::look(&config, &backup, &[])?;
+    match judge(&backup.checkpoint, backup.manifest.genesis, &found.here, false) {
+        Ok(Verdict::PutBack) => {}
+        Ok(Verdict::Anew) => return Err(Failure::unexpected("a new log was not asked of the backup")),
+        Err(why) => return Err(Failure::new(VERIFICATION, "CS213", &why).hint(why.hint())),
+    }
+    backup::clear(&config)?;
+    let (since, ground) = since(&config, &backup, &found, ground, false)?;
+    told(&begin_anew(&config, &backup, &found, ground, since).await?, format)
+}
+
+/// As long as it is held, no server opens the installation.
+fn stand_still(config: &Config) -> Result<Standstill, Failure> {
+    let in_use = || Failure::usage("a server has this installation open; stop it first");
+    Standstill::of(&config.checkpoint()).map_err(Failure::usage)?.ok_or_else(in_use)
+}
+
+fn ground_of(text: &str) -> Result<Ground, Failure> {
+    text.parse().map_err(|err| Failure::usage(format!("--ground: {err}")))
 }
 
 /// Makes the moves that are still missing. The installation must fit together before the lock file is in its place.

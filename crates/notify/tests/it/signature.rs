@@ -14,6 +14,17 @@ fn the_vector_of_standard_webhooks_holds() {
 }
 
 #[test]
+fn while_a_secret_is_exchanged_both_sign() {
+    let lines = [1, 2, 3].map(|byte| Secret::text_of([byte; 32]).to_string());
+    let at = Timestamp::from_seconds(1);
+    let each = [&lines[0], &lines[1]].map(|line| Secret::read(line).unwrap().sign("m", at, b"{}"));
+    let both = Secret::read(&format!("{}\n\n{}\n", lines[0], lines[1])).unwrap();
+    assert_eq!(both.sign("m", at, b"{}"), each.join(" "));
+    assert_eq!(Secret::read(&lines.join("\n")).unwrap_err(), SecretError::Count(3));
+    assert_eq!(Secret::read(&format!("{}\nwhsec_?", lines[0])).unwrap_err(), SecretError::Form);
+}
+
+#[test]
 fn a_secret_is_read_or_refused_without_being_shown() {
     for (text, expected) in [
         ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", SecretError::Form),

@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use testkit::{CRASH_BINARY, crash_binary};
+use testkit::{CRASH_BINARY, Cli, crash_binary};
 
 use crate::{
     backup::{
@@ -318,4 +318,48 @@ fn a_hostile_backup_is_refused_by_name() -> Result<()> {
         }
     }
     restore(&lab, &backup, &[])?.expect(0).map(drop)
+}
+
+/// The key of the log is to sign no more: a new one begins a new log, and the old one vouches for it.
+#[test]
+fn a_new_key_of_the_log_is_vouched_for_by_the_old_one() -> Result<()> {
+    let mut lab = Lab::open()?;
+    let (old, held) = (lab.installation.genesis().to_owned(), lab.hold("waits")?);
+    let key = lab.installation.folder().join("keys/log.key");
+    let old_key = fs::read(&key)?;
+    let into = lab.installation.beside().join("before-rotation");
+    let rotate = |lab: &Lab, ground: &str| lab.installation.run(["rotate", text(&into)?, "--ground", ground]);
+    ensure!(
+        rotate(&lab, "a year is over")?.expect(2)?.stderr.contains("a server has this installation open")
+    );
+    ensure!(lab.serve.stop()? == 0);
+    rotate(&lab, " ")?.expect(2)?;
+    // A key of somebody's vouches for nothing, and nothing is moved for it.
+    fs::write(&key, "11".repeat(32))?;
+    ensure!(rotate(&lab, "a year is over")?.expect(2)?.stderr.contains("is not the key of the log"));
+    fs::write(&key, &old_key)?;
+    ensure!(!into.exists());
+
+    let told = rotate(&lab, "a year is over")?.expect(0)?.json()?;
+    let genesis = told["genesis"].as_str().context("no genesis")?.to_owned();
+    ensure!(told["continues"]["vouched"] == true && told["continues"]["lost"] == 0, "{told}");
+    ensure!(genesis != old && fs::read(&key)? != old_key);
+    serve_again(&mut lab)?;
+    let report = lab.installation.run(["audit", "verify", "--genesis", &genesis])?.expect(0)?.json()?;
+    let continues = &report["continues"];
+    ensure!(continues["ground"] == "a year is over" && continues["genesis"] == old.as_str(), "{report}");
+    ensure!(lab.state(&held)? == "expired", "what waited was approved under the old fingerprint");
+    ensure!(lab.delete_stack("waits")?.text().contains("stopped"));
+    // The log before still holds under its own key, up to where it was continued.
+    let before = named_like(&lab.installation.folder(), "log.before-")?;
+    let [before] = before.as_slice() else { bail!("{before:?}") };
+    Cli::run(["audit", "verify", "--log", text(before)?, "--genesis", &old])?.expect(0)?;
+
+    new_session(&mut lab)?;
+    let again = lab.hold("waits-again")?;
+    for person in [lab.people.ben.clone(), lab.people.carla.clone()] {
+        lab.approve(&again, &person)?.expect(0)?;
+    }
+    ensure!(lab.state(&again)? == "approved");
+    lab.installation.run(["audit", "verify", "--genesis", &genesis])?.expect(0).map(drop)
 }
