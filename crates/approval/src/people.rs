@@ -49,7 +49,7 @@ pub enum Rendering {
     Own,
 }
 
-/// What one signature shows of its signer, by the key that made it.
+/// What one signature shows of its signer, by the key that made it; or all signatures of one person together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manner {
     pub presence: Presence,
@@ -62,13 +62,6 @@ impl Manner {
         let rendering = if Passkey::is_line(&key.0) { Rendering::Page } else { Rendering::Own };
         Self { presence, rendering }
     }
-}
-
-/// Of one person, over all that they signed.
-#[derive(Clone, Copy, Debug)]
-struct Best {
-    presence: Presence,
-    rendering: Rendering,
 }
 
 /// A person's part in the delegation chain.
@@ -150,11 +143,11 @@ pub fn eligible(chain: &Chain, roster: &Roster, rule: FileRule) -> Tally {
 fn best<'p>(
     given: impl Iterator<Item = (&'p PersonId, Manner)>,
     rule: FileRule,
-) -> BTreeMap<&'p PersonId, Best> {
-    let mut best: BTreeMap<&PersonId, Best> = BTreeMap::new();
+) -> BTreeMap<&'p PersonId, Manner> {
+    let mut best: BTreeMap<&PersonId, Manner> = BTreeMap::new();
     for (person, Manner { presence, rendering }) in given {
         if presence_counts(presence, rule) {
-            let known = best.entry(person).or_insert(Best { presence, rendering });
+            let known = best.entry(person).or_insert(Manner { presence, rendering });
             known.presence = known.presence.max(presence);
             known.rendering = known.rendering.max(rendering);
         }
@@ -232,10 +225,10 @@ fn tally<'p>(
     chain: &Chain,
     roster: &Roster,
     enrolment: &Enrolment<'_>,
-    mut best: BTreeMap<&'p PersonId, Best>,
+    mut best: BTreeMap<&'p PersonId, Manner>,
 ) -> (BTreeSet<&'p PersonId>, Tally) {
     let mut tally = Tally::default();
-    best.retain(|person, Best { presence, rendering }| {
+    best.retain(|person, Manner { presence, rendering }| {
         let Ok(entry) = check(chain, roster, enrolment, person) else { return false };
         tally.people += 1;
         match presence {
