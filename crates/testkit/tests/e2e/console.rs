@@ -4,6 +4,7 @@ mod by_hand;
 mod every_route;
 mod hostile_words;
 mod in_the_browser;
+mod kept;
 mod refusals;
 
 use std::fs;
