@@ -166,13 +166,9 @@ fn a_server_that_was_set_back_is_an_alarm_in_the_browser() -> Result<()> {
     let config = site.lab.installation.config().to_owned();
     let place = site.url.replace("http://localhost", "127.0.0.1");
     let text = fs::read_to_string(&config)?;
-    let text =
-        if text.contains("people = ") { text } else { format!("{text}\n[listen]\npeople = \"{place}\"\n") };
-    let text: Vec<_> = text
-        .lines()
-        .map(|it| if it.starts_with("people = ") { format!("people = \"{place}\"") } else { it.to_owned() })
-        .collect();
-    fs::write(&config, text.join("\n") + "\n")?;
+    let pinned = text.replace("people = \"127.0.0.1:0\"", &format!("people = \"{place}\""));
+    ensure!(pinned != text, "{text}");
+    fs::write(&config, pinned)?;
     let (folder, beside) = (site.lab.installation.folder(), site.lab.installation.beside().to_owned());
     let (before, after) = (beside.join("before"), beside.join("after"));
     copy(&folder, &before)?;
