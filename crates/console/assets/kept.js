@@ -18,10 +18,10 @@ const unhex = (text) => {
 const same = (one, other) => one.length === other.length && one.every((it, at) => it === other[at]);
 
 /** The first three lines of a signed note (C2SP tlog-checkpoint): origin, size, root. */
-export function parsed(note) {
+export function parsed(note, whose = "what the server shows") {
   const [origin, size, root] = note.split("\n");
   if (!origin || !/^[1-9][0-9]{0,15}$/.test(size) || !Number.isSafeInteger(Number(size)) || !/^[A-Za-z0-9+/]{43}=$/.test(root)) {
-    throw new Alarm("what the server shows is no checkpoint");
+    throw new Alarm(`${whose} is no checkpoint`);
   }
   return { origin, size: Number(size), root: Uint8Array.from(atob(root), (it) => it.charCodeAt(0)), note };
 }
@@ -84,7 +84,7 @@ async function compared(seen) {
       localStorage.setItem(place, seen.note);
       return seen;
     }
-    const old = parsed(before);
+    const old = parsed(before, "what this browser kept");
     if (seen.size === old.size) {
       if (!same(seen.root, old.root)) throw new Alarm(`the log was rewritten: its first ${old.size} entries are others than it showed this browser before`);
       return old;

@@ -99,7 +99,7 @@ fn what_a_browser_kept_and_the_log_does_not_hold_stops_its_approvals() -> Result
             "Sign nothing: the log was rewritten",
         ),
         ("more entries", format!("[origin, 100000, {never}, ...rest]"), "Sign nothing: the log was cut"),
-        ("no checkpoint", "[origin]".to_owned(), "Sign nothing: what"),
+        ("no checkpoint", "[origin]".to_owned(), "Sign nothing: what this browser kept is no checkpoint"),
     ] {
         rewrite(&mut site, &format!("localStorage.setItem(place, {keeps}.join(\"\\n\"));"))?;
         for path in [path.as_str(), "/inbox", &path] {
