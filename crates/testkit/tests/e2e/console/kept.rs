@@ -114,6 +114,8 @@ fn what_a_browser_kept_and_the_log_does_not_hold_stops_its_approvals() -> Result
             );
             ensure!(path == "/inbox" || seen["off"] == true, "{what}: {seen:#}");
         }
+        let objects = look(&mut site, r##"return axe(page);"##)?;
+        ensure!(objects == json!([]), "{what}: {objects:#}");
         let note = good["note"].to_string();
         rewrite(&mut site, &format!("localStorage.setItem(place, {note});"))?;
         let seen = at(&mut site, &path)?;
