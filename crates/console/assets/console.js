@@ -152,7 +152,7 @@ if (page === "change") {
       const [said, checkpoint] = parts(by("text").textContent);
       if (checkpoint !== (await kept)) {
         const statement = await worded({ act: "approve" });
-        if (parts(statement)[0] !== said) return location.reload();
+        if (parts(statement)[0] !== said) throw new Error("The change has moved since this page was made: load it again.");
         by("text").textContent = statement;
       }
       approve.disabled = "alarm" in document.body.dataset;
