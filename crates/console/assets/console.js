@@ -1,5 +1,7 @@
-// What the pages do besides being read: the live queue, the keyboard, and passkeys. No other script runs here, and nothing is
-// made into HTML but what this server rendered (the policy below is the only door).
+// What the pages do besides being read: the live queue, the keyboard, and passkeys. No other script runs here but its module that
+// keeps the log's checkpoint, and nothing is made into HTML but what this server rendered (the policy below is the only door).
+import { saw } from "./kept.js";
+
 const html = self.trustedTypes?.createPolicy("countersign", { createHTML: (text) => text }) ?? { createHTML: (text) => text };
 const by = (id) => document.getElementById(id);
 const page = document.body.dataset.page;
@@ -34,6 +36,8 @@ async function asked(method, target, body, headers = {}) {
     options.headers["content-type"] = "application/json";
   }
   const answer = await fetch(target, options);
+  const checkpoint = answer.headers.get("x-countersign-checkpoint");
+  if (checkpoint) saw(checkpoint).catch(() => {});
   const told = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error([told.message ?? `the server answered ${answer.status}`, told.hint].filter(Boolean).join("; "));
   return told;
@@ -58,8 +62,20 @@ async function working(button, work) {
     await work();
   } catch (error) {
     say(told(error), false);
-    button.disabled = false;
+    button.disabled = button.id === "approve" && "alarm" in document.body.dataset;
   }
+}
+
+// Each page says which checkpoint was the newest when it was made: whether that continues what this browser keeps.
+const shown = document.body.dataset.checkpoint;
+const kept = shown ? saw(shown) : Promise.reject(new Error("the page names no checkpoint"));
+kept.catch(() => {});
+/** Whether it still does. */
+async function look() {
+  const answer = await fetch("/v1/checkpoint", { redirect: "error" });
+  const checkpoint = answer.headers.get("x-countersign-checkpoint");
+  if (!checkpoint) throw new Error("the server names no checkpoint");
+  await saw(checkpoint);
 }
 
 // Signing in.
@@ -123,9 +139,37 @@ if (page === "enrol") {
 // A change: approving and rejecting, each a signature over its own statement.
 if (page === "change") {
   const change = document.querySelector("[data-change]").dataset.change;
+  /** Its last field, whose line is wrapped: what of the log its signer's own browser has verified. */
+  const parts = (statement) => {
+    const at = statement.lastIndexOf("\n  checkpoint: ");
+    return [statement.slice(0, at), statement.slice(at).replace("\n  checkpoint: ", "").replaceAll("\n        ", "").trimEnd()];
+  };
+  const worded = async (wanted) => {
+    const checkpoint = await kept;
+    const { statement } = await asked("GET", `/changes/${change}/statement?${new URLSearchParams({ ...wanted, checkpoint })}`);
+    if (parts(statement)[1] !== checkpoint) throw new Error("the server's statement names another checkpoint than this browser keeps");
+    return statement;
+  };
+  // The statement that the page came with names what the server says is newest. It is approved once it names what is kept here, and
+  // says the same otherwise.
+  const approve = by("approve");
+  if (approve && !approve.disabled) {
+    approve.disabled = true;
+    const own = async () => {
+      const [said, checkpoint] = parts(by("text").textContent);
+      if (checkpoint !== (await kept)) {
+        const statement = await worded({ act: "approve" });
+        if (parts(statement)[0] !== said) throw new Error("The change has moved since this page was made: load it again.");
+        by("text").textContent = statement;
+      }
+      approve.disabled = "alarm" in document.body.dataset;
+    };
+    own().catch((error) => "alarm" in document.body.dataset || say(told(error), false));
+  }
   // What is signed is what stands on this page, word for word.
   const signs = (shown) => async () => {
     const statement = by(shown).textContent;
+    await look();
     const signature = await signed("countersign-statement@v1", statement);
     const { note } = await asked("POST", `/changes/${change}/sign`, { statement, signature });
     say(note, true);
@@ -136,9 +180,7 @@ if (page === "change") {
   by("rejecting")?.addEventListener("submit", (event) => {
     event.preventDefault();
     working(event.submitter, async () => {
-      const wanted = new URLSearchParams({ act: "reject", reason: by("reason").value.trim() });
-      const { statement } = await asked("GET", `/changes/${change}/statement?${wanted}`);
-      by("veto").textContent = statement;
+      by("veto").textContent = await worded({ act: "reject", reason: by("reason").value.trim() });
       by("vetoing").hidden = false;
       by("signveto").focus();
       event.submitter.disabled = false;
@@ -184,7 +226,16 @@ if (page === "inbox") {
   };
   by("fresh").addEventListener("click", shown);
 
+  // What moves says nothing of the log: that is asked for now and then.
+  let looked = Date.now();
+  const moved = () => {
+    if (Date.now() - looked < 30000) return;
+    looked = Date.now();
+    look().catch(() => {});
+  };
   const events = new EventSource("/events");
+  events.addEventListener("row", moved);
+  events.addEventListener("gone", moved);
   events.addEventListener("row", (event) => {
     const { id, row } = JSON.parse(event.data);
     const there = by(id);

@@ -1,5 +1,5 @@
-//! The one sheet, the one script and the mark, compiled in. Each is served under a name that has its content's digest in
-//! it, so that it may be kept for ever and never be another one.
+//! The one sheet, the script with its one module, and the mark, compiled in. Each is served under a name that has its
+//! content's digest in it, so that it may be kept for ever and never be another one.
 
 use std::sync::LazyLock;
 
@@ -17,43 +17,49 @@ pub(crate) struct Assets {
     pub(crate) mark: String,
 }
 
+#[derive(Debug)]
 struct Asset {
-    name: &'static str,
+    place: String,
     kind: &'static str,
-    content: &'static str,
+    content: String,
 }
 
-const STYLE: Asset = Asset {
-    name: "console.css",
-    kind: "text/css; charset=utf-8",
-    content: include_str!("../assets/console.css"),
-};
-const SCRIPT: Asset = Asset {
-    name: "console.js",
-    kind: "text/javascript; charset=utf-8",
-    content: include_str!("../assets/console.js"),
-};
-const MARK: Asset =
-    Asset { name: "mark.svg", kind: "image/svg+xml", content: include_str!("../assets/mark.svg") };
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-static PLACES: LazyLock<Assets> =
-    LazyLock::new(|| Assets { style: STYLE.place(), script: SCRIPT.place(), mark: MARK.place() });
+static ALL: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+    let kept = Asset::of("kept.js", JAVASCRIPT, include_str!("../assets/kept.js").to_owned());
+    // Its own name follows from the module's, too.
+    let script = include_str!("../assets/console.js").replace("./kept.js", &kept.place);
+    [
+        Asset::of("console.css", "text/css; charset=utf-8", include_str!("../assets/console.css").to_owned()),
+        Asset::of("console.js", JAVASCRIPT, script),
+        Asset::of("mark.svg", "image/svg+xml", include_str!("../assets/mark.svg").to_owned()),
+        kept,
+    ]
+});
+
+static PLACES: LazyLock<Assets> = LazyLock::new(|| {
+    let [style, script, mark, _] = &*ALL;
+    let place = |asset: &Asset| asset.place.clone();
+    Assets { style: place(style), script: place(script), mark: place(mark) }
+});
 
 pub(crate) fn places() -> &'static Assets {
     &PLACES
 }
 
 impl Asset {
-    fn place(&self) -> String {
-        format!("/assets/{}/{}", Digest::of(self.content.as_bytes()).short(), self.name)
+    fn of(name: &str, kind: &'static str, content: String) -> Self {
+        let place = format!("/assets/{}/{name}", Digest::of(content.as_bytes()).short());
+        Self { place, kind, content }
     }
 }
 
 /// By its whole path; `None` where it is none of ours, or of another version.
 pub(crate) fn serve(path: &str) -> Option<Response> {
-    let found = [STYLE, SCRIPT, MARK].into_iter().find(|it| it.place() == path)?;
+    let found = ALL.iter().find(|it| it.place == path)?;
     let headers = [(CONTENT_TYPE, found.kind), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
-    Some((headers, found.content).into_response())
+    Some((headers, found.content.as_str()).into_response())
 }
 
 #[cfg(test)]
@@ -62,11 +68,13 @@ mod tests {
 
     #[test]
     fn each_is_found_under_its_own_name_only() {
-        for place in [&places().style, &places().script, &places().mark] {
+        for Asset { place, .. } in &*ALL {
             assert!(serve(place).is_some(), "{place}");
             assert!(serve(&place.replace("/assets/", "/assets/0")).is_none());
         }
         assert!(serve("/assets/../Cargo.toml").is_none());
+        let [_, script, _, kept] = &*ALL;
+        assert!(script.content.contains(&format!("from \"{}\"", kept.place)));
     }
 
     /// The policy would block it, and nobody would notice but whoever needs the page.

@@ -63,7 +63,7 @@ pub(crate) fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
     !same || !matches!(site, None | Some("same-origin"))
 }
 
-/// One script and one sheet, both ours and by their own address; what the script makes into HTML passes one named policy.
+/// Scripts and a sheet of our own, by their own address; what the script makes into HTML passes one named policy.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types countersign";
 

@@ -7,7 +7,10 @@
 //! an account elsewhere ([`sign_on`]).
 //!
 //! Every string of an agent, an operator or a cloud is hostile: it becomes [`text::Shown`] before it reaches a template, and
-//! templates escape. The content-security policy allows this server's one script and one sheet, and no inline anything.
+//! templates escape. The content-security policy allows this server's own script and sheet, and no inline anything.
+//!
+//! What the browser has seen of the log it keeps itself (`assets/kept.js`), and signs with that; what does not continue it ends
+//! approving there.
 //!
 //! What is *absent*: enrolling (a roster changes by an approved bundle; the page makes the line for it), and JSON for
 //! programs ([`api`]).

@@ -252,6 +252,7 @@ impl Call {
             engine.installation().short(),
             engine.checkpoint_parts().join(" ")
         ));
+        frame.checkpoint = Some(engine.checkpoint_line());
         Ok(frame)
     }
 }
@@ -392,13 +393,15 @@ async fn change(call: Call) -> Result<Response, Refused> {
     Ok(render(&ChangePage::of(call.frame("Inbox").await?, &change, &view, could, sign, &happened, now)))
 }
 
-/// A browser keeps no checkpoint of its own: what it has seen of the log is what this server shows.
+/// With the checkpoint that the signer's own browser keeps, where it says which: a page's first request cannot. Whether it is
+/// one of this log's is asked when it comes back signed.
 fn signer(call: &Call, act: Act, reason: Option<String>, person: PersonId) -> Signer {
-    let checkpoint = call.console.shared.engine.checkpoint_parts().join(" ");
+    let kept = call.query.get("checkpoint").cloned();
+    let checkpoint = kept.unwrap_or_else(|| call.console.shared.engine.checkpoint_parts().join(" "));
     Signer { act, person, presence: Presence::Touched, checkpoint, reason }
 }
 
-/// For a veto, whose own words stand in it.
+/// For a veto, whose own words stand in it, and for an approval with what the browser keeps of the log.
 async fn statement(call: Call) -> Result<Response, Refused> {
     let (id, viewer): (ChangeId, _) = (call.id()?, call.person()?);
     let asked = call.query.get("act").map(String::as_str).unwrap_or_default();

@@ -6,8 +6,12 @@ use model::{Change, ChangeState, Timestamp};
 
 use crate::Event;
 
-/// What nobody took within a day is given up.
-pub const GIVE_UP_S: i64 = 24 * 3600;
+const GIVE_UP_MS: i64 = 24 * 3600 * 1000;
+
+/// Whether what was first sent at `since`, and nobody took, is given up by `now`: a day later.
+pub const fn is_given_up(since: Timestamp, now: Timestamp) -> bool {
+    now.since(since) >= GIVE_UP_MS
+}
 
 const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(600);

@@ -60,12 +60,9 @@ impl Row {
     }
 }
 
-/// What it does, derived from its actions and from nothing that its agent says.
+/// As every message has it.
 pub(crate) fn sentence(change: &Change) -> Shown {
-    let Some(first) = change.steps.first() else { return Shown::of("nothing") };
-    let more = change.steps.len().saturating_sub(1);
-    let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-    Shown::of(format!("{}{more}", first.action.summary.trim_end_matches('.')))
+    Shown::of(notify::sentence(change))
 }
 
 fn need(change: &Change, signed: usize, could: &[PersonId]) -> Shown {

@@ -8,6 +8,8 @@ pub(crate) mod inbox;
 pub(crate) mod policy;
 pub(crate) mod sessions;
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::{
     http::StatusCode,
@@ -30,6 +32,8 @@ pub(crate) struct Frame {
     pub(crate) places: &'static [(&'static str, &'static str)],
     pub(crate) notices: Vec<Shown>,
     pub(crate) foot: Shown,
+    /// The newest one, as base64 of its note: the browser holds it against what it keeps.
+    pub(crate) checkpoint: Option<Arc<str>>,
 }
 
 const PLACES: &[(&str, &str)] = &[
@@ -43,7 +47,15 @@ const PLACES: &[(&str, &str)] = &[
 impl Frame {
     pub(crate) fn new(viewer: Option<PersonId>, here: &'static str) -> Self {
         let foot = Shown::default();
-        Self { assets: assets::places(), viewer, here, places: PLACES, notices: Vec::new(), foot }
+        Self {
+            assets: assets::places(),
+            viewer,
+            here,
+            places: PLACES,
+            notices: Vec::new(),
+            foot,
+            checkpoint: None,
+        }
     }
 }
 

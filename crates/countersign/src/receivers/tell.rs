@@ -301,7 +301,7 @@ impl Teller {
                 tracing::warn!(receiver = %name, id = %message.id, "not taken: {why}; it is tried again and again");
             }
             failures = failures.saturating_add(1);
-            if SystemClock.now().since(since) >= schedule::GIVE_UP_S.saturating_mul(1000) {
+            if schedule::is_given_up(since, SystemClock.now()) {
                 let said = format!(
                     "the receiver {name} took nothing for a day ({why}): it is not told of {}, {}, and whatever came with it",
                     message.id, message.event

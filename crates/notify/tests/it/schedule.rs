@@ -37,3 +37,10 @@ fn pauses_double_up_to_ten_minutes_and_half_of_each_is_chance() {
     assert_eq!(pauses(u8::MAX), seconds([1.0, 2.0, 4.0, 256.0, 512.0, 600.0, 600.0, 600.0]));
     assert_eq!(pauses(0), seconds([0.5, 1.0, 2.0, 128.0, 256.0, 300.0, 300.0, 300.0]));
 }
+
+#[test]
+fn what_nobody_took_is_given_up_after_a_day() {
+    for (seconds, given_up) in [(-1, false), (0, false), (86_399, false), (86_400, true), (1_000_000, true)] {
+        assert_eq!(schedule::is_given_up(NOON, NOON.plus_seconds(seconds)), given_up, "{seconds}");
+    }
+}

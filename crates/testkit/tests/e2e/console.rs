@@ -6,6 +6,7 @@ mod enrolled;
 mod every_route;
 mod hostile_words;
 mod in_the_browser;
+mod kept;
 mod refusals;
 mod sign_in;
 

@@ -16,10 +16,15 @@ use crate::{
 const NIGHT: &str = "@id(\"night\")\n@reason(\"whatever it takes, while production is down\")\n\
                      permit (principal is Agent, action, resource);\n";
 
-/// Under a bundle in which the agent may do nothing by itself.
 fn lab() -> Result<Lab> {
     let lab = Lab::open()?;
-    let next = copied(&lab, "next")?;
+    by_night(&lab)?;
+    Ok(lab)
+}
+
+/// Adopts a bundle in which the agent may do nothing by itself, and anything once the glass is broken.
+pub(crate) fn by_night(lab: &Lab) -> Result<()> {
+    let next = copied(lab, "next")?;
     for file in files_below(&next.join("grants"))? {
         if text(&file)?.contains("agent-fixer.") {
             fs::remove_file(file)?;
@@ -27,15 +32,14 @@ fn lab() -> Result<Lab> {
     }
     fs::write(next.join("grants/breakglass-night.cedar"), NIGHT)?;
     let proof = certificate(&next)?;
-    let compared = comparison(&in_force(&lab)?, &next)?;
+    let compared = comparison(&in_force(lab)?, &next)?;
     let shown = ["--certificate", text(&proof)?, "--comparison", text(&compared)?];
     let ask = [&["policy", "adopt", "--bundle", text(&next)?], &shown[..]].concat();
     let held = lab.signs(&lab.people.olga, &ask)?.expect(10)?.json()?;
     let id = held["id"].as_str().context("no id")?.to_owned();
     lab.approve(&id, &lab.people.ben)?.expect(0)?;
     lab.approve(&id, &lab.people.carla)?.expect(0)?;
-    lab.signs(&lab.people.olga, &ask)?.expect(0)?;
-    Ok(lab)
+    lab.signs(&lab.people.olga, &ask)?.expect(0).map(drop)
 }
 
 #[test]

@@ -9,7 +9,11 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use testkit::{Received, Receiver, Serve, until};
 
-use crate::lab::{Lab, OWNER, People, held};
+use crate::{
+    glass::by_night,
+    lab::{Lab, OWNER, People, held},
+    tamper::{database, refuses_to_start},
+};
 
 const SECRET: [u8; 32] = [7; 32];
 
@@ -234,4 +238,131 @@ fn alarms_and_stopped_sessions_are_told_and_doctor_says_who_answers() -> Result<
         ensure!(refused.stderr.contains(says) && refused.stderr.contains("hook"), "{refused}");
     }
     Ok(())
+}
+
+/// What a receiver was told of this kind, once as many have come.
+fn told(hook: &Receiver, kind: &'static str, count: usize) -> Result<Vec<serde_json::Value>> {
+    let found = until(&format!("{count} of {kind}"), Duration::from_secs(60), || {
+        let all = hook.received().into_iter().filter(of(kind, ""));
+        let all = all.map(|it| it.json()).collect::<Result<Vec<_>>>()?;
+        Ok(Some(all).filter(|it| it.len() >= count))
+    });
+    found.with_context(|| format!("received: {:#?}", hook.bodies()))
+}
+
+fn says(message: &serde_json::Value, words: &str) -> Result<()> {
+    let said = message["sentence"].as_str().unwrap_or_default();
+    ensure!(said.contains(words), "nothing of `{words}`: {message:#}");
+    Ok(())
+}
+
+#[test]
+fn another_bundle_and_a_broken_glass_reach_people() -> Result<()> {
+    let (hook, chat) = (Receiver::start()?, Receiver::start()?);
+    let slack = format!(
+        "[[notify]]\nname = \"chat\"\nform = \"slack\"\nurl = \"{}/services/T0/B0/C0\"\n",
+        chat.url()
+    );
+    let lab = lab(&format!("{}{slack}", webhook("hook", &hook, "")), |_| Ok(()))?;
+    by_night(&lab)?;
+    let adopted = told(&hook, "bundle_adopted", 1)?;
+    says(&adopted[0], &crate::adopt::in_force(&lab)?)?;
+
+    let session = lab.session.id.as_str();
+    let night = ["session", "break-glass", session, "--ground", "the shop is down", "--grant", "night"];
+    let asked = lab.signs(&lab.people.olga, &night)?.expect(10)?.json()?;
+    let id = asked["id"].as_str().context("no id")?.to_owned();
+    says(&told(&hook, "break_glass", 1)?[0], "asks for the glass")?;
+    lab.approve(&id, &lab.people.ben)?.expect(0)?;
+    lab.approve(&id, &lab.people.carla)?.expect(0)?;
+    lab.signs(&lab.people.olga, &night)?.expect(0)?;
+    let loud = told(&hook, "break_glass", 2)?;
+    says(&loud[1], "is broken until")?;
+    ensure!(loud.iter().all(|it| it["link"].as_str().is_some_and(|it| it.starts_with(&lab.serve.people))));
+    for words in ["asks for the glass", "is broken until"] {
+        chat.until(words, |it| String::from_utf8_lossy(&it.body).contains(words))?;
+    }
+    hook.received().iter().try_for_each(verify)?;
+    lab.verify()?.expect(0).map(drop)
+}
+
+/// While it is served, and when the start is refused for it: no log can take that.
+#[test]
+fn a_row_made_by_hand_and_a_disk_that_contradicts_the_log_reach_people() -> Result<()> {
+    let hook = Receiver::start()?;
+    let mut lab = lab(&webhook("hook", &hook, ""), |_| Ok(()))?;
+    let id = hold(&lab, "forged")?;
+    lab.approve(&id, &lab.people.ben)?.expect(0)?;
+    hook.until("the held change", of("change_held", &id))?;
+    ensure!(hook.received().iter().all(|it| !of("alarm", "")(it)), "{:?}", hook.bodies());
+    database(
+        &lab,
+        "
+change, document = db.execute('SELECT change, document FROM approvals').fetchone()
+text = document if isinstance(document, str) else document.decode()
+forged = text.replace('\"person\":\"ben\"', '\"person\":\"carla\"')
+assert forged != text
+db.execute('INSERT INTO approvals (change, person, document) VALUES (?, ?, ?)', (change, 'carla', forged.encode()))
+",
+    )?;
+    ensure!(lab.delete_stack("forged")?.status != 200);
+    says(&told(&hook, "alarm", 1)?[0], "is not one that anybody who may approve has signed")?;
+
+    ensure!(lab.serve.stop()? == 0);
+    ensure!(hook.received().iter().all(|it| !of("verification_failed", "")(it)), "{:?}", hook.bodies());
+    refuses_to_start(&lab)?.expect(20)?;
+    let last = told(&hook, "verification_failed", 1)?;
+    says(&last[0], "contradict")?;
+    hook.received().iter().try_for_each(verify)
+}
+
+/// The day is over by the time from which on the server's own file says that it tries.
+#[test]
+fn a_receiver_that_is_down_for_a_day_is_given_up_and_that_is_said() -> Result<()> {
+    let (hook, other) = (Receiver::start()?, Receiver::start()?);
+    let both = [webhook("hook", &hook, ""), webhook("other", &other, "events = [\"alarm\"]")].concat();
+    let mut lab = lab(&both, |_| Ok(()))?;
+    hook.answer(503);
+    let lost = hold(&lab, "lost")?;
+    let refused = hook.until("the held change", of("change_held", &lost))?;
+    let lost_id = refused.header("webhook-id")?.to_owned();
+    let doctor = lab.installation.run(["doctor"])?;
+    ensure!(doctor.stdout.contains("the receiver hook has not taken a message"), "{doctor}");
+
+    // Not yet: some minutes are missing.
+    ensure!(lab.serve.stop()? == 0);
+    let file = fs::canonicalize(lab.installation.folder().join("data/notify/hook.json"))?;
+    let earlier = |by: &str| -> Result<()> {
+        let mut place: serde_json::Value = serde_json::from_slice(&fs::read(&file)?)?;
+        ensure!(place["trying"]["id"] == lost_id.as_str(), "{place:#}");
+        let since = place["trying"]["since"].as_str().context("no time")?.to_owned();
+        // The same hour further east is an earlier one.
+        place["trying"]["since"] = since.replace('Z', by).into();
+        Ok(fs::write(&file, serde_json::to_vec(&place)?)?)
+    };
+    earlier("+23:50")?;
+    lab.restart()?;
+    let again = hook.received().len();
+    until("another try", Duration::from_secs(30), || Ok((hook.received().len() > again).then_some(())))?;
+    ensure!(lab.entries("alarm")?.is_empty(), "{}", lab.serve.log()?);
+    ensure!(lab.serve.stop()? == 0);
+
+    earlier("+00:10")?;
+    lab.restart()?;
+    let alarm = told(&other, "alarm", 1)?;
+    says(
+        &alarm[0],
+        &format!("the receiver hook took nothing for a day (it answers 503): it is not told of {lost_id}"),
+    )?;
+    let on_record = lab.entries_of("alarm", 1)?;
+    ensure!(on_record[0]["detail"]["alarm"] == alarm[0]["sentence"], "{on_record:#?}");
+    ensure!(lab.serve.log()?.contains("the receiver hook took nothing for a day"));
+
+    // It comes back, and hears what came after; what was given up is not sent again.
+    hook.answer(200);
+    says(&told(&hook, "alarm", 1)?[0], "the receiver hook took nothing for a day")?;
+    let next = hold(&lab, "next")?;
+    hook.until("the next", of("change_held", &next))?;
+    ensure!(taken(&hook, &lost_id) == 0, "{:?}", hook.bodies());
+    lab.verify()?.expect(0).map(drop)
 }

@@ -14,12 +14,12 @@ use testkit::{Cli, Output, Serve};
 use crate::lab::{Lab, OWNER, files_below, held};
 
 /// A server that must not come up.
-fn refuses_to_start(lab: &Lab) -> Result<Output> {
+pub(crate) fn refuses_to_start(lab: &Lab) -> Result<Output> {
     Cli::run(["serve".as_ref(), "--config".as_ref(), lab.installation.config().as_os_str()])
 }
 
 /// Python at the database file, past the server.
-fn database(lab: &Lab, script: &str) -> Result<()> {
+pub(crate) fn database(lab: &Lab, script: &str) -> Result<()> {
     let file = database_file(lab)?;
     let script = format!(
         "import json, os, sqlite3\ndb = sqlite3.connect(os.environ['DB'], timeout=20)\n{script}\ndb.commit()\n"
