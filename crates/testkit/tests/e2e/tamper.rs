@@ -33,22 +33,21 @@ fn database_file(lab: &Lab) -> Result<PathBuf> {
     files_below(&lab.installation.folder())?.into_iter().find(is_database).context("no database")
 }
 
-#[test]
-fn a_row_written_by_hand_forwards_nothing_and_alarms() -> Result<()> {
-    let mut lab = Lab::open()?;
-    let id = lab.hold("forged")?;
-    lab.approve(&id, &lab.people.ben)?.expect(0)?;
-    // Ben's own row, once more, as carla's.
-    database(
-        &lab,
-        "
+/// Ben's own approval, once more, as carla's.
+pub(crate) const BENS_AS_CARLAS: &str = "
 change, document = db.execute('SELECT change, document FROM approvals').fetchone()
 text = document if isinstance(document, str) else document.decode()
 forged = text.replace('\"person\":\"ben\"', '\"person\":\"carla\"')
 assert forged != text
 db.execute('INSERT INTO approvals (change, person, document) VALUES (?, ?, ?)', (change, 'carla', forged.encode()))
-",
-    )?;
+";
+
+#[test]
+fn a_row_written_by_hand_forwards_nothing_and_alarms() -> Result<()> {
+    let mut lab = Lab::open()?;
+    let id = lab.hold("forged")?;
+    lab.approve(&id, &lab.people.ben)?.expect(0)?;
+    database(&lab, BENS_AS_CARLAS)?;
     let refused = lab.delete_stack("forged")?;
     ensure!(refused.status != 200, "{}", refused.text());
     ensure!(
