@@ -175,12 +175,17 @@ fn a_server_that_was_set_back_is_an_alarm_in_the_browser() -> Result<()> {
     let (folder, beside) = (site.lab.installation.folder(), site.lab.installation.beside().to_owned());
     let (before, after) = (beside.join("before"), beside.join("after"));
     copy(&folder, &before)?;
+    let copied = waiting(&site.lab)?;
 
     start(&mut site.lab)?;
     site.sign_in("ben")?;
     for nth in 0..3 {
         site.lab.hold(&format!("since-{nth}"))?;
     }
+    // A page shows the newest checkpoint, which comes a moment after its entries; an older one would be of what was copied.
+    until("everything held to be in the log", Duration::from_secs(10), || {
+        Ok((waiting(&site.lab)? == copied + 3).then_some(()))
+    })?;
     let kept = at(&mut site, &path)?;
     ensure!(kept["alarm"].is_null() && kept["off"] == false, "{kept:#}");
     ensure!(site.lab.serve.stop()? == 0);
@@ -191,6 +196,10 @@ fn a_server_that_was_set_back_is_an_alarm_in_the_browser() -> Result<()> {
     start(&mut site.lab)?;
     site.sign_in("ben")?;
     let check = |site: &mut Site, says: &str| -> Result<()> {
+        until(says, Duration::from_secs(10), || {
+            let seen = at(site, &path)?;
+            Ok(seen["says"].as_str().is_some_and(|it| it.contains(says)).then_some(()))
+        })?;
         for path in [path.as_str(), "/inbox"] {
             let seen = at(site, path)?;
             ensure!(seen["says"].as_str().is_some_and(|it| it.contains(says)), "{path}: {seen:#}");
@@ -215,6 +224,11 @@ fn a_server_that_was_set_back_is_an_alarm_in_the_browser() -> Result<()> {
     let told = look(&mut site, "return approve(page);")?;
     ensure!(told.as_str().is_some_and(|it| it.contains("recorded")), "{told}");
     site.lab.verify()?.expect(0).map(drop)
+}
+
+/// How many actions the log says to be held, each in a change of its own or in one with others.
+fn waiting(lab: &Lab) -> Result<usize> {
+    Ok(lab.entries("change_held")?.len() + lab.entries("change_joined")?.len())
 }
 
 fn start(lab: &mut Lab) -> Result<()> {
