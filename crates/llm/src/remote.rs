@@ -1,6 +1,8 @@
 //! A model at the other end of a connection. The protocols are `genai`'s; this file and those below are all that knows it, and what
 //! opens a connection is here: to the one address of the settings, with no proxy, no redirect and our own TLS.
 //!
+//! What the client logs nobody hears: it would repeat what servers say, and with it what they were sent.
+//!
 //! What it is not trusted with: putting together the arguments of calls (it takes broken ones for none in one protocol, and makes room
 //! for as many calls as a server says in another), saying that an answer ended (in one protocol every answer does), and not to panic.
 
@@ -18,6 +20,7 @@ use genai::{
     resolver::{AuthData, Endpoint},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
+use tracing::{instrument::WithSubscriber as _, subscriber::NoSubscriber};
 
 use crate::{
     chat::{Boxed, ChatModel, Events},
@@ -94,7 +97,8 @@ impl ChatModel for Remote {
                 .with_capture_content(false)
                 .with_capture_tool_calls(false);
             let told = told::told(request);
-            let answer = self.client.exec_chat_stream(self.target.clone(), told, Some(&options)).await;
+            let answer = self.client.exec_chat_stream(self.target.clone(), told, Some(&options));
+            let answer = answer.with_subscriber(NoSubscriber::new()).await;
             let stream = answer.map_err(|err| self.reader.failed(&err))?.stream;
             Ok(Box::new(Line::new(stream, Pieces::new(self.provider), self.reader.clone()))
                 as Box<dyn Events>)
@@ -111,7 +115,7 @@ struct Line {
 impl Line {
     fn new(mut stream: ChatStream, mut pieces: Pieces, reader: Reader) -> Self {
         let (send, events) = mpsc::channel(WAITING);
-        let task = tokio::spawn(async move {
+        let reading = async move {
             while let Some(item) = stream.next().await {
                 let event = match item {
                     Ok(event) => pieces.event(event).map(Ok),
@@ -122,7 +126,8 @@ impl Line {
                     return;
                 }
             }
-        });
+        };
+        let task = tokio::spawn(reading.with_subscriber(NoSubscriber::new()));
         Self { events, task: Some(task) }
     }
 }

@@ -377,7 +377,7 @@ mod tests {
             let mut at: Vec<usize> = cuts.into_iter().map(|it| whole.floor_char_boundary(it)).collect();
             at.extend([0, whole.len()]);
             at.sort_unstable();
-            let pieces = at.windows(2).map(|two| call("1", "look_up", more(&whole[two[0]..two[1]])));
+            let pieces = at.windows(2).map(|two| call("1", "look_up", more(whole.get(two[0]..two[1]).unwrap())));
             let events: Vec<Event> = std::iter::once(text("so")).chain(pieces).chain([ended(Stop::Calls)]).collect();
             let turn = assembled(events.clone()).unwrap();
             prop_assert_eq!(&turn.calls()[0].arguments()["id"], "vol-1é");

@@ -21,6 +21,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use serde_json::Value;
+
 pub use heard::{Heard, Protocol};
 use scenario::{Beat, Turn};
 pub use scenario::{Fault, Scenario};
@@ -196,6 +198,13 @@ fn refuse(mut client: &TcpStream, status: u16, retry_after: Option<u64>, why: &s
         "HTTP/1.1 {status} No\r\ncontent-type: application/json\r\n{wait}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     )?;
     Ok(())
+}
+
+/// A member of an object, which all of the callers' values are.
+fn add(object: &mut Value, name: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 /// `None` where the client has gone.

@@ -115,7 +115,7 @@ fn a_secret_is_found_within_base64() {
         assert_eq!(scrubbed.as_str(), "UserData: [removed:encoded] end");
         assert_eq!(scrubbed.removed().collect::<Vec<_>>(), ["encoded"]);
         let neighbours = scrubber.scrub(&format!("some/{encoded}\nnext-line"));
-        assert!(!neighbours.as_str().contains(&encoded[8..24]), "{}", neighbours.as_str());
+        assert!(!neighbours.as_str().contains(encoded.get(8..24).unwrap()), "{}", neighbours.as_str());
     }
     let harmless = BASE64_STANDARD.encode("#!/bin/sh\necho nothing to see here, really nothing\n");
     assert_eq!(scrubber.scrub(&harmless).as_str(), harmless);

@@ -1,14 +1,15 @@
 //! Servers that are no model: what they send is an error, never a turn, a panic or a longer wait than ours.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{Read as _, Write},
     net::TcpListener,
+    sync::{Arc, Mutex},
 };
 
 use llm::{FailedTurn, Provider, Stopped};
 use testkit::{FakeLlm, Scenario};
 
-use crate::fixture::{PROVIDERS, Rig};
+use crate::fixture::{KEY, PROVIDERS, Rig};
 
 /// A server that answers every request with these bytes.
 fn server(answer: Vec<u8>) -> String {
@@ -87,6 +88,53 @@ async fn a_call_far_behind_takes_no_room() {
     let mut rig = Rig::towards(Provider::Openai, nobody, &server(answer.into_bytes()));
     let turn = rig.ask().await.unwrap();
     assert_eq!(turn.calls().len(), 1);
+}
+
+/// Where everything that is logged goes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A server that repeats what it was sent, in each way in which it can say that something is wrong.
+#[tokio::test]
+async fn what_a_server_says_is_not_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    tracing::info!("it is on");
+    let said = format!("you sent {KEY}");
+    let bodies = [
+        format!(
+            "event: error\ndata: {{\"type\": \"error\", \"error\": {{\"type\": \"{said}\", \"message\": \"{said}\"}}}}\n\n"
+        ),
+        format!("event: {said}\ndata: {{\"error\": {{\"message\": \"{said}\"}}}}\n\n"),
+        format!("{{\"error\": \"{said}\"}}\n"),
+    ];
+    for provider in PROVIDERS {
+        for status in ["200 OK", "401 No", "400 No"] {
+            for body in &bodies {
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n{body}"
+                );
+                let shown = format!("{:?}", asked(provider, answer.as_bytes()).await);
+                assert!(!shown.contains(KEY), "{provider:?} {status} {shown}");
+            }
+        }
+    }
+    drop(guard);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("it is on") && !log.contains("you sent"), "{log}");
 }
 
 #[tokio::test]

@@ -90,7 +90,11 @@ async fn no_cut_leaves_a_part_of_a_secret() {
         let quoted = fence.enclose(&untrusted);
         for (name, canary) in &canaries {
             let core = core(canary);
-            assert!(!quoted.as_str().contains(&core[..12]), "{name} at {bound}: {}", quoted.as_str());
+            assert!(
+                !quoted.as_str().contains(core.get(..12).unwrap()),
+                "{name} at {bound}: {}",
+                quoted.as_str()
+            );
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::scenario::{Beat, Stopped, Turn};
+use super::{
+    add,
+    scenario::{Beat, Stopped, Turn},
+};
 
 pub(super) fn bytes(turn: &Turn, beat: &Beat<'_>) -> Vec<u8> {
     let said = usize::from(!turn.say.is_empty());
@@ -17,7 +20,7 @@ pub(super) fn bytes(turn: &Turn, beat: &Beat<'_>) -> Vec<u8> {
             let mut message = json!({"id": "msg_fake", "type": "message", "role": "assistant", "model": "fake", "content": [],
                 "stop_reason": null, "stop_sequence": null});
             if let Some(usage) = turn.usage {
-                message["usage"] = json!({"input_tokens": usage.input, "output_tokens": 1});
+                add(&mut message, "usage", json!({"input_tokens": usage.input, "output_tokens": 1}));
             }
             let begin = event("message_start", &json!({"message": message}));
             let first = if said == 1 { start(0, json!({"type": "text", "text": ""})) } else { String::new() };
@@ -41,7 +44,7 @@ pub(super) fn bytes(turn: &Turn, beat: &Beat<'_>) -> Vec<u8> {
             };
             let mut ending = json!({"delta": {"stop_reason": reason, "stop_sequence": null}});
             if let Some(usage) = turn.usage {
-                ending["usage"] = json!({"output_tokens": usage.output});
+                add(&mut ending, "usage", json!({"output_tokens": usage.output}));
             }
             format!("{}{}", event("message_delta", &ending), event("message_stop", &json!({})))
         }
@@ -52,6 +55,6 @@ pub(super) fn bytes(turn: &Turn, beat: &Beat<'_>) -> Vec<u8> {
 
 fn event(kind: &str, data: &Value) -> String {
     let mut data = data.clone();
-    data["type"] = json!(kind);
+    add(&mut data, "type", json!(kind));
     format!("event: {kind}\ndata: {data}\n\n")
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::scenario::{Beat, Stopped, Turn};
+use super::{
+    add,
+    scenario::{Beat, Stopped, Turn},
+};
 
 pub(super) fn bytes(turn: &Turn, beat: &Beat<'_>) -> Vec<u8> {
     let said = usize::from(!turn.say.is_empty());
@@ -31,8 +34,12 @@ pub(super) fn bytes(turn: &Turn, beat: &Beat<'_>) -> Vec<u8> {
             let mut out = event("messageStop", &json!({"stopReason": reason}));
             let mut metadata = json!({"metrics": {"latencyMs": 1}});
             if let Some(usage) = turn.usage {
-                metadata["usage"] = json!({"inputTokens": usage.input, "outputTokens": usage.output,
-                    "totalTokens": usage.input + usage.output});
+                add(
+                    &mut metadata,
+                    "usage",
+                    json!({"inputTokens": usage.input, "outputTokens": usage.output,
+                    "totalTokens": usage.input + usage.output}),
+                );
             }
             out.extend(event("metadata", &metadata));
             out

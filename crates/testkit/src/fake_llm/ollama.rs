@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::scenario::{Beat, Stopped, Turn};
+use super::{
+    add,
+    scenario::{Beat, Stopped, Turn},
+};
 
 pub(super) fn bytes(turn: &Turn, beat: &Beat<'_>) -> Vec<u8> {
     let line = |message: Value| format!("{}\n", json!({"model": "fake", "message": message, "done": false}));
@@ -20,8 +23,8 @@ pub(super) fn bytes(turn: &Turn, beat: &Beat<'_>) -> Vec<u8> {
             let mut last = json!({"model": "fake", "message": {"role": "assistant", "content": ""}, "done": true,
                 "done_reason": reason});
             if let Some(usage) = turn.usage {
-                last["prompt_eval_count"] = json!(usage.input);
-                last["eval_count"] = json!(usage.output);
+                add(&mut last, "prompt_eval_count", json!(usage.input));
+                add(&mut last, "eval_count", json!(usage.output));
             }
             format!("{last}\n")
         }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::scenario::{Beat, Stopped, Turn};
+use super::{
+    add,
+    scenario::{Beat, Stopped, Turn},
+};
 
 pub(super) fn bytes(turn: &Turn, beat: &Beat<'_>) -> Vec<u8> {
     let delta = |delta: Value| chunk(&json!([{"index": 0, "delta": delta, "finish_reason": null}]), None);
@@ -42,7 +45,7 @@ fn chunk(choices: &Value, usage: Option<Value>) -> String {
     let mut chunk = json!({"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 0, "model": "fake",
         "choices": choices});
     if let Some(usage) = usage {
-        chunk["usage"] = usage;
+        add(&mut chunk, "usage", usage);
     }
     format!("data: {chunk}\n\n")
 }
