@@ -77,6 +77,8 @@ impl Desk<'_> {
             let Some(wait) = self.backoff.wait(failed, &failure, chance()) else {
                 return Err(Stopped::Failed { before, last: failure });
             };
+            // Nobody waits for what there is no time for.
+            budget.check(self.clock.now().saturating_add(wait)).map_err(exhausted)?;
             before.push(failure);
             self.clock.sleep(wait).await;
         }

@@ -28,9 +28,14 @@ pub struct Limits {
     /// Requests, those included whose answer failed.
     pub turns: u32,
     pub tokens: u64,
-    pub money: Micros,
+    /// `None`: not counted.
+    pub money: Option<Micros>,
     pub time: Duration,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is a limit of money, and no price to count it by")]
+pub struct NoPrice;
 
 /// Which limit, and what of it was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +54,7 @@ pub enum Exhausted {
 #[derive(Clone, Debug)]
 pub struct Budget {
     limits: Limits,
+    /// Where nobody asks what it costs, nothing does.
     price: Price,
     spent: Spent,
     started: Duration,
@@ -79,8 +85,15 @@ const MILLION: u128 = 1_000_000;
 
 impl Budget {
     /// `now` is of the same clock as all that follow.
-    pub fn new(limits: Limits, price: Price, now: Duration) -> Self {
-        Self { limits, price, spent: Spent::default(), started: now }
+    ///
+    /// # Errors
+    /// Where money is limited and nothing says what the model costs. One that costs nothing has a price of nothing.
+    pub fn new(limits: Limits, price: Option<Price>, now: Duration) -> Result<Self, NoPrice> {
+        let price = match (limits.money, price) {
+            (Some(_), None) => return Err(NoPrice),
+            (_, price) => price.unwrap_or_default(),
+        };
+        Ok(Self { limits, price, spent: Spent::default(), started: now })
     }
 
     pub fn spent(&self) -> Spent {
@@ -98,9 +111,12 @@ impl Budget {
         if used >= tokens {
             return Err(Exhausted::Tokens { used, of: tokens });
         }
-        // A task without a price or without a limit of money costs nothing that could be counted.
-        if self.spent.money >= money && self.price != Price::default() {
-            return Err(Exhausted::Money { used: self.spent.money, of: money });
+        // What costs nothing uses nothing up.
+        if let Some(of) = money
+            && self.spent.money >= of
+            && self.price != Price::default()
+        {
+            return Err(Exhausted::Money { used: self.spent.money, of });
         }
         if now.saturating_sub(self.started) >= time {
             return Err(Exhausted::Time { of: time });
@@ -110,18 +126,23 @@ impl Budget {
 
     pub(crate) fn allow(&self, prompt: usize, wanted: u32, now: Duration) -> Result<Allowance, Exhausted> {
         self.check(now)?;
-        let Limits { tokens, money, time, .. } = self.limits;
+        let Limits { tokens, time, .. } = self.limits;
         let prompt = count(prompt).div_ceil(BYTES_A_TOKEN);
         let left = tokens.saturating_sub(self.tokens()).saturating_sub(prompt);
         let output = left.min(u64::from(wanted));
         if output < LEAST_OUTPUT {
             return Err(Exhausted::Tokens { used: self.tokens(), of: tokens });
         }
-        let affordable = self.affordable(prompt);
-        let output = output.min(affordable);
-        if output < LEAST_OUTPUT {
-            return Err(Exhausted::Money { used: self.spent.money, of: money });
-        }
+        let output = match self.limits.money {
+            Some(of) => {
+                let affordable = output.min(self.affordable(of, prompt));
+                if affordable < LEAST_OUTPUT {
+                    return Err(Exhausted::Money { used: self.spent.money, of });
+                }
+                affordable
+            }
+            None => output,
+        };
         let time = time.saturating_sub(now.saturating_sub(self.started));
         Ok(Allowance { output: u32::try_from(output).unwrap_or(wanted), time })
     }
@@ -155,14 +176,12 @@ impl Budget {
     }
 
     /// Tokens of an answer that the money left is enough for.
-    fn affordable(&self, prompt: u64) -> u64 {
-        let left =
-            self.limits.money.0.saturating_sub(self.spent.money.0).saturating_sub(self.cost(prompt, 0));
-        match u128::from(self.price.output.0) {
-            // Where only questions cost, answers cost nothing; the question itself was paid for above.
-            0 if left == 0 && self.price != Price::default() => 0,
-            0 => u64::MAX,
-            price => u64::try_from(u128::from(left) * MILLION / price).unwrap_or(u64::MAX),
+    fn affordable(&self, Micros(of): Micros, prompt: u64) -> u64 {
+        let left = of.checked_sub(self.spent.money.0).and_then(|left| left.checked_sub(self.cost(prompt, 0)));
+        match (left, u128::from(self.price.output.0)) {
+            (None, _) => 0,
+            (Some(_), 0) => u64::MAX,
+            (Some(left), price) => u64::try_from(u128::from(left) * MILLION / price).unwrap_or(u64::MAX),
         }
     }
 }
@@ -185,7 +204,7 @@ mod tests {
     }
 
     fn limits() -> Limits {
-        Limits { turns: 3, tokens: 10_000, money: Micros(60_000), time: seconds(100) }
+        Limits { turns: 3, tokens: 10_000, money: Some(Micros(60_000)), time: seconds(100) }
     }
 
     fn used(input: u64, output: u64) -> Usage {
@@ -194,14 +213,14 @@ mod tests {
 
     #[test]
     fn each_limit_stops_on_its_own() {
-        let fresh = || Budget::new(limits(), PRICE, seconds(5));
+        let fresh = || Budget::new(limits(), Some(PRICE), seconds(5)).unwrap();
         assert_eq!(fresh().allow(400, 1000, seconds(5)), Ok(Allowance { output: 1000, time: seconds(100) }));
 
         let mut turns = fresh();
         (0..3).for_each(|_| turns.turn());
         assert_eq!(turns.check(seconds(6)), Err(Exhausted::Turns(3)));
 
-        let mut tokens = Budget::new(Limits { money: Micros(u64::MAX), ..limits() }, PRICE, seconds(5));
+        let mut tokens = Budget::new(Limits { money: None, ..limits() }, Some(PRICE), seconds(5)).unwrap();
         tokens.add(used(9_000, 500));
         // What is left bounds what may be said; what the question takes is taken off first.
         assert_eq!(tokens.allow(400, 1000, seconds(6)).unwrap().output, 400);
@@ -227,7 +246,7 @@ mod tests {
         let mut conversation = Conversation::new("You help.", Fence::new([1; 16]), Tools::default());
         conversation.say(Scrubbed::ours("why?")).unwrap();
         let request = conversation.request(100).unwrap();
-        let mut budget = Budget::new(limits(), PRICE, seconds(0));
+        let mut budget = Budget::new(limits(), Some(PRICE), seconds(0)).unwrap();
         budget.charge(None, request);
         let input = count(request.bytes());
         let money = Micros(input * 3 + 1_500);
@@ -236,9 +255,17 @@ mod tests {
     }
 
     #[test]
-    fn a_model_without_a_price_is_bound_by_the_rest() {
-        let free = Budget::new(Limits { money: Micros(0), ..limits() }, Price::default(), seconds(0));
+    fn money_is_counted_by_a_price_or_not_at_all() {
+        assert_eq!(Budget::new(limits(), None, seconds(0)).unwrap_err(), NoPrice);
+        let uncounted = Budget::new(Limits { money: None, ..limits() }, None, seconds(0)).unwrap();
+        assert_eq!(uncounted.allow(400, 1000, seconds(1)).unwrap().output, 1000);
+        let none = Some(Micros(0));
+        let free =
+            Budget::new(Limits { money: none, ..limits() }, Some(Price::default()), seconds(0)).unwrap();
         assert_eq!(free.allow(400, 1000, seconds(1)).unwrap().output, 1000);
+        let poor = Budget::new(Limits { money: none, ..limits() }, Some(PRICE), seconds(0)).unwrap();
+        let exhausted = Exhausted::Money { used: Micros(0), of: Micros(0) };
+        assert_eq!(poor.allow(400, 1000, seconds(1)), Err(exhausted));
     }
 
     proptest! {
@@ -246,7 +273,7 @@ mod tests {
         #[test]
         fn it_only_shrinks(usages in proptest::collection::vec((any::<u64>(), any::<u64>()), 1..6), prices in any::<(u64, u64)>()) {
             let price = Price { input: Micros(prices.0), output: Micros(prices.1) };
-            let mut budget = Budget::new(limits(), price, seconds(0));
+            let mut budget = Budget::new(limits(), Some(price), seconds(0)).unwrap();
             let mut stopped = false;
             for (input, output) in usages {
                 let before = budget.spent();

@@ -28,7 +28,7 @@ pub trait Clock: fmt::Debug + Send + Sync {
 
 /// Somebody who reads along.
 pub trait Watcher: Send {
-    /// More of the answer. It may have to be taken back.
+    /// More of the answer, as a model wrote it: whoever shows it sanitizes it. It may have to be taken back.
     fn text(&mut self, piece: &str);
 
     /// Everything since the last whole turn did not happen.

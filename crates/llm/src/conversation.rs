@@ -25,6 +25,7 @@ pub struct Conversation {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Message {
     Person(Scrubbed),
+    Quoted(Fenced),
     Model { text: Scrubbed, calls: Vec<Echo> },
     Results(Vec<(String, Fenced)>),
 }
@@ -77,6 +78,16 @@ impl Conversation {
         Ok(())
     }
 
+    /// What a cloud returned, without a model's having asked for it.
+    ///
+    /// # Errors
+    /// Where calls are not answered yet.
+    pub fn quote(&mut self, text: &Untrusted) -> Result<(), ConversationError> {
+        self.settled()?;
+        self.add(Message::Quoted(self.fence.enclose(text)));
+        Ok(())
+    }
+
     /// What each call of the last turn returned, in any order.
     ///
     /// # Errors
@@ -100,7 +111,10 @@ impl Conversation {
     /// Where no turn of a model can follow, or it has grown too long.
     pub fn request(&self, max_output: u32) -> Result<Request<'_>, ConversationError> {
         self.settled()?;
-        if !matches!(self.messages.last(), Some(Message::Person(_) | Message::Results(_))) {
+        if !matches!(
+            self.messages.last(),
+            Some(Message::Person(_) | Message::Quoted(_) | Message::Results(_))
+        ) {
             return Err(ConversationError::NothingAsked);
         }
         if self.bytes > MOST {
@@ -135,6 +149,7 @@ impl Conversation {
     fn add(&mut self, message: Message) {
         self.bytes += match &message {
             Message::Person(words) => words.as_str().len(),
+            Message::Quoted(text) => text.as_str().len(),
             Message::Model { text, calls } => {
                 let calls = calls.iter().map(|it| Value::Object(it.arguments.clone()).to_string().len());
                 text.as_str().len() + calls.sum::<usize>()

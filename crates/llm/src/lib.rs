@@ -27,7 +27,7 @@ mod turn;
 
 pub use ask::{Desk, Stopped};
 pub use backoff::Backoff;
-pub use budget::{Budget, Exhausted, Limits, Micros, Price, Spent};
+pub use budget::{Budget, Exhausted, Limits, Micros, NoPrice, Price, Spent};
 pub use chat::{Boxed, ChatModel, Clock, Events, Watcher};
 pub use conversation::{Conversation, ConversationError, Request};
 pub use event::{Arguments, End, Event, Piece, Stop, Usage};

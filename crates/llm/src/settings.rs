@@ -13,7 +13,7 @@ pub struct Settings {
     pub name: String,
     /// Where the server is; a provider with one address of its own needs none.
     pub base_url: Option<String>,
-    /// None is needed by a server of one's own.
+    /// A server of one's own may need none; Ollama takes none.
     pub key: Option<KeyPlace>,
     /// The most that one answer may say, in tokens.
     #[serde(default = "usual_output")]
@@ -46,6 +46,8 @@ pub enum SettingsError {
     Output(u32),
     #[error("`key` is missing: {0:?} asks for one")]
     NoKey(Provider),
+    #[error("`key` is set: Ollama takes none, and it would be sent nowhere")]
+    UnusedKey,
 }
 
 const fn usual_output() -> u32 {
@@ -66,8 +68,14 @@ impl Settings {
         if !(16..=200_000).contains(&self.max_output) {
             return Err(SettingsError::Output(self.max_output));
         }
-        if self.key.is_none() && !matches!(self.provider, Provider::Ollama | Provider::Openai) {
-            return Err(SettingsError::NoKey(self.provider));
+        match (self.provider, &self.key) {
+            (Provider::Anthropic | Provider::Bedrock, None) => {
+                return Err(SettingsError::NoKey(self.provider));
+            }
+            (Provider::Ollama, Some(_)) => return Err(SettingsError::UnusedKey),
+            (Provider::Anthropic | Provider::Bedrock, Some(_))
+            | (Provider::Openai, _)
+            | (Provider::Ollama, None) => {}
         }
         let given =
             self.base_url.as_deref().or_else(|| self.provider.usual_url()).ok_or(SettingsError::NoUrl)?;
@@ -159,6 +167,10 @@ mod tests {
         check(
             "provider = 'anthropic'\nname = 'claude-x'",
             expect!["`key` is missing: Anthropic asks for one"],
+        );
+        check(
+            &format!("provider = 'ollama'\nname = 'a'\n{key}"),
+            expect!["`key` is set: Ollama takes none, and it would be sent nowhere"],
         );
         let url = |url: &str| format!("{anthropic}base_url = '{url}'");
         check(

@@ -63,6 +63,7 @@ pub(crate) enum Step {
 }
 
 impl Turn {
+    /// As a model wrote it: whoever shows it sanitizes it.
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -20,6 +20,7 @@ pub(super) fn told(request: Request<'_>) -> ChatRequest {
 fn message(message: &Message) -> ChatMessage {
     match message {
         Message::Person(words) => ChatMessage::user(words.as_str()),
+        Message::Quoted(text) => ChatMessage::user(text.as_str()),
         Message::Model { text, calls } => {
             // An empty text is refused by some servers.
             let text = Some(text.as_str()).filter(|text| !text.trim().is_empty());

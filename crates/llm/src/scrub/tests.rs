@@ -148,8 +148,6 @@ fn what_is_cut_takes_its_last_word_along() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
     /// Whatever stands around it, apart by a blank or a quotation mark.
     #[test]
     fn no_company_hides_a_secret(

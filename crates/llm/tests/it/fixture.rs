@@ -88,18 +88,17 @@ impl Rig {
     pub(crate) fn towards(provider: Provider, fake: FakeLlm, url: &str) -> Self {
         let scrubber = scrubber();
         let base_url = if provider == Provider::Openai { format!("{url}/v1") } else { url.to_owned() };
-        let place = KeyPlace::Env("MODEL_KEY".to_owned());
         let settings = Settings {
             provider,
             name: "fake-model-1:0".to_owned(),
             base_url: Some(base_url),
-            key: Some(place.clone()),
+            key: (provider != Provider::Ollama).then(|| KeyPlace::Env("MODEL_KEY".to_owned())),
             max_output: 1000,
             price: Some(PRICE),
         };
-        let key =
-            Key::read(&place, ".".as_ref(), &|name| (name == "MODEL_KEY").then(|| KEY.to_owned())).unwrap();
-        let remote = Remote::new(&settings, Some(key), Arc::clone(&scrubber)).unwrap();
+        let variable = |name: &str| (name == "MODEL_KEY").then(|| KEY.to_owned());
+        let key = settings.key.as_ref().map(|place| Key::read(place, ".".as_ref(), &variable).unwrap());
+        let remote = Remote::new(&settings, key, Arc::clone(&scrubber)).unwrap();
         let clock = Fast { started: tokio::time::Instant::now(), slept: Mutex::default() };
         let mut conversation =
             Conversation::new("You help with an environment.", Fence::new([7; 16]), tools());
@@ -107,10 +106,10 @@ impl Rig {
         let limits = Limits {
             turns: 20,
             tokens: 100_000,
-            money: Micros(1_000_000),
+            money: Some(Micros(1_000_000)),
             time: Duration::from_secs(100_000),
         };
-        let budget = Budget::new(limits, PRICE, clock.now());
+        let budget = Budget::new(limits, Some(PRICE), clock.now()).unwrap();
         let (reader, patience) = (Reader::default(), Duration::from_secs(1500));
         Self { fake, scrubber, clock, conversation, budget, reader, patience, remote }
     }
@@ -119,11 +118,11 @@ impl Rig {
         let mut limits = Limits {
             turns: 20,
             tokens: 100_000,
-            money: Micros(1_000_000),
+            money: Some(Micros(1_000_000)),
             time: Duration::from_secs(100_000),
         };
         change(&mut limits);
-        self.budget = Budget::new(limits, PRICE, self.clock.now());
+        self.budget = Budget::new(limits, Some(PRICE), self.clock.now()).unwrap();
         self
     }
 
