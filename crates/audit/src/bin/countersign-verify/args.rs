@@ -29,7 +29,13 @@ pub(crate) struct Args {
     pub(crate) json: bool,
 }
 
-pub(crate) fn parse(given: impl Iterator<Item = OsString>) -> Result<Args, String> {
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Help,
+    Verify(Args),
+}
+
+pub(crate) fn parse(given: impl Iterator<Item = OsString>) -> Result<Asked, String> {
     let (mut given, mut args, mut log) = (given, Args::default(), None);
     while let Some(arg) = given.next() {
         let mut value = || given.next().ok_or_else(|| format!("{} needs a value", arg.display()));
@@ -48,20 +54,21 @@ pub(crate) fn parse(given: impl Iterator<Item = OsString>) -> Result<Args, Strin
                 args.unwitnessed = count.ok_or("--unwitnessed: no number of entries")?;
             }
             Some("--json") => args.json = true,
+            Some("--help" | "-h") => return Ok(Asked::Help),
             Some(other) if other.starts_with('-') => return Err(format!("{other} is no option")),
             Some(_) | None if log.is_none() => log = Some(PathBuf::from(&arg)),
             Some(_) | None => return Err(format!("one log at a time, not {} too", arg.display())),
         }
     }
     args.log = log.ok_or("which log?")?;
-    Ok(args)
+    Ok(Asked::Verify(args))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(given: &[&str], expected: Result<Args, &str>) {
+    fn check(given: &[&str], expected: Result<Asked, &str>) {
         let found = parse(given.iter().map(OsString::from));
         match (found, expected) {
             (Err(why), Err(part)) => assert!(why.contains(part), "{given:?}: {why}"),
@@ -73,14 +80,19 @@ mod tests {
     fn what_is_not_understood_is_said() {
         let fingerprint = "ab".repeat(32);
         let log = || Args { log: "log".into(), ..Args::default() };
-        check(&["log"], Ok(log()));
-        check(&["--json", "log"], Ok(Args { json: true, ..log() }));
+        check(&["log"], Ok(Asked::Verify(log())));
+        check(&["--json", "log"], Ok(Asked::Verify(Args { json: true, ..log() })));
         let checkpoints = vec!["a".into(), "b".into()];
-        check(&["--checkpoint", "a", "log", "--checkpoint", "b"], Ok(Args { checkpoints, ..log() }));
-        check(&["--since", "c", "log"], Ok(Args { since: Some("c".into()), ..log() }));
+        check(
+            &["--checkpoint", "a", "log", "--checkpoint", "b"],
+            Ok(Asked::Verify(Args { checkpoints, ..log() })),
+        );
+        check(&["--since", "c", "log"], Ok(Asked::Verify(Args { since: Some("c".into()), ..log() })));
         let genesis = fingerprint.parse().ok();
-        check(&["log", "--genesis", &fingerprint], Ok(Args { genesis, ..log() }));
-        check(&["log", "--policy", "p"], Ok(Args { policy: Some("p".into()), ..log() }));
+        check(&["log", "--genesis", &fingerprint], Ok(Asked::Verify(Args { genesis, ..log() })));
+        check(&["log", "--policy", "p"], Ok(Asked::Verify(Args { policy: Some("p".into()), ..log() })));
+        check(&["--help"], Ok(Asked::Help));
+        check(&["log", "-h"], Ok(Asked::Help));
         for (given, why) in [
             (&[][..], "which log"),
             (&["a", "b"], "one log"),

@@ -1,13 +1,13 @@
 //! `countersign-verify`: what `countersign audit verify` says of a copy of a log, from a program of its own that has
-//! neither the server nor its readers in it: only the mathematics (`tlog`), the signatures (`approval`), the words
-//! (`model`) and the rules (`audit`). It reads files and nothing else.
+//! neither the server nor its readers in it: only the rules (this crate), the mathematics (`tlog`), the signatures
+//! (`approval`) and the words (`model`). It reads files and nothing else; the library beside it does not even that.
 
 mod args;
 mod folder;
 
 use std::{io::Write as _, path::Path, process::ExitCode};
 
-use args::{Args, USAGE};
+use args::{Args, Asked, USAGE};
 use audit::{Auditor, Code, Given, Report, Since, Step};
 use folder::Folder;
 
@@ -16,7 +16,11 @@ const MISUSED: u8 = 2;
 
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args_os().skip(1)) {
-        Ok(args) => args,
+        Ok(Asked::Verify(args)) => args,
+        Ok(Asked::Help) => {
+            let _ = writeln!(std::io::stdout(), "{USAGE}");
+            return ExitCode::SUCCESS;
+        }
         Err(why) => {
             let _ = writeln!(std::io::stderr(), "{why}\n\n{USAGE}");
             return ExitCode::from(MISUSED);

@@ -1,5 +1,4 @@
 //! The program itself, on a log that `ledger` wrote.
-#![cfg(test)]
 
 use std::{
     fs,
