@@ -163,6 +163,7 @@ mod tests {
             expect!["https://bedrock-runtime.eu-central-1.amazonaws.com/"],
         );
 
+        check("provider = 'ollama'\nname = 'a'\nbase_url = 'http://[::1]:9/'", expect!["http://[::1]:9/"]);
         check(&bedrock, expect!["`base_url` is missing: for Bedrock it is that of the region's runtime"]);
         check(
             "provider = 'anthropic'\nname = 'claude-x'",

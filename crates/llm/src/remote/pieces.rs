@@ -47,21 +47,20 @@ impl Pieces {
 
     /// A call's later pieces may have no id; the client gives them `call_` and the call's place.
     fn id(&mut self, call: &ToolCall) -> String {
-        let known = self.ids.contains(&call.call_id);
-        if call.fn_name.is_empty()
-            && let Some(place) = place(&call.call_id)
-            // Where a server itself calls its calls so, which of the two is meant cannot be told.
-            && !(known && self.ids.get(place) != Some(&call.call_id))
-            && let Some(id) = self.ids.get(place)
-        {
-            return id.clone();
+        let given = &call.call_id;
+        let known = self.ids.contains(given);
+        if !call.fn_name.is_empty() {
+            if !known {
+                self.ids.push(given.clone());
+            }
+            return given.clone();
         }
-        if !known {
-            self.ids.push(call.call_id.clone());
-        } else if call.fn_name.is_empty() && self.ids.len() > 1 && place(&call.call_id).is_some() {
-            return String::new();
+        match place(given).and_then(|place| self.ids.get(place)) {
+            Some(id) if !known => id.clone(),
+            // This server calls its own calls so, and counts otherwise: either of two may be meant, so none is.
+            Some(id) if id != given => String::new(),
+            _ => given.clone(),
         }
-        call.call_id.clone()
     }
 
     /// One without a reason is the client's own doing: the answer broke off.

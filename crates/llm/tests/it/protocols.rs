@@ -35,6 +35,14 @@ async fn a_conversation_with_calls_goes_through_each_protocol() {
     }
 }
 
+/// A server asks within tasks that may move from thread to thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_can_be_asked_for_in_any_task() {
+    let mut rig = Rig::new(Provider::Anthropic, "[[turns]]\nsay = ['here']\n");
+    let asked = tokio::spawn(async move { rig.ask().await.map(|turn| turn.text().to_owned()) });
+    assert_eq!(asked.await.unwrap(), Ok("here".to_owned()));
+}
+
 /// The failed answer is thrown away whole, and the request is made once more as it was.
 #[tokio::test]
 async fn each_fault_is_the_failure_that_it_is() {
