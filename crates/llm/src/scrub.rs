@@ -68,6 +68,9 @@ const MOST: usize = 1 << 18;
 /// Base64 within base64 is looked into, once more is not.
 const DEEPEST: u8 = 2;
 
+/// Members that name the pair they are of.
+const NAMES: [&str; 4] = ["name", "key", "parameterkey", "optionname"];
+
 /// Found by its own rule and not by one of the kinds.
 const ENCODED: &str = "encoded";
 
@@ -90,7 +93,14 @@ impl Scrubber {
     /// Every string of a JSON value, member names included. The strings themselves and not the text of the whole: escapes hide
     /// nothing there.
     pub fn scrub_json(&self, object: &Map<String, Value>) -> Map<String, Value> {
-        object.iter().map(|(name, value)| (self.scrub(name).text, self.member(name, value))).collect()
+        // Clouds write pairs as two members, of which one names the other.
+        let names = object.iter().filter(|(name, _)| NAMES.contains(&name.to_ascii_lowercase().as_str()));
+        let name_of_pair = names.filter_map(|(_, name)| name.as_str()).next();
+        let about = |member: &str| match name_of_pair {
+            Some(name) if member.to_ascii_lowercase().ends_with("value") => name.to_owned(),
+            _ => member.to_owned(),
+        };
+        object.iter().map(|(name, value)| (self.scrub(name).text, self.member(&about(name), value))).collect()
     }
 
     /// A member's name says what its value is, so they are looked at together.

@@ -125,11 +125,13 @@ fn a_secret_is_found_within_base64() {
 fn a_member_is_judged_by_its_name() {
     let value = json!({
         "password": "hunter2", "nested": {"list": ["fine", {"apiKey": "k-1"}]}, "tokens": 3, "name": "shop",
+        "pairs": [{"Value": "hunter2", "Name": "DB_PASSWORD"}, {"name": "LOG_LEVEL", "value": "debug"}],
     });
     let cleaned = Value::Object(scrubber().scrub_json(value.as_object().unwrap()));
     let expected = json!({
         "password": "[removed:password]", "nested": {"list": ["fine", {"apiKey": "[removed:password]"}]},
         "tokens": 3, "name": "shop",
+        "pairs": [{"Value": "[removed:password]", "Name": "DB_PASSWORD"}, {"name": "LOG_LEVEL", "value": "debug"}],
     });
     assert_eq!(cleaned, expected);
 }
