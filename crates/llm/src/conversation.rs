@@ -22,20 +22,25 @@ pub struct Conversation {
     bytes: usize,
 }
 
+/// As a model is told it. One that somebody else makes gets into no conversation.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Message {
+pub enum Message {
     Person(Scrubbed),
     Quoted(Fenced),
-    Model { text: Scrubbed, calls: Vec<Echo> },
+    Model {
+        text: Scrubbed,
+        calls: Vec<Echo>,
+    },
+    /// By the ids of the calls.
     Results(Vec<(String, Fenced)>),
 }
 
 /// A call as it is repeated to the model that made it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Echo {
-    pub(crate) id: String,
-    pub(crate) tool: &'static str,
-    pub(crate) arguments: Map<String, Value>,
+pub struct Echo {
+    pub id: String,
+    pub tool: &'static str,
+    pub arguments: Map<String, Value>,
 }
 
 /// What is sent for the next turn; made by a conversation that waits for one.
@@ -174,11 +179,11 @@ impl<'a> Request<'a> {
         &self.conversation.tools
     }
 
-    pub(crate) fn instructions(self) -> &'a str {
+    pub fn instructions(self) -> &'a str {
         &self.conversation.instructions
     }
 
-    pub(crate) fn messages(self) -> &'a [Message] {
+    pub fn messages(self) -> &'a [Message] {
         &self.conversation.messages
     }
 }
