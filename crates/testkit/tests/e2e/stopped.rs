@@ -11,6 +11,9 @@ use crate::{
     lab::{CALL, Lab},
 };
 
+/// What AWS answers to credentials that are none any more.
+const CLOSED: u16 = 400;
+
 /// What a read of this session is answered.
 fn looks(lab: &Lab, session: &Session) -> Result<u16> {
     let fields = [("Action", "DescribeStacks"), ("Version", "2010-05-15")];
@@ -51,10 +54,10 @@ fn an_agent_is_stopped_as_a_whole_and_so_is_everybody() -> Result<()> {
     fixers.sort();
     let told = stopped(lab.signs(ben, &["session", "stop", "--agent", "fixer"])?)?;
     ensure!(told == fixers, "{told:?}");
-    ensure!(looked()? == [403, 403, 200], "{:?}", looked()?);
+    ensure!(looked()? == [CLOSED, CLOSED, 200], "{:?}", looked()?);
     let told = stopped(lab.signs(carla, &["session", "stop", "--all"])?)?;
     ensure!(told == [others.id.clone()], "{told:?}");
-    ensure!(looked()? == [403, 403, 403], "{:?}", looked()?);
+    ensure!(looked()? == [CLOSED; 3], "{:?}", looked()?);
     // There is nobody left, and saying so is no failure.
     ensure!(stopped(lab.signs(ben, &["session", "stop", "--all"])?)?.is_empty());
     ensure!(stopped(lab.signs(ben, &["session", "stop", "--agent", "fixer"])?)?.is_empty());
@@ -85,7 +88,7 @@ fn who_stops_many_at_a_terminal_says_yes_first() -> Result<()> {
     ensure!(told.contains("Stop all live sessions of fixer (1 now)? [y/N]"), "{told}");
     ensure!(told.contains("nothing was stopped") && looks(&lab, &lab.session)? == 200, "{told}");
     at_a_terminal("y", "")?.expect(0)?;
-    ensure!(looks(&lab, &lab.session)? == 403);
+    ensure!(looks(&lab, &lab.session)? == CLOSED);
     let told = at_a_terminal("n", " --yes")?.expect(0)?.stdout;
     ensure!(told.contains("no session of fixer was live") && !told.contains("[y/N]"), "{told}");
     lab.entries_of("session_stopped", 1).map(drop)

@@ -122,11 +122,11 @@ fn the_page_draws_what_stands_around_a_target() -> Result<()> {
     let seen = picture(&mut site, &id)?;
     shows(
         &seen,
-        1,
-        &["copy from it", "security group"],
+        2,
+        &["copy from it", "orders-eu", "orders-us", "security group"],
         &["Depends on it", "orders-eu", "orders-us", "sg-orders"],
     )?;
-    ensure!(seen["label"].as_str().is_some_and(|it| it.starts_with("1 depend on it; ")), "{seen:#}");
+    ensure!(seen["label"].as_str().is_some_and(|it| it.starts_with("2 depend on it; ")), "{seen:#}");
 
     let fields =
         [("Action", "DeleteTargetGroup"), ("TargetGroupArn", group.as_str()), ("Version", "2015-12-01")];
@@ -137,7 +137,7 @@ fn the_page_draws_what_stands_around_a_target() -> Result<()> {
     let fields = [("Action", "DeleteAlarms"), ("AlarmNames.member.1", "errors"), ("Version", "2010-08-01")];
     let id = asks(&site.lab, "monitoring", &fields)?;
     let seen = picture(&mut site, &id)?;
-    shows(&seen, 1, &["are told by it"], &["<script>window.ran=1</script>", "loooooong"])?;
+    shows(&seen, 4, &["are told by it"], &["<script>window.ran=1</script>", "onerror", "oooong"])?;
     let told = seen.to_string();
     ensure!(!told.contains('\u{202e}') && !told.contains('\u{200b}'), "it turns text around: {seen:#}");
     let longest = seen["words"].as_array().into_iter().flatten().filter_map(Value::as_str);
