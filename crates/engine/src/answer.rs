@@ -194,9 +194,8 @@ fn because(rules: &[RuleRef]) -> String {
 }
 
 fn instead(hold: &Hold) -> String {
-    hold.alternatives
-        .first()
-        .map_or_else(String::new, |it| format!("Allowed without anyone: {} ", sanitize(&it.0, 300)))
+    let first = hold.alternatives.first().map(|it| it.0.trim_end_matches(['.', ' ']));
+    first.map_or_else(String::new, |it| format!("Allowed without anyone: {}.", sanitize(it, 300)))
 }
 
 #[cfg(test)]

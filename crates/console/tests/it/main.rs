@@ -3,3 +3,4 @@
 
 mod many;
 mod place;
+mod rules;

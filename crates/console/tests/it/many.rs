@@ -95,14 +95,10 @@ fn ten_thousand_at_once_are_reached_each_once_and_decided_as_one_is() {
     let held = place.runtime.block_on(hold(&place));
     assert_eq!(held.len(), HELD, "each is a change of its own");
 
-    let origin = format!("http://{}", place.people);
-    let answer = place.posts("ben", "/signin", "", &[("origin", &origin)]);
-    let cookie = answer.header("set-cookie").unwrap_or_else(|| panic!("{}", answer.text()));
-    let cookie = cookie.split(';').next().unwrap();
-
+    let cookie = place.sign_in();
     let before = forget_the_most();
     let waiting = format!("of {HELD} waiting");
-    let shown = on_the_pages(&place, cookie, &waiting);
+    let shown = on_the_pages(&place, &cookie, &waiting);
     assert_eq!((shown.len(), shown.into_iter().collect::<BTreeSet<_>>()), (HELD, held.clone()));
     let listed = listed(&place);
     assert_eq!((listed.len(), listed.iter().cloned().collect::<BTreeSet<_>>()), (HELD, held.clone()));
@@ -115,7 +111,7 @@ fn ten_thousand_at_once_are_reached_each_once_and_decided_as_one_is() {
         assert_eq!(approves(&place, "carla", id)["state"], "approved", "{id}");
     }
     // Still each once, whatever was decided.
-    let shown = on_the_pages(&place, cookie, &waiting);
+    let shown = on_the_pages(&place, &cookie, &waiting);
     assert_eq!((shown.len(), shown.into_iter().collect::<BTreeSet<_>>()), (HELD, held));
     place.runtime.block_on(place.engine.close()).unwrap();
 }

@@ -95,6 +95,14 @@ impl Place {
         send(&self.people, "POST", target, &headers, body.as_bytes()).unwrap()
     }
 
+    /// Signs ben in; the cookie that his browser would hold.
+    pub(crate) fn sign_in(&self) -> String {
+        let origin = format!("http://{}", self.people);
+        let answer = self.posts("ben", "/signin", "", &[("origin", &origin)]);
+        let cookie = answer.header("set-cookie").unwrap_or_else(|| panic!("{}", answer.text()));
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
     pub(crate) fn key(&self, name: &str) -> &Key {
         if name == "ben" { &self.ben } else { &self.carla }
     }

@@ -45,14 +45,14 @@ async fn stop(args: &SessionStopArgs, format: Format) -> Result<ExitCode, Failur
         return print(&session, format);
     }
     let whose = match &args.agent {
-        Some(agent) => format!("of {}", model::sanitize(agent, 64)),
-        None => "of everybody".to_owned(),
+        Some(agent) => format!(" of {}", model::sanitize(agent, 64)),
+        None => String::new(),
     };
     if change::at_a_terminal() && !args.yes {
         let list: SessionList = client.get("/v1/sessions").await?;
         let own = |it: &&SessionView| args.agent.as_ref().is_none_or(|agent| it.agent == *agent);
         let live = list.sessions.iter().filter(own).filter(|it| it.state == "live").count();
-        if !change::agreed(&format!("Stop all live sessions {whose} ({live} now)?")).await? {
+        if !change::agreed(&format!("Stop all live sessions{whose} ({live} now)?")).await? {
             return Err(Failure::new(USAGE, "CS001", "nothing was stopped: you did not say yes"));
         }
     }
@@ -63,9 +63,9 @@ async fn stop(args: &SessionStopArgs, format: Format) -> Result<ExitCode, Failur
         Format::Human => {
             stopped.sessions.iter().for_each(show);
             match stopped.sessions.len() {
-                0 => output::note(format!("no session {whose} was live")),
-                1 => output::note(format!("1 session {whose} is stopped")),
-                many => output::note(format!("{many} sessions {whose} are stopped")),
+                0 => output::note(format!("no session{whose} was live")),
+                1 => output::note(format!("1 session{whose} is stopped")),
+                many => output::note(format!("{many} sessions{whose} are stopped")),
             }
         }
     }
