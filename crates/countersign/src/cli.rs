@@ -269,14 +269,28 @@ pub(crate) enum SessionCommand {
         #[command(flatten)]
         server: ServerArgs,
     },
-    /// Stop a session at once.
-    Stop {
-        id: String,
-        #[command(flatten)]
-        server: ServerArgs,
-    },
+    /// Stop a session at once, or every live one of an agent or of everybody; needs no agreement, and is recorded.
+    Stop(SessionStopArgs),
     /// Ask for a session's glass to be broken; run again once two others have approved it.
     BreakGlass(BreakGlassArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("whose").required(true))]
+pub(crate) struct SessionStopArgs {
+    #[arg(group = "whose")]
+    pub(crate) id: Option<String>,
+    /// All live sessions of this agent.
+    #[arg(long, value_name = "NAME", group = "whose")]
+    pub(crate) agent: Option<String>,
+    /// All live sessions there are.
+    #[arg(long, group = "whose")]
+    pub(crate) all: bool,
+    /// Do not ask before many are stopped; without a terminal nobody is asked.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
