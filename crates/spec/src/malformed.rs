@@ -172,7 +172,7 @@ impl Serialize for Malformed {
         it.serialize_field("file", &self.file)?;
         it.serialize_field("line", &self.line)?;
         it.serialize_field("column", &self.column)?;
-        it.serialize_field("message", &self.cause.to_string())?;
+        it.serialize_field("message", &model::sanitize(&self.cause.to_string(), 300))?;
         it.serialize_field("hint", self.hint())?;
         it.end()
     }

@@ -77,7 +77,7 @@ fn each(spec: &Specification, tasks: &Tasks) -> Vec<TaskStatus> {
     };
     let one = |it: &crate::tasks::Task| TaskStatus {
         id: it.id.clone(),
-        title: it.title.clone(),
+        title: model::sanitize(&it.title, 200),
         state: it.state,
         optional: it.optional,
         step: tasks.is_step(&it.id),

@@ -101,7 +101,7 @@ impl Matrix {
                 }
                 Row {
                     criterion: id,
-                    text: criterion.text.clone(),
+                    text: model::sanitize(&criterion.text, 1_000),
                     line: criterion.span.line,
                     properties: properties.get(&id).into_iter().flatten().copied().collect(),
                     tasks: of,

@@ -173,7 +173,7 @@ fn variants(text: &str) -> Vec<(&'static str, String)> {
 fn twice_as_deep(text: &str) -> String {
     let deeper = |line: &str| {
         let ahead = line.len() - line.trim_start().len();
-        format!("{}{line}\n", &line[..ahead])
+        format!("{}{line}\n", line.get(..ahead).unwrap())
     };
     text.lines().map(deeper).collect()
 }
@@ -200,7 +200,7 @@ fn every_document_comes_back_byte_for_byte_in_every_variant() {
                     text.get(span.start..span.end).unwrap_or_else(|| panic!("{name}, {variant}: {span:?}"));
                 assert!(!at.is_empty() && at.trim() == at, "{name}, {variant}: {at:?}");
                 assert_eq!(
-                    text[..span.start].matches('\n').count() + 1,
+                    text.get(..span.start).unwrap().matches('\n').count() + 1,
                     span.line,
                     "{name}, {variant}: {at:?}"
                 );

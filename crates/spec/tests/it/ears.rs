@@ -109,7 +109,10 @@ proptest! {
     #[test]
     fn any_case_is_read_where_commas_stand(ears in sentence(), style in style(), title in any::<bool>()) {
         let ears = without(&ears, &[",", "shall"]);
-        fn capital(word: &str) -> String { format!("{}{}", &word[..1], word[1..].to_lowercase()) }
+        fn capital(word: &str) -> String {
+            let (first, rest) = word.split_at(1);
+            format!("{first}{}", rest.to_lowercase())
+        }
         let case = if title { capital } else { str::to_lowercase };
         let style = Style { comma: true, ..style };
         let text = written(&ears, &style, case);
@@ -151,7 +154,7 @@ fn without(ears: &Ears, out: &[&str]) -> Ears {
 fn check(text: &str, expected: Expect) {
     let read = match parse(text, 0) {
         Ok(ears) => format!("{:?} | {ears}", ears.pattern()),
-        Err(err) => format!("{err} | at `{}` | {}", &text[err.at.clone()], err.fault.hint()),
+        Err(err) => format!("{err} | at `{}` | {}", text.get(err.at.clone()).unwrap(), err.fault.hint()),
     };
     expected.assert_eq(&read);
 }

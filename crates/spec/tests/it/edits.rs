@@ -9,7 +9,8 @@ fn difference(before: &str, after: &str) -> (String, String) {
     let same = before.bytes().zip(after.bytes()).take_while(|(a, b)| a == b).count();
     let room = before.len().min(after.len()) - same;
     let tail = before.bytes().rev().zip(after.bytes().rev()).take(room).take_while(|(a, b)| a == b).count();
-    (before[same..before.len() - tail].to_owned(), after[same..after.len() - tail].to_owned())
+    let part = |text: &str| text.get(same..text.len() - tail).unwrap().to_owned();
+    (part(before), part(after))
 }
 
 fn tasks(text: &str) -> Tasks {
