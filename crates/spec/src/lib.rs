@@ -6,7 +6,7 @@
 //! replaces a few bytes and reads the result again. So a file that is read and written is the same file, whatever its line
 //! endings and indentation are.
 //!
-//! **A task is ticked for a [`Passed`]**, and only [`Checks::passed`] makes one, of records that cover every check of the task.
+//! **A task is ticked for a [`Passed`]**, and only [`Specification::passed`] makes one, of records that cover every check of the task.
 //!
 //! What is *absent*: carrying out checks, planning, and any language model. Records say what somebody measured; that it was measured
 //! is vouched for by whoever writes them.

@@ -14,14 +14,14 @@ use crate::{
 /// Every check of a task passed, in its newest attempt, and what was checked is what stands there now. Nobody else can say so:
 ///
 /// ```compile_fail
-/// # fn forge(task: spec::TaskId, step: model::Digest) -> spec::Passed {
-/// spec::Passed { task, step }
+/// # fn forge(task: spec::TaskId, text: model::Digest) -> spec::Passed {
+/// spec::Passed { task, text }
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
     task: TaskId,
-    step: Digest,
+    text: Digest,
 }
 
 /// Why there is no such proof.
@@ -61,9 +61,9 @@ impl Passed {
         &self.task
     }
 
-    /// The digest of the task that it is of.
-    pub fn step(&self) -> Digest {
-        self.step
+    /// The digest of what the task and everything below it said then.
+    pub fn text(&self) -> Digest {
+        self.text
     }
 }
 
@@ -73,20 +73,23 @@ impl Checks {
     ///
     /// # Errors
     /// [`NotPassed`], with everything that is lacking.
-    pub fn passed(&self, tasks: &Tasks, run: &Run, id: &TaskId) -> Result<Passed, NotPassed> {
-        let task = tasks.get(id).ok_or_else(|| NotPassed::NotThere(id.clone()))?;
-        let proof = Passed { task: id.clone(), step: task.digest() };
+    pub(crate) fn passed(&self, tasks: &Tasks, run: &Run, id: &TaskId) -> Result<Passed, NotPassed> {
+        let missing = || NotPassed::NotThere(id.clone());
+        let task = tasks.get(id).ok_or_else(missing)?;
+        let proof = || Ok(Passed { task: id.clone(), text: tasks.digest_of(id).ok_or_else(missing)? });
         if tasks.is_step(id) {
             if self.own(id).is_empty() {
                 return Err(NotPassed::NoCheck(id.clone()));
             }
-            return lacking(task, run, self.around(id)).map(|()| proof);
+            lacking(task, run, self.around(id))?;
+            return proof();
         }
         // Numbers get longer with each level, so this ends.
         for subtask in tasks.subtasks(id).filter(|it| !it.optional) {
             self.passed(tasks, run, &subtask.id).map_err(|why| NotPassed::Subtask(Box::new(why)))?;
         }
-        lacking(task, run, self.own(id).iter()).map(|()| proof)
+        lacking(task, run, self.own(id).iter())?;
+        proof()
     }
 }
 

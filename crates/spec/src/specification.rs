@@ -10,10 +10,11 @@ use crate::{
     check::Checks,
     criterion::Criterion,
     design::Design,
-    id::CriterionId,
+    id::{CriterionId, TaskId},
     intent::Intent,
     layout,
     malformed::{Cause, Malformed},
+    passed::{NotPassed, Passed},
     requirements::Requirements,
     run::Run,
     source::Source,
@@ -26,12 +27,11 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 /// A specification whose files can all be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Specification {
-    pub goal: Goal,
-    pub design: Option<Design>,
-    pub tasks: Option<Tasks>,
-    pub intent: Option<Intent>,
-    /// Empty where there is no file.
-    pub run: Run,
+    pub(crate) goal: Goal,
+    pub(crate) design: Option<Design>,
+    pub(crate) tasks: Option<Tasks>,
+    pub(crate) intent: Option<Intent>,
+    pub(crate) run: Run,
 }
 
 /// What is wanted: something new, or that something be right again.
@@ -82,6 +82,36 @@ impl Specification {
         let goal =
             feature.map(Goal::Feature).or(bugfix.map(Goal::Bugfix)).ok_or(Unreadable::NoSpecification)?;
         Ok(Self { goal, design, tasks, intent, run })
+    }
+
+    pub fn goal(&self) -> &Goal {
+        &self.goal
+    }
+
+    pub fn design(&self) -> Option<&Design> {
+        self.design.as_ref()
+    }
+
+    pub fn tasks(&self) -> Option<&Tasks> {
+        self.tasks.as_ref()
+    }
+
+    pub fn intent(&self) -> Option<&Intent> {
+        self.intent.as_ref()
+    }
+
+    /// Empty where there is no file.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Whether the records of this folder prove that a task of it is done.
+    ///
+    /// # Errors
+    /// [`NotPassed`], with what is lacking.
+    pub fn passed(&self, task: &TaskId) -> Result<Passed, NotPassed> {
+        let missing = || NotPassed::NotThere(task.clone());
+        self.checks().passed(self.tasks.as_ref().ok_or_else(missing)?, &self.run, task)
     }
 
     /// What has to hold: acceptance criteria; of a bugfix, what is expected and what stays.

@@ -92,6 +92,14 @@ impl Tasks {
         self.below.get(id).into_iter().flatten().filter_map(|it| self.list.get(*it))
     }
 
+    /// What a task and everything below it say, but for their states.
+    pub(crate) fn digest_of(&self, id: &TaskId) -> Option<Digest> {
+        let own = self.get(id)?.digest();
+        let below = self.list.iter().filter(|it| it.id.is_under(id)).map(Task::digest);
+        let all = std::iter::once(own).chain(below).map(|it| Value::Text(it.to_string()));
+        Some(Value::List(all.collect()).digest("countersign/spec-subtree/v1"))
+    }
+
     /// What is carried out: a task that has no subtasks.
     pub fn is_step(&self, id: &TaskId) -> bool {
         !self.below.contains_key(id)
@@ -107,6 +115,7 @@ impl Task {
             [
                 ("id".to_owned(), text(&self.id.to_string())),
                 ("title".to_owned(), text(&self.title)),
+                ("optional".to_owned(), Value::Bool(self.optional)),
                 ("details".to_owned(), Value::List(details)),
             ]
             .into(),

@@ -122,7 +122,7 @@ impl Reader<'_> {
             "x" | "X" => State::Done,
             other => return refuse(Cause::TaskState(other.chars().take(20).collect())),
         };
-        let (optional, rest) = match found.rest.strip_prefix('*') {
+        let (optional, rest) = match found.rest.trim_start_matches('\\').strip_prefix('*') {
             Some(rest) => (true, rest),
             None => (false, found.rest),
         };
@@ -211,7 +211,8 @@ struct Boxed<'a> {
 fn boxed(item: &str) -> Option<Boxed<'_>> {
     let (mark, rest) = item.strip_prefix('[')?.split_once(']')?;
     let short = mark.chars().count() <= 3;
-    (short && (rest.is_empty() || rest.starts_with([' ', '\t', '*']))).then_some(Boxed { mark, rest })
+    (short && (rest.is_empty() || rest.starts_with([' ', '\t', '*']) || rest.starts_with("\\*")))
+        .then_some(Boxed { mark, rest })
 }
 
 /// `_Check queue-drains: the queue is empty (2.3)_`

@@ -2,14 +2,17 @@
 
 use expect_test::{Expect, expect};
 use model::{Digest, Timestamp};
-use spec::{Check, Checks, Files, Intent, Moment, Outcome, Run, Seen, Specification, State, Task, TickError};
+use spec::{
+    Check, Checks, Files, Intent, Moment, Outcome, Run, Seen, Specification, State, TaskId, TickError,
+};
 
 const REQUIREMENTS: &str = "### Requirement 1\n#### Acceptance Criteria\n1. WHEN a THE x SHALL b\n2. WHEN c THE x SHALL CONTINUE TO d\n";
 const TASKS: &str = "- [ ] 1. Whole\n  - [ ] 1.1 Part\n    - _Check one: it is one (1.1)_\n    - _Check two: it is two (1.1)_\n  - [ ]* 1.2 Extra\n- [ ] 2. Nothing verifies it\n  - _Requirements: 1.1_\n";
 
-fn specification() -> Specification {
-    let files: Files = [("requirements.md", REQUIREMENTS), ("tasks.md", TASKS)]
-        .map(|(a, b)| (a.to_owned(), b.as_bytes().to_vec()))
+/// A folder with these tasks and records.
+fn folder(tasks: &str, run: &str) -> Specification {
+    let files: Files = [("requirements.md", REQUIREMENTS), ("tasks.md", tasks), ("run.jsonl", run)]
+        .map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()))
         .into();
     Specification::read(&files).unwrap()
 }
@@ -29,32 +32,27 @@ fn check_of<'a>(checks: &'a Checks, name: &str) -> &'a Check {
     checks.all().find(|it| it.id().to_string() == name).unwrap()
 }
 
-fn part(spec: &Specification) -> &Task {
-    spec.tasks.as_ref().unwrap().get(&"1.1".parse().unwrap()).unwrap()
+fn id(task: &str) -> TaskId {
+    task.parse().unwrap()
 }
 
-fn played(spec: &Specification, script: &[Step]) -> Run {
+/// The file that a script makes.
+fn played(script: &[Step]) -> String {
+    let spec = folder(TASKS, "");
     let (checks, mut run, mut file) = (spec.checks(), Run::default(), String::new());
     for (nth, (attempt, name, moment, outcome)) in (0..).zip(script) {
         let at = Timestamp::from_seconds(1_795_228_800 + nth);
-        let seen = Seen {
-            at,
-            task: part(spec),
-            attempt: *attempt,
-            check: check_of(&checks, name),
-            moment: *moment,
-            outcome: outcome(),
-        };
+        let (task, check) = (spec.tasks().unwrap().get(&id("1.1")).unwrap(), check_of(&checks, name));
+        let seen = Seen { at, task, attempt: *attempt, check, moment: *moment, outcome: outcome() };
         file += &run.add(seen).unwrap();
     }
     // What was added to the file is what is read of it.
     assert_eq!(Run::parse(file.as_bytes()).unwrap(), run);
-    run
+    file
 }
 
-fn proof(spec: &Specification, run: &Run, task: &str) -> String {
-    let tasks = spec.tasks.as_ref().unwrap();
-    match spec.checks().passed(tasks, run, &task.parse().unwrap()) {
+fn proof(tasks: &str, run: &str, task: &str) -> String {
+    match folder(tasks, run).passed(&id(task)) {
         Ok(proof) => format!("{} passed", proof.task()),
         Err(why) => why.to_string(),
     }
@@ -70,8 +68,7 @@ const GOOD: [Step; 4] = [
 ];
 
 fn check(script: &[Step], expected: Expect) {
-    let spec = specification();
-    expected.assert_eq(&proof(&spec, &played(&spec, script), "1.1"));
+    expected.assert_eq(&proof(TASKS, &played(script), "1.1"));
 }
 
 #[test]
@@ -108,43 +105,38 @@ fn every_check_passes_in_the_newest_attempt_or_nothing_is_proved() {
 
 #[test]
 fn a_tick_takes_a_proof_of_the_task_as_it_is() {
-    let spec = specification();
-    let run = played(&spec, &GOOD);
-    let tasks = spec.tasks.clone().unwrap();
-    let proof_of = |id: &str| spec.checks().passed(&tasks, &run, &id.parse().unwrap());
-    let mut ticked = tasks.clone();
-    ticked.tick(&proof_of("1.1").unwrap()).unwrap();
+    let run = played(&GOOD);
+    let proof_of = |task: &str| folder(TASKS, &run).passed(&id(task)).unwrap();
+    let read = |text: &str| spec::Tasks::parse("tasks.md", text.as_bytes()).unwrap();
+    let mut ticked = read(TASKS);
+    ticked.tick(&proof_of("1.1")).unwrap();
     assert_eq!(ticked.source().text(), TASKS.replace("[ ] 1.1", "[x] 1.1"));
-    assert_eq!(ticked.get(&"1.1".parse().unwrap()).unwrap().state, State::Done);
+    assert_eq!(ticked.get(&id("1.1")).unwrap().state, State::Done);
     // The tick itself changes nothing of what was checked, and a task with subtasks is what they are.
-    let again = Specification { tasks: Some(ticked.clone()), ..spec.clone() };
-    expect!["1.1 passed"].assert_eq(&proof(&again, &run, "1.1"));
-    expect!["1 passed"].assert_eq(&proof(&spec, &run, "1"));
-    expect!["below it, task 1.1 lacks `unchanged-1-2` before it, which was not run; `unchanged-1-2` after it, which was not run; `one` after it, which was not run; `two` after it, which was not run"].assert_eq(&proof(&spec, &Run::default(), "1"));
-    expect!["task 1.2 declares no check"].assert_eq(&proof(&spec, &run, "1.2"));
-    expect!["task 2 declares no check"].assert_eq(&proof(&spec, &run, "2"));
-    expect!["there is no task 3"].assert_eq(&proof(&spec, &run, "3"));
+    expect!["1.1 passed"].assert_eq(&proof(ticked.source().text(), &run, "1.1"));
+    expect!["1 passed"].assert_eq(&proof(TASKS, &run, "1"));
+    expect!["below it, task 1.1 lacks `unchanged-1-2` before it, which was not run; `unchanged-1-2` after it, which was not run; `one` after it, which was not run; `two` after it, which was not run"].assert_eq(&proof(TASKS, "", "1"));
+    expect!["task 1.2 declares no check"].assert_eq(&proof(TASKS, &run, "1.2"));
+    expect!["task 2 declares no check"].assert_eq(&proof(TASKS, &run, "2"));
+    expect!["there is no task 3"].assert_eq(&proof(TASKS, &run, "3"));
 
     // An edited task takes neither an old proof nor old records.
-    let edited = |from: &str, to: &str| {
-        let text = TASKS.replace(from, to);
-        spec::Tasks::parse("tasks.md", text.as_bytes()).unwrap()
-    };
     for (from, to) in [("Part", "Party"), ("it is one", "it is none"), ("two (1.1)", "two (1.2)")] {
-        let mut other = edited(from, to);
-        let changed = other.tick(&proof_of("1.1").unwrap());
-        assert_eq!(changed, Err(TickError::Changed("1.1".parse().unwrap())));
-        let spec = Specification { tasks: Some(other), ..spec.clone() };
-        assert!(proof(&spec, &run, "1.1").contains("was run on another text"), "{from}");
+        let text = TASKS.replace(from, to);
+        for task in ["1.1", "1"] {
+            assert_eq!(read(&text).tick(&proof_of(task)), Err(TickError::Changed(id(task))), "{from}");
+        }
+        assert!(proof(&text, &run, "1.1").contains("was run on another text"), "{from}");
     }
-    let mut gone = edited("1.1 Part", "1.3 Part");
-    assert_eq!(gone.tick(&proof_of("1.1").unwrap()), Err(TickError::NotThere("1.1".parse().unwrap())));
+    let mut more = read(&TASKS.replace("- [ ]* 1.2 Extra", "- [ ] 1.2 More"));
+    assert_eq!(more.tick(&proof_of("1")), Err(TickError::Changed(id("1"))));
+    let mut gone = read(&TASKS.replace("1.1 Part", "1.3 Part"));
+    assert_eq!(gone.tick(&proof_of("1.1")), Err(TickError::NotThere(id("1.1"))));
 }
 
 #[test]
 fn records_are_only_added() {
-    let spec = specification();
-    let run = played(&spec, &GOOD);
+    let run = Run::parse(played(&GOOD).as_bytes()).unwrap();
     let lines: Vec<_> = run.records().iter().map(spec::Record::line).collect();
     let file = |lines: &[String]| lines.iter().map(|it| format!("{it}\n")).collect::<String>();
     let refused = |text: &str, expected: Expect| {
@@ -153,7 +145,7 @@ fn records_are_only_added() {
     };
     assert_eq!(Run::parse(file(&lines).as_bytes()).unwrap(), run);
     assert_eq!(Run::parse(b"").unwrap(), Run::default());
-    expect![[r#"{"schema":"countersign.run/v1","seq":2,"at":"2026-11-21T02:40:01.000Z","task":"1.1","attempt":1,"check":"one","moment":"after","step":"45d4c02f0bf730dfef7f0140c0c900bb894dd3abb312e89f7777095465386805","checked":"d9ded7e4a2529b9eb3199da3bc31a898a18fc6f2a98ca1bf1be6c4328e8722ba","outcome":{"passed":{"evidence":"7a44b6e4cb657ca25f134a50e83769be524433327102367b6e0eff04413f3618"}}}"#]].assert_eq(&lines[1]);
+    expect![[r#"{"schema":"countersign.run/v1","seq":2,"at":"2026-11-21T02:40:01.000Z","task":"1.1","attempt":1,"check":"one","moment":"after","step":"36ca0082f81945598337d917b9e00fbd34efcadb8bb4b1031d5766d4629ffed2","checked":"d9ded7e4a2529b9eb3199da3bc31a898a18fc6f2a98ca1bf1be6c4328e8722ba","outcome":{"passed":{"evidence":"7a44b6e4cb657ca25f134a50e83769be524433327102367b6e0eff04413f3618"}}}"#]].assert_eq(&lines[1]);
     // One taken out, two exchanged, one twice, the end torn, another spelling, what is no record.
     refused(
         &file(&[&lines[..1], &lines[2..]].concat()),
