@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use crate::{
     bounds::{Bounds, ITEMS},
-    criterion::{Criterion, begins, dotted},
+    criterion::{Criterion, Place, begins, dotted},
     ears,
     edit::{self, EditError, Splice},
     id::{CriterionId, number},
@@ -185,11 +185,16 @@ impl Reader<'_> {
         self.tail(section, self.source.span(whole.end..whole.end).line.saturating_sub(1));
         match section {
             Behavior::Current => self.read.defects.push(Defect::read(self.source, id, whole)),
-            Behavior::Expected | Behavior::Unchanged => {
-                self.read.criteria.push(Criterion::read(self.source, id, whole));
-            }
+            Behavior::Expected => self.criterion(id, Place::Expected, whole),
+            Behavior::Unchanged => self.criterion(id, Place::Any, whole),
         }
         Ok(())
+    }
+}
+
+impl Reader<'_> {
+    fn criterion(&mut self, id: CriterionId, place: Place, whole: Range<usize>) {
+        self.read.criteria.push(Criterion::read(self.source, id, place, whole));
     }
 }
 

@@ -16,22 +16,33 @@ pub struct Criterion {
     pub span: Span,
     /// One that is no sentence is still a criterion; the linter tells of it.
     pub ears: Result<Ears, EarsError>,
+    place: Place,
+}
+
+/// What stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// What is to be, now or once it is done.
+    Any,
+    /// What is not so yet, whatever its words: to continue is what a fix makes it do.
+    Expected,
 }
 
 impl Criterion {
-    pub(crate) fn read(source: &Source, id: CriterionId, range: Range<usize>) -> Self {
+    pub(crate) fn read(source: &Source, id: CriterionId, place: Place, range: Range<usize>) -> Self {
         let sentence = source.slice(range.clone());
         Self {
             id,
             text: one_line(sentence),
             ears: ears::parse(sentence, range.start),
             span: source.span(range),
+            place,
         }
     }
 
     /// Whether it says what shall stay as it is.
     pub fn is_guard(&self) -> bool {
-        self.ears.as_ref().is_ok_and(|it| it.modal == Modal::ShallContinueTo)
+        self.place == Place::Any && self.ears.as_ref().is_ok_and(|it| it.modal == Modal::ShallContinueTo)
     }
 }
 

@@ -29,12 +29,12 @@ pub struct Passed {
 pub enum NotPassed {
     #[error("there is no task {0}")]
     NotThere(TaskId),
-    #[error("task {0} declares no check")]
+    #[error("it declares no check")]
     NoCheck(TaskId),
-    #[error("task {task} lacks {}", .lacks.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("{}", Listed(.lacks))]
     Lacks { task: TaskId, lacks: Vec<Lack> },
-    #[error("below it, {0}")]
-    Subtask(Box<NotPassed>),
+    #[error("{task} below it: {why}")]
+    Subtask { task: TaskId, why: Box<NotPassed> },
 }
 
 /// One thing that is not proved.
@@ -86,7 +86,8 @@ impl Checks {
         }
         // Numbers get longer with each level, so this ends.
         for subtask in tasks.subtasks(id).filter(|it| !it.optional) {
-            self.passed(tasks, run, &subtask.id).map_err(|why| NotPassed::Subtask(Box::new(why)))?;
+            self.passed(tasks, run, &subtask.id)
+                .map_err(|why| NotPassed::Subtask { task: subtask.id.clone(), why: Box::new(why) })?;
         }
         lacking(task, run, self.own(id).iter())?;
         proof()
@@ -125,19 +126,32 @@ fn lacking<'a>(task: &Task, run: &Run, checks: impl Iterator<Item = &'a Check>) 
     if lacks.is_empty() { Ok(()) } else { Err(NotPassed::Lacks { task: task.id.clone(), lacks }) }
 }
 
-impl fmt::Display for Lack {
+struct Listed<'a>(&'a [Lack]);
+
+/// What lacks for the same reason before and after is said once.
+impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = match self.moment {
-            Moment::Before => "before",
-            Moment::After => "after",
-        };
-        let why = match self.why {
-            Why::NeverRun => "was not run",
-            Why::Failed => "failed",
-            Why::Unknown => "could not be carried out",
-            Why::Changed => "was run on another text",
-            Why::TooLate => "was run too late",
-        };
-        write!(f, "`{}` {moment} it, which {why}", self.check)
+        for (nth, alike) in self.0.chunk_by(|a, b| (&a.check, a.why) == (&b.check, b.why)).enumerate() {
+            let Some(lack) = alike.first() else { continue };
+            let when = match (alike.len(), lack.moment) {
+                (1, Moment::Before) => "before",
+                (1, Moment::After) => "after",
+                _ => "before and after",
+            };
+            write!(f, "{}`{}` {} {when} it", if nth == 0 { "" } else { "; " }, lack.check, lack.why)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NeverRun => "was not run",
+            Self::Failed => "failed",
+            Self::Unknown => "could not be carried out",
+            Self::Changed => "was run on another text",
+            Self::TooLate => "was run too late, not",
+        })
     }
 }

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use crate::{
     bounds::{Bounds, ITEMS},
-    criterion::{Criterion, begins, dotted},
+    criterion::{self, Criterion, begins, dotted},
     ears,
     edit::{self, EditError, Splice},
     id::{CriterionId, number},
@@ -266,7 +266,7 @@ impl Reader<'_> {
         self.bounded(self.list.iter().map(|it| it.criteria.len()).sum(), text.clone(), "criteria")?;
         let begins = |it: Range<usize>| begins(self.source.slice(it), id.requirement);
         let whole = paragraph(self.lines, nth, text, begins);
-        let criterion = Criterion::read(self.source, id, whole);
+        let criterion = Criterion::read(self.source, id, criterion::Place::Any, whole);
         if let Place::Criteria(first) = &mut self.place {
             first.get_or_insert(indent);
         }

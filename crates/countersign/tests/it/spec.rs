@@ -180,7 +180,7 @@ fn a_status_believes_records_and_no_ticks() {
         here,
         &["spec", "status", DIR],
         0,
-        &["[ ] 1 Make the index", "which was not run", "next: 1", "0 of 1 proved"],
+        &["[ ] 1 Make the index", "`short-search` was not run after it", "next: 1", "0 of 1 proved"],
     );
     put(&folder, "tasks.md", &TASKS.replace("[ ]", "[x]"));
     check(here, &["spec", "status", DIR], 0, &["[x] 1 Make the index", "ticked and not proved", "next: 1"]);
@@ -188,7 +188,7 @@ fn a_status_believes_records_and_no_ticks() {
     let told = json(here, &["spec", "status", DIR], 0);
     assert_eq!((&told["tasks"][0]["state"], &told["next"]), (&"done".into(), &"1".into()));
     assert!(
-        told["tasks"][0]["proof"]["lacks"].as_str().unwrap().contains("`short-search` after it"),
+        told["tasks"][0]["proof"]["lacks"].as_str().unwrap().contains("`short-search` was not run after it"),
         "{told}"
     );
     // Records that nobody wrote in this form are none.

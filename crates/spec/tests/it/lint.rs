@@ -187,10 +187,10 @@ fn tasks() {
         &[("requirements.md", GOAL), ("tasks.md", ticked)],
         expect![[r#"
             Error SP308 tasks.md:1:3 task 1 is ticked, and 1.2 is not
-            Error SP309 tasks.md:1:3 task 1 is ticked: below it, task 1.1 lacks `run` after it, which was not run
-            Error SP309 tasks.md:3:5 task 1.1 is ticked: task 1.1 lacks `run` after it, which was not run
+            Error SP309 tasks.md:1:3 task 1 is ticked: 1.1 below it: `run` was not run after it
+            Error SP309 tasks.md:3:5 task 1.1 is ticked: `run` was not run after it
             Warning SP303 tasks.md:7:3 task 2 has no check, so that nothing can tick it
-            Error SP309 tasks.md:7:3 task 2 is ticked: it has no check that could pass
+            Error SP309 tasks.md:7:3 task 2 is ticked: it declares no check
         "#]],
     );
     let design = "### Property 1: a\n*For any* b, c.\n**Validates: Requirements 1.1**\n";

@@ -59,6 +59,20 @@ fn proof(tasks: &str, run: &str, task: &str) -> String {
 }
 
 use Moment::{After, Before};
+/// What a fix is to bring about does not hold before it, whatever its words; what stays does.
+#[test]
+fn only_what_stays_is_checked_before_a_step() {
+    let files: Files = [(
+        "bugfix.md".to_owned(),
+        b"### Expected Behavior\n2.1 WHEN a THEN b SHALL CONTINUE TO c\n### Unchanged Behavior\n3.1 WHEN d THEN e SHALL CONTINUE TO f\n"
+            .to_vec(),
+    )]
+    .into();
+    let checks = Specification::read(&files).unwrap().checks();
+    let ids: Vec<_> = checks.guards().iter().map(|it| it.id().to_string()).collect();
+    assert_eq!(ids, ["unchanged-3-1"]);
+}
+
 const GUARD: &str = "unchanged-1-2";
 const GOOD: [Step; 4] = [
     (1, GUARD, Before, passed),
@@ -73,34 +87,29 @@ fn check(script: &[Step], expected: Expect) {
 
 #[test]
 fn every_check_passes_in_the_newest_attempt_or_nothing_is_proved() {
-    check(&GOOD, expect!["1.1 passed"]);
+    check(&GOOD, expect![["1.1 passed"]]);
     check(
         &[],
         expect![
-            "task 1.1 lacks `unchanged-1-2` before it, which was not run; `unchanged-1-2` after it, which was not run; `one` after it, which was not run; `two` after it, which was not run"
+            "`unchanged-1-2` was not run before and after it; `one` was not run after it; `two` was not run after it"
         ],
     );
-    check(&GOOD[..3], expect!["task 1.1 lacks `unchanged-1-2` after it, which was not run"]);
-    check(&GOOD[1..], expect!["task 1.1 lacks `unchanged-1-2` before it, which was not run"]);
+    check(&GOOD[..3], expect!["`unchanged-1-2` was not run after it"]);
+    check(&GOOD[1..], expect!["`unchanged-1-2` was not run before it"]);
     let with = |more: &[Step]| [&GOOD[..], more].concat();
-    check(&with(&[(1, "two", After, failed)]), expect!["task 1.1 lacks `two` after it, which failed"]);
-    check(&with(&[(1, "two", After, failed), (1, "two", After, passed)]), expect!["1.1 passed"]);
+    check(&with(&[(1, "two", After, failed)]), expect!["`two` failed after it"]);
+    check(&with(&[(1, "two", After, failed), (1, "two", After, passed)]), expect![["1.1 passed"]]);
     check(
         &with(&[(1, "one", After, || Outcome::Unknown { why: "no answer".to_owned() })]),
-        expect!["task 1.1 lacks `one` after it, which could not be carried out"],
+        expect!["`one` could not be carried out after it"],
     );
     // Another attempt is another whole.
     check(
         &with(&[(2, "one", After, passed)]),
-        expect![
-            "task 1.1 lacks `unchanged-1-2` before it, which was not run; `unchanged-1-2` after it, which was not run; `two` after it, which was not run"
-        ],
+        expect!["`unchanged-1-2` was not run before and after it; `two` was not run after it"],
     );
     // What shall continue is looked at before something is done.
-    check(
-        &[GOOD[1], GOOD[2], GOOD[3], GOOD[0]],
-        expect!["task 1.1 lacks `unchanged-1-2` before it, which was run too late"],
-    );
+    check(&[GOOD[1], GOOD[2], GOOD[3], GOOD[0]], expect!["`unchanged-1-2` was run too late, not before it"]);
 }
 
 #[test]
@@ -113,12 +122,12 @@ fn a_tick_takes_a_proof_of_the_task_as_it_is() {
     assert_eq!(ticked.source().text(), TASKS.replace("[ ] 1.1", "[x] 1.1"));
     assert_eq!(ticked.get(&id("1.1")).unwrap().state, State::Done);
     // The tick itself changes nothing of what was checked, and a task with subtasks is what they are.
-    expect!["1.1 passed"].assert_eq(&proof(ticked.source().text(), &run, "1.1"));
-    expect!["1 passed"].assert_eq(&proof(TASKS, &run, "1"));
-    expect!["below it, task 1.1 lacks `unchanged-1-2` before it, which was not run; `unchanged-1-2` after it, which was not run; `one` after it, which was not run; `two` after it, which was not run"].assert_eq(&proof(TASKS, "", "1"));
-    expect!["task 1.2 declares no check"].assert_eq(&proof(TASKS, &run, "1.2"));
-    expect!["task 2 declares no check"].assert_eq(&proof(TASKS, &run, "2"));
-    expect!["there is no task 3"].assert_eq(&proof(TASKS, &run, "3"));
+    expect![["1.1 passed"]].assert_eq(&proof(ticked.source().text(), &run, "1.1"));
+    expect![["1 passed"]].assert_eq(&proof(TASKS, &run, "1"));
+    expect![["1.1 below it: `unchanged-1-2` was not run before and after it; `one` was not run after it; `two` was not run after it"]].assert_eq(&proof(TASKS, "", "1"));
+    expect![["it declares no check"]].assert_eq(&proof(TASKS, &run, "1.2"));
+    expect![["it declares no check"]].assert_eq(&proof(TASKS, &run, "2"));
+    expect![["there is no task 3"]].assert_eq(&proof(TASKS, &run, "3"));
 
     // An edited task takes neither an old proof nor old records.
     for (from, to) in [("Part", "Party"), ("it is one", "it is none"), ("two (1.1)", "two (1.2)")] {
@@ -149,40 +158,42 @@ fn records_are_only_added() {
     // One taken out, two exchanged, one twice, the end torn, another spelling, what is no record.
     refused(
         &file(&[&lines[..1], &lines[2..]].concat()),
-        expect!["SP050 run.jsonl:2:1: record 3 where 2 follows"],
+        expect![["SP050 run.jsonl:2:1: record 3 where 2 follows"]],
     );
-    refused(&file(&lines[1..]), expect!["SP050 run.jsonl:1:1: record 2 where 1 follows"]);
+    refused(&file(&lines[1..]), expect![["SP050 run.jsonl:1:1: record 2 where 1 follows"]]);
     refused(
         &file(&[&lines[..1], &lines[..1]].concat()),
-        expect!["SP050 run.jsonl:2:1: record 1 where 2 follows"],
+        expect![["SP050 run.jsonl:2:1: record 1 where 2 follows"]],
     );
-    refused(file(&lines).trim_end(), expect!["SP050 run.jsonl:4:1: the last line was not written whole"]);
+    refused(file(&lines).trim_end(), expect![["SP050 run.jsonl:4:1: the last line was not written whole"]]);
     refused(
         &file(&lines[..1]).replace(":1,", ": 1,"),
-        expect!["SP050 run.jsonl:1:1: a record in another spelling than the one that is written"],
+        expect![["SP050 run.jsonl:1:1: a record in another spelling than the one that is written"]],
     );
     refused(
         &file(&lines[..1]).replace("passed", "approved"),
-        expect![
+        expect![[
             "SP050 run.jsonl:1:1: the record cannot be read: unknown variant `approved`, expected one of `passed`, `failed`, `unknown` at line 1 column 310"
-        ],
+        ]],
     );
     refused(
         &file(&lines[..1]).replace("/v1", "/v2"),
-        expect!["SP050 run.jsonl:1:1: the record cannot be read: its schema is not countersign.run/v1"],
+        expect![["SP050 run.jsonl:1:1: the record cannot be read: its schema is not countersign.run/v1"]],
     );
     refused(
         "\n",
-        expect![
+        expect![[
             "SP050 run.jsonl:1:1: the record cannot be read: EOF while parsing a value at line 1 column 0"
-        ],
+        ]],
     );
     refused(
         "{}\n",
-        expect!["SP050 run.jsonl:1:1: the record cannot be read: missing field `schema` at line 1 column 2"],
+        expect![[
+            "SP050 run.jsonl:1:1: the record cannot be read: missing field `schema` at line 1 column 2"
+        ]],
     );
     let old = file(&[lines[0].replace("\"attempt\":1", "\"attempt\":2"), lines[1].clone()]);
-    refused(&old, expect!["SP050 run.jsonl:2:1: attempt 1 of task 1.1 after attempt 2"]);
+    refused(&old, expect![["SP050 run.jsonl:2:1: attempt 1 of task 1.1 after attempt 2"]]);
 }
 
 #[test]
