@@ -1,6 +1,7 @@
 //! The command line as data. Doc comments are the help text.
 
 pub(crate) mod people;
+pub(crate) mod spec;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -85,6 +86,9 @@ pub(crate) enum Command {
     /// The bundle's rules.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Specifications: what is wanted, how it holds together, what is done for it. No server needed.
+    #[command(subcommand)]
+    Spec(spec::SpecCommand),
     /// AWS accounts.
     #[command(subcommand)]
     Aws(AwsCommand),

@@ -28,6 +28,7 @@ mod restore;
 mod serve;
 mod session;
 mod since;
+mod spec;
 mod table;
 mod trails;
 mod undo;
@@ -77,6 +78,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Observe(args) => observe::run(&args, format),
         Command::People(command) => people::run(&command, format).await,
         Command::Policy(command) => policy::run(&command, format).await,
+        Command::Spec(command) => spec::run(&command, format),
         Command::Aws(command) => aws::run(command, cli.output),
         Command::Explain { code } => explain::run(code.as_deref(), format),
         Command::Notify(command) => notify::run(&command, format).await,
