@@ -116,9 +116,10 @@ impl Parameters {
     /// Where it names what is no parameter, or gives a value that is none.
     pub fn parse(text: &str) -> Result<Self, ParametersError> {
         let parameters: Self = toml::from_str(text).map_err(|err| {
-            let path =
-                err.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count());
-            ParametersError { path: format!("line {path}"), cause: sanitize(err.message(), 300) }
+            let line = err
+                .span()
+                .map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
+            ParametersError { path: format!("line {line}"), cause: sanitize(err.message(), 300) }
         })?;
         let shares = [
             ("idle_cpu", parameters.idle_cpu),

@@ -52,10 +52,15 @@ fn is_use(series: &Series<'_>, metric: &Metric, value: f64) -> bool {
     value > metric.above * days.max(1.0)
 }
 
-pub(crate) fn of(subject: &Subject<'_, '_>, metrics: &[Metric]) -> Result<Rhythm, NotKnown> {
+/// `born`: when it was made, where that is known; before, it had no pauses, and nothing was seen of it.
+pub(crate) fn of(
+    subject: &Subject<'_, '_>,
+    born: Option<Timestamp>,
+    metrics: &[Metric],
+) -> Result<Rhythm, NotKnown> {
     let taken = subject.snapshot.taken().until;
     let mut uses: Vec<Timestamp> = Vec::new();
-    let (mut from, mut reads) = (Timestamp::from_millis(i64::MIN), Vec::new());
+    let (mut from, mut reads) = (born.unwrap_or(Timestamp::from_millis(i64::MIN)), Vec::new());
     for metric in metrics {
         let all: Vec<&Series<'_>> = of_metric(subject, metric).collect();
         let Some(oldest) = all.iter().map(|series| series.from).min() else {
@@ -126,7 +131,7 @@ fn check_whole(
 
 /// The greatest value in the window, its reads, and how many days the window has.
 pub(crate) fn peak(subject: &Subject<'_, '_>, metric: &Metric) -> Result<(f64, Vec<ReadRef>, i64), NotKnown> {
-    let rhythm = of(subject, std::slice::from_ref(metric))?;
+    let rhythm = of(subject, None, std::slice::from_ref(metric))?;
     let values = of_metric(subject, metric).flat_map(|series| series.points().map(|(_, value)| value));
     match values.reduce(f64::max) {
         Some(peak) => Ok((peak, rhythm.reads, rhythm.window_days)),

@@ -114,8 +114,8 @@ const PLANTS: &[fn(&mut Land) -> Planted] = &[
 ];
 
 pub(crate) fn plant(land: &mut Land) -> Planted {
-    let chosen = land.dice.one_of(PLANTS).copied();
-    chosen.map_or_else(|| machines::machine(land), |plant| plant(land))
+    let plant = land.dice.one_of(PLANTS).copied().unwrap_or(machines::machine);
+    plant(land)
 }
 
 /// When something was used: for each day before the snapshot, whether it was.

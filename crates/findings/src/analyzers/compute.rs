@@ -44,7 +44,7 @@ fn instance_idle(subject: &Subject<'_, '_>) -> Judged {
     let uses: Vec<Metric> = std::iter::once(Metric { above: parameters.idle_cpu, ..CPU })
         .chain(NETWORK.map(|metric| Metric { above: parameters.idle_network_bytes, ..metric }))
         .collect();
-    let rhythm = rhythm::of(subject, &uses)?;
+    let rhythm = rhythm::of(subject, None, &uses)?;
     if let Some(stands) = in_use(subject, &rhythm)? {
         return Ok(stands);
     }
@@ -268,7 +268,7 @@ const INVOCATIONS: [Metric; 1] =
 
 fn function_idle(subject: &Subject<'_, '_>) -> Judged {
     let _: IgnoredAny = subject.attributes()?;
-    let rhythm = rhythm::of(subject, &INVOCATIONS)?;
+    let rhythm = rhythm::of(subject, None, &INVOCATIONS)?;
     if let Some(stands) = in_use(subject, &rhythm)? {
         return Ok(stands);
     }

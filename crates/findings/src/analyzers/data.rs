@@ -36,7 +36,7 @@ fn database_idle(subject: &Subject<'_, '_>) -> Judged {
     if database.status != "available" || age < i64::from(subject.parameters.idle_days) {
         return Ok(Judgement::Fine);
     }
-    let rhythm = rhythm::of(subject, &CONNECTIONS)?;
+    let rhythm = rhythm::of(subject, Some(database.instance_create_time), &CONNECTIONS)?;
     if let Some(stands) = in_use(subject, &rhythm)? {
         return Ok(stands);
     }

@@ -92,7 +92,7 @@ fn nat_gateway_idle(subject: &Subject<'_, '_>) -> Judged {
     {
         return Ok(Judgement::Fine);
     }
-    let rhythm = rhythm::of(subject, &NAT_USE)?;
+    let rhythm = rhythm::of(subject, Some(gateway.create_time), &NAT_USE)?;
     if let Some(stands) = in_use(subject, &rhythm)? {
         return Ok(stands);
     }
@@ -148,7 +148,7 @@ fn load_balancer_idle(subject: &Subject<'_, '_>) -> Judged {
     if subject.days_since(balancer.created_time) < i64::from(subject.parameters.idle_days) {
         return Ok(Judgement::Fine);
     }
-    let rhythm = rhythm::of(subject, &[metric])?;
+    let rhythm = rhythm::of(subject, Some(balancer.created_time), &[metric])?;
     if let Some(stands) = in_use(subject, &rhythm)? {
         return Ok(stands);
     }

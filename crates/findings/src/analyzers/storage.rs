@@ -41,7 +41,7 @@ fn volume_unattached(subject: &Subject<'_, '_>) -> Judged {
     if volume.state != "available" || age < i64::from(subject.parameters.volume_days) {
         return Ok(Judgement::Fine);
     }
-    let rhythm = rhythm::of(subject, &VOLUME_USE)?;
+    let rhythm = rhythm::of(subject, Some(volume.create_time), &VOLUME_USE)?;
     if let Some(stands) = in_use(subject, &rhythm)? {
         return Ok(stands);
     }

@@ -38,6 +38,9 @@ fn volumes_that_nothing_is_attached_to() {
     // Used daily, then never again for a long time: it has stopped.
     volume(&mut world, "vol-stopped", json!({}), &json!({}));
     used(&mut world, 420, &(200..400).collect::<Vec<_>>());
+    // Made within the window: what was before is no pause of its own.
+    volume(&mut world, "vol-short-life", json!({}), &json!({ "CreateTime": "2026-03-01T00:00:00Z" }));
+    used(&mut world, 420, &(150..270).collect::<Vec<_>>());
     // Used once a quarter: its pause now is no longer than before.
     volume(&mut world, "vol-quarterly", json!({}), &json!({}));
     used(&mut world, 420, &[62, 153, 244, 335]);
@@ -52,7 +55,21 @@ fn volumes_that_nothing_is_attached_to() {
     used(&mut world, 420, &[5]);
     volume(&mut world, "vol-unmeasured", json!({}), &json!({}));
     volume(&mut world, "vol-odd", json!({}), &json!({ "Size": "much" }));
-    check(&world, "volume-unattached", &expect![[""]]);
+    check(
+        &world,
+        "volume-unattached",
+        &expect![[r#"
+            + vol-short-life medium ec2:CreateTags
+            + vol-stopped high ec2:CreateTags
+            + vol-weeks medium ec2:CreateTags
+            + vol-year high ec2:CreateTags
+            ~ vol-dr its name says `dr`: it may stand by for a failure
+            ~ vol-keep its tag `countersign:keep` says that it is to be kept
+            ~ vol-named purpose says `quarterly`: it may be used rarely
+            ~ vol-quarterly it is used after pauses: last until 2026-09-29, and before that its longest pause was 91 days; now it is 61
+            ? its attributes are not understood: invalid type: string "much", expected u64
+            ? the metric VolumeReadOps was not read"#]],
+    );
 }
 
 #[test]
@@ -62,7 +79,13 @@ fn a_metric_that_does_not_reach_is_no_metric() {
     world.metric(READS, 420, 1.0, &[]);
     volume(&mut world, "vol-short", json!({}), &json!({}));
     used(&mut world, 10, &[]);
-    check(&world, "volume-unattached", &expect![[""]]);
+    check(
+        &world,
+        "volume-unattached",
+        &expect![[r#"
+        ? it was observed for 10 days only
+        ? the metric VolumeWriteOps was not read"#]],
+    );
 }
 
 #[test]
@@ -75,7 +98,15 @@ fn volumes_of_an_old_generation() {
     volume(&mut world, "vol-new", json!({}), &json!({ "State": "in-use", "VolumeType": "gp3" }));
     volume(&mut world, "vol-owned", json!({}), &json!({ "State": "in-use" }));
     world.owned("shop");
-    check(&world, "volume-old-generation", &expect![[""]]);
+    check(
+        &world,
+        "volume-old-generation",
+        &expect![[r#"
+        + vol-large high ec2:ModifyVolume
+        + vol-owned high update shop
+        + vol-small high ec2:ModifyVolume
+        ~ vol-dear with as many operations and as much throughput as it has now, gp3 costs no less"#]],
+    );
 }
 
 fn disk(world: &mut World, name: &str, tags: Value, volume: &str, start: &str) -> String {
@@ -101,7 +132,15 @@ fn snapshots_whose_volume_is_gone() {
     let attributes = json!({ "SnapshotId": "s", "VolumeId": "vol-gone", "VolumeSize": 50, "StartTime": old });
     world.add("ec2:DescribeSnapshots", "ec2:snapshot", "snap-unasked", json!({}), attributes);
     world.unanswered("ec2:DescribeSnapshotAttribute", Outcome::Denied);
-    check(&world, "snapshot-orphaned", &expect![[""]]);
+    check(
+        &world,
+        "snapshot-orphaned",
+        &expect![[r#"
+        + snap-orphan medium ec2:CreateTags
+        ~ snap-backup a backup service made it, and deletes it by its own rules
+        ~ snap-shared it is shared with 444455556666
+        ? ec2:DescribeSnapshotAttribute was denied"#]],
+    );
 }
 
 #[test]
@@ -130,7 +169,15 @@ fn images_that_nothing_uses() {
         EdgeKind::MadeFrom,
         &used,
     );
-    check(&world, "image-unused", &expect![[""]]);
+    check(
+        &world,
+        "image-unused",
+        &expect![[r#"
+        + ami-long-ago medium ec2:CreateTags
+        + ami-unused medium ec2:CreateTags
+        ~ ami-public it is public: others may start from it
+        ~ ami-shared it is shared with 444455556666, which may start from it unseen"#]],
+    );
 }
 
 #[test]
@@ -162,7 +209,14 @@ fn uploads_that_were_never_ended() {
         old,
     );
     bucket("under-way", None, json!([{ "Initiated": "2026-11-28T00:00:00Z" }]));
-    check(&world, "bucket-abandoned-uploads", &expect![[""]]);
+    check(
+        &world,
+        "bucket-abandoned-uploads",
+        &expect![[r#"
+        + other-rules high advice
+        + plain high s3:PutBucketLifecycleConfiguration
+        + rule-is-off high advice"#]],
+    );
 }
 
 #[test]
@@ -193,8 +247,20 @@ fn logs_and_repositories_that_grow_for_ever() {
         json!({ "repositoryName": "tidy" }),
     );
     world.answered("ecr:GetLifecyclePolicy", json!({ "lifecyclePolicyText": "{}" }));
-    check(&world, "logs-kept-for-ever", &expect![[""]]);
-    check(&world, "repository-without-lifecycle", &expect![[""]]);
+    check(
+        &world,
+        "logs-kept-for-ever",
+        &expect![[r#"
+        + app high advice
+        ~ audit-trail its name says `audit`: it may be used rarely"#]],
+    );
+    check(
+        &world,
+        "repository-without-lifecycle",
+        &expect![[r#"
+        + builds high advice
+        ? ecr:GetLifecyclePolicy was denied"#]],
+    );
 }
 
 #[test]
@@ -244,9 +310,28 @@ fn addresses_gateways_and_load_balancers() {
         EdgeKind::RefersTo,
         &failover,
     );
-    check(&world, "address-idle", &expect![[""]]);
-    check(&world, "nat-gateway-idle", &expect![[""]]);
-    check(&world, "load-balancer-idle", &expect![[""]]);
+    check(
+        &world,
+        "address-idle",
+        &expect![[r#"
+        + eipalloc-idle medium ec2:CreateTags
+        ~ eipalloc-named arn:aws:route53:::record/Z1/www names it: released, the name would lead to whoever gets the address next"#]],
+    );
+    check(
+        &world,
+        "nat-gateway-idle",
+        &expect![[r#"
+        + nat-idle high ec2:CreateTags
+        + nat-weeks medium ec2:CreateTags
+        ~ nat-quarterly it is used after pauses: last until 2026-09-29, and before that its longest pause was 91 days; now it is 61"#]],
+    );
+    check(
+        &world,
+        "load-balancer-idle",
+        &expect![[r#"
+        + scanned-only high elbv2:AddTags
+        ~ second-site arn:aws:route53:::record/Z1/www/failover-secondary leads to it when something fails"#]],
+    );
 }
 
 fn instance(world: &mut World, name: &str, tags: Value, changes: &Value) -> String {
@@ -304,8 +389,24 @@ fn machines_that_do_nothing_or_little() {
         EdgeKind::Triggers,
         &scheduled,
     );
-    check(&world, "instance-idle", &expect![[""]]);
-    check(&world, "instance-oversized", &expect![[""]]);
+    check(
+        &world,
+        "instance-idle",
+        &expect![[r#"
+        + i-forgotten high ec2:CreateTags
+        + i-weeks medium ec2:CreateTags
+        ~ i-of-a-group arn:aws:autoscaling:us-east-1:1:group/web would replace it
+        ~ i-quarterly it is used after pauses: last until 2026-09-29, and before that its longest pause was 91 days; now it is 61
+        ~ i-scheduled arn:aws:scheduler:us-east-1:1:schedule/yearly starts it: it may run less often than was observed
+        ~ i-spot it is not paid for on demand"#]],
+    );
+    check(
+        &world,
+        "instance-oversized",
+        &expect![[r#"
+        + i-large medium advice
+        ? what is smaller than m5.large the price table does not tell"#]],
+    );
 }
 
 #[test]
@@ -324,7 +425,14 @@ fn machines_that_stay_stopped() {
         json!({ "Name": "web-standby" }),
         &stopped("User initiated (2026-06-01 10:00:00 GMT)"),
     );
-    check(&world, "instance-stopped", &expect![[""]]);
+    check(
+        &world,
+        "instance-stopped",
+        &expect![[r#"
+        + i-left medium advice
+        ~ i-standby its name says `standby`: it may stand by for a failure
+        ? since when it is stopped, the cloud does not say"#]],
+    );
 }
 
 #[test]
@@ -370,8 +478,16 @@ fn functions_that_nobody_calls_and_services_that_are_too_large() {
     service("needs-memory", 20.0, 85.0, "1024");
     service("busy", 85.0, 30.0, "1024");
     service("smallest", 5.0, 5.0, "256");
-    check(&world, "function-idle", &expect![[""]]);
-    check(&world, "service-oversized", &expect![[""]]);
+    check(
+        &world,
+        "function-idle",
+        &expect![[r#"
+        + forgotten high lambda:TagResource
+        ~ fed-by-a-queue arn:aws:sqs:us-east-1:1:queue/orders starts it: it may run less often than was observed
+        ~ public its policy lets somebody call it
+        ? lambda:GetPolicy was denied"#]],
+    );
+    check(&world, "service-oversized", &expect!["+ large medium advice"]);
 }
 
 pub(crate) fn database(world: &mut World, name: &str, tags: Value, changes: &Value) -> String {
@@ -417,6 +533,20 @@ fn databases_and_tables_without_use() {
         EdgeKind::RefersTo,
         &scaled,
     );
-    check(&world, "database-idle", &expect![[""]]);
-    check(&world, "table-oversized", &expect![[""]]);
+    check(
+        &world,
+        "database-idle",
+        &expect![[r#"
+        + left high rds:AddTagsToResource
+        ~ member it is a member of a cluster, which is looked at as a whole
+        ~ replica it is a replica, or has some: it is there for a failure, or feeds what is
+        ~ yearly it is used after pauses: last until 2026-08-22, and before that its longest pause was 200 days; now it is 99"#]],
+    );
+    check(
+        &world,
+        "table-oversized",
+        &expect![[r#"
+        + roomy medium dynamodb:UpdateTable
+        ~ scaled arn:aws:application-autoscaling:us-east-1:1:scalable-target/1 sets its capacity"#]],
+    );
 }

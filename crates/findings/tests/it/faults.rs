@@ -43,7 +43,14 @@ fn targets_that_do_not_answer() {
             &id,
         );
     }
-    check(&world, "target-unhealthy", &expect![[""]]);
+    check(
+        &world,
+        "target-unhealthy",
+        &expect![[r#"
+        + down high advice
+        + in-part high advice
+        + led-to-by-nothing low advice"#]],
+    );
 }
 
 #[test]
@@ -94,9 +101,30 @@ fn alarms_and_stacks() {
         "2026-11-20T12:00:00Z",
         json!({ "StackDriftStatus": "NOT_CHECKED" }),
     );
-    check(&world, "alarm-on", &expect![[""]]);
-    check(&world, "stack-stuck", &expect![[""]]);
-    check(&world, "stack-drifted", &expect![[""]]);
+    check(
+        &world,
+        "alarm-on",
+        &expect![[r#"
+        + long high advice
+        + mute high advice
+        ~ scales-in it scales something: to be on is how it works"#]],
+    );
+    check(
+        &world,
+        "stack-stuck",
+        &expect![[r#"
+        + cost-explorer high cloudformation:ContinueUpdateRollback
+        + hangs high advice
+        + never-made high advice"#]],
+    );
+    check(
+        &world,
+        "stack-drifted",
+        &expect![[r#"
+        + drifted high advice
+        + drifted-long-ago medium advice
+        ? drift was never detected: cloudformation:DetectStackDrift asks for it"#]],
+    );
 }
 
 #[test]
@@ -110,11 +138,17 @@ fn certificates_end_by_the_time_that_it_is() {
     certificate("over", "2026-11-01T00:00:00Z", true, "AMAZON_ISSUED");
     certificate("later", "2027-12-10T00:00:00Z", true, "IMPORTED");
     certificate("unused", "2026-12-10T00:00:00Z", false, "IMPORTED");
-    check(&world, "certificate-ending", &expect![[""]]);
+    check(
+        &world,
+        "certificate-ending",
+        &expect![[r#"
+        + over high advice
+        + soon high advice"#]],
+    );
     // The same snapshot, looked at before.
     world.now = time("2026-11-29");
     world.parameters.certificate_days = 3;
-    check(&world, "certificate-ending", &expect![[""]]);
+    check(&world, "certificate-ending", &expect!["+ over high advice"]);
 }
 
 #[test]
@@ -159,7 +193,15 @@ fn ports_that_are_open_to_the_world() {
         json!({ "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": world_wide }),
         false,
     );
-    check(&world, "admin-port-open", &expect![[""]]);
+    check(
+        &world,
+        "admin-port-open",
+        &expect![[r#"
+        + sg-all medium advice
+        + sg-range medium advice
+        + sg-ssh medium advice
+        ~ sg-unused no interface is in this group: nothing is reached through it"#]],
+    );
 }
 
 #[test]
@@ -194,9 +236,26 @@ fn what_stands_in_one_place_or_has_no_way_back() {
     };
     table("orders", false, "DISABLED");
     table("safe", true, "ENABLED");
-    check(&world, "database-in-one-zone", &expect![[""]]);
-    check(&world, "database-unprotected", &expect![[""]]);
-    check(&world, "table-unprotected", &expect![[""]]);
+    check(
+        &world,
+        "database-in-one-zone",
+        &expect![[r#"
+        + one-zone high rds:ModifyDBInstance
+        ~ one-zone-dev a tag says that it is for development"#]],
+    );
+    check(
+        &world,
+        "database-unprotected",
+        &expect![[r#"
+        + no-backups high advice
+        + no-protection high rds:ModifyDBInstance
+        ~ one-zone-dev a tag says that it is for development"#]],
+    );
+    check(
+        &world,
+        "table-unprotected",
+        &expect!["+ orders high dynamodb:UpdateContinuousBackups, dynamodb:UpdateTable"],
+    );
 }
 
 #[test]
@@ -223,5 +282,5 @@ fn load_balancers_whose_machines_stand_in_one_zone() {
             world.edge("elbv2:DescribeTargetHealth", &group, EdgeKind::Targets, &machine);
         }
     }
-    check(&world, "targets-in-one-zone", &expect![[""]]);
+    check(&world, "targets-in-one-zone", &expect!["+ together high advice"]);
 }

@@ -4,7 +4,9 @@
 
 mod analyzers;
 mod faults;
+mod page;
 mod properties;
 mod remedies;
 mod synthetic;
+mod table;
 mod world;

@@ -8,6 +8,7 @@ use snapshot::Snapshot;
 use crate::world::time;
 
 const SIZE: usize = 60;
+const MARKS: &str = "mark-outlived";
 
 fn account(seed: u64) -> String {
     synth::account(seed, SIZE).snapshot
@@ -69,7 +70,8 @@ proptest! {
         let lenient = report(&text, &of(days, 60.0));
         let strict = report(&text, &of(days + more, 20.0));
         let found = ids(&lenient);
-        for finding in &strict.findings {
+        // A mark that means nothing any more is told of because something else is not claimed.
+        for finding in strict.findings.iter().filter(|finding| finding.analyzer != MARKS) {
             prop_assert!(found.contains(&finding.id.as_str()), "{} appears with stricter thresholds", finding.id);
         }
     }
@@ -91,10 +93,10 @@ proptest! {
             prop_assert!(had.contains(id), "{id} is claimed because a read was refused");
         }
         for finding in before.findings.iter().filter(|finding| !has.contains(&finding.id.as_str())) {
-            let told = after.unjudged.iter().any(|it| it.analyzer == finding.analyzer && it.region == finding.resource.region);
+            let told = after.unjudged.iter().any(|it| (it.analyzer == finding.analyzer || finding.analyzer == MARKS) && it.region == finding.resource.region);
             prop_assert!(told, "{} went without a word", finding.id);
         }
-        let destroys = |report: &Report| report.findings.iter().filter(|it| findings::Danger::clone(&it.danger).destroys() && !it.remedy.steps().is_empty()).count();
+        let destroys = |report: &Report| report.findings.iter().filter(|it| it.danger.destroys() && !it.remedy.steps().is_empty()).count();
         prop_assert!(destroys(&after) <= destroys(&before));
     }
 }

@@ -34,18 +34,74 @@ fn check(mark: Option<&str>, used_on: &[usize], days: usize, expected: &Expect) 
 
 #[test]
 fn nothing_is_destroyed_before_it_was_marked_for_long_enough() {
-    check(None, &[], 420, &expect![[""]]);
-    check(Some("2026-11-10"), &[], 420, &expect![[""]]);
-    check(Some("2026-10-01"), &[], 420, &expect![[""]]);
+    check(
+        None,
+        &[],
+        420,
+        &expect![[r#"
+        + vol-1 high ec2:CreateTags
+    "#]],
+    );
+    check(
+        Some("2026-11-10"),
+        &[],
+        420,
+        &expect![[r#"
+        + vol-1 high wait until 2026-12-10T00:00:00.000Z
+    "#]],
+    );
+    check(
+        Some("2026-10-01"),
+        &[],
+        420,
+        &expect![[r#"
+        + vol-1 high ec2:CreateSnapshot, ec2:DeleteVolume
+    "#]],
+    );
     // Less than a year was seen.
-    check(Some("2026-10-01"), &[], 100, &expect![[""]]);
+    check(
+        Some("2026-10-01"),
+        &[],
+        100,
+        &expect![[r#"
+        + vol-1 medium advice
+    "#]],
+    );
     // Marked far back by whoever may set tags, and used twenty days ago: the grace begins there.
-    check(Some("2020-01-01"), &(20..60).rev().collect::<Vec<_>>(), 420, &expect![[""]]);
+    check(
+        Some("2020-01-01"),
+        &(20..60).rev().collect::<Vec<_>>(),
+        420,
+        &expect![[r#"
+        ~ vol-1 it is used after pauses: last until 2026-11-10, and before that its longest pause was 362 days; now it is 19
+        + vol-1 high ec2:DeleteTags"#]],
+    );
     // Used again since.
-    check(Some("2026-10-01"), &[2], 420, &expect![[""]]);
+    check(
+        Some("2026-10-01"),
+        &[2],
+        420,
+        &expect![[r#"
+
+        + vol-1 high ec2:DeleteTags"#]],
+    );
     // What is no day marks nothing; a day to come neither.
-    check(Some("soon"), &[], 420, &expect![[""]]);
-    check(Some("2027-01-01"), &[], 420, &expect![[""]]);
+    check(
+        Some("soon"),
+        &[],
+        420,
+        &expect![[r#"
+        + vol-1 high ec2:CreateTags
+    "#]],
+    );
+    check(
+        Some("2027-01-01"),
+        &[],
+        420,
+        &expect![[r#"
+        + vol-1 high ec2:CreateTags
+    "#]],
+    );
 }
 
 fn only(report: &Report) -> &Finding {
@@ -77,7 +133,14 @@ fn danger_is_what_the_operation_table_says() {
     for fact in &finding.facts {
         text.push_str(&format!("{} {:?}\n", fact.text, fact.reads));
     }
-    expect![[""]].assert_eq(&text);
+    expect![[r#"
+        ec2:CreateSnapshot {"Description":"before the unused volume is deleted","VolumeId":"vol-1"} write: true
+        ec2:DeleteVolume {"VolumeId":"vol-1"} destroy: false
+        together write, destroy: false
+        10.00 USD a month by ebs:gp2 of 2025-01-01
+        100 GB of gp2, attached to nothing, made 911 days ago ["r17"]
+        not used in the 420 days that were observed ["r6"]
+    "#]].assert_eq(&text);
 }
 
 #[test]
@@ -130,9 +193,9 @@ fn what_was_refused_is_not_known_and_nothing_is_claimed() {
         volume(&mut world, json!({}), &[], 420);
         expected.assert_eq(&told(&world.report(), "volume-unattached"));
     };
-    check("ec2:DescribeVolumes", &expect![[""]]);
-    check("ec2:DescribeInstances", &expect![[""]]);
-    check("cloudwatch:GetMetricData", &expect![[""]]);
+    check("ec2:DescribeVolumes", &expect!["? ec2:DescribeVolumes was denied (read r17)"]);
+    check("ec2:DescribeInstances", &expect!["? ec2:DescribeInstances was denied (read r10)"]);
+    check("cloudwatch:GetMetricData", &expect!["? the read of the metric VolumeReadOps was denied"]);
 }
 
 #[test]

@@ -86,10 +86,6 @@ impl World {
         }
     }
 
-    pub(crate) fn list(&self, operation: &str) -> ReadId {
-        self.lists[operation]
-    }
-
     /// Adds a resource that `operation` listed; its id is given back.
     pub(crate) fn add(
         &mut self,

@@ -29,7 +29,8 @@ fn a_list_that_was_not_answered_whole_is_not_an_empty_list() {
             }
         }
     };
-    let check = |outcomes: &'static [Outcome], expected: &str| assert_eq!(told(all(outcomes), "us-east-1"), expected);
+    let check =
+        |outcomes: &'static [Outcome], expected: &str| assert_eq!(told(all(outcomes), "us-east-1"), expected);
     check(&[], "never asked");
     check(&[Outcome::Complete], "whole by 1");
     check(&[Outcome::Complete, Outcome::Complete], "whole by 2");
@@ -37,7 +38,9 @@ fn a_list_that_was_not_answered_whole_is_not_an_empty_list() {
     check(&[Outcome::Failed, Outcome::Denied, Outcome::Complete], "r1 denied");
     // Another region was asked, or one resource only.
     assert_eq!(told(all(&[Outcome::Complete]), "eu-west-1"), "never asked");
-    let about = |builder: &mut Builder| drop(builder.read_about(VOLUMES, "arn:v", Outcome::Complete));
+    let about = |builder: &mut Builder| {
+        builder.read_about(VOLUMES, "arn:v", Outcome::Complete);
+    };
     assert_eq!(told(about, "us-east-1"), "never asked");
     // A filter keeps something back; owners and pages do not.
     let asked = |parameters: serde_json::Value| {
@@ -58,6 +61,10 @@ fn the_last_answer_about_one_resource_counts() {
     builder.read_about("s3:GetBucketLifecycleConfiguration", "c", Outcome::Absent);
     let text = builder.draft();
     let snapshot = Snapshot::parse(&text, now()).unwrap();
-    let outcome = |about| snapshot.answer("s3:GetBucketLifecycleConfiguration", about).map(|(_, read)| read.outcome);
-    assert_eq!((outcome("b"), outcome("c"), outcome("d")), (Some(Outcome::Denied), Some(Outcome::Absent), None));
+    let outcome =
+        |about| snapshot.answer("s3:GetBucketLifecycleConfiguration", about).map(|(_, read)| read.outcome);
+    assert_eq!(
+        (outcome("b"), outcome("c"), outcome("d")),
+        (Some(Outcome::Denied), Some(Outcome::Absent), None)
+    );
 }

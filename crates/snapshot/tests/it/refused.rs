@@ -36,24 +36,130 @@ fn refused(text: &str, expected: &Expect) {
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
     Snapshot::parse(&good().to_string(), now()).unwrap();
-    refused("{", &expect![[""]]);
-    refused(r#"{"schema":"countersign.snapshot/v2","more":1}"#, &expect![[""]]);
-    check("/schema", json!("countersign.snapshot/v0\u{1b}[2J"), &expect![[""]]);
-    check("/account", json!("prod"), &expect![[""]]);
-    check("/regions", json!(["us-east-1", "us-east-1"]), &expect![[""]]);
-    check("/taken/until", json!("2026-11-30T00:00:00Z"), &expect![[""]]);
-    check("/taken/from", json!("2026-11-29T11:30:00Z"), &expect![[""]]);
-    check("/reads/0/operation", json!("DescribeVolumes"), &expect![[""]]);
-    check("/reads/0/at", json!("2026-11-29T09:00:00Z"), &expect![[""]]);
-    check("/reads/0/outcome", json!("perhaps"), &expect![[""]]);
-    check("/resources/0/read", json!("r9"), &expect![[""]]);
-    check("/resources/0/kind", json!("volume"), &expect![[""]]);
-    check("/resources/0/id", json!(""), &expect![[""]]);
-    check("/edges/0/read", json!("r\u{202e}9"), &expect![[""]]);
-    check("/edges/0/kind", json!("likes"), &expect![[""]]);
-    check("/metrics/0/period", json!(0), &expect![[""]]);
-    check("/metrics/0/values", json!([1, "a"]), &expect![[""]]);
-    check("/metrics/0/from", json!("2026-11-29T11:00:00Z"), &expect![[""]]);
+    refused(
+        "{",
+        &expect![[r#"
+        line 1, column 1: EOF while parsing an object
+        a snapshot is one JSON document, as it was written; it is not meant to be edited"#]],
+    );
+    refused(
+        r#"{"schema":"countersign.snapshot/v2","more":1}"#,
+        &expect![[r#"
+        schema: `countersign.snapshot/v2` is not known
+        this version reads countersign.snapshot/v1: take the snapshot anew, or use the version that took it"#]],
+    );
+    check(
+        "/schema",
+        json!("countersign.snapshot/v0\u{1b}[2J"),
+        &expect![[r#"
+        schema: `countersign.snapshot/v0\u{1b}[2J` is not known
+        this version reads countersign.snapshot/v1: take the snapshot anew, or use the version that took it"#]],
+    );
+    check(
+        "/account",
+        json!("prod"),
+        &expect![[r#"
+        account: an account is twelve digits
+        whatever a snapshot claims must lead to the read that showed it: take it anew"#]],
+    );
+    check(
+        "/regions",
+        json!(["us-east-1", "us-east-1"]),
+        &expect![[r#"
+        regions[1]: `us-east-1` stands there twice
+        whatever a snapshot claims must lead to the read that showed it: take it anew"#]],
+    );
+    check(
+        "/taken/until",
+        json!("2026-11-30T00:00:00Z"),
+        &expect![[r#"
+        taken.until: 2026-11-30T00:00:00.000Z is in the future (it is 2026-11-29T12:00:00.000Z)
+        compare the clock of this machine with that of the one that took it; nothing can be said of what has not happened"#]],
+    );
+    check(
+        "/taken/from",
+        json!("2026-11-29T11:30:00Z"),
+        &expect![[r#"
+        taken: it ends before it begins
+        whatever a snapshot claims must lead to the read that showed it: take it anew"#]],
+    );
+    check(
+        "/reads/0/operation",
+        json!("DescribeVolumes"),
+        &expect![[r#"
+        reads[0].operation: an operation is `service:Operation`
+        whatever a snapshot claims must lead to the read that showed it: take it anew"#]],
+    );
+    check(
+        "/reads/0/at",
+        json!("2026-11-29T09:00:00Z"),
+        &expect![[r#"
+        reads[0].at: 2026-11-29T09:00:00.000Z is outside of 2026-11-29T10:00:00.000Z to 2026-11-29T11:00:00.000Z
+        whatever a snapshot claims must lead to the read that showed it: take it anew"#]],
+    );
+    check(
+        "/reads/0/outcome",
+        json!("perhaps"),
+        &expect![[r#"
+        line 1, column 376: unknown variant `perhaps`, expected one of `complete`, `absent`, `truncated`, `failed`, `denied`
+        a snapshot is one JSON document, as it was written; it is not meant to be edited"#]],
+    );
+    check(
+        "/resources/0/read",
+        json!("r9"),
+        &expect![[r#"
+        resources[0].read: there is no read `r9`
+        whatever a snapshot claims must lead to the read that showed it: take it anew"#]],
+    );
+    check(
+        "/resources/0/kind",
+        json!("volume"),
+        &expect![[r#"
+        resources[0].kind: a kind is `service:noun` in lower case
+        whatever a snapshot claims must lead to the read that showed it: take it anew"#]],
+    );
+    check(
+        "/resources/0/id",
+        json!(""),
+        &expect![[r#"
+        resources[0].id: it is empty
+        whatever a snapshot claims must lead to the read that showed it: take it anew"#]],
+    );
+    check(
+        "/edges/0/read",
+        json!("r\u{202e}9"),
+        &expect![[r#"
+        edges[0].read: there is no read `r\u{202e}9`
+        whatever a snapshot claims must lead to the read that showed it: take it anew"#]],
+    );
+    check(
+        "/edges/0/kind",
+        json!("likes"),
+        &expect![[r#"
+        line 1, column 65: unknown variant `likes`, expected one of `owns`, `attached-to`, `targets`, `refers-to`, `triggers`, `member-of`, `made-from`, `routes-to`, `shared-with`
+        a snapshot is one JSON document, as it was written; it is not meant to be edited"#]],
+    );
+    check(
+        "/metrics/0/period",
+        json!(0),
+        &expect![[r#"
+        metrics[0].period: a period has at least one second
+        whatever a snapshot claims must lead to the read that showed it: take it anew"#]],
+    );
+    check(
+        "/metrics/0/values",
+        json!([1, "a"]),
+        &expect![[r#"
+        line 1, column 266: invalid type: string "a", expected f64
+        a snapshot is one JSON document, as it was written; it is not meant to be edited"#]],
+    );
+    check(
+        "/metrics/0/from",
+        json!("2026-11-29T11:00:00Z"),
+        &expect![[r#"
+        metrics[0].values: they go on after the snapshot was taken
+        whatever a snapshot claims must lead to the read that showed it: take it anew"#]],
+    );
 }
 
 #[test]

@@ -11,7 +11,18 @@ use crate::refused::{good, now};
 fn the_file_as_it_is_written() {
     let text = good().to_string();
     let snapshot = Snapshot::parse(&text, now()).unwrap();
-    expect![[""]].assert_eq(&snapshot.to_text());
+    expect![[r#"
+        {"account":"111122223333","regions":["us-east-1"],"schema":"countersign.snapshot/v1","taken":{"from":"2026-11-29T10:00:00.000Z","until":"2026-11-29T11:00:00.000Z"},
+        "reads":[
+        {"at":"2026-11-29T10:30:00.000Z","id":"r1","operation":"ec2:DescribeVolumes","outcome":"complete","region":"us-east-1"}],
+        "resources":[
+        {"attributes":{"Size":1},"id":"arn:v","kind":"ec2:volume","name":"v","read":"r1","region":"us-east-1","tags":{"a":"1","b":"2"}}],
+        "edges":[
+        {"from":"arn:v","kind":"attached-to","read":"r1","to":"arn:i"}],
+        "metrics":[
+        {"from":"2026-11-29T08:00:00.000Z","metric":"VolumeReadOps","namespace":"AWS/EBS","period":3600,"read":"r1","resource":"arn:v","statistic":"Sum","values":[1,null,2.5]}]
+        }
+    "#]].assert_eq(&snapshot.to_text());
 }
 
 #[test]
@@ -21,15 +32,18 @@ fn it_is_found_by_what_it_is_and_hangs_together_with() {
     let volume = snapshot.of_kind("ec2:volume").next().unwrap();
     assert_eq!(snapshot.resource("arn:v").unwrap().id, volume.id);
     assert_eq!(snapshot.named("ec2:volume", "v", "us-east-1").unwrap().id, volume.id);
-    assert!(snapshot.named("ec2:volume", "v", "eu-west-1").is_none() && snapshot.of_kind("ec2:vol").next().is_none());
+    assert!(
+        snapshot.named("ec2:volume", "v", "eu-west-1").is_none()
+            && snapshot.of_kind("ec2:vol").next().is_none()
+    );
     assert_eq!((volume.tag("a"), volume.tag("c"), volume.service()), (Some("1"), None, "ec2"));
     assert_eq!(snapshot.edges_to("arn:i").next().unwrap().kind, EdgeKind::AttachedTo);
     assert_eq!((snapshot.edges_from("arn:v").len(), snapshot.edges_from("arn:").len()), (1, 0));
     let series = &snapshot.metrics_of("arn:v")[0];
-    assert_eq!(series.points().map(|(at, value)| format!("{at} {value}")).collect::<Vec<_>>(), [
-        "2026-11-29T08:00:00.000Z 1",
-        "2026-11-29T10:00:00.000Z 2.5"
-    ]);
+    assert_eq!(
+        series.points().map(|(at, value)| format!("{at} {value}")).collect::<Vec<_>>(),
+        ["2026-11-29T08:00:00.000Z 1", "2026-11-29T10:00:00.000Z 2.5"]
+    );
     assert_eq!((series.periods(), series.until().to_string().as_str()), (3, "2026-11-29T11:00:00.000Z"));
 }
 
