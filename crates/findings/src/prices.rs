@@ -42,7 +42,7 @@ pub(crate) enum Unit {
     #[serde(rename = "GB-hour")]
     GbHour,
     #[serde(rename = "unit-hour")]
-    UnitHour,
+    CapacityHour,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,7 +121,7 @@ impl Unit {
     pub(crate) const fn a_month(self) -> i64 {
         match self {
             Self::GbMonth | Self::IopsMonth | Self::MbpsMonth => 1,
-            Self::Hour | Self::VcpuHour | Self::GbHour | Self::UnitHour => HOURS,
+            Self::Hour | Self::VcpuHour | Self::GbHour | Self::CapacityHour => HOURS,
         }
     }
 }

@@ -80,6 +80,9 @@ fn worth(finding: &Finding) -> Micros {
     }
 }
 
+/// Of how many resources something is said (`None`: of whatever is there), and some of them.
+type Those = (Option<usize>, Vec<String>);
+
 struct Run<'s, 'a> {
     snapshot: &'s Snapshot<'a>,
     parameters: &'s Parameters,
@@ -88,8 +91,8 @@ struct Run<'s, 'a> {
     remedies: Remedies<'s>,
     findings: Vec<Finding>,
     spared: Vec<Spared>,
-    /// Analyzer, region and why; of how many, and some of them.
-    unjudged: BTreeMap<(&'static str, String, String), (Option<usize>, Vec<String>)>,
+    /// By analyzer, region and why.
+    unjudged: BTreeMap<(&'static str, String, String), Those>,
     /// Marked resources whose mark still means something, or of which nothing is known.
     kept_marks: BTreeSet<&'s str>,
 }

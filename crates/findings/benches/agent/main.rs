@@ -7,6 +7,7 @@ mod plain;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    io::Write as _,
     process::Command,
 };
 
@@ -44,7 +45,8 @@ fn alone(what: &str, file: &str) -> Result<()> {
     }
     let status = fs::read_to_string("/proc/self/status")?;
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
-    println!("{}", most.trim().trim_end_matches(" kB").parse::<u64>()? * 1024);
+    let bytes = most.trim().trim_end_matches(" kB").parse::<u64>()? * 1024;
+    writeln!(std::io::stdout(), "{bytes}")?;
     Ok(())
 }
 
@@ -55,7 +57,7 @@ fn ours(text: &str) -> Result<usize> {
 
 fn plainly(text: &str) -> Result<usize> {
     let value: serde_json::Value = serde_json::from_str(text)?;
-    Ok(value["resources"].as_array().map_or(0, Vec::len))
+    Ok(value.get("resources").and_then(serde_json::Value::as_array).map_or(0, Vec::len))
 }
 
 fn speed() -> Result<Vec<Figure>> {
@@ -196,11 +198,9 @@ fn accuracy() -> Result<Vec<Figure>> {
         ours.add(&account, &told(&account.snapshot)?);
         plain.add(&account, &plain::told(&account.snapshot)?);
     }
-    eprintln!("ours calls what needs nothing: {:?}", ours.causes);
-    eprintln!("thresholds do: {:?}", plain.causes);
     let money = |score: &Score| 100.0 * score.money as f64 / planted.max(1) as f64;
     let peer = |value: f64| Some(("plain thresholds", value));
-    Ok(vec![
+    let mut figures = vec![
         figure("precision", ours.precision(), "%", peer(plain.precision()), Target::AtLeast(90.0)),
         figure("recall", ours.recall(), "%", peer(plain.recall()), Target::AtLeast(90.0)),
         figure("planted money found", money(&ours), "%", peer(money(&plain)), Target::AtLeast(90.0)),
@@ -218,7 +218,14 @@ fn accuracy() -> Result<Vec<Figure>> {
             peer(plain.destroys as f64),
             Target::None,
         ),
-    ])
+    ];
+    let causes: BTreeSet<&String> = ours.causes.keys().chain(plain.causes.keys()).collect();
+    for cause in causes {
+        let count = |score: &Score| score.causes.get(cause).copied().unwrap_or(0) as f64;
+        let name = format!("called waste, and is {cause}");
+        figures.push(figure(&name, count(&ours), "resources", peer(count(&plain)), Target::None));
+    }
+    Ok(figures)
 }
 
 fn told(text: &str) -> Result<Told> {

@@ -71,5 +71,6 @@ fn what_is_proposed_does_what_the_table_says() {
         rds:CreateDBSnapshot: write
         rds:RemoveTagsFromResource: write
         rds:StopDBInstance: destroy, not undoable
-        s3:PutBucketLifecycleConfiguration: write, destroy, not undoable"#]].assert_eq(&lines.join("\n"));
+        s3:PutBucketLifecycleConfiguration: write, destroy, not undoable"#]]
+    .assert_eq(&lines.join("\n"));
 }
