@@ -10,6 +10,7 @@ use snapshot::Snapshot;
 use crate::{
     Micros, Prices, Report, Saving,
     price_of::{self, Bound, Cost},
+    prices::Shared,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +24,9 @@ pub enum By {
 pub struct Costs {
     pub schema: &'static str,
     pub by: String,
-    pub currency: String,
-    pub source: String,
-    pub as_of: String,
+    pub currency: Shared,
+    pub source: Shared,
+    pub as_of: Shared,
     /// Of all lines; what is paid, or by finding what could be saved.
     pub micros: Micros,
     /// Dearest first.

@@ -1,5 +1,7 @@
 //! What an analyzer claims, before the report has looked at who owns it, how long it has been marked and what its remedy would do.
 
+use std::borrow::Cow;
+
 use model::Timestamp;
 use serde_json::Value;
 use snapshot::ReadRef;
@@ -23,12 +25,12 @@ pub(crate) type Judged = Result<Judgement, NotKnown>;
 
 #[derive(Debug)]
 pub(crate) struct Draft {
-    pub(crate) title: String,
+    pub(crate) title: Cow<'static, str>,
     pub(crate) facts: Vec<(String, Vec<ReadRef>)>,
     pub(crate) level: Level,
     pub(crate) why: Vec<String>,
     pub(crate) saving: Option<Saving>,
-    pub(crate) traps: Vec<String>,
+    pub(crate) traps: Vec<Cow<'static, str>>,
     pub(crate) proposal: Proposal,
     /// From when on nothing used it, where metrics tell.
     pub(crate) quiet_since: Option<Timestamp>,
@@ -55,7 +57,7 @@ pub(crate) struct StepDraft {
 
 impl Draft {
     /// Confidence is high until something speaks against it.
-    pub(crate) fn new(title: impl Into<String>, fact: impl Into<String>, reads: Vec<ReadRef>) -> Self {
+    pub(crate) fn new(title: &'static str, fact: impl Into<String>, reads: Vec<ReadRef>) -> Self {
         Self {
             title: title.into(),
             facts: vec![(fact.into(), reads)],
@@ -78,7 +80,7 @@ impl Draft {
         Self { saving: Some(saving), ..self }
     }
 
-    pub(crate) fn trap(mut self, text: impl Into<String>) -> Self {
+    pub(crate) fn trap(mut self, text: impl Into<Cow<'static, str>>) -> Self {
         self.traps.push(text.into());
         self
     }

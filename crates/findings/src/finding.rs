@@ -1,5 +1,7 @@
 //! What is told: findings, what was spared, what could not be judged. Plain data, as it is written out.
 
+use std::borrow::Cow;
+
 use model::{EffectSet, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +14,7 @@ pub struct Finding {
     pub analyzer: &'static str,
     pub class: Class,
     pub resource: Subject,
-    pub title: String,
+    pub title: Cow<'static, str>,
     /// Never empty.
     pub facts: Vec<Fact>,
     pub confidence: Confidence,
@@ -21,7 +23,7 @@ pub struct Finding {
     pub saving: Option<Saving>,
     /// Of the whole way, by the operation table.
     pub danger: Danger,
-    pub traps: Vec<String>,
+    pub traps: Vec<Cow<'static, str>>,
     /// Only where the way to the remedy leads over a mark.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grace: Option<Grace>,

@@ -3,12 +3,13 @@
 //! computed from the operation table, never asserted.
 //!
 //! Three rules hold everywhere. *What was not read is not known*: an analyzer whose reads were refused says so and claims nothing.
-//! *What looks idle may be rare*: metrics that do not reach over a year, a schedule, or a name that says quarterly stand against it.
+//! *What looks idle may be rare*: less than a year of quiet, pauses like it before, a schedule, or a name that says quarterly stand against it.
 //! *Nothing is destroyed at once*: what is unused is marked, and only what stayed unused while marked, on the best evidence, has a
 //! remedy that destroys.
 
 mod analyzer;
 mod analyzers;
+mod asked;
 mod costs;
 mod danger;
 mod draft;
@@ -35,5 +36,5 @@ pub use finding::{
 pub use money::Micros;
 pub use parameters::{Parameters, ParametersError};
 pub use price_of::{Amount, Bound, Part};
-pub use prices::{Prices, PricesError};
+pub use prices::{Prices, PricesError, Shared};
 pub use report::{Report, analyse};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Parameters {
     /// Without a sign of use for so many days something is idle.
     pub idle_days: u32,
-    /// What is observed for less than this may still run once a year: its confidence is not high, and nothing destroys it.
+    /// What is quiet for less than this may still run once a year: its confidence is not high, and nothing destroys it.
     pub season_days: u32,
     /// It has stopped only where it is quiet for so many times its longest pause before.
     pub pauses: u32,

@@ -6,10 +6,10 @@ use snapshot::{Resource, Snapshot};
 use crate::{
     kind,
     money::Micros,
-    prices::Prices,
+    prices::{Prices, Shared},
     views::{
-        Database, DescribedTaskDefinition, DiskSnapshot, Instance, LoadBalancer, LogGroup, Service, Table,
-        Volume,
+        Database, DescribedTable, DescribedTaskDefinition, DiskSnapshot, Instance, LoadBalancer, LogGroup,
+        Service, Volume,
     },
 };
 
@@ -25,12 +25,12 @@ pub(crate) enum Cost {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Amount {
     pub micros: Micros,
-    pub currency: String,
+    pub currency: Shared,
     pub bound: Bound,
     /// Some of its prices are not held against the price list.
     pub approximate: bool,
-    pub source: String,
-    pub as_of: String,
+    pub source: Shared,
+    pub as_of: Shared,
     pub parts: Vec<Part>,
 }
 
@@ -138,7 +138,8 @@ fn bought(snapshot: &Snapshot<'_>, resource: &Resource<'_>) -> Result<Option<(Ve
             exactly(vec![("logs:stored".to_owned(), group.stored_bytes / 1_000)])
         }
         kind::SERVICE => {
-            let service: Service = view.parse().map_err(unclear)?;
+            let described = snapshot.view(resource, "ecs:DescribeServices").ok_or("it was not described")?;
+            let service: Service = described.parse().map_err(unclear)?;
             if service.launch_type != "FARGATE" {
                 return Ok(None);
             }
@@ -150,7 +151,9 @@ fn bought(snapshot: &Snapshot<'_>, resource: &Resource<'_>) -> Result<Option<(Ve
             exactly(fargate(number(&sizes.cpu)?, number(&sizes.memory)?, service.desired_count))
         }
         kind::TABLE => {
-            let table: Table = view.parse().map_err(unclear)?;
+            let described =
+                snapshot.view(resource, "dynamodb:DescribeTable").ok_or("it was not described")?;
+            let DescribedTable { table } = described.parse().map_err(unclear)?;
             let units = &table.provisioned_throughput;
             match table.is_provisioned() {
                 true => exactly(capacity(units.read_capacity_units, units.write_capacity_units)),

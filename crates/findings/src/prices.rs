@@ -1,6 +1,10 @@
 //! The price table: data with its source and its date (`data/prices.toml`), or a file of one's own. What is not in it is not known.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use model::sanitize;
 use serde::{Deserialize, Serialize};
@@ -12,11 +16,33 @@ static SHIPPED: LazyLock<Option<Prices>> =
 
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Prices {
-    pub currency: String,
+    pub currency: Shared,
     pub region: String,
-    pub source: String,
-    pub as_of: String,
+    pub source: Shared,
+    pub as_of: Shared,
     rows: BTreeMap<String, Row>,
+}
+
+/// Text that stands in every finding, and is there once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared(Arc<str>);
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self(Arc::from(""))
+    }
+}
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Shared {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
 }
 
 /// What one unit of a thing costs.
@@ -90,11 +116,12 @@ impl Prices {
                 }
             }
         }
+        let shared = |text: String| Shared(Arc::from(sanitize(&text, 200)));
         Ok(Self {
-            currency: file.currency,
+            currency: shared(file.currency),
             region: file.region,
-            source: file.source,
-            as_of: file.as_of,
+            source: shared(file.source),
+            as_of: shared(file.as_of),
             rows,
         })
     }

@@ -8,14 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Timestamp, sanitize};
 use serde::Serialize;
-use snapshot::{Coverage, Outcome, Resource, Snapshot, Taken};
+use snapshot::{Resource, Snapshot, Taken};
 
 use crate::{
     ANALYZERS, Analyzer, Class, Finding, Micros, Parameters, Prices, Saving, Spared, Unjudged,
+    asked::{self, Missing},
     danger::Judge,
     draft::Judgement,
     finding, grace,
-    subject::{Subject, why_lacking},
+    prices::Shared,
+    subject::Subject,
 };
 use remedy::{Owners, Remedies};
 
@@ -31,7 +33,7 @@ pub struct Report {
     pub now: Timestamp,
     /// A month, of all findings whose price is known; some exclude each other.
     pub saving: Micros,
-    pub currency: String,
+    pub currency: Shared,
     pub findings: Vec<Finding>,
     pub spared: Vec<Spared>,
     pub unjudged: Vec<Unjudged>,
@@ -120,31 +122,22 @@ impl<'s> Run<'s, '_> {
     /// Whether anything may be claimed there; what is missing is noted.
     fn is_open(&mut self, analyzer: &'static Analyzer, region: &str) -> bool {
         let mut open = true;
-        let listing = self.snapshot.coverage(analyzer.listing, region);
-        match &listing {
-            Coverage::Whole(_) => {}
-            // What was listed is there; what was not is not known.
-            Coverage::Lacking(_, Outcome::Truncated) | Coverage::InPart(_) => {
-                self.missing(analyzer, region, analyzer.listing, &listing);
-            }
-            Coverage::Lacking(..) | Coverage::NeverAsked => {
-                self.missing(analyzer, region, analyzer.listing, &listing);
-                open = false;
-            }
+        if let Err(missing) = asked::whole(self.snapshot, analyzer.listing, region) {
+            // What was listed in part is there; what was not is not known.
+            open = missing.in_part;
+            self.missing(analyzer, region, missing);
         }
         for operation in analyzer.against {
-            let coverage = self.snapshot.coverage(operation, region);
-            if !coverage.is_whole() {
-                self.missing(analyzer, region, operation, &coverage);
+            if let Err(missing) = asked::whole(self.snapshot, operation, region) {
                 open = false;
+                self.missing(analyzer, region, missing);
             }
         }
         open
     }
 
-    fn missing(&mut self, analyzer: &'static Analyzer, region: &str, operation: &str, coverage: &Coverage) {
-        let why = why_lacking(self.snapshot, operation, coverage);
-        self.unjudged.entry((analyzer.name, region.to_owned(), why)).or_default();
+    fn missing(&mut self, analyzer: &'static Analyzer, region: &str, missing: Missing) {
+        self.unjudged.entry((analyzer.name, region.to_owned(), missing.why)).or_default();
     }
 
     fn resource(&mut self, analyzer: &'static Analyzer, resource: &'s Resource<'_>) {

@@ -79,18 +79,17 @@ pub(crate) fn of(
         from = from.max(oldest);
         reads.extend(all.iter().map(|series| series.read));
         for series in all {
-            uses.extend(series.points().filter(|(_, value)| is_use(series, metric, *value)).map(
-                |(at, _)| {
-                    // Used somewhere in the period: the last moment of it, as far as is known.
-                    at.plus_seconds(i64::from(series.period)).min(taken)
-                },
-            ));
+            let points = series.points().map_err(|err| NotKnown(err.to_string()))?;
+            // Used somewhere in the period: the last moment of it, as far as is known.
+            let end = |at: Timestamp| at.plus_seconds(i64::from(series.period)).min(taken);
+            uses.extend(points.filter(|(_, value)| is_use(series, metric, *value)).map(|(at, _)| end(at)));
         }
     }
     reads.sort_unstable();
     reads.dedup();
     uses.retain(|at| *at >= from);
-    uses.sort_unstable();
+    // A few ascending runs, one for each series: a stable sort merges them.
+    uses.sort();
     let days = |later: Timestamp, earlier: Timestamp| later.since(earlier).div_euclid(1000 * DAY_S);
     let pauses = std::iter::once(from).chain(uses.iter().copied()).zip(uses.iter().copied());
     Ok(Rhythm {
@@ -132,8 +131,12 @@ fn check_whole(
 /// The greatest value in the window, its reads, and how many days the window has.
 pub(crate) fn peak(subject: &Subject<'_, '_>, metric: &Metric) -> Result<(f64, Vec<ReadRef>, i64), NotKnown> {
     let rhythm = of(subject, None, std::slice::from_ref(metric))?;
-    let values = of_metric(subject, metric).flat_map(|series| series.points().map(|(_, value)| value));
-    match values.reduce(f64::max) {
+    let mut most: Option<f64> = None;
+    for series in of_metric(subject, metric) {
+        let points = series.points().map_err(|err| NotKnown(err.to_string()))?;
+        most = points.map(|(_, value)| value).chain(most).reduce(f64::max);
+    }
+    match most {
         Some(peak) => Ok((peak, rhythm.reads, rhythm.window_days)),
         None => Err(NotKnown(format!("the metric {} has no values", metric.name))),
     }
@@ -169,17 +172,18 @@ impl Rhythm {
         }
     }
 
-    /// How sure one can be after a window of this length.
+    /// How sure one can be after so long a pause. What was used for a season and has stopped looks like what is used every season, until
+    /// that comes round.
     pub(crate) fn sure(&self, draft: Draft, parameters: &Parameters) -> Draft {
         let draft = Draft { quiet_since: Some(self.quiet_since), ..draft };
-        if self.window_days >= i64::from(parameters.season_days) {
-            draft.because(format!("observed for {} days: what runs once a year would show", self.window_days))
+        if self.quiet_days >= i64::from(parameters.season_days) {
+            draft.because(format!("quiet for {} days: what runs once a year would show", self.quiet_days))
         } else {
             draft.at_most(
                 Level::Medium,
                 format!(
-                    "observed for {} days: what runs less often, once a year perhaps, would not show",
-                    self.window_days
+                    "quiet for {} days as far as is known: what runs once a year may still come",
+                    self.quiet_days
                 ),
             )
         }

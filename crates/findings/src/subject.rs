@@ -3,10 +3,10 @@
 
 use model::{Timestamp, sanitize};
 use serde::Deserialize;
-use snapshot::{Coverage, Edge, EdgeKind, Outcome, ReadRef, Resource, Snapshot};
+use snapshot::{Edge, EdgeKind, Outcome, ReadRef, Resource, Snapshot};
 
 use crate::{
-    Parameters, Prices, Saving,
+    Parameters, Prices, Saving, asked,
     draft::NotKnown,
     price_of::{self, Cost},
 };
@@ -50,6 +50,14 @@ impl<'s, 'a> Subject<'s, 'a> {
         view.parse().map_err(|err| NotKnown(format!("its attributes are not understood: {}", words(&err))))
     }
 
+    /// Where a list gives names only: what `operation` then said of it, and the read that said it.
+    pub(crate) fn described<T: Deserialize<'a>>(&self, operation: &str) -> Result<(T, ReadRef), NotKnown> {
+        match self.answer(operation)? {
+            Answer::Is(described, read) => Ok((described, read)),
+            Answer::Absent(_) => Err(NotKnown(format!("{operation} does not find it"))),
+        }
+    }
+
     /// The read that listed it.
     pub(crate) fn listed(&self) -> Vec<ReadRef> {
         self.resource.views.iter().take(1).map(|view| view.read).collect()
@@ -89,10 +97,7 @@ impl<'s, 'a> Subject<'s, 'a> {
 
     /// The reads of everything that `operation` lists in its region.
     pub(crate) fn whole(&self, operation: &str) -> Result<Vec<ReadRef>, NotKnown> {
-        match self.snapshot.coverage(operation, self.region()) {
-            Coverage::Whole(reads) => Ok(reads),
-            lacking => Err(NotKnown(why_lacking(self.snapshot, operation, &lacking))),
-        }
+        asked::whole(self.snapshot, operation, self.region()).map_err(|missing| NotKnown(missing.why))
     }
 
     /// What leads to it.
@@ -122,21 +127,6 @@ impl<'s, 'a> Subject<'s, 'a> {
             Cost::NotKnown(why) => Saving::NotKnown(why),
             Cost::None => Saving::NotKnown("nothing is known to be paid for it".into()),
         }
-    }
-}
-
-pub(crate) fn why_lacking(snapshot: &Snapshot<'_>, operation: &str, coverage: &Coverage) -> String {
-    match coverage {
-        Coverage::Whole(_) => format!("{operation} was answered whole"),
-        Coverage::Lacking(read, outcome) => {
-            let why = snapshot.read(*read).and_then(|read| read.why.as_ref());
-            let why = why.map_or_else(String::new, |why| format!(": {}", sanitize(why.as_str(), 120)));
-            format!("{operation} was {} (read {}){why}", outcome.name(), sanitize(snapshot.id_of(*read), 80))
-        }
-        Coverage::InPart(read) => {
-            format!("{operation} was asked with filters only (read {})", sanitize(snapshot.id_of(*read), 80))
-        }
-        Coverage::NeverAsked => format!("{operation} was not asked"),
     }
 }
 

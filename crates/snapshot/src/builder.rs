@@ -42,6 +42,11 @@ impl Builder {
         )
     }
 
+    /// Of a service that has no regions.
+    pub fn read_everywhere(&mut self, operation: &str, outcome: Outcome) -> ReadId {
+        self.add(json!({ "operation": operation, "outcome": outcome, "at": self.taken.until }))
+    }
+
     /// A read of one resource.
     pub fn read_about(&mut self, operation: &str, about: &str, outcome: Outcome) -> ReadId {
         self.add(

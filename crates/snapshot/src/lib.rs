@@ -13,7 +13,7 @@
 //!                 "period": 86400, "from": TIME, "values": [1, null, 0], "read": "r3" }] }
 //! ```
 //!
-//! `attributes` are as the cloud gave them. `about` is given where a read is of one resource alone. An edge may lead to a resource
+//! `attributes` are as the cloud gave them: an element of a list, or the whole answer to a question about one resource. `about` is given where a read is of one resource alone. An edge may lead to a resource
 //! that is not in the snapshot: it was deleted, or is somebody else's. A value of a series that is `null` was not reported.
 //! Whatever a later stage concludes from *absence* rests on [`Snapshot::coverage`]: a list that was refused is not an empty list.
 
@@ -32,7 +32,7 @@ pub use error::SnapshotError;
 pub use index::Snapshot;
 pub use read::{Coverage, Outcome, Read, ReadRef, Taken};
 pub use resource::{Edge, EdgeKind, Resource, View};
-pub use series::Series;
+pub use series::{NotNumbers, Series};
 pub use text::Text;
 
 /// The one schema that there is.

@@ -99,7 +99,8 @@ struct FileSeries<'a> {
     statistic: Text<'a>,
     period: u32,
     from: Timestamp,
-    values: Vec<Option<f64>>,
+    #[serde(borrow)]
+    values: &'a RawValue,
     #[serde(borrow)]
     read: Text<'a>,
 }
@@ -302,15 +303,16 @@ fn series<'a>(
         if one.period == 0 {
             return Err(SnapshotError::invalid(path("period"), "a period has at least one second"));
         }
-        if one.values.len() > MOST_VALUES {
-            return Err(SnapshotError::invalid(
-                path("values"),
-                format!("at most {MOST_VALUES} are read: ask for longer periods"),
-            ));
-        }
         let read = found.find(&one.read, || path("read"))?;
         let names = [one.resource, one.namespace, one.metric, one.statistic];
-        let series = Series::new(names, one.period, one.from, read, one.values);
+        let series = Series::new(names, (one.period, one.from), read, one.values);
+        if series.periods() > MOST_VALUES {
+            let cause = format!("at most {MOST_VALUES} are read: ask for longer periods");
+            return Err(SnapshotError::invalid(path("values"), cause));
+        }
+        if !one.values.get().starts_with('[') {
+            return Err(SnapshotError::invalid(path("values"), "it is a list"));
+        }
         // The last period may be under way.
         if series.until() > taken.until.plus_seconds(SKEW_S + i64::from(one.period)) {
             return Err(SnapshotError::invalid(path("values"), "they go on after the snapshot was taken"));

@@ -34,11 +34,16 @@ impl Snapshot<'_> {
         });
         list(&mut out, "edges", edges);
         let series = self.series.iter().map(|one| {
-            canonical(&json!({
+            let head = canonical(&json!({
                 "from": one.from, "metric": one.metric, "namespace": one.namespace, "period": one.period,
                 "read": self.id_of(one.read), "resource": one.resource, "statistic": one.statistic,
-                "values": one.values().map(number).collect::<Vec<_>>(),
-            }))
+            }));
+            let values = match one.values() {
+                Ok(values) => canonical(&Value::from(values.into_iter().map(number).collect::<Vec<_>>())),
+                // Not ours to mend.
+                Err(_) => one.text().to_owned(),
+            };
+            format!("{},\"values\":{values}}}", head.trim_end_matches('}'))
         });
         list(&mut out, "metrics", series);
         out.push_str("\n}\n");

@@ -48,7 +48,9 @@ pub(super) fn told(text: &str) -> Result<Told> {
             "cloudformation:stack" => (text_of(of(has, "StackStatus")).ends_with("_FAILED"), false),
             "acm:certificate" => (text_of(of(has, "NotAfter")) < "2026-12-29", false),
             "ec2:security-group" => same(has.to_string().contains("0.0.0.0/0")),
-            "dynamodb:table" => (*of(has, "DeletionProtectionEnabled") == false, false),
+            "dynamodb:table" => {
+                (of(resource, "more").to_string().contains("\"DeletionProtectionEnabled\":false"), false)
+            }
             // No rule is usually written for uploads: the lifecycle as such is looked at.
             "s3:bucket" => (true, false),
             _ => (false, false),

@@ -299,9 +299,9 @@ pub(crate) const SERVICE_OVERSIZED: Analyzer = Analyzer {
     class: Class::Waste,
     about: "A container service on Fargate whose tasks never used more than `oversized_cpu` of the processor and `oversized_memory` of the memory that their definition reserves.",
     kind: kind::SERVICE,
-    listing: "ecs:DescribeServices",
+    listing: "ecs:ListServices",
     against: &[],
-    each: &["ecs:DescribeTaskDefinition", "cloudwatch:GetMetricData"],
+    each: &["ecs:DescribeServices", "ecs:DescribeTaskDefinition", "cloudwatch:GetMetricData"],
     judge: service_oversized,
 };
 
@@ -315,7 +315,7 @@ const LEAST_CPU: u64 = 256;
 const LEAST_MEMORY: [(u64, u64); 5] = [(256, 512), (512, 1024), (1024, 2048), (2048, 4096), (4096, 8192)];
 
 fn service_oversized(subject: &Subject<'_, '_>) -> Judged {
-    let service: Service = subject.attributes()?;
+    let (service, _): (Service, _) = subject.described("ecs:DescribeServices")?;
     if service.launch_type != "FARGATE" || service.desired_count == 0 {
         return Ok(Judgement::Fine);
     }

@@ -13,7 +13,7 @@ use crate::{
     rhythm::{self, Metric, day},
     signs,
     subject::{Answer, Subject},
-    views::{Backups, Database, Table},
+    views::{Backups, Database, DescribedTable},
 };
 
 pub(crate) const DATABASE_IDLE: Analyzer = Analyzer {
@@ -194,14 +194,14 @@ pub(crate) const TABLE_UNPROTECTED: Analyzer = Analyzer {
     class: Class::Fault,
     about: "A table without recovery to a point in time, or that can be deleted without its protection being taken off first.",
     kind: kind::TABLE,
-    listing: "dynamodb:DescribeTable",
+    listing: "dynamodb:ListTables",
     against: &[],
-    each: &["dynamodb:DescribeContinuousBackups"],
+    each: &["dynamodb:DescribeTable", "dynamodb:DescribeContinuousBackups"],
     judge: table_unprotected,
 };
 
 fn table_unprotected(subject: &Subject<'_, '_>) -> Judged {
-    let table: Table = subject.attributes()?;
+    let (DescribedTable { table }, described) = subject.described("dynamodb:DescribeTable")?;
     let (recovers, read) = match subject.answer::<Backups>("dynamodb:DescribeContinuousBackups")? {
         Answer::Is(backups, read) => {
             let status = backups.continuous_backups_description.point_in_time_recovery_description;
@@ -234,7 +234,7 @@ fn table_unprotected(subject: &Subject<'_, '_>) -> Judged {
             "whoever deletes it has to take the protection off first",
         ));
     }
-    let reads = [subject.listed(), vec![read]].concat();
+    let reads = vec![described, read];
     Draft::new("Table without protection", lacks.join(", "), reads)
         .because("the cloud says so")
         .trap("Recovery to a point in time is paid for by what the table holds.")
@@ -250,9 +250,9 @@ pub(crate) const TABLE_OVERSIZED: Analyzer = Analyzer {
     class: Class::Waste,
     about: "A table with fixed capacity of which it never used more than `capacity_used` in `idle_days`, without throttling.",
     kind: kind::TABLE,
-    listing: "dynamodb:DescribeTable",
+    listing: "dynamodb:ListTables",
     against: &["application-autoscaling:DescribeScalableTargets"],
-    each: &["cloudwatch:GetMetricData"],
+    each: &["dynamodb:DescribeTable", "cloudwatch:GetMetricData"],
     judge: table_oversized,
 };
 
@@ -266,7 +266,7 @@ const WRITE_UNITS: Metric = Metric {
 };
 
 fn table_oversized(subject: &Subject<'_, '_>) -> Judged {
-    let table: Table = subject.attributes()?;
+    let (DescribedTable { table }, described) = subject.described("dynamodb:DescribeTable")?;
     let has = &table.provisioned_throughput;
     if !table.is_provisioned() || (has.read_capacity_units <= 5 && has.write_capacity_units <= 5) {
         return Ok(Judgement::Fine);
@@ -295,7 +295,7 @@ fn table_oversized(subject: &Subject<'_, '_>) -> Judged {
     let draft = Draft::new(
         "Table with too much capacity",
         format!("{} read and {} write units", has.read_capacity_units, has.write_capacity_units),
-        subject.listed(),
+        vec![described],
     )
     .fact(format!("never more than {reads_used:.0} read units in {window} days"), reads_seen)
     .fact(format!("never more than {writes_used:.0} write units"), writes_seen)

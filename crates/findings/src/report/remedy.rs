@@ -15,13 +15,13 @@ use serde_json::json;
 use snapshot::{EdgeKind, ReadRef, Resource, Snapshot, Taken};
 
 use crate::{
-    Analyzer, Confidence, Danger, Fact, Finding, Grace, GraceState, Level, Parameters, Remedy, Step,
+    Analyzer, Confidence, Danger, Fact, Finding, Grace, GraceState, Level, Parameters, Remedy, Step, asked,
     danger::Judge,
     draft::{Draft, Proposal, StepDraft},
     grace, kind,
     report::named,
     rhythm::day,
-    subject::{DAY_S, Subject, why_lacking},
+    subject::{DAY_S, Subject},
 };
 
 pub(super) struct Remedies<'s> {
@@ -47,10 +47,7 @@ impl Owners {
         regions.extend(snapshot.resources().iter().map(|resource| resource.region.as_str()));
         let stacks: Vec<_> = snapshot.of_kind(kind::STACK).collect();
         let known = |region: &str| {
-            let listing = snapshot.coverage("cloudformation:DescribeStacks", region);
-            if !listing.is_whole() {
-                return Err(why_lacking(snapshot, "cloudformation:DescribeStacks", &listing));
-            }
+            asked::whole(snapshot, "cloudformation:DescribeStacks", region).map_err(|missing| missing.why)?;
             let unread = stacks.iter().filter(|stack| stack.region.as_str() == region).find(|stack| {
                 let answer = snapshot.answer("cloudformation:DescribeStackResources", stack.id.as_str());
                 answer.is_none_or(|(_, read)| !read.outcome.is_whole())

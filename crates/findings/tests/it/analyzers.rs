@@ -60,7 +60,7 @@ fn volumes_that_nothing_is_attached_to() {
         "volume-unattached",
         &expect![[r#"
             + vol-short-life medium ec2:CreateTags
-            + vol-stopped high ec2:CreateTags
+            + vol-stopped medium ec2:CreateTags
             + vol-weeks medium ec2:CreateTags
             + vol-year high ec2:CreateTags
             ~ vol-dr its name says `dr`: it may stand by for a failure
@@ -466,7 +466,8 @@ fn functions_that_nobody_calls_and_services_that_are_too_large() {
     );
     let mut service = |name: &str, cpu: f64, memory: f64, size: &str| {
         let attributes = json!({ "serviceName": name, "clusterArn": "arn:aws:ecs:us-east-1:1:cluster/shop", "desiredCount": 4, "launchType": "FARGATE" });
-        world.add("ecs:DescribeServices", "ecs:service", name, json!({}), attributes);
+        world.add("ecs:ListServices", "ecs:service", name, json!({}), json!({}));
+        world.answered("ecs:DescribeServices", attributes);
         world.answered(
             "ecs:DescribeTaskDefinition",
             json!({ "taskDefinition": { "cpu": size, "memory": "4096" } }),
@@ -518,7 +519,9 @@ fn databases_and_tables_without_use() {
     let mut table = |name: &str, read: u64, used: f64, mode: &str| {
         let attributes = json!({ "TableName": name, "DeletionProtectionEnabled": true, "BillingModeSummary": { "BillingMode": mode },
             "ProvisionedThroughput": { "ReadCapacityUnits": read, "WriteCapacityUnits": 100 } });
-        let id = world.add("dynamodb:DescribeTable", "dynamodb:table", name, json!({}), attributes);
+        let id =
+            world.add("dynamodb:ListTables", "dynamodb:table", name, json!({}), json!({ "TableName": name }));
+        world.answered("dynamodb:DescribeTable", json!({ "Table": attributes }));
         world.series(["AWS/DynamoDB", "ConsumedReadCapacityUnits", "Maximum"], &[Some(used); 60]);
         world.series(["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "Maximum"], &[Some(3.0); 60]);
         id

@@ -230,7 +230,8 @@ fn what_stands_in_one_place_or_has_no_way_back() {
     let mut table = |name: &str, protected: bool, recovery: &str| {
         let attributes = json!({ "DeletionProtectionEnabled": protected, "BillingModeSummary": { "BillingMode": "PAY_PER_REQUEST" },
             "ProvisionedThroughput": { "ReadCapacityUnits": 0, "WriteCapacityUnits": 0 } });
-        world.add("dynamodb:DescribeTable", "dynamodb:table", name, json!({}), attributes);
+        world.add("dynamodb:ListTables", "dynamodb:table", name, json!({}), json!({ "TableName": name }));
+        world.answered("dynamodb:DescribeTable", json!({ "Table": attributes }));
         let recovery = json!({ "ContinuousBackupsDescription": { "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": recovery } } });
         world.answered("dynamodb:DescribeContinuousBackups", recovery);
     };

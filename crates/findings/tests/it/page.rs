@@ -25,8 +25,8 @@ it, it is used once a quarter, its name says that it stands by) and what is *not
 - **What was refused is not known.** Where a list was refused, cut off, or asked with filters, an analyzer that rests on it claims nothing in
   that region and says so. A snapshot older than `stale_days` lowers every confidence.
 - **Quiet is not idle.** Something has stopped only where it is quiet for `pauses` times its longest pause before; what was used after
-  pauses like the one it is in is spared. Without a use in the window, confidence is at most medium until the window is a year and a month
-  (`season_days`), because what runs once a year would not show.
+  pauses like the one it is in is spared. Confidence is at most medium until it has been quiet for a year and a month (`season_days`),
+  because what runs once a year may still come.
 - **Nothing is destroyed at once.** What is to be retired is marked (the tag `countersign:unused-since`), and only after `grace_days` of
   staying unused, on high confidence, are the steps proposed that take it away. A mark counts only from when metrics show it quiet, so that
   one written far back shortens nothing. What is used again loses its mark. The tag `countersign:keep` spares a resource for good.

@@ -111,6 +111,12 @@ fn only(report: &Report) -> &Finding {
     one
 }
 
+/// Members by name: what order a map keeps is the build's to say.
+fn sorted(value: &Value) -> String {
+    let members: std::collections::BTreeMap<_, _> = value.as_object().unwrap().iter().collect();
+    serde_json::to_string(&members).unwrap()
+}
+
 #[test]
 fn danger_is_what_the_operation_table_says() {
     let mut world = World::new();
@@ -121,7 +127,11 @@ fn danger_is_what_the_operation_table_says() {
     for step in &finding.way {
         text.push_str(&format!(
             "{}:{} {} {}: {}\n",
-            step.service, step.operation, step.parameters, step.effects, step.undoable
+            step.service,
+            step.operation,
+            sorted(&step.parameters),
+            step.effects,
+            step.undoable
         ));
     }
     text.push_str(&format!("together {}: {}\n", finding.danger.effects, finding.danger.undoable));
@@ -196,6 +206,16 @@ fn what_was_refused_is_not_known_and_nothing_is_claimed() {
     check("ec2:DescribeVolumes", &expect!["? ec2:DescribeVolumes was denied (read r17)"]);
     check("ec2:DescribeInstances", &expect!["? ec2:DescribeInstances was denied (read r10)"]);
     check("cloudwatch:GetMetricData", &expect!["? the read of the metric VolumeReadOps was denied"]);
+}
+
+#[test]
+fn a_metric_that_is_garbled_is_not_known() {
+    let mut world = World::new();
+    volume(&mut world, json!({}), &[], 420);
+    let text = world.builder.draft().replacen("null", "\"x\"", 1);
+    let snapshot = snapshot::Snapshot::parse(&text, world.now).unwrap();
+    let report = findings::analyse(&snapshot, &world.parameters, &findings::Prices::shipped(), world.now);
+    assert_eq!(told(&report, "volume-unattached"), "? the values of VolumeReadOps are not numbers");
 }
 
 #[test]

@@ -41,10 +41,29 @@ fn it_is_found_by_what_it_is_and_hangs_together_with() {
     assert_eq!((snapshot.edges_from("arn:v").len(), snapshot.edges_from("arn:").len()), (1, 0));
     let series = &snapshot.metrics_of("arn:v")[0];
     assert_eq!(
-        series.points().map(|(at, value)| format!("{at} {value}")).collect::<Vec<_>>(),
+        series.points().unwrap().map(|(at, value)| format!("{at} {value}")).collect::<Vec<_>>(),
         ["2026-11-29T08:00:00.000Z 1", "2026-11-29T10:00:00.000Z 2.5"]
     );
     assert_eq!((series.periods(), series.until().to_string().as_str()), (3, "2026-11-29T11:00:00.000Z"));
+}
+
+#[test]
+fn values_that_are_no_numbers_are_found_when_they_are_asked_for() {
+    let check = |values: serde_json::Value, periods: usize, read: bool| {
+        let mut document = good();
+        document["metrics"][0]["values"] = values;
+        document["metrics"][0]["from"] = "2026-11-29T05:00:00Z".into();
+        let text = document.to_string();
+        let snapshot = Snapshot::parse(&text, now()).unwrap();
+        let series = &snapshot.metrics()[0];
+        assert_eq!((series.periods(), series.points().is_ok()), (periods, read), "{text}");
+        assert_eq!(Snapshot::parse(&snapshot.to_text(), now()).unwrap().to_text(), snapshot.to_text());
+    };
+    check(json!([]), 0, true);
+    check(json!([1, 2]), 2, true);
+    check(json!([1, "a"]), 2, false);
+    check(json!([[1, 2], 3]), 3, false);
+    check(json!(["1,2,3"]), 3, false);
 }
 
 proptest! {

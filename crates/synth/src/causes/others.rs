@@ -113,8 +113,15 @@ pub(super) fn fault(land: &mut Land) -> Planted {
             let name = land.name("table-");
             let attributes = json!({ "TableName": name, "DeletionProtectionEnabled": !broken, "BillingModeSummary": { "BillingMode": "PAY_PER_REQUEST" },
                 "ProvisionedThroughput": { "ReadCapacityUnits": 0, "WriteCapacityUnits": 0 } });
-            let id = land.add("dynamodb:DescribeTable", "dynamodb:table", &name, json!({}), attributes);
+            let id = land.add(
+                "dynamodb:ListTables",
+                "dynamodb:table",
+                &name,
+                json!({}),
+                json!({ "TableName": name }),
+            );
             let recovery = if broken { "DISABLED" } else { "ENABLED" };
+            land.answered("dynamodb:DescribeTable", json!({ "Table": attributes }));
             land.answered(
                 "dynamodb:DescribeContinuousBackups",
                 json!({ "ContinuousBackupsDescription": { "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": recovery } } }),

@@ -1,7 +1,7 @@
 //! Both reports for people. Everything that came from a cloud was sanitized where it entered the report.
 
 use findings::{
-    Bound, Class, Costs, Finding, GraceState, Level, Line, Remedy, Report, Saving, Step, Unjudged,
+    Bound, Class, Costs, Finding, GraceState, Level, Line, Remedy, Report, Saving, Shared, Step, Unjudged,
 };
 
 use crate::output::{self, BAD, BOLD, DIM, GOOD, WARN, styled};
@@ -41,7 +41,7 @@ pub(super) fn report(report: &Report) {
     more("of these", report.unjudged.len());
 }
 
-fn one(finding: &Finding, currency: &str) {
+fn one(finding: &Finding, currency: &Shared) {
     let style = match finding.class {
         Class::Fault => BAD,
         Class::Waste => WARN,
@@ -150,7 +150,7 @@ fn of(line: &Line) -> String {
     of
 }
 
-fn worth(saving: &Saving, currency: &str) -> String {
+fn worth(saving: &Saving, currency: &Shared) -> String {
     match saving {
         Saving::Known(amount) => {
             let bound = match amount.bound {
