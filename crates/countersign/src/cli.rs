@@ -1,5 +1,6 @@
 //! The command line as data. Doc comments are the help text.
 
+pub(crate) mod findings;
 pub(crate) mod people;
 pub(crate) mod spec;
 
@@ -80,6 +81,10 @@ pub(crate) enum Command {
     Audit(AuditCommand),
     /// Watch first: what would have been held or denied of what CloudTrail recorded. Forwards nothing.
     Observe(ObserveArgs),
+    /// What is faulty or wasteful in a snapshot. Needs no server, reads nothing else, changes nothing.
+    Findings(findings::FindingsArgs),
+    /// Where the money goes, by a snapshot and a price table.
+    Costs(findings::CostsArgs),
     /// Who is enrolled, and with what.
     #[command(subcommand)]
     People(people::PeopleCommand),

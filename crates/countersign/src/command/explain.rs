@@ -56,6 +56,7 @@ mod tests {
             include_str!("serve.rs"),
             include_str!("policy.rs"),
             include_str!("spec/folder.rs"),
+            include_str!("findings.rs"),
             include_str!("../tables.rs"),
             include_str!("../../../api/src/error.rs"),
             include_str!("../../../model/src/verdict.rs"),

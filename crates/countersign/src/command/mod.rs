@@ -12,6 +12,7 @@ mod explain;
 mod export;
 mod few;
 mod files;
+mod findings;
 mod init;
 mod man;
 mod notify;
@@ -76,6 +77,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Wait(args) => propose::wait(&args, format).await,
         Command::Audit(command) => audit::run(&command, format).await,
         Command::Observe(args) => observe::run(&args, format),
+        Command::Findings(args) => findings::run(&args, format),
+        Command::Costs(args) => findings::costs(&args, format),
         Command::People(command) => people::run(&command, format).await,
         Command::Policy(command) => policy::run(&command, format).await,
         Command::Spec(command) => spec::run(&command, format),
