@@ -7,7 +7,7 @@ use cargo_metadata::DependencyKind;
 use crate::tree::{metadata, none};
 
 /// As in ARCHITECTURE.md. A new crate gets its floor here before it gets a dependency.
-const FLOORS: [(&str, u8); 24] = [
+const FLOORS: [(&str, u8); 25] = [
     ("model", 0),
     ("policy", 1),
     ("approval", 1),
@@ -23,6 +23,7 @@ const FLOORS: [(&str, u8); 24] = [
     ("ledger", 2),
     ("audit", 2),
     ("listener", 2),
+    ("llm", 2),
     ("trail", 2),
     ("credentials", 2),
     ("witness", 2),
