@@ -5,8 +5,21 @@ use std::path::Path;
 
 use crate::tree::{none, sources, stdout_of};
 
-const PURE: [&str; 9] =
-    ["model", "policy", "approval", "tlog", "classify-aws", "notify", "audit", "trail", "witness"];
+const PURE: [&str; 13] = [
+    "model",
+    "policy",
+    "approval",
+    "tlog",
+    "classify-aws",
+    "notify",
+    "spec",
+    "audit",
+    "trail",
+    "witness",
+    "snapshot",
+    "findings",
+    "inventory",
+];
 
 /// Crates that do what a pure crate must not.
 const OUTSIDE_WORLD: [&str; 8] =
