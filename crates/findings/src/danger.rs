@@ -100,7 +100,7 @@ fn worst() -> EffectSet {
 /// The parameters without the names in them: rules read members, numbers and switches. Every other text may be a setting, and counts.
 fn shape(value: &serde_json::Value, names: &[&str]) -> String {
     match value {
-        serde_json::Value::String(text) if names.iter().any(|name| text.contains(name)) => "…".to_owned(),
+        serde_json::Value::String(text) if is_name(text, names) => "…".to_owned(),
         serde_json::Value::String(text) => format!("{text:?}"),
         serde_json::Value::Array(items) => {
             format!("[{}]", items.iter().map(|item| shape(item, names)).collect::<Vec<_>>().join(","))
@@ -112,6 +112,12 @@ fn shape(value: &serde_json::Value, names: &[&str]) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// A short name could stand in any setting; then it is taken for one.
+fn is_name(text: &str, names: &[&str]) -> bool {
+    const SHORT: usize = 8;
+    names.iter().any(|name| text == *name || (name.len() > SHORT && text.contains(name)))
 }
 
 /// JSON as the canonical form of parameters.
