@@ -85,6 +85,8 @@ impl Suite {
                 setup::browser()?;
                 build_crash_binary()?;
                 build_binary()?;
+                // Which auditors have.
+                succeed(&mut cargo(&["build", "--quiet", "--package", "verifier"]))?;
                 // The tests tell where it hurts, also where the story breaks off.
                 let played = demo::run(demo::Ending::Check);
                 tests(self)?;

@@ -8,7 +8,10 @@ use std::{
 
 use model::{Chain, EnrolledKey, Person, PersonId, Presence, Roster, Tally};
 
-use crate::{key::Enrolment, passkey::Passkey};
+use crate::{
+    key::Enrolment,
+    passkey::{Assertion, Passkey},
+};
 
 /// Whether a `file` signature counts towards people here; the profile decides, and every statement says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,13 @@ pub enum Rendering {
     Page,
     /// A client of their own. Only such a one asks an SSH key; no page can.
     Own,
+}
+
+impl Rendering {
+    /// As a signature looks, whether it holds or not.
+    pub fn told(signature: &str) -> Self {
+        if Assertion::begins(signature) { Self::Page } else { Self::Own }
+    }
 }
 
 /// What one signature shows of its signer, by the key that made it; or all signatures of one person together.

@@ -77,12 +77,12 @@ const MEMBERS: &[(&str, Side, &str)] = &[
     ("AttachedPolicies.PolicyArn", Side::Needed, "policy"),
 ];
 
-/// One other resource, or several of one kind.
+/// One other resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Other {
     /// "copy from it", "security group"
     pub(crate) how: &'static str,
-    pub(crate) names: Shown,
+    pub(crate) name: Shown,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,16 +97,17 @@ impl Around {
         let mut around = Self::default();
         for (name, value) in facts {
             let found = MEMBERS.iter().find(|(end, ..)| ends_with(name, end));
-            let Some((_, side, how)) = found.filter(|_| !value.is_empty() && value != target) else {
-                continue;
-            };
-            let other = Other { how, names: Shown::of(value) };
+            let Some((_, side, how)) = found else { continue };
             let into = match side {
                 Side::Dependent => &mut around.dependents,
                 Side::Needed => &mut around.needed,
             };
-            if !into.contains(&other) {
-                into.push(other);
+            // Lists of names are facts of their own; a name that has such a comma in it is shown as two.
+            for name in value.split(", ").filter(|name| !name.is_empty() && *name != target) {
+                let other = Other { how, name: Shown::of(name) };
+                if !into.contains(&other) {
+                    into.push(other);
+                }
             }
         }
         around
@@ -158,7 +159,7 @@ impl Picture {
             let place = |(nth, it): (usize, &Other)| Place {
                 y: top + nth * STEP + STEP / 2,
                 how: it.how,
-                name: fitting(&it.names.to_string()),
+                name: fitting(&it.name.to_string()),
             };
             others.iter().take(MOST).enumerate().map(place).collect()
         };
@@ -197,7 +198,7 @@ mod tests {
             facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let around = Around::of(&facts, target);
         let told = |others: &[Other]| -> Vec<String> {
-            others.iter().map(|it| format!("{}: {}", it.how, it.names)).collect()
+            others.iter().map(|it| format!("{}: {}", it.how, it.name)).collect()
         };
         assert_eq!(
             (told(&around.dependents), told(&around.needed)),
@@ -220,7 +221,10 @@ mod tests {
                 ("DBSubnetGroup.DBSubnetGroupName", "private"),
             ],
             "orders",
-            (&["copy from it: orders-eu, orders-us"], &["security group: sg-1", "subnet group: private"]),
+            (
+                &["copy from it: orders-eu", "copy from it: orders-us"],
+                &["security group: sg-1", "subnet group: private"],
+            ),
         );
         check(
             &[("DBInstanceIdentifier", "orders")],
@@ -232,6 +236,8 @@ mod tests {
             "vol-1",
             (&["mount it: i-1"], &[]),
         );
+        // What names itself among others is no other.
+        check(&[("DBClusterMember.DBInstanceIdentifier", "db-1, db-2")], "db-1", (&["run in it: db-2"], &[]));
         check(&[("KmsKeyId", ""), ("vpcId", "vpc-1"), ("VpcId", "vpc-1")], "x", (&[], &["network: vpc-1"]));
     }
 
@@ -249,7 +255,7 @@ mod tests {
         let long = "arn:aws:kms:us-east-1:123456789012:key/0123456789";
         assert_eq!(fitting(long).to_string().chars().count(), FITS);
         assert!(fitting(long).to_string().ends_with("key/0123456789"));
-        let other = |nth: usize| Other { how: "key", names: Shown::of(nth) };
+        let other = |nth: usize| Other { how: "key", name: Shown::of(nth) };
         let around = Around { dependents: (0..40).map(other).collect(), needed: Vec::new() };
         let picture = Picture::of("x", &around);
         assert_eq!((picture.dependents.len(), picture.height), (MOST, MOST * STEP + 16));

@@ -53,7 +53,7 @@ fn cookie<'h>(headers: &'h HeaderMap, named: &str) -> Option<&'h str> {
 pub(crate) fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|it| it.to_str().ok());
     let site = text(HeaderName::from_static("sec-fetch-site"));
-    if method == Method::GET {
+    if [Method::GET, Method::HEAD].contains(method) {
         let mode = text(HeaderName::from_static("sec-fetch-mode"));
         return !matches!(site, None | Some("same-origin" | "none")) && mode != Some("navigate");
     }
@@ -110,6 +110,8 @@ mod tests {
         check(Method::POST, &[host, ("origin", "null")], true);
         check(Method::POST, &[ours], true);
         check(Method::GET, &[host], false);
+        check(Method::HEAD, &[host], false);
+        check(Method::HEAD, &[host, ("sec-fetch-site", "cross-site")], true);
         check(Method::GET, &[host, ("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")], false);
         check(Method::GET, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], false);
         check(Method::GET, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")], true);

@@ -18,7 +18,10 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use engine::{Engine, IssueError, SignError, Signer};
-use model::{AgentId, Chain, ChangeId, ChangeState, Environment, PersonId, Presence, SessionId, Timestamp};
+use model::{
+    AgentId, Approval, Chain, Change, ChangeId, ChangeState, Environment, PersonId, Presence, SessionId,
+    Timestamp, Verdict,
+};
 use oidc::Provider;
 use serde::Deserialize;
 use serde_json::json;
@@ -379,8 +382,9 @@ async fn change(call: Call) -> Result<Response, Refused> {
     let sign = matches!(change.state, ChangeState::Held | ChangeState::Approved).then(|| {
         let signer = signer(&call, Act::Approve, None, viewer.clone());
         let statement = engine.statement(&opened, &signer);
-        let signed =
-            approvals.iter().any(|it| it.person == viewer).then(|| "you have approved it already".to_owned());
+        let signed = approvals.iter().find(|it| it.person == viewer);
+        let signed = signed.filter(|it| !adds_a_touch(&change, it));
+        let signed = signed.map(|_| "you have approved it already".to_owned());
         let may_not = engine.may_sign(&change, &viewer).err().map(|why| why.to_string()).or(signed);
         let keys = engine.bundle().roster().people.get(&viewer).map(|it| it.keys.clone()).unwrap_or_default();
         let has_passkey = keys.iter().any(|key| key.0.starts_with("passkey "));
@@ -391,6 +395,12 @@ async fn change(call: Call) -> Result<Response, Refused> {
     }
     let view = ChangeView::of(&change, &approvals);
     Ok(render(&ChangePage::of(call.frame("Inbox").await?, &change, &view, could, sign, &happened, now)))
+}
+
+/// Whether a passkey would show of somebody who has approved what they have not shown, and what is asked for.
+fn adds_a_touch(change: &Change, given: &Approval) -> bool {
+    let asked = matches!(&change.verdict, Verdict::Hold(hold) if hold.requirement.touched > 0);
+    asked && given.given().iter().all(|it| it.presence == Presence::File)
 }
 
 /// With the checkpoint that the signer's own browser keeps, where it says which: a page's first request cannot. Whether it is

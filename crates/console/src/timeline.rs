@@ -18,7 +18,7 @@ pub(crate) struct Event {
 /// At which times something is known to have happened to it.
 pub(crate) fn times(change: &Change, approvals: &[Approval]) -> BTreeSet<Timestamp> {
     let mut times = BTreeSet::from([change.created_at, change.expires_at]);
-    times.extend(approvals.iter().map(|it| it.at));
+    times.extend(approvals.iter().flat_map(model::Approval::given).map(|it| it.at));
     times.extend(change.rejection.iter().map(|it| it.approval.at));
     times.extend(change.reopened.iter().map(|it| it.at));
     for step in &change.steps {

@@ -2,6 +2,7 @@
 
 pub(crate) mod findings;
 pub(crate) mod people;
+pub(crate) mod spec;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Propose(ProposeArgs),
     /// Wait until a change is no longer held (agent side; uses the session's credentials).
     Wait(WaitArgs),
+    /// Read an environment into a snapshot, through the gateway like any other agent, and changing nothing.
+    Scan(ScanArgs),
     /// The record.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -90,6 +93,9 @@ pub(crate) enum Command {
     /// The bundle's rules.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Specifications: what is wanted, how it holds together, what is done for it. No server needed.
+    #[command(subcommand)]
+    Spec(spec::SpecCommand),
     /// AWS accounts.
     #[command(subcommand)]
     Aws(AwsCommand),
@@ -274,14 +280,28 @@ pub(crate) enum SessionCommand {
         #[command(flatten)]
         server: ServerArgs,
     },
-    /// Stop a session at once.
-    Stop {
-        id: String,
-        #[command(flatten)]
-        server: ServerArgs,
-    },
+    /// Stop a session at once, or every live one of an agent or of everybody; needs no agreement, and is recorded.
+    Stop(SessionStopArgs),
     /// Ask for a session's glass to be broken; run again once two others have approved it.
     BreakGlass(BreakGlassArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("whose").required(true))]
+pub(crate) struct SessionStopArgs {
+    #[arg(group = "whose")]
+    pub(crate) id: Option<String>,
+    /// All live sessions of this agent.
+    #[arg(long, value_name = "NAME", group = "whose")]
+    pub(crate) agent: Option<String>,
+    /// All live sessions there are.
+    #[arg(long, group = "whose")]
+    pub(crate) all: bool,
+    /// Do not ask before many are stopped; without a terminal nobody is asked.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -328,6 +348,33 @@ pub(crate) struct SessionNewArgs {
     /// For clients that cannot be pointed at an endpoint: reach AWS's own hosts through us as their proxy.
     #[arg(long)]
     pub(crate) proxy: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    /// Where the snapshot is written.
+    #[arg(long, value_name = "FILE", default_value = "snapshot.json")]
+    pub(crate) snapshot: PathBuf,
+    /// Which regions, comma-separated; otherwise $AWS_REGION.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) region: Vec<String>,
+    /// How many whole days of metrics: what runs once a year shows only in more than a year.
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    pub(crate) days: u32,
+    /// At most as many calls a second.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) rate: u32,
+    /// Forget a scan that was broken off, rather than going on with it.
+    #[arg(long)]
+    pub(crate) anew: bool,
+    /// The agent to open a session for that only looks; without, the session of the environment is used.
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
+    /// The person who answers for that session: whoever signs.
+    #[arg(long)]
+    pub(crate) operator: Option<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

@@ -12,15 +12,24 @@ pub(crate) fn held(change: &Change, nth: usize) -> String {
         );
     };
     format!(
-        "Countersign holds this as {id}. {what} It needs: {needs}. {why}{instead} Nothing was done. Wait for it, do not look \
+        "Countersign holds this as {id}. {what} It needs: {needs}{how}. {why}{instead} Nothing was done. Wait for it, do not look \
          for another way: that would be held too. Run the same command again once it is approved; to wait: countersign \
          wait {id}",
         id = change.id,
         what = summary(change, nth),
         needs = hold.requirement,
+        how = own_machine(hold, change.id),
         why = because(&hold.rules),
         instead = instead(hold),
     )
+}
+
+/// By which command somebody signs what their own machine shows, where that is asked for.
+fn own_machine(hold: &Hold, id: ChangeId) -> String {
+    match hold.requirement.rendered {
+        0 => String::new(),
+        _ => format!(" (countersign change approve {id})"),
+    }
 }
 
 pub(crate) fn denied(verdict: &Verdict, what: &str) -> String {
@@ -185,9 +194,8 @@ fn because(rules: &[RuleRef]) -> String {
 }
 
 fn instead(hold: &Hold) -> String {
-    hold.alternatives
-        .first()
-        .map_or_else(String::new, |it| format!("Allowed without anyone: {} ", sanitize(&it.0, 300)))
+    let first = hold.alternatives.first().map(|it| it.0.trim_end_matches(['.', ' ']));
+    first.map_or_else(String::new, |it| format!("Allowed without anyone: {}.", sanitize(it, 300)))
 }
 
 #[cfg(test)]

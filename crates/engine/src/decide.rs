@@ -1,13 +1,11 @@
 //! The decision itself, inside the store's own transaction: what is on record, what people have signed and what the
 //! history says are read, judged and written as one operation, because agents act in parallel.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use approval::Act;
 use model::{
-    Answer, Approval, Blob, Body, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment,
-    Erased, Execution, Fault, Level, Link, LinkKind, PersonId, Session, Step, StepState, Timestamp, Verdict,
-    change_digest,
+    Answer, Blob, Body, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment, Erased,
+    Execution, Fault, Level, Link, LinkKind, Session, Step, StepState, Timestamp, Verdict, change_digest,
 };
 use policy::Bundle;
 use store::{Conflict, StorageError, Tx};
@@ -17,12 +15,13 @@ use crate::{
     bodies::{self, Had},
     facts::{Facts, Leave},
     in_force::InForce,
-    joint, judge, own,
+    joint, judge,
     permit::StepRef,
     read_back::{read_back, read_back_by_undo},
     record::{about, asked_by, denied_entry, held_entry, verdict_detail},
     sequencer::Shared,
-    statement::{Signer, signable, statement},
+    standing::standing_approvals,
+    statement::signable,
     veto,
 };
 
@@ -572,74 +571,6 @@ pub(crate) fn go(
         Create::Stored => tx.advance_change(&change, change.version, entry)?,
     }
     Ok(Decided::Go { step: StepRef { change: change.id, step: nth }, level })
-}
-
-/// Signatures that stand; rows that are none raise an alarm.
-pub(crate) fn standing_approvals(
-    tx: &mut Tx<'_>,
-    book: &Book,
-    drawn: &mut Drawn,
-    change: &Change,
-) -> Result<Vec<(PersonId, approval::Manner)>, DecideError> {
-    let signed = tx.approvals(change.id)?;
-    let (valid, forged) = valid_approvals(book, change, &signed);
-    for approval in forged {
-        let mut entry = about(drawn, EntryKind::Alarm, change);
-        entry.actors.person = Some(approval.person.clone());
-        entry.detail.insert(
-            "alarm".to_owned(),
-            "an approval in the database is not one that anybody who may approve has signed".to_owned(),
-        );
-        tx.record(entry)?;
-    }
-    Ok(valid)
-}
-
-/// Signatures that stand: by people who may approve, over exactly what the change is now. The second list holds rows
-/// that carry no signature of such a person at all: somebody wrote them by hand.
-pub(crate) fn valid_approvals<'a>(
-    book: &Book,
-    change: &Change,
-    signed: &'a [Approval],
-) -> (Vec<(PersonId, approval::Manner)>, Vec<&'a Approval>) {
-    let (mut valid, mut forged) = (Vec::new(), Vec::new());
-    for approval in signed {
-        match approval::verify(&approval.statement, &approval.signature, book.bundle.roster()) {
-            Ok(verified)
-                if verified.person == approval.person
-                    && verified.presence == approval.presence
-                    && own::may_approve(change, book.bundle.roster(), &verified.person).is_ok() =>
-            {
-                let signer = Signer {
-                    act: Act::Approve,
-                    person: verified.person.clone(),
-                    presence: verified.presence,
-                    checkpoint: verified.statement.checkpoint.clone(),
-                    reason: verified.statement.reason.clone(),
-                };
-                let expected = statement(change, &book.bundle, book.installation, &signer);
-                if expected.to_text() == approval.statement && knows(book, &verified.statement.checkpoint) {
-                    let manner = verified.manner();
-                    valid.push((verified.person, manner));
-                }
-            }
-            Ok(_) | Err(_) => forged.push(approval),
-        }
-    }
-    (valid, forged)
-}
-
-/// Whether a checkpoint line of a client (`origin size root`) is one of ours.
-pub(crate) fn knows(book: &Book, line: &str) -> bool {
-    let mut parts = line.split(' ');
-    let (Some(origin), Some(size), Some(root), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    let Ok(size) = size.parse::<u64>() else { return false };
-    let ledger = book.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-    origin == ledger.origin() && ledger.root_at(size).is_some_and(|known| hex::encode(known) == root)
 }
 
 /// What came of a step, from the blob store.

@@ -17,8 +17,9 @@ use store::Tx;
 
 use crate::{
     Engine, SignError,
-    decide::{self, Book, DecideError, Drawn},
+    decide::{Book, DecideError, Drawn},
     own::{self, Answered, Deed, Done, Told, Wish},
+    standing,
 };
 
 /// What a person asks for.
@@ -196,7 +197,7 @@ pub(crate) fn of(
         return Ok(None);
     }
     let given = tx.approvals(id)?;
-    let (signed, _) = decide::valid_approvals(book, &change, &given);
+    let (signed, _) = standing::valid_approvals(book, &change, &given);
     let stands = own::verdict(book, &change, &signed, now) == Some(model::Verdict::Allow);
     Ok(stands.then_some(Broken { change: id, glass }))
 }

@@ -1,5 +1,6 @@
 //! Whoever approves one change in production after another reads none of them. After as many within ten minutes as the bundle
-//! says they are asked to pause: the next approval is refused, and that is on record. Vetoes are never refused for it.
+//! says they are asked to pause: the next approval is refused, and that is on record. Vetoes are never refused for it. Changes
+//! are counted, not signatures: who signs one again, with another key or because of what has moved, has not hurried on.
 //!
 //! Kept in memory: a restart forgets it, as it forgets who was in a hurry.
 
@@ -8,31 +9,42 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use model::{PersonId, Timestamp};
+use model::{ChangeId, PersonId, Timestamp};
 
 /// Seconds over which approvals are counted.
 const WINDOW_S: i64 = 600;
 
 #[derive(Debug, Default)]
 pub(crate) struct Hurry {
-    approved: Mutex<HashMap<PersonId, Vec<Timestamp>>>,
+    /// When each change was approved first, in that order.
+    approved: Mutex<HashMap<PersonId, Vec<(ChangeId, Timestamp)>>>,
 }
 
 impl Hurry {
-    /// Until when `person` is to pause, where they have approved `most` or more of late.
-    pub(crate) fn pause(&self, person: &PersonId, most: u32, now: Timestamp) -> Option<Timestamp> {
+    /// Until when `person` is to pause before they approve `change`, where they have approved `most` others or more of late.
+    pub(crate) fn pause(
+        &self,
+        person: &PersonId,
+        change: ChangeId,
+        most: u32,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let mut approved = self.approved.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = approved.get_mut(person)?;
-        times.retain(|at| now.since(*at) < WINDOW_S * 1000);
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        let over = times.len().checked_sub(most)?;
-        Some(times.get(over)?.plus_seconds(WINDOW_S))
+        let of_late = approved.get_mut(person)?;
+        of_late.retain(|(_, at)| now.since(*at) < WINDOW_S * 1000);
+        let others: Vec<Timestamp> =
+            of_late.iter().filter(|(id, _)| *id != change).map(|(_, at)| *at).collect();
+        let over = others.len().checked_sub(usize::try_from(most).unwrap_or(usize::MAX))?;
+        Some(others.get(over)?.plus_seconds(WINDOW_S))
     }
 
-    /// One more, which counted.
-    pub(crate) fn approved(&self, person: &PersonId, now: Timestamp) {
+    /// One that was recorded.
+    pub(crate) fn approved(&self, person: &PersonId, change: ChangeId, now: Timestamp) {
         let mut approved = self.approved.lock().unwrap_or_else(PoisonError::into_inner);
-        approved.entry(person.clone()).or_default().push(now);
+        let of_late = approved.entry(person.clone()).or_default();
+        if !of_late.iter().any(|(id, _)| *id == change) {
+            of_late.push((change, now));
+        }
     }
 }
 
@@ -44,15 +56,19 @@ mod tests {
     fn whoever_approves_too_many_pauses_until_the_first_of_them_is_old() {
         let (hurry, ben) = (Hurry::default(), "ben".parse().unwrap());
         let at = Timestamp::from_seconds;
-        assert_eq!(hurry.pause(&ben, 2, at(0)), None);
-        hurry.approved(&ben, at(0));
-        assert_eq!(hurry.pause(&ben, 2, at(10)), None);
-        hurry.approved(&ben, at(10));
-        assert_eq!(hurry.pause(&ben, 2, at(20)), Some(at(600)));
-        assert_eq!(hurry.pause(&"carla".parse().unwrap(), 2, at(20)), None, "another person");
-        assert_eq!(hurry.pause(&ben, 2, at(599)), Some(at(600)));
-        assert_eq!(hurry.pause(&ben, 2, at(600)), None);
-        hurry.approved(&ben, at(600));
-        assert_eq!(hurry.pause(&ben, 2, at(601)), Some(at(610)));
+        let change = |nth: u8| ChangeId::new(i64::from(nth), [nth; 10]);
+        let pause = |nth, now| hurry.pause(&ben, change(nth), 2, at(now));
+        assert_eq!(pause(0, 0), None);
+        hurry.approved(&ben, change(0), at(0));
+        assert_eq!(pause(1, 10), None);
+        hurry.approved(&ben, change(1), at(10));
+        assert_eq!(pause(2, 20), Some(at(600)));
+        assert_eq!(hurry.pause(&"carla".parse().unwrap(), change(2), 2, at(20)), None, "another person");
+        assert_eq!(pause(1, 20), None, "the same change again");
+        hurry.approved(&ben, change(1), at(20));
+        assert_eq!(pause(2, 599), Some(at(600)));
+        assert_eq!(pause(2, 600), None);
+        hurry.approved(&ben, change(2), at(600));
+        assert_eq!(pause(3, 601), Some(at(610)), "counted when it was approved first");
     }
 }

@@ -45,6 +45,7 @@ mod settle;
 mod sign;
 mod sign_in;
 mod simulate;
+mod standing;
 mod start;
 mod statement;
 mod tally;
@@ -119,7 +120,7 @@ pub struct Engine {
     grown: tokio::sync::watch::Sender<u64>,
     newest: tokio::sync::watch::Sender<Arc<str>>,
     broken: tokio::sync::watch::Sender<bool>,
-    hurry: hurry::Hurry,
+    hurry: Arc<hurry::Hurry>,
     witnesses: Witnesses,
     witness_reach: OnceLock<Arc<dyn WitnessReach>>,
     log_key: tlog::VerifierKey,

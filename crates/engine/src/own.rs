@@ -24,7 +24,7 @@ use crate::{
     facts::Leave,
     glass, judge,
     record::{denied_entry, held_entry},
-    recover,
+    recover, standing,
     statement::signable,
     veto,
 };
@@ -395,7 +395,7 @@ fn again(
         change.bundle = book.bundle.digest();
         change.nonce.clone_from(&drawn.nonce);
     }
-    let signed = decide::standing_approvals(tx, book, drawn, &change)?;
+    let signed = standing::standing_approvals(tx, book, drawn, &change)?;
     if verdict(book, &change, &signed, drawn.now) == Some(Verdict::Allow) {
         let id = change.id;
         let signature = Digest::of(wish.signed.1.as_bytes());

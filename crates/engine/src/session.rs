@@ -143,27 +143,38 @@ impl Engine {
         stopped.into_iter().next().ok_or(IssueError::Unknown(id))
     }
 
-    /// Stops all live sessions, of one agent or of every one: each is on the record with who did it. Tells how many.
-    pub async fn stop_every(&self, agent: Option<&AgentId>, by: PersonId) -> Result<usize, IssueError> {
-        let mut stopped = 0;
+    /// Stops all live sessions, of one agent or of every one: each is on the record with who did it. Tells which.
+    ///
+    /// # Errors
+    /// [`IssueError::UnknownAgent`] where there is no such agent, or what stands against recording it.
+    pub async fn stop_every(
+        &self,
+        agent: Option<&AgentId>,
+        by: PersonId,
+    ) -> Result<Vec<Session>, IssueError> {
+        let mut stopped = Vec::new();
         // Those that are issued meanwhile are found on the next round; a person looks at what comes after that.
         for _ in 0..3 {
             let now = self.recorded_time()?;
             let live: Vec<SessionId> = {
                 let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
                 let own = |it: &&Arc<Session>| agent.is_none_or(|agent| it.chain.agent == *agent);
-                let live = |it: &&Arc<Session>| it.parent.is_none() && it.closed(now).is_none();
-                sessions.all().filter(own).filter(live).map(|it| it.id).collect()
+                sessions.all().filter(own).filter(|it| it.closed(now).is_none()).map(|it| it.id).collect()
             };
             if live.is_empty() {
                 break;
             }
-            for id in live {
-                self.stop(id, by.clone()).await?;
-                stopped += 1;
+            for some in live.chunks(STOPPED_AT_ONCE) {
+                let ids = some.iter().map(|id| Ok((self.entry_id(now)?, *id)));
+                let ids = ids.collect::<Result<Vec<_>, Fault>>()?;
+                stopped.extend(self.stop_all(now, by.clone(), ids).await?);
             }
         }
-        Ok(stopped)
+        match agent.filter(|agent| stopped.is_empty() && !self.bundle().roster().agents.contains_key(*agent))
+        {
+            Some(unknown) => Err(IssueError::UnknownAgent(unknown.clone())),
+            None => Ok(stopped),
+        }
     }
 
     async fn stop_all(
@@ -253,6 +264,9 @@ impl Engine {
         Ok(session_entry(self.entry_id(now)?, session, kind, now))
     }
 }
+
+/// So that nobody else's decision waits for long.
+const STOPPED_AT_ONCE: usize = 500;
 
 /// The owner of the agent, where this person may launch it.
 fn admitted(bundle: &Bundle, agent: &AgentId, operator: &PersonId) -> Result<Option<PersonId>, IssueError> {

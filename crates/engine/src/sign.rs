@@ -1,9 +1,11 @@
 //! People's side: approving, rejecting, reopening, withdrawing, undoing.
 
+use std::collections::BTreeSet;
+
 use approval::{Act, Ineligible, Manner, Statement};
 use model::{
     Approval, Change, ChangeId, ChangeState, EntryKind, Fault, Joint, Link, LinkKind, PersonId, Presence,
-    Rejection, Session, SessionId, StepState, Timestamp, Verdict,
+    Rejection, Session, SessionId, StepState, Verdict,
 };
 use store::{Tx, WriteError};
 
@@ -14,10 +16,12 @@ use crate::{
     counters::{Behind, Counters},
     decide::{self, Book, DecideError, Drawn},
     facts::Facts,
+    hurry::Hurry,
     joint::Opened,
     own::{self, Deed},
     rebind,
     record::{about, cloned, held_entry, verdict_detail},
+    standing::{self, Again},
     statement as statements, veto,
 };
 
@@ -154,12 +158,11 @@ impl Engine {
             at: drawn.now,
             statement: text,
             signature,
+            beside: None,
         };
         let said = verified.statement;
-        let pause = self.hurry.pause(&approval.person, book.bundle.limits().hurried_approvals, drawn.now);
-        let (person, now, approves) = (approval.person.clone(), drawn.now, said.act == Act::Approve);
         let act = said.act;
-        let counters = std::sync::Arc::clone(&self.counters);
+        let (counters, hurry) = (std::sync::Arc::clone(&self.counters), std::sync::Arc::clone(&self.hurry));
         crate::crash::point("before-signature");
         let outcome = self
             .store
@@ -175,9 +178,10 @@ impl Engine {
                     return Err(another());
                 }
                 let result = match said.act {
-                    Act::Approve => hurried(&change, &approval, pause, &book).and_then(|()| {
-                        approve(tx, &book, &mut drawn, &change, (approval.clone(), manner), &said, &counters)
-                    }),
+                    Act::Approve => {
+                        let given = (approval.clone(), manner);
+                        approve(tx, &book, &mut drawn, &change, given, &said, (&counters, &hurry))
+                    }
                     Act::Reject => {
                         reject(tx, &book, &mut drawn, change.clone(), approval.clone(), &said, &counters)
                     }
@@ -211,11 +215,6 @@ impl Engine {
         crate::crash::point("after-signature");
         self.meter.signed(act, outcome.is_ok());
         self.moved();
-        if let (true, Ok(signed)) = (approves, &outcome)
-            && signed.change.environment.production
-        {
-            self.hurry.approved(&person, now);
-        }
         outcome
     }
 
@@ -432,30 +431,14 @@ impl Engine {
     }
 }
 
-/// A recovery is signed by keys in a safe, and nobody is in a hurry to open one.
-fn hurried(
-    change: &Change,
-    approval: &Approval,
-    pause: Option<Timestamp>,
-    book: &Book,
-) -> Result<(), SignError> {
-    let Some(until) = pause.filter(|_| change.environment.production) else { return Ok(()) };
-    Err(SignError::Hurried(format!(
-        "{} has approved {} changes in production within ten minutes: pause until {until}, and look again then; a veto is taken \
-         at any time",
-        approval.person,
-        book.bundle.limits().hurried_approvals
-    )))
-}
-
 fn approve(
     tx: &mut Tx<'_>,
     book: &Book,
     drawn: &mut Drawn,
     change: &Change,
-    (approval, manner): (Approval, Manner),
+    (mut approval, manner): (Approval, Manner),
     said: &Statement,
-    counters: &Counters,
+    (counters, hurry): (&Counters, &Hurry),
 ) -> Result<Signed, SignError> {
     let roster = book.bundle.roster();
     if !change.state.is_open() {
@@ -472,15 +455,25 @@ fn approve(
     }
     same(book, change, &approval, said)?;
     let mut given = tx.approvals(change.id)?;
-    let again = given.iter().any(|it| it.person == approval.person);
-    if again {
-        let (valid, _) = decide::valid_approvals(book, change, &given);
-        let known = valid.iter().find(|(person, _)| *person == approval.person);
-        if known.is_some_and(|(_, known)| !takes_its_place(manner, *known, change)) {
-            let note = format!("{} has already approved this; one person counts once", approval.person);
-            return Ok(Signed { change: change.clone(), note });
+    let earlier = given.iter().position(|it| it.person == approval.person).map(|at| given.remove(at));
+    if let Some(earlier) = &earlier {
+        match standing::again(book, change, earlier, manner) {
+            Again::Known => {
+                let note = format!("{} has already approved this; one person counts once", approval.person);
+                return Ok(Signed { change: change.clone(), note });
+            }
+            Again::Taken(beside) => approval.beside = beside.map(Box::new),
         }
-        given.retain(|it| it.person != approval.person);
+    }
+    let hurried = book.bundle.limits().hurried_approvals;
+    if change.environment.production
+        && let Some(until) = hurry.pause(&approval.person, change.id, hurried, drawn.now)
+    {
+        return Err(SignError::Hurried(format!(
+            "{} has approved {hurried} changes in production within ten minutes: pause until {until}, and look again then; a veto \
+             is taken at any time",
+            approval.person
+        )));
     }
     counters.take(&approval.signature).map_err(SignError::Cloned)?;
     let mut entry = about(drawn, EntryKind::ApprovalGiven, change);
@@ -492,14 +485,16 @@ fn approve(
     ] {
         entry.detail.insert(key.to_owned(), value);
     }
-    if again {
-        tx.replace_approval(&approval, entry)?;
-    } else {
-        tx.record_approval(&approval, entry)?;
+    match earlier {
+        Some(_) => tx.replace_approval(&approval, entry)?,
+        None => tx.record_approval(&approval, entry)?,
+    }
+    if change.environment.production {
+        hurry.approved(&approval.person, change.id, drawn.now);
     }
     given.push(approval);
 
-    let (valid, _) = decide::valid_approvals(book, change, &given);
+    let (valid, _) = standing::valid_approvals(book, change, &given);
     let verdict = match own::verdict(book, change, &valid, drawn.now) {
         Some(verdict) => verdict,
         None => {
@@ -534,18 +529,12 @@ fn approve(
             } else {
                 String::new()
             };
-            format!("recorded; it needs in all: {} ({} so far){how}", hold.requirement, valid.len())
+            let people: BTreeSet<_> = valid.iter().map(|(person, _)| person).collect();
+            format!("recorded; it needs in all: {} ({} so far){how}", hold.requirement, people.len())
         }
         Verdict::Deny(_) => "recorded; but it would be denied at this time".to_owned(),
     };
     Ok(Signed { change, note })
-}
-
-/// A person signs again what a page had shown them, with what a machine of their own shows: that counts for more, unless a touch is
-/// asked for that only the page's key could show.
-fn takes_its_place(manner: Manner, known: Manner, change: &Change) -> bool {
-    let asks_touch = matches!(&change.verdict, Verdict::Hold(hold) if hold.requirement.touched > 0);
-    manner.rendering > known.rendering && (manner.presence >= known.presence || !asks_touch)
 }
 
 fn reject(
@@ -686,7 +675,7 @@ fn same(book: &Book, change: &Change, approval: &Approval, said: &Statement) -> 
     if !differs.is_empty() {
         return Err(SignError::Stale(format!("it differs in: {}", differs.join(", "))));
     }
-    if !decide::knows(book, &said.checkpoint) {
+    if !standing::knows(book, &said.checkpoint) {
         return Err(SignError::Stale(
             "its checkpoint is none of this log: your client saw another history".to_owned(),
         ));

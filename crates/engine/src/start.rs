@@ -137,7 +137,7 @@ impl Engine {
             log_key,
             counters,
             connectors: Mutex::new(Vec::new()),
-            hurry: crate::hurry::Hurry::default(),
+            hurry: Arc::default(),
             changed: tokio::sync::watch::Sender::new(0),
             standing_down: tokio::sync::watch::Sender::new(false),
             began: now,

@@ -336,6 +336,33 @@ pub struct Approval {
     pub statement: String,
     /// SSHSIG, armored; or the text of a passkey's assertion.
     pub signature: String,
+    /// What the same person had signed before by another way, where that shows of them what this one does not: a key file and a
+    /// passkey. Both are one approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Box<Given>>,
+}
+
+impl Approval {
+    /// The signatures that it is made of, the newest first.
+    pub fn given(&self) -> Vec<Given> {
+        let Self { change: _, person: _, presence, at, statement, signature, beside } = self;
+        let newest = Given {
+            presence: *presence,
+            at: *at,
+            statement: statement.clone(),
+            signature: signature.clone(),
+        };
+        std::iter::once(newest).chain(beside.as_deref().cloned()).collect()
+    }
+}
+
+/// One signature of an [`Approval`], with the same members.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    pub presence: Presence,
+    pub at: Timestamp,
+    pub statement: String,
+    pub signature: String,
 }
 
 /// A veto: signed like an approval.

@@ -24,7 +24,7 @@ use crate::{
     ask::{Ahead, Ask},
     calendar::{Calendar, TimeFacts},
     decisions::Decisions,
-    examples::{Example, ExampleResult, run},
+    examples::{Example, ExampleResult, ShownExample, run},
     facts::Facts,
     invariants::Invariant,
     kinds,
@@ -247,6 +247,13 @@ impl Bundle {
         let mut rules: Vec<_> = self.law.rules().map(|rule| rule.reference.clone()).collect();
         rules.sort_by(|one, two| (&one.file, one.line).cmp(&(&two.file, two.line)));
         rules
+    }
+
+    /// Those of the rules in this file, in its order.
+    pub fn examples_of<'b>(&'b self, file: &'b str) -> impl Iterator<Item = ShownExample<'b>> {
+        let stem = file.strip_suffix(".cedar").unwrap_or(file);
+        let of_file = move |it: &ShownExample<'_>| it.file.strip_suffix(".examples.toml") == Some(stem);
+        self.examples.iter().map(Example::shown).filter(of_file)
     }
 
     pub fn run_examples(&self) -> Vec<ExampleResult> {

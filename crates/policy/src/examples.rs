@@ -31,6 +31,19 @@ pub struct ExampleResult {
     pub detail: String,
 }
 
+/// What a rule's file shows by an example, for people to read; it holds, for a bundle is not loaded otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShownExample<'b> {
+    pub name: &'b str,
+    /// The file and the line it stands at.
+    pub file: &'b str,
+    pub line: u32,
+    /// What comes of it: `allow`, `hold` or `deny`.
+    pub verdict: &'static str,
+    /// How many people it then takes, where it says so.
+    pub people: Option<u32>,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Example {
     pub(crate) file: String,
@@ -79,6 +92,11 @@ struct Expected {
 }
 
 impl Example {
+    pub(crate) fn shown(&self) -> ShownExample<'_> {
+        let Expected { verdict, people, .. } = &self.expected;
+        ShownExample { name: &self.name, file: &self.file, line: self.line, verdict, people: *people }
+    }
+
     /// Whether it says that the rule decides.
     pub(crate) fn names(&self, id: &RuleId) -> bool {
         self.expected.rules.as_ref().is_some_and(|rules| rules.contains(id))

@@ -68,7 +68,7 @@ pub use calendar::TimeFacts;
 pub use certificate::{Certificate, CertificateError};
 pub use comparison::{Comparison, ComparisonError, NewlyAllowed};
 pub use differences::{Difference, Tendency, Way};
-pub use examples::ExampleResult;
+pub use examples::{ExampleResult, ShownExample};
 pub use explain::{Eligible, Explanation};
 pub use format::{FormatError, formatted};
 pub use invariants::{Claim, Invariant};

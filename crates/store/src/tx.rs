@@ -162,8 +162,8 @@ impl<'a> Tx<'a> {
         self.put_approval(approval, entry)
     }
 
-    /// Puts a person's new signature in the place of the same person's earlier one, which a changed target, bundle or
-    /// roster has voided. The earlier one stays in the ledger.
+    /// Puts a person's new signature in the place of the same person's earlier one, which a changed target, bundle or roster
+    /// has voided, or which it is better than; or has it beside that one. What it replaces stays in the ledger.
     pub fn replace_approval(&mut self, approval: &Approval, entry: Entry) -> Result<(), Conflict> {
         self.check_change_of(approval)?;
         if self.approval_row(&approval.change.to_string(), approval.person.as_str())?.is_none() {

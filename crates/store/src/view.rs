@@ -128,7 +128,8 @@ impl<'a> View<'a> {
     /// Of all approvals on record that can be read.
     pub fn signatures(&self) -> Result<Vec<String>, StorageError> {
         let rows = self.rows.all_approvals()?;
-        Ok(rows.iter().filter_map(|row| decode::<Approval>(row).ok()).map(|it| it.signature).collect())
+        let read = rows.iter().filter_map(|row| decode::<Approval>(row).ok());
+        Ok(read.flat_map(|it| it.given()).map(|it| it.signature).collect())
     }
 
     pub fn approval(&self, change: ChangeId, person: &PersonId) -> Result<Option<Approval>, StorageError> {

@@ -27,7 +27,7 @@ use crate::{
     openapi::words,
     types::{
         AdoptRequest, BreakGlassRequest, EraseRequest, SessionRequest, SignRequest, SimulateRequest,
-        UndoRequest,
+        StopRequest, UndoRequest,
     },
 };
 
@@ -269,6 +269,7 @@ given! {
     SignRequest, at most MAX_BODY;
     EraseRequest, at most MAX_BODY;
     SessionRequest, at most MAX_BODY;
+    StopRequest, at most MAX_BODY;
     BreakGlassRequest, at most MAX_BODY;
     AdoptRequest, at most MAX_BUNDLE;
     SimulateRequest, at most MAX_BUNDLE;

@@ -23,7 +23,7 @@ use self::{
     call::{Handler, Raw, handled},
     changes::{erase, list_changes, show_change, sign, statement, undo, wait_change},
     record::{checkpoint, consistency, genesis, nonce, openapi, person, witnessed},
-    sessions::{break_glass, list_sessions, new_session, show_session, stop_session},
+    sessions::{break_glass, list_sessions, new_session, show_session, stop_session, stop_sessions},
 };
 use crate::{
     ApiError, MAX_BODY, Shared,
@@ -93,6 +93,8 @@ routes! { Handler, handled {
         "One session.";
     Post "/v1/sessions" Person new_session [403 404]
         "Opens a session for an agent. The only answer that ever holds a secret.";
+    Post "/v1/sessions/stop" Person stop_sessions [403 404]
+        "Stops all live sessions of one agent, or everybody's, and tells which these were.";
     Post "/v1/sessions/{id}/stop" Person stop_session [403]
         "Stops a session: its credentials work nowhere any more.";
     Post "/v1/sessions/{id}/break-glass" Person break_glass [403 409]

@@ -2,12 +2,14 @@
 
 use axum::Json;
 use engine::{GlassRequest, NewSession};
-use model::SessionId;
+use model::{AgentId, SessionId};
 
 use super::{call::Call, changes::view};
 use crate::{
     ApiError, Endpoints,
-    types::{BreakGlassRequest, ChangeView, SessionIssued, SessionList, SessionRequest, SessionView},
+    types::{
+        BreakGlassRequest, ChangeView, SessionIssued, SessionList, SessionRequest, SessionView, StopRequest,
+    },
 };
 
 pub(super) async fn list_sessions(call: Call) -> Result<Json<SessionList>, ApiError> {
@@ -90,6 +92,22 @@ pub(super) async fn stop_session(call: Call<SessionId>) -> Result<Json<SessionVi
     let by = call.signer()?.person.clone();
     let session = call.shared.engine.stop(call.of, by).await?;
     Ok(Json(SessionView::of(&session, call.shared.engine.now()?)))
+}
+
+pub(super) async fn stop_sessions(call: Call<(), (), StopRequest>) -> Result<Json<SessionList>, ApiError> {
+    let by = call.signer()?.person.clone();
+    let agent = match call.given {
+        StopRequest { agent: Some(agent), all: false } => Some(agent),
+        StopRequest { agent: None, all: true } => None,
+        StopRequest { agent: Some(_), all: true } | StopRequest { agent: None, all: false } => {
+            return Err(ApiError::usage("say whose sessions to stop: either an `agent`, or `all`"));
+        }
+    };
+    let agent = agent.map(|it| it.parse::<AgentId>()).transpose();
+    let agent = agent.map_err(|err| ApiError::usage(format!("`agent`: {err}")))?;
+    let engine = &call.shared.engine;
+    let (stopped, now) = (engine.stop_every(agent.as_ref(), by).await?, engine.now()?);
+    Ok(Json(SessionList { sessions: stopped.iter().map(|it| SessionView::of(it, now)).collect() }))
 }
 
 pub(super) async fn break_glass(

@@ -1,5 +1,6 @@
 //! Views of what is on record.
 
+use approval::Rendering;
 use model::{
     Approval, Change, Erased, EvidenceKind, EvidenceStatus, LinkKind, Resource, Session, Step, Timestamp,
     Verdict,
@@ -30,10 +31,7 @@ impl ChangeView {
             environment: change.environment.name.to_string(),
             actions: change.steps.iter().map(ActionView::of).collect(),
             verdict: VerdictView::of(&change.verdict),
-            approvals: approvals
-                .iter()
-                .map(|it| ApprovalView { person: it.person.clone(), presence: it.presence, at: it.at })
-                .collect(),
+            approvals: approvals.iter().map(ApprovalView::of).collect(),
             evidence: change
                 .evidence
                 .iter()
@@ -53,6 +51,24 @@ impl ChangeView {
             created_at: change.created_at,
             expires_at: change.expires_at,
         }
+    }
+}
+
+impl ApprovalView {
+    fn of(approval: &Approval) -> Self {
+        let given = approval.given();
+        Self {
+            person: approval.person.clone(),
+            presence: given.iter().map(|it| it.presence).max().unwrap_or(approval.presence),
+            rendered: given.iter().any(|it| Rendering::told(&it.signature) == Rendering::Own),
+            at: approval.at,
+        }
+    }
+
+    /// `touched, on a page`, `file, on a machine of their own`.
+    pub fn how(&self) -> String {
+        let shown = if self.rendered { "on a machine of their own" } else { "on a page" };
+        format!("{}, {shown}", self.presence)
     }
 }
 

@@ -7,7 +7,7 @@ mod views;
 
 pub use requests::{
     AdoptRequest, BreakGlassRequest, EraseRequest, Proposal, ProposedAction, SessionRequest, SignRequest,
-    SimulateRequest, UndoRequest,
+    SimulateRequest, StopRequest, UndoRequest,
 };
 pub use views::{
     ActionView, ApprovalView, BundleView, ChangeList, ChangeView, ConsistencyView, ErasedView, EvidenceView,

@@ -23,6 +23,16 @@ pub struct SessionRequest {
     pub proxy: bool,
 }
 
+/// Whose live sessions to stop: one agent's, or with `all` everybody's. What says neither or both stops nothing.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StopRequest {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    #[serde(default)]
+    pub all: bool,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SignRequest {
     pub statement: String,

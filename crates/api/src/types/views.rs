@@ -117,8 +117,12 @@ pub struct RequirementView {
 pub struct ApprovalView {
     #[schema(value_type = words::PersonId)]
     pub person: PersonId,
+    /// The most that they showed of themselves.
     #[schema(value_type = words::Presence)]
     pub presence: Presence,
+    /// Whether a client of their own showed them what they signed, rather than a page.
+    #[serde(default)]
+    pub rendered: bool,
     #[schema(value_type = words::Timestamp)]
     pub at: Timestamp,
 }

@@ -27,7 +27,7 @@ const fn case(method: &'static str, path: &'static str, public: u16, person: u16
     Case { method, path, query: "", body: "", public, person }
 }
 
-const PEOPLE: [Case; 23] = [
+const PEOPLE: [Case; 24] = [
     case("GET", "/v1/openapi.json", 200, 200),
     case("GET", "/v1/genesis", 200, 200),
     case("GET", "/v1/checkpoint", 200, 200),
@@ -54,6 +54,7 @@ const PEOPLE: [Case; 23] = [
     case("GET", "/v1/sessions", 401, 200),
     case("GET", "/v1/sessions/{id}", 401, 404),
     case("POST", "/v1/sessions", 401, 400),
+    case("POST", "/v1/sessions/stop", 401, 400),
     case("POST", "/v1/sessions/{id}/stop", 401, 404),
     case("POST", "/v1/sessions/{id}/break-glass", 401, 400),
 ];

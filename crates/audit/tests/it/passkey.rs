@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 use model::{Digest, EntryKind, Person, Presence};
 use testkit::{Authenticator, Ceremony};
 
-use crate::story::{Log, Scribe, change, checkpoint_line, name, roster, statement};
+use crate::story::{Log, Scribe, change, checkpoint_line, name, public, roster, statement};
 
 const SITE: &str = "countersign.example.com";
 
@@ -75,6 +75,56 @@ fn a_passkey_shows_nothing_on_a_machine_of_its_own() {
         permit_unapproved @9: entry 9 permits chg-01m7xzk500040g2081040g2081, which took 2 other people; 2 of them by the command line, on a machine of their own; before it the log has those of bob, erin
     "#]]
     .assert_eq(&problems(2));
+}
+
+/// Erin signs by a key file and by a passkey, in this order, and with one of them alone; two are needed by the command line, of
+/// whom one is touched.
+#[test]
+fn two_signatures_of_one_person_show_what_both_do_and_count_once() {
+    let check = |erin_by: &[bool], expected: &Expect| {
+        let mut there = roster();
+        let keys = [approval::parse_public_key(&erins().roster_line()).unwrap(), public("erin")].into();
+        there.people.insert(name("erin"), Person { keys, approver: true, ..Person::default() });
+        let mut log = Scribe::new();
+        log.adopt(9, &there, Digest::of(b"with erin"));
+        log.hold(1);
+        let requirement = "2 other people, 1 of them with a touched key; 2 of them by the command line, on a machine of their own";
+        let said = |log: &Scribe, who, presence| {
+            let line = checkpoint_line(&log.entries);
+            let said = statement(Act::Approve, who, change(1), log.digest, line);
+            Statement { requirement: requirement.to_owned(), bundle: log.bundle, presence, ..said }
+        };
+        let bobs = said(&log, "bob", Presence::File);
+        log.signed(EntryKind::ApprovalGiven, 1, &bobs);
+        for by_passkey in erin_by {
+            if *by_passkey {
+                let said = said(&log, "erin", Presence::Touched);
+                let challenge = passkey::challenge(NAMESPACE, said.to_text().as_bytes());
+                let signature = erins().sign(&erins().ceremony(challenge.as_bytes())).text();
+                log.signed_as(EntryKind::ApprovalGiven, 1, &said, &signature);
+            } else {
+                let said = said(&log, "erin", Presence::File);
+                log.signed(EntryKind::ApprovalGiven, 1, &said);
+            }
+        }
+        log.permit(1, "0", "2");
+        log.about(EntryKind::OutcomeRecorded, 1, Some("change"), &[("step", "0")]);
+        expected.assert_eq(&log.log().problems());
+    };
+    check(&[false, true], &expect![""]);
+    check(&[true, false], &expect![""]);
+    check(
+        &[false],
+        &expect![[r#"
+        permit_unapproved @9: entry 9 permits chg-01m7xzk500040g2081040g2081, which took 2 other people, 1 of them with a touched key; 2 of them by the command line, on a machine of their own; before it the log has those of bob, erin
+    "#]],
+    );
+    check(
+        &[true],
+        &expect![[r#"
+        permit_unapproved @9: entry 9 permits chg-01m7xzk500040g2081040g2081, which took 2 other people, 1 of them with a touched key; 2 of them by the command line, on a machine of their own; before it the log has those of bob, erin
+    "#]],
+    );
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn project(value: &Value, spec: &ReadSpec, facts: &mut Vec<(String, String)>) ->
     let mut projection = BTreeMap::new();
     for path in &spec.keep {
         let found = settled(path::select(value, path));
-        if let Some(text) = found.as_ref().and_then(shown) {
+        if let Some(text) = found.as_ref().and_then(|found| shown(unwrapped(path, found))) {
             facts.push((path.clone(), text));
         }
         projection.insert(path.clone(), found.unwrap_or(Value::Null));
@@ -182,6 +182,19 @@ fn sorted(mut items: Vec<Value>) -> Value {
     Value::List(items)
 }
 
+/// What stands in a list as XML writes one: `<Names><Name>a</Name></Names>`, and CloudFront's with how many there are.
+fn unwrapped<'v>(path: &str, value: &'v Value) -> &'v Value {
+    let Value::Map(members) = value else { return value };
+    let own = path.rsplit('.').next().unwrap_or(path);
+    let mut inside = members.iter().filter(|(name, _)| *name != "Quantity");
+    match (inside.next(), inside.next()) {
+        (Some((name, list)), None) if ["member", "item"].contains(&name.as_str()) => list,
+        (Some((name, items)), None) if name == "Items" && members.len() == 2 => unwrapped("CNAMEs", items),
+        (Some((name, list)), None) if own != name && own.starts_with(name.as_str()) => list,
+        (Some(_), Some(_) | None) | (None, _) => value,
+    }
+}
+
 /// Scalars as they are, lists of scalars joined, anything deeper as its size.
 fn shown(value: &Value) -> Option<String> {
     let text = match value {
@@ -203,4 +216,33 @@ fn shown(value: &Value) -> Option<String> {
         }
     };
     Some(sanitize(&text, FACT_LENGTH_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_list_names_is_shown_by_name() {
+        let check = |path: &str, json: &str, expected: Option<&str>| {
+            let value = super::super::answer::parse(json.as_bytes()).unwrap();
+            assert_eq!(shown(unwrapped(path, &value)).as_deref(), expected, "{path} {json}");
+        };
+        check("Names", r#"["a", "b"]"#, Some("a, b"));
+        check("DB.Names", r#"{"Name": ["a", "b"]}"#, Some("a, b"));
+        check("DB.Names", r#"{"Name": "a"}"#, Some("a"));
+        check("LoadBalancerArns", r#"{"member": "a"}"#, Some("a"));
+        check(
+            "DistributionConfig.Aliases",
+            r#"{"Quantity": "2", "Items": {"CNAME": ["a", "b"]}}"#,
+            Some("a, b"),
+        );
+        // What is no list stays what it is.
+        check("Matcher", r#"{"HttpCode": "200"}"#, Some("HttpCode 200"));
+        check("Name", r#"{"Name": "a"}"#, Some("Name a"));
+        check("Tags", r#"{"Tag": [{"Key": "a"}]}"#, Some("1 entries"));
+        check("Config", r#"{"A": {"B": "1"}, "C": "2"}"#, Some("2 members"));
+        check("Names", r#"{}"#, None);
+        check("Names", r#"{"Name": []}"#, None);
+    }
 }

@@ -222,11 +222,7 @@ impl ChangePage {
             approvals: view
                 .approvals
                 .iter()
-                .map(|it| Approval {
-                    person: it.person.clone(),
-                    how: it.presence.to_string(),
-                    at: ago(it.at, now),
-                })
+                .map(|it| Approval { person: it.person.clone(), how: it.how(), at: ago(it.at, now) })
                 .collect(),
             rejection: view.rejection.as_ref().map(|it| Veto {
                 person: it.person.clone(),

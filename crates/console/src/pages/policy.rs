@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use model::Verdict;
-use policy::{Bundle, Explanation, Part};
+use policy::{Bundle, Explanation, Part, ShownExample};
 
 use super::Frame;
 use crate::text::Shown;
@@ -98,6 +98,8 @@ struct Rule {
     absolute: bool,
     breakglass: bool,
     text: String,
+    /// What its file shows by examples, and what comes of each.
+    examples: Vec<(Shown, String)>,
 }
 
 impl Policy {
@@ -112,6 +114,10 @@ impl Policy {
                 absolute: it.absolute,
                 breakglass: it.breakglass,
                 text: it.policy.to_string(),
+                examples: bundle
+                    .examples_of(&it.rule.file)
+                    .map(|it| (Shown::of(it.name), outcome(&it)))
+                    .collect(),
             });
         }
         Self {
@@ -125,6 +131,14 @@ impl Policy {
             answers: Vec::new(),
             wrong: None,
         }
+    }
+}
+
+fn outcome(example: &ShownExample<'_>) -> String {
+    match example.people {
+        Some(1) => format!("{}, 1 person", example.verdict),
+        Some(people) if people > 0 => format!("{}, {people} people", example.verdict),
+        Some(_) | None => example.verdict.to_owned(),
     }
 }
 

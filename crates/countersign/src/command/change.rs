@@ -168,12 +168,12 @@ async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Fai
         return Err(Failure::new(VERIFICATION, "CS208", message)
             .hint(format!("read it again: countersign change show {id}")));
     }
-    let asks = args.seen.is_none() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let asks = args.seen.is_none() && at_a_terminal();
     if asks || format == Format::Human {
         output::note(view.statement.trim_end());
         output::note("");
     }
-    if asks && !agreed().await? {
+    if asks && !agreed("Sign this?").await? {
         return Err(Failure::new(USAGE, "CS001", "nothing was signed: you did not say yes"));
     }
     let signature = identity.sign(approval::NAMESPACE, &view.statement)?;
@@ -189,11 +189,17 @@ async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Fai
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether there is somebody who can be asked.
+pub(super) fn at_a_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
 /// Asks on the terminal; whatever is not yes is no.
-async fn agreed() -> Result<bool, Failure> {
-    let ask = || {
+pub(super) async fn agreed(question: &str) -> Result<bool, Failure> {
+    let question = format!("{question} [y/N] ");
+    let ask = move || {
         let mut out = std::io::stderr();
-        write!(out, "Sign this? [y/N] ").and_then(|()| out.flush())?;
+        write!(out, "{question}").and_then(|()| out.flush())?;
         let mut line = String::new();
         std::io::stdin().read_line(&mut line)?;
         Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
@@ -334,7 +340,7 @@ pub(super) fn show(change: &ChangeView) {
             "  {} {} ({}) at {}",
             styled(GOOD, "approved"),
             approval.person,
-            approval.presence,
+            approval.how(),
             approval.at
         ));
     }

@@ -76,7 +76,7 @@ fn analysed<T>(
     let text = text_of(&args.from, MOST_SNAPSHOT)?;
     let now = SystemClock.now();
     let snapshot = Snapshot::parse(&text, now).map_err(|err| {
-        Failure::new(USAGE, "CS010", format!("{}: {err}", args.from.display())).hint(err.hint())
+        Failure::new(USAGE, "CS011", format!("{}: {err}", args.from.display())).hint(err.hint())
     })?;
     let report = analyse(&snapshot, &parameters, &prices, now);
     let more = more(&snapshot, &prices, &report);

@@ -2,15 +2,17 @@
 
 use std::process::ExitCode;
 
-use api::types::{BreakGlassRequest, ChangeView, SessionIssued, SessionList, SessionRequest, SessionView};
+use api::types::{
+    BreakGlassRequest, ChangeView, SessionIssued, SessionList, SessionRequest, SessionView, StopRequest,
+};
 use model::ChangeState;
 use serde_json::json;
 
 use super::change;
 use crate::{
-    cli::{BreakGlassArgs, Format, SessionCommand, SessionNewArgs},
+    cli::{BreakGlassArgs, Format, SessionCommand, SessionNewArgs, SessionStopArgs},
     client::Client,
-    failure::Failure,
+    failure::{Failure, USAGE},
     output::{self, BOLD, DIM, GOOD, WARN, styled},
 };
 
@@ -30,14 +32,44 @@ pub(super) async fn run(command: SessionCommand, format: Format, env: bool) -> R
                 Client::connect(&server).await?.get(&format!("/v1/sessions/{}", safe(&id)?)).await?;
             print(&session, format)
         }
-        SessionCommand::Stop { id, server } => {
-            let client = Client::connect(&server).await?;
-            let session: SessionView =
-                client.post(&format!("/v1/sessions/{}/stop", safe(&id)?), &json!({})).await?;
-            print(&session, format)
-        }
+        SessionCommand::Stop(args) => stop(&args, format).await,
         SessionCommand::BreakGlass(args) => break_glass(&args, format).await,
     }
+}
+
+async fn stop(args: &SessionStopArgs, format: Format) -> Result<ExitCode, Failure> {
+    let client = Client::connect(&args.server).await?;
+    if let Some(id) = &args.id {
+        let session: SessionView =
+            client.post(&format!("/v1/sessions/{}/stop", safe(id)?), &json!({})).await?;
+        return print(&session, format);
+    }
+    let whose = match &args.agent {
+        Some(agent) => format!(" of {}", model::sanitize(agent, 64)),
+        None => String::new(),
+    };
+    if change::at_a_terminal() && !args.yes {
+        let list: SessionList = client.get("/v1/sessions").await?;
+        let own = |it: &&SessionView| args.agent.as_ref().is_none_or(|agent| it.agent == *agent);
+        let live = list.sessions.iter().filter(own).filter(|it| it.state == "live").count();
+        if !change::agreed(&format!("Stop all live sessions{whose} ({live} now)?")).await? {
+            return Err(Failure::new(USAGE, "CS001", "nothing was stopped: you did not say yes"));
+        }
+    }
+    let request = StopRequest { agent: args.agent.clone(), all: args.all };
+    let stopped: SessionList = client.post("/v1/sessions/stop", &request).await?;
+    match format {
+        Format::Json => output::json(&stopped)?,
+        Format::Human => {
+            stopped.sessions.iter().for_each(show);
+            match stopped.sessions.len() {
+                0 => output::note(format!("no session{whose} was live")),
+                1 => output::note(format!("1 session{whose} is stopped")),
+                many => output::note(format!("{many} sessions{whose} are stopped")),
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn break_glass(args: &BreakGlassArgs, format: Format) -> Result<ExitCode, Failure> {

@@ -9,9 +9,10 @@ use store::Tx;
 use super::{Answered, verdict};
 use crate::{
     Engine, SignError,
-    decide::{self, Book, DecideError, Drawn},
+    decide::{Book, DecideError, Drawn},
     permit::StepRef,
     record::about,
+    standing,
 };
 
 /// What was done, for the record, and what that gave; or why it was not done.
@@ -106,7 +107,7 @@ pub(crate) fn alarm(drawn: &mut Drawn, change: &Change, said: String) -> Entry {
 
 /// Whether it is to be carried out now. Whatever was written into the rows meanwhile, every signature is verified once more.
 fn stands(tx: &mut Tx<'_>, book: &Book, drawn: &mut Drawn, change: &Change) -> Result<bool, SignError> {
-    let signed = decide::standing_approvals(tx, book, drawn, change)?;
+    let signed = standing::standing_approvals(tx, book, drawn, change)?;
     Ok(verdict(book, change, &signed, drawn.now) == Some(Verdict::Allow) && drawn.now < change.expires_at)
 }
 

@@ -1,9 +1,11 @@
 //! An approval by passkey goes through the door that every signature goes through: when it is handed in, when it is used,
 //! and when the log is audited.
 
+use std::sync::Arc;
+
 use approval::{Act, ApprovalError, NAMESPACE, Statement, passkey};
 use engine::{RefusalKind, SignError};
-use model::{Approval, ChangeId, ChangeState, EntryId, EntryKind, Presence};
+use model::{Approval, ChangeId, ChangeState, EntryId, EntryKind, Given, Presence};
 use store::Store;
 use testkit::Ceremony;
 
@@ -162,6 +164,101 @@ async fn what_a_page_showed_is_not_what_a_machine_of_their_own_did() {
     world.finish().await;
 }
 
+/// Of those who agree to lose the stack `app` both sign by the command line, and one is touched for it.
+const BOTH: [&str; 2] = [
+    r#"@id("unusual")
+@reason("both see it on a machine of their own, and one is touched")
+forbid (principal, action == Action::"destroy", resource in Environment::"production")
+when { resource.id == "app" }
+unless { context.approvals.rendered >= 2 && context.approvals.touched >= 1 };
+"#,
+    r#"[[example]]
+name = "two, by key files"
+effects = ["destroy"]
+kind = "stack"
+resource = "app"
+environment = "production"
+approvals = { people = 2, rendered = 2 }
+expect = "hold"
+rules = ["unusual"]
+
+[[example]]
+name = "two, of whom one is touched"
+effects = ["destroy"]
+kind = "stack"
+resource = "app"
+environment = "production"
+approvals = { people = 2, rendered = 2, touched = 1 }
+expect = "allow"
+"#,
+];
+
+/// A key file shows what was read, a passkey that somebody was there: who has no key that shows both signs with each.
+#[tokio::test]
+async fn a_key_file_and_a_passkey_are_one_approval_that_shows_what_both_do() {
+    for page_first in [false, true] {
+        let world = World::on_disk_with(Unusual { rule: Some(BOTH), ..Unusual::default() }).await;
+        let held = world.hold(&DELETE_STACK.action()).await;
+        world.approve(held, &BEN).await.unwrap();
+        let text = read_by_dan(&world, held, Act::Approve, None).await;
+        let on_the_page = || world.engine.sign(held, text.clone(), counted(&text, 5));
+        let first = if page_first { on_the_page().await } else { world.approve(held, &DAN).await }.unwrap();
+        assert_eq!(first.change.state, ChangeState::Held, "{}", first.note);
+        assert!(first.note.contains("(2 so far)"), "{}", first.note);
+        assert_eq!(refused(world.ask(&DELETE_STACK.action()).await).kind, RefusalKind::Held);
+        let second = if page_first { world.approve(held, &DAN).await } else { on_the_page().await }.unwrap();
+        assert_eq!(second.change.state, ChangeState::Approved, "{}", second.note);
+        // Neither adds anything any more.
+        for again in [on_the_page().await, world.approve(held, &DAN).await] {
+            assert!(again.unwrap().note.contains("counts once"));
+        }
+        let approvals = world.engine.read(move |view| view.approvals(held)).await.unwrap();
+        let of_dan: Vec<_> = approvals.iter().filter(|it| it.person == name("dan")).collect();
+        assert_eq!((approvals.len(), of_dan.len(), of_dan[0].given().len()), (2, 1, 2));
+        assert_eq!(world.count(EntryKind::ApprovalGiven).await, 3, "each signature is on record");
+        // What the passkey counted is known after a restart, whichever of the two it was.
+        let session = Arc::clone(&world.session);
+        let world = world.end().await.restart(session, START.plus_seconds(60)).await;
+        let world = world.map_err(|(err, _)| err).unwrap();
+        assert_eq!(world.run(&DELETE_STACK.action()).await, held);
+        let copied = world.engine.sign_in(name("dan"), ("a request".to_owned(), counted("a request", 5)));
+        assert!(matches!(copied.await, Err(SignError::Cloned(_))));
+        world.finish().await;
+    }
+}
+
+/// What stands beside a signature in a row is verified as the signature is.
+#[tokio::test]
+async fn what_a_hand_puts_beside_a_signature_counts_for_nothing_and_alarms() {
+    for by_hand in [false, true] {
+        let world = World::built(Unusual { rule: Some(BOTH), ..Unusual::default() }, Store::memory()).await;
+        let held = world.hold(&DELETE_STACK.action()).await;
+        world.approve(held, &BEN).await.unwrap();
+        world.approve(held, &DAN).await.unwrap();
+        let text = read_by_dan(&world, held, Act::Approve, None).await;
+        if by_hand {
+            let beside = Given {
+                presence: Presence::Touched,
+                at: START,
+                statement: text.clone(),
+                signature: touched(&text.replace("kiro", "nobo")),
+            };
+            let approvals = world.engine.read(move |view| view.approvals(held)).await.unwrap();
+            let dans = approvals.into_iter().find(|it| it.person == name("dan")).unwrap();
+            let row = Approval { beside: Some(Box::new(beside)), ..dans };
+            let id = EntryId::new(START.millis(), [9; 10]);
+            let entry = model::Entry::new(id, START, EntryKind::BundleAdopted);
+            world.store.write(move |tx| tx.replace_approval(&row, entry)).await.unwrap();
+            assert_eq!(refused(world.ask(&DELETE_STACK.action()).await).kind, RefusalKind::Held);
+            assert_eq!(world.count(EntryKind::Alarm).await, 1);
+        } else {
+            world.engine.sign(held, text.clone(), touched(&text)).await.unwrap();
+            assert_eq!(world.run(&DELETE_STACK.action()).await, held);
+            assert_eq!(world.count(EntryKind::Alarm).await, 0);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_passkey_vetoes() {
     let world = World::in_memory().await;
@@ -220,6 +317,7 @@ async fn an_assertion_under_another_text_is_void_when_it_is_used() {
             at: START,
             statement,
             signature: touched(&made_for),
+            beside: None,
         };
         let entry = model::Entry::new(EntryId::new(START.millis(), [9; 10]), START, EntryKind::BundleAdopted);
         world.store.write(move |tx| tx.record_approval(&approval, entry)).await.unwrap();

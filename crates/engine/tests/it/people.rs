@@ -135,8 +135,14 @@ async fn whoever_approves_one_change_after_another_is_asked_to_pause() {
     // Approving this is one.
     world.adopted(&next).await;
     let stack = |name| Call { name, ..DELETE_STACK }.action();
-    let (one, two) = (world.hold(&stack("one")).await, world.hold(&stack("two")).await);
+    let one = world.hold(&stack("one")).await;
     world.approve(one, &BEN).await.unwrap();
+    // What somebody has signed nothing joins: it is another change.
+    let two = world.hold(&stack("two")).await;
+    assert_ne!(one, two);
+    // Saying the same again is no other change, and is not on record as a refusal.
+    let again = world.approve(one, &BEN_AGAIN).await.unwrap();
+    assert!(again.note.contains("counts once"), "{}", again.note);
     let err = world.approve(two, &BEN).await.unwrap_err();
     assert!(matches!(&err, SignError::Hurried(why) if why.contains("ben has approved 2 changes")), "{err}");
     assert_eq!(world.count(EntryKind::ApprovalRefused).await, 1);
@@ -145,6 +151,10 @@ async fn whoever_approves_one_change_after_another_is_asked_to_pause() {
 
     world.clock.advance(600);
     world.approve(two, &BEN).await.unwrap();
+    // However often.
+    for _ in 0..3 {
+        world.approve(two, &BEN).await.unwrap();
+    }
     let three = world.hold(&stack("three")).await;
     world.approve(three, &BEN).await.unwrap();
     let four = world.hold(&stack("four")).await;

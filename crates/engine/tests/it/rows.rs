@@ -20,6 +20,7 @@ fn by_hand(world: &World, change: ChangeId, who: &Person, statement: String, sig
         at: START,
         statement,
         signature,
+        beside: None,
     };
     Connection::open(world.place.database())
         .unwrap()

@@ -149,6 +149,7 @@ async fn smuggle(world: &World, change: ChangeId, who: &Person, statement: Strin
         at: START,
         statement,
         signature,
+        beside: None,
     };
     let mut random = [0; 10];
     random[..8].copy_from_slice(&hex::decode(world.place.fresh().to_string()).unwrap()[..8]);

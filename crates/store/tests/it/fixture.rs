@@ -196,5 +196,6 @@ pub(crate) fn approval(change: u64, person: &str) -> Approval {
         at: at(20),
         statement: format!("I agree to {change}"),
         signature: "-----BEGIN SSH SIGNATURE-----".into(),
+        beside: None,
     }
 }

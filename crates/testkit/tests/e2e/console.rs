@@ -9,12 +9,14 @@ mod in_the_browser;
 mod kept;
 mod refusals;
 mod sign_in;
+mod strict;
+mod surroundings;
 
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testkit::{Browser, certificate};
+use testkit::{Browser, Key, certificate};
 
 use crate::{
     adopt::{copied, text},
@@ -30,11 +32,22 @@ struct Site {
 
 impl Site {
     fn open() -> Result<Option<Self>> {
-        let Some(mut browser) = Browser::open()? else {
-            eprintln!("SKIPPED: no Chromium, Node.js or npm, so the console is not tried in a browser");
-            return Ok(None);
-        };
+        let Some(browser) = Self::browser()? else { return Ok(None) };
         let lab = Lab::open()?;
+        let keys = [lab.people.ben.clone(), lab.people.carla.clone()];
+        Self::over(lab, browser, keys.each_ref()).map(Some)
+    }
+
+    fn browser() -> Result<Option<Browser>> {
+        let browser = Browser::open()?;
+        if browser.is_none() {
+            eprintln!("SKIPPED: no Chromium, Node.js or npm, so the console is not tried in a browser");
+        }
+        Ok(browser)
+    }
+
+    /// `keys`: with which ben and carla agree that their passkeys count.
+    fn over(lab: Lab, mut browser: Browser, keys: [&Key; 2]) -> Result<Self> {
         let [_, _, people] = lab.serve.authorities();
         let port = people.rsplit(':').next().context("no port")?;
         let url = format!("http://localhost:{port}");
@@ -53,8 +66,8 @@ impl Site {
             )?;
             lines.push((person, made.as_str().context("no line")?.to_owned()));
         }
-        enrol(&lab, &lines)?;
-        Ok(Some(Self { lab, browser, url }))
+        enrol(&lab, &lines, keys)?;
+        Ok(Self { lab, browser, url })
     }
 
     fn sign_in(&mut self, person: &str) -> Result<()> {
@@ -75,7 +88,7 @@ impl Site {
 }
 
 /// By a bundle that olga asks for and both approve with the keys they have.
-fn enrol(lab: &Lab, lines: &[(&str, String)]) -> Result<()> {
+fn enrol(lab: &Lab, lines: &[(&str, String)], keys: [&Key; 2]) -> Result<()> {
     let next = copied(lab, "passkeys")?;
     let file = next.join("roster.toml");
     let mut roster = fs::read_to_string(&file)?;
@@ -92,8 +105,9 @@ fn enrol(lab: &Lab, lines: &[(&str, String)]) -> Result<()> {
     let ask = ["policy", "adopt", "--bundle", text(&next)?, "--certificate", text(&proof)?];
     let held = lab.signs(&lab.people.olga, &ask)?.expect(10)?.json()?;
     let id = held["id"].as_str().context("no id")?.to_owned();
-    lab.approve(&id, &lab.people.ben)?.expect(0)?;
-    lab.approve(&id, &lab.people.carla)?.expect(0)?;
+    for key in keys {
+        lab.approve(&id, key)?.expect(0)?;
+    }
     lab.signs(&lab.people.olga, &ask)?.expect(0).map(drop)
 }
 

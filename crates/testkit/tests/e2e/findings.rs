@@ -80,9 +80,9 @@ fn what_was_refused_is_told_and_what_is_no_snapshot_is_refused() -> Result<()> {
     let mut later = snapshot("complete");
     later["taken"]["until"] = "2999-01-01T00:00:00Z".into();
     fs::write(&file, later.to_string())?;
-    refused(&["CS010", "taken.until: 2999-01-01T00:00:00.000Z is in the future", "hint:"], &[])?;
+    refused(&["CS011", "taken.until: 2999-01-01T00:00:00.000Z is in the future", "hint:"], &[])?;
     fs::write(&file, "{}")?;
-    refused(&["CS010", "missing field `schema`"], &[])?;
+    refused(&["CS011", "missing field `schema`"], &[])?;
     let parameters = folder.path().join("parameters.toml");
     fs::write(&parameters, "idle_dayz = 3")?;
     refused(

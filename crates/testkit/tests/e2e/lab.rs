@@ -12,6 +12,9 @@ use testkit::{Installation, Key, Moto, Output, Response, Serve, Session, Signed,
 pub(crate) const OWNER: [(&str, &str); 3] =
     [("AWS_ACCESS_KEY_ID", "owner"), ("AWS_SECRET_ACCESS_KEY", "owner"), ("AWS_DEFAULT_REGION", "us-east-1")];
 
+/// A program is given so long.
+pub(crate) const CALL: Duration = Duration::from_secs(60);
+
 /// No verdict may depend on the hour the tests run at.
 const CALENDAR: &str = "timezone = \"UTC\"\npeak = []\nfreeze = []\n";
 

@@ -44,6 +44,7 @@ mod roles;
 mod served;
 mod setup;
 mod simulate;
+mod stopped;
 mod tamper;
 mod undo;
 mod unwritable;

@@ -90,7 +90,11 @@ fn a_change_is_shown_as_the_contract_says() -> Result<()> {
     fields(&verdict["rules"][0], &["id", "reason", "file", "line"], &["text"])?;
     fields(&verdict["requirement"], &["people", "roles", "evidence", "window"], &["touched", "rendered"])?;
     ensure!(verdict["kind"] == "hold" && verdict["requirement"]["people"] == 2, "{verdict}");
-    fields(&change["approvals"][0], &["person", "presence", "at"], &["reason", "statement_digest"])?;
+    fields(
+        &change["approvals"][0],
+        &["person", "presence", "at"],
+        &["rendered", "reason", "statement_digest"],
+    )?;
     ensure!(change["approvals"][0]["person"] == "ben" && change["approvals"][0]["presence"] == "file");
     fields(&change["evidence"][0], &["kind", "status", "digest"], &["note"])
 }

@@ -31,10 +31,15 @@ fn killable() -> Result<Option<PathBuf>> {
 
 /// A restore that dies at `at`; whether it did.
 fn killed(lab: &Lab, binary: &Path, backup: &Path, more: &[&str], at: &str) -> Result<bool> {
+    dies(lab, binary, &[&["restore", text(backup)?], more].concat(), at)
+}
+
+/// The same of any command that needs no server.
+fn dies(lab: &Lab, binary: &Path, args: &[&str], at: &str) -> Result<bool> {
     let config = lab.installation.config();
     let status = Command::new(binary)
-        .args(["restore", text(backup)?, "--config", text(config)?])
-        .args(more)
+        .args(args)
+        .args(["--config", text(config)?])
         .env("COUNTERSIGN_CRASH_AT", at)
         .stderr(std::process::Stdio::null())
         .stdout(std::process::Stdio::null())
@@ -362,4 +367,70 @@ fn a_new_key_of_the_log_is_vouched_for_by_the_old_one() -> Result<()> {
     }
     ensure!(lab.state(&again)? == "approved");
     lab.installation.run(["audit", "verify", "--genesis", &genesis])?.expect(0).map(drop)
+}
+
+/// Whenever it is killed, and asked for again: one new log, under one new key, which the old one vouches for; nothing that was signed
+/// is lost, and the log before holds under its own key.
+#[test]
+fn an_exchange_of_the_logs_key_is_killed_at_each_of_its_steps() -> Result<()> {
+    let Some(binary) = killable()? else { return Ok(()) };
+    let mut lab = Lab::open()?;
+    let held = lab.hold("waits")?;
+    let steps =
+        ["restore-staged".to_owned()].into_iter().chain((1..).map(|it| format!("restore-moved#{it}")));
+    let folder = lab.installation.folder();
+    let genesis_here = || -> Result<Vec<u8>> { Ok(fs::read(folder.join("log/genesis.json"))?) };
+    let mut old = lab.installation.genesis().to_owned();
+    for (step, at) in (0usize..).zip(steps) {
+        ensure!(lab.serve.stop()? == 0);
+        let [first, again] = ["first", "again"].map(|it| format!("rotated-{step}-{it}"));
+        let [first, again] = [first, again].map(|it| lab.installation.beside().join(it));
+        let before = genesis_here()?;
+        let rotate = |into: &Path| -> Result<[String; 4]> {
+            Ok(["rotate", text(into)?, "--ground", "a year is over"].map(str::to_owned))
+        };
+        let line = rotate(&first)?;
+        let died = dies(&lab, &binary, &line.each_ref().map(String::as_str), &at)?;
+        if died && step <= LOCKED {
+            // From the moment in which the lock file has gone aside until it is in its place nothing is served.
+            if (2..LOCKED).contains(&step) {
+                refuses_to_serve(&lab, "error")?;
+            }
+            let line = rotate(&again)?;
+            let told = lab.installation.run(line.each_ref().map(String::as_str))?.expect(0)?.json()?;
+            ensure!(told["finished"] == (step >= 2), "{at}: {told}");
+        }
+        ensure!(genesis_here()? != before, "{at}: it is the old log");
+        serve_again(&mut lab)?;
+        let report = lab.installation.run(["audit", "verify"])?.json()?;
+        let (problems, continues) = (&report["problems"], &report["continues"]);
+        ensure!(problems.as_array().is_some_and(Vec::is_empty), "{at}: {report}");
+        ensure!(continues["genesis"] == old.as_str() && continues["lost"] == 0, "{at}: {report}");
+        ensure!(continues["vouched"] == true && continues["ground"] == "a year is over", "{at}: {report}");
+        ensure!(lab.state(&held)? == "expired", "{at}");
+        let logs = named_like(&folder, "log.before-")?;
+        let keys = named_like(&folder.join("keys"), "log.key.before-")?;
+        ensure!(logs.len() == step + 1 && keys.len() == step + 1, "{at}: {logs:?} {keys:?}");
+        let held_under = |log: &PathBuf| -> Result<bool> {
+            Ok(Cli::run(["audit", "verify", "--log", text(log)?, "--genesis", &old])?.code == 0)
+        };
+        let holds = logs.iter().map(held_under).collect::<Result<Vec<_>>>()?;
+        ensure!(holds.into_iter().filter(|it| *it).count() == 1, "{at}: the log before does not hold");
+        old = fingerprint(&lab)?;
+        if !died {
+            ensure!(step == LOCKED + 2, "it was killed at {step} steps");
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The step in which the new lock file comes to its place.
+const LOCKED: usize = 9;
+
+/// Of the log that is served.
+fn fingerprint(lab: &Lab) -> Result<String> {
+    let [_, _, people] = lab.serve.authorities();
+    let told: Value = serde_json::from_slice(&testkit::send(people, "GET", "/v1/genesis", &[], b"")?.body)?;
+    Ok(told["genesis"].as_str().context("no genesis")?.to_owned())
 }

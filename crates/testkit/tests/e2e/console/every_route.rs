@@ -86,6 +86,7 @@ impl Matter {
             "/v1/sessions" if row.method == "POST" => {
                 json!({ "agent": "fixer", "operator": "olga", "task": "more", "ttl_seconds": 60 }).to_string()
             }
+            "/v1/sessions/stop" => json!({ "agent": "tidier" }).to_string(),
             "/enrol" if row.method == "POST" => {
                 json!({ "authenticator_data": created(hand), "site": "localhost" }).to_string()
             }

@@ -1,0 +1,6 @@
+//! The pages over a real engine, in this process.
+#![cfg(test)]
+
+mod many;
+mod place;
+mod rules;
