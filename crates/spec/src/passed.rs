@@ -68,8 +68,8 @@ impl Passed {
 }
 
 impl Checks {
-    /// Whether `run` proves that a task is done. A task with subtasks is done once those are that are not optional, and its own checks
-    /// passed, if it has any; one without needs a check of its own.
+    /// Whether `run` proves that a task is done. A step needs a check of its own, and what shall continue around it; any other task is
+    /// done once its subtasks are that are not optional, and its own checks passed, if it has any.
     ///
     /// # Errors
     /// [`NotPassed`], with everything that is lacking.

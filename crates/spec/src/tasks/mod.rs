@@ -100,9 +100,9 @@ impl Tasks {
         Some(Value::List(all.collect()).digest("countersign/spec-subtree/v1"))
     }
 
-    /// What is carried out: a task that has no subtasks.
+    /// What is carried out itself: a task that has no subtasks, or only optional ones, which nothing can rest on.
     pub fn is_step(&self, id: &TaskId) -> bool {
-        !self.below.contains_key(id)
+        self.subtasks(id).all(|it| it.optional)
     }
 }
 

@@ -129,6 +129,10 @@ fn a_tick_takes_a_proof_of_the_task_as_it_is() {
     expect![["it declares no check"]].assert_eq(&proof(TASKS, &run, "2"));
     expect![["there is no task 3"]].assert_eq(&proof(TASKS, &run, "3"));
 
+    // Nothing rests on what is optional: a task with nothing else below it needs a check of its own.
+    let loose = "- [ ] 1. Whole\n  - [ ]* 1.1 Extra\n    - _Check one: it is one (1.1)_\n";
+    assert_eq!(proof(loose, &run, "1"), "it declares no check");
+
     // An edited task takes neither an old proof nor old records.
     for (from, to) in [("Part", "Party"), ("it is one", "it is none"), ("two (1.1)", "two (1.2)")] {
         let text = TASKS.replace(from, to);
