@@ -25,7 +25,22 @@ pub(crate) fn good() -> Value {
 fn check(pointer: &str, value: Value, expected: &Expect) {
     let mut document = good();
     *document.pointer_mut(pointer).unwrap() = value;
-    refused(&document.to_string(), expected);
+    refused(&sorted(&document), expected);
+}
+
+/// With its members in alphabetical order, whatever features `serde_json` is built with: places are counted in it.
+fn sorted(value: &Value) -> String {
+    let joined = |parts: Vec<String>| parts.join(",");
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(name, _)| name.as_str());
+            let written = |(name, value): (&String, &Value)| format!("{}:{}", json!(name), sorted(value));
+            format!("{{{}}}", joined(members.into_iter().map(written).collect()))
+        }
+        Value::Array(items) => format!("[{}]", joined(items.iter().map(sorted).collect())),
+        other => other.to_string(),
+    }
 }
 
 fn refused(text: &str, expected: &Expect) {

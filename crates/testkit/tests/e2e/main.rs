@@ -41,6 +41,7 @@ mod references;
 mod renewed;
 mod restore;
 mod roles;
+mod scan;
 mod served;
 mod setup;
 mod simulate;

@@ -34,8 +34,8 @@ use crate::{
 
 const AT_ONCE: usize = 8;
 /// How often a call is made that the cloud asks to make later, and how long is waited before the second time.
-const TRIES: u32 = 7;
-const FIRST_WAIT: Duration = Duration::from_millis(500);
+const TRIES: u32 = 6;
+const FIRST_WAIT: Duration = Duration::from_millis(300);
 const SESSION_SECONDS: i64 = 4 * 3600;
 
 pub(super) async fn run(args: &ScanArgs, format: Format) -> Result<ExitCode, Failure> {
