@@ -33,8 +33,9 @@ enum Beside {
     Peers,
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench { name: "admit", targets: &[("engine", "admit")], beside: Beside::Nothing },
+    Bench { name: "agent", targets: &[("findings", "agent")], beside: Beside::Nothing },
     Bench { name: "aws", targets: &[("testkit", "aws")], beside: Beside::Peers },
     Bench { name: "console", targets: &[("testkit", "console")], beside: Beside::Program },
     Bench {

@@ -1,7 +1,9 @@
 //! The command line as data. Doc comments are the help text.
 
+pub(crate) mod findings;
 pub(crate) mod people;
 pub(crate) mod session;
+pub(crate) mod spec;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -75,17 +77,26 @@ pub(crate) enum Command {
     Propose(ProposeArgs),
     /// Wait until a change is no longer held (agent side; uses the session's credentials).
     Wait(WaitArgs),
+    /// Read an environment into a snapshot, through the gateway like any other agent, and changing nothing.
+    Scan(ScanArgs),
     /// The record.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Watch first: what would have been held or denied of what CloudTrail recorded. Forwards nothing.
     Observe(ObserveArgs),
+    /// What is faulty or wasteful in a snapshot. Needs no server, reads nothing else, changes nothing.
+    Findings(findings::FindingsArgs),
+    /// Where the money goes, by a snapshot and a price table.
+    Costs(findings::CostsArgs),
     /// Who is enrolled, and with what.
     #[command(subcommand)]
     People(people::PeopleCommand),
     /// The bundle's rules.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Specifications: what is wanted, how it holds together, what is done for it. No server needed.
+    #[command(subcommand)]
+    Spec(spec::SpecCommand),
     /// AWS accounts.
     #[command(subcommand)]
     Aws(AwsCommand),
@@ -258,6 +269,33 @@ pub(crate) struct ServerArgs {
     /// The certificate of the server's authority, where TLS is spoken; otherwise $COUNTERSIGN_CA.
     #[arg(long, value_name = "PEM_FILE")]
     pub(crate) ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    /// Where the snapshot is written.
+    #[arg(long, value_name = "FILE", default_value = "snapshot.json")]
+    pub(crate) snapshot: PathBuf,
+    /// Which regions, comma-separated; otherwise $AWS_REGION.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) region: Vec<String>,
+    /// How many whole days of metrics: what runs once a year shows only in more than a year.
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    pub(crate) days: u32,
+    /// At most as many calls a second.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) rate: u32,
+    /// Forget a scan that was broken off, rather than going on with it.
+    #[arg(long)]
+    pub(crate) anew: bool,
+    /// The agent to open a session for that only looks; without, the session of the environment is used.
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
+    /// The person who answers for that session: whoever signs.
+    #[arg(long)]
+    pub(crate) operator: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Method, Request, header, http::request::Builder};
+use hyper::{
+    HeaderMap, Method, Request,
+    header::{self, HeaderName, HeaderValue},
+    http::request::Builder,
+};
 
 use crate::transport::Http;
 
@@ -21,6 +25,17 @@ pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Bytes,
+    head: HeaderMap,
+}
+
+impl Answered {
+    /// Those that are text.
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
+        let text = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.to_string(), value.to_str().ok()?.to_owned()))
+        };
+        self.head.iter().filter_map(text).collect()
+    }
 }
 
 /// Why there is no answer; for a log line, so it names no address.
@@ -58,6 +73,7 @@ pub(crate) async fn exchange(
             status: head.status.as_u16(),
             content_type: content_type.map(str::to_owned),
             body: body.to_bytes(),
+            head: head.headers,
         })
     };
     tokio::time::timeout(patience, answered).await.map_err(|_| NoAnswer::Late(patience))?

@@ -30,6 +30,11 @@ pub(crate) fn note(text: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
+/// In place of the line that was there before: on a terminal only.
+pub(crate) fn passing(text: impl std::fmt::Display) {
+    let _ = write!(anstream::stderr(), "\r\x1b[2K{text}");
+}
+
 /// One JSON document.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(Failure::unexpected)?;

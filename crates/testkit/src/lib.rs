@@ -1,5 +1,5 @@
 //! Test rigs: a mock AWS, the real `aws` CLI and boto3, keys as `ssh-keygen` makes them, installations of the
-//! real `countersign` binary, and the harness of the benches.
+//! real `countersign` binary, a language model by script, and the harness of the benches.
 //!
 //! Knows the product only from outside: its command line, its ready file, its sockets. It links none of our crates,
 //! so a rig cannot reach around a gateway, and `xtask` builds it before anything else. Nothing that ships uses it.
@@ -8,6 +8,7 @@ mod authenticator;
 pub mod bench;
 mod browser;
 mod certificate;
+mod fake_llm;
 mod http;
 mod installation;
 mod key;
@@ -30,6 +31,7 @@ mod witness;
 pub use authenticator::{Asserted, Authenticator, Ceremony};
 pub use browser::Browser;
 pub use certificate::{certificate, checked, comparison, files_below};
+pub use fake_llm::{FakeLlm, Fault, Heard, Protocol, Scenario};
 pub use http::{Response, send};
 pub use installation::{Cli, Installation, Serve, Session};
 pub use key::Key;

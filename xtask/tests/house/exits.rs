@@ -4,7 +4,7 @@
 use crate::tree::{none, sources};
 
 /// Words without which nothing leaves the process, and the files that may say them.
-const EXITS: [(&str, &[&str]); 5] = [
+const EXITS: [(&str, &[&str]); 7] = [
     ("hyper_util::client", &[]),
     (
         "client::legacy",
@@ -24,6 +24,8 @@ const EXITS: [(&str, &[&str]); 5] = [
             // People's and agents' clients of our own listeners; they run in no server.
             "crates/countersign/src/client.rs",
             "crates/countersign/src/command/propose.rs",
+            // An agent of ours, with a session's virtual credentials: what it asks for goes to the gateway and is judged there.
+            "crates/countersign/src/command/scan/cloud.rs",
             // From `serve` to the witnesses that `countersign.toml` names: checkpoints go out, cosignatures come back.
             // What agents send never passes here, and no credential goes along.
             "crates/countersign/src/witnesses/door.rs",
@@ -33,6 +35,18 @@ const EXITS: [(&str, &[&str]); 5] = [
             // From `serve` to the OpenID providers that `countersign.toml` names, when a person signs in by one: a code and the
             // client secret go out, who the person is comes back. Nothing of an agent passes here.
             "crates/countersign/src/providers/door.rs",
+        ],
+    ),
+    // The language model, where one is compiled in and configured: scrubbed prompts go to its one address, words come back. Nothing
+    // that it says is a request to anything, and no credential of a cloud goes along.
+    ("reqwest::Client", &["crates/llm/src/remote.rs"]),
+    (
+        "genai::",
+        &[
+            "crates/llm/src/remote.rs",
+            "crates/llm/src/remote/failed.rs",
+            "crates/llm/src/remote/pieces.rs",
+            "crates/llm/src/remote/told.rs",
         ],
     ),
     ("TcpStream::connect", &["crates/countersign/src/command/doctor.rs"]),

@@ -16,6 +16,8 @@ mod lives;
 #[cfg(test)]
 mod passkey;
 #[cfg(test)]
+mod program;
+#[cfg(test)]
 mod receipts;
 #[cfg(test)]
 mod recovery;

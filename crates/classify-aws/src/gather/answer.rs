@@ -64,6 +64,11 @@ pub(super) fn read(answer: &ReadAnswer, absent: &[String]) -> Answer {
     Answer::Failed(format!("status {} ({})", answer.status, model::sanitize(&code, 80)))
 }
 
+/// The error code of an answer that is none: `AccessDenied`. Empty where it says none.
+pub fn code(answer: &ReadAnswer) -> String {
+    error_code(answer, &parse(&answer.body).unwrap_or(Value::Null))
+}
+
 fn error_code(answer: &ReadAnswer, body: &Value) -> String {
     let header = answer
         .headers
@@ -81,8 +86,8 @@ fn error_code(answer: &ReadAnswer, body: &Value) -> String {
     raw.split_once(':').map_or(raw, |(code, _)| code).to_owned()
 }
 
-/// JSON or XML, by the first byte; nothing at all is `Null`.
-pub(super) fn parse(body: &[u8]) -> Option<Value> {
+/// JSON or XML, by the first byte; nothing at all is `Null`. `None`: neither, or nested too deeply.
+pub fn parse(body: &[u8]) -> Option<Value> {
     match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => Some(Value::Null),
         Some(b'<') => parse_xml(body),

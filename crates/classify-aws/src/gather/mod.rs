@@ -28,7 +28,7 @@ use model::{
 
 use crate::{call::Call, table::Table};
 
-pub use answer::ReadAnswer;
+pub use answer::{ReadAnswer, code as error_code, parse as understood};
 pub use roles::Handed;
 
 pub(crate) use given::normalise as given;

@@ -55,6 +55,8 @@ mod tests {
             include_str!("init.rs"),
             include_str!("serve.rs"),
             include_str!("policy.rs"),
+            include_str!("spec/folder.rs"),
+            include_str!("findings.rs"),
             include_str!("../tables.rs"),
             include_str!("../../../api/src/error.rs"),
             include_str!("../../../model/src/verdict.rs"),

@@ -12,6 +12,7 @@ mod explain;
 mod export;
 mod few;
 mod files;
+mod findings;
 mod init;
 mod man;
 mod notify;
@@ -25,9 +26,11 @@ mod receipt;
 mod reconcile;
 mod resident;
 mod restore;
+mod scan;
 mod serve;
 mod session;
 mod since;
+mod spec;
 mod table;
 mod trails;
 mod undo;
@@ -73,10 +76,14 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Undo(args) => undo::run(&args, format).await,
         Command::Propose(args) => propose::propose(&args, format).await,
         Command::Wait(args) => propose::wait(&args, format).await,
+        Command::Scan(args) => scan::run(&args, format).await,
         Command::Audit(command) => audit::run(&command, format).await,
         Command::Observe(args) => observe::run(&args, format),
+        Command::Findings(args) => findings::run(&args, format),
+        Command::Costs(args) => findings::costs(&args, format),
         Command::People(command) => people::run(&command, format).await,
         Command::Policy(command) => policy::run(&command, format).await,
+        Command::Spec(command) => spec::run(&command, format),
         Command::Aws(command) => aws::run(command, cli.output),
         Command::Explain { code } => explain::run(code.as_deref(), format),
         Command::Notify(command) => notify::run(&command, format).await,

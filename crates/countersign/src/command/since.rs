@@ -21,13 +21,13 @@ pub(super) struct Log {
 
 enum Place {
     Folder(PathBuf),
-    Served(mirror::Source),
+    Served(Box<mirror::Source>),
 }
 
 impl Log {
     pub(super) async fn open(log: &str) -> Result<Self, Failure> {
         let place = match mirror::is_url(log) {
-            true => Place::Served(mirror::Source::at(log, None)?),
+            true => Place::Served(Box::new(mirror::Source::at(log, None)?)),
             false => Place::Folder(PathBuf::from(log)),
         };
         // Before the checkpoint: of a log that grows meanwhile it is the older.

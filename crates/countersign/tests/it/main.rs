@@ -4,5 +4,6 @@
 
 mod diff;
 mod prove;
+mod spec;
 mod tools;
 mod witness;

@@ -19,6 +19,7 @@ mod crash_plan;
 mod credentials;
 mod described;
 mod erase;
+mod findings;
 mod flushes;
 mod glass;
 mod hostile;

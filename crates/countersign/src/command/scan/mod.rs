@@ -1,0 +1,305 @@
+//! `countersign scan`: reads an environment into a snapshot, as an agent like any other: with a session's virtual credentials, through
+//! the gateway, each read admitted and on record. With `--agent` the session is made for it (only looks, ends with it); without, it
+//! is the one of the environment.
+//!
+//! What was understood so far stands beside the snapshot (`FILE.part`, readable by its owner only): broken off, the same command
+//! goes on from there. What is refused meanwhile is in the snapshot as refused.
+
+mod cloud;
+mod journal;
+
+use std::{
+    collections::BTreeMap,
+    io::IsTerminal as _,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use api::types::{SessionIssued, SessionRequest, SessionView};
+use engine::{Clock as _, SystemClock};
+use inventory::{Ask, AskId, Place, Scan, Understood};
+use serde::Serialize;
+use serde_json::json;
+use snapshot::{Outcome, Snapshot};
+use tokio::task::JoinSet;
+
+use self::{cloud::Cloud, journal::Journal};
+use crate::{
+    cli::{Format, ScanArgs},
+    client::Client,
+    failure::Failure,
+    identity::variable,
+    output::{self, DIM, GOOD, WARN, styled},
+};
+
+const AT_ONCE: usize = 8;
+/// How often a call is made that the cloud asks to make later, and how long is waited before the second time.
+const TRIES: u32 = 7;
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const SESSION_SECONDS: i64 = 4 * 3600;
+
+pub(super) async fn run(args: &ScanArgs, format: Format) -> Result<ExitCode, Failure> {
+    if args.rate == 0 || args.rate > 1000 {
+        return Err(Failure::usage("--rate is 1 to 1000 calls a second"));
+    }
+    if args.days == 0 || args.days > 450 {
+        return Err(Failure::usage("--days is 1 to 450: the cloud keeps daily values for 455"));
+    }
+    let session = Session::open(args).await?;
+    let scanned = scan(args, &session.env, format).await;
+    session.close().await;
+    scanned
+}
+
+async fn scan(args: &ScanArgs, env: &BTreeMap<String, String>, format: Format) -> Result<ExitCode, Failure> {
+    let cloud = Cloud::from(env)?;
+    let regions = regions(args, env)?;
+    let (partition, account) = cloud.identity(regions.first().map_or("us-east-1", String::as_str)).await?;
+    let place = Place { partition, account, regions };
+    let mut journal = Journal::open(&args.snapshot, &place, args.days, SystemClock.now(), args.anew)?;
+    let mut scan = Scan::begin(place, journal.begun(), args.days);
+    let known = journal.len();
+    if known > 0 {
+        output::note(format!("going on from {known} answers of {}", journal.begun()));
+    }
+    carry_out(&mut scan, cloud, &mut journal, args.rate).await?;
+    let text = scan.finish(SystemClock.now()).map_err(Failure::unexpected)?;
+    journal::write_whole(&args.snapshot, text.as_bytes())?;
+    journal.remove();
+    report(args, &text, format)
+}
+
+/// Makes every call, some at a time and no more a second than `rate`.
+async fn carry_out(scan: &mut Scan, cloud: Cloud, journal: &mut Journal, rate: u32) -> Result<(), Failure> {
+    let cloud = std::sync::Arc::new(cloud);
+    let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
+    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut under_way: JoinSet<(Ask, u32, cloud::Reply)> = JoinSet::new();
+    let (mut shown, mut ended) = (Progressing::new(), false);
+    while !ended {
+        while under_way.len() < AT_ONCE
+            && let Some(ask) = scan.next()
+        {
+            if let Some((at, understood)) = journal.known(&ask.key) {
+                scan.take(ask.id, at, understood);
+                continue;
+            }
+            pace.tick().await;
+            let cloud = std::sync::Arc::clone(&cloud);
+            under_way.spawn(async move { (ask.clone(), 1, cloud.call(&ask.call).await) });
+        }
+        match under_way.join_next().await {
+            Some(Ok((ask, tries, reply))) => match scan.read(ask.id, &reply) {
+                Understood::Later(_) if tries < TRIES => {
+                    let cloud = std::sync::Arc::clone(&cloud);
+                    let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(tries - 1));
+                    under_way.spawn(async move {
+                        tokio::time::sleep(wait).await;
+                        (ask.clone(), tries + 1, cloud.call(&ask.call).await)
+                    });
+                }
+                understood => take(scan, journal, ask.id, &ask.key, understood)?,
+            },
+            Some(Err(err)) => return Err(Failure::unexpected(err)),
+            None => ended = scan.is_done(),
+        }
+        shown.show(scan);
+    }
+    shown.clear();
+    Ok(())
+}
+
+fn take(
+    scan: &mut Scan,
+    journal: &mut Journal,
+    id: AskId,
+    key: &str,
+    understood: Understood,
+) -> Result<(), Failure> {
+    let at = SystemClock.now();
+    journal.keep(key, at, &understood)?;
+    scan.take(id, at, understood);
+    Ok(())
+}
+
+/// A line on the terminal that says how far it is; nothing where nobody watches.
+struct Progressing {
+    watched: bool,
+    last: Option<Instant>,
+}
+
+impl Progressing {
+    fn new() -> Self {
+        Self { watched: std::io::stderr().is_terminal(), last: None }
+    }
+
+    fn show(&mut self, scan: &Scan) {
+        let due = self.last.is_none_or(|last| last.elapsed() >= Duration::from_millis(200));
+        if self.watched && due {
+            let progress = scan.progress();
+            output::passing(format!(
+                "{} read, {} to read, {} resources",
+                progress.answered, progress.left, progress.resources
+            ));
+            self.last = Some(Instant::now());
+        }
+    }
+
+    fn clear(&self) {
+        if self.last.is_some() {
+            output::passing("");
+        }
+    }
+}
+
+/// The credentials to scan with, and the session to end where it was made for this.
+struct Session {
+    env: BTreeMap<String, String>,
+    made: Option<(Client, String)>,
+}
+
+impl Session {
+    async fn open(args: &ScanArgs) -> Result<Self, Failure> {
+        let Some(agent) = &args.agent else {
+            let names = [
+                "AWS_ENDPOINT_URL",
+                "AWS_ACCESS_KEY_ID",
+                "AWS_SECRET_ACCESS_KEY",
+                "AWS_REGION",
+                "AWS_CA_BUNDLE",
+            ];
+            let env = names.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
+            return Ok(Self { env: env.collect(), made: None });
+        };
+        let operator = args.operator.clone().ok_or_else(|| {
+            Failure::usage(
+                "--agent opens a session, and a session has an operator: --operator NAME, with their key",
+            )
+        })?;
+        let request = SessionRequest {
+            agent: agent.clone(),
+            operator,
+            task: "read the environment into a snapshot".to_owned(),
+            scope: "effect:read".to_owned(),
+            autonomy: Some("suggest".to_owned()),
+            ttl_seconds: SESSION_SECONDS,
+            proxy: false,
+        };
+        let client = Client::connect(&args.server).await?;
+        let issued: SessionIssued = client.post("/v1/sessions", &request).await?;
+        Ok(Self { env: issued.env.into_iter().collect(), made: Some((client, issued.id.to_string())) })
+    }
+
+    async fn close(self) {
+        let Some((client, id)) = self.made else { return };
+        let ended: Result<SessionView, Failure> =
+            client.post(&format!("/v1/sessions/{id}/stop"), &json!({})).await;
+        if let Err(failure) = ended {
+            output::note(format!(
+                "the session {id} could not be stopped ({}); it ends by itself",
+                failure.message
+            ));
+        }
+    }
+}
+
+fn regions(args: &ScanArgs, env: &BTreeMap<String, String>) -> Result<Vec<String>, Failure> {
+    let mut regions = args.region.clone();
+    if regions.is_empty() {
+        regions.extend(env.get("AWS_REGION").cloned());
+    }
+    regions.sort();
+    regions.dedup();
+    let plain = |region: &String| {
+        !region.is_empty()
+            && region.len() <= 32
+            && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    match regions.iter().find(|region| !plain(region)) {
+        Some(wrong) => Err(Failure::usage(format!("`{}` is no region", model::sanitize(wrong, 40)))),
+        None if regions.is_empty() => Err(Failure::usage("which regions? give --region eu-west-1,us-east-1")),
+        None => Ok(regions),
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'s> {
+    snapshot: String,
+    account: &'s str,
+    resources: usize,
+    edges: usize,
+    reads: BTreeMap<&'static str, usize>,
+    lacking: Vec<Lacking<'s>>,
+}
+
+/// A read that did not tell everything.
+#[derive(Serialize)]
+struct Lacking<'s> {
+    operation: &'s str,
+    region: Option<&'s str>,
+    outcome: &'static str,
+    why: Option<&'s str>,
+    times: usize,
+}
+
+fn report(args: &ScanArgs, text: &str, format: Format) -> Result<ExitCode, Failure> {
+    let snapshot = Snapshot::parse(text, SystemClock.now()).map_err(Failure::unexpected)?;
+    let mut reads: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let mut lacking: BTreeMap<(&str, Option<&str>, Outcome), (Option<&str>, usize)> = BTreeMap::new();
+    for read in snapshot.reads() {
+        *reads.entry(read.outcome.name()).or_default() += 1;
+        if !read.outcome.is_whole() {
+            let region = read.region.as_ref().map(snapshot::Text::as_str);
+            let place = lacking.entry((read.operation.as_str(), region, read.outcome)).or_default();
+            place.0 = place.0.or_else(|| read.why.as_ref().map(snapshot::Text::as_str));
+            place.1 += 1;
+        }
+    }
+    let lacking = lacking.into_iter().map(|((operation, region, outcome), (why, times))| Lacking {
+        operation,
+        region,
+        outcome: outcome.name(),
+        why,
+        times,
+    });
+    let report = Report {
+        snapshot: args.snapshot.display().to_string(),
+        account: snapshot.account(),
+        resources: snapshot.resources().len(),
+        edges: snapshot.edges().len(),
+        reads,
+        lacking: lacking.collect(),
+    };
+    match format {
+        Format::Json => output::json(&report)?,
+        Format::Human => show(&report, &snapshot),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(report: &Report<'_>, snapshot: &Snapshot<'_>) {
+    let taken = snapshot.taken();
+    output::line(format!(
+        "{} {} resources of account {} in {}, read from {} to {}",
+        styled(GOOD, "Scanned"),
+        report.resources,
+        report.account,
+        snapshot.regions().collect::<Vec<_>>().join(", "),
+        taken.from,
+        taken.until
+    ));
+    for one in &report.lacking {
+        output::line(format!(
+            "  {} {} {}{}{}",
+            styled(WARN, one.outcome),
+            one.operation,
+            one.region.map_or_else(String::new, |region| format!("in {region} ")),
+            styled(DIM, model::sanitize(one.why.unwrap_or_default(), 160)),
+            if one.times > 1 { format!(" ({} times)", one.times) } else { String::new() },
+        ));
+    }
+    if !report.lacking.is_empty() {
+        output::line("  what these would have shown is not known, and nothing is concluded from its absence");
+    }
+    output::line(format!("  {}", report.snapshot));
+}

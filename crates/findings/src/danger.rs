@@ -1,0 +1,129 @@
+//! How dangerous a remedy is: each of its operations is made into the request that an SDK would send, and classified like
+//! everyone else's. What cannot be built or is in no table counts as the worst.
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use classify_aws::{
+    call::{self, Call},
+    classify::{self, Target, Terms},
+    table::Table,
+};
+use model::{Account, Effect, EffectSet, Partition, Undo, Value};
+use serde::Serialize;
+
+use crate::{Step, draft::StepDraft};
+
+/// Of all steps together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Danger {
+    pub effects: EffectSet,
+    /// Every step can be undone, or needs no undoing.
+    pub undoable: bool,
+}
+
+impl Danger {
+    /// Of what proposes nothing.
+    pub(crate) const NONE: Self = Self { effects: EffectSet::of(Effect::Read), undoable: true };
+
+    pub(crate) fn of(steps: &[Step]) -> Self {
+        let effects = steps.iter().map(|step| step.effects).reduce(EffectSet::union);
+        Self {
+            effects: effects.unwrap_or(Self::NONE.effects),
+            undoable: steps.iter().all(|step| step.undoable),
+        }
+    }
+
+    pub fn destroys(&self) -> bool {
+        self.effects.contains(Effect::Destroy)
+    }
+}
+
+/// Judges steps; what differs only in whom it names is judged once.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    target: Target,
+    terms: Terms,
+    known: RefCell<BTreeMap<String, (EffectSet, bool)>>,
+}
+
+impl Judge {
+    pub(crate) fn new(account: &str) -> Self {
+        let target = Target::new(Partition("aws".into()), Account(account.to_owned()));
+        Self { target, terms: Terms::default(), known: RefCell::default() }
+    }
+
+    pub(crate) fn step(&self, draft: StepDraft, region: &str) -> Step {
+        let key = format!("{}:{} {}", draft.service, draft.operation, shape(&draft.parameters));
+        let known = self.known.borrow().get(&key).copied();
+        let (effects, undoable) = known.unwrap_or_else(|| {
+            let judged = self.judge(&draft, region).unwrap_or((worst(), false));
+            self.known.borrow_mut().insert(key, judged);
+            judged
+        });
+        let StepDraft { service, operation, parameters, why } = draft;
+        Step {
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            region: region.to_owned(),
+            parameters,
+            why,
+            effects,
+            undoable,
+        }
+    }
+
+    fn judge(&self, draft: &StepDraft, region: &str) -> Option<(EffectSet, bool)> {
+        let service = Table::shared().service(draft.service)?;
+        let call = Call {
+            service: draft.service.to_owned(),
+            operation: draft.operation.to_owned(),
+            region: region.to_owned(),
+            parameters: value(&draft.parameters),
+        };
+        let request = call::build(&call).ok()?;
+        let classified =
+            classify::classify(request, service.signing, region, &self.target, &self.terms).ok()?;
+        let parts = classified.action.parts();
+        let undoable = parts.undo != Undo::Unlisted && !parts.effects.contains(Effect::Destroy);
+        // Where nothing could put it back, the gateway counts it as destroyed (SPECIFICATION.md, promise 12).
+        let effects =
+            if parts.undo == Undo::Unlisted { parts.effects.with(Effect::Destroy) } else { parts.effects };
+        Some((effects, undoable))
+    }
+}
+
+fn worst() -> EffectSet {
+    Effect::ALL.into_iter().fold(EffectSet::of(Effect::Destroy), EffectSet::with)
+}
+
+/// The parameters without the names in them: rules read members, numbers and switches. Short words may be settings, and count.
+fn shape(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) if text.len() > 8 => "…".to_owned(),
+        serde_json::Value::String(text) => format!("{text:?}"),
+        serde_json::Value::Array(items) => {
+            format!("[{}]", items.iter().map(shape).collect::<Vec<_>>().join(","))
+        }
+        serde_json::Value::Object(members) => {
+            let all: BTreeMap<_, _> = members.iter().map(|(name, inner)| (name, shape(inner))).collect();
+            format!("{all:?}")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// JSON as the canonical form of parameters.
+fn value(json: &serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(flag) => Value::Bool(*flag),
+        serde_json::Value::Number(number) => {
+            number.as_i64().map_or_else(|| Value::Number(number.to_string()), Value::Int)
+        }
+        serde_json::Value::String(text) => Value::text(text),
+        serde_json::Value::Array(items) => Value::List(items.iter().map(value).collect()),
+        serde_json::Value::Object(members) => {
+            Value::map(members.iter().map(|(name, inner)| (name.as_str(), value(inner))))
+        }
+    }
+}

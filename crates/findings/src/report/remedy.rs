@@ -1,0 +1,204 @@
+//! From a claim to a finding: what may be proposed of what would help.
+//!
+//! | | |
+//! |---|---|
+//! | a stack owns it | the stack is updated, nothing is changed beside it |
+//! | which stack owns it is not known | nothing is proposed |
+//! | the snapshot is old | confidence is low |
+//! | the steps destroy something (by the operation table), and confidence is not high | nothing is proposed |
+//! | something is to be retired | a mark; a wait; and only then, on high confidence, its steps |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{Timestamp, sanitize};
+use serde_json::json;
+use snapshot::{EdgeKind, ReadRef, Resource, Snapshot, Taken};
+
+use crate::{
+    Analyzer, Confidence, Danger, Fact, Finding, Grace, GraceState, Level, Parameters, Remedy, Step, asked,
+    danger::Judge,
+    draft::{Draft, Proposal, StepDraft},
+    grace, kind,
+    report::named,
+    rhythm::day,
+    subject::{DAY_S, Subject},
+};
+
+pub(super) struct Remedies<'s> {
+    pub(super) judge: &'s Judge,
+    pub(super) owners: Owners,
+    pub(super) parameters: &'s Parameters,
+    pub(super) now: Timestamp,
+    pub(super) taken: Taken,
+}
+
+/// In which regions it is known what stacks own.
+pub(super) struct Owners(BTreeMap<String, Result<(), String>>);
+
+pub(super) enum Owner {
+    Stack(String, Option<ReadRef>),
+    Nobody,
+    NotKnown(String),
+}
+
+impl Owners {
+    pub(super) fn of(snapshot: &Snapshot<'_>) -> Self {
+        let mut regions: BTreeSet<&str> = snapshot.regions().collect();
+        regions.extend(snapshot.resources().iter().map(|resource| resource.region.as_str()));
+        let stacks: Vec<_> = snapshot.of_kind(kind::STACK).collect();
+        let known = |region: &str| {
+            asked::whole(snapshot, "cloudformation:DescribeStacks", region).map_err(|missing| missing.why)?;
+            let unread = stacks.iter().filter(|stack| stack.region.as_str() == region).find(|stack| {
+                let answer = snapshot.answer("cloudformation:DescribeStackResources", stack.id.as_str());
+                answer.is_none_or(|(_, read)| !read.outcome.is_whole())
+            });
+            match unread {
+                Some(stack) => {
+                    let name = sanitize(stack.name.as_str(), 120);
+                    Err(format!("cloudformation:DescribeStackResources of {name} was not answered"))
+                }
+                None => Ok(()),
+            }
+        };
+        Self(regions.into_iter().map(|region| (region.to_owned(), known(region))).collect())
+    }
+
+    pub(super) fn owner(&self, snapshot: &Snapshot<'_>, resource: &Resource<'_>) -> Owner {
+        if let Some(edge) = snapshot.edges_to(resource.id.as_str()).find(|edge| edge.kind == EdgeKind::Owns) {
+            return Owner::Stack(sanitize(edge.from.as_str(), 512), Some(edge.read));
+        }
+        if let Some(stack) = resource.tag("aws:cloudformation:stack-name") {
+            return Owner::Stack(sanitize(stack, 512), None);
+        }
+        match self.0.get(resource.region.as_str()) {
+            Some(Ok(())) => Owner::Nobody,
+            Some(Err(why)) => Owner::NotKnown(why.clone()),
+            None => Owner::NotKnown("its region was not read".into()),
+        }
+    }
+}
+
+impl Remedies<'_> {
+    pub(super) fn finish(&self, analyzer: &Analyzer, subject: &Subject<'_, '_>, mut draft: Draft) -> Finding {
+        let (snapshot, resource) = (subject.snapshot, subject.resource);
+        let age = self.now.since(self.taken.until).div_euclid(1000 * DAY_S);
+        if age > i64::from(self.parameters.stale_days) {
+            draft.cap(Level::Low, format!("the snapshot is {age} days old: take it anew"));
+        }
+        let owner = self.owners.owner(snapshot, resource);
+        match &owner {
+            Owner::Stack(stack, read) => {
+                draft.facts.push((
+                    format!("{stack} owns it"),
+                    read.map_or_else(|| subject.listed(), |read| vec![read]),
+                ));
+            }
+            Owner::NotKnown(why) => draft.cap(Level::Low, format!("which stack owns it is not known: {why}")),
+            Owner::Nobody => {}
+        }
+        let (level, quiet) = (draft.level, draft.quiet_since);
+        let way = self.way(&draft.proposal, subject.region());
+        let mut marked = None;
+        let remedy = match (owner, draft.proposal) {
+            (_, Proposal::Advice(text)) => Remedy::Advice(text),
+            (Owner::Stack(stack, _), _) => Remedy::StackUpdate { stack, change: draft.in_template },
+            (Owner::NotKnown(why), _) => {
+                Remedy::Advice(format!("nothing is changed beside a stack that may own it; {why}"))
+            }
+            (Owner::Nobody, Proposal::Change(_)) => self.at_once(&way, level),
+            (Owner::Nobody, Proposal::Retire(_)) => {
+                let state = grace::state(
+                    grace::mark_of(resource),
+                    quiet,
+                    self.taken.until,
+                    self.parameters.grace_days,
+                );
+                marked = Some(state.clone());
+                self.retire(subject, &state, &way, level)
+            }
+        };
+        let danger = match &remedy {
+            Remedy::StackUpdate { stack, .. } => Danger::of(&[self.stack_update(stack, subject.region())]),
+            Remedy::Steps(_) | Remedy::Wait { .. } | Remedy::Advice(_) if way.is_empty() => Danger::NONE,
+            Remedy::Steps(_) | Remedy::Wait { .. } | Remedy::Advice(_) => Danger::of(&way),
+        };
+        Finding {
+            id: format!("{}:{}", analyzer.name, sanitize(resource.id.as_str(), 2048)),
+            analyzer: analyzer.name,
+            class: analyzer.class,
+            resource: named(resource),
+            title: draft.title,
+            facts: facts(snapshot, draft.facts),
+            confidence: Confidence { level, why: draft.why },
+            saving: draft.saving,
+            danger,
+            traps: draft.traps,
+            grace: marked,
+            remedy,
+            way,
+        }
+    }
+
+    /// Every step of a proposal, as the operation table sees it.
+    fn way(&self, proposal: &Proposal, region: &str) -> Vec<Step> {
+        let drafts = match proposal {
+            Proposal::Change(steps) | Proposal::Retire(steps) => steps.as_slice(),
+            Proposal::Advice(_) => &[],
+        };
+        drafts.iter().map(|step| self.step(step.clone(), region)).collect()
+    }
+
+    pub(super) fn step(&self, draft: StepDraft, region: &str) -> Step {
+        self.judge.step(draft, region)
+    }
+
+    fn stack_update(&self, stack: &str, region: &str) -> Step {
+        let parameters = json!({ "StackName": stack, "UsePreviousTemplate": false });
+        self.step(
+            StepDraft::new("cloudformation:UpdateStack", parameters, "with the changed template"),
+            region,
+        )
+    }
+
+    fn at_once(&self, way: &[Step], level: Level) -> Remedy {
+        if Danger::of(way).destroys() && level < Level::High {
+            return Remedy::Advice(format!(
+                "{}: not proposed, because it cannot be undone and confidence is {}",
+                names(way),
+                level.name()
+            ));
+        }
+        Remedy::Steps(way.to_vec())
+    }
+
+    fn retire(&self, subject: &Subject<'_, '_>, grace: &Grace, way: &[Step], level: Level) -> Remedy {
+        match grace.state {
+            GraceState::NotMarked | GraceState::UsedAgain { .. } => {
+                match grace::mark(subject.resource, &day(self.now)) {
+                    Some(mark) => Remedy::Steps(vec![self.step(mark, subject.region())]),
+                    None => Remedy::Advice(format!("{}: it cannot be marked, so people decide", names(way))),
+                }
+            }
+            GraceState::Marked { until, .. } => Remedy::Wait { until },
+            GraceState::Over { .. } if level == Level::High => Remedy::Steps(way.to_vec()),
+            GraceState::Over { .. } => Remedy::Advice(format!(
+                "{}: the grace is over, but confidence is {}, so people decide",
+                names(way),
+                level.name()
+            )),
+        }
+    }
+}
+
+pub(super) fn facts(snapshot: &Snapshot<'_>, facts: Vec<(String, Vec<ReadRef>)>) -> Vec<Fact> {
+    let fact = |(text, mut reads): (String, Vec<ReadRef>)| {
+        reads.sort_unstable();
+        reads.dedup();
+        Fact { text, reads: reads.into_iter().map(|read| sanitize(snapshot.id_of(read), 80)).collect() }
+    };
+    facts.into_iter().map(fact).collect()
+}
+
+fn names(way: &[Step]) -> String {
+    way.iter().map(|step| format!("{}:{}", step.service, step.operation)).collect::<Vec<_>>().join(", then ")
+}

@@ -1,0 +1,63 @@
+//! Marks that mean nothing any more: what is marked as unused, and is used again or kept on purpose.
+
+use std::collections::BTreeSet;
+
+use snapshot::Snapshot;
+
+use super::remedy::{Owner, Remedies, facts};
+use crate::{
+    Class, Confidence, Danger, Finding, Grace, GraceState, Level, Remedy,
+    grace::{self, MARK},
+    report::named,
+    rhythm::day,
+};
+
+const NAME: &str = "mark-outlived";
+
+/// `kept`: those that an analyzer still holds unused, or of which it could not tell.
+pub(super) fn all(snapshot: &Snapshot<'_>, kept: &BTreeSet<&str>, remedies: &Remedies<'_>) -> Vec<Finding> {
+    let judged: BTreeSet<&str> = crate::ANALYZERS
+        .iter()
+        .filter(|analyzer| analyzer.class == Class::Waste)
+        .map(|analyzer| analyzer.kind)
+        .collect();
+    let mut all = Vec::new();
+    for resource in snapshot.resources() {
+        let Some(since) = grace::mark_of(resource) else { continue };
+        if kept.contains(resource.id.as_str()) || !judged.contains(resource.kind.as_str()) {
+            continue;
+        }
+        let Some(step) = grace::unmark(resource) else { continue };
+        let way = vec![remedies.step(step, resource.region.as_str())];
+        let remedy = match remedies.owners.owner(snapshot, resource) {
+            // A tag that is in no template is taken off beside the stack without a drift.
+            Owner::Nobody | Owner::Stack(..) => Remedy::Steps(way.clone()),
+            Owner::NotKnown(why) => {
+                Remedy::Advice(format!("nothing is changed beside a stack that may own it; {why}"))
+            }
+        };
+        let listed = resource.views.iter().take(1).map(|view| view.read).collect();
+        all.push(Finding {
+            id: format!("{NAME}:{}", model::sanitize(resource.id.as_str(), 2048)),
+            analyzer: NAME,
+            class: Class::Waste,
+            resource: named(resource),
+            title: "Marked as unused, and no longer found to be".into(),
+            facts: facts(snapshot, vec![(format!("its tag `{MARK}` says {}", day(since)), listed)]),
+            confidence: Confidence {
+                level: Level::High,
+                why: vec!["every analyzer of its kind could look at it".into()],
+            },
+            saving: None,
+            danger: Danger::of(&way),
+            traps: Vec::new(),
+            grace: Some(Grace {
+                state: GraceState::UsedAgain { since },
+                days: remedies.parameters.grace_days,
+            }),
+            remedy,
+            way,
+        });
+    }
+    all
+}

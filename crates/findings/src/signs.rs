@@ -1,0 +1,57 @@
+//! Signs that something is there on purpose although it is quiet. Each spares it, and the report says which: people decide. Tags and names
+//! can only spare, never accuse; whoever may set a tag could otherwise have things destroyed by it.
+
+use model::sanitize;
+use snapshot::EdgeKind;
+
+use crate::subject::Subject;
+
+/// With this tag, whatever its value, nothing is claimed to be waste.
+pub(crate) const KEEP: &str = "countersign:keep";
+
+/// The first sign, in words.
+pub(crate) fn of(subject: &Subject<'_, '_>) -> Option<String> {
+    if subject.resource.tag(KEEP).is_some() {
+        return Some(format!("its tag `{KEEP}` says that it is to be kept"));
+    }
+    if let Some(edge) = subject.led_to_by(EdgeKind::Triggers).next() {
+        return Some(format!(
+            "{} starts it: it may run less often than was observed",
+            sanitize(edge.from.as_str(), 200)
+        ));
+    }
+    let parameters = subject.parameters;
+    let said = std::iter::once(("its name", subject.name()))
+        .chain(subject.resource.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    for (place, text) in said {
+        if let Some(word) = word_of(text, &parameters.standby_words) {
+            return Some(format!("{} says `{word}`: it may stand by for a failure", sanitize(place, 80)));
+        }
+        if let Some(word) = word_of(text, &parameters.season_words) {
+            return Some(format!("{} says `{word}`: it may be used rarely", sanitize(place, 80)));
+        }
+    }
+    None
+}
+
+fn word_of<'w>(text: &str, words: &'w [String]) -> Option<&'w str> {
+    text.split(|character: char| !character.is_alphanumeric())
+        .find_map(|part| words.iter().find(|word| word.eq_ignore_ascii_case(part)))
+        .map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_whole_words() {
+        let words = ["dr".to_owned(), "quarterly".to_owned()];
+        let check = |text, expected| assert_eq!(word_of(text, &words), expected, "{text}");
+        check("shop-DR-db", Some("dr"));
+        check("dr", Some("dr"));
+        check("drone-service", None);
+        check("Quarterly close", Some("quarterly"));
+        check("", None);
+    }
+}
