@@ -2,6 +2,7 @@
 
 pub(crate) mod findings;
 pub(crate) mod people;
+pub(crate) mod scan;
 pub(crate) mod session;
 pub(crate) mod spec;
 
@@ -78,7 +79,7 @@ pub(crate) enum Command {
     /// Wait until a change is no longer held (agent side; uses the session's credentials).
     Wait(WaitArgs),
     /// Read an environment into a snapshot, through the gateway like any other agent, and changing nothing.
-    Scan(ScanArgs),
+    Scan(scan::ScanArgs),
     /// The record.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -269,33 +270,6 @@ pub(crate) struct ServerArgs {
     /// The certificate of the server's authority, where TLS is spoken; otherwise $COUNTERSIGN_CA.
     #[arg(long, value_name = "PEM_FILE")]
     pub(crate) ca: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ScanArgs {
-    /// Where the snapshot is written.
-    #[arg(long, value_name = "FILE", default_value = "snapshot.json")]
-    pub(crate) snapshot: PathBuf,
-    /// Which regions, comma-separated; otherwise $AWS_REGION.
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) region: Vec<String>,
-    /// How many whole days of metrics: what runs once a year shows only in more than a year.
-    #[arg(long, value_name = "N", default_value_t = 400)]
-    pub(crate) days: u32,
-    /// At most as many calls a second.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) rate: u32,
-    /// Forget a scan that was broken off, rather than going on with it.
-    #[arg(long)]
-    pub(crate) anew: bool,
-    /// The agent to open a session for that only looks; without, the session of the environment is used.
-    #[arg(long)]
-    pub(crate) agent: Option<String>,
-    /// The person who answers for that session: whoever signs.
-    #[arg(long)]
-    pub(crate) operator: Option<String>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -52,8 +52,9 @@ impl Judge {
         Self { target, terms: Terms::default(), known: RefCell::default() }
     }
 
-    pub(crate) fn step(&self, draft: StepDraft, region: &str) -> Step {
-        let key = format!("{}:{} {}", draft.service, draft.operation, shape(&draft.parameters));
+    /// `names`: what the step may call the resource that it is about.
+    pub(crate) fn step(&self, draft: StepDraft, names: &[&str], region: &str) -> Step {
+        let key = format!("{}:{} {}", draft.service, draft.operation, shape(&draft.parameters, names));
         let known = self.known.borrow().get(&key).copied();
         let (effects, undoable) = known.unwrap_or_else(|| {
             let judged = self.judge(&draft, region).unwrap_or((worst(), false));
@@ -96,20 +97,27 @@ fn worst() -> EffectSet {
     Effect::ALL.into_iter().fold(EffectSet::of(Effect::Destroy), EffectSet::with)
 }
 
-/// The parameters without the names in them: rules read members, numbers and switches. Short words may be settings, and count.
-fn shape(value: &serde_json::Value) -> String {
+/// The parameters without the names in them: rules read members, numbers and switches. Every other text may be a setting, and counts.
+fn shape(value: &serde_json::Value, names: &[&str]) -> String {
     match value {
-        serde_json::Value::String(text) if text.len() > 8 => "…".to_owned(),
+        serde_json::Value::String(text) if is_name(text, names) => "…".to_owned(),
         serde_json::Value::String(text) => format!("{text:?}"),
         serde_json::Value::Array(items) => {
-            format!("[{}]", items.iter().map(shape).collect::<Vec<_>>().join(","))
+            format!("[{}]", items.iter().map(|item| shape(item, names)).collect::<Vec<_>>().join(","))
         }
         serde_json::Value::Object(members) => {
-            let all: BTreeMap<_, _> = members.iter().map(|(name, inner)| (name, shape(inner))).collect();
+            let all: BTreeMap<_, _> =
+                members.iter().map(|(name, inner)| (name, shape(inner, names))).collect();
             format!("{all:?}")
         }
         other => other.to_string(),
     }
+}
+
+/// A short name could stand in any setting; then it is taken for one.
+fn is_name(text: &str, names: &[&str]) -> bool {
+    const SHORT: usize = 8;
+    names.iter().any(|name| text == *name || (name.len() > SHORT && text.contains(name)))
 }
 
 /// JSON as the canonical form of parameters.

@@ -62,20 +62,7 @@ pub(crate) fn of(
     let mut uses: Vec<Timestamp> = Vec::new();
     let (mut from, mut reads) = (born.unwrap_or(Timestamp::from_millis(i64::MIN)), Vec::new());
     for metric in metrics {
-        let all: Vec<&Series<'_>> = of_metric(subject, metric).collect();
-        let Some(oldest) = all.iter().map(|series| series.from).min() else {
-            return Err(NotKnown(format!("the metric {} was not read", metric.name)));
-        };
-        if let Some(read) =
-            all.iter().filter_map(|one| subject.snapshot.read(one.read)).find(|read| !read.outcome.is_whole())
-        {
-            return Err(NotKnown(format!(
-                "the read of the metric {} was {}",
-                metric.name,
-                read.outcome.name()
-            )));
-        }
-        check_whole(subject, metric, &all, oldest)?;
+        let (all, oldest) = window(subject, metric)?;
         from = from.max(oldest);
         reads.extend(all.iter().map(|series| series.read));
         for series in all {
@@ -130,16 +117,34 @@ fn check_whole(
 
 /// The greatest value in the window, its reads, and how many days the window has.
 pub(crate) fn peak(subject: &Subject<'_, '_>, metric: &Metric) -> Result<(f64, Vec<ReadRef>, i64), NotKnown> {
-    let rhythm = of(subject, None, std::slice::from_ref(metric))?;
-    let mut most: Option<f64> = None;
-    for series in of_metric(subject, metric) {
+    let (all, oldest) = window(subject, metric)?;
+    let (mut most, mut reads) = (None::<f64>, Vec::new());
+    for series in all {
         let points = series.points().map_err(|err| NotKnown(err.to_string()))?;
         most = points.map(|(_, value)| value).chain(most).reduce(f64::max);
+        reads.push(series.read);
     }
-    match most {
-        Some(peak) => Ok((peak, rhythm.reads, rhythm.window_days)),
-        None => Err(NotKnown(format!("the metric {} has no values", metric.name))),
+    let days = subject.days_since(oldest);
+    most.map(|peak| (peak, reads, days))
+        .ok_or_else(|| NotKnown(format!("the metric {} has no values", metric.name)))
+}
+
+/// All series of a metric, and from when on it is known.
+fn window<'s, 'a>(
+    subject: &Subject<'s, 'a>,
+    metric: &Metric,
+) -> Result<(Vec<&'s Series<'a>>, Timestamp), NotKnown> {
+    let all: Vec<&Series<'_>> = of_metric(subject, metric).collect();
+    let Some(oldest) = all.iter().map(|series| series.from).min() else {
+        return Err(NotKnown(format!("the metric {} was not read", metric.name)));
+    };
+    let mut reads = all.iter().filter_map(|one| subject.snapshot.read(one.read));
+    if let Some(read) = reads.find(|read| !read.outcome.is_whole()) {
+        let outcome = read.outcome.name();
+        return Err(NotKnown(format!("the read of the metric {} was {outcome}", metric.name)));
     }
+    check_whole(subject, metric, &all, oldest)?;
+    Ok((all, oldest))
 }
 
 fn of_metric<'s, 'a>(subject: &Subject<'s, 'a>, metric: &Metric) -> impl Iterator<Item = &'s Series<'a>> {

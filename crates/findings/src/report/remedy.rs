@@ -97,7 +97,7 @@ impl Remedies<'_> {
             Owner::Nobody => {}
         }
         let (level, quiet) = (draft.level, draft.quiet_since);
-        let way = self.way(&draft.proposal, subject.region());
+        let way = self.way(&draft.proposal, resource);
         let mut marked = None;
         let remedy = match (owner, draft.proposal) {
             (_, Proposal::Advice(text)) => Remedy::Advice(text),
@@ -140,22 +140,24 @@ impl Remedies<'_> {
     }
 
     /// Every step of a proposal, as the operation table sees it.
-    fn way(&self, proposal: &Proposal, region: &str) -> Vec<Step> {
+    fn way(&self, proposal: &Proposal, resource: &Resource<'_>) -> Vec<Step> {
         let drafts = match proposal {
             Proposal::Change(steps) | Proposal::Retire(steps) => steps.as_slice(),
             Proposal::Advice(_) => &[],
         };
-        drafts.iter().map(|step| self.step(step.clone(), region)).collect()
+        drafts.iter().map(|step| self.step(step.clone(), resource)).collect()
     }
 
-    pub(super) fn step(&self, draft: StepDraft, region: &str) -> Step {
-        self.judge.step(draft, region)
+    pub(super) fn step(&self, draft: StepDraft, resource: &Resource<'_>) -> Step {
+        let names = [resource.name.as_str(), resource.id.as_str()];
+        self.judge.step(draft, &names, resource.region.as_str())
     }
 
     fn stack_update(&self, stack: &str, region: &str) -> Step {
         let parameters = json!({ "StackName": stack, "UsePreviousTemplate": false });
-        self.step(
+        self.judge.step(
             StepDraft::new("cloudformation:UpdateStack", parameters, "with the changed template"),
+            &[stack],
             region,
         )
     }
@@ -175,7 +177,7 @@ impl Remedies<'_> {
         match grace.state {
             GraceState::NotMarked | GraceState::UsedAgain { .. } => {
                 match grace::mark(subject.resource, &day(self.now)) {
-                    Some(mark) => Remedy::Steps(vec![self.step(mark, subject.region())]),
+                    Some(mark) => Remedy::Steps(vec![self.step(mark, subject.resource)]),
                     None => Remedy::Advice(format!("{}: it cannot be marked, so people decide", names(way))),
                 }
             }

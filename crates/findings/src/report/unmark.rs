@@ -28,7 +28,7 @@ pub(super) fn all(snapshot: &Snapshot<'_>, kept: &BTreeSet<&str>, remedies: &Rem
             continue;
         }
         let Some(step) = grace::unmark(resource) else { continue };
-        let way = vec![remedies.step(step, resource.region.as_str())];
+        let way = vec![remedies.step(step, resource)];
         let remedy = match remedies.owners.owner(snapshot, resource) {
             // A tag that is in no template is taken off beside the stack without a drift.
             Owner::Nobody | Owner::Stack(..) => Remedy::Steps(way.clone()),
