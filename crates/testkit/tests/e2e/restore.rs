@@ -426,7 +426,7 @@ fn an_exchange_of_the_logs_key_is_killed_at_each_of_its_steps() -> Result<()> {
 }
 
 /// The step in which the new lock file comes to its place.
-const LOCKED: usize = 9;
+const LOCKED: usize = 11;
 
 /// Of the log that is served.
 fn fingerprint(lab: &Lab) -> Result<String> {
