@@ -8,8 +8,8 @@ use crate::{
     money::Micros,
     prices::{Prices, Shared},
     views::{
-        Database, DescribedTaskDefinition, DiskSnapshot, Instance, LoadBalancer, LogGroup,
-        Service, Table, Volume,
+        Database, DescribedTaskDefinition, DiskSnapshot, Instance, LoadBalancer, LogGroup, Service, Table,
+        Volume,
     },
 };
 
