@@ -2,6 +2,8 @@
 
 pub(crate) mod findings;
 pub(crate) mod people;
+pub(crate) mod scan;
+pub(crate) mod session;
 pub(crate) mod spec;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -66,7 +68,7 @@ pub(crate) enum Command {
     Witness(WitnessArgs),
     /// Sessions: virtual credentials for one agent, one task.
     #[command(subcommand)]
-    Session(SessionCommand),
+    Session(session::SessionCommand),
     /// Changes: what agents asked for, and people's answers.
     #[command(subcommand)]
     Change(ChangeCommand),
@@ -77,7 +79,7 @@ pub(crate) enum Command {
     /// Wait until a change is no longer held (agent side; uses the session's credentials).
     Wait(WaitArgs),
     /// Read an environment into a snapshot, through the gateway like any other agent, and changing nothing.
-    Scan(ScanArgs),
+    Scan(scan::ScanArgs),
     /// The record.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -268,115 +270,6 @@ pub(crate) struct ServerArgs {
     /// The certificate of the server's authority, where TLS is spoken; otherwise $COUNTERSIGN_CA.
     #[arg(long, value_name = "PEM_FILE")]
     pub(crate) ca: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum SessionCommand {
-    /// Open a session and print its virtual credentials.
-    New(SessionNewArgs),
-    List(ServerArgs),
-    Show {
-        id: String,
-        #[command(flatten)]
-        server: ServerArgs,
-    },
-    /// Stop a session at once, or every live one of an agent or of everybody; needs no agreement, and is recorded.
-    Stop(SessionStopArgs),
-    /// Ask for a session's glass to be broken; run again once two others have approved it.
-    BreakGlass(BreakGlassArgs),
-}
-
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("whose").required(true))]
-pub(crate) struct SessionStopArgs {
-    #[arg(group = "whose")]
-    pub(crate) id: Option<String>,
-    /// All live sessions of this agent.
-    #[arg(long, value_name = "NAME", group = "whose")]
-    pub(crate) agent: Option<String>,
-    /// All live sessions there are.
-    #[arg(long, group = "whose")]
-    pub(crate) all: bool,
-    /// Do not ask before many are stopped; without a terminal nobody is asked.
-    #[arg(long, conflicts_with = "id")]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "For emergencies: two people who neither answer for the session nor own its agent agree that it may do, for an hour at most,\nwhat a grant of the bundle allows besides its own (grants/breakglass-NAME.cedar), and that named rules which are marked @breakglass\ndo not stop it. Who has to agree to what is not lifted, nor is any absolute rule, and all of it is on record."
-)]
-pub(crate) struct BreakGlassArgs {
-    pub(crate) id: String,
-    /// A grant that the bundle keeps for emergencies: grants/breakglass-NAME.cedar.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) grant: Option<String>,
-    /// A rule marked @breakglass; may be repeated.
-    #[arg(long, value_name = "RULE")]
-    pub(crate) waive: Vec<String>,
-    /// From the moment it is carried out; an hour at most.
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    pub(crate) minutes: u32,
-    /// Why; it is shown to whoever is asked, and recorded.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) ground: String,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SessionNewArgs {
-    #[arg(long)]
-    pub(crate) agent: String,
-    /// The person who answers for it: whoever signs.
-    #[arg(long)]
-    pub(crate) operator: String,
-    /// What it is to do, in the operator's words.
-    #[arg(long)]
-    pub(crate) task: String,
-    /// Comma-separated env:NAME, service:NAME, arn:GLOB, effect:NAME; all kinds must match.
-    #[arg(long, default_value = "")]
-    pub(crate) scope: String,
-    /// suggest, supervised or autonomous.
-    #[arg(long)]
-    pub(crate) autonomy: Option<String>,
-    /// How long it lives: 90s, 30m, 8h, 1d.
-    #[arg(long, default_value = "8h")]
-    pub(crate) ttl: String,
-    /// For clients that cannot be pointed at an endpoint: reach AWS's own hosts through us as their proxy.
-    #[arg(long)]
-    pub(crate) proxy: bool,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ScanArgs {
-    /// Where the snapshot is written.
-    #[arg(long, value_name = "FILE", default_value = "snapshot.json")]
-    pub(crate) snapshot: PathBuf,
-    /// Which regions, comma-separated; otherwise $AWS_REGION.
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) region: Vec<String>,
-    /// How many whole days of metrics: what runs once a year shows only in more than a year.
-    #[arg(long, value_name = "N", default_value_t = 400)]
-    pub(crate) days: u32,
-    /// At most as many calls a second.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) rate: u32,
-    /// Forget a scan that was broken off, rather than going on with it.
-    #[arg(long)]
-    pub(crate) anew: bool,
-    /// The agent to open a session for that only looks; without, the session of the environment is used.
-    #[arg(long)]
-    pub(crate) agent: Option<String>,
-    /// The person who answers for that session: whoever signs.
-    #[arg(long)]
-    pub(crate) operator: Option<String>,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,7 +10,10 @@ use serde_json::json;
 
 use super::change;
 use crate::{
-    cli::{BreakGlassArgs, Format, SessionCommand, SessionNewArgs, SessionStopArgs},
+    cli::{
+        Format,
+        session::{BreakGlassArgs, SessionCommand, SessionNewArgs, SessionStopArgs},
+    },
     client::Client,
     failure::{Failure, USAGE},
     output::{self, BOLD, DIM, GOOD, WARN, styled},

@@ -138,7 +138,7 @@ fn an_environment_becomes_a_snapshot_whatever_the_order_of_the_answers() {
         .iter()
         .find(|it| it.metric.as_str() == "CPUUtilization")
         .unwrap();
-    let points: Vec<_> = cpu.points().map(|(at, value)| (at.to_string(), value)).collect();
+    let points: Vec<_> = cpu.points().unwrap().map(|(at, value)| (at.to_string(), value)).collect();
     assert_eq!(points, [("2026-11-27T00:00:00.000Z".to_owned(), 3.5)]);
     assert!(!text.contains("hunter2"), "what is not kept is not written down");
     assert!(!text.contains("vol-gone"), "what only a stack speaks of is not there");

@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 
 use self::{cloud::Cloud, journal::Journal};
 use crate::{
-    cli::{Format, ScanArgs},
+    cli::{Format, scan::ScanArgs},
     client::Client,
     failure::Failure,
     identity::variable,
