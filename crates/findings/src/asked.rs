@@ -5,7 +5,9 @@ use model::sanitize;
 use snapshot::{Coverage, Outcome, ReadRef, Snapshot};
 
 /// What lists nothing by itself: the operation, what lists those that it is asked of, and their kind.
-const OF_EACH: [(&str, &str, &str); 3] = [
+const OF_EACH: [(&str, &str, &str); 5] = [
+    ("dynamodb:DescribeTable", "dynamodb:ListTables", "dynamodb:table"),
+    ("ecs:DescribeServices", "ecs:ListServices", "ecs:service"),
     ("ecs:ListServices", "ecs:ListClusters", "ecs:cluster"),
     ("elbv2:DescribeTargetHealth", "elbv2:DescribeTargetGroups", "elbv2:target-group"),
     ("route53:ListResourceRecordSets", "route53:ListHostedZones", "route53:hosted-zone"),

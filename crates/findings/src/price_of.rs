@@ -8,8 +8,8 @@ use crate::{
     money::Micros,
     prices::{Prices, Shared},
     views::{
-        Database, DescribedTable, DescribedTaskDefinition, DiskSnapshot, Instance, LoadBalancer, LogGroup,
-        Service, Volume,
+        Database, DescribedTaskDefinition, DiskSnapshot, Instance, LoadBalancer, LogGroup, Service, Table,
+        Volume,
     },
 };
 
@@ -153,7 +153,7 @@ fn bought(snapshot: &Snapshot<'_>, resource: &Resource<'_>) -> Result<Option<(Ve
         kind::TABLE => {
             let described =
                 snapshot.view(resource, "dynamodb:DescribeTable").ok_or("it was not described")?;
-            let DescribedTable { table } = described.parse().map_err(unclear)?;
+            let table: Table = described.parse().map_err(unclear)?;
             let units = &table.provisioned_throughput;
             match table.is_provisioned() {
                 true => exactly(capacity(units.read_capacity_units, units.write_capacity_units)),

@@ -280,12 +280,6 @@ pub(crate) struct Range6 {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct DescribedTable {
-    pub(crate) table: Table,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub(crate) struct Table {
     pub(crate) deletion_protection_enabled: bool,
     pub(crate) provisioned_throughput: Throughput,

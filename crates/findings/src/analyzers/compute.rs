@@ -300,8 +300,8 @@ pub(crate) const SERVICE_OVERSIZED: Analyzer = Analyzer {
     about: "A container service on Fargate whose tasks never used more than `oversized_cpu` of the processor and `oversized_memory` of the memory that their definition reserves.",
     kind: kind::SERVICE,
     listing: "ecs:ListServices",
-    against: &[],
-    each: &["ecs:DescribeServices", "ecs:DescribeTaskDefinition", "cloudwatch:GetMetricData"],
+    against: &["ecs:DescribeServices"],
+    each: &["ecs:DescribeTaskDefinition", "cloudwatch:GetMetricData"],
     judge: service_oversized,
 };
 

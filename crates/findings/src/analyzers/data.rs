@@ -13,7 +13,7 @@ use crate::{
     rhythm::{self, Metric, day},
     signs,
     subject::{Answer, Subject},
-    views::{Backups, Database, DescribedTable},
+    views::{Backups, Database, Table},
 };
 
 pub(crate) const DATABASE_IDLE: Analyzer = Analyzer {
@@ -195,13 +195,13 @@ pub(crate) const TABLE_UNPROTECTED: Analyzer = Analyzer {
     about: "A table without recovery to a point in time, or that can be deleted without its protection being taken off first.",
     kind: kind::TABLE,
     listing: "dynamodb:ListTables",
-    against: &[],
-    each: &["dynamodb:DescribeTable", "dynamodb:DescribeContinuousBackups"],
+    against: &["dynamodb:DescribeTable"],
+    each: &["dynamodb:DescribeContinuousBackups"],
     judge: table_unprotected,
 };
 
 fn table_unprotected(subject: &Subject<'_, '_>) -> Judged {
-    let (DescribedTable { table }, described) = subject.described("dynamodb:DescribeTable")?;
+    let (table, described): (Table, _) = subject.described("dynamodb:DescribeTable")?;
     let (recovers, read) = match subject.answer::<Backups>("dynamodb:DescribeContinuousBackups")? {
         Answer::Is(backups, read) => {
             let status = backups.continuous_backups_description.point_in_time_recovery_description;
@@ -251,8 +251,8 @@ pub(crate) const TABLE_OVERSIZED: Analyzer = Analyzer {
     about: "A table with fixed capacity of which it never used more than `capacity_used` in `idle_days`, without throttling.",
     kind: kind::TABLE,
     listing: "dynamodb:ListTables",
-    against: &["application-autoscaling:DescribeScalableTargets"],
-    each: &["dynamodb:DescribeTable", "cloudwatch:GetMetricData"],
+    against: &["dynamodb:DescribeTable", "application-autoscaling:DescribeScalableTargets"],
+    each: &["cloudwatch:GetMetricData"],
     judge: table_oversized,
 };
 
@@ -266,7 +266,7 @@ const WRITE_UNITS: Metric = Metric {
 };
 
 fn table_oversized(subject: &Subject<'_, '_>) -> Judged {
-    let (DescribedTable { table }, described) = subject.described("dynamodb:DescribeTable")?;
+    let (table, described): (Table, _) = subject.described("dynamodb:DescribeTable")?;
     let has = &table.provisioned_throughput;
     if !table.is_provisioned() || (has.read_capacity_units <= 5 && has.write_capacity_units <= 5) {
         return Ok(Judgement::Fine);

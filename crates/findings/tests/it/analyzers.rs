@@ -521,7 +521,7 @@ fn databases_and_tables_without_use() {
             "ProvisionedThroughput": { "ReadCapacityUnits": read, "WriteCapacityUnits": 100 } });
         let id =
             world.add("dynamodb:ListTables", "dynamodb:table", name, json!({}), json!({ "TableName": name }));
-        world.answered("dynamodb:DescribeTable", json!({ "Table": attributes }));
+        world.answered("dynamodb:DescribeTable", attributes);
         world.series(["AWS/DynamoDB", "ConsumedReadCapacityUnits", "Maximum"], &[Some(used); 60]);
         world.series(["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "Maximum"], &[Some(3.0); 60]);
         id

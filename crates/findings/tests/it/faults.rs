@@ -231,7 +231,7 @@ fn what_stands_in_one_place_or_has_no_way_back() {
         let attributes = json!({ "DeletionProtectionEnabled": protected, "BillingModeSummary": { "BillingMode": "PAY_PER_REQUEST" },
             "ProvisionedThroughput": { "ReadCapacityUnits": 0, "WriteCapacityUnits": 0 } });
         world.add("dynamodb:ListTables", "dynamodb:table", name, json!({}), json!({ "TableName": name }));
-        world.answered("dynamodb:DescribeTable", json!({ "Table": attributes }));
+        world.answered("dynamodb:DescribeTable", attributes);
         let recovery = json!({ "ContinuousBackupsDescription": { "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": recovery } } });
         world.answered("dynamodb:DescribeContinuousBackups", recovery);
     };

@@ -121,7 +121,7 @@ pub(super) fn fault(land: &mut Land) -> Planted {
                 json!({ "TableName": name }),
             );
             let recovery = if broken { "DISABLED" } else { "ENABLED" };
-            land.answered("dynamodb:DescribeTable", json!({ "Table": attributes }));
+            land.answered("dynamodb:DescribeTable", attributes);
             land.answered(
                 "dynamodb:DescribeContinuousBackups",
                 json!({ "ContinuousBackupsDescription": { "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": recovery } } }),
