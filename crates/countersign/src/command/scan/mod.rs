@@ -8,19 +8,15 @@
 mod cloud;
 mod journal;
 
-use std::{
-    collections::BTreeMap,
-    io::IsTerminal as _,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, io::IsTerminal as _, process::ExitCode, time::Duration};
 
 use api::types::{SessionIssued, SessionRequest, SessionView};
 use engine::{Clock as _, SystemClock};
 use inventory::{Ask, AskId, Place, Scan, Understood};
+use model::Timestamp;
 use serde::Serialize;
 use serde_json::json;
-use snapshot::{Outcome, Snapshot};
+use snapshot::Snapshot;
 use tokio::task::JoinSet;
 
 use self::{cloud::Cloud, journal::Journal};
@@ -125,7 +121,7 @@ fn take(
 /// A line on the terminal that says how far it is; nothing where nobody watches.
 struct Progressing {
     watched: bool,
-    last: Option<Instant>,
+    last: Option<Timestamp>,
 }
 
 impl Progressing {
@@ -134,14 +130,14 @@ impl Progressing {
     }
 
     fn show(&mut self, scan: &Scan) {
-        let due = self.last.is_none_or(|last| last.elapsed() >= Duration::from_millis(200));
-        if self.watched && due {
+        let now = SystemClock.now();
+        if self.watched && self.last.is_none_or(|last| now.since(last) >= 200) {
             let progress = scan.progress();
             output::passing(format!(
                 "{} read, {} to read, {} resources",
                 progress.answered, progress.left, progress.resources
             ));
-            self.last = Some(Instant::now());
+            self.last = Some(now);
         }
     }
 
@@ -245,30 +241,34 @@ struct Lacking<'s> {
 fn report(args: &ScanArgs, text: &str, format: Format) -> Result<ExitCode, Failure> {
     let snapshot = Snapshot::parse(text, SystemClock.now()).map_err(Failure::unexpected)?;
     let mut reads: BTreeMap<&'static str, usize> = BTreeMap::new();
-    let mut lacking: BTreeMap<(&str, Option<&str>, Outcome), (Option<&str>, usize)> = BTreeMap::new();
+    let mut lacking: Vec<Lacking<'_>> = Vec::new();
     for read in snapshot.reads() {
         *reads.entry(read.outcome.name()).or_default() += 1;
-        if !read.outcome.is_whole() {
-            let region = read.region.as_ref().map(snapshot::Text::as_str);
-            let place = lacking.entry((read.operation.as_str(), region, read.outcome)).or_default();
-            place.0 = place.0.or_else(|| read.why.as_ref().map(snapshot::Text::as_str));
-            place.1 += 1;
+        if read.outcome.is_whole() {
+            continue;
+        }
+        let one = Lacking {
+            operation: read.operation.as_str(),
+            region: read.region.as_ref().map(snapshot::Text::as_str),
+            outcome: read.outcome.name(),
+            why: read.why.as_ref().map(snapshot::Text::as_str),
+            times: 1,
+        };
+        let same = |it: &&mut Lacking<'_>| {
+            (it.operation, it.region, it.outcome) == (one.operation, one.region, one.outcome)
+        };
+        match lacking.iter_mut().find(same) {
+            Some(known) => known.times += 1,
+            None => lacking.push(one),
         }
     }
-    let lacking = lacking.into_iter().map(|((operation, region, outcome), (why, times))| Lacking {
-        operation,
-        region,
-        outcome: outcome.name(),
-        why,
-        times,
-    });
     let report = Report {
         snapshot: args.snapshot.display().to_string(),
         account: snapshot.account(),
         resources: snapshot.resources().len(),
         edges: snapshot.edges().len(),
         reads,
-        lacking: lacking.collect(),
+        lacking,
     };
     match format {
         Format::Json => output::json(&report)?,
