@@ -37,13 +37,23 @@ const PATIENCE: [&str; 9] = [
     "SlowDown",
     "PriorRequestNotComplete",
 ];
-const DENIED: [&str; 6] = [
+/// That they may not, or that nobody knows who they are any more.
+const DENIED: [&str; 15] = [
     "AccessDenied",
     "AccessDeniedException",
     "UnauthorizedOperation",
     "AuthorizationError",
     "AuthFailure",
     "NotAuthorized",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
 ];
 
 pub(crate) fn understand(collector: Option<&Collector>, form: &Answer, answered: &Answered) -> Understood {

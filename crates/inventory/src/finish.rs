@@ -85,7 +85,12 @@ impl Scan {
                 Some(_) if whole => (Outcome::Absent, format!("there is no {kind} to ask about")),
                 Some(read) => {
                     let outcome = read.outcome.unwrap_or(Outcome::Failed);
-                    (outcome, format!("{} was {}", read.operation, outcome.name()))
+                    let how = if outcome == Outcome::Failed {
+                        "failed".to_owned()
+                    } else {
+                        format!("was {}", outcome.name())
+                    };
+                    (outcome, format!("{} {how}", read.operation))
                 }
                 None => (Outcome::Absent, format!("there is no {kind} to ask about")),
             };

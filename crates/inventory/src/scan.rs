@@ -278,7 +278,7 @@ impl Scan {
                     if self.resources.len() >= MOST_RESOURCES {
                         return Paged::Cut(format!("more than {MOST_RESOURCES} resources"));
                     }
-                    self.item(*nth, collector, (job.read, &job.region, job.about), item);
+                    self.item(collector, (job.read, &job.region, job.about), item);
                 }
                 (form, true)
             }
@@ -295,7 +295,6 @@ impl Scan {
     /// One item of an answer: a resource, a view of one, or what ties others together.
     fn item(
         &mut self,
-        _nth: usize,
         collector: &Collector,
         (read, region, about): (usize, &str, Option<usize>),
         item: &Json,

@@ -1,7 +1,13 @@
 //! An environment read into a snapshot, through the gateway: what is there is in it, what was refused is known to be, nothing is
 //! changed, and what is found in it leads back to the reads.
 
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -152,5 +158,86 @@ fn an_environment_is_read_through_the_gateway_and_what_is_found_leads_back_to_it
         let shown = fact["reads"].as_array().context("a fact without reads")?;
         ensure!(!shown.is_empty() && shown.iter().all(|read| reads.contains(&read)), "{fact:#}");
     }
+    lab.verify()?.expect(0).map(drop)
+}
+
+/// A slow scan under the lab's own session, as a process that can be stopped.
+fn begin(lab: &Lab, file: &Path) -> Result<Child> {
+    let mut command = Command::new(testkit::binary("countersign")?);
+    command.args([
+        "scan",
+        "--region",
+        "us-east-1",
+        "--days",
+        "30",
+        "--rate",
+        "10",
+        "--output",
+        "json",
+        "--snapshot",
+    ]);
+    command.arg(file).env_clear().envs(env_of(lab));
+    Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
+}
+
+fn env_of(lab: &Lab) -> Vec<(&str, &str)> {
+    [lab.session.env(), vec![("AWS_ENDPOINT_URL", lab.serve.aws.as_str())]].concat()
+}
+
+/// How many answers are written down once there are some.
+fn some_are_kept(part: &Path) -> Result<usize> {
+    until("some answers to be written down", Duration::from_secs(60), || {
+        let lines = fs::read_to_string(part).unwrap_or_default().lines().count();
+        Ok(Some(lines).filter(|lines| *lines > 8))
+    })
+}
+
+#[test]
+fn a_scan_that_was_killed_goes_on_from_what_it_had() -> Result<()> {
+    let lab = Lab::open()?;
+    let folder = tempfile::tempdir()?;
+    let (file, part) = (folder.path().join("s.json"), folder.path().join("s.json.part"));
+    let mut child = begin(&lab, &file)?;
+    some_are_kept(&part)?;
+    child.kill()?;
+    child.wait()?;
+    let kept = fs::read_to_string(&part)?.lines().count() - 1;
+    ensure!(!file.exists(), "half a snapshot is none");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&part)?.permissions());
+    ensure!(mode & 0o077 == 0, "{mode:o}");
+
+    let path = file.to_str().context("a path that is not text")?;
+    let args = ["scan", "--region", "us-east-1", "--rate", "500", "--output", "json", "--snapshot", path];
+    let other = testkit::Cli::run_with([&args[..], &["--days", "31"]].concat(), &env_of(&lab))?.expect(2)?;
+    ensure!(other.stderr.contains("another scan") && other.stderr.contains("--anew"), "{}", other.stderr);
+    let ended = testkit::Cli::run_with([&args[..], &["--days", "30"]].concat(), &env_of(&lab))?.expect(0)?;
+    ensure!(ended.stderr.contains("going on from"), "{}", ended.stderr);
+    let said: usize = ended.stderr.split(' ').find_map(|word| word.parse().ok()).context("no number")?;
+    ensure!(said == kept || said + 1 == kept, "{said} of {kept}");
+    ensure!(file.exists() && !part.exists());
+    lab.verify()?.expect(0).map(drop)
+}
+
+#[test]
+fn a_scan_whose_session_is_stopped_half_way_says_what_it_was_refused() -> Result<()> {
+    let lab = Lab::open()?;
+    let folder = tempfile::tempdir()?;
+    let (file, part) = (folder.path().join("s.json"), folder.path().join("s.json.part"));
+    let child = begin(&lab, &file)?;
+    some_are_kept(&part)?;
+    lab.signs(&lab.people.olga, &["session", "stop", &lab.session.id])?.expect(0)?;
+    let ended = child.wait_with_output()?;
+    let told: Value = serde_json::from_slice(&ended.stdout)
+        .with_context(|| String::from_utf8_lossy(&ended.stderr).into_owned())?;
+    ensure!(ended.status.success() && told["reads"]["complete"].as_u64() >= Some(5), "{told:#}");
+    let denied = told["reads"]["denied"].as_u64().unwrap_or_default();
+    ensure!(denied >= 10, "{told:#}");
+    let file = file.to_str().context("a path that is not text")?;
+    let found = testkit::Cli::run(["findings", "--from", file, "--output", "json"])?.expect(0)?.json()?;
+    let unjudged = found["unjudged"].as_array().context("nothing is said to be not known")?;
+    ensure!(
+        unjudged.iter().any(|it| it["why"].as_str().is_some_and(|why| why.contains("denied"))),
+        "{found:#}"
+    );
     lab.verify()?.expect(0).map(drop)
 }
