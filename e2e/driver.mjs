@@ -41,6 +41,13 @@ async function person(name, options) {
   if (!known) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, ...options });
     const page = await context.newPage();
+    // A page loads itself anew a moment after something was signed there; whoever goes on just then is interrupted.
+    const goto = page.goto.bind(page);
+    page.goto = (...place) =>
+      goto(...place).catch((error) => {
+        if (!/interrupted by another navigation|net::ERR_ABORTED/.test(String(error))) throw error;
+        return goto(...place);
+      });
     const said = [];
     page.on("console", (it) => it.type() === "error" && said.push(it.text()));
     page.on("pageerror", (it) => said.push(String(it)));

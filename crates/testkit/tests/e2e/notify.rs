@@ -6,6 +6,7 @@ use std::{fs, path::Path, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hmac::{Hmac, Mac as _};
+use serde_json::Value;
 use sha2::Sha256;
 use testkit::{Received, Receiver, Serve, until};
 
@@ -152,6 +153,12 @@ fn a_receiver_that_was_away_and_a_server_that_was_killed_lose_nothing_and_tell_i
     hook.answer(200);
     let third_told = hook.until("the third", |it| it.status == 200 && of("change_held", &third)(it))?;
     ensure!(taken(&hook, &second_id) == 1, "{:?}", hook.bodies());
+    // Killed before that is on disk, the server would rightly tell it again.
+    until("the third to be known as taken", Duration::from_secs(30), || {
+        let known = fs::read_to_string(lab.installation.folder().join("data/notify/hook.json"))?;
+        let known: Value = serde_json::from_str(&known)?;
+        Ok(known["trying"].is_null().then_some(()))
+    })?;
     lab.restart()?;
     let fourth = hold(&lab, "fourth")?;
     hook.until("the fourth", of("change_held", &fourth))?;
