@@ -65,7 +65,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Rotate(args) => restore::rotate(&args, format).await,
         Command::Serve(args) => {
             HANDLES_SIGNALS.store(true, Ordering::SeqCst);
-            serve::run(&args).await
+            serve::run(&args, format).await
         }
         Command::Witness(args) => {
             HANDLES_SIGNALS.store(true, Ordering::SeqCst);

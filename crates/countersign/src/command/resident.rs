@@ -10,18 +10,24 @@ use std::{
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::failure::{Failure, INTERRUPTED, USAGE};
+use crate::{
+    cli::Format,
+    failure::{Failure, INTERRUPTED, USAGE},
+};
 
-/// Lines about what happens, on standard error.
-pub(super) fn log() {
-    tracing_subscriber::fmt()
+/// Lines about what happens, on standard error; each a JSON object where that is asked for.
+pub(super) fn log(format: Format) {
+    let lines = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(tracing::Level::INFO)
         .with_ansi(false)
         // Otherwise a log line that cannot be written (the disk is full) is complained about on a stream that cannot be
         // written either, and whoever wrote the line dies of it.
-        .log_internal_errors(false)
-        .init();
+        .log_internal_errors(false);
+    match format {
+        Format::Human => lines.init(),
+        Format::Json => lines.json().flatten_event(true).init(),
+    }
 }
 
 /// Refuses folders and keys that others can read.

@@ -15,14 +15,14 @@ use engine::{Engine, Entropy as _, MasterKey, Parts, SystemClock, SystemEntropy,
 use gateway_aws::Gateway;
 use ledger::{Genesis, Ledger};
 use listener::Limits;
-use model::Digest;
+use model::{Account, Digest, Environment};
 use policy::{Bundle, Files};
 use store::Store;
 use tlog::SigningKey;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
-    cli::ServeArgs,
+    cli::{Format, ServeArgs},
     client::Running,
     command::{
         files,
@@ -46,8 +46,8 @@ const FAREWELL: std::time::Duration = std::time::Duration::from_millis(500);
 /// How long what is under way may take once the process is to end; the upstream has 120 s to begin an answer.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(150);
 
-pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
-    resident::log();
+pub(super) async fn run(args: &ServeArgs, format: Format) -> Result<ExitCode, Failure> {
+    resident::log(format);
     files::raise();
     let config = Config::load(&args.config)?;
     tls::ensure_authority(&tls::Place::of(&config))?;
@@ -161,26 +161,13 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     if let Some(file) = &args.ready_file {
         put(file, &described)?;
     }
-    output::note(format!("{} {}", styled(BOLD, "Countersign"), engine.installation()));
-    output::note(format!("  aws     {}   account {account}, {environment}", running.aws));
-    output::note(format!("  agent   {}", running.agent));
-    output::note(format!("  people  {}", running.people));
-    let profile = engine.bundle().profile();
-    if let Some(log) = &running.log {
-        output::note(format!("  log     {log}"));
-    }
-    if let Some(metrics) = &running.metrics {
-        output::note(format!("  metrics {metrics}"));
-    }
-    output::note(format!("  bundle  {}", engine.bundle().digest()));
-    output::note(format!("  profile {profile}"));
-    output::note(proof);
-    output::note(table);
-    if profile == policy::Profile::Lab {
-        output::note(format!(
-            "  {} key files count as signatures here; agents and people must not share a user",
-            styled(WARN, "lab:")
-        ));
+    match format {
+        Format::Human => banner(&engine, &running, (&account, &environment), &[proof, table]),
+        Format::Json => tracing::info!(
+            installation = %engine.installation(), aws = running.aws, agent = running.agent, people = running.people,
+            log = running.log, metrics = running.metrics, account = %account, environment = %environment,
+            bundle = %engine.bundle().digest(), profile = %engine.bundle().profile(), "serving"
+        ),
     }
 
     let code = tokio::select! {
@@ -199,6 +186,35 @@ pub(super) async fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     drain(&engine, open, &mut signals).await?;
     engine.close().await.map_err(Failure::unexpected)?;
     Ok(code)
+}
+
+/// What is served where, for whoever started it.
+fn banner(
+    engine: &Engine,
+    running: &Running,
+    (account, environment): (&Account, &Environment),
+    more: &[String],
+) {
+    output::note(format!("{} {}", styled(BOLD, "Countersign"), engine.installation()));
+    output::note(format!("  aws     {}   account {account}, {environment}", running.aws));
+    output::note(format!("  agent   {}", running.agent));
+    output::note(format!("  people  {}", running.people));
+    if let Some(log) = &running.log {
+        output::note(format!("  log     {log}"));
+    }
+    if let Some(metrics) = &running.metrics {
+        output::note(format!("  metrics {metrics}"));
+    }
+    let bundle = engine.bundle();
+    output::note(format!("  bundle  {}", bundle.digest()));
+    output::note(format!("  profile {}", bundle.profile()));
+    more.iter().for_each(output::note);
+    if bundle.profile() == policy::Profile::Lab {
+        output::note(format!(
+            "  {} key files count as signatures here; agents and people must not share a user",
+            styled(WARN, "lab:")
+        ));
+    }
 }
 
 /// Nothing new begins, and what is under way ends: answers that are waited for arrive, and their outcomes are recorded.

@@ -215,3 +215,27 @@ fn what_people_did_while_it_was_down_is_named_afterwards() -> Result<()> {
     ensure!(observed.code == 0, "{observed}");
     Ok(())
 }
+
+#[test]
+fn a_log_for_machines_is_json_line_by_line() -> Result<()> {
+    let people = People::enter()?;
+    let flags = people.flags()?;
+    let mut lab = Lab::over(people, &flags, |config| {
+        let mut program = Command::new(testkit::binary("countersign")?);
+        program.args(["--output", "json"]);
+        Serve::launch(program, config, &OWNER)
+    })?;
+    let id = lab.hold("told")?;
+    ensure!(lab.serve.stop()? == 0);
+    let log = lab.serve.log()?;
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).with_context(|| line.to_owned()))
+        .collect::<Result<_>>()?;
+    let of = |message: &str| lines.iter().find(|it| it["message"] == message);
+    let serving = of("serving").with_context(|| log.clone())?;
+    ensure!(serving["people"] == lab.serve.people && serving["environment"] == "production", "{serving:#}");
+    ensure!(lines.iter().all(|it| it["timestamp"].is_string() && it["level"].is_string()), "{log}");
+    ensure!(!id.is_empty() && !log.contains("owner"), "a credential is in the log");
+    Ok(())
+}

@@ -35,7 +35,7 @@ use crate::{
 use kept::Kept;
 
 pub(super) async fn run(args: &WitnessArgs, format: Format) -> Result<ExitCode, Failure> {
-    resident::log();
+    resident::log(format);
     let made: std::io::Result<()> = fs::DirBuilder::new().recursive(true).mode(0o700).create(&args.dir);
     made.map_err(|err| Failure::usage(format!("{} cannot be made: {err}", args.dir.display())))?;
     let key = key::open(&args.dir, args.name.as_deref())?;
