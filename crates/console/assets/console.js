@@ -153,6 +153,9 @@ if (page === "change") {
   // The statement that the page came with names what the server says is newest. It is approved once it names what is kept here, and
   // says the same otherwise.
   const approve = by("approve");
+  const keys = { a: () => approve?.focus(), r: () => by("reason")?.focus() };
+  // The inbox's keys lead here: to what decides, never past what it decides.
+  const led = () => keys[location.hash.slice(1)]?.();
   if (approve && !approve.disabled) {
     approve.disabled = true;
     const own = async () => {
@@ -163,9 +166,11 @@ if (page === "change") {
         by("text").textContent = statement;
       }
       approve.disabled = "alarm" in document.body.dataset;
+      led();
     };
     own().catch((error) => "alarm" in document.body.dataset || say(told(error), false));
   }
+  led();
   // What is signed is what stands on this page, word for word.
   const signs = (shown) => async () => {
     const statement = by(shown).textContent;
@@ -188,7 +193,6 @@ if (page === "change") {
   });
   by("reason")?.addEventListener("input", () => (by("vetoing").hidden = true));
   by("signveto")?.addEventListener("click", (event) => working(event.currentTarget, signs("veto")));
-  const keys = { a: () => by("approve")?.focus(), r: () => by("reason")?.focus() };
   document.addEventListener("keydown", (event) => {
     if (event.target.closest("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
     const act = keys[event.key];
@@ -279,5 +283,7 @@ if (page === "inbox") {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "j") choose(1);
     if (event.key === "k") choose(-1);
+    const chosen = rows.querySelector(".row.chosen a") ?? document.activeElement?.closest(".row")?.querySelector("a");
+    if (chosen && ["a", "r"].includes(event.key)) location.assign(`${chosen.href}#${event.key}`);
   });
 }

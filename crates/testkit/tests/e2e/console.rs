@@ -187,6 +187,32 @@ fn a_veto_says_why_and_closes_the_change_for_everybody() -> Result<()> {
     site.lab.verify()?.expect(0).map(drop)
 }
 
+#[test]
+fn the_keys_of_the_inbox_lead_to_what_decides_and_decide_nothing() -> Result<()> {
+    let Some(mut site) = Site::open()? else { return Ok(()) };
+    site.sign_in("ben")?;
+    let first = site.lab.hold("orders")?;
+    for (key, place) in [("a", "approve"), ("r", "reason"), ("Enter", "")] {
+        let at = site.run(
+            "ben",
+            &format!(
+                r##"await page.goto("{{url}}/inbox");
+                await page.keyboard.press("{key}");
+                await page.keyboard.press("j");
+                if (!page.url().endsWith("/inbox")) throw new Error("nothing was chosen yet");
+                await page.keyboard.press("{key}");
+                await page.waitForURL("{{url}}/changes/**");
+                await page.waitForFunction((place) => (document.activeElement?.id ?? "") === place, "{place}");
+                return new URL(page.url()).pathname;"##
+            ),
+        )?;
+        ensure!(at == format!("/changes/{first}"), "{key}: {at}");
+    }
+    let decided = site.lab.entries("approval_given")?.iter().any(|it| it["change"] == first.as_str());
+    ensure!(site.lab.state(&first)? == "held" && !decided);
+    Ok(())
+}
+
 /// Every page, light and dark, on a desk and on a phone: nothing that axe objects to, nothing that the page's own policy stops,
 /// and what matters of a change in the first 400 pixels. The pictures are left in `target/console/`.
 #[test]
