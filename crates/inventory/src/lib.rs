@@ -22,4 +22,3 @@ mod template;
 pub use answer::{Answered, Understood};
 pub use finish::ScanError;
 pub use scan::{Ask, AskId, Place, Progress, Scan};
-pub use table::{operations, services};
