@@ -86,7 +86,14 @@ impl Suite {
                 build_crash_binary()?;
                 build_binary()?;
                 // Which auditors have.
-                succeed(&mut cargo(&["build", "--quiet", "--package", "verifier"]))?;
+                succeed(&mut cargo(&[
+                    "build",
+                    "--quiet",
+                    "--package",
+                    "audit",
+                    "--bin",
+                    "countersign-verify",
+                ]))?;
                 // The tests tell where it hurts, also where the story breaks off.
                 let played = demo::run(demo::Ending::Check);
                 tests(self)?;

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
@@ -90,10 +90,7 @@ impl Journal {
             .mode(0o600)
             .open(&path)
             .map_err(|err| unwritable(&path, &err))?;
-        let ready = file.set_len(length).and_then(|()| {
-            use std::io::Seek as _;
-            file.seek(std::io::SeekFrom::End(0)).map(drop)
-        });
+        let ready = file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0)).map(drop));
         ready.map_err(|err| unwritable(&path, &err))?;
         let mut journal = Self { file, path, begun, known };
         if length == 0 {
@@ -139,13 +136,12 @@ impl Journal {
 
 /// A file that is there whole or not at all, readable by its owner only: what an environment is made of is nobody else's business.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let beside = path.with_extension("tmp");
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = || -> std::io::Result<()> {
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
+        file.as_file().sync_all()?;
+        file.persist(path).map(drop).map_err(|err| err.error)
     };
     written().map_err(|err| unwritable(path, &err))
 }
