@@ -43,13 +43,13 @@ pub(crate) enum Use {
     Idle,
 }
 
-/// A sum over one day is `above` for one day; over a longer period it may be as much a day.
+/// `above` is for one day: what a shorter or longer period may have is as much of it.
 fn is_use(series: &Series<'_>, metric: &Metric, value: f64) -> bool {
     let days = match metric.statistic {
         "Sum" => f64::from(series.period) / 86_400.0,
         _ => 1.0,
     };
-    value > metric.above * days.max(1.0)
+    value > metric.above * days
 }
 
 /// `born`: when it was made, where that is known; before, it had no pauses, and nothing was seen of it.
@@ -65,11 +65,20 @@ pub(crate) fn of(
         let (all, oldest) = window(subject, metric)?;
         from = from.max(oldest);
         reads.extend(all.iter().map(|series| series.read));
+        // What is counted and was not reported did not happen; what is measured and was not reported is not known.
+        let (mut measured, counted) = (None::<Timestamp>, metric.statistic == "Sum");
         for series in all {
             let points = series.points().map_err(|err| NotKnown(err.to_string()))?;
+            let points =
+                points.inspect(|(at, _)| measured = Some(measured.map_or(*at, |first| first.min(*at))));
             // Used somewhere in the period: the last moment of it, as far as is known.
             let end = |at: Timestamp| at.plus_seconds(i64::from(series.period)).min(taken);
             uses.extend(points.filter(|(_, value)| is_use(series, metric, *value)).map(|(at, _)| end(at)));
+        }
+        if !counted {
+            let first =
+                measured.ok_or_else(|| NotKnown(format!("the metric {} has no values", metric.name)))?;
+            from = from.max(first);
         }
     }
     reads.sort_unstable();
@@ -117,14 +126,15 @@ fn check_whole(
 
 /// The greatest value in the window, its reads, and how many days the window has.
 pub(crate) fn peak(subject: &Subject<'_, '_>, metric: &Metric) -> Result<(f64, Vec<ReadRef>, i64), NotKnown> {
-    let (all, oldest) = window(subject, metric)?;
-    let (mut most, mut reads) = (None::<f64>, Vec::new());
+    let (all, _) = window(subject, metric)?;
+    let (mut most, mut first, mut reads) = (None::<f64>, subject.snapshot.taken().until, Vec::new());
     for series in all {
         let points = series.points().map_err(|err| NotKnown(err.to_string()))?;
+        let points = points.inspect(|(at, _)| first = first.min(*at));
         most = points.map(|(_, value)| value).chain(most).reduce(f64::max);
         reads.push(series.read);
     }
-    let days = subject.days_since(oldest);
+    let days = subject.days_since(first);
     most.map(|peak| (peak, reads, days))
         .ok_or_else(|| NotKnown(format!("the metric {} has no values", metric.name)))
 }

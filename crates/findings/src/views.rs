@@ -4,6 +4,8 @@
 use model::Timestamp;
 use serde::Deserialize;
 
+use crate::draft::NotKnown;
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Volume {
@@ -118,6 +120,21 @@ pub(crate) struct Instance {
     /// `spot` or `scheduled`; absent: on demand.
     #[serde(default)]
     pub(crate) instance_lifecycle: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Function {
+    last_modified: String,
+}
+
+impl Function {
+    /// Since when it is what it is; the service writes its offset without a colon.
+    pub(crate) fn since(&self) -> Result<Timestamp, NotKnown> {
+        let text = self.last_modified.strip_suffix("+0000").map(|rest| format!("{rest}Z"));
+        let time = text.as_ref().unwrap_or(&self.last_modified).parse();
+        time.map_err(|_| NotKnown("when it was last changed is not understood".into()))
+    }
 }
 
 #[derive(Debug, Deserialize)]

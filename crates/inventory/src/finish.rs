@@ -68,19 +68,23 @@ impl Scan {
         Ok(Snapshot::parse(&text, now)?.to_text())
     }
 
-    /// What is asked for each resource of a kind is not asked where there is none. That there is none is known as well as the kind is.
+    /// What is asked for each resource of a kind is not asked where there is none, nor for those that were not listed: that there is no
+    /// more of it is known as well as the kind is.
     fn say_why_unasked(&mut self) {
-        let mut said = Vec::new();
-        for (collector, region) in self.unasked() {
+        let mut said: Vec<ReadMade> = Vec::new();
+        for (collector, region, asked_any) in self.dependent() {
             let Some(kind) = collector.each.as_deref() else { continue };
             let lists = Table::shared().collectors.iter().filter(|it| it.kind.as_deref() == Some(kind));
             let calls: Vec<&str> = lists.map(|it| it.call.as_str()).collect();
-            let asked = self.reads.iter().filter(|read| {
+            let asked = self.reads.iter().chain(&said).filter(|read: &&ReadMade| {
                 calls.contains(&read.operation.as_str())
                     && read.region.as_deref().is_none_or(|there| there == region)
             });
             let worst = asked.max_by_key(|read| read.outcome);
             let whole = worst.and_then(|read| read.outcome).is_some_and(Outcome::is_whole);
+            if asked_any && (whole || worst.is_none()) {
+                continue;
+            }
             let (outcome, why) = match worst {
                 Some(_) if whole => (Outcome::Absent, format!("there is no {kind} to ask about")),
                 Some(read) => {
@@ -92,7 +96,7 @@ impl Scan {
                     };
                     (outcome, format!("{} {how}", read.operation))
                 }
-                None => (Outcome::Absent, format!("there is no {kind} to ask about")),
+                None => (Outcome::Failed, format!("whether there is a {kind} was not asked")),
             };
             said.push(ReadMade {
                 operation: collector.call.clone(),

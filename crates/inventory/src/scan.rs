@@ -71,6 +71,8 @@ struct Job {
     parameters: Value,
     read: usize,
     page: u32,
+    /// Something of an earlier page could not be taken.
+    lacking: bool,
 }
 
 #[derive(Debug)]
@@ -264,6 +266,7 @@ impl Scan {
                 parameters,
                 read,
                 page: 0,
+                lacking: false,
             });
         }
     }
@@ -278,12 +281,13 @@ impl Scan {
                     if self.resources.len() >= MOST_RESOURCES {
                         return Paged::Cut(format!("more than {MOST_RESOURCES} resources"));
                     }
-                    self.item(collector, (job.read, &job.region, job.about), item);
+                    job.lacking |= !self.item(collector, (job.read, &job.region, job.about), item);
                 }
                 (form, true)
             }
         };
         match next_page(form, page, &job.parameters) {
+            Ok(None) if job.lacking => Paged::Cut("something in it has no id or name".to_owned()),
             Ok(None) if whole => Paged::Last,
             Ok(None) => Paged::Cut("the cloud says that not all of it is there".to_owned()),
             Ok(Some(_)) if job.page >= MOST_PAGES => Paged::Cut(format!("more than {MOST_PAGES} pages")),
@@ -292,21 +296,20 @@ impl Scan {
         }
     }
 
-    /// One item of an answer: a resource, a view of one, or what ties others together.
+    /// One item of an answer: a resource, a view of one, or what ties others together. `false`: it has no id or name, and is lost.
     fn item(
         &mut self,
         collector: &Collector,
         (read, region, about): (usize, &str, Option<usize>),
         item: &Json,
-    ) {
+    ) -> bool {
         let nothing = Json::Null;
         let attributes = about.and_then(|about| Some(&self.resources.get(about)?.views.first()?.1));
         let filling = Filling { place: &self.place, region, item, about: attributes.unwrap_or(&nothing) };
         let mut own = about.and_then(|about| Some(self.resources.get(about)?.id.clone()));
         if let Some(kind) = &collector.kind {
             let (Some(id), Some(name)) = (filling.text(&collector.id), filling.text(&collector.name)) else {
-                self.incomplete(read, "an item has no id");
-                return;
+                return false;
             };
             let there = Some(&collector.region).filter(|it| !it.is_empty()).and_then(|it| filling.text(it));
             let found = Found {
@@ -323,17 +326,18 @@ impl Scan {
             let edges = edges(&collector.edges, &filling, own.as_deref(), read);
             self.edges.extend(edges);
             self.found(found, collector);
-            return;
+            return true;
         }
         self.edges.extend(edges(&collector.edges, &filling, own.as_deref(), read));
         let Some(resource) = about.filter(|_| collector.view).and_then(|about| self.resources.get_mut(about))
         else {
-            return;
+            return true;
         };
         resource.tags.extend(tags(item, &collector.tags));
         if !collector.keep.is_empty() {
             resource.views.push((read, keep(item, &collector.keep)));
         }
+        true
     }
 
     /// A resource that was not known leads to what is asked about each of its kind.
@@ -364,28 +368,29 @@ impl Scan {
             why: None,
         });
         let what = What::Metrics(values);
-        self.waiting.push_back(Job { what, region, about: Some(place), parameters, read, page: 0 });
+        self.waiting.push_back(Job {
+            what,
+            region,
+            about: Some(place),
+            parameters,
+            read,
+            page: 0,
+            lacking: false,
+        });
     }
 
-    fn incomplete(&mut self, read: usize, why: &str) {
-        if let Some(read) = self.reads.get_mut(read) {
-            read.why = Some(why.to_owned());
-        }
-    }
-
-    /// The collectors that are asked for each resource of a kind, and the regions in which none was.
-    pub(crate) fn unasked(&self) -> Vec<(&'static Collector, String)> {
+    /// The collectors that are asked for each resource of a kind, in each region, and whether any was there.
+    pub(crate) fn dependent(&self) -> Vec<(&'static Collector, String, bool)> {
         let asked: BTreeSet<(&str, Option<&str>)> =
             self.reads.iter().map(|read| (read.operation.as_str(), read.region.as_deref())).collect();
         let lists =
             Table::shared().collectors.iter().filter(|it| it.each.is_some() && (!it.view || it.covers));
         lists
             .flat_map(|collector| self.place.regions.iter().map(move |region| (collector, region)))
-            .filter(|(collector, region)| {
+            .map(|(collector, region)| {
                 let there = (!collector.global).then_some(region.as_str());
-                !asked.contains(&(collector.call.as_str(), there))
+                (collector, region.clone(), asked.contains(&(collector.call.as_str(), there)))
             })
-            .map(|(collector, region)| (collector, region.clone()))
             .collect()
     }
 }

@@ -18,8 +18,8 @@ use crate::{
     output,
 };
 
-/// As much as a snapshot may have, and one more.
-const MOST_SNAPSHOT: u64 = (1 << 28) + 1;
+/// As much as a snapshot may have.
+const MOST_SNAPSHOT: u64 = 1 << 28;
 const MOST_TABLE: u64 = 1 << 20;
 
 pub(super) fn run(args: &FindingsArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -87,7 +87,13 @@ fn analysed<T>(
 fn text_of(file: &Path, most: u64) -> Result<String, Failure> {
     let unreadable =
         |err: std::io::Error| Failure::usage(format!("{} cannot be read: {err}", file.display()));
-    let mut text = String::new();
-    fs::File::open(file).map_err(unreadable)?.take(most).read_to_string(&mut text).map_err(unreadable)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    fs::File::open(file).map_err(unreadable)?.take(most + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > most {
+        return Err(Failure::usage(format!(
+            "{} is larger than {most} bytes, which is the most",
+            file.display()
+        )));
+    }
+    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{} is no UTF-8 text", file.display())))
 }

@@ -15,7 +15,7 @@ use crate::{
     rhythm::{self, Metric, day},
     signs,
     subject::{Answer, Subject},
-    views::{DescribedTaskDefinition, Instance, Service},
+    views::{DescribedTaskDefinition, Function, Instance, Service},
 };
 
 pub(crate) const INSTANCE_IDLE: Analyzer = Analyzer {
@@ -44,7 +44,7 @@ fn instance_idle(subject: &Subject<'_, '_>) -> Judged {
     let uses: Vec<Metric> = std::iter::once(Metric { above: parameters.idle_cpu, ..CPU })
         .chain(NETWORK.map(|metric| Metric { above: parameters.idle_network_bytes, ..metric }))
         .collect();
-    let rhythm = rhythm::of(subject, None, &uses)?;
+    let rhythm = rhythm::of(subject, Some(instance.launch_time), &uses)?;
     if let Some(stands) = in_use(subject, &rhythm)? {
         return Ok(stands);
     }
@@ -267,8 +267,12 @@ const INVOCATIONS: [Metric; 1] =
     [Metric { namespace: "AWS/Lambda", name: "Invocations", statistic: "Sum", above: 0.0 }];
 
 fn function_idle(subject: &Subject<'_, '_>) -> Judged {
-    let _: IgnoredAny = subject.attributes()?;
-    let rhythm = rhythm::of(subject, None, &INVOCATIONS)?;
+    let function: Function = subject.attributes()?;
+    let born = function.since()?;
+    if is_young(subject, born) {
+        return Ok(Judgement::Fine);
+    }
+    let rhythm = rhythm::of(subject, Some(born), &INVOCATIONS)?;
     if let Some(stands) = in_use(subject, &rhythm)? {
         return Ok(stands);
     }

@@ -444,7 +444,7 @@ fn functions_that_nobody_calls_and_services_that_are_too_large() {
             "lambda:function",
             name,
             json!({}),
-            json!({ "FunctionName": name }),
+            json!({ "FunctionName": name, "LastModified": "2025-01-01T00:00:00.000+0000" }),
         );
         world.metric(["AWS/Lambda", "Invocations", "Sum"], days, 3.0, on);
         match policy {
@@ -552,4 +552,20 @@ fn databases_and_tables_without_use() {
         + roomy medium dynamodb:UpdateTable
         ~ scaled arn:aws:application-autoscaling:us-east-1:1:scalable-target/1 sets its capacity"#]],
     );
+}
+
+/// A window reaches back as far as it was asked for, also where there was nothing to be seen.
+#[test]
+fn what_was_not_there_yet_or_not_measured_was_not_quiet() {
+    let mut world = World::new();
+    for (name, since) in [("of-this-week", "2026-11-24"), ("of-this-autumn", "2026-10-20")] {
+        let attributes = json!({ "FunctionName": name, "LastModified": format!("{since}T00:00:00.000+0000") });
+        world.add("lambda:ListFunctions", "lambda:function", name, json!({}), attributes);
+        world.metric(["AWS/Lambda", "Invocations", "Sum"], 420, 3.0, &[]);
+        world.unanswered("lambda:GetPolicy", Outcome::Absent);
+    }
+    check(&world, "function-idle", &expect!["+ of-this-autumn medium lambda:TagResource"]);
+    database(&mut world, "silent", json!({}), &json!({}));
+    world.series(["AWS/RDS", "DatabaseConnections", "Maximum"], &[None; 420]);
+    check(&world, "database-idle", &expect!["? the metric DatabaseConnections has no values"]);
 }

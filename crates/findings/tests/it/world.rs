@@ -114,7 +114,7 @@ impl World {
     }
 
     /// A daily metric of the resource that was added last, over `days` until the snapshot: `value` on the days before it, as
-    /// numbers of days; otherwise nothing was reported.
+    /// numbers of days; otherwise nothing was counted, and what is measured was nothing.
     pub(crate) fn metric(
         &mut self,
         [namespace, metric, statistic]: [&str; 3],
@@ -122,7 +122,7 @@ impl World {
         value: f64,
         on: &[usize],
     ) {
-        let mut values = vec![None; days];
+        let mut values = vec![(statistic != "Sum").then_some(0.0); days];
         for day in on {
             values[days - day] = Some(value);
         }

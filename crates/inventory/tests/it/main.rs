@@ -184,6 +184,28 @@ fn what_is_refused_or_breaks_off_is_known_not_to_be_known() {
 }
 
 #[test]
+fn what_a_cut_list_did_not_name_was_not_asked_about() {
+    let zones = ZONES.replace(
+        "<IsTruncated>false</IsTruncated>",
+        "<IsTruncated>true</IsTruncated><NextMarker>Z2</NextMarker>",
+    );
+    let addresses = ADDRESSES.replace("<allocationId>eipalloc-1</allocationId>", "");
+    let scan = drive(false, |call| match format!("{}:{}", call.service, call.operation).as_str() {
+        "route53:ListHostedZones" if call.parameters.get("marker").is_some() => answer(403, ""),
+        "route53:ListHostedZones" => answer(200, &zones),
+        "route53:ListResourceRecordSets" => answer(200, RECORDS),
+        "ec2:DescribeAddresses" => answer(200, &addresses),
+        _ => cloud(&[], call),
+    });
+    let text = scan.finish(now()).unwrap();
+    let snapshot = Snapshot::parse(&text, now()).unwrap();
+    for operation in ["route53:ListHostedZones", "route53:ListResourceRecordSets", "ec2:DescribeAddresses"] {
+        let coverage = snapshot.coverage(operation, "us-east-1");
+        assert!(matches!(coverage, Coverage::Lacking(_, Outcome::Truncated)), "{operation}: {coverage:?}");
+    }
+}
+
+#[test]
 fn pages_are_followed_and_never_in_a_circle() {
     let mut asked = Vec::new();
     let names = |call: &Call| {

@@ -74,7 +74,7 @@ pub(super) fn function(land: &mut Land) -> Planted {
         "lambda:function",
         &name,
         tags,
-        json!({ "FunctionName": name, "MemorySize": 256, "Runtime": "python3.13" }),
+        json!({ "FunctionName": name, "MemorySize": 256, "Runtime": "python3.13", "LastModified": "2024-01-15T00:00:00.000+0000" }),
     );
     let uses = Uses::of(land, cause);
     land.metric(["AWS/Lambda", "Invocations", "Sum"], |day| uses.on(day).then_some(40.0));
