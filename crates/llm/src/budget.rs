@@ -105,9 +105,6 @@ impl Budget {
     pub fn check(&self, now: Duration) -> Result<(), Exhausted> {
         let Limits { turns, tokens, money, time } = self.limits;
         let used = self.tokens();
-        if self.spent.turns >= turns {
-            return Err(Exhausted::Turns(turns));
-        }
         if used >= tokens {
             return Err(Exhausted::Tokens { used, of: tokens });
         }
@@ -120,6 +117,10 @@ impl Budget {
         }
         if now.saturating_sub(self.started) >= time {
             return Err(Exhausted::Time { of: time });
+        }
+        // Last: whoever has just taken the last turn that there is may still have passed another limit with it.
+        if self.spent.turns >= turns {
+            return Err(Exhausted::Turns(turns));
         }
         Ok(())
     }

@@ -84,9 +84,10 @@ impl FailedTurn {
 
     pub const fn cost(&self) -> Cost {
         match self {
-            Self::Refused { .. } | Self::Overloaded { .. } => Cost::Nothing,
-            // Where no answer came, the request may have arrived all the same.
-            Self::Unreachable { .. }
+            Self::Refused { .. } | Self::Overloaded { status: 425 | 429 | 503 | 529, .. } => Cost::Nothing,
+            // Where no answer came, or another one than the model's, the request may have arrived all the same.
+            Self::Overloaded { .. }
+            | Self::Unreachable { .. }
             | Self::Broken { .. }
             | Self::EndedEarly
             | Self::Stalled { .. }

@@ -559,7 +559,8 @@ fn databases_and_tables_without_use() {
 fn what_was_not_there_yet_or_not_measured_was_not_quiet() {
     let mut world = World::new();
     for (name, since) in [("of-this-week", "2026-11-24"), ("of-this-autumn", "2026-10-20")] {
-        let attributes = json!({ "FunctionName": name, "LastModified": format!("{since}T00:00:00.000+0000") });
+        let attributes =
+            json!({ "FunctionName": name, "LastModified": format!("{since}T00:00:00.000+0000") });
         world.add("lambda:ListFunctions", "lambda:function", name, json!({}), attributes);
         world.metric(["AWS/Lambda", "Invocations", "Sum"], 420, 3.0, &[]);
         world.unanswered("lambda:GetPolicy", Outcome::Absent);

@@ -38,7 +38,7 @@ pub(super) struct File {
 #[cfg_attr(not(test), expect(dead_code, reason = "examples and near misses are for the tests"))]
 pub(super) struct Entry {
     pub(super) name: String,
-    patterns: Vec<String>,
+    pub(super) patterns: Vec<String>,
     #[serde(default)]
     mixed: bool,
     #[serde(default)]
@@ -63,9 +63,25 @@ impl File {
     }
 }
 
+/// What a line break, a tab or another sign is written as in JSON and in addresses ends in a letter or a digit, and is the end of a
+/// word all the same.
+const ESCAPES: &str = r"\\[nrtbf]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}|_";
+
+/// A pattern that begins where a word begins, also behind what only stands for a sign.
+fn escaped(pattern: &str) -> String {
+    const NO_KEY: &str = "(?:^|[^A-Za-z0-9/+=])";
+    let (flags, plain) = pattern.strip_prefix("(?i)").map_or(("", pattern), |plain| ("(?i)", plain));
+    match (plain.strip_prefix(r"\b"), plain.strip_prefix(NO_KEY)) {
+        (Some(rest), _) if pattern.contains("(?P<secret>") => format!(r"{flags}(?:\b|{ESCAPES}){rest}"),
+        (Some(rest), _) => format!(r"{flags}(?:\b|{ESCAPES})(?P<secret>{rest})"),
+        (_, Some(rest)) => format!("(?:^|[^A-Za-z0-9/+=]|{ESCAPES}){rest}"),
+        (None, None) => pattern.to_owned(),
+    }
+}
+
 impl Kind {
     fn new(entry: &Entry, label: &str) -> Result<Self, ScrubberError> {
-        let pattern = |text: &String| regex(&entry.name, &text.replace("{label}", label));
+        let pattern = |text: &String| regex(&entry.name, &escaped(text).replace("{label}", label));
         let whole = |text: &String| regex(&entry.name, &format!("^(?:{text})$"));
         Ok(Self {
             name: entry.name.clone(),

@@ -149,6 +149,22 @@ fn what_is_cut_takes_its_last_word_along() {
     assert_eq!(scrubber().scrub(&"a".repeat(MOST + 1)).as_str(), "");
 }
 
+/// Answers are JSON: what begins a line there stands behind a `\n` of two characters.
+#[test]
+fn what_stands_behind_an_escaped_sign_is_found() {
+    let begins_a_word = |it: &String| it.starts_with(r"\b") && !it.contains("(?P<secret>");
+    let kinds = entries().into_iter().filter(|it| it.patterns.iter().all(begins_a_word));
+    let examples: Vec<String> = kinds.flat_map(|it| it.examples).collect();
+    assert!(examples.len() >= 12, "{examples:?}");
+    for (text, secrets) in examples.iter().map(|it| drawn(it, 7)) {
+        for apart in [r"\n", r"\t", r"\u000a", "%0A", "%3D", "_"] {
+            let scrubbed = scrubber().scrub(&format!("line{apart}{text} end"));
+            let left = secrets.iter().find(|it| it.len() >= 8 && scrubbed.as_str().contains(it.as_str()));
+            assert_eq!(left, None, "{text} behind {apart}");
+        }
+    }
+}
+
 proptest! {
     /// Whatever stands around it, apart by a blank or a quotation mark.
     #[test]
