@@ -182,14 +182,15 @@ fn each_checkpoint_goes_to_every_witness_and_one_may_be_away() -> Result<()> {
     ensure!(served.status == 200 && size_of(&served.text()) >= Some(size), "{}", served.text());
 
     // One is away: the log goes on, the other is given everything, and nothing newer is witnessed by two.
+    // (That the two have cosigned is an entry of its own, of whose checkpoint the first may not have been given the signature.)
     watched.stop(1);
-    let before = watched.caught_up("witnessed")?;
     for nth in 0..4 {
         watched.grow(&format!("away-{nth}"))?;
     }
     let seen = watched.caught_up("witness/w2")?;
-    ensure!(seen > before && watched.size("witnessed") == before, "{seen}, {before}");
-    ensure!(watched.size("witness/w1") == before);
+    let before = watched.size("witness/w1");
+    ensure!((size..seen).contains(&before), "{size}, {before}, {seen}");
+    ensure!((size..=before).contains(&watched.size("witnessed")), "{}, {before}", watched.size("witnessed"));
 
     // It comes back, and gets what it missed at once: the newest, with the proof from where it was.
     watched.start_again(1)?;
