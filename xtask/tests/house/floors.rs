@@ -7,7 +7,7 @@ use cargo_metadata::DependencyKind;
 use crate::tree::{metadata, none};
 
 /// As in ARCHITECTURE.md. A new crate gets its floor here before it gets a dependency.
-const FLOORS: [(&str, u8); 25] = [
+const FLOORS: [(&str, u8); 26] = [
     ("model", 0),
     ("policy", 1),
     ("approval", 1),
@@ -28,6 +28,7 @@ const FLOORS: [(&str, u8); 25] = [
     ("credentials", 2),
     ("witness", 2),
     ("prover", 2),
+    ("plan", 3),
     ("engine", 3),
     ("gateway-aws", 4),
     ("api", 4),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::tree::{none, sources, stdout_of};
 
-const PURE: [&str; 13] = [
+const PURE: [&str; 14] = [
     "model",
     "policy",
     "approval",
@@ -19,6 +19,7 @@ const PURE: [&str; 13] = [
     "snapshot",
     "findings",
     "inventory",
+    "plan",
 ];
 
 /// Crates that do what a pure crate must not.

@@ -129,7 +129,7 @@ fn a_witness_that_a_bundle_newly_names_is_reached_while_everything_is_served() -
     ask(&watched, &next, &proof)?.expect(0)?;
 
     let size = watched.caught_up("witnessed")?;
-    ensure!(watched.size("witness/w2") == size);
+    ensure!(watched.size("witness/w2") >= size);
     let note = fs::read_to_string(watched.dir().join("log/witnessed"))?;
     ensure!(
         ["w1", "w2"].iter().all(|name| note.contains(&format!("\u{2014} witness.example/{name} "))),
@@ -151,7 +151,7 @@ fn a_witness_that_a_bundle_newly_names_is_reached_while_everything_is_served() -
     adopt(&watched, &first)?;
     watched.grow("after")?;
     let alone = watched.caught_up("witnessed")?;
-    ensure!(watched.size("witness/w1") == alone && watched.size("witness/w2") < alone);
+    ensure!(watched.size("witness/w1") >= alone && watched.size("witness/w2") < alone);
     let told = watched.lab.installation.run(["doctor"])?;
     ensure!(told.stdout.contains("[witness] w2: the bundle in force names no such witness"), "{told}");
     // Back, it gets what it missed; and so it is after a restart with an address that nobody named meanwhile.

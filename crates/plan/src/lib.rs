@@ -1,0 +1,14 @@
+//! Plans: what would be done, in which order, how each step is checked, and how it is undone. Pure: a snapshot, findings and a
+//! goal in, a plan as data out. Nothing here carries anything out: whoever does proposes the plan as one change and asks for its steps one
+//! by one, like everyone else.
+//!
+//! A plan's effects are never its own word: they are classified from the steps' calls by the operation table, again whenever a plan is read
+//! ([`Plan::effects`] of a file is a claim until then).
+
+mod check;
+mod plan;
+mod step;
+
+pub use check::{Check, Comparison, Expectation, Patience};
+pub use plan::{Alternative, Basis, Plan, SCHEMA};
+pub use step::{Call, Origin, Step, Undo};

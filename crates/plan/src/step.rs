@@ -1,0 +1,68 @@
+//! One step: a call, why, what it does by the table, what must hold before and after, and how it is undone.
+
+use model::EffectSet;
+use serde::{Deserialize, Serialize};
+
+use crate::Check;
+
+/// One operation in the table's spelling: what `countersign propose` takes, and what an SDK would send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// As the AWS CLI names it: `cloudformation`.
+    pub service: String,
+    pub operation: String,
+    pub region: String,
+    /// Members by their names on the wire.
+    pub parameters: serde_json::Value,
+}
+
+/// A step of a plan. Steps run in their order, each only once everything before it ran and was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Unique in its plan; the task of a specification that this step carries out bears the same (`1.1`).
+    pub id: String,
+    pub call: Call,
+    /// In words for people.
+    pub why: String,
+    /// Ids of the resources that it is about.
+    pub about: Vec<String>,
+    /// By the operation table.
+    pub effects: EffectSet,
+    /// By the operation table: whether it can be undone.
+    pub undoable: bool,
+    /// What it stops for a while, in words; `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupts: Option<String>,
+    /// All must hold, or the step is not asked for.
+    pub before: Vec<Check>,
+    /// All must hold in the end, or the plan stops here and what ran is undone.
+    pub after: Vec<Check>,
+    pub undo: Undo,
+    pub origin: Origin,
+}
+
+/// How what a step did is taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Undo {
+    /// Nothing needs undoing: it read, or made only a copy that harms nobody (and why).
+    NotNeeded(String),
+    /// The engine captures the inverse before the step runs, by the operation table.
+    Captured,
+    /// These, in order: the table knows no inverse, and the planner does.
+    Calls(Vec<Call>),
+    /// And why.
+    Impossible(String),
+}
+
+/// Who says that this step is right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Origin {
+    /// Derived by the planner from these findings, or from a goal where the list is empty.
+    Derived { findings: Vec<String> },
+    /// A model's word: the planner could not derive it from snapshot and table. It needs more people.
+    Unverified { why: String },
+}
