@@ -256,13 +256,14 @@ if (page === "inbox") {
     }
   });
   events.addEventListener("gone", (event) => {
-    const { id, state } = JSON.parse(event.data);
+    const { id, state, why } = JSON.parse(event.data);
     waiting.delete(id);
     const there = by(id);
     if (there) {
       there.classList.add("gone");
       there.querySelector(".state").textContent = state;
       there.querySelector(".state").className = `state ${state}`;
+      if (why) there.querySelector(".need").append(why);
     }
     counted();
   });

@@ -17,6 +17,7 @@ mod loaded;
 mod mirror;
 mod output;
 mod providers;
+mod queue;
 mod receivers;
 mod ssh_agent;
 mod tables;

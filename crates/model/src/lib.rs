@@ -43,7 +43,7 @@ pub use answer::{Answer, Outcome};
 pub use blob::{Blob, BlobError, Commitment, Content, Kept};
 pub use canonical::{Value, encode};
 pub use change::{
-    Approval, Change, ChangeState, Charge, Execution, Given, IllegalTransition, Joint, Link, LinkKind,
+    Approval, Change, ChangeState, Charge, Execution, Given, Gone, IllegalTransition, Joint, Link, LinkKind,
     Presence, Rejection, Step, StepState, change_digest,
 };
 pub use consent::Consent;
@@ -54,7 +54,8 @@ pub use entry::{Actors, Entry, EntryKind, Subject};
 pub use environment::{Account, Environment, Partition, Region};
 pub use erasure::{Erased, Erasure, Ground, GroundError};
 pub use evidence::{
-    CapturedUndo, Evidence, EvidenceKind, EvidenceStatus, InnerAction, KeptUndo, Observation,
+    Absence, CapturedUndo, Evidence, EvidenceKind, EvidenceStatus, InnerAction, KeptUndo, Observation, Sight,
+    Sought,
 };
 pub use genesis::Genesis;
 pub use glass::{BreakGlass, Glass};

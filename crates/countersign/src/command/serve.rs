@@ -35,7 +35,7 @@ use crate::{
     library::Library,
     loaded::loaded,
     output::{self, BOLD, WARN, styled},
-    providers, receivers, tables,
+    providers, queue, receivers, tables,
     tls::{self, Tls},
     watch,
     witnesses::{self, Gate, Reachable},
@@ -151,6 +151,7 @@ pub(super) async fn run(args: &ServeArgs, format: Format) -> Result<ExitCode, Fa
         tokio::spawn(tls::renew(given, files));
     }
     tokio::spawn(watch::run(Arc::downgrade(&engine), library));
+    tokio::spawn(queue::run(Arc::downgrade(&engine)));
     witnesses::start(Arc::clone(&engine), reachable, &args.config, &config.log()).await;
     receivers::start(&engine, &config, receivers, &running.people);
     // Until here a signal ends it as it does any program: nothing was served.

@@ -4,6 +4,7 @@ mod by_hand;
 mod crowd;
 mod enrolled;
 mod every_route;
+mod gone;
 mod hostile_words;
 mod in_the_browser;
 mod kept;

@@ -22,6 +22,7 @@ mod erase;
 mod findings;
 mod flushes;
 mod glass;
+mod gone;
 mod hostile;
 mod joint;
 mod kept;
