@@ -10,6 +10,7 @@ mod in_the_browser;
 mod kept;
 mod refusals;
 mod sign_in;
+mod site_name;
 mod strict;
 mod surroundings;
 
