@@ -28,7 +28,7 @@ mod views;
 
 pub use analyzer::{ANALYZERS, Analyzer, Class};
 pub use costs::{By, Costs, Line, costs};
-pub use danger::Danger;
+pub use danger::{Danger, Judge, Judged, Unjudgeable};
 pub use finding::{
     Confidence, Fact, Finding, Grace, GraceState, Level, Remedy, Saving, Spared, Step, Subject as Named,
     Unjudged,

@@ -6,9 +6,15 @@
 //! ([`Plan::effects`] of a file is a claim until then).
 
 mod check;
+mod error;
+mod given;
+mod goal;
 mod plan;
 mod step;
 
-pub use check::{Check, Comparison, Expectation, Patience};
-pub use plan::{Alternative, Basis, Plan, SCHEMA};
+pub use check::{Check, Comparison, Expectation, Patience, Seen};
+pub use error::PlanError;
+pub use given::{Given, of};
+pub use goal::{Deploy, Goal, Kind, RollBack, Tag, Which};
+pub use plan::{Alternative, Basis, Left, People, Plan, Plans, SCHEMA};
 pub use step::{Call, Origin, Step, Undo};

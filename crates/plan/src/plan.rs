@@ -18,10 +18,16 @@ pub struct Plan {
     /// What is to be achieved, in words that the planner wrote.
     pub goal: String,
     pub basis: Basis,
+    /// The plan that must have run before this one, where there is one: what this one acts on is not there yet, or people look first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Digest>,
     /// Never empty.
     pub steps: Vec<Step>,
     /// Of all steps together, by the operation table.
     pub effects: EffectSet,
+    /// Policy decides: whoever asks a server fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<People>,
     /// Other ways that were weighed, the proposed one not among them.
     #[serde(default)]
     pub alternatives: Vec<Alternative>,
@@ -55,6 +61,37 @@ pub struct Alternative {
     /// What would be gone for good: ids of resources, with those that depend on them or lie in them.
     pub destroys: Vec<String>,
     pub undoable: bool,
+    /// As a plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<People>,
     /// Why it was not chosen.
     pub why_not: String,
+}
+
+/// Whom a server's rules would ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct People {
+    pub count: u32,
+    /// As the verdict says it.
+    pub why: String,
+}
+
+/// The answer to one goal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plans {
+    /// In their order: undoable ones first; what follows another stands behind it.
+    pub plans: Vec<Plan>,
+    /// What no plan answers.
+    pub left: Vec<Left>,
+}
+
+/// Something that the goal asks for and no plan does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Left {
+    /// A finding's id, or a resource's.
+    pub about: String,
+    pub why: String,
 }
