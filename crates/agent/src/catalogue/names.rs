@@ -4,15 +4,26 @@ use snapshot::{Resource, Snapshot};
 
 use super::{
     sentence::{Sentence, Word},
-    vocabulary::KINDS,
+    vocabulary::{ANEW, CLEAN, DESTROY, GENTLE, KINDS, REPAIR, RIGHTSIZE, ROLL_BACK, SERIOUS, STOP, WASTE},
 };
 
 #[derive(Debug)]
 pub(super) enum Named {
-    One { id: String, kind: String, name: String },
-    Several { name: String, ids: Vec<String> },
+    One {
+        id: String,
+        kind: String,
+        name: String,
+    },
+    Several {
+        name: String,
+        ids: Vec<String>,
+    },
     /// Something was named, and there is no such thing; some that there are of that kind.
-    Unknown { name: String, kind: Option<&'static str>, there: Vec<String> },
+    Unknown {
+        name: String,
+        kind: Option<&'static str>,
+        there: Vec<String>,
+    },
     Nothing,
 }
 
@@ -28,7 +39,9 @@ pub(super) fn named(sentence: &Sentence, snapshot: &Snapshot<'_>) -> Named {
     let mut several = None;
     for (nth, word) in sentence.words.iter().enumerate() {
         // A word of the language is a name only where it stands as one.
-        let placed = word.quoted || word.raw.contains(['-', ':', '/', '_']) || word.raw.chars().any(|it| it.is_ascii_digit());
+        let placed = word.quoted
+            || word.raw.contains(['-', ':', '/', '_'])
+            || word.raw.chars().any(|it| it.is_ascii_digit());
         if !placed && (is_language(&word.text) && !follows_kind(sentence, nth)) {
             continue;
         }
@@ -50,7 +63,8 @@ pub(super) fn named(sentence: &Sentence, snapshot: &Snapshot<'_>) -> Named {
     }
     match unknown(sentence) {
         Some(word) => {
-            let there = kind.map(|kind| snapshot.of_kind(kind).take(FEW).map(|it| it.name.as_str().to_owned()).collect());
+            let there = kind
+                .map(|kind| snapshot.of_kind(kind).take(FEW).map(|it| it.name.as_str().to_owned()).collect());
             Named::Unknown { name: word.raw.clone(), kind, there: there.unwrap_or_default() }
         }
         None => Named::Nothing,
@@ -63,7 +77,8 @@ fn matching<'s, 'a>(word: &Word, kind: Option<&str>, snapshot: &'s Snapshot<'a>)
         same(it.id.as_str()) || same(it.name.as_str()) || it.tag("Name").is_some_and(same)
     };
     let all: Vec<&Resource<'_>> = snapshot.resources().iter().filter(is).collect();
-    let of_kind: Vec<&Resource<'_>> = all.iter().copied().filter(|it| kind.is_none_or(|kind| kind == it.kind.as_str())).collect();
+    let of_kind: Vec<&Resource<'_>> =
+        all.iter().copied().filter(|it| kind.is_none_or(|kind| kind == it.kind.as_str())).collect();
     if of_kind.is_empty() { all } else { of_kind }
 }
 
@@ -86,19 +101,111 @@ fn follows_kind(sentence: &Sentence, nth: usize) -> bool {
     before.is_some_and(|it| {
         !it.quoted
             && (called.contains(&it.text.as_str())
-                || KINDS.iter().any(|(word, _)| !word.ends_with('s') && word.rsplit(' ').next() == Some(it.text.as_str())))
+                || KINDS.iter().any(|(word, _)| {
+                    !word.ends_with('s') && word.rsplit(' ').next() == Some(it.text.as_str())
+                }))
     })
 }
 
 /// Words that sentences are made of.
 fn is_language(word: &str) -> bool {
     const COMMON: [&str; 92] = [
-        "a", "all", "an", "and", "any", "anything", "are", "as", "at", "be", "been", "behind", "big", "by", "can", "clean", "cost", "costs",
-        "could", "delete", "dev", "development", "did", "do", "does", "down", "everything", "expensive", "explain", "failed", "failing", "find",
-        "fix", "for", "from", "has", "have", "help", "how", "i", "idle", "in", "is", "it", "its", "large", "list", "many", "me", "money", "most", "my",
-        "night", "nights", "no", "not", "now", "of", "off", "on", "or", "our", "please", "prod", "production", "remove", "repair", "so",
-        "staging", "stop", "stuck", "test", "that", "the", "their", "them", "there", "this", "to", "too", "unused", "up", "us", "was", "waste",
-        "we", "what", "which", "why", "with", "wrong", "you",
+        "a",
+        "all",
+        "an",
+        "and",
+        "any",
+        "anything",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "behind",
+        "big",
+        "by",
+        "can",
+        "clean",
+        "cost",
+        "costs",
+        "could",
+        "delete",
+        "dev",
+        "development",
+        "did",
+        "do",
+        "does",
+        "down",
+        "everything",
+        "expensive",
+        "explain",
+        "failed",
+        "failing",
+        "find",
+        "fix",
+        "for",
+        "from",
+        "has",
+        "have",
+        "help",
+        "how",
+        "i",
+        "idle",
+        "in",
+        "is",
+        "it",
+        "its",
+        "large",
+        "list",
+        "many",
+        "me",
+        "money",
+        "most",
+        "my",
+        "night",
+        "nights",
+        "no",
+        "not",
+        "now",
+        "of",
+        "off",
+        "on",
+        "or",
+        "our",
+        "please",
+        "prod",
+        "production",
+        "remove",
+        "repair",
+        "so",
+        "staging",
+        "stop",
+        "stuck",
+        "test",
+        "that",
+        "the",
+        "their",
+        "them",
+        "there",
+        "this",
+        "to",
+        "too",
+        "unused",
+        "up",
+        "us",
+        "was",
+        "waste",
+        "we",
+        "what",
+        "which",
+        "why",
+        "with",
+        "wrong",
+        "you",
     ];
-    COMMON.contains(&word) || KINDS.iter().any(|(kind, _)| kind.split(' ').any(|it| it == word))
+    let verbs =
+        [&CLEAN[..], &REPAIR, &RIGHTSIZE, &ROLL_BACK, &STOP, &DESTROY, &ANEW, &GENTLE, &SERIOUS, &WASTE];
+    COMMON.contains(&word)
+        || verbs.iter().any(|it| it.contains(&word))
+        || KINDS.iter().any(|(kind, _)| kind.split(' ').any(|it| it == word))
 }

@@ -29,15 +29,25 @@ pub(super) enum Mood {
 pub(super) const MOST: usize = 2_000;
 
 const QUESTIONS: [&str; 25] = [
-    "what", "which", "why", "how", "where", "who", "when", "is", "are", "was", "were", "does", "do", "did", "has", "have",
-    "should", "would", "show", "list", "tell", "explain", "describe", "whats", "whose",
+    "what", "which", "why", "how", "where", "who", "when", "is", "are", "was", "were", "does", "do", "did",
+    "has", "have", "should", "would", "show", "list", "tell", "explain", "describe", "whats", "whose",
 ];
 
 /// Politeness that is an order all the same.
-const POLITE: [&str; 9] =
-    ["can you", "could you", "would you", "will you", "please", "i want you to", "i would like you to", "go and", "lets"];
+const POLITE: [&str; 9] = [
+    "can you",
+    "could you",
+    "would you",
+    "will you",
+    "please",
+    "i want you to",
+    "i would like you to",
+    "go and",
+    "lets",
+];
 
-const NOT: [&str; 8] = ["do not", "dont", "never", "must not", "should not", "shouldnt", "no need to", "without"];
+const NOT: [&str; 8] =
+    ["do not", "dont", "never", "must not", "should not", "shouldnt", "no need to", "without"];
 
 impl Sentence {
     pub(super) fn of(text: &str) -> Self {
@@ -53,7 +63,11 @@ impl Sentence {
             };
             let inside = quote.and_then(|it| from.strip_prefix(it)).and_then(|it| it.split_once(closing));
             if let Some((name, after)) = inside {
-                words.push(Word { text: name.trim().to_lowercase(), raw: name.trim().to_owned(), quoted: true });
+                words.push(Word {
+                    text: name.trim().to_lowercase(),
+                    raw: name.trim().to_owned(),
+                    quoted: true,
+                });
                 rest = after;
                 continue;
             }
@@ -76,22 +90,40 @@ impl Sentence {
     }
 
     pub(super) fn mood(&self) -> Mood {
-        let begins = |any: &[&str]| any.iter().any(|it| self.flat.trim_start().starts_with(&format!("{it} ")));
+        let begins =
+            |any: &[&str]| any.iter().any(|it| self.flat.trim_start().starts_with(&format!("{it} ")));
         if begins(&NOT) || self.has(&["please do not", "please dont", "you must not", "you should not"]) {
             return Mood::Forbids;
         }
         if begins(&POLITE) {
             return Mood::Orders;
         }
-        if begins(&QUESTIONS) || self.has(&["is it safe", "should i", "tell me", "show me"]) { Mood::Asks } else { Mood::Orders }
+        if begins(&QUESTIONS) || self.has(&["is it safe", "should i", "tell me", "show me"]) {
+            Mood::Asks
+        } else {
+            Mood::Orders
+        }
     }
 
     /// The same cut at what joins two orders.
     pub(super) fn parts(text: &str) -> Vec<&str> {
         let mut parts = vec![text];
         for joint in [" and then ", ", then ", "; ", ". ", " and "] {
-            parts = parts.into_iter().flat_map(|it| it.split(joint)).collect();
+            parts = parts.into_iter().flat_map(|it| cut(it, joint)).collect();
         }
         parts.into_iter().map(str::trim).filter(|it| !it.is_empty()).collect()
     }
+}
+
+/// At every `joint`, whatever its case.
+fn cut<'t>(text: &'t str, joint: &str) -> Vec<&'t str> {
+    // As long as the text, byte for byte.
+    let lower = text.to_ascii_lowercase();
+    let (mut parts, mut from) = (Vec::new(), 0);
+    for (at, _) in lower.match_indices(joint) {
+        parts.push(text.get(from..at).unwrap_or_default());
+        from = at.saturating_add(joint.len());
+    }
+    parts.push(text.get(from..).unwrap_or_default());
+    parts
 }

@@ -44,7 +44,8 @@ pub(super) fn text(outline: &Outline<'_>, order: &Order<'_>) -> String {
          the operation table classifies the call again when it is asked for."
         .to_owned());
     say("\n## Data Models\n".to_owned());
-    say("`plan.json` holds the steps, `findings.json` what they answer, `run.jsonl` what machines checked.".to_owned());
+    say("`plan.json` holds the steps, `findings.json` what they answer, `run.jsonl` what machines checked."
+        .to_owned());
     say("\n## Correctness Properties\n".to_owned());
     let (steps, guards) = places(outline, order.sort);
     for (nth, (claim, validates)) in [

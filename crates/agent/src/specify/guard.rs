@@ -23,8 +23,10 @@ pub enum Measured {
 
 /// In the order of their numbers: the first of `bugfix.md` is 3.1, and its check `unchanged-3-1`. Never empty.
 pub fn guards(plan: &Plan) -> Vec<Guard> {
-    let mut guards =
-        vec![Guard { response: "pass the checks of each step that ran before".to_owned(), measured: Measured::WhatRan }];
+    let mut guards = vec![Guard {
+        response: "pass the checks of each step that ran before".to_owned(),
+        measured: Measured::WhatRan,
+    }];
     for step in &plan.steps {
         for check in &step.before {
             let stays = step.after.iter().any(|it| it.read == check.read && it.expect == check.expect);

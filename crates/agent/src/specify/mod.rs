@@ -52,7 +52,7 @@ pub enum SpecifyError {
 }
 
 /// More than one person reads with care.
-pub const MOST_STEPS: usize = 400;
+const MOST_STEPS: usize = 400;
 
 /// # Errors
 /// [`SpecifyError`]: a plan that could not be carried out as tasks, or words that are no intent.
@@ -79,8 +79,11 @@ pub fn specify(order: Order<'_>) -> Result<Files, SpecifyError> {
 
 /// What the folder is called: the goal's words.
 pub fn folder(plan: &Plan) -> Option<SpecName> {
-    let words: String =
-        plan.goal.chars().map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { ' ' }).collect();
+    let words: String = plan
+        .goal
+        .chars()
+        .map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { ' ' })
+        .collect();
     let mut name = String::new();
     for word in words.split_whitespace() {
         if name.len() + word.len() >= 48 {

@@ -26,7 +26,8 @@ impl<'a> Outline<'a> {
     pub(super) fn of(plan: &'a Plan, report: &'a Report) -> Result<Self, SpecifyError> {
         let steps = read(plan)?;
         let known: BTreeMap<&str, &Finding> = report.findings.iter().map(|it| (it.id.as_str(), it)).collect();
-        let before = steps.iter().zip(steps.iter().skip(1)).map(|(it, next)| (next.0.clone(), it.0.clone())).collect();
+        let before =
+            steps.iter().zip(steps.iter().skip(1)).map(|(it, next)| (next.0.clone(), it.0.clone())).collect();
         let mut by_task = BTreeMap::<u32, Vec<(TaskId, &Step)>>::new();
         for (id, step) in steps {
             by_task.entry(top(&id)).or_default().push((id, step));

@@ -76,7 +76,8 @@ fn undo(undo: &Undo) -> String {
         Undo::NotNeeded(why) => format!("not needed: {}", plain(why)),
         Undo::Captured => "its inverse is captured before it runs".to_owned(),
         Undo::Calls(calls) => {
-            let names: Vec<String> = calls.iter().map(|it| format!("{}:{}", it.service, it.operation)).collect();
+            let names: Vec<String> =
+                calls.iter().map(|it| format!("{}:{}", it.service, it.operation)).collect();
             plain(&names.join(", then "))
         }
         Undo::Impossible(why) => format!("impossible: {}", plain(why)),

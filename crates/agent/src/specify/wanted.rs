@@ -22,24 +22,46 @@ pub(super) fn requirements(outline: &Outline<'_>, order: &Order<'_>) -> String {
         requirement = requirement.saturating_add(1);
         line(&mut out, format_args!("\n### Requirement {requirement}: {}\n", chapter.title));
         let wish = chapter.steps.first().map_or_else(String::new, |(_, step)| clause(&step.why));
-        line(&mut out, format_args!("**User Story:** As an operator, I want this to be done: {wish}, so that the goal is reached: {goal}."));
+        line(
+            &mut out,
+            format_args!(
+                "**User Story:** As an operator, I want this to be done: {wish}, so that the goal is reached: {goal}."
+            ),
+        );
         for finding in &chapter.findings {
             for fact in &finding.facts {
-                line(&mut out, format_args!("\nSeen: {} ({})", plain(&fact.text), plain(&finding.resource.name)));
+                line(
+                    &mut out,
+                    format_args!("\nSeen: {} ({})", plain(&fact.text), plain(&finding.resource.name)),
+                );
             }
         }
         line(&mut out, format_args!("\n#### Acceptance Criteria\n"));
         for it in criteria.iter().filter(|it| it.requirement == requirement) {
             let (number, task, verifies) = (it.number, &it.task, clause(&it.check.verifies));
-            line(&mut out, format_args!("{number}. WHEN step {task} ran THE Environment SHALL show that {verifies}"));
+            line(
+                &mut out,
+                format_args!("{number}. WHEN step {task} ran THE Environment SHALL show that {verifies}"),
+            );
         }
     }
     let last = requirement.saturating_add(1);
     line(&mut out, format_args!("\n### Requirement {last}: What works goes on working\n"));
-    line(&mut out, format_args!("**User Story:** As an operator, I want nothing else to break, so that nobody but me notices the change."));
+    line(
+        &mut out,
+        format_args!(
+            "**User Story:** As an operator, I want nothing else to break, so that nobody but me notices the change."
+        ),
+    );
     line(&mut out, format_args!("\n#### Acceptance Criteria\n"));
     for (number, guard) in (1..).zip(&outline.guards) {
-        line(&mut out, format_args!("{number}. WHILE the plan runs THE Environment SHALL CONTINUE TO {}", guard.response));
+        line(
+            &mut out,
+            format_args!(
+                "{number}. WHILE the plan runs THE Environment SHALL CONTINUE TO {}",
+                guard.response
+            ),
+        );
     }
     out
 }
@@ -74,25 +96,43 @@ pub(super) fn bugfix(outline: &Outline<'_>, order: &Order<'_>) -> String {
     line(&mut out, format_args!("\n### Expected Behavior (Correct)"));
     for it in expected {
         let (number, task, verifies) = (it.number, it.task, clause(&it.check.verifies));
-        line(&mut out, format_args!("\n2.{number} WHEN step {task} ran THEN the environment SHALL show that {verifies}"));
+        line(
+            &mut out,
+            format_args!("\n2.{number} WHEN step {task} ran THEN the environment SHALL show that {verifies}"),
+        );
     }
     line(&mut out, format_args!("\n### Unchanged Behavior (Regression Prevention)"));
     for (number, guard) in (1..).zip(&outline.guards) {
-        line(&mut out, format_args!("\n3.{number} WHEN a step of the plan runs THEN the environment SHALL CONTINUE TO {}", guard.response));
+        line(
+            &mut out,
+            format_args!(
+                "\n3.{number} WHEN a step of the plan runs THEN the environment SHALL CONTINUE TO {}",
+                guard.response
+            ),
+        );
     }
     out
 }
 
 fn introduction(out: &mut String, order: &Order<'_>) {
     let plan = order.plan;
-    line(out, format_args!("What was asked for stands in `intent.md`. It was understood as this: {}.", clause(&plan.goal)));
-    line(out, format_args!(
-        "The account is {}, as of {}. The plan has {} steps; together they are: {}.",
-        plain(&plan.basis.account),
-        plan.basis.taken,
-        plan.steps.len(),
-        plan.effects
-    ));
+    line(
+        out,
+        format_args!(
+            "What was asked for stands in `intent.md`. It was understood as this: {}.",
+            clause(&plan.goal)
+        ),
+    );
+    line(
+        out,
+        format_args!(
+            "The account is {}, as of {}. The plan has {} steps; together they are: {}.",
+            plain(&plan.basis.account),
+            plan.basis.taken,
+            plan.steps.len(),
+            plan.effects
+        ),
+    );
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {

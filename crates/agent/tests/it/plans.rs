@@ -1,7 +1,7 @@
 //! Plans as a planner makes them, small enough to read.
 
 use findings::{Parameters, Prices, Report, analyse};
-use model::{Digest, EffectSet};
+use model::{Digest, Effect, EffectSet};
 use plan::{Basis, Call, Check, Comparison, Expectation, Origin, Patience, Plan, SCHEMA, Step, Undo};
 use serde_json::json;
 use snapshot::Snapshot;
@@ -23,7 +23,12 @@ pub(crate) fn check(id: &str, verifies: &str, path: &str, is: &str) -> Check {
 }
 
 fn call(service: &str, operation: &str) -> Call {
-    Call { service: service.into(), operation: operation.into(), region: "us-east-1".into(), parameters: json!({}) }
+    Call {
+        service: service.into(),
+        operation: operation.into(),
+        region: "us-east-1".into(),
+        parameters: json!({}),
+    }
 }
 
 pub(crate) fn step(id: &str, why: &str, findings: &[&str], before: Vec<Check>, after: Vec<Check>) -> Step {
@@ -32,7 +37,7 @@ pub(crate) fn step(id: &str, why: &str, findings: &[&str], before: Vec<Check>, a
         call: call("ecs", "UpdateService"),
         why: why.into(),
         about: vec!["arn:aws:ecs:us-east-1:111122223333:service/shop/web".into()],
-        effects: EffectSet::default(),
+        effects: EffectSet::of(Effect::Write),
         undoable: true,
         interrupts: None,
         before,
@@ -57,8 +62,10 @@ pub(crate) fn plan(goal: &str, report: &Report, steps: Vec<Step>) -> Plan {
             account: report.account.clone(),
             findings: findings.collect(),
         },
+        follows: None,
         steps,
-        effects: EffectSet::default(),
+        effects: EffectSet::of(Effect::Write),
+        people: None,
         alternatives: Vec::new(),
         unknowns: vec!["when it is used at night".into()],
     }
