@@ -22,16 +22,16 @@ use crate::{
 /// A page of a few hundred resources, with room.
 const BOUNDS: Bounds = Bounds { patience: Duration::from_secs(60), most: 32 * 1024 * 1024 };
 
-pub(super) type Reply = Answered;
+pub(in crate::command) type Reply = Answered;
 
-pub(super) struct Cloud {
+pub(in crate::command) struct Cloud {
     http: Http,
     base: String,
     credentials: SigningCredentials,
 }
 
 impl Cloud {
-    pub(super) fn from(env: &BTreeMap<String, String>) -> Result<Self, Failure> {
+    pub(in crate::command) fn from(env: &BTreeMap<String, String>) -> Result<Self, Failure> {
         let need = |name: &str| {
             env.get(name).cloned().ok_or_else(|| {
                 Failure::not_authenticated(format!("${name} is not set"))
@@ -79,7 +79,7 @@ impl Cloud {
         }
     }
 
-    pub(super) async fn call(&self, call: &Call) -> Reply {
+    pub(in crate::command) async fn call(&self, call: &Call) -> Reply {
         match self.send(call).await {
             Ok(answer) => Answered::Answer(answer),
             Err(why) => Answered::Nothing(why),

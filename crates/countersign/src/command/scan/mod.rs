@@ -5,26 +5,28 @@
 //! What was understood so far stands beside the snapshot (`FILE.part`, readable by its owner only): broken off, the same command
 //! goes on from there. What is refused meanwhile is in the snapshot as refused.
 
-mod cloud;
+pub(super) mod cloud;
 mod journal;
+mod session;
 
 use std::{collections::BTreeMap, io::IsTerminal as _, process::ExitCode, time::Duration};
 
-use api::types::{SessionIssued, SessionRequest, SessionView};
+pub(super) use self::{
+    journal::write_whole,
+    session::{Asked, Session},
+};
+
 use engine::{Clock as _, SystemClock};
 use inventory::{Ask, AskId, Place, Scan, Understood};
 use model::Timestamp;
 use serde::Serialize;
-use serde_json::json;
 use snapshot::Snapshot;
 use tokio::task::JoinSet;
 
 use self::{cloud::Cloud, journal::Journal};
 use crate::{
     cli::{Format, scan::ScanArgs},
-    client::Client,
     failure::Failure,
-    identity::variable,
     output::{self, DIM, GOOD, WARN, styled},
 };
 
@@ -32,22 +34,30 @@ const AT_ONCE: usize = 8;
 /// How often a call is made that the cloud asks to make later, and how long is waited before the second time.
 const TRIES: u32 = 6;
 const FIRST_WAIT: Duration = Duration::from_millis(300);
-const SESSION_SECONDS: i64 = 4 * 3600;
 
 pub(super) async fn run(args: &ScanArgs, format: Format) -> Result<ExitCode, Failure> {
+    let session = Session::open(&Asked {
+        agent: args.agent.as_deref(),
+        operator: args.operator.as_deref(),
+        task: "read the environment into a snapshot",
+        scope: "effect:read",
+        autonomy: Some("suggest"),
+        server: &args.server,
+    })
+    .await?;
+    let scanned = taken(args, &session.env).await;
+    session.close().await;
+    report(args, &scanned?, format)
+}
+
+/// The snapshot's text, as it stands in its file then.
+pub(super) async fn taken(args: &ScanArgs, env: &BTreeMap<String, String>) -> Result<String, Failure> {
     if args.rate == 0 || args.rate > 1000 {
         return Err(Failure::usage("--rate is 1 to 1000 calls a second"));
     }
     if args.days == 0 || args.days > 450 {
         return Err(Failure::usage("--days is 1 to 450: the cloud keeps daily values for 455"));
     }
-    let session = Session::open(args).await?;
-    let scanned = scan(args, &session.env, format).await;
-    session.close().await;
-    scanned
-}
-
-async fn scan(args: &ScanArgs, env: &BTreeMap<String, String>, format: Format) -> Result<ExitCode, Failure> {
     let cloud = Cloud::from(env)?;
     let regions = regions(args, env)?;
     let (partition, account) = cloud.identity(regions.first().map_or("us-east-1", String::as_str)).await?;
@@ -62,7 +72,7 @@ async fn scan(args: &ScanArgs, env: &BTreeMap<String, String>, format: Format) -
     let text = scan.finish(SystemClock.now()).map_err(Failure::unexpected)?;
     journal::write_whole(&args.snapshot, text.as_bytes())?;
     journal.remove();
-    report(args, &text, format)
+    Ok(text)
 }
 
 /// Makes every call, some at a time and no more a second than `rate`.
@@ -144,57 +154,6 @@ impl Progressing {
     fn clear(&self) {
         if self.last.is_some() {
             output::passing("");
-        }
-    }
-}
-
-/// The credentials to scan with, and the session to end where it was made for this.
-struct Session {
-    env: BTreeMap<String, String>,
-    made: Option<(Client, String)>,
-}
-
-impl Session {
-    async fn open(args: &ScanArgs) -> Result<Self, Failure> {
-        let Some(agent) = &args.agent else {
-            let names = [
-                "AWS_ENDPOINT_URL",
-                "AWS_ACCESS_KEY_ID",
-                "AWS_SECRET_ACCESS_KEY",
-                "AWS_REGION",
-                "AWS_CA_BUNDLE",
-            ];
-            let env = names.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
-            return Ok(Self { env: env.collect(), made: None });
-        };
-        let operator = args.operator.clone().ok_or_else(|| {
-            Failure::usage(
-                "--agent opens a session, and a session has an operator: --operator NAME, with their key",
-            )
-        })?;
-        let request = SessionRequest {
-            agent: agent.clone(),
-            operator,
-            task: "read the environment into a snapshot".to_owned(),
-            scope: "effect:read".to_owned(),
-            autonomy: Some("suggest".to_owned()),
-            ttl_seconds: SESSION_SECONDS,
-            proxy: false,
-        };
-        let client = Client::connect(&args.server).await?;
-        let issued: SessionIssued = client.post("/v1/sessions", &request).await?;
-        Ok(Self { env: issued.env.into_iter().collect(), made: Some((client, issued.id.to_string())) })
-    }
-
-    async fn close(self) {
-        let Some((client, id)) = self.made else { return };
-        let ended: Result<SessionView, Failure> =
-            client.post(&format!("/v1/sessions/{id}/stop"), &json!({})).await;
-        if let Err(failure) = ended {
-            output::note(format!(
-                "the session {id} could not be stopped ({}); it ends by itself",
-                failure.message
-            ));
         }
     }
 }
