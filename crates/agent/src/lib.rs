@@ -13,7 +13,7 @@ mod specify;
 
 pub use catalogue::{CAN, Facts, Question, Understanding, answer, understand};
 pub use converse::{
-    Bounds, CallOf, Claim, Converse, Ending, Event, INSTRUCTIONS, Next, Planner, Proposed, Record, Refusal,
+    Bounds, ByGiven, CallOf, Claim, Converse, Ending, Event, INSTRUCTIONS, Next, Planner, Proposed, Record, Refusal,
     Returned, TOOLS, Told, ToolText, claims, sort_of,
 };
 #[cfg(feature = "llm")]

@@ -10,7 +10,7 @@ use axum::{
     routing::{get, post},
 };
 use engine::{Proposed, RefusalKind};
-use model::{Approval, Change, ChangeId, Resource, Session, Step, Value};
+use model::{Approval, Change, ChangeId, Resource, Session, Step, Value, Vouched};
 use store::Filter;
 
 use crate::{
@@ -138,19 +138,22 @@ async fn propose(State(shared): State<Shared>, request: Request) -> Result<Respo
     }
     let mut asked = Vec::with_capacity(proposal.actions.len());
     for (action, nth) in proposal.actions.into_iter().zip(1..) {
-        asked.push(Proposed {
+        let vouched = if action.unverified { Vouched::ByModelAlone } else { Vouched::ByAgent };
+        let one = Proposed {
             service: action.service,
             operation: action.operation,
             region: action.region.unwrap_or_else(|| shared.endpoints.region.clone()),
             parameters: value(action.parameters, MAX_DEPTH)
                 .ok_or_else(|| ApiError::usage(format!("action {nth}: parameters nest too deeply")))?,
-        });
+        };
+        asked.push((one, vouched));
     }
     let change = loop {
         let under = shared.engine.bundle();
         let mut actions = Vec::with_capacity(asked.len());
-        for one in &asked {
-            actions.push(shared.engine.prepare(&session, one.clone()).await?);
+        for (one, vouched) in &asked {
+            let (action, gathered) = shared.engine.prepare(&session, one.clone()).await?;
+            actions.push((action, gathered, *vouched));
         }
         let intent = proposal.intent.clone();
         match shared.engine.propose(Arc::clone(&session), actions, intent, under).await {

@@ -144,6 +144,14 @@ pub(crate) fn too_many_holds(limit: u32) -> String {
     )
 }
 
+pub(crate) fn open_as_ones_own(change: &Change) -> String {
+    format!(
+        "Countersign denies this: the same actions wait in {} already, without the mark that only a language model vouches for one of \
+         them. Nothing was done. Withdraw that one first, or wait for it.",
+        change.id
+    )
+}
+
 /// `first`: whose turn it is, or would be.
 pub(crate) fn not_yet(change: &Change, first: usize) -> String {
     let (step, id) = (change.steps.get(first), change.id);

@@ -22,7 +22,7 @@ use crate::{
     sequencer::Shared,
     standing::standing_approvals,
     statement::signable,
-    veto,
+    unverified, veto,
 };
 
 /// What came of asking.
@@ -415,6 +415,9 @@ fn rejudge(
     nth: usize,
 ) -> Result<Decided, DecideError> {
     bodies::same_again(tx, drawn, &change, nth, &mut question.step, question.captured.as_ref())?;
+    if let Some(stored) = change.steps.get(nth) {
+        unverified::mark(&mut question.step, stored.vouched);
+    }
     let moved = match change.steps.get_mut(nth) {
         Some(stored) if same_facts(stored, &question.step) => false,
         Some(stored) => {

@@ -49,6 +49,7 @@ mod standing;
 mod start;
 mod statement;
 mod tally;
+mod unverified;
 mod veto;
 mod vitals;
 mod witnesses;

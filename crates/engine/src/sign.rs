@@ -22,7 +22,7 @@ use crate::{
     rebind,
     record::{about, cloned, held_entry, verdict_detail},
     standing::{self, Again},
-    statement as statements, veto,
+    statement as statements, unverified, veto,
 };
 
 /// What a signature led to.
@@ -366,7 +366,7 @@ impl Engine {
     pub async fn propose(
         &self,
         session: std::sync::Arc<Session>,
-        actions: Vec<(model::Action, crate::Gathered)>,
+        actions: Vec<(model::Action, crate::Gathered, model::Vouched)>,
         intent: String,
         under: std::sync::Arc<policy::Bundle>,
     ) -> Result<Change, Refusal> {
@@ -379,11 +379,15 @@ impl Engine {
                 message: answer::session_closed(&session, why),
             });
         }
-        let digest = model::change_digest(&session.chain, actions.iter().map(|(action, _)| action.digest()));
+        let digest = model::change_digest(&session.chain, actions.iter().map(|(action, ..)| action.digest()));
         let book = self.book_of(under);
         let prepared: Result<Vec<_>, Fault> = actions
             .into_iter()
-            .map(|(action, gathered)| self.step(&book.bundle, &session, &action, gathered))
+            .map(|(action, gathered, vouched)| {
+                let (mut step, captured) = self.step(&book.bundle, &session, &action, gathered)?;
+                unverified::mark(&mut step, vouched);
+                Ok((step, captured))
+            })
             .collect();
         let (mut steps, captured): (Vec<_>, Vec<_>) = prepared?.into_iter().unzip();
         let mut drawn = self.draw()?;
@@ -394,6 +398,11 @@ impl Engine {
                     return Err(DecideError::Turned);
                 }
                 if let Some(open) = tx.open_change(digest)? {
+                    // The same actions, asked for as one's own before: the mark would be lost.
+                    if open.steps.iter().zip(&steps).any(|(open, asked)| open.vouched < asked.vouched) {
+                        let message = answer::open_as_ones_own(&open);
+                        return Ok(Err(Refusal { kind: RefusalKind::Denied, change: Some(open.id), message }));
+                    }
                     return Ok(Ok(open));
                 }
                 if let Some(newest) = tx.latest_by_digest(digest)?

@@ -118,7 +118,7 @@ impl Judge {
             service: service.to_owned(),
             operation: operation.to_owned(),
             region: region.to_owned(),
-            parameters: value(parameters),
+            parameters: canonical(parameters),
         };
         let request = call::build(&call)?;
         let signing = Table::shared().service(service).map_or("", |service| service.signing);
@@ -165,7 +165,7 @@ fn is_name(text: &str, names: &[&str]) -> bool {
 }
 
 /// JSON as the canonical form of parameters.
-fn value(json: &serde_json::Value) -> Value {
+pub fn canonical(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(flag) => Value::Bool(*flag),
@@ -173,9 +173,9 @@ fn value(json: &serde_json::Value) -> Value {
             number.as_i64().map_or_else(|| Value::Number(number.to_string()), Value::Int)
         }
         serde_json::Value::String(text) => Value::text(text),
-        serde_json::Value::Array(items) => Value::List(items.iter().map(value).collect()),
+        serde_json::Value::Array(items) => Value::List(items.iter().map(canonical).collect()),
         serde_json::Value::Object(members) => {
-            Value::map(members.iter().map(|(name, inner)| (name.as_str(), value(inner))))
+            Value::map(members.iter().map(|(name, inner)| (name.as_str(), canonical(inner))))
         }
     }
 }

@@ -43,7 +43,7 @@ pub use answer::{Answer, Outcome};
 pub use blob::{Blob, BlobError, Commitment, Content, Kept};
 pub use canonical::{Value, encode};
 pub use change::{
-    Approval, Change, ChangeState, Charge, Execution, Given, IllegalTransition, Joint, Link, LinkKind,
+    Approval, Change, ChangeState, Charge, Vouched, Execution, Given, IllegalTransition, Joint, Link, LinkKind,
     Presence, Rejection, Step, StepState, change_digest,
 };
 pub use consent::Consent;

@@ -4,7 +4,7 @@ use findings::Report;
 use model::{Digest, Timestamp, sanitize};
 use snapshot::Snapshot;
 
-use crate::{Basis, Goal, PlanError, Plans};
+use crate::{Basis, PlanError};
 
 /// Without I/O and without a clock: everything that a plan rests on.
 #[derive(Clone, Copy, Debug)]
@@ -19,16 +19,6 @@ pub struct Given<'s, 'a> {
     pub before: Option<&'s Snapshot<'a>>,
     /// An older snapshot is planned with no more ([`findings::Parameters::stale_days`]).
     pub stale_days: u32,
-}
-
-/// The plans for one goal.
-///
-/// # Errors
-/// Where there is nothing to do, or where what it takes is not known; never a plan in its place that rests on less.
-pub fn of(given: &Given<'_, '_>, goal: &Goal) -> Result<Plans, PlanError> {
-    given.check()?;
-    let _ = goal;
-    Err(PlanError::NothingToDo { left: Vec::new() })
 }
 
 impl Given<'_, '_> {
@@ -50,7 +40,6 @@ impl Given<'_, '_> {
         }
     }
 
-    #[expect(dead_code, reason = "used by the next commit")]
     pub(crate) fn basis(&self, findings: Vec<String>) -> Basis {
         Basis {
             snapshot: self.digest,

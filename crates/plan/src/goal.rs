@@ -20,8 +20,21 @@ pub enum Goal {
         #[serde(default)]
         networks: Vec<String>,
     },
-    /// Machines that bear `tag` stop and start at these times. Nothing without the tag is touched.
-    OffHours { tag: Tag, stop: String, start: String, time_zone: String, role: String },
+    /// What bears `tag` stops and starts at these times. Nothing without the tag is touched.
+    OffHours {
+        tag: Tag,
+        /// `20:00`
+        stop: String,
+        /// `07:00`
+        start: String,
+        /// `MON-FRI`
+        days: String,
+        /// `Europe/Berlin`
+        time_zone: String,
+        /// The role with which the scheduler stops and starts machines and databases; scaling groups need none.
+        #[serde(default)]
+        role: Option<String>,
+    },
     /// Something new runs.
     Deploy(Deploy),
     /// What ran before runs again.

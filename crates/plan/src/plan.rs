@@ -1,9 +1,10 @@
 //! The plan itself.
 
-use model::{Digest, EffectSet, Timestamp};
+use findings::canonical;
+use model::{Digest, EffectSet, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::Step;
+use crate::{Call, Step};
 
 /// The one schema that there is.
 pub const SCHEMA: &str = "countersign.plan/v1";
@@ -34,6 +35,25 @@ pub struct Plan {
     /// What is not known, in words.
     #[serde(default)]
     pub unknowns: Vec<String>,
+    /// What people should know before they agree, in words.
+    #[serde(default)]
+    pub traps: Vec<String>,
+}
+
+impl Plan {
+    /// Over the calls, in their order.
+    pub fn id_of(steps: &[Step]) -> Digest {
+        let call = |step: &Step| {
+            let Call { service, operation, region, parameters } = &step.call;
+            Value::map([
+                ("service", Value::text(service)),
+                ("operation", Value::text(operation)),
+                ("region", Value::text(region)),
+                ("parameters", canonical(parameters)),
+            ])
+        };
+        Value::List(steps.iter().map(call).collect()).digest(SCHEMA)
+    }
 }
 
 /// What a plan was derived from.
@@ -88,7 +108,7 @@ pub struct Plans {
 }
 
 /// Something that the goal asks for and no plan does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Left {
     /// A finding's id, or a resource's.

@@ -12,6 +12,7 @@
 
 mod claims;
 mod record;
+mod rederive;
 mod tools;
 mod wanted;
 
@@ -27,6 +28,7 @@ use crate::catalogue::{Facts, Question, answer};
 
 pub use claims::{Claim, claims};
 pub use record::{Event, Record};
+pub use rederive::ByGiven;
 pub use tools::{INSTRUCTIONS, TOOLS, ToolText};
 pub use wanted::Refusal;
 use wanted::Wanted;

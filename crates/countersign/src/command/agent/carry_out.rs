@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use ::plan::{
-    Call, Check, Plan,
+    Call, Check, Origin, Plan,
     conduct::{Called, Conduct, Do, Ending, Guard, Heard, Looked, Moment, Of},
 };
 use ::spec::Outcome;
@@ -85,6 +85,7 @@ impl Hands<'_> {
             operation: step.call.operation.clone(),
             region: Some(step.call.region.clone()),
             parameters: step.call.parameters.clone(),
+            unverified: matches!(step.origin, Origin::Unverified { .. }),
         };
         let proposal = Proposal {
             intent: model::sanitize(&self.plan.goal, LONGEST_INTENT),
