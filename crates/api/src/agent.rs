@@ -1,4 +1,4 @@
-//! The agent listener: propose, status, wait, withdraw, list own. Authenticated by the session's own virtual key
+//! The agent listener: propose, status, wait, withdraw, list own, undo what the session ran. Authenticated by the session's own virtual key
 //! (SigV4 for the service `countersign`); every answer is about this session's agent and nobody else.
 
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use axum::{
     routing::{get, post},
 };
 use engine::{Proposed, RefusalKind};
-use model::{Approval, Change, ChangeId, Resource, Session, Step, Value};
+use model::{Approval, Change, ChangeId, Resource, Session, Step, Value, Vouched};
 use store::Filter;
 
 use crate::{
     ApiError, Shared, auth,
     people::{self, Wait},
-    types::{ChangeList, ChangeView, Proposal},
+    types::{ChangeList, ChangeView, Proposal, UndoRequest},
     waiting::Waiting,
 };
 
@@ -27,6 +27,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/changes/{id}"),
     ("GET", "/v1/changes/{id}/wait"),
     ("POST", "/v1/changes/{id}/withdraw"),
+    ("POST", "/v1/changes/{id}/undo"),
 ];
 
 const MAX_ACTIONS: usize = Change::MAX_STEPS;
@@ -39,6 +40,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/changes/{id}", get(show))
         .route("/v1/changes/{id}/wait", get(wait))
         .route("/v1/changes/{id}/withdraw", post(withdraw))
+        .route("/v1/changes/{id}/undo", post(undo))
         .layer(Extension(Waiting::default()))
         .with_state(shared)
 }
@@ -107,6 +109,22 @@ async fn withdraw(
     Ok(Json(own(&shared, &session, &id).await?).into_response())
 }
 
+/// The captured inverse of one action, through the same door as everything; the answer is of the change that undoes.
+async fn undo(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let (session, body) = auth::agent(&shared, &parts, body).await?;
+    let asked = if body.is_empty() { Ok(UndoRequest::default()) } else { serde_json::from_slice(&body) };
+    let UndoRequest { action } =
+        asked.map_err(|err| ApiError::usage(format!("an undo is {{action?}}: {err}")))?;
+    let change = own(&shared, &session, &id).await?;
+    let undoing = shared.engine.undo_own(&session, change.id, action).await?;
+    Ok(Json(own(&shared, &session, &undoing.to_string()).await?).into_response())
+}
+
 async fn propose(State(shared): State<Shared>, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let (session, body) = auth::agent(&shared, &parts, body).await?;
@@ -120,19 +138,22 @@ async fn propose(State(shared): State<Shared>, request: Request) -> Result<Respo
     }
     let mut asked = Vec::with_capacity(proposal.actions.len());
     for (action, nth) in proposal.actions.into_iter().zip(1..) {
-        asked.push(Proposed {
+        let vouched = if action.unverified { Vouched::ByModelAlone } else { Vouched::ByAgent };
+        let one = Proposed {
             service: action.service,
             operation: action.operation,
             region: action.region.unwrap_or_else(|| shared.endpoints.region.clone()),
             parameters: value(action.parameters, MAX_DEPTH)
                 .ok_or_else(|| ApiError::usage(format!("action {nth}: parameters nest too deeply")))?,
-        });
+        };
+        asked.push((one, vouched));
     }
     let change = loop {
         let under = shared.engine.bundle();
         let mut actions = Vec::with_capacity(asked.len());
-        for one in &asked {
-            actions.push(shared.engine.prepare(&session, one.clone()).await?);
+        for (one, vouched) in &asked {
+            let (action, gathered) = shared.engine.prepare(&session, one.clone()).await?;
+            actions.push((action, gathered, *vouched));
         }
         let intent = proposal.intent.clone();
         match shared.engine.propose(Arc::clone(&session), actions, intent, under).await {

@@ -8,7 +8,7 @@ use std::{
 
 use model::{
     Adoption, AgentId, BundleParts, Chain, ChangeId, ChangeState, Consent, Digest, Entry, EntryKind, Erasure,
-    PersonId, SessionId, Timestamp, change_digest,
+    PersonId, SessionId, StepState, Timestamp, change_digest,
 };
 
 use crate::{
@@ -92,6 +92,13 @@ impl Permits {
                 if matches!(entry.kind, EntryKind::ChangeHeld | EntryKind::ChangeReopened) {
                     life.of_people().held_at.get_or_insert(entry.at);
                 }
+                // What was asked for one by one has no order; of what was reopened the log does not say which it was.
+                if matches!(entry.kind, EntryKind::ChangeJoined | EntryKind::ChangeReopened) {
+                    life.in_any_order = true;
+                }
+                if let (Some(_), Some(step)) = (placed.detail("undone_by"), placed.detail("step")) {
+                    life.steps.stands(interned(&mut self.steps, step), false);
+                }
                 if let Some(consent) = consent_of(placed) {
                     life.of_people().held_for = Some((consent, index));
                 }
@@ -124,6 +131,7 @@ impl Permits {
                 }
                 // That it is not known may be said before, of all that was under way.
                 let Some(step) = step else { return };
+                life.steps.stands(interned(&mut self.steps, step), happened(placed));
                 let known = if entry.kind == EntryKind::OutcomeUnknown {
                     life.steps.known(step)
                 } else {
@@ -301,6 +309,8 @@ pub(crate) struct Life {
     of_people: Option<Box<OfPeople>>,
     /// It came over from the log before.
     carried: Option<Carried>,
+    /// Its steps need not wait for one another.
+    in_any_order: bool,
 }
 
 /// What it was then.
@@ -370,6 +380,13 @@ fn permit(
         let message =
             format!("entry {index} permits step {step} of {change}, which entry {first} permitted already");
         verdicts.add(Code::PermitTwice, index, &message);
+    }
+    if let (Ok(nth), false, None) = (step.parse(), life.in_any_order, life.carried)
+        && let Some(before) = life.steps.lacking_before(nth)
+    {
+        let message =
+            format!("entry {index} permits step {step} of {change} before step {before} of it was done");
+        verdicts.add(Code::PermitOutOfTurn, index, &message);
     }
     let of_people = life.of_people.as_deref();
     if let Some(veto) = of_people.and_then(|it| it.veto) {
@@ -457,6 +474,16 @@ fn step_of_read(read: &str) -> Option<&str> {
     digest.parse::<Digest>().ok()?;
     let canonical = step.parse::<u32>().is_ok_and(|nth| nth.to_string() == step);
     canonical.then_some(step)
+}
+
+/// Whether what an outcome is of happened; an entry that does not say so is believed to.
+fn happened(outcome: &Placed) -> bool {
+    let said = |name: &str| outcome.detail(name);
+    let status = said("status").and_then(|text| text.parse::<u16>().ok());
+    outcome.entry.kind == EntryKind::OutcomeRecorded
+        && status.is_none_or(|status| (200..400).contains(&status))
+        && said("not_sent").is_none()
+        && said("state").is_none_or(|state| state == StepState::Executed.name())
 }
 
 /// Whether people were asked.

@@ -137,6 +137,8 @@ codes! {
     EndUnfounded "end_unfounded",
     /// One step of one change was permitted twice.
     PermitTwice "permit_twice",
+    /// A step of a plan was permitted before all those in front of it were done.
+    PermitOutOfTurn "permit_out_of_turn",
     OutcomeWithoutPermit "outcome_without_permit",
     /// Two entries say what came of one permit.
     OutcomeTwice "outcome_twice",

@@ -1,5 +1,6 @@
 //! The command line as data. Doc comments are the help text.
 
+pub(crate) mod agent;
 pub(crate) mod findings;
 pub(crate) mod people;
 pub(crate) mod scan;
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     Propose(ProposeArgs),
     /// Wait until a change is no longer held (agent side; uses the session's credentials).
     Wait(WaitArgs),
+    /// Our own agent: finds, plans, and carries out what it may, by the same doors as every other.
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
     /// Read an environment into a snapshot, through the gateway like any other agent, and changing nothing.
     Scan(scan::ScanArgs),
     /// The record.

@@ -10,7 +10,7 @@ use model::{
 };
 use policy::{Ask, Bundle, ChangeFacts, Charges, FileSignatures, Landing, Spent};
 
-use crate::Gathered;
+use crate::{Gathered, unverified};
 
 /// Everything a verdict depends on besides the bundle.
 pub(crate) struct Case<'a> {
@@ -44,13 +44,24 @@ pub(crate) fn judge(bundle: &Bundle, case: &Case<'_>) -> Verdict {
         });
         verdict
     };
+    let eligible = || approval::eligible(case.chain, bundle.roster(), file_rule(bundle, case.steps));
     // What is allowed as it stands asks nobody, and finding out who could be asked means reading everybody's keys.
     match verdict(&Tally::default()) {
-        Verdict::Allow => Verdict::Allow,
-        Verdict::Hold(_) | Verdict::Deny(_) => {
-            verdict(&approval::eligible(case.chain, bundle.roster(), file_rule(bundle, case.steps)))
+        Verdict::Allow if !unverified::any(case.steps) => Verdict::Allow,
+        allow @ Verdict::Allow => unverified::tightened(allow, agreed(bundle, case).people, &eligible()),
+        Verdict::Hold(_) | Verdict::Deny(_) if unverified::any(case.steps) => {
+            let eligible = eligible();
+            let tightened = verdict(&unverified::one_less(&eligible));
+            unverified::tightened(tightened, agreed(bundle, case).people, &eligible)
         }
+        Verdict::Hold(_) | Verdict::Deny(_) => verdict(&eligible()),
     }
+}
+
+/// The people whose signatures count.
+fn agreed(bundle: &Bundle, case: &Case<'_>) -> Tally {
+    let given = case.approvals.iter().map(|(who, how)| (who, *how));
+    approval::counts(case.chain, bundle.roster(), given, file_rule(bundle, case.steps))
 }
 
 /// What the steps would take out of the bundle's allowances if nobody had to agree, each with its place in the change.
@@ -94,10 +105,8 @@ fn each(bundle: &Bundle, case: &Case<'_>, eligible: &Tally, answer: &mut dyn FnM
         undo: case.undo,
         steps: u32::try_from(case.steps.len()).unwrap_or(u32::MAX),
     };
-    let rule = file_rule(bundle, case.steps);
-    let roster = bundle.roster();
-    let approvals =
-        approval::counts(case.chain, roster, case.approvals.iter().map(|(who, how)| (who, *how)), rule);
+    let agreed = agreed(bundle, case);
+    let approvals = if unverified::any(case.steps) { unverified::one_less(&agreed) } else { agreed };
     let parts = parts(case.steps);
     let gathered: Vec<BTreeSet<EvidenceKind>> = case.steps.iter().map(kinds_of).collect();
     for (part, nth) in parts.iter().zip(0usize..) {
@@ -354,6 +363,7 @@ pub(crate) fn step_of(
         undo,
         execution: None,
         erased: None,
+        vouched: model::Vouched::ByAgent,
     }
 }
 

@@ -50,6 +50,7 @@ mod start;
 mod statement;
 mod tally;
 mod tidy;
+mod unverified;
 mod veto;
 mod vitals;
 mod witnesses;
@@ -60,7 +61,7 @@ use model::{Digest, Entry, EntryId, EntryKind, Fault, Level, Session, SessionId,
 use policy::Bundle;
 use store::Store;
 
-pub use admit::{Admitted, Asked, Purpose, Refusal, RefusalKind, Undoing};
+pub use admit::{Admitted, Asked, By, Purpose, Refusal, RefusalKind, Undoing};
 pub use adopt::Adopt;
 pub use candidate::{Candidate, CandidateError, could_be_changed, draft};
 pub use clock::{Clock, SystemClock};

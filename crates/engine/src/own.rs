@@ -227,6 +227,7 @@ pub(crate) fn step(deed: &Deed, now: Timestamp, told: Told) -> Step {
         undo: None,
         execution: None,
         erased: None,
+        vouched: model::Vouched::ByAgent,
     }
 }
 

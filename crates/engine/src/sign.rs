@@ -11,7 +11,7 @@ use store::{Tx, WriteError};
 
 use crate::{
     Ending, Engine, Refusal, RefusalKind, Signer, Undoing,
-    admit::Purpose,
+    admit::{By, Purpose},
     answer, bodies,
     counters::{Behind, Counters},
     decide::{self, Book, DecideError, Drawn},
@@ -22,7 +22,7 @@ use crate::{
     rebind,
     record::{about, cloned, held_entry, verdict_detail},
     standing::{self, Again},
-    statement as statements, veto,
+    statement as statements, unverified, veto,
 };
 
 /// What a signature led to.
@@ -252,6 +252,36 @@ impl Engine {
         self.is_person(&by).map_err(SignError::MayNot)?;
         let change =
             self.store.read(move |view| view.change(id)).await?.ok_or(SignError::UnknownChange(id))?;
+        self.undo_step(change, nth, By::Person(by)).await
+    }
+
+    /// As [`Engine::undo`], for the agent: of what its own session ran, and of nothing else.
+    ///
+    /// # Errors
+    /// [`SignError::UnknownChange`] where it is not of this session; else as there.
+    pub async fn undo_own(
+        &self,
+        session: &Session,
+        id: ChangeId,
+        nth: Option<usize>,
+    ) -> Result<ChangeId, SignError> {
+        let now = self.now()?;
+        self.live_session(session.id, now).map_err(|why| {
+            let message = answer::session_closed(session, why);
+            SignError::Refused(Refusal { kind: RefusalKind::SessionClosed, change: None, message })
+        })?;
+        let (chain, root) = (session.chain.clone(), session.root());
+        let own = move |change: &Change| change.chain == chain && change.session == root;
+        let change = self
+            .store
+            .read(move |view| Ok(view.change(id)?.filter(own)))
+            .await?
+            .ok_or(SignError::UnknownChange(id))?;
+        self.undo_step(change, nth, By::Agent(session.chain.agent.clone())).await
+    }
+
+    async fn undo_step(&self, change: Change, nth: Option<usize>, by: By) -> Result<ChangeId, SignError> {
+        let id = change.id;
         let not = |why: String| SignError::NotUndoable(why);
         let (name, nth, step) = match (nth, change.steps.as_slice()) {
             (None | Some(0), [only]) => (id.to_string(), 0, only),
@@ -336,7 +366,7 @@ impl Engine {
     pub async fn propose(
         &self,
         session: std::sync::Arc<Session>,
-        actions: Vec<(model::Action, crate::Gathered)>,
+        actions: Vec<(model::Action, crate::Gathered, model::Vouched)>,
         intent: String,
         under: std::sync::Arc<policy::Bundle>,
     ) -> Result<Change, Refusal> {
@@ -349,11 +379,15 @@ impl Engine {
                 message: answer::session_closed(&session, why),
             });
         }
-        let digest = model::change_digest(&session.chain, actions.iter().map(|(action, _)| action.digest()));
+        let digest = model::change_digest(&session.chain, actions.iter().map(|(action, ..)| action.digest()));
         let book = self.book_of(under);
         let prepared: Result<Vec<_>, Fault> = actions
             .into_iter()
-            .map(|(action, gathered)| self.step(&book.bundle, &session, &action, gathered))
+            .map(|(action, gathered, vouched)| {
+                let (mut step, captured) = self.step(&book.bundle, &session, &action, gathered)?;
+                unverified::mark(&mut step, vouched);
+                Ok((step, captured))
+            })
             .collect();
         let (mut steps, captured): (Vec<_>, Vec<_>) = prepared?.into_iter().unzip();
         let mut drawn = self.draw()?;
@@ -364,6 +398,15 @@ impl Engine {
                     return Err(DecideError::Turned);
                 }
                 if let Some(open) = tx.open_change(digest)? {
+                    // The same actions, asked for as one's own before: the mark would be lost.
+                    if open.steps.iter().zip(&steps).any(|(open, asked)| open.vouched < asked.vouched) {
+                        let message = answer::open_as_ones_own(&open);
+                        return Ok(Err(Refusal {
+                            kind: RefusalKind::Denied,
+                            change: Some(open.id),
+                            message,
+                        }));
+                    }
                     return Ok(Ok(open));
                 }
                 if let Some(newest) = tx.latest_by_digest(digest)?
@@ -693,7 +736,7 @@ pub(crate) fn purpose_of(change: &Change) -> Purpose {
         Some(link) => Purpose::Undo(Undoing {
             of: link.change,
             step: link.step.unwrap_or(0),
-            by: change.chain.operator.clone(),
+            by: By::Person(change.chain.operator.clone()),
         }),
         None => Purpose::Agent,
     }

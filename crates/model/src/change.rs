@@ -159,6 +159,27 @@ pub struct Step {
     /// Its bodies are gone: only [`Erasure`] does that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased: Option<Erased>,
+    /// Whoever proposed it says that nobody but a language model vouches for it. It then takes one more person, and never one less.
+    #[serde(default, skip_serializing_if = "Vouched::by_the_agent")]
+    pub vouched: Vouched,
+}
+
+/// Who says that a proposed step is right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vouched {
+    /// As with every call of an agent.
+    #[default]
+    ByAgent,
+    /// A language model's word, which could not be derived from what is there.
+    ByModelAlone,
+}
+
+impl Vouched {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+    const fn by_the_agent(&self) -> bool {
+        matches!(self, Self::ByAgent)
+    }
 }
 
 impl Step {

@@ -45,7 +45,7 @@ pub use blob::{Blob, BlobError, Commitment, Content, Kept};
 pub use canonical::{Value, encode};
 pub use change::{
     Approval, Change, ChangeState, Charge, Execution, Given, Gone, IllegalTransition, Joint, Link, LinkKind,
-    Presence, Rejection, Step, StepState, change_digest,
+    Presence, Rejection, Step, StepState, Vouched, change_digest,
 };
 pub use consent::Consent;
 pub use continuity::{Continuity, ContinuityError};

@@ -7,6 +7,7 @@
 mod authenticator;
 pub mod bench;
 mod browser;
+pub mod canary;
 mod certificate;
 mod fake_llm;
 mod http;

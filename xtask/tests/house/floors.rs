@@ -7,7 +7,7 @@ use cargo_metadata::DependencyKind;
 use crate::tree::{metadata, none};
 
 /// As in ARCHITECTURE.md. A new crate gets its floor here before it gets a dependency.
-const FLOORS: [(&str, u8); 26] = [
+const FLOORS: [(&str, u8); 27] = [
     ("model", 0),
     ("policy", 1),
     ("approval", 1),
@@ -30,6 +30,7 @@ const FLOORS: [(&str, u8); 26] = [
     ("prover", 2),
     ("plan", 3),
     ("engine", 3),
+    ("agent", 4),
     ("gateway-aws", 4),
     ("api", 4),
     ("console", 5),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::tree::{none, sources, stdout_of};
 
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "model",
     "policy",
     "approval",
@@ -20,6 +20,7 @@ const PURE: [&str; 14] = [
     "findings",
     "inventory",
     "plan",
+    "agent",
 ];
 
 /// Crates that do what a pure crate must not.

@@ -108,4 +108,7 @@ pub struct ProposedAction {
     /// Members by their names on the wire.
     #[serde(default)]
     pub parameters: serde_json::Value,
+    /// Nobody but a language model vouches for it: it then takes one more person.
+    #[serde(default)]
+    pub unverified: bool,
 }

@@ -187,6 +187,7 @@ fn kept(n: u8) -> Change {
         undo: None,
         execution: Some(execution),
         erased: None,
+        vouched: model::Vouched::ByAgent,
     };
     Change {
         id: change(9),

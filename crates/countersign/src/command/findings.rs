@@ -84,7 +84,7 @@ fn analysed<T>(
 }
 
 /// At most so many bytes of it.
-fn text_of(file: &Path, most: u64) -> Result<String, Failure> {
+pub(super) fn text_of(file: &Path, most: u64) -> Result<String, Failure> {
     let unreadable =
         |err: std::io::Error| Failure::usage(format!("{} cannot be read: {err}", file.display()));
     let mut bytes = Vec::new();

@@ -61,6 +61,8 @@ mod ui;
 #[cfg(test)]
 mod undo;
 #[cfg(test)]
+mod unverified;
+#[cfg(test)]
 mod vitals;
 #[cfg(test)]
 mod witnesses;

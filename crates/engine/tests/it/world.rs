@@ -19,7 +19,7 @@ use engine::{
 use ledger::{Genesis, Ledger, LogFiles, disk::Disk, disk::RealDisk};
 use model::{
     Action, Answer, Autonomy, CapturedUndo, Change, ChangeId, ChangeState, Digest, Entry, EntryKind, Fault,
-    KeptUndo, Presence, Session, Timestamp,
+    KeptUndo, Presence, Session, Timestamp, Vouched,
 };
 use policy::{Bundle, Files};
 use store::{Fetched, Store};
@@ -144,6 +144,16 @@ impl World {
     pub(crate) async fn propose(
         &self,
         actions: Vec<(Action, Gathered)>,
+        intent: &str,
+    ) -> Result<Change, Refusal> {
+        let own = |(action, gathered)| (action, gathered, Vouched::ByAgent);
+        self.propose_vouched(actions.into_iter().map(own).collect(), intent).await
+    }
+
+    /// Likewise, each with who vouches for it.
+    pub(crate) async fn propose_vouched(
+        &self,
+        actions: Vec<(Action, Gathered, Vouched)>,
         intent: &str,
     ) -> Result<Change, Refusal> {
         let (session, under) = (Arc::clone(&self.session), self.engine.bundle());

@@ -83,6 +83,7 @@ pub(crate) fn step(summary: &str) -> Step {
         undo: None,
         execution: None,
         erased: None,
+        vouched: model::Vouched::ByAgent,
     }
 }
 

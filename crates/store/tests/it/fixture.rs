@@ -100,6 +100,7 @@ pub(crate) fn step(action: ActionParts, state: StepState) -> Step {
         undo: None,
         execution,
         erased: None,
+        vouched: model::Vouched::ByAgent,
     }
 }
 

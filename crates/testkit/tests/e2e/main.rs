@@ -6,6 +6,7 @@
 mod accounts;
 mod addressing;
 mod adopt;
+mod agent_run;
 mod allowances;
 mod backup;
 mod bad_requests;

@@ -22,7 +22,7 @@ use crate::{
 /// A page of a few hundred resources, with room.
 const BOUNDS: Bounds = Bounds { patience: Duration::from_secs(60), most: 32 * 1024 * 1024 };
 
-pub(super) struct Cloud {
+pub(in crate::command) struct Cloud {
     http: Http,
     base: String,
     credentials: SigningCredentials,
@@ -39,7 +39,7 @@ pub(super) enum Standing {
 }
 
 impl Cloud {
-    pub(super) fn from(env: &BTreeMap<String, String>, region: &str) -> Result<Self, Failure> {
+    pub(in crate::command) fn from(env: &BTreeMap<String, String>, region: &str) -> Result<Self, Failure> {
         let need = |name: &str| {
             env.get(name).cloned().ok_or_else(|| {
                 Failure::not_authenticated(format!("${name} is not set"))
@@ -107,7 +107,7 @@ impl Cloud {
         }
     }
 
-    pub(super) async fn call(&self, call: &Call) -> Answered {
+    pub(in crate::command) async fn call(&self, call: &Call) -> Answered {
         match self.send(call).await {
             Ok(answer) => Answered::Answer(answer),
             Err(why) => Answered::Nothing(why),

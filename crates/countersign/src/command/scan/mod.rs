@@ -7,43 +7,45 @@
 //! ends the scan, and no snapshot is written.
 
 mod carry_out;
-mod cloud;
+pub(super) mod cloud;
 mod journal;
 mod progress;
+mod session;
 
 use std::{collections::BTreeMap, process::ExitCode};
 
-use api::types::{SessionIssued, SessionRequest, SessionView};
+pub(super) use self::{
+    journal::write_whole,
+    session::{Asked, Session},
+};
+
 use engine::{Clock as _, SystemClock};
 use inventory::{Place, Scan};
 use serde::Serialize;
-use serde_json::json;
 use snapshot::Snapshot;
 
 use self::{carry_out::carry_out, cloud::Cloud, journal::Journal};
 use super::resident::Signals;
 use crate::{
     cli::{Format, scan::ScanArgs},
-    client::Client,
     failure::Failure,
-    identity::variable,
     output::{self, DIM, GOOD, WARN, styled},
 };
 
-const SESSION_SECONDS: i64 = 4 * 3600;
-
 pub(super) async fn run(args: &ScanArgs, format: Format) -> Result<ExitCode, Failure> {
-    if args.rate == 0 || args.rate > 1000 {
-        return Err(Failure::usage("--rate is 1 to 1000 calls a second"));
-    }
-    if args.days == 0 || args.days > 450 {
-        return Err(Failure::usage("--days is 1 to 450: the cloud keeps daily values for 455"));
-    }
     // Who ends it must not leave a session behind that lives on for hours.
     let mut signals = Signals::heard()?;
-    let session = Session::open(args).await?;
+    let session = Session::open(&Asked {
+        agent: args.agent.as_deref(),
+        operator: args.operator.as_deref(),
+        task: "read the environment into a snapshot",
+        scope: "effect:read",
+        autonomy: Some("suggest"),
+        server: &args.server,
+    })
+    .await?;
     let scanned = tokio::select! {
-        scanned = scan(args, &session.env, format) => scanned,
+        scanned = taken(args, &session.env) => scanned,
         _ = signals.next() => Err(Failure::interrupted()
             .hint("what was read is kept beside the snapshot: the same command goes on from there within twelve hours")),
     };
@@ -51,10 +53,17 @@ pub(super) async fn run(args: &ScanArgs, format: Format) -> Result<ExitCode, Fai
         () = session.close() => {}
         _ = signals.next() => {}
     }
-    scanned
+    report(args, &scanned?, format)
 }
 
-async fn scan(args: &ScanArgs, env: &BTreeMap<String, String>, format: Format) -> Result<ExitCode, Failure> {
+/// The snapshot's text, as it stands in its file then.
+pub(super) async fn taken(args: &ScanArgs, env: &BTreeMap<String, String>) -> Result<String, Failure> {
+    if args.rate == 0 || args.rate > 1000 {
+        return Err(Failure::usage("--rate is 1 to 1000 calls a second"));
+    }
+    if args.days == 0 || args.days > 450 {
+        return Err(Failure::usage("--days is 1 to 450: the cloud keeps daily values for 455"));
+    }
     let regions = regions(args, env)?;
     let cloud = Cloud::from(env, regions.first().map_or("us-east-1", String::as_str))?;
     let (partition, account) = cloud.identity().await?;
@@ -71,58 +80,7 @@ async fn scan(args: &ScanArgs, env: &BTreeMap<String, String>, format: Format) -
         .map_err(|err| Failure::unexpected(err).hint(carry_out::how_to_go_on(&journal)))?;
     journal::write_whole(&args.snapshot, text.as_bytes())?;
     journal.remove();
-    report(args, &text, format)
-}
-
-/// The credentials to scan with, and the session to end where it was made for this.
-struct Session {
-    env: BTreeMap<String, String>,
-    made: Option<(Client, String)>,
-}
-
-impl Session {
-    async fn open(args: &ScanArgs) -> Result<Self, Failure> {
-        let Some(agent) = &args.agent else {
-            let names = [
-                "AWS_ENDPOINT_URL",
-                "AWS_ACCESS_KEY_ID",
-                "AWS_SECRET_ACCESS_KEY",
-                "AWS_REGION",
-                "AWS_CA_BUNDLE",
-            ];
-            let env = names.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
-            return Ok(Self { env: env.collect(), made: None });
-        };
-        let operator = args.operator.clone().ok_or_else(|| {
-            Failure::usage(
-                "--agent opens a session, and a session has an operator: --operator NAME, with their key",
-            )
-        })?;
-        let request = SessionRequest {
-            agent: agent.clone(),
-            operator,
-            task: "read the environment into a snapshot".to_owned(),
-            scope: "effect:read".to_owned(),
-            autonomy: Some("suggest".to_owned()),
-            ttl_seconds: SESSION_SECONDS,
-            proxy: false,
-        };
-        let client = Client::connect(&args.server).await?;
-        let issued: SessionIssued = client.post("/v1/sessions", &request).await?;
-        Ok(Self { env: issued.env.into_iter().collect(), made: Some((client, issued.id.to_string())) })
-    }
-
-    async fn close(self) {
-        let Some((client, id)) = self.made else { return };
-        let ended: Result<SessionView, Failure> =
-            client.post(&format!("/v1/sessions/{id}/stop"), &json!({})).await;
-        if let Err(failure) = ended {
-            output::note(format!(
-                "the session {id} could not be stopped ({}); it ends by itself",
-                failure.message
-            ));
-        }
-    }
+    Ok(text)
 }
 
 fn regions(args: &ScanArgs, env: &BTreeMap<String, String>) -> Result<Vec<String>, Failure> {

@@ -1,0 +1,211 @@
+//! Which resource a sentence names. Names are the cloud's own; what is not there is not made up, and what is there twice is asked.
+
+use snapshot::{Resource, Snapshot};
+
+use super::{
+    sentence::{Sentence, Word},
+    vocabulary::{ANEW, CLEAN, DESTROY, GENTLE, KINDS, REPAIR, RIGHTSIZE, ROLL_BACK, SERIOUS, STOP, WASTE},
+};
+
+#[derive(Debug)]
+pub(super) enum Named {
+    One {
+        id: String,
+        kind: String,
+        name: String,
+    },
+    Several {
+        name: String,
+        ids: Vec<String>,
+    },
+    /// Something was named, and there is no such thing; some that there are of that kind.
+    Unknown {
+        name: String,
+        kind: Option<&'static str>,
+        there: Vec<String>,
+    },
+    Nothing,
+}
+
+/// Some of many.
+const FEW: usize = 5;
+
+pub(super) fn kind(sentence: &Sentence) -> Option<&'static str> {
+    KINDS.iter().find(|(word, _)| sentence.has(&[word])).map(|(_, kind)| *kind)
+}
+
+pub(super) fn named(sentence: &Sentence, snapshot: &Snapshot<'_>) -> Named {
+    let kind = kind(sentence);
+    let mut several = None;
+    for (nth, word) in sentence.words.iter().enumerate() {
+        // A word of the language is a name only where it stands as one.
+        let placed = word.quoted
+            || word.raw.contains(['-', ':', '/', '_'])
+            || word.raw.chars().any(|it| it.is_ascii_digit());
+        if !placed && (is_language(&word.text) && !follows_kind(sentence, nth)) {
+            continue;
+        }
+        let found = matching(word, kind, snapshot);
+        match found.as_slice() {
+            [] => {}
+            [one] => {
+                let (id, name) = (one.id.as_str().to_owned(), one.name.as_str().to_owned());
+                return Named::One { id, kind: one.kind.as_str().to_owned(), name };
+            }
+            many => {
+                let ids = many.iter().take(FEW * 2).map(|it| it.id.as_str().to_owned()).collect();
+                several.get_or_insert(Named::Several { name: word.raw.clone(), ids });
+            }
+        }
+    }
+    if let Some(several) = several {
+        return several;
+    }
+    match unknown(sentence) {
+        Some(word) => {
+            let there = kind
+                .map(|kind| snapshot.of_kind(kind).take(FEW).map(|it| it.name.as_str().to_owned()).collect());
+            Named::Unknown { name: word.raw.clone(), kind, there: there.unwrap_or_default() }
+        }
+        None => Named::Nothing,
+    }
+}
+
+fn matching<'s, 'a>(word: &Word, kind: Option<&str>, snapshot: &'s Snapshot<'a>) -> Vec<&'s Resource<'a>> {
+    let same = |it: &str| it.eq_ignore_ascii_case(&word.raw);
+    let is = |it: &&Resource<'_>| {
+        same(it.id.as_str()) || same(it.name.as_str()) || it.tag("Name").is_some_and(same)
+    };
+    let all: Vec<&Resource<'_>> = snapshot.resources().iter().filter(is).collect();
+    let of_kind: Vec<&Resource<'_>> =
+        all.iter().copied().filter(|it| kind.is_none_or(|kind| kind == it.kind.as_str())).collect();
+    if of_kind.is_empty() { all } else { of_kind }
+}
+
+/// What stands where a name would.
+fn unknown(sentence: &Sentence) -> Option<&Word> {
+    let name = |(nth, word): (usize, &Word)| {
+        let looks = word.quoted
+            || word.raw.starts_with("arn:")
+            || (word.raw.contains('-') && word.raw.chars().any(|it| it.is_ascii_digit()));
+        (looks || (follows_kind(sentence, nth) && !is_language(&word.text))).then_some(nth)
+    };
+    let nth = sentence.words.iter().enumerate().find_map(name)?;
+    sentence.words.get(nth)
+}
+
+/// `stack shop`: what comes behind the name of a kind.
+fn follows_kind(sentence: &Sentence, nth: usize) -> bool {
+    let before = nth.checked_sub(1).and_then(|it| sentence.words.get(it));
+    let called = ["called", "named"];
+    before.is_some_and(|it| {
+        !it.quoted
+            && (called.contains(&it.text.as_str())
+                || KINDS.iter().any(|(word, _)| {
+                    !word.ends_with('s') && word.rsplit(' ').next() == Some(it.text.as_str())
+                }))
+    })
+}
+
+/// Words that sentences are made of.
+fn is_language(word: &str) -> bool {
+    const COMMON: [&str; 92] = [
+        "a",
+        "all",
+        "an",
+        "and",
+        "any",
+        "anything",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "behind",
+        "big",
+        "by",
+        "can",
+        "clean",
+        "cost",
+        "costs",
+        "could",
+        "delete",
+        "dev",
+        "development",
+        "did",
+        "do",
+        "does",
+        "down",
+        "everything",
+        "expensive",
+        "explain",
+        "failed",
+        "failing",
+        "find",
+        "fix",
+        "for",
+        "from",
+        "has",
+        "have",
+        "help",
+        "how",
+        "i",
+        "idle",
+        "in",
+        "is",
+        "it",
+        "its",
+        "large",
+        "list",
+        "many",
+        "me",
+        "money",
+        "most",
+        "my",
+        "night",
+        "nights",
+        "no",
+        "not",
+        "now",
+        "of",
+        "off",
+        "on",
+        "or",
+        "our",
+        "please",
+        "prod",
+        "production",
+        "remove",
+        "repair",
+        "so",
+        "staging",
+        "stop",
+        "stuck",
+        "test",
+        "that",
+        "the",
+        "their",
+        "them",
+        "there",
+        "this",
+        "to",
+        "too",
+        "unused",
+        "up",
+        "us",
+        "was",
+        "waste",
+        "we",
+        "what",
+        "which",
+        "why",
+        "with",
+        "wrong",
+        "you",
+    ];
+    let verbs =
+        [&CLEAN[..], &REPAIR, &RIGHTSIZE, &ROLL_BACK, &STOP, &DESTROY, &ANEW, &GENTLE, &SERIOUS, &WASTE];
+    COMMON.contains(&word)
+        || verbs.iter().any(|it| it.contains(&word))
+        || KINDS.iter().any(|(kind, _)| kind.split(' ').any(|it| it == word))
+}

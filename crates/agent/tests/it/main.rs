@@ -1,0 +1,8 @@
+//! The agent's thinking over synthetic accounts and made-up sentences.
+
+mod catalogue;
+mod model;
+mod plans;
+mod rig;
+mod specify;
+mod world;

@@ -1,0 +1,201 @@
+//! What a language model proposes, held against what the planner derives: the same call from the same snapshot, or nobody's word but a
+//! model's. A model can choose among what follows from findings and goals; what it adds is marked, and needs more people.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use findings::canonical;
+use model::{Digest, Value, sanitize};
+use serde::{Deserialize, Serialize};
+use snapshot::{Resource, Snapshot};
+
+use crate::{
+    Call, Given, Goal, Origin, Plans, Step,
+    make::{Draft, Maker},
+    planner,
+};
+
+/// A call that a model proposes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proposed {
+    pub call: Call,
+    /// In the model's words.
+    pub why: String,
+}
+
+/// Why a proposed call is in no plan, whoever agrees.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("call {place}: {cause}")]
+    Unjudged { place: usize, cause: String },
+    #[error("call {place}: nothing in the snapshot is called what it names: {named}")]
+    Invented { place: usize, named: String },
+}
+
+/// Each proposed call as a step: derived, with everything the planner knows of it, or unverified and why. `goals`: those that were asked
+/// for, beside what findings are a reason for.
+///
+/// # Errors
+/// Where a call is in no table, or names nothing that the snapshot shows.
+pub fn rederive(given: &Given<'_, '_>, goals: &[Goal], proposed: &[Proposed]) -> Result<Vec<Step>, Refused> {
+    let known = derived(given, goals);
+    let maker = Maker::new(given);
+    let mut steps = Vec::new();
+    let mut before = BTreeSet::new();
+    for (place, one) in proposed.iter().enumerate() {
+        let id = (place + 1).to_string();
+        let step = match known.get(&key(&one.call)) {
+            Some(known) => match known.after.iter().find(|(key, _)| !before.contains(key)) {
+                None => {
+                    before.insert(key(&known.step.call));
+                    known.step.clone()
+                }
+                Some((_, missing)) => {
+                    let why =
+                        format!("the planner takes {missing} before it, and that is not proposed before it");
+                    Step { origin: Origin::Unverified { why }, ..known.step.clone() }
+                }
+            },
+            None => unverified(&maker, place, one)?,
+        };
+        steps.push(Step { id, ..step });
+    }
+    Ok(steps)
+}
+
+/// A step that the planner would take, and what it would take before it.
+#[derive(Clone, Debug)]
+struct Known {
+    step: Step,
+    after: Vec<(Digest, String)>,
+}
+
+/// Every step that the planner would take, by its call.
+fn derived(given: &Given<'_, '_>, goals: &[Goal]) -> BTreeMap<Digest, Known> {
+    let reasons = planner::goals(given.report).into_iter().map(|(goal, _)| goal);
+    let mut known = BTreeMap::new();
+    for goal in reasons.chain(goals.iter().cloned()) {
+        let Ok(Plans { plans, .. }) = planner::of(given, &goal) else { continue };
+        let mut chain: Vec<(Digest, String)> = Vec::new();
+        for plan in plans {
+            if plan.follows.is_none() {
+                chain.clear();
+            }
+            let mut earlier: Vec<Step> = Vec::new();
+            for step in plan.steps {
+                // What answers the same finding, or a goal without one, hangs together.
+                let bound = earlier.iter().filter(|one| one.findings() == step.findings()).map(named);
+                let after: Vec<_> = chain.iter().cloned().chain(bound).collect();
+                // In a finding's own words, a call may lack what the planner adds to it.
+                for proposed in as_found(given, &step) {
+                    known
+                        .entry(proposed)
+                        .or_insert_with(|| Known { step: step.clone(), after: after.clone() });
+                }
+                known.entry(key(&step.call)).or_insert_with(|| Known { step: step.clone(), after });
+                earlier.push(step);
+            }
+            chain.extend(earlier.iter().map(named));
+        }
+    }
+    known
+}
+
+fn named(step: &Step) -> (Digest, String) {
+    (key(&step.call), format!("{}:{}", step.call.service, step.call.operation))
+}
+
+fn as_found(given: &Given<'_, '_>, step: &Step) -> Vec<Digest> {
+    let findings = given.report.findings.iter().filter(|finding| step.findings().contains(&finding.id));
+    findings
+        .flat_map(|finding| finding.remedy.steps())
+        .filter(|one| one.service == step.call.service && one.operation == step.call.operation)
+        .filter(|one| {
+            step.call.parameters.get("Description").is_some() || one.parameters == step.call.parameters
+        })
+        .map(|one| {
+            key(&Call {
+                service: one.service.clone(),
+                operation: one.operation.clone(),
+                region: one.region.clone(),
+                parameters: one.parameters.clone(),
+            })
+        })
+        .collect()
+}
+
+/// The call and nothing else.
+fn key(call: &Call) -> Digest {
+    let Call { service, operation, region, parameters } = call;
+    Value::map([
+        ("service", Value::text(service)),
+        ("operation", Value::text(operation)),
+        ("region", Value::text(region)),
+        ("parameters", canonical(parameters)),
+    ])
+    .digest("countersign.plan.call/v1")
+}
+
+fn unverified(maker: &Maker<'_, '_, '_>, place: usize, one: &Proposed) -> Result<Step, Refused> {
+    let judged = maker.judged(&one.call);
+    let judged = judged.map_err(|err| Refused::Unjudged { place: place + 1, cause: err.to_string() })?;
+    let snapshot = maker.given.snapshot;
+    let texts = names(&one.call.parameters);
+    let Some(subject) = subject(snapshot, &one.call.region, &texts) else {
+        let named = texts.iter().take(5).map(|name| sanitize(name, 120)).collect::<Vec<_>>().join(", ");
+        return Err(Refused::Invented { place: place + 1, named });
+    };
+    let call = format!("{}:{}", one.call.service, one.call.operation);
+    let draft = Draft {
+        call,
+        region: one.call.region.clone(),
+        parameters: one.call.parameters.clone(),
+        why: sanitize(&one.why, 500),
+        findings: Vec::new(),
+    };
+    let invented: Vec<String> = judged
+        .resources
+        .iter()
+        .filter(|name| !is_there(snapshot, name))
+        .map(|name| sanitize(name, 120))
+        .collect();
+    let mut why = "no finding and no goal leads the planner to this call: it is a model's word".to_owned();
+    if !invented.is_empty() {
+        why.push_str(&format!("; the snapshot does not show {}", invented.join(", ")));
+    }
+    Ok(Step { origin: Origin::Unverified { why }, ..maker.step(draft, subject) })
+}
+
+fn is_there(snapshot: &Snapshot<'_>, name: &str) -> bool {
+    snapshot.resource(name).is_some()
+        || snapshot.resources().iter().any(|one| {
+            let own = one.name.as_str();
+            own == name || name.rsplit(['/', ':']).next() == Some(own)
+        })
+}
+
+/// Every text of the parameters, for some of which the snapshot must have a name.
+fn names(parameters: &serde_json::Value) -> BTreeSet<String> {
+    match parameters {
+        serde_json::Value::String(text) => BTreeSet::from([text.clone()]),
+        serde_json::Value::Array(items) => items.iter().flat_map(names).collect(),
+        serde_json::Value::Object(members) => members.values().flat_map(names).collect(),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+            BTreeSet::new()
+        }
+    }
+}
+
+fn subject<'s, 'a>(
+    snapshot: &'s Snapshot<'a>,
+    region: &str,
+    named: &BTreeSet<String>,
+) -> Option<&'s Resource<'a>> {
+    let by_id = named.iter().find_map(|name| snapshot.resource(name));
+    by_id.or_else(|| {
+        snapshot
+            .resources()
+            .iter()
+            .find(|one| one.region.as_str() == region && named.contains(one.name.as_str()))
+    })
+}
