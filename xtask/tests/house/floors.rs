@@ -7,7 +7,7 @@ use cargo_metadata::DependencyKind;
 use crate::tree::{metadata, none};
 
 /// As in ARCHITECTURE.md. A new crate gets its floor here before it gets a dependency.
-const FLOORS: [(&str, u8); 26] = [
+const FLOORS: [(&str, u8); 27] = [
     ("model", 0),
     ("policy", 1),
     ("approval", 1),
@@ -33,6 +33,7 @@ const FLOORS: [(&str, u8); 26] = [
     ("gateway-aws", 4),
     ("api", 4),
     ("console", 5),
+    ("mcp", 5),
     ("countersign", 6),
 ];
 

@@ -28,6 +28,7 @@ mod kept;
 mod lab;
 mod limits;
 mod machine;
+mod mcp;
 mod newly_witnessed;
 mod notify;
 mod observe;
