@@ -4,8 +4,9 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
 use classify_aws::{
-    call::{self, Call},
+    call::{self, BuildError, Call},
     classify::{self, Target, Terms},
+    gather,
     table::Table,
 };
 use model::{Account, Effect, EffectSet, Partition, Undo, Value};
@@ -38,16 +39,40 @@ impl Danger {
     }
 }
 
+/// What one call would do, by the operation table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    pub effects: EffectSet,
+    /// What undoing it takes, as far as the tables know before anything is read.
+    pub undo: Undo,
+}
+
+impl Judged {
+    /// It can be undone, or needs no undoing.
+    pub fn undoable(&self) -> bool {
+        self.undo != Undo::Unlisted && !self.effects.contains(Effect::Destroy)
+    }
+}
+
+/// Why a call cannot be judged: it counts as the worst.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unjudgeable {
+    #[error("{0}")]
+    NotBuilt(#[from] BuildError),
+    #[error("{0}")]
+    NotClassified(String),
+}
+
 /// Judges steps; what differs only in whom it names is judged once.
 #[derive(Debug)]
-pub(crate) struct Judge {
+pub struct Judge {
     target: Target,
     terms: Terms,
     known: RefCell<BTreeMap<String, (EffectSet, bool)>>,
 }
 
 impl Judge {
-    pub(crate) fn new(account: &str) -> Self {
+    pub fn new(account: &str) -> Self {
         let target = Target::new(Partition("aws".into()), Account(account.to_owned()));
         Self { target, terms: Terms::default(), known: RefCell::default() }
     }
@@ -74,26 +99,45 @@ impl Judge {
     }
 
     fn judge(&self, draft: &StepDraft, region: &str) -> Option<(EffectSet, bool)> {
-        let service = Table::shared().service(draft.service)?;
+        let judged = self.call(draft.service, draft.operation, region, &draft.parameters).ok()?;
+        Some((judged.effects, judged.undoable()))
+    }
+
+    /// What this call would do: made into the request that an SDK would send, and classified like everyone else's.
+    ///
+    /// # Errors
+    /// Where it cannot be built, or is in no table.
+    pub fn call(
+        &self,
+        service: &str,
+        operation: &str,
+        region: &str,
+        parameters: &serde_json::Value,
+    ) -> Result<Judged, Unjudgeable> {
         let call = Call {
-            service: draft.service.to_owned(),
-            operation: draft.operation.to_owned(),
+            service: service.to_owned(),
+            operation: operation.to_owned(),
             region: region.to_owned(),
-            parameters: value(&draft.parameters),
+            parameters: canonical(parameters),
         };
-        let request = call::build(&call).ok()?;
-        let classified =
-            classify::classify(request, service.signing, region, &self.target, &self.terms).ok()?;
+        let request = call::build(&call)?;
+        let signing = Table::shared().service(service).map_or("", |service| service.signing);
+        let classified = classify::classify(request, signing, region, &self.target, &self.terms)
+            .map_err(|err| Unjudgeable::NotClassified(err.to_string()))?;
         let parts = classified.action.parts();
-        let undoable = parts.undo != Undo::Unlisted && !parts.effects.contains(Effect::Destroy);
+        let given = classified.params;
+        // The table has an inverse for the operation, and none for what is given here: it is not captured.
+        let lost = parts.undo == Undo::Capturable && !gather::may_capture(&parts.operation, &given);
+        let undo = if lost { Undo::Unlisted } else { parts.undo };
         // Where nothing could put it back, the gateway counts it as destroyed (SPECIFICATION.md, promise 12).
         let effects =
-            if parts.undo == Undo::Unlisted { parts.effects.with(Effect::Destroy) } else { parts.effects };
-        Some((effects, undoable))
+            if undo == Undo::Unlisted { parts.effects.with(Effect::Destroy) } else { parts.effects };
+        Ok(Judged { effects, undo })
     }
 }
 
-fn worst() -> EffectSet {
+/// What counts where nothing is known.
+pub(crate) fn worst() -> EffectSet {
     Effect::ALL.into_iter().fold(EffectSet::of(Effect::Destroy), EffectSet::with)
 }
 
@@ -121,7 +165,7 @@ fn is_name(text: &str, names: &[&str]) -> bool {
 }
 
 /// JSON as the canonical form of parameters.
-fn value(json: &serde_json::Value) -> Value {
+pub fn canonical(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(flag) => Value::Bool(*flag),
@@ -129,9 +173,9 @@ fn value(json: &serde_json::Value) -> Value {
             number.as_i64().map_or_else(|| Value::Number(number.to_string()), Value::Int)
         }
         serde_json::Value::String(text) => Value::text(text),
-        serde_json::Value::Array(items) => Value::List(items.iter().map(value).collect()),
+        serde_json::Value::Array(items) => Value::List(items.iter().map(canonical).collect()),
         serde_json::Value::Object(members) => {
-            Value::map(members.iter().map(|(name, inner)| (name.as_str(), value(inner))))
+            Value::map(members.iter().map(|(name, inner)| (name.as_str(), canonical(inner))))
         }
     }
 }

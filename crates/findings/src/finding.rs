@@ -29,6 +29,9 @@ pub struct Finding {
     pub grace: Option<Grace>,
     /// What is proposed now.
     pub remedy: Remedy,
+    /// Why what is known to help is not proposed.
+    #[serde(skip)]
+    pub held_back: Option<HeldBack>,
     /// Every step that would be taken in the end, if people want it: after the grace, or where nothing is proposed by itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub way: Vec<Step>,
@@ -114,6 +117,17 @@ pub enum Remedy {
     },
     /// For people: nothing is proposed, and why.
     Advice(String),
+}
+
+/// Why a way is not proposed by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldBack {
+    /// A stack may own it.
+    Owner,
+    /// It cannot be undone, and confidence is not high.
+    Confidence,
+    /// It cannot be marked.
+    Mark,
 }
 
 /// One operation in the table's spelling, as `countersign propose` takes it.

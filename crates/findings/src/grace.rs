@@ -7,8 +7,8 @@ use snapshot::Resource;
 
 use crate::{Grace, GraceState, draft::StepDraft};
 
-/// Its value is a day: `2026-11-29`.
-pub(crate) const MARK: &str = "countersign:unused-since";
+/// The tag that marks what is unused. Its value is a day: `2026-11-29`.
+pub const MARK: &str = "countersign:unused-since";
 
 /// Since when it is marked; a tag that holds no day is no mark.
 pub(crate) fn mark_of(resource: &Resource<'_>) -> Option<Timestamp> {

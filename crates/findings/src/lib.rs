@@ -28,11 +28,12 @@ mod views;
 
 pub use analyzer::{ANALYZERS, Analyzer, Class};
 pub use costs::{By, Costs, Line, costs};
-pub use danger::Danger;
+pub use danger::{Danger, Judge, Judged, Unjudgeable, canonical};
 pub use finding::{
-    Confidence, Fact, Finding, Grace, GraceState, Level, Remedy, Saving, Spared, Step, Subject as Named,
-    Unjudged,
+    Confidence, Fact, Finding, Grace, GraceState, HeldBack, Level, Remedy, Saving, Spared, Step,
+    Subject as Named, Unjudged,
 };
+pub use grace::MARK;
 pub use money::Micros;
 pub use parameters::{Parameters, ParametersError};
 pub use price_of::{Amount, Bound, Part};

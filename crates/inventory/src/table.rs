@@ -14,6 +14,22 @@ pub(crate) struct Table {
     pub(crate) stack_kinds: BTreeMap<String, String>,
     pub(crate) collectors: Vec<Collector>,
     pub(crate) answers: BTreeMap<String, Answer>,
+    /// Reads that no scan makes and a plan's checks do.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "its answers are what is used; that it leads to them, a test holds")
+    )]
+    pub(crate) checks: Vec<Look>,
+}
+
+/// A read whose answer is understood, and of which nothing is written down.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(not(test), expect(dead_code, reason = "as above"))]
+pub(crate) struct Look {
+    pub(crate) call: String,
+    /// Where in the answer checks look.
+    pub(crate) keep: Vec<String>,
 }
 
 /// One operation, asked once in each region or for each resource of a kind.
@@ -144,6 +160,8 @@ struct File {
     stack_kinds: BTreeMap<String, String>,
     #[serde(rename = "collect")]
     collectors: Vec<Collector>,
+    #[serde(default, rename = "check")]
+    checks: Vec<Look>,
 }
 
 impl Table {
@@ -155,7 +173,12 @@ impl Table {
 
     /// A scan that asks for nothing: the test fails long before.
     fn broken(_: String) -> Self {
-        Self { stack_kinds: BTreeMap::new(), collectors: Vec::new(), answers: BTreeMap::new() }
+        Self {
+            stack_kinds: BTreeMap::new(),
+            collectors: Vec::new(),
+            answers: BTreeMap::new(),
+            checks: Vec::new(),
+        }
     }
 }
 
@@ -164,7 +187,7 @@ fn read() -> Result<Table, String> {
         .map_err(|err| format!("collectors.toml: {err}"))?;
     let answers = serde_json::from_str(include_str!("../data/answers.json"))
         .map_err(|err| format!("answers.json: {err}"))?;
-    Ok(Table { stack_kinds: file.stack_kinds, collectors: file.collectors, answers })
+    Ok(Table { stack_kinds: file.stack_kinds, collectors: file.collectors, answers, checks: file.checks })
 }
 
 #[cfg(test)]
@@ -268,11 +291,16 @@ mod tests {
                 }
             }
         }
-        let unused: Vec<_> = table
-            .answers
-            .keys()
-            .filter(|call| !table.collectors.iter().any(|it| it.call == **call))
-            .collect();
+        for look in &table.checks {
+            let shape = table.answers.get(&look.call).map(|answer| &answer.shape);
+            let lost = look.keep.iter().filter(|path| shape.is_none_or(|shape| shape.at(path).is_none()));
+            wrong.borrow_mut().extend(lost.map(|path| format!("{}: nothing is at `{path}`", look.call)));
+        }
+        let asked = |call: &String| {
+            table.collectors.iter().any(|it| it.call == *call)
+                || table.checks.iter().any(|it| it.call == *call)
+        };
+        let unused: Vec<_> = table.answers.keys().filter(|call| !asked(call)).collect();
         assert_eq!((wrong.into_inner(), unused), (vec![], vec![]));
     }
 
@@ -288,7 +316,8 @@ mod tests {
     fn nothing_is_asked_but_what_the_operation_table_knows_as_a_read() {
         let known = classify_aws::table::Table::shared();
         let table = read().unwrap();
-        let asked = table.collectors.iter().map(|collector| collector.call.as_str());
+        let checks = table.checks.iter().map(|look| look.call.as_str());
+        let asked = table.collectors.iter().map(|collector| collector.call.as_str()).chain(checks);
         let wrong: Vec<_> = asked
             .chain([crate::metrics::CALL])
             .filter(|operation| {

@@ -5,10 +5,27 @@
 //! A plan's effects are never its own word: they are classified from the steps' calls by the operation table, again whenever a plan is read
 //! ([`Plan::effects`] of a file is a claim until then).
 
+mod alternatives;
 mod check;
+mod error;
+mod given;
+mod goal;
+mod lint;
+mod make;
+mod pack;
 mod plan;
+mod planner;
+mod rederive;
+mod resolve;
 mod step;
+mod table;
 
-pub use check::{Check, Comparison, Expectation, Patience};
-pub use plan::{Alternative, Basis, Plan, SCHEMA};
+pub use check::{Check, Comparison, Expectation, Patience, Seen};
+pub use error::PlanError;
+pub use given::Given;
+pub use goal::{Deploy, Goal, Kind, RollBack, Tag, Which};
+pub use lint::{MOST_BYTES, Problem, lint, read, recompute};
+pub use plan::{Alternative, Basis, Left, People, Plan, Plans, SCHEMA};
+pub use planner::{goals, of};
+pub use rederive::{Proposed, Refused, rederive};
 pub use step::{Call, Origin, Step, Undo};

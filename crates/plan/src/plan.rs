@@ -1,9 +1,10 @@
 //! The plan itself.
 
-use model::{Digest, EffectSet, Timestamp};
+use findings::canonical;
+use model::{Digest, EffectSet, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::Step;
+use crate::{Call, Step};
 
 /// The one schema that there is.
 pub const SCHEMA: &str = "countersign.plan/v1";
@@ -18,16 +19,41 @@ pub struct Plan {
     /// What is to be achieved, in words that the planner wrote.
     pub goal: String,
     pub basis: Basis,
+    /// The plan that must have run before this one, where there is one: what this one acts on is not there yet, or people look first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Digest>,
     /// Never empty.
     pub steps: Vec<Step>,
     /// Of all steps together, by the operation table.
     pub effects: EffectSet,
+    /// Policy decides: whoever asks a server fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<People>,
     /// Other ways that were weighed, the proposed one not among them.
     #[serde(default)]
     pub alternatives: Vec<Alternative>,
     /// What is not known, in words.
     #[serde(default)]
     pub unknowns: Vec<String>,
+    /// What people should know before they agree, in words.
+    #[serde(default)]
+    pub traps: Vec<String>,
+}
+
+impl Plan {
+    /// Over the calls, in their order.
+    pub fn id_of(steps: &[Step]) -> Digest {
+        let call = |step: &Step| {
+            let Call { service, operation, region, parameters } = &step.call;
+            Value::map([
+                ("service", Value::text(service)),
+                ("operation", Value::text(operation)),
+                ("region", Value::text(region)),
+                ("parameters", canonical(parameters)),
+            ])
+        };
+        Value::List(steps.iter().map(call).collect()).digest(SCHEMA)
+    }
 }
 
 /// What a plan was derived from.
@@ -55,6 +81,37 @@ pub struct Alternative {
     /// What would be gone for good: ids of resources, with those that depend on them or lie in them.
     pub destroys: Vec<String>,
     pub undoable: bool,
+    /// As a plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<People>,
     /// Why it was not chosen.
     pub why_not: String,
+}
+
+/// Whom a server's rules would ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct People {
+    pub count: u32,
+    /// As the verdict says it.
+    pub why: String,
+}
+
+/// The answer to one goal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plans {
+    /// In their order: undoable ones first; what follows another stands behind it.
+    pub plans: Vec<Plan>,
+    /// What no plan answers.
+    pub left: Vec<Left>,
+}
+
+/// Something that the goal asks for and no plan does.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Left {
+    /// A finding's id, or a resource's.
+    pub about: String,
+    pub why: String,
 }

@@ -43,6 +43,16 @@ pub struct Step {
     pub origin: Origin,
 }
 
+impl Step {
+    /// Ids of the findings that it answers.
+    pub fn findings(&self) -> &[String] {
+        match &self.origin {
+            Origin::Derived { findings } => findings,
+            Origin::Unverified { .. } => &[],
+        }
+    }
+}
+
 /// How what a step did is taken back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

@@ -143,9 +143,9 @@ def pages(service, model, operation):
 
 def main(collectors, output):
     with open(collectors, "rb") as file:
-        table = tomllib.load(file)["collect"]
+        table = tomllib.load(file)
     paths = {}
-    for collector in table:
+    for collector in table["collect"] + table.get("check", []):
         paths.setdefault(collector["call"], []).extend(used(collector))
     answers, models = {}, {}
     for call in sorted(paths):

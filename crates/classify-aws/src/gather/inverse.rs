@@ -89,6 +89,28 @@ pub(super) fn entry(service: &str, operation: &str) -> Option<&'static Inverse> 
         .find(|entry| entry.service == service && super::table::lists(&entry.operations, operation))
 }
 
+/// Whether there is a case that what is given does not rule out.
+pub(super) fn may_hold(entry: &Inverse, given: &Value) -> bool {
+    let nothing = BTreeMap::new();
+    let facts = Facts { given, answers: &nothing };
+    let open = |condition: &String| {
+        condition.split(" or ").any(|alternative| alternative.contains('@') || facts.holds(alternative))
+    };
+    entry.case.iter().any(|case| {
+        gives_only(given, &case.exactly)
+            && case.when.iter().all(open)
+            && case.restore.as_ref().is_none_or(|restore| restores(restore, given))
+    })
+}
+
+/// Whether every member that is given is one that can be put back.
+fn restores(restore: &Restore, given: &Value) -> bool {
+    let Some(Value::Map(members)) = path::one(given, &restore.given) else { return false };
+    let mut kept = members.keys().filter(|name| !restore.ignore.contains(name)).peekable();
+    kept.peek().is_some()
+        && kept.all(|name| restore.members.contains(name) || restore.renamed.contains_key(name))
+}
+
 fn gives_only(given: &Value, names: &[String]) -> bool {
     match given {
         Value::Map(members) => names.is_empty() || members.keys().all(|name| names.contains(name)),

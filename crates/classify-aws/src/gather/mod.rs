@@ -165,6 +165,16 @@ pub fn has_inverse(operation: &Operation) -> bool {
         || stack::has_inverse(service, name)
 }
 
+/// Whether an inverse of this call could be captured, as far as what it gives tells: what it finds when it reads decides. `params` is the
+/// canonical parse.
+pub fn may_capture(operation: &Operation, params: &Value) -> bool {
+    let (service, name) = (family(&operation.service), operation.name.as_str());
+    match inverse::entry(service, name) {
+        Some(entry) => inverse::may_hold(entry, &given::normalise(params)),
+        None => has_inverse(operation),
+    }
+}
+
 /// Purely additive: nothing that exists is changed, and nothing needs undoing.
 pub fn is_additive(operation: &Operation) -> bool {
     table::INVERSE.additive.iter().any(|listed| {

@@ -15,7 +15,8 @@ use serde_json::json;
 use snapshot::{EdgeKind, ReadRef, Resource, Snapshot, Taken};
 
 use crate::{
-    Analyzer, Confidence, Danger, Fact, Finding, Grace, GraceState, Level, Parameters, Remedy, Step, asked,
+    Analyzer, Confidence, Danger, Fact, Finding, Grace, GraceState, HeldBack, Level, Parameters, Remedy,
+    Step, asked,
     danger::Judge,
     draft::{Draft, Proposal, StepDraft},
     grace, kind,
@@ -99,12 +100,13 @@ impl Remedies<'_> {
         let (level, quiet) = (draft.level, draft.quiet_since);
         let way = self.way(&draft.proposal, resource);
         let mut marked = None;
-        let remedy = match (owner, draft.proposal) {
-            (_, Proposal::Advice(text)) => Remedy::Advice(text),
-            (Owner::Stack(stack, _), _) => Remedy::StackUpdate { stack, change: draft.in_template },
-            (Owner::NotKnown(why), _) => {
-                Remedy::Advice(format!("nothing is changed beside a stack that may own it; {why}"))
-            }
+        let (remedy, held_back) = match (owner, draft.proposal) {
+            (_, Proposal::Advice(text)) => (Remedy::Advice(text), None),
+            (Owner::Stack(stack, _), _) => (Remedy::StackUpdate { stack, change: draft.in_template }, None),
+            (Owner::NotKnown(why), _) => (
+                Remedy::Advice(format!("nothing is changed beside a stack that may own it; {why}")),
+                Some(HeldBack::Owner),
+            ),
             (Owner::Nobody, Proposal::Change(_)) => self.at_once(&way, level),
             (Owner::Nobody, Proposal::Retire(_)) => {
                 let state = grace::state(
@@ -135,6 +137,7 @@ impl Remedies<'_> {
             traps: draft.traps,
             grace: marked,
             remedy,
+            held_back,
             way,
         }
     }
@@ -162,32 +165,45 @@ impl Remedies<'_> {
         )
     }
 
-    fn at_once(&self, way: &[Step], level: Level) -> Remedy {
+    fn at_once(&self, way: &[Step], level: Level) -> (Remedy, Option<HeldBack>) {
         if Danger::of(way).destroys() && level < Level::High {
-            return Remedy::Advice(format!(
+            let advice = format!(
                 "{}: not proposed, because it cannot be undone and confidence is {}",
                 names(way),
                 level.name()
-            ));
+            );
+            return (Remedy::Advice(advice), Some(HeldBack::Confidence));
         }
-        Remedy::Steps(way.to_vec())
+        (Remedy::Steps(way.to_vec()), None)
     }
 
-    fn retire(&self, subject: &Subject<'_, '_>, grace: &Grace, way: &[Step], level: Level) -> Remedy {
+    fn retire(
+        &self,
+        subject: &Subject<'_, '_>,
+        grace: &Grace,
+        way: &[Step],
+        level: Level,
+    ) -> (Remedy, Option<HeldBack>) {
         match grace.state {
             GraceState::NotMarked | GraceState::UsedAgain { .. } => {
                 match grace::mark(subject.resource, &day(self.now)) {
-                    Some(mark) => Remedy::Steps(vec![self.step(mark, subject.resource)]),
-                    None => Remedy::Advice(format!("{}: it cannot be marked, so people decide", names(way))),
+                    Some(mark) => (Remedy::Steps(vec![self.step(mark, subject.resource)]), None),
+                    None => (
+                        Remedy::Advice(format!("{}: it cannot be marked, so people decide", names(way))),
+                        Some(HeldBack::Mark),
+                    ),
                 }
             }
-            GraceState::Marked { until, .. } => Remedy::Wait { until },
-            GraceState::Over { .. } if level == Level::High => Remedy::Steps(way.to_vec()),
-            GraceState::Over { .. } => Remedy::Advice(format!(
-                "{}: the grace is over, but confidence is {}, so people decide",
-                names(way),
-                level.name()
-            )),
+            GraceState::Marked { until, .. } => (Remedy::Wait { until }, None),
+            GraceState::Over { .. } if level == Level::High => (Remedy::Steps(way.to_vec()), None),
+            GraceState::Over { .. } => (
+                Remedy::Advice(format!(
+                    "{}: the grace is over, but confidence is {}, so people decide",
+                    names(way),
+                    level.name()
+                )),
+                Some(HeldBack::Confidence),
+            ),
         }
     }
 }

@@ -6,7 +6,7 @@ use snapshot::Snapshot;
 
 use super::remedy::{Owner, Remedies, facts};
 use crate::{
-    Class, Confidence, Danger, Finding, Grace, GraceState, Level, Remedy,
+    Class, Confidence, Danger, Finding, Grace, GraceState, HeldBack, Level, Remedy,
     grace::{self, MARK},
     report::named,
     rhythm::day,
@@ -29,12 +29,13 @@ pub(super) fn all(snapshot: &Snapshot<'_>, kept: &BTreeSet<&str>, remedies: &Rem
         }
         let Some(step) = grace::unmark(resource) else { continue };
         let way = vec![remedies.step(step, resource)];
-        let remedy = match remedies.owners.owner(snapshot, resource) {
+        let (remedy, held_back) = match remedies.owners.owner(snapshot, resource) {
             // A tag that is in no template is taken off beside the stack without a drift.
-            Owner::Nobody | Owner::Stack(..) => Remedy::Steps(way.clone()),
-            Owner::NotKnown(why) => {
-                Remedy::Advice(format!("nothing is changed beside a stack that may own it; {why}"))
-            }
+            Owner::Nobody | Owner::Stack(..) => (Remedy::Steps(way.clone()), None),
+            Owner::NotKnown(why) => (
+                Remedy::Advice(format!("nothing is changed beside a stack that may own it; {why}")),
+                Some(HeldBack::Owner),
+            ),
         };
         let listed = resource.views.iter().take(1).map(|view| view.read).collect();
         all.push(Finding {
@@ -56,6 +57,7 @@ pub(super) fn all(snapshot: &Snapshot<'_>, kept: &BTreeSet<&str>, remedies: &Rem
                 days: remedies.parameters.grace_days,
             }),
             remedy,
+            held_back,
             way,
         });
     }

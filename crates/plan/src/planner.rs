@@ -1,0 +1,66 @@
+//! From a goal to plans. One file a kind of goal; what they have in common (steps, packing, other ways) is beside this folder.
+
+mod deploy;
+mod found;
+mod hours;
+mod restore;
+mod roll_back;
+
+use std::collections::BTreeMap;
+
+pub(crate) use deploy::{Wanted, members as change_members};
+pub(crate) use found::{grace_is_over, parameters as own_parameters};
+
+use findings::Report;
+
+use crate::{
+    Given, Goal, Kind, Left, PlanError, Plans, Which,
+    make::Maker,
+    pack::{self, Unit},
+};
+
+/// What a goal leads to before it is packed.
+#[derive(Debug, Default)]
+struct Found {
+    units: Vec<Unit>,
+    left: Vec<Left>,
+}
+
+/// The plans for one goal.
+///
+/// # Errors
+/// Where there is nothing to do, or where what it takes is not known; never a plan in its place that rests on less.
+pub fn of(given: &Given<'_, '_>, goal: &Goal) -> Result<Plans, PlanError> {
+    given.check()?;
+    let maker = Maker::new(given);
+    let mut found = match goal {
+        Goal::Rightsize { of } => found::units(&maker, Kind::Rightsize, of, &[])?,
+        Goal::CleanUp { of } => found::units(&maker, Kind::CleanUp, of, &[])?,
+        Goal::Repair { of, networks } => found::units(&maker, Kind::Repair, of, networks)?,
+        Goal::OffHours { .. } => hours::units(&maker, goal)?,
+        Goal::Deploy(deploy) => deploy::units(&maker, deploy)?,
+        Goal::RollBack(back) => roll_back::units(&maker, back)?,
+        Goal::RestoreConfiguration { resource } => restore::units(&maker, resource.as_deref())?,
+    };
+    found.left.sort();
+    found.left.dedup();
+    if found.units.is_empty() {
+        return Err(PlanError::NothingToDo { left: found.left });
+    }
+    Ok(Plans { plans: pack::plans(given, found.units), left: found.left })
+}
+
+/// The goals that a report is a reason for, each with the ids of its findings.
+pub fn goals(report: &Report) -> Vec<(Goal, Vec<String>)> {
+    let mut by_kind: BTreeMap<Kind, Vec<String>> = BTreeMap::new();
+    for finding in &report.findings {
+        by_kind.entry(Kind::of(finding.analyzer)).or_default().push(finding.id.clone());
+    }
+    by_kind.into_iter().map(|(kind, ids)| (kind.goal(Which::All), ids)).collect()
+}
+
+impl Found {
+    fn leave(&mut self, about: &str, why: impl Into<String>) {
+        self.left.push(Left { about: about.to_owned(), why: why.into() });
+    }
+}
