@@ -87,13 +87,22 @@ pub struct CostsQuery {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanQuery {
-    /// What is to be achieved, in the planner's words; without it, what the findings propose.
+    /// What is to be achieved. `{"kind": "clean-up" | "rightsize" | "repair", "of": "all"}`, where `of` may also be `{"analyzer": NAME}`,
+    /// `{"resources": [ID or NAME]}` or `{"findings": [ID]}`; or `{"kind": "deploy" | "roll-back" | "off-hours" | "restore-configuration", …}`.
+    /// Without it and without findings, the goals that there is a reason for.
     #[serde(default)]
-    pub goal: Option<String>,
-    /// Ids of findings to answer.
+    pub goal: Option<Document>,
+    /// Ids of findings to answer, in place of a goal.
     #[serde(default)]
     #[schemars(length(max = 100))]
     pub findings: Vec<String>,
+    /// `next` of the answer before.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// At most so many (1 to 100; without it 20).
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100))]
+    pub limit: Option<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

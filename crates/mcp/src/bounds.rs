@@ -12,7 +12,7 @@ pub(crate) struct Most {
 }
 
 impl Most {
-    pub(crate) const QUESTION: Self = Self { bytes: 32 << 10, depth: 4 };
+    pub(crate) const QUESTION: Self = Self { bytes: 32 << 10, depth: 6 };
     /// Of as many actions as a change has; as deep as the agent listener takes.
     pub(crate) const PROPOSAL: Self = Self { bytes: 256 << 10, depth: 32 };
 }
@@ -66,8 +66,8 @@ mod tests {
         assert_eq!(check(json!("x".repeat(1000)), Most::QUESTION), None);
         assert_eq!(check(json!("x".repeat(40_000)), Most::QUESTION), large);
         assert_eq!(check(json!(vec![""; 20_000]), Most::QUESTION), large, "what is empty costs, too");
-        assert_eq!(check(deep(3), Most::QUESTION), None);
-        assert_eq!(check(deep(4), Most::QUESTION).as_deref(), Some("the arguments nest too deeply"));
+        assert_eq!(check(deep(5), Most::QUESTION), None);
+        assert_eq!(check(deep(6), Most::QUESTION).as_deref(), Some("the arguments nest too deeply"));
         assert_eq!(check(deep(31), Most::PROPOSAL), None);
         assert!(check(deep(100), Most::PROPOSAL).is_some());
     }

@@ -6,8 +6,9 @@ mod inventory;
 mod page;
 mod plan;
 
-use ::findings::{Prices, Report};
+use ::findings::{Parameters, Prices, Report};
 use ::snapshot::Snapshot;
+use model::Digest;
 
 use crate::{
     Told,
@@ -18,8 +19,11 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Held<'h, 'a> {
     pub snapshot: &'h Snapshot<'a>,
+    /// Of its text.
+    pub digest: Digest,
     pub report: &'h Report,
     pub prices: &'h Prices,
+    pub parameters: &'h Parameters,
 }
 
 /// # Errors

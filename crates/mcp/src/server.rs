@@ -8,8 +8,10 @@ use model::{ChangeId, ChangeState};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt as _,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-        PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig, Tool,
+        CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListPromptsRequestMethod,
+        ListPromptsResult, ListResourceTemplatesRequestMethod, ListResourceTemplatesResult,
+        ListResourcesRequestMethod, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+        ProgressNotificationParam, ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
     transport::async_rw::AsyncRwTransport,
@@ -109,9 +111,12 @@ impl Desk {
             Name::Costs => self.look(Question::Costs(arguments::parse(given, question)?)).await,
             Name::Plan => {
                 let told = self.look(Question::Plan(arguments::parse(given, question)?)).await?;
-                if let Some(serde_json::Value::Object(plan)) = told.data.get("plan") {
-                    self.inner.plans.keep(plan);
-                }
+                let plans = told.data.get("plans").and_then(|plans| plans.as_array());
+                plans
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|plan| plan.as_object())
+                    .for_each(|plan| self.inner.plans.keep(plan));
                 Ok(told)
             }
             Name::Propose => self.propose(arguments::parse(given, Most::PROPOSAL)?).await,
@@ -202,6 +207,31 @@ impl ServerHandler for Desk {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         Ok(ListToolsResult::with_all_items(self.inner.tools.clone()))
+    }
+
+    // The library would answer these with empty lists, of servers that have none of it.
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>())
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {

@@ -137,7 +137,10 @@ pub(crate) fn told(change: Document) -> Result<Told, Refusal> {
         data.insert("needs".to_owned(), needs);
     }
     let said = standing.said();
-    data.insert("change".to_owned(), change.into());
+    // What is told already is not told twice.
+    let rest =
+        change.into_iter().filter(|(name, _)| !["schema", "id", "state", "verdict"].contains(&name.as_str()));
+    data.insert("change".to_owned(), rest.collect::<Document>().into());
     Ok(Told { said, source: "countersign:change", data })
 }
 

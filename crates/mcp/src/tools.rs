@@ -199,7 +199,7 @@ mod tests {
             inventory  reads only: yes  destroys: -    idempotent: -    takes cursor, id, kind, limit, name, region, tag
             findings   reads only: yes  destroys: -    idempotent: -    takes analyzer, class, confidence, cursor, ids, limit, region, resource
             costs      reads only: yes  destroys: -    idempotent: -    takes by, cursor, limit
-            plan       reads only: yes  destroys: -    idempotent: -    takes findings, goal
+            plan       reads only: yes  destroys: -    idempotent: -    takes cursor, findings, goal, limit
             propose    reads only: no   destroys: no   idempotent: no   takes actions, intent, plan
             status     reads only: yes  destroys: -    idempotent: -    takes id
             wait       reads only: yes  destroys: -    idempotent: -    takes id, seconds

@@ -43,10 +43,16 @@ impl McpSuite {
         Ok(node.map(|node| Self { node, home }))
     }
 
-    /// One scenario of the suite against a server; each leaves `checks.json` in a folder of its own below `results`.
-    pub fn conformance(&self, url: &str, scenario: &str, results: &Path) -> Result<Output> {
+    /// One scenario of the suite against a server, at one version of the protocol; it leaves `checks.json` below `results`.
+    pub fn conformance(
+        &self,
+        url: &str,
+        (scenario, version): (&str, &str),
+        results: &Path,
+    ) -> Result<Output> {
         let mut command = self.script("node_modules/@modelcontextprotocol/conformance/dist/index.js");
-        command.args(["server", "--url", url, "--scenario", scenario, "--output-dir"]).arg(results);
+        command.args(["server", "--url", url, "--scenario", scenario, "--spec-version", version]);
+        command.arg("--output-dir").arg(results);
         process::run(command, CALL)
     }
 

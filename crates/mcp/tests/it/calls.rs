@@ -113,6 +113,35 @@ async fn a_change_is_proposed_looked_at_and_taken_back() {
     assert_eq!(data(&client.call("withdraw", json!({ "id": CHANGE })).await)["state"], "withdrawn");
 }
 
+#[tokio::test]
+async fn a_plan_is_made_and_proposed_by_its_id() {
+    let (client, plane) = whole().await;
+    let goals = data(&client.call("plan", json!({})).await);
+    assert_eq!(goals["goals"][0]["goal"], json!({ "kind": "clean-up", "of": "all" }), "{goals}");
+    let findings = [format!("volume-unattached:{VOLUME}")];
+    let told = client.call("plan", json!({ "findings": findings })).await;
+    let plan = data(&told)["plans"][0].clone();
+    assert_eq!(plan["schema"], "countersign.plan/v1", "{}", text(&told));
+    for member in ["steps", "alternatives", "unknowns", "basis", "effects"] {
+        assert!(!plan[member].is_null(), "{member}: {plan}");
+    }
+    let by_goal = json!({ "goal": { "kind": "clean-up", "of": { "findings": findings } } });
+    assert_eq!(data(&client.call("plan", by_goal).await)["plans"][0]["id"], plan["id"]);
+
+    client.call("propose", json!({ "intent": "free it", "plan": plan["id"] })).await;
+    let told = &plan["steps"][0]["call"];
+    let proposed = serde_json::to_value(&plane.proposed.lock().unwrap()[0].actions).unwrap();
+    assert_eq!(proposed.as_array().map(Vec::len), plan["steps"].as_array().map(Vec::len));
+    assert_eq!(proposed[0]["operation"], told["operation"]);
+    let ids = |call: &Value| call["parameters"]["ResourceId"][0].as_str().map(str::to_owned);
+    assert_eq!(
+        ids(told).as_deref(),
+        Some("vol-1\\u{202e}"),
+        "what nobody sees is written out where it is told"
+    );
+    assert_eq!(ids(&proposed[0]).as_deref(), Some("vol-1\u{202e}"), "and proposed is what the planner made");
+}
+
 fn action() -> Value {
     json!({ "service": "ec2", "operation": "DeleteVolume", "region": "us-east-1", "parameters": { "VolumeId": "vol-1" } })
 }

@@ -22,7 +22,20 @@ async fn what_is_wrong_is_refused_in_words() {
         ("findings", json!({ "analyzer": "all" }), "there are: "),
         ("findings", json!({ "class": "bad" }), "`class` is `fault` or `waste`"),
         ("findings", json!({ "confidence": "certain" }), "`confidence` is `low`, `medium` or `high`"),
-        ("findings", json!({ "ids": [[[[[1]]]]] }), "the arguments nest too deeply"),
+        ("findings", json!({ "ids": [[[[[[[1]]]]]]] }), "the arguments nest too deeply"),
+        ("plan", json!({ "goal": { "kind": "delete everything" } }), "`goal`: unknown variant"),
+        ("plan", json!({ "goal": "x" }), "invalid type: string"),
+        ("plan", json!({ "findings": ["none"] }), "there is no such finding"),
+        (
+            "plan",
+            json!({ "goal": { "kind": "clean-up", "of": "all" }, "findings": ["x"] }),
+            "give `goal` or `findings`, not both",
+        ),
+        (
+            "plan",
+            json!({ "goal": { "kind": "roll-back", "what": "stack", "stack": "none" } }),
+            "the planner has no plan for it",
+        ),
         ("costs", json!({ "by": "mood" }), "`by` is `service`, `finding`, or `tag:`"),
         ("propose", json!({ "actions": [] }), "missing field `intent`"),
         ("propose", json!({ "intent": "x" }), "there is nothing to propose"),
@@ -73,6 +86,22 @@ async fn what_is_no_tool_cannot_be_called() {
 }
 
 #[tokio::test]
+async fn what_it_does_not_claim_it_does_not_do() {
+    let (client, _) = whole().await;
+    let told = client.running.peer_info().unwrap();
+    let claims = serde_json::to_value(&told.capabilities).unwrap();
+    assert_eq!(claims, json!({ "tools": {} }));
+    for answered in [
+        client.running.list_prompts(None).await.err(),
+        client.running.list_resources(None).await.err(),
+        client.running.list_resource_templates(None).await.err(),
+    ] {
+        let Some(ServiceError::McpError(error)) = answered else { panic!("{answered:?}") };
+        assert_eq!(error.code, ErrorCode::METHOD_NOT_FOUND, "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn orders_in_tags_are_quoted_and_secrets_stay() {
     let (client, _) = whole().await;
     let close = format!("</quoted {}>", "ab".repeat(16));
@@ -102,6 +131,7 @@ fn asked() -> Vec<(&'static str, Value)> {
         ("inventory", json!({ "kind": "ec2:instance" })),
         ("findings", json!({})),
         ("costs", json!({ "by": "tag:note" })),
+        ("plan", json!({ "findings": [format!("volume-unattached:{VOLUME}")] })),
         ("status", json!({})),
         ("status", json!({ "id": CHANGE })),
     ]

@@ -8,7 +8,7 @@ use std::sync::{
 use findings::{Parameters, Prices, analyse};
 use llm::Scrubber;
 use mcp::{Backend, Boxed, Desk, Document, Held, Proposal, Question, Reach, Refusal, Told};
-use model::{ChangeId, Timestamp};
+use model::{ChangeId, Digest, Timestamp};
 use rmcp::{
     ClientHandler, RoleClient, ServiceError, ServiceExt as _,
     model::{CallToolRequestParams, CallToolResult, ProgressNotificationParam},
@@ -99,8 +99,19 @@ impl Backend for World {
             let (text, now) = (snapshot.to_string(), "2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap());
             let snapshot = Snapshot::parse(&text, now).unwrap();
             let prices = Prices::shipped();
-            let report = analyse(&snapshot, &Parameters::default(), &prices, now);
-            mcp::answer(&Held { snapshot: &snapshot, report: &report, prices: &prices }, &question)
+            let parameters = Parameters::default();
+            let report = analyse(&snapshot, &parameters, &prices, now);
+            let digest = Digest::of(text.as_bytes());
+            mcp::answer(
+                &Held {
+                    snapshot: &snapshot,
+                    digest,
+                    report: &report,
+                    prices: &prices,
+                    parameters: &parameters,
+                },
+                &question,
+            )
         })
     }
 

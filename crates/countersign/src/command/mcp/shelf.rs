@@ -11,6 +11,7 @@ use std::{
 use engine::{Clock as _, SystemClock};
 use findings::{Parameters, Prices, Report, analyse};
 use mcp::{Held, Question, Refusal, Told};
+use model::Digest;
 use snapshot::Snapshot;
 use tokio::sync::oneshot;
 
@@ -123,6 +124,7 @@ impl Source {
     /// Questions of one text; the one for which it is too old, or nothing where nobody asks.
     fn of_one(&self, text: &Text, first: Option<Asked>, asked: &Receiver<Asked>) -> Option<Asked> {
         let mut made: Option<Report> = None;
+        let digest = Digest::of(text.text.as_bytes());
         let parsed = from_files::snapshot(&text.text, SystemClock.now(), &self.file);
         let mut next = first;
         loop {
@@ -136,8 +138,11 @@ impl Source {
             }
             let told = match &parsed {
                 Ok(snapshot) => {
-                    let report = made.insert(self.report(snapshot, made.take()));
-                    mcp::answer(&Held { snapshot, report, prices: &self.prices }, &question)
+                    let before = made.take();
+                    let report = made.insert(self.report(snapshot, before));
+                    let held =
+                        Held { snapshot, digest, report, prices: &self.prices, parameters: &self.parameters };
+                    mcp::answer(&held, &question)
                 }
                 Err(failure) => Err(refusal(failure)),
             };
