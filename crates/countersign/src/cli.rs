@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod findings;
+pub(crate) mod mcp;
 pub(crate) mod people;
 pub(crate) mod scan;
 pub(crate) mod session;
@@ -93,6 +94,8 @@ pub(crate) enum Command {
     Findings(findings::FindingsArgs),
     /// Where the money goes, by a snapshot and a price table.
     Costs(findings::CostsArgs),
+    /// An MCP server for somebody else's agent: inventory, findings, plans, proposals. Nothing in it approves.
+    Mcp(mcp::McpArgs),
     /// Who is enrolled, and with what.
     #[command(subcommand)]
     People(people::PeopleCommand),

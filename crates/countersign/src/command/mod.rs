@@ -16,6 +16,7 @@ mod files;
 mod findings;
 mod init;
 mod man;
+mod mcp;
 mod notify;
 mod observe;
 mod people;
@@ -86,6 +87,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Observe(args) => observe::run(&args, format),
         Command::Findings(args) => findings::run(&args, format),
         Command::Costs(args) => findings::costs(&args, format),
+        Command::Mcp(args) => mcp::run(&args, format).await,
         Command::People(command) => people::run(&command, format).await,
         Command::Policy(command) => policy::run(&command, format).await,
         Command::Spec(command) => spec::run(&command, format),

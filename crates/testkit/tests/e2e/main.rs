@@ -30,6 +30,7 @@ mod kept;
 mod lab;
 mod limits;
 mod machine;
+mod mcp;
 mod newly_witnessed;
 mod notify;
 mod observe;
