@@ -24,8 +24,9 @@
 //! stricter, so where they differ the worst is taken: it cannot be undone, is beyond every budget, and counts as `destroy`.
 //!
 //! What is not in it: how requests are written and routed (a request that is read as another operation is judged as that
-//! one), what is shown and said to people, the session policy that goes out with a change (it only ever narrows), and the
-//! program that interprets all of this, which no table can pin.
+//! one), what is shown and said to people, which targets of what waits are looked for again (it only ever ends what waits),
+//! the session policy that goes out with a change (it only ever narrows), and the program that interprets all of this, which
+//! no table can pin.
 
 mod differences;
 mod own;

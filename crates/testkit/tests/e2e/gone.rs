@@ -89,10 +89,11 @@ fn a_change_whose_target_was_deleted_by_hand_leaves_the_queue_and_says_why() -> 
 const MAKE: &str = "
 import boto3, json
 ec2, s3 = boto3.client('ec2'), boto3.client('s3')
-image = ec2.describe_images()['Images'][0]['ImageId']
+trust = {'Version': '2012-10-17', 'Statement': [
+    {'Effect': 'Allow', 'Principal': {'Service': 'ec2.amazonaws.com'}, 'Action': 'sts:AssumeRole'}]}
 print(json.dumps({
     'volume': ec2.create_volume(AvailabilityZone='us-east-1a', Size=1)['VolumeId'],
-    'instance': ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)['Instances'][0]['InstanceId'],
+    'instance': ec2.run_instances(ImageId='ami-12c6146b', MinCount=1, MaxCount=1)['Instances'][0]['InstanceId'],
     'queue': boto3.client('sqs').create_queue(QueueName='orders')['QueueUrl'],
     'bucket': s3.create_bucket(Bucket='reports')['Location'].strip('/'),
     'table': boto3.client('dynamodb').create_table(
@@ -102,7 +103,7 @@ print(json.dumps({
         DBInstanceIdentifier='ledger', DBInstanceClass='db.t3.micro', Engine='postgres', MasterUsername='m',
         MasterUserPassword='not-a-secret', AllocatedStorage=20)['DBInstance']['DBInstanceIdentifier'],
     'group': boto3.client('logs').create_log_group(logGroupName='/app') and '/app',
-    'role': boto3.client('iam').create_role(RoleName='old', AssumeRolePolicyDocument='{}')['Role']['RoleName'],
+    'role': boto3.client('iam').create_role(RoleName='old', AssumeRolePolicyDocument=json.dumps(trust))['Role']['RoleName'],
 }))
 ";
 
