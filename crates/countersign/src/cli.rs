@@ -2,6 +2,7 @@
 
 pub(crate) mod findings;
 pub(crate) mod people;
+pub(crate) mod plan;
 pub(crate) mod scan;
 pub(crate) mod session;
 pub(crate) mod spec;
@@ -89,6 +90,8 @@ pub(crate) enum Command {
     Findings(findings::FindingsArgs),
     /// Where the money goes, by a snapshot and a price table.
     Costs(findings::CostsArgs),
+    /// What would be done for a goal, step by step, with its checks, its undo and the other ways. Changes nothing.
+    Plan(Box<plan::PlanArgs>),
     /// Who is enrolled, and with what.
     #[command(subcommand)]
     People(people::PeopleCommand),

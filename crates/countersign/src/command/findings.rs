@@ -62,20 +62,23 @@ fn analysed<T>(
     args: &SnapshotArgs,
     more: impl FnOnce(&Snapshot<'_>, &Prices, &Report) -> T,
 ) -> Result<(Report, T), Failure> {
-    let parameters = match &args.parameters {
-        Some(file) => Parameters::parse(&text_of(file, MOST_TABLE)?).map_err(|err| {
-            Failure::usage(format!("{}: {err}", file.display())).hint("docs/findings.md lists them all")
-        })?,
-        None => Parameters::default(),
-    };
+    analysed_of(args, &snapshot_text(&args.from)?, more)
+}
+
+/// The same of a text that was read.
+pub(super) fn analysed_of<T>(
+    args: &SnapshotArgs,
+    text: &str,
+    more: impl FnOnce(&Snapshot<'_>, &Prices, &Report) -> T,
+) -> Result<(Report, T), Failure> {
+    let parameters = parameters(args)?;
     let prices = match &args.prices {
-        Some(file) => Prices::parse(&text_of(file, MOST_TABLE)?)
+        Some(file) => Prices::parse(&file_text(file, MOST_TABLE)?)
             .map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?,
         None => Prices::shipped(),
     };
-    let text = text_of(&args.from, MOST_SNAPSHOT)?;
     let now = SystemClock.now();
-    let snapshot = Snapshot::parse(&text, now).map_err(|err| {
+    let snapshot = Snapshot::parse(text, now).map_err(|err| {
         Failure::new(USAGE, "CS011", format!("{}: {err}", args.from.display())).hint(err.hint())
     })?;
     let report = analyse(&snapshot, &parameters, &prices, now);
@@ -83,8 +86,21 @@ fn analysed<T>(
     Ok((report, more))
 }
 
+pub(super) fn parameters(args: &SnapshotArgs) -> Result<Parameters, Failure> {
+    match &args.parameters {
+        Some(file) => Parameters::parse(&file_text(file, MOST_TABLE)?).map_err(|err| {
+            Failure::usage(format!("{}: {err}", file.display())).hint("docs/findings.md lists them all")
+        }),
+        None => Ok(Parameters::default()),
+    }
+}
+
+pub(super) fn snapshot_text(file: &Path) -> Result<String, Failure> {
+    file_text(file, MOST_SNAPSHOT)
+}
+
 /// At most so many bytes of it.
-fn text_of(file: &Path, most: u64) -> Result<String, Failure> {
+pub(super) fn file_text(file: &Path, most: u64) -> Result<String, Failure> {
     let unreadable =
         |err: std::io::Error| Failure::usage(format!("{} cannot be read: {err}", file.display()));
     let mut bytes = Vec::new();

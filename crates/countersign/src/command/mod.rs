@@ -19,6 +19,7 @@ mod notify;
 mod observe;
 mod people;
 mod place;
+mod plan;
 mod policy;
 mod propose;
 mod prove;
@@ -81,6 +82,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Observe(args) => observe::run(&args, format),
         Command::Findings(args) => findings::run(&args, format),
         Command::Costs(args) => findings::costs(&args, format),
+        Command::Plan(args) => plan::run(&args, format),
         Command::People(command) => people::run(&command, format).await,
         Command::Policy(command) => policy::run(&command, format).await,
         Command::Spec(command) => spec::run(&command, format),

@@ -34,6 +34,7 @@ mod observe;
 mod operate;
 mod people;
 mod pinned;
+mod plans;
 mod proved;
 mod receipts;
 mod reconcile;
