@@ -13,6 +13,7 @@ use crate::{Call, Check, Expectation, Origin, Plan, SCHEMA, Step, Undo, make, pa
 pub const MOST_BYTES: usize = 1 << 21;
 /// Of an alternative: it is shown and never run.
 const MOST_WEIGHED: usize = 100;
+const MOST_WORDS: usize = 4096;
 const MOST_CHECKS: usize = 20;
 const MOST_ALTERNATIVES: usize = 10;
 /// Looks times seconds between them: no check is patient for longer than half a day.
@@ -65,7 +66,20 @@ impl Run {
         count <= most
     }
 
+    /// Whatever reaches people is shown as it stands, or not at all.
+    fn words<'t>(&mut self, place: &str, texts: impl IntoIterator<Item = &'t String>) {
+        for text in texts {
+            if sanitize(text, MOST_WORDS) != *text {
+                self.tell(place, "its words are too long, or hold what a terminal would obey");
+            }
+        }
+    }
+
     fn plan(&mut self, plan: &Plan) {
+        self.words("goal", [&plan.goal]);
+        self.words("unknowns", &plan.unknowns);
+        self.words("traps", &plan.traps);
+        self.words("basis.findings", &plan.basis.findings);
         if plan.schema != SCHEMA {
             self.tell("schema", format!("`{}` is not known: it is {SCHEMA}", sanitize(&plan.schema, 80)));
         }
@@ -107,6 +121,11 @@ impl Run {
             if !self.most(&format!("{place}.steps"), alternative.steps.len(), MOST_WEIGHED) {
                 continue;
             }
+            self.words(&place, [&alternative.name, &alternative.why_not]);
+            self.words(
+                &place,
+                alternative.interrupts.iter().chain(&alternative.destroys).chain(&alternative.loses),
+            );
             for (nth, step) in alternative.steps.iter().enumerate() {
                 self.step(&format!("{place}.steps[{nth}]"), step);
             }
@@ -121,6 +140,14 @@ impl Run {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
         if step.id.is_empty() || step.id.len() > 32 || !step.id.bytes().all(fits) {
             self.tell(format!("{place}.id"), "an id is of letters, digits, dots and hyphens");
+        }
+        self.words(place, step.about.iter().chain([&step.why]).chain(&step.interrupts));
+        if let Undo::NotNeeded(why) | Undo::Impossible(why) = &step.undo {
+            self.words(&format!("{place}.undo"), [why]);
+        }
+        match &step.origin {
+            Origin::Unverified { why } => self.words(&format!("{place}.origin"), [why]),
+            Origin::Derived { findings } => self.words(&format!("{place}.origin"), findings),
         }
         let Some(judged) = self.judged(&format!("{place}.call"), &step.call) else { return };
         self.milder(&format!("{place}.effects"), step.effects, judged.effects);
@@ -166,6 +193,7 @@ impl Run {
         if check.id.is_empty() || check.id.len() > 64 || !check.id.bytes().all(fits) {
             self.tell(format!("{place}.id"), "an id is of small letters, digits and hyphens");
         }
+        self.words(&format!("{place}.verifies"), [&check.verifies]);
         let patience = u32::from(check.patience.again) * u32::from(check.patience.every_s);
         if patience > MOST_PATIENCE_S {
             self.tell(
@@ -188,10 +216,14 @@ impl Run {
 
     /// What the call does; a call that is not known is a problem.
     fn judged(&mut self, place: &str, call: &Call) -> Option<Judged> {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if call.region.is_empty() || call.region.len() > 32 || !call.region.bytes().all(fits) {
+            self.tell(format!("{place}.region"), "a region is of small letters, digits and hyphens");
+        }
         match self.judge.call(&call.service, &call.operation, &call.region, &call.parameters) {
             Ok(judged) => Some(judged),
             Err(err) => {
-                self.tell(place, err.to_string());
+                self.tell(place, sanitize(&err.to_string(), 300));
                 None
             }
         }

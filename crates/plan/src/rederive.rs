@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use findings::canonical;
+use findings::{Finding, canonical};
 use model::{Digest, Value, sanitize};
 use serde::{Deserialize, Serialize};
 use snapshot::{Resource, Snapshot};
@@ -73,6 +73,8 @@ struct Known {
 /// Every step that the planner would take, by its call.
 fn derived(given: &Given<'_, '_>, goals: &[Goal]) -> BTreeMap<Digest, Known> {
     let reasons = planner::goals(given.report).into_iter().map(|(goal, _)| goal);
+    let findings: BTreeMap<&str, &Finding> =
+        given.report.findings.iter().map(|finding| (finding.id.as_str(), finding)).collect();
     let mut known = BTreeMap::new();
     for goal in reasons.chain(goals.iter().cloned()) {
         let Ok(Plans { plans, .. }) = planner::of(given, &goal) else { continue };
@@ -87,7 +89,7 @@ fn derived(given: &Given<'_, '_>, goals: &[Goal]) -> BTreeMap<Digest, Known> {
                 let bound = earlier.iter().filter(|one| one.findings() == step.findings()).map(named);
                 let after: Vec<_> = chain.iter().cloned().chain(bound).collect();
                 // In a finding's own words, a call may lack what the planner adds to it.
-                for proposed in as_found(given, &step) {
+                for proposed in as_found(&findings, &step) {
                     known
                         .entry(proposed)
                         .or_insert_with(|| Known { step: step.clone(), after: after.clone() });
@@ -105,9 +107,10 @@ fn named(step: &Step) -> (Digest, String) {
     (key(&step.call), format!("{}:{}", step.call.service, step.call.operation))
 }
 
-fn as_found(given: &Given<'_, '_>, step: &Step) -> Vec<Digest> {
-    let findings = given.report.findings.iter().filter(|finding| step.findings().contains(&finding.id));
-    findings
+fn as_found(findings: &BTreeMap<&str, &Finding>, step: &Step) -> Vec<Digest> {
+    step.findings()
+        .iter()
+        .filter_map(|id| findings.get(id.as_str()))
         .flat_map(|finding| finding.remedy.steps())
         .filter(|one| one.service == step.call.service && one.operation == step.call.operation)
         .filter(|one| {
@@ -138,7 +141,8 @@ fn key(call: &Call) -> Digest {
 
 fn unverified(maker: &Maker<'_, '_, '_>, place: usize, one: &Proposed) -> Result<Step, Refused> {
     let judged = maker.judged(&one.call);
-    let judged = judged.map_err(|err| Refused::Unjudged { place: place + 1, cause: err.to_string() })?;
+    let judged = judged
+        .map_err(|err| Refused::Unjudged { place: place + 1, cause: sanitize(&err.to_string(), 300) })?;
     let snapshot = maker.given.snapshot;
     let texts = names(&one.call.parameters);
     let Some(subject) = subject(snapshot, &one.call.region, &texts) else {

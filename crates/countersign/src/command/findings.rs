@@ -62,11 +62,19 @@ fn analysed<T>(
     args: &SnapshotArgs,
     more: impl FnOnce(&Snapshot<'_>, &Prices, &Report) -> T,
 ) -> Result<(Report, T), Failure> {
+    analysed_of(args, &snapshot_text(&args.from)?, more)
+}
+
+/// The same of a text that was read.
+pub(super) fn analysed_of<T>(
+    args: &SnapshotArgs,
+    text: &str,
+    more: impl FnOnce(&Snapshot<'_>, &Prices, &Report) -> T,
+) -> Result<(Report, T), Failure> {
     let parameters = parameters(args.parameters.as_deref())?;
     let prices = prices(args.prices.as_deref())?;
-    let text = text_of(&args.from, MOST_SNAPSHOT)?;
     let now = SystemClock.now();
-    let snapshot = snapshot(&text, now, &args.from)?;
+    let snapshot = snapshot(text, now, &args.from)?;
     let report = analyse(&snapshot, &parameters, &prices, now);
     let more = more(&snapshot, &prices, &report);
     Ok((report, more))
@@ -91,6 +99,10 @@ pub(super) fn prices(file: Option<&Path>) -> Result<Prices, Failure> {
 pub(super) fn snapshot<'a>(text: &'a str, now: Timestamp, file: &Path) -> Result<Snapshot<'a>, Failure> {
     Snapshot::parse(text, now)
         .map_err(|err| Failure::new(USAGE, "CS011", format!("{}: {err}", file.display())).hint(err.hint()))
+}
+
+pub(super) fn snapshot_text(file: &Path) -> Result<String, Failure> {
+    text_of(file, MOST_SNAPSHOT)
 }
 
 /// At most so many bytes of it.

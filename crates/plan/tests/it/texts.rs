@@ -2,6 +2,7 @@
 
 use expect_test::{Expect, expect};
 use plan::{MOST_BYTES, Plan};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::world::{World, planned};
@@ -151,6 +152,28 @@ fn nothing_that_can_be_computed_is_believed() {
     "#]],
     );
     check(
+        "/steps/0/call/region",
+        json!("us east"),
+        expect![[r#"
+        id: it is not that of the steps' calls
+        steps[0].call.region: a region is of small letters, digits and hyphens
+    "#]],
+    );
+    check(
+        "/steps/0/why",
+        json!("\u{1b}[2J"),
+        expect![[r#"
+        steps[0]: its words are too long, or hold what a terminal would obey
+    "#]],
+    );
+    check(
+        "/steps/0/after/0/verifies",
+        json!("\u{202e}all is well"),
+        expect![[r#"
+        steps[0].after[0].verifies: its words are too long, or hold what a terminal would obey
+    "#]],
+    );
+    check(
         "/steps",
         json!([]),
         expect![[r#"
@@ -221,6 +244,32 @@ fn what_is_too_much_or_no_plan_is_not_read() {
         plan: invalid type: sequence, expected a string at line 1 column 1
     "#]],
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Some bytes of a plan are others: it is refused in words that no terminal obeys, or is right.
+    #[test]
+    fn whatever_is_written_over_a_plan_nothing_breaks(at in any::<prop::sample::Index>(), over in ".{0,12}") {
+        let mut text = a_plan().to_string();
+        let mut at = at.index(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let mut end = (at + over.len()).min(text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.replace_range(at..end.max(at), &over);
+        match plan::read(&text) {
+            Ok(read) => prop_assert_eq!(plan::lint(&read), vec![]),
+            Err(problems) => {
+                prop_assert!(!problems.is_empty());
+                prop_assert!(problems.iter().all(|problem| !problem.to_string().contains(char::is_control)), "{problems:?}");
+            }
+        }
+    }
 }
 
 /// Names, tags and descriptions are whatever somebody wrote: none of it reaches people as it is.

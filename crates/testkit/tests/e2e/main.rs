@@ -37,6 +37,7 @@ mod observe;
 mod operate;
 mod people;
 mod pinned;
+mod plans;
 mod proved;
 mod receipts;
 mod reconcile;
