@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rmcp::model::{Tool, ToolAnnotations};
 use schemars::{JsonSchema, generate::SchemaSettings};
+use serde_json::Value;
 
 use crate::{
     arguments::{
@@ -164,7 +165,30 @@ fn schema<T: JsonSchema>() -> Document {
     // The type's own name says nothing to a client.
     root.remove("title");
     root.entry("type").or_insert("object".into());
-    root.clone()
+    let mut plain = root.clone();
+    plain.values_mut().for_each(one_type);
+    plain
+}
+
+/// What may be left out need not be `null` as well: not every client's dialect has two types for one member.
+fn one_type(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Array(types)) = members.get("type")
+                && let [one, null] = types.as_slice()
+                && null == "null"
+            {
+                let one = one.clone();
+                members.insert("type".to_owned(), one);
+            }
+            if members.get("default") == Some(&Value::Null) {
+                members.remove("default");
+            }
+            members.values_mut().for_each(one_type);
+        }
+        Value::Array(items) => items.iter_mut().for_each(one_type),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 #[cfg(test)]
@@ -211,7 +235,7 @@ mod tests {
     fn schemas_refuse_what_they_do_not_name_and_refer_to_nothing() {
         for tool in all() {
             let text = serde_json::to_string(&*tool.input_schema).unwrap();
-            assert!(!text.contains("$ref"), "{text}");
+            assert!(!text.contains("$ref") && !text.contains("null"), "{text}");
             assert_eq!(tool.input_schema["additionalProperties"], false, "{}", tool.name);
             assert_eq!(tool.input_schema["type"], "object");
         }

@@ -218,12 +218,15 @@ const APPLY: [(&str, &[&str]); 8] = [
     ("http-header-validation", &[NEW]),
     ("input-required-result-unsupported-methods", &[NEW]),
 ];
-/// What of `server-stateless` takes a tool that a server made for the suite has.
-const NOT_TESTABLE: [&str; 4] = [
-    "sep-2575-http-server-no-independent-requests-on-stream",
-    "sep-2575-missing-capability-http-400",
-    "sep-2575-server-no-log-without-loglevel",
-    "sep-2575-server-rejects-undeclared-capability",
+/// Single checks of those that do not apply: what they take that this server has not, as the suite says it.
+const NOT_TESTABLE: [(&str, &str); 7] = [
+    ("sep-2549-prompts-list-caching-hints", "JSON-RPC error -32601"),
+    ("sep-2549-resources-list-caching-hints", "JSON-RPC error -32601"),
+    ("sep-2549-resources-templates-list-caching-hints", "JSON-RPC error -32601"),
+    ("sep-2575-http-server-no-independent-requests-on-stream", "does not list the diagnostic tool"),
+    ("sep-2575-missing-capability-http-400", "does not list the diagnostic tool"),
+    ("sep-2575-server-no-log-without-loglevel", "does not list the diagnostic tool"),
+    ("sep-2575-server-rejects-undeclared-capability", "does not list the diagnostic tool"),
 ];
 /// By what their names begin with.
 const DO_NOT: [(&str, &[&str]); 5] = [
@@ -282,7 +285,10 @@ fn the_conformance_suite_passes_where_it_applies() -> Result<()> {
                 match check["status"].as_str() {
                     Some("SUCCESS") => passed += 1,
                     Some("INFO" | "SKIPPED") => {}
-                    _ if NOT_TESTABLE.contains(&id) && check.to_string().contains("Not testable") => {
+                    _ if NOT_TESTABLE
+                        .iter()
+                        .any(|(it, why)| *it == id && check.to_string().contains(why)) =>
+                    {
                         not_testable.push(id.to_owned());
                     }
                     _ => failed.push(format!("{scenario} at {version}: {check}")),
@@ -293,7 +299,7 @@ fn the_conformance_suite_passes_where_it_applies() -> Result<()> {
         }
     }
     eprintln!(
-        "conformance: {ran} runs of {} scenarios: {passed} checks passed, {} failed, {} not testable without the suite's own tools",
+        "conformance: {ran} runs of {} scenarios: {passed} checks passed, {} failed, {} not testable on this server",
         APPLY.len(),
         failed.len(),
         not_testable.len()
@@ -303,7 +309,7 @@ fn the_conformance_suite_passes_where_it_applies() -> Result<()> {
     }
     ensure!(failed.is_empty(), "{failed:#?}");
     not_testable.sort_unstable();
-    ensure!(not_testable == NOT_TESTABLE, "{not_testable:?}");
+    ensure!(not_testable == NOT_TESTABLE.map(|(id, _)| id), "{not_testable:?}");
     Ok(())
 }
 
@@ -329,7 +335,10 @@ fn the_inspector_works_with_it() -> Result<()> {
     ensure!(names == TOOLS, "{names:?}");
     let strict =
         suite.inspect([&stdio[..], &["--method", "tools/list", "--strict"]].concat(), &[])?.expect(0)?;
-    ensure!(!strict.stderr.contains("error"), "{strict}");
+    ensure!(
+        !strict.stderr.contains("Warning") && !strict.stderr.contains("Error"),
+        "not for every client: {strict}"
+    );
 
     let server = Listening::open(&file, &[])?;
     let header = format!("Authorization: Bearer {TOKEN}");
