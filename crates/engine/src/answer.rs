@@ -162,10 +162,12 @@ pub(crate) fn not_yet(change: &Change, first: usize) -> String {
             "Countersign denies this: in {id} it comes after action {nth}, which did not succeed or was undone: {what} Nothing \
              was done. No action after it runs any more: withdraw {id}, and propose what is still wanted."
         ),
-        Some(StepState::Pending | StepState::Executing | StepState::Executed | StepState::Unknown) | None => format!(
-            "Countersign denies this for now: in {id} it is the turn of action {nth}: {what} Each runs once all before it \
+        Some(StepState::Pending | StepState::Executing | StepState::Executed | StepState::Unknown) | None => {
+            format!(
+                "Countersign denies this for now: in {id} it is the turn of action {nth}: {what} Each runs once all before it \
              have succeeded. Nothing was done. Run that one first."
-        ),
+            )
+        }
     }
 }
 

@@ -25,7 +25,8 @@ impl<'g, 's, 'a> ByGiven<'g, 's, 'a> {
     /// Every step of every plan that findings lead to.
     fn own(&self) -> &[Step] {
         self.own.get_or_init(|| {
-            let plans = Kind::ALL.into_iter().filter_map(|kind| plan::of(self.given, &kind.goal(Which::All)).ok());
+            let plans =
+                Kind::ALL.into_iter().filter_map(|kind| plan::of(self.given, &kind.goal(Which::All)).ok());
             plans.flat_map(|it| it.plans).flat_map(|it| it.steps).collect()
         })
     }
@@ -42,10 +43,15 @@ impl<'g, 's, 'a> ByGiven<'g, 's, 'a> {
             return Ok(Step { id, ..own });
         }
         let name = format!("{}:{}", sanitize(&call.service, 64), sanitize(&call.operation, 80));
-        let judged = self.judge.call(&call.service, &call.operation, &call.region, &call.parameters).map_err(|err| match err {
-            Unjudgeable::NotBuilt(err) => PlanError::Invalid(format!("{name} cannot be planned: {err}")),
-            Unjudgeable::NotClassified(why) => PlanError::Invalid(format!("{name} is not known: {}", sanitize(&why, 200))),
-        })?;
+        let judged = self
+            .judge
+            .call(&call.service, &call.operation, &call.region, &call.parameters)
+            .map_err(|err| match err {
+                Unjudgeable::NotBuilt(err) => PlanError::Invalid(format!("{name} cannot be planned: {err}")),
+                Unjudgeable::NotClassified(why) => {
+                    PlanError::Invalid(format!("{name} is not known: {}", sanitize(&why, 200)))
+                }
+            })?;
         let undo = if judged.undoable() {
             Undo::Captured
         } else {
@@ -73,9 +79,13 @@ impl Planner for ByGiven<'_, '_, '_> {
     }
 
     fn rederive(&self, calls: &[(Call, String)], why: &str) -> Result<Plan, PlanError> {
-        let steps: Vec<Step> =
-            calls.iter().enumerate().map(|(nth, (call, why))| self.step(nth, call, why)).collect::<Result<_, _>>()?;
-        let effects = steps.iter().map(|it| it.effects).reduce(EffectSet::union).unwrap_or(EffectSet::of(Effect::Read));
+        let steps: Vec<Step> = calls
+            .iter()
+            .enumerate()
+            .map(|(nth, (call, why))| self.step(nth, call, why))
+            .collect::<Result<_, _>>()?;
+        let effects =
+            steps.iter().map(|it| it.effects).reduce(EffectSet::union).unwrap_or(EffectSet::of(Effect::Read));
         let findings = steps.iter().flat_map(|it| match &it.origin {
             Origin::Derived { findings } => findings.clone(),
             Origin::Unverified { .. } => Vec::new(),
@@ -96,6 +106,7 @@ impl Planner for ByGiven<'_, '_, '_> {
             people: None,
             alternatives: Vec::new(),
             unknowns: vec!["what else would reach this: a language model proposed it".into()],
+            traps: Vec::new(),
         })
     }
 }

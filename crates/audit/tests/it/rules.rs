@@ -195,9 +195,12 @@ fn a_plan_runs_in_its_order() {
         },
         &expect![""],
     );
-    check(|log| log.permit(1, "1", "0"), &expect![[r#"
+    check(
+        |log| log.permit(1, "1", "0"),
+        &expect![[r#"
         permit_out_of_turn @1: entry 1 permits step 1 of chg-01m7xzk500040g2081040g2081 before step 0 of it was done
-    "#]]);
+    "#]],
+    );
     check(
         |log| {
             run(log, "0", "200");

@@ -17,7 +17,11 @@ pub struct Stop {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    Check { moment: Moment, check: String, why: String },
+    Check {
+        moment: Moment,
+        check: String,
+        why: String,
+    },
     /// The engine did not let it through.
     Refused(String),
     /// The cloud did not do it.

@@ -88,16 +88,20 @@ impl World {
             Do::Check { check, of: Of::Guard(0), moment: Moment::After, .. } if self.breaks => {
                 Heard::Checked(Looked::Failed(format!("{} is lost", check.id)))
             }
-            Do::Check { check, .. } => match self.failing.iter_mut().find(|it| it.0 == check.id && it.1 > 0) {
-                Some(failing) => {
-                    failing.1 -= 1;
-                    Heard::Checked(Looked::Failed("not so".to_owned()))
+            Do::Check { check, .. } => {
+                match self.failing.iter_mut().find(|it| it.0 == check.id && it.1 > 0) {
+                    Some(failing) => {
+                        failing.1 -= 1;
+                        Heard::Checked(Looked::Failed("not so".to_owned()))
+                    }
+                    None => Heard::Checked(Looked::Passed),
                 }
-                None => Heard::Checked(Looked::Passed),
-            },
+            }
             Do::Call(nth) => {
                 let (state, said) = match self.unknown {
-                    _ if self.refused == Some(*nth) => (StepState::Pending, Called::Refused("not now".to_owned())),
+                    _ if self.refused == Some(*nth) => {
+                        (StepState::Pending, Called::Refused("not now".to_owned()))
+                    }
                     _ if self.failed == Some(*nth) => (StepState::Failed, Called::Refused("400".to_owned())),
                     Some((unknown, left)) if unknown == *nth && left > 0 => {
                         self.unknown = Some((unknown, left - 1));
@@ -120,7 +124,7 @@ impl World {
                 Heard::Undid(Ok(()))
             }
             Do::Inverse { .. } => Heard::Undid(Ok(())),
-            Do::Pause(_) | Do::Note(_) | Do::End(_) => Heard::Over,
+            Do::Pause(_) | Do::Ready(_) | Do::Note(_) | Do::End(_) => Heard::Over,
         }
     }
 }
@@ -133,6 +137,7 @@ fn line(what: &Do<'_>) -> String {
         Do::Undo(nth) => format!("undo {nth}"),
         Do::Inverse { step, nth, .. } => format!("inverse {nth} of {step}"),
         Do::Pause(seconds) => format!("pause {seconds}"),
+        Do::Ready(nth) => format!("ready {nth}"),
         Do::Note(nth) => format!("note {nth}"),
         Do::Propose | Do::Ask | Do::Wait | Do::Withdraw => format!("{what:?}").to_lowercase(),
         Do::End(Ending::Stopped(stop)) => {
@@ -181,25 +186,32 @@ fn resumed(states: [StepState; 3], world: World, expected: &Expect) {
 
 #[test]
 fn each_step_once_everything_before_it_ran_and_was_checked() {
-    check(&three(), World::default(), &expect![[r#"
+    check(
+        &three(),
+        World::default(),
+        &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
         note 1
         check before-1-3
+        ready 2
         call 2
         ask
         check after-1-3
         note 2
         done
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -207,10 +219,15 @@ fn what_shall_continue_is_measured_before_and_after_each_step() {
     let steps = &three()[..2];
     let other = step("9", Undo::Captured);
     let guards = || vec![Guard::WhatRan, Guard::Check(&other.before[0])];
-    guarded(steps, guards(), World::default(), &expect![[r#"
+    guarded(
+        steps,
+        guards(),
+        World::default(),
+        &expect![[r#"
         propose
         guard 1 by before-9
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
@@ -219,6 +236,7 @@ fn what_shall_continue_is_measured_before_and_after_each_step() {
         guard 0 by after-1-1
         guard 1 by before-9
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
@@ -226,12 +244,18 @@ fn what_shall_continue_is_measured_before_and_after_each_step() {
         guard 1 by before-9
         note 1
         done
-    "#]]);
+    "#]],
+    );
     // The second step breaks what the first one reached.
-    guarded(steps, guards(), World { breaks: true, ..World::default() }, &expect![[r#"
+    guarded(
+        steps,
+        guards(),
+        World { breaks: true, ..World::default() },
+        &expect![[r#"
         propose
         guard 1 by before-9
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
@@ -240,6 +264,7 @@ fn what_shall_continue_is_measured_before_and_after_each_step() {
         guard 0 by after-1-1
         guard 1 by before-9
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
@@ -253,42 +278,61 @@ fn what_shall_continue_is_measured_before_and_after_each_step() {
         stopped at 1.2: `after-1-1`, checked after it, did not pass: after-1-1 is lost
         1.2 undone
         1.1 undone
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_people_decide_is_waited_for() {
-    check(&three(), World { held: true, nobody_comes: true, ..World::default() }, &expect![[r#"
+    check(
+        &three(),
+        World { held: true, nobody_comes: true, ..World::default() },
+        &expect![[r#"
         propose
         wait
         held
-    "#]]);
-    check(&three()[..1], World { held: true, ..World::default() }, &expect![[r#"
+    "#]],
+    );
+    check(
+        &three()[..1],
+        World { held: true, ..World::default() },
+        &expect![[r#"
         propose
         wait
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         done
-    "#]]);
-    check(&three(), World { denied: true, ..World::default() }, &expect![[r#"
+    "#]],
+    );
+    check(
+        &three(),
+        World { denied: true, ..World::default() },
+        &expect![[r#"
         propose
         denied("no")
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_check_that_fails_stops_it_and_what_ran_is_taken_back_the_last_first() {
-    check(&three(), World { failing: vec![("after-1-2", 9)], ..World::default() }, &expect![[r#"
+    check(
+        &three(),
+        World { failing: vec![("after-1-2", 9)], ..World::default() },
+        &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
@@ -302,11 +346,16 @@ fn a_check_that_fails_stops_it_and_what_ran_is_taken_back_the_last_first() {
         stopped at 1.2: `after-1-2`, checked after it, did not pass: not so
         1.2 undone
         1.1 undone
-    "#]]);
+    "#]],
+    );
     // One that needs a while.
-    check(&three()[..1], World { failing: vec![("after-1-1", 2)], ..World::default() }, &expect![[r#"
+    check(
+        &three()[..1],
+        World { failing: vec![("after-1-1", 2)], ..World::default() },
+        &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
@@ -316,50 +365,71 @@ fn a_check_that_fails_stops_it_and_what_ran_is_taken_back_the_last_first() {
         check after-1-1
         note 0
         done
-    "#]]);
+    "#]],
+    );
     // Before the first nothing ran.
-    check(&three(), World { failing: vec![("before-1-1", 1)], ..World::default() }, &expect![[r#"
+    check(
+        &three(),
+        World { failing: vec![("before-1-1", 1)], ..World::default() },
+        &expect![[r#"
         propose
         check before-1-1
         withdraw
         stopped at 1.1: `before-1-1`, checked before it, did not pass: not so
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_did_not_go_through_stops_it() {
-    check(&three(), World { refused: Some(1), ..World::default() }, &expect![[r#"
+    check(
+        &three(),
+        World { refused: Some(1), ..World::default() },
+        &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         withdraw
         undo 0
         stopped at 1.2: it was not let through: not now
         1.1 undone
-    "#]]);
-    check(&three(), World { failed: Some(1), ..World::default() }, &expect![[r#"
+    "#]],
+    );
+    check(
+        &three(),
+        World { failed: Some(1), ..World::default() },
+        &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         undo 0
         stopped at 1.2: it did not succeed: 400
         1.1 undone
-    "#]]);
-    check(&three()[..1], World { unknown: Some((0, 1)), ..World::default() }, &expect![[r#"
+    "#]],
+    );
+    check(
+        &three()[..1],
+        World { unknown: Some((0, 1)), ..World::default() },
+        &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         pause 2
@@ -368,7 +438,8 @@ fn what_did_not_go_through_stops_it() {
         check after-1-1
         note 0
         done
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -379,24 +450,31 @@ fn what_cannot_be_taken_back_is_said_and_the_rest_is() {
     let calls = step("1.3", Undo::Calls(vec![call.clone(), call]));
     let failing = || vec![("after-1-4", 9)];
     let all = [copy, gone, calls, step("1.4", Undo::Captured)];
-    check(&all, World { failing: failing(), ..World::default() }, &expect![[r#"
+    check(
+        &all,
+        World { failing: failing(), ..World::default() },
+        &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
         note 1
         check before-1-3
+        ready 2
         call 2
         ask
         check after-1-3
         note 2
         check before-1-4
+        ready 3
         call 3
         ask
         check after-1-4
@@ -412,25 +490,33 @@ fn what_cannot_be_taken_back_is_said_and_the_rest_is() {
         1.3 undone
         1.2 stands: it is gone
         1.1 needs no undoing: only a copy
-    "#]]);
-    check(&all, World { failing: failing(), stuck: Some(3), ..World::default() }, &expect![[r#"
+    "#]],
+    );
+    check(
+        &all,
+        World { failing: failing(), stuck: Some(3), ..World::default() },
+        &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
         note 1
         check before-1-3
+        ready 2
         call 2
         ask
         check after-1-3
         note 2
         check before-1-4
+        ready 3
         call 3
         ask
         check after-1-4
@@ -446,29 +532,39 @@ fn what_cannot_be_taken_back_is_said_and_the_rest_is() {
         1.3 undone
         1.2 stands: it is gone
         1.1 needs no undoing: only a copy
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn it_goes_on_where_it_was_broken_off() {
     use StepState::{Executed, Pending, Undone, Unknown};
-    resumed([Executed, Pending, Pending], World::default(), &expect![[r#"
+    resumed(
+        [Executed, Pending, Pending],
+        World::default(),
+        &expect![[r#"
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
         note 1
         check before-1-3
+        ready 2
         call 2
         ask
         check after-1-3
         note 2
         done
-    "#]]);
-    resumed([Executed, Unknown, Pending], World::default(), &expect![[r#"
+    "#]],
+    );
+    resumed(
+        [Executed, Unknown, Pending],
+        World::default(),
+        &expect![[r#"
         ask
         check after-1-1
         note 0
@@ -477,42 +573,60 @@ fn it_goes_on_where_it_was_broken_off() {
         check after-1-2
         note 1
         check before-1-3
+        ready 2
         call 2
         ask
         check after-1-3
         note 2
         done
-    "#]]);
-    resumed([Executed, Executed, Executed], World::default(), &expect![[r#"
+    "#]],
+    );
+    resumed(
+        [Executed, Executed, Executed],
+        World::default(),
+        &expect![[r#"
         ask
         check after-1-3
         note 2
         done
-    "#]]);
+    "#]],
+    );
     // It was taking back.
     let closed = Some(ChangeState::Withdrawn);
-    resumed([Executed, Undone, Pending], World { closed, ..World::default() }, &expect![[r#"
+    resumed(
+        [Executed, Undone, Pending],
+        World { closed, ..World::default() },
+        &expect![[r#"
         ask
         undo 0
         stopped at -: the change is withdrawn
         1.1 undone
-    "#]]);
-    resumed([Executed, Executed, Undone], World::default(), &expect![[r#"
+    "#]],
+    );
+    resumed(
+        [Executed, Executed, Undone],
+        World::default(),
+        &expect![[r#"
         ask
         undo 1
         undo 0
         stopped at 1.3: it was undone
         1.2 undone
         1.1 undone
-    "#]]);
+    "#]],
+    );
     // Somebody said no meanwhile.
     let closed = Some(ChangeState::Rejected);
-    resumed([Executed, Pending, Pending], World { closed, ..World::default() }, &expect![[r#"
+    resumed(
+        [Executed, Pending, Pending],
+        World { closed, ..World::default() },
+        &expect![[r#"
         ask
         undo 0
         stopped at -: the change is rejected
         1.1 undone
-    "#]]);
+    "#]],
+    );
 }
 
 /// Whatever is heard, and in whatever order: it ends, no step is called before those in front of it ran, none again after it ran.
@@ -523,7 +637,9 @@ mod any {
 
     fn state() -> impl Strategy<Value = StepState> {
         use StepState::{Executed, Executing, Failed, Pending, Undone, Unknown};
-        proptest::sample::select(vec![Pending, Pending, Executing, Executed, Executed, Failed, Unknown, Undone])
+        proptest::sample::select(vec![
+            Pending, Pending, Executing, Executed, Executed, Failed, Unknown, Undone,
+        ])
     }
 
     fn heard() -> impl Strategy<Value = Heard> {
@@ -564,7 +680,14 @@ mod any {
                         prop_assert!(known[nth] != StepState::Executed && known[nth] != StepState::Undone);
                     }
                     Do::Withdraw | Do::Undo(_) | Do::Inverse { .. } => stopping = true,
-                    Do::Propose | Do::Ask | Do::Wait | Do::Check { .. } | Do::Pause(_) | Do::Note(_) | Do::End(_) => {}
+                    Do::Propose
+                    | Do::Ask
+                    | Do::Wait
+                    | Do::Check { .. }
+                    | Do::Pause(_)
+                    | Do::Ready(_)
+                    | Do::Note(_)
+                    | Do::End(_) => {}
                 }
                 if let (Heard::Stands(_, states), Do::Propose | Do::Ask | Do::Wait) = (&heard, conduct.next()) {
                     known.clone_from(states);

@@ -54,7 +54,7 @@ boto3.client("cloudwatch").put_metric_alarm(AlarmName="high", Namespace="AWS/EC2
 print(json.dumps({"volume": volume, "used": used, "instance": instance, "address": address["AllocationId"]}))
 "#;
 
-fn estate(lab: &Lab) -> Result<BTreeMap<String, String>> {
+pub(crate) fn estate(lab: &Lab) -> Result<BTreeMap<String, String>> {
     let owner = [
         ("AWS_ENDPOINT_URL", lab.moto.url()),
         ("AWS_ACCESS_KEY_ID", "owner".to_owned()),

@@ -17,8 +17,7 @@ use model::{ChangeState, Digest, StepState, Timestamp, Value};
 use super::{
     super::{propose::AgentSide, scan::cloud::Cloud},
     folder::{self, Folder},
-    reading,
-    undo,
+    reading, undo,
 };
 use crate::{
     failure::{DENIED, Failure, HELD},
@@ -62,10 +61,11 @@ impl Hands<'_> {
                     tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await;
                     Heard::Over
                 }
-                Do::Call(step) => {
+                Do::Ready(step) => {
                     self.say(step, Moment::Before, guards)?;
-                    Heard::Called(self.call(step).await)
+                    Heard::Over
                 }
+                Do::Call(step) => Heard::Called(self.call(step).await),
                 Do::Note(step) => {
                     self.say(step, Moment::After, guards)?;
                     self.note(step)?;
@@ -267,9 +267,9 @@ fn message(answer: &gather::ReadAnswer) -> String {
     let body = gather::understood(&answer.body).unwrap_or(Value::Null);
     let nested = ["Error", "Errors"].iter().filter_map(|name| body.get(name));
     let nested: Vec<&Value> = nested.flat_map(|it| [Some(it), it.get("Error")]).flatten().collect();
-    let text = std::iter::once(&body)
-        .chain(nested)
-        .find_map(|it| ["message", "Message"].iter().find_map(|name| it.get(name)?.as_text().map(str::to_owned)));
+    let text = std::iter::once(&body).chain(nested).find_map(|it| {
+        ["message", "Message"].iter().find_map(|name| it.get(name)?.as_text().map(str::to_owned))
+    });
     let code = gather::error_code(answer);
     model::sanitize(&text.unwrap_or_else(|| format!("status {} ({code})", answer.status)), 600)
 }

@@ -8,9 +8,7 @@ use std::{
 };
 
 use ::plan::{Plan, conduct::Moment};
-use ::spec::{
-    Check, CheckId, Files, Outcome, Run, Seen, SpecName, Specification, TaskId, Tasks, layout,
-};
+use ::spec::{Check, CheckId, Files, Outcome, Run, Seen, SpecName, Specification, TaskId, Tasks, layout};
 use model::{ChangeId, Digest, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -200,8 +198,9 @@ pub(super) fn guard(nth: usize) -> impl Fn(&Specification, &TaskId) -> Option<Ch
 }
 
 fn specification(dir: &Path) -> Result<Specification, Failure> {
-    Specification::read(&files(dir)?)
-        .map_err(|err| Failure::usage(format!("{}: {}", dir.display(), model::sanitize(&err.to_string(), 600))))
+    Specification::read(&files(dir)?).map_err(|err| {
+        Failure::usage(format!("{}: {}", dir.display(), model::sanitize(&err.to_string(), 600)))
+    })
 }
 
 fn plan_of(dir: &Path) -> Result<Plan, Failure> {

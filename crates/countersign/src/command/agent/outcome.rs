@@ -127,14 +127,17 @@ impl Outcome {
                 output::line(format!("  [{mark}] {} {}", step.id, model::sanitize(&step.call, 160)));
             }
             if let Some(why) = &plan.why {
-                let at = plan.stopped_at.as_ref().map_or_else(String::new, |step| format!("at step {step}: "));
+                let at =
+                    plan.stopped_at.as_ref().map_or_else(String::new, |step| format!("at step {step}: "));
                 output::line(format!("  {at}{why}"));
             }
             for taken in &plan.taken_back {
                 output::line(format!("  step {} {}", taken.step, taken.what));
             }
             if let (State::Held, Some(id)) = (plan.state, plan.change) {
-                output::line(format!("  people decide: countersign change show {id}, and change approve {id}"));
+                output::line(format!(
+                    "  people decide: countersign change show {id}, and change approve {id}"
+                ));
                 output::line(format!("  then: countersign agent run --resume {}", plan.folder));
             }
         }

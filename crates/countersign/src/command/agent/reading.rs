@@ -1,10 +1,7 @@
 //! A check's read: made at the gateway, understood as a scan understands it, and kept as evidence. What is kept is what the form of the
 //! answer names, which holds no secrets; whatever else came is dropped.
 
-use ::plan::{
-    Call, Check, Seen,
-    conduct::Looked,
-};
+use ::plan::{Call, Check, Seen, conduct::Looked};
 use classify_aws::gather;
 use inventory::{Answered, Understood};
 use model::Timestamp;
@@ -55,7 +52,10 @@ fn judged(check: &Check, answered: &Answered) -> (Looked, Found) {
             (looked, Found::Answer(page))
         }
         Some(
-            Understood::Absent(why) | Understood::Denied(why) | Understood::Failed(why) | Understood::Later(why),
+            Understood::Absent(why)
+            | Understood::Denied(why)
+            | Understood::Failed(why)
+            | Understood::Later(why),
         ) => {
             let Answered::Answer(answer) = answered else { return unknown(why) };
             let code = model::sanitize(&gather::error_code(answer), 120);

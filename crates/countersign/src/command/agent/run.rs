@@ -7,11 +7,8 @@ use std::{
 };
 
 use ::agent::{Measured, Order, Understanding, guards, specify, understand};
-use ::plan::{
-    Given, Goal, Kind, Plan, PlanError, Which,
-    conduct::{Guard, fit},
-};
-use ::spec::{SpecName, Sort};
+use ::plan::{Given, Goal, Kind, Plan, PlanError, Which, conduct::Guard, lint};
+use ::spec::{Sort, SpecName};
 use engine::{Clock as _, SystemClock};
 use findings::{Parameters, Prices, Report, analyse};
 use model::Digest;
@@ -40,6 +37,7 @@ use crate::{
 
 const MOST_SNAPSHOT: u64 = 1 << 28;
 const MOST_PLAN: u64 = 4 << 20;
+const MOST_TOLD: usize = 5;
 const MOST_KEPT: usize = 16 << 20;
 
 pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -57,15 +55,15 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
     let cloud = Cloud::from(&session.env)?;
     let mut outcome = Outcome::default();
     let begun = match (&args.resume, &args.plan) {
-        (Some(dir), _) => vec![Folder::open(dir)?],
+        (Some(dir), _) => {
+            let (plan, folder) = Folder::open(dir)?;
+            vec![(fit(plan)?, folder)]
+        }
         (None, Some(file)) => vec![given(args, file)?],
         (None, None) => found(args, &session.env, &mut outcome).await?,
     };
     let mut open: BTreeSet<Digest> = begun.iter().map(|(plan, _)| plan.id).collect();
     for (plan, mut folder) in begun {
-        fit(&plan).map_err(|unfit| {
-            Failure::usage(format!("this plan is not carried out: {}", model::sanitize(&unfit.to_string(), 400)))
-        })?;
         let mut planned = begin(&plan, &folder);
         if let Some(first) = plan.follows.filter(|first| open.contains(first)) {
             planned.why = Some(format!("it comes after the plan {}, which is not done", short(first)));
@@ -108,7 +106,9 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
     // What waits for people runs in no other session than one that is still open.
     match session.made() {
         Some(id) if outcome.plans.iter().any(|plan| plan.state == State::Held) => {
-            output::note(format!("session {id} stays open for what is held; countersign session stop {id} ends it"));
+            output::note(format!(
+                "session {id} stays open for what is held; countersign session stop {id} ends it"
+            ));
         }
         Some(_) | None => session.close().await,
     }
@@ -137,13 +137,23 @@ fn short(id: Digest) -> String {
     id.to_string().chars().take(12).collect()
 }
 
+/// Nothing in a file is believed that can be computed.
+fn fit(plan: Plan) -> Result<Plan, Failure> {
+    let problems = lint(&plan);
+    if problems.is_empty() {
+        return Ok(plan);
+    }
+    let told: Vec<String> =
+        problems.iter().take(MOST_TOLD).map(|it| model::sanitize(&it.to_string(), 300)).collect();
+    Err(Failure::usage(format!("this plan is not carried out: {}", told.join("; "))))
+}
+
 /// A plan from a file, in a folder of its own; what is not fit leaves no folder behind.
 fn given(args: &RunArgs, file: &Path) -> Result<(Plan, Folder), Failure> {
-    let plan: Plan = folder::json(file, MOST_PLAN)?
+    let mut plan: Plan = folder::json(file, MOST_PLAN)?
         .ok_or_else(|| Failure::usage(format!("there is no {}", file.display())))?;
-    fit(&plan).map_err(|unfit| {
-        Failure::usage(format!("this plan is not carried out: {}", model::sanitize(&unfit.to_string(), 400)))
-    })?;
+    plan.id = Plan::id_of(&plan.steps);
+    let plan = fit(plan)?;
     let taken = Taken { from: plan.basis.taken, until: plan.basis.taken };
     let report = Report::none(&plan.basis.account, taken, SystemClock.now());
     specified(args, plan, &report, "")
@@ -243,12 +253,7 @@ fn goals(args: &RunArgs, snapshot: &Snapshot<'_>) -> Result<Vec<Goal>, Failure> 
 }
 
 /// The plan's specification, written; where nobody said anything, its goal is what was wanted.
-fn specified(
-    args: &RunArgs,
-    plan: Plan,
-    report: &Report,
-    words: &str,
-) -> Result<(Plan, Folder), Failure> {
+fn specified(args: &RunArgs, plan: Plan, report: &Report, words: &str) -> Result<(Plan, Folder), Failure> {
     let words = if words.is_empty() { plan.goal.clone() } else { words.to_owned() };
     let order = Order { sort: Sort::Bugfix, plan: &plan, report, words: &words };
     let files = specify(order).map_err(|err| {

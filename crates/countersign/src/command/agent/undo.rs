@@ -25,7 +25,11 @@ pub(super) async fn run(args: &AgentUndoArgs, format: Format) -> Result<ExitCode
         }
     };
     if which.is_empty() {
-        return Err(Failure::new(crate::failure::CLOSED, "CS209", format!("nothing of {id} is there to undo")));
+        return Err(Failure::new(
+            crate::failure::CLOSED,
+            "CS209",
+            format!("nothing of {id} is there to undo"),
+        ));
     }
     let mut undone = Vec::new();
     for nth in which {
