@@ -151,6 +151,14 @@ impl Permits {
                     life.carried = Some(if unknown { Carried::Unknown } else { Carried::Over });
                 }
             }
+            EntryKind::ChangeWithdrawn | EntryKind::ChangeExpired => {
+                if let Some(why) = unfounded(placed, life) {
+                    let message =
+                        format!("entry {index} withdraws {change} because its targets are gone, {why}");
+                    verdicts.add(Code::EndUnfounded, index, &message);
+                }
+                life.of_people().over.get_or_insert(index);
+            }
             EntryKind::BodyErased => erased(placed, change, life, signatures, verdicts),
             EntryKind::GlassBroken => glass::broken(placed, change, life, signatures, verdicts),
             EntryKind::Genesis
@@ -162,8 +170,6 @@ impl Permits {
             | EntryKind::ActionDenied
             | EntryKind::ChangeSealed
             | EntryKind::ApprovalRefused
-            | EntryKind::ChangeWithdrawn
-            | EntryKind::ChangeExpired
             | EntryKind::BodyMoved
             | EntryKind::ContinuityBroken
             | EntryKind::SignedIn
@@ -324,6 +330,8 @@ pub(crate) struct OfPeople {
     held_at: Option<Timestamp>,
     approvals: Approvals,
     veto: Option<u64>,
+    /// Where it expired or was withdrawn.
+    over: Option<u64>,
     /// Where it erased something, adopted a bundle or broke a glass.
     spent: Option<u64>,
     /// The glass that it broke.
@@ -385,6 +393,10 @@ fn permit(
         let message = format!("entry {index} permits {change}, which entry {veto} had vetoed");
         verdicts.add(Code::PermitAfterVeto, index, &message);
     }
+    if let Some(over) = of_people.and_then(|it| it.over) {
+        let message = format!("entry {index} permits {change}, which was over with entry {over}");
+        verdicts.add(Code::PermitAfterEnd, index, &message);
+    }
     let mut unapproved = |message: &str| verdicts.add(Code::PermitUnapproved, index, message);
     if life.carried == Some(Carried::Over) {
         unapproved(&format!("entry {index} permits {change}, which came over closed from the log before"));
@@ -439,6 +451,29 @@ fn permit(
         );
         findings.add(Code::PermitUnapproved, Some(index), message);
     });
+}
+
+/// What is wrong with an entry by which Countersign itself withdraws a change: it names the read of each target that is gone, and
+/// of what was let through no target is looked for.
+fn unfounded(placed: &Placed, life: &Life) -> Option<String> {
+    let (why, gone) = (placed.detail("why"), placed.detail("gone"));
+    if placed.entry.kind != EntryKind::ChangeWithdrawn || (why.is_none() && gone.is_none()) {
+        return None;
+    }
+    let reads: Option<Vec<&str>> = gone.unwrap_or_default().split(' ').map(step_of_read).collect();
+    let Some(steps) = reads.filter(|_| why.is_some()) else {
+        return Some("and does not say by which reads that is known".to_owned());
+    };
+    let ran = steps.iter().find(|step| life.steps.permitted(step));
+    ran.map(|step| format!("that of step {step} too, which was permitted before"))
+}
+
+/// `STEP:DIGEST`
+fn step_of_read(read: &str) -> Option<&str> {
+    let (step, digest) = read.split_once(':')?;
+    digest.parse::<Digest>().ok()?;
+    let canonical = step.parse::<u32>().is_ok_and(|nth| nth.to_string() == step);
+    canonical.then_some(step)
 }
 
 /// Whether what an outcome is of happened; an entry that does not say so is believed to.

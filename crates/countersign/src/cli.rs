@@ -160,6 +160,10 @@ pub(crate) struct InitArgs {
     /// Send everything here instead of to AWS (an emulator).
     #[arg(long, value_name = "URL")]
     pub(crate) aws_upstream: Option<String>,
+    /// The host name by which people's browsers open the console, for good: passkeys are bound to it, and it is of the genesis.
+    /// localhost is for a console that is used on the machine itself.
+    #[arg(long, value_name = "NAME", default_value = model::Site::LOCALHOST)]
+    pub(crate) site: model::Site,
     /// lab: signatures by key files count. standard: only outside production. strict: nowhere.
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<String>,
@@ -200,6 +204,10 @@ pub(crate) struct RotateArgs {
     /// Why; it stands in the log.
     #[arg(long, value_name = "TEXT")]
     pub(crate) ground: String,
+    /// Another site from then on, by which browsers open the console. Every passkey is bound to the one before, and signs
+    /// nothing any more: have SSH keys of enough people enrolled first.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) site: Option<model::Site>,
 }
 
 #[derive(Debug, Args)]

@@ -379,6 +379,7 @@ pub(crate) fn open(
         expires_at: drawn.now.plus_seconds(book.bundle.limits().hold_expiry_s),
         links,
         rejection: None,
+        gone: None,
         reopened: None,
         joint: None,
         erases: None,

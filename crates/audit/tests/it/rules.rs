@@ -264,6 +264,65 @@ fn a_permit_says_what_it_is_for() {
     );
 }
 
+#[test]
+fn what_is_over_is_let_through_no_more_and_says_how_it_is_known_to_be() {
+    let seen = format!("0:{}", Digest::of(b"seen"));
+    let (seen, why) = (seen.as_str(), "its target is gone: app (by cloudformation:DescribeStacks)");
+    let ended = |log: &mut Scribe, kind, detail: &[(&str, &str)]| {
+        log.hold(1);
+        log.approve(1, "bob");
+        log.approve(1, "carol");
+        log.about(kind, 1, Some("change"), detail);
+    };
+    for (kind, detail) in [
+        (EntryKind::ChangeExpired, Vec::new()),
+        (EntryKind::ChangeWithdrawn, Vec::new()),
+        (EntryKind::ChangeWithdrawn, vec![("why", why), ("gone", seen)]),
+    ] {
+        check(|log| ended(log, kind, &detail), &expect![""]);
+        check(
+            |log| {
+                ended(log, kind, &detail);
+                log.permit(1, "0", "2");
+            },
+            &expect![[r#"
+                permit_after_end @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which was over with entry 4
+            "#]],
+        );
+    }
+    for gone in ["", "0", "0:", "0:absent", "x:", &seen[1..], &format!("{seen} "), &seen.replace("0:", "00:")]
+    {
+        check(
+            |log| ended(log, EntryKind::ChangeWithdrawn, &[("why", why), ("gone", gone)]),
+            &expect![[r#"
+                end_unfounded @4: entry 4 withdraws chg-01m7xzk500040g2081040g2081 because its targets are gone, and does not say by which reads that is known
+            "#]],
+        );
+    }
+    for detail in [[("why", why)], [("gone", seen)]] {
+        check(
+            |log| ended(log, EntryKind::ChangeWithdrawn, &detail),
+            &expect![[r#"
+                end_unfounded @4: entry 4 withdraws chg-01m7xzk500040g2081040g2081 because its targets are gone, and does not say by which reads that is known
+            "#]],
+        );
+    }
+    // What was let through is not looked for.
+    check(
+        |log| {
+            log.hold(1);
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            log.permit(1, "0", "2");
+            log.outcome(1, "0");
+            log.about(EntryKind::ChangeWithdrawn, 1, Some("change"), &[("why", why), ("gone", seen)]);
+        },
+        &expect![[r#"
+            end_unfounded @6: entry 6 withdraws chg-01m7xzk500040g2081040g2081 because its targets are gone, that of step 0 too, which was permitted before
+        "#]],
+    );
+}
+
 /// Who may approve is asked again when the permit is issued: somebody who left in between does not count.
 #[test]
 fn the_roster_in_force_counts() {

@@ -275,6 +275,15 @@ impl Connector for Gateway {
         })
     }
 
+    fn look<'a>(
+        &'a self,
+        _: &'a Engine,
+        _: &'a ActionParts,
+        _: &'a model::Sought,
+    ) -> Later<'a, model::Sight> {
+        Box::pin(async { model::Sight::There })
+    }
+
     fn fits<'a>(&'a self, _: &'a Engine, _: &'a policy::Bundle) -> Later<'a, Result<(), String>> {
         Box::pin(async { Ok(()) })
     }

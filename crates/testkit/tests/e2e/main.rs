@@ -23,6 +23,7 @@ mod erase;
 mod findings;
 mod flushes;
 mod glass;
+mod gone;
 mod hostile;
 mod joint;
 mod kept;

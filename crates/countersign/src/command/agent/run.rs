@@ -52,7 +52,8 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
     })
     .await?;
     let agent = AgentSide::from(|name| session.env.get(name).cloned())?;
-    let cloud = Cloud::from(&session.env)?;
+    let region = session.env.get("AWS_REGION").map_or("us-east-1", String::as_str);
+    let cloud = Cloud::from(&session.env, region)?;
     let mut outcome = Outcome::default();
     let begun = match (&args.resume, &args.plan) {
         (Some(dir), _) => {

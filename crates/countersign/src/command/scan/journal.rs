@@ -99,6 +99,10 @@ impl Journal {
         Ok(journal)
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) const fn begun(&self) -> Timestamp {
         self.begun
     }

@@ -3,13 +3,16 @@
 //! is the one of the environment.
 //!
 //! What was understood so far stands beside the snapshot (`FILE.part`, readable by its owner only): broken off, the same command
-//! goes on from there. What is refused meanwhile is in the snapshot as refused.
+//! goes on from there. What is refused meanwhile is in the snapshot as refused; a session that is over, or a gateway that is gone,
+//! ends the scan, and no snapshot is written.
 
+mod carry_out;
 pub(super) mod cloud;
 mod journal;
+mod progress;
 mod session;
 
-use std::{collections::BTreeMap, io::IsTerminal as _, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode};
 
 pub(super) use self::{
     journal::write_whole,
@@ -17,25 +20,21 @@ pub(super) use self::{
 };
 
 use engine::{Clock as _, SystemClock};
-use inventory::{Ask, AskId, Place, Scan, Understood};
-use model::Timestamp;
+use inventory::{Place, Scan};
 use serde::Serialize;
 use snapshot::Snapshot;
-use tokio::task::JoinSet;
 
-use self::{cloud::Cloud, journal::Journal};
+use self::{carry_out::carry_out, cloud::Cloud, journal::Journal};
+use super::resident::Signals;
 use crate::{
     cli::{Format, scan::ScanArgs},
     failure::Failure,
     output::{self, DIM, GOOD, WARN, styled},
 };
 
-const AT_ONCE: usize = 8;
-/// How often a call is made that the cloud asks to make later, and how long is waited before the second time.
-const TRIES: u32 = 6;
-const FIRST_WAIT: Duration = Duration::from_millis(300);
-
 pub(super) async fn run(args: &ScanArgs, format: Format) -> Result<ExitCode, Failure> {
+    // Who ends it must not leave a session behind that lives on for hours.
+    let mut signals = Signals::heard()?;
     let session = Session::open(&Asked {
         agent: args.agent.as_deref(),
         operator: args.operator.as_deref(),
@@ -45,8 +44,15 @@ pub(super) async fn run(args: &ScanArgs, format: Format) -> Result<ExitCode, Fai
         server: &args.server,
     })
     .await?;
-    let scanned = taken(args, &session.env).await;
-    session.close().await;
+    let scanned = tokio::select! {
+        scanned = taken(args, &session.env) => scanned,
+        _ = signals.next() => Err(Failure::interrupted()
+            .hint("what was read is kept beside the snapshot: the same command goes on from there within twelve hours")),
+    };
+    tokio::select! {
+        () = session.close() => {}
+        _ = signals.next() => {}
+    }
     report(args, &scanned?, format)
 }
 
@@ -58,9 +64,9 @@ pub(super) async fn taken(args: &ScanArgs, env: &BTreeMap<String, String>) -> Re
     if args.days == 0 || args.days > 450 {
         return Err(Failure::usage("--days is 1 to 450: the cloud keeps daily values for 455"));
     }
-    let cloud = Cloud::from(env)?;
     let regions = regions(args, env)?;
-    let (partition, account) = cloud.identity(regions.first().map_or("us-east-1", String::as_str)).await?;
+    let cloud = Cloud::from(env, regions.first().map_or("us-east-1", String::as_str))?;
+    let (partition, account) = cloud.identity().await?;
     let place = Place { partition, account, regions };
     let mut journal = Journal::open(&args.snapshot, &place, args.days, SystemClock.now(), args.anew)?;
     let mut scan = Scan::begin(place, journal.begun(), args.days);
@@ -69,93 +75,12 @@ pub(super) async fn taken(args: &ScanArgs, env: &BTreeMap<String, String>) -> Re
         output::note(format!("going on from {known} answers of {}", journal.begun()));
     }
     carry_out(&mut scan, cloud, &mut journal, args.rate).await?;
-    let text = scan.finish(SystemClock.now()).map_err(Failure::unexpected)?;
+    let text = scan
+        .finish(SystemClock.now())
+        .map_err(|err| Failure::unexpected(err).hint(carry_out::how_to_go_on(&journal)))?;
     journal::write_whole(&args.snapshot, text.as_bytes())?;
     journal.remove();
     Ok(text)
-}
-
-/// Makes every call, some at a time and no more a second than `rate`.
-async fn carry_out(scan: &mut Scan, cloud: Cloud, journal: &mut Journal, rate: u32) -> Result<(), Failure> {
-    let cloud = std::sync::Arc::new(cloud);
-    let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
-    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut under_way: JoinSet<(Ask, u32, cloud::Reply)> = JoinSet::new();
-    let (mut shown, mut ended) = (Progressing::new(), false);
-    while !ended {
-        while under_way.len() < AT_ONCE
-            && let Some(ask) = scan.next()
-        {
-            if let Some((at, understood)) = journal.known(&ask.key) {
-                scan.take(ask.id, at, understood);
-                continue;
-            }
-            pace.tick().await;
-            let cloud = std::sync::Arc::clone(&cloud);
-            under_way.spawn(async move { (ask.clone(), 1, cloud.call(&ask.call).await) });
-        }
-        match under_way.join_next().await {
-            Some(Ok((ask, tries, reply))) => match scan.read(ask.id, &reply) {
-                Understood::Later(_) if tries < TRIES => {
-                    let cloud = std::sync::Arc::clone(&cloud);
-                    let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(tries - 1));
-                    under_way.spawn(async move {
-                        tokio::time::sleep(wait).await;
-                        (ask.clone(), tries + 1, cloud.call(&ask.call).await)
-                    });
-                }
-                understood => take(scan, journal, ask.id, &ask.key, understood)?,
-            },
-            Some(Err(err)) => return Err(Failure::unexpected(err)),
-            None => ended = scan.is_done(),
-        }
-        shown.show(scan);
-    }
-    shown.clear();
-    Ok(())
-}
-
-fn take(
-    scan: &mut Scan,
-    journal: &mut Journal,
-    id: AskId,
-    key: &str,
-    understood: Understood,
-) -> Result<(), Failure> {
-    let at = SystemClock.now();
-    journal.keep(key, at, &understood)?;
-    scan.take(id, at, understood);
-    Ok(())
-}
-
-/// A line on the terminal that says how far it is; nothing where nobody watches.
-struct Progressing {
-    watched: bool,
-    last: Option<Timestamp>,
-}
-
-impl Progressing {
-    fn new() -> Self {
-        Self { watched: std::io::stderr().is_terminal(), last: None }
-    }
-
-    fn show(&mut self, scan: &Scan) {
-        let now = SystemClock.now();
-        if self.watched && self.last.is_none_or(|last| now.since(last) >= 200) {
-            let progress = scan.progress();
-            output::passing(format!(
-                "{} read, {} to read, {} resources",
-                progress.answered, progress.left, progress.resources
-            ));
-            self.last = Some(now);
-        }
-    }
-
-    fn clear(&self) {
-        if self.last.is_some() {
-            output::passing("");
-        }
-    }
 }
 
 fn regions(args: &ScanArgs, env: &BTreeMap<String, String>) -> Result<Vec<String>, Failure> {
