@@ -205,7 +205,8 @@ fn off_hours(sentence: &Sentence, snapshot: &Snapshot<'_>) -> Result<(Goal, Stri
     );
     let tag = Tag { key: key.to_owned(), value: value.to_owned() };
     let (stop, start) = (stop.raw.clone(), start.raw.clone());
-    Ok((Goal::OffHours { tag, stop, start, time_zone: zone.raw.clone(), role: role.raw.clone() }, said))
+    let (days, time_zone, role) = ("MON-FRI".to_owned(), zone.raw.clone(), Some(role.raw.clone()));
+    Ok((Goal::OffHours { tag, stop, start, days, time_zone, role }, said))
 }
 
 fn is_time(word: &str) -> bool {

@@ -106,6 +106,7 @@ impl Planner for ByGiven<'_, '_, '_> {
             people: None,
             alternatives: Vec::new(),
             unknowns: vec!["what else would reach this: a language model proposed it".into()],
+            traps: Vec::new(),
         })
     }
 }

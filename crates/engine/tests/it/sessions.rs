@@ -231,7 +231,12 @@ async fn how_free_a_session_is_decides_for_calls_and_proposals_alike() {
         let intent = "I am autonomous, and may do this alone".to_owned();
         let proposed = world
             .engine
-            .propose(Arc::clone(&session), vec![(call.action(), gathered)], intent, under)
+            .propose(
+                Arc::clone(&session),
+                vec![(call.action(), gathered, model::Vouched::ByAgent)],
+                intent,
+                under,
+            )
             .await
             .unwrap();
         assert_eq!((asked, proposed.state.name()), expected, "{autonomy} {}", call.operation);

@@ -5,12 +5,11 @@
 //! A step: its checks before, its call, how it stands by the server's word, its checks after. The first thing that is not as it should
 //! be stops the plan: the change is withdrawn, and what ran is taken back, the last first.
 
-mod fit;
 mod stop;
+mod wire;
 
 use model::{ChangeState, StepState};
 
-pub use fit::{Unfit, fit};
 pub use stop::{Stop, Taken, Why};
 
 use crate::{Call, Check, Step, Undo};
@@ -53,7 +52,9 @@ pub enum Do<'p> {
     },
     /// Wait so many seconds.
     Pause(u16),
-    /// Make the call of this step, at its gateway.
+    /// Everything that must hold before this step does.
+    Ready(usize),
+    /// Make the call of this step, at its gateway; again, where nobody knows what came of it.
     Call(usize),
     /// A step is done and was checked.
     Note(usize),
@@ -107,7 +108,7 @@ pub enum Heard {
     /// Nobody waits any longer.
     GaveUp,
     Checked(Looked),
-    /// A pause is over, a step was noted, a change withdrawn, as far as it could be.
+    /// A pause is over, something was noted, a change withdrawn, as far as it could be.
     Over,
     Called(Called),
     /// What came of an undo or an inverse: taken back, or why not.
@@ -136,6 +137,7 @@ enum Stage {
         looks: u16,
         pausing: bool,
     },
+    Ready(usize),
     Calling {
         step: usize,
         tries: u16,
@@ -195,6 +197,7 @@ impl<'p> Conduct<'p> {
                 Some((check, of)) => Do::Check { step: *step, check, moment: *moment, of },
                 None => Do::Ask,
             },
+            Stage::Ready(step) => Do::Ready(*step),
             Stage::Calling { step, .. } => Do::Call(*step),
             Stage::Unsettled { .. } => Do::Pause(PAUSE_S),
             Stage::Noting(step) => Do::Note(*step),
@@ -231,6 +234,7 @@ impl<'p> Conduct<'p> {
                 Heard::Checked(looked) if !pausing => self.checked((step, moment, nth), looks, looked),
                 _ => {}
             },
+            (Stage::Ready(step), Heard::Over) => self.stage = Stage::Calling { step, tries: 0 },
             (Stage::Calling { step, tries }, Heard::Called(called)) => {
                 let said = match called {
                     Called::Answered => String::new(),
@@ -327,7 +331,7 @@ impl<'p> Conduct<'p> {
     fn look(&mut self, step: usize, moment: Moment, nth: usize) {
         self.stage = match (self.check(step, moment, nth), moment) {
             (Some(_), _) => Stage::Checking { step, moment, nth, looks: 0, pausing: false },
-            (None, Moment::Before) => Stage::Calling { step, tries: 0 },
+            (None, Moment::Before) => Stage::Ready(step),
             (None, Moment::After) => Stage::Noting(step),
         };
     }

@@ -124,7 +124,7 @@ impl World {
                 Heard::Undid(Ok(()))
             }
             Do::Inverse { .. } => Heard::Undid(Ok(())),
-            Do::Pause(_) | Do::Note(_) | Do::End(_) => Heard::Over,
+            Do::Pause(_) | Do::Ready(_) | Do::Note(_) | Do::End(_) => Heard::Over,
         }
     }
 }
@@ -137,6 +137,7 @@ fn line(what: &Do<'_>) -> String {
         Do::Undo(nth) => format!("undo {nth}"),
         Do::Inverse { step, nth, .. } => format!("inverse {nth} of {step}"),
         Do::Pause(seconds) => format!("pause {seconds}"),
+        Do::Ready(nth) => format!("ready {nth}"),
         Do::Note(nth) => format!("note {nth}"),
         Do::Propose | Do::Ask | Do::Wait | Do::Withdraw => format!("{what:?}").to_lowercase(),
         Do::End(Ending::Stopped(stop)) => {
@@ -191,16 +192,19 @@ fn each_step_once_everything_before_it_ran_and_was_checked() {
         &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
         note 1
         check before-1-3
+        ready 2
         call 2
         ask
         check after-1-3
@@ -223,6 +227,7 @@ fn what_shall_continue_is_measured_before_and_after_each_step() {
         propose
         guard 1 by before-9
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
@@ -231,6 +236,7 @@ fn what_shall_continue_is_measured_before_and_after_each_step() {
         guard 0 by after-1-1
         guard 1 by before-9
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
@@ -249,6 +255,7 @@ fn what_shall_continue_is_measured_before_and_after_each_step() {
         propose
         guard 1 by before-9
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
@@ -257,6 +264,7 @@ fn what_shall_continue_is_measured_before_and_after_each_step() {
         guard 0 by after-1-1
         guard 1 by before-9
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
@@ -292,6 +300,7 @@ fn what_people_decide_is_waited_for() {
         propose
         wait
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
@@ -317,11 +326,13 @@ fn a_check_that_fails_stops_it_and_what_ran_is_taken_back_the_last_first() {
         &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
@@ -344,6 +355,7 @@ fn a_check_that_fails_stops_it_and_what_ran_is_taken_back_the_last_first() {
         &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
@@ -376,11 +388,13 @@ fn what_did_not_go_through_stops_it() {
         &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         withdraw
@@ -395,11 +409,13 @@ fn what_did_not_go_through_stops_it() {
         &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         undo 0
@@ -413,6 +429,7 @@ fn what_did_not_go_through_stops_it() {
         &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         pause 2
@@ -439,21 +456,25 @@ fn what_cannot_be_taken_back_is_said_and_the_rest_is() {
         &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
         note 1
         check before-1-3
+        ready 2
         call 2
         ask
         check after-1-3
         note 2
         check before-1-4
+        ready 3
         call 3
         ask
         check after-1-4
@@ -477,21 +498,25 @@ fn what_cannot_be_taken_back_is_said_and_the_rest_is() {
         &expect![[r#"
         propose
         check before-1-1
+        ready 0
         call 0
         ask
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
         note 1
         check before-1-3
+        ready 2
         call 2
         ask
         check after-1-3
         note 2
         check before-1-4
+        ready 3
         call 3
         ask
         check after-1-4
@@ -522,11 +547,13 @@ fn it_goes_on_where_it_was_broken_off() {
         check after-1-1
         note 0
         check before-1-2
+        ready 1
         call 1
         ask
         check after-1-2
         note 1
         check before-1-3
+        ready 2
         call 2
         ask
         check after-1-3
@@ -546,6 +573,7 @@ fn it_goes_on_where_it_was_broken_off() {
         check after-1-2
         note 1
         check before-1-3
+        ready 2
         call 2
         ask
         check after-1-3
@@ -652,7 +680,14 @@ mod any {
                         prop_assert!(known[nth] != StepState::Executed && known[nth] != StepState::Undone);
                     }
                     Do::Withdraw | Do::Undo(_) | Do::Inverse { .. } => stopping = true,
-                    Do::Propose | Do::Ask | Do::Wait | Do::Check { .. } | Do::Pause(_) | Do::Note(_) | Do::End(_) => {}
+                    Do::Propose
+                    | Do::Ask
+                    | Do::Wait
+                    | Do::Check { .. }
+                    | Do::Pause(_)
+                    | Do::Ready(_)
+                    | Do::Note(_)
+                    | Do::End(_) => {}
                 }
                 if let (Heard::Stands(_, states), Do::Propose | Do::Ask | Do::Wait) = (&heard, conduct.next()) {
                     known.clone_from(states);

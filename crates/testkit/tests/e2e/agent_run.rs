@@ -46,7 +46,7 @@ fn plan(steps: &[Value]) -> Value {
     json!({
         "schema": "countersign.plan/v1", "id": digest('a'), "goal": "renew the parameters",
         "basis": { "snapshot": digest('b'), "taken": "2026-03-01T11:00:00Z", "account": "123456789012", "findings": [] },
-        "steps": steps, "effects": ["write"],
+        "steps": steps, "effects": ["write", "destroy", "execute", "privilege"],
     })
 }
 
@@ -183,7 +183,7 @@ fn a_check_that_fails_stops_the_plan_and_what_ran_is_undone() -> Result<()> {
     let id = bench.change()?;
     ensure!(bench.lab.state(&id)? == "withdrawn");
     // Who asked for it is on record.
-    let permits = bench.lab.entries("permit_issued")?;
+    let permits = bench.lab.entries_of("permit_issued", 4)?;
     let by = permits.iter().filter(|it| it["detail"]["asked_by_agent"] == "fixer").count();
     ensure!(by == 2, "{permits:#?}");
     let (done, _) = ticked(&bench.read("tasks.md")?);
@@ -230,6 +230,7 @@ fn what_people_decide_waits_for_them_whatever_the_agent_is_allowed() -> Result<(
     delete["call"] = json!({ "service": "cloudformation", "operation": "DeleteStack", "region": "us-east-1",
         "parameters": { "StackName": "shop" } });
     delete["effects"] = json!(["write", "destroy", "execute", "privilege"]);
+    delete["undoable"] = false.into();
     delete["undo"] = json!({ "impossible": "it is gone" });
     let told = bench.begin(&plan(&[write("1.1", "one", 0), delete]))?.expect(10)?.json()?;
     ensure!(told["plans"][0]["state"] == "held", "{told:#}");
@@ -278,14 +279,14 @@ fn a_plan_that_says_less_of_itself_than_it_does_is_not_carried_out() -> Result<(
     let delete = json!({ "service": "cloudformation", "operation": "DeleteStack", "region": "us-east-1",
         "parameters": { "StackName": "shop" } });
     for (plan, says) in [
-        (altered(&|step| step["effects"] = json!(["read"])), "by the operation table it does"),
-        (altered(&|step| step["call"] = delete.clone()), "by the operation table it does"),
+        (altered(&|step| step["effects"] = json!(["read"])), "it is said milder than it is"),
+        (altered(&|step| step["call"] = delete.clone()), "it is said milder than it is"),
         (altered(&|step| step["call"]["operation"] = "Burn".into()), "not in the operation table"),
-        (altered(&|step| step["after"][0]["read"] = delete.clone()), "is no plain read"),
-        (altered(&|step| step["id"] = "1.1\u{1b}[2J".into()), "its id is no number"),
+        (altered(&|step| step["after"][0]["read"] = delete.clone()), "a check is a plain read"),
+        (altered(&|step| step["id"] = "1.1\u{1b}[2J".into()), "an id is of letters, digits"),
         (
             altered(&|step| step["after"][0]["patience"] = json!({ "again": 9, "every_s": 65_535 })),
-            "for more than an hour",
+            "it would wait",
         ),
         (json!({ "schema": "x" }), "missing field"),
     ] {
@@ -294,6 +295,58 @@ fn a_plan_that_says_less_of_itself_than_it_does_is_not_carried_out() -> Result<(
     }
     ensure!(bench.value("one")? == "old!" && !bench.top.path().join(".kiro").exists());
     Ok(())
+}
+
+/// On an estate as its owner left it: found, specified, proposed; done what an agent may do alone, and the rest held for people.
+#[test]
+fn the_whole_way_needs_no_model_and_leads_back_to_what_was_read() -> Result<()> {
+    let bench = Bench::open()?;
+    let made = crate::scan::estate(&bench.lab)?;
+    let file = bench.top.path().join("snapshot.json");
+    let file = file.to_str().context("a path that is not text")?;
+    let run = ["--region", "us-east-1", "--days", "30", "--rate", "500", "--snapshot", file];
+    let output = bench.run(&run)?;
+    ensure!([0, 10].contains(&output.code), "{output}");
+    let told = output.json()?;
+    let plans = told["plans"].as_array().context("no plans")?;
+    let states: Vec<&str> = plans.iter().filter_map(|plan| plan["state"].as_str()).collect();
+    ensure!(states.contains(&"done") && states.contains(&"held"), "{told:#}");
+
+    let snapshot: Value = serde_json::from_str(&fs::read_to_string(file)?)?;
+    let reads: Vec<&Value> = snapshot["reads"].as_array().into_iter().flatten().map(|it| &it["id"]).collect();
+    for plan in plans {
+        let folder = PathBuf::from(plan["folder"].as_str().context("no folder")?);
+        let text = |name: &str| fs::read_to_string(folder.join(name)).with_context(|| name.to_owned());
+        for name in ["bugfix.md", "design.md", "tasks.md", "intent.md", "change.json"] {
+            ensure!(!text(name)?.is_empty(), "{name}");
+        }
+        let found: Value = serde_json::from_str(&text("findings.json")?)?;
+        let named = found["findings"].as_array().context("no findings")?;
+        ensure!(!named.is_empty(), "{found:#}");
+        for fact in named.iter().flat_map(|it| it["facts"].as_array().into_iter().flatten()) {
+            let of = fact["reads"].as_array().context("no reads")?;
+            ensure!(!of.is_empty() && of.iter().all(|read| reads.contains(&read)), "{fact}");
+        }
+        let basis: Value = serde_json::from_str(&text("plan.json")?)?;
+        let digest = basis["basis"]["snapshot"].as_str().context("no snapshot")?;
+        ensure!(
+            folder.join("evidence").join(format!("{digest}.json")).is_file(),
+            "what was read is not there"
+        );
+        let state = bench.lab.state(plan["change"].as_str().context("no change")?)?;
+        let (done, all) = ticked(&text("tasks.md")?);
+        match plan["state"].as_str() {
+            Some("done") => ensure!(state == "executed" && done == all, "{state}, {done} of {all}: {plan:#}"),
+            Some("held") => ensure!(state == "held" && done == 0, "{state}, {done}: {plan:#}"),
+            other => anyhow::bail!("{other:?}: {plan:#}"),
+        }
+    }
+    // Nothing that cannot be undone was sent.
+    for action in ["DeleteVolume", "TerminateInstances", "ReleaseAddress", "DeleteSnapshot"] {
+        ensure!(bench.lab.moto.recorded(&[&format!("Action={action}")])? == 0, "{action}");
+    }
+    ensure!(!made.is_empty());
+    bench.lab.verify()?.expect(0).map(drop)
 }
 
 /// Asked for out of its turn, an action of a plan is refused, with whose turn it is.

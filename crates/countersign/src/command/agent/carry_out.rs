@@ -62,10 +62,11 @@ impl Hands<'_> {
                     tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await;
                     Heard::Over
                 }
-                Do::Call(step) => {
+                Do::Ready(step) => {
                     self.say(step, Moment::Before, guards)?;
-                    Heard::Called(self.call(step).await)
+                    Heard::Over
                 }
+                Do::Call(step) => Heard::Called(self.call(step).await),
                 Do::Note(step) => {
                     self.say(step, Moment::After, guards)?;
                     self.note(step)?;

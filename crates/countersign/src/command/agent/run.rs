@@ -7,10 +7,7 @@ use std::{
 };
 
 use ::agent::{Measured, Order, Understanding, guards, specify, understand};
-use ::plan::{
-    Given, Goal, Kind, Plan, PlanError, Which,
-    conduct::{Guard, fit},
-};
+use ::plan::{Given, Goal, Kind, Plan, PlanError, Which, conduct::Guard, lint};
 use ::spec::{Sort, SpecName};
 use engine::{Clock as _, SystemClock};
 use findings::{Parameters, Prices, Report, analyse};
@@ -40,6 +37,7 @@ use crate::{
 
 const MOST_SNAPSHOT: u64 = 1 << 28;
 const MOST_PLAN: u64 = 4 << 20;
+const MOST_TOLD: usize = 5;
 const MOST_KEPT: usize = 16 << 20;
 
 pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -58,18 +56,15 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
     let cloud = Cloud::from(&session.env, region)?;
     let mut outcome = Outcome::default();
     let begun = match (&args.resume, &args.plan) {
-        (Some(dir), _) => vec![Folder::open(dir)?],
+        (Some(dir), _) => {
+            let (plan, folder) = Folder::open(dir)?;
+            vec![(fit(plan)?, folder)]
+        }
         (None, Some(file)) => vec![given(args, file)?],
         (None, None) => found(args, &session.env, &mut outcome).await?,
     };
     let mut open: BTreeSet<Digest> = begun.iter().map(|(plan, _)| plan.id).collect();
     for (plan, mut folder) in begun {
-        fit(&plan).map_err(|unfit| {
-            Failure::usage(format!(
-                "this plan is not carried out: {}",
-                model::sanitize(&unfit.to_string(), 400)
-            ))
-        })?;
         let mut planned = begin(&plan, &folder);
         if let Some(first) = plan.follows.filter(|first| open.contains(first)) {
             planned.why = Some(format!("it comes after the plan {}, which is not done", short(first)));
@@ -143,13 +138,23 @@ fn short(id: Digest) -> String {
     id.to_string().chars().take(12).collect()
 }
 
+/// Nothing in a file is believed that can be computed.
+fn fit(plan: Plan) -> Result<Plan, Failure> {
+    let problems = lint(&plan);
+    if problems.is_empty() {
+        return Ok(plan);
+    }
+    let told: Vec<String> =
+        problems.iter().take(MOST_TOLD).map(|it| model::sanitize(&it.to_string(), 300)).collect();
+    Err(Failure::usage(format!("this plan is not carried out: {}", told.join("; "))))
+}
+
 /// A plan from a file, in a folder of its own; what is not fit leaves no folder behind.
 fn given(args: &RunArgs, file: &Path) -> Result<(Plan, Folder), Failure> {
-    let plan: Plan = folder::json(file, MOST_PLAN)?
+    let mut plan: Plan = folder::json(file, MOST_PLAN)?
         .ok_or_else(|| Failure::usage(format!("there is no {}", file.display())))?;
-    fit(&plan).map_err(|unfit| {
-        Failure::usage(format!("this plan is not carried out: {}", model::sanitize(&unfit.to_string(), 400)))
-    })?;
+    plan.id = Plan::id_of(&plan.steps);
+    let plan = fit(plan)?;
     let taken = Taken { from: plan.basis.taken, until: plan.basis.taken };
     let report = Report::none(&plan.basis.account, taken, SystemClock.now());
     specified(args, plan, &report, "")
