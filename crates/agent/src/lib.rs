@@ -13,9 +13,9 @@ mod specify;
 
 pub use catalogue::{CAN, Facts, Question, Understanding, answer, understand};
 pub use converse::{
-    Bounds, ByGiven, CallOf, Claim, Converse, Ending, Event, INSTRUCTIONS, Next, Planner, Proposed, Record, Refusal,
-    Returned, TOOLS, Told, ToolText, claims, sort_of,
+    Bounds, ByGiven, CallOf, Claim, Converse, Ending, Event, INSTRUCTIONS, Next, Planner, Proposed, Record,
+    Refusal, Returned, TOOLS, Told, ToolText, claims, sort_of,
 };
 #[cfg(feature = "llm")]
 pub use drive::{Broke, Look, drive, opened};
-pub use specify::{Guard, Measured, Order, SpecifyError, folder, guards, specify};
+pub use specify::{Guard, Measured, Order, SpecifyError, answered, folder, guards, specify};

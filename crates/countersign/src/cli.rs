@@ -1,5 +1,6 @@
 //! The command line as data. Doc comments are the help text.
 
+pub(crate) mod ask;
 pub(crate) mod findings;
 pub(crate) mod people;
 pub(crate) mod scan;
@@ -89,6 +90,8 @@ pub(crate) enum Command {
     Findings(findings::FindingsArgs),
     /// Where the money goes, by a snapshot and a price table.
     Costs(findings::CostsArgs),
+    /// Ask in plain words what a snapshot shows, or what is to be done; a plan is what comes of it, never a change.
+    Ask(Box<ask::AskArgs>),
     /// Who is enrolled, and with what.
     #[command(subcommand)]
     People(people::PeopleCommand),

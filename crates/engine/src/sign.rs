@@ -371,7 +371,11 @@ impl Engine {
                     // The same actions, asked for as one's own before: the mark would be lost.
                     if open.steps.iter().zip(&steps).any(|(open, asked)| open.vouched < asked.vouched) {
                         let message = answer::open_as_ones_own(&open);
-                        return Ok(Err(Refusal { kind: RefusalKind::Denied, change: Some(open.id), message }));
+                        return Ok(Err(Refusal {
+                            kind: RefusalKind::Denied,
+                            change: Some(open.id),
+                            message,
+                        }));
                     }
                     return Ok(Ok(open));
                 }

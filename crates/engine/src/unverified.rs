@@ -4,7 +4,8 @@
 
 use model::{Alternative, Denial, Hold, Requirement, RuleRef, Step, Tally, Verdict, Vouched};
 
-const NOTE: &str = "a language model proposed it, and nothing derives it from what is there: it takes one more person";
+const NOTE: &str =
+    "a language model proposed it, and nothing derives it from what is there: it takes one more person";
 
 /// Put before the eyes of whoever signs.
 pub(crate) fn mark(step: &mut Step, vouched: Vouched) {
@@ -56,10 +57,9 @@ pub(crate) fn tightened(found: Verdict, agreed: u32, eligible: &Tally) -> Verdic
             };
             Verdict::Hold(Hold { requirement, rules: hold.rules.into_iter().chain(rule()).collect(), ..hold })
         }
-        Verdict::Deny(denial) => Verdict::Deny(Denial {
-            rules: denial.rules.into_iter().chain(rule()).collect(),
-            ..denial
-        }),
+        Verdict::Deny(denial) => {
+            Verdict::Deny(Denial { rules: denial.rules.into_iter().chain(rule()).collect(), ..denial })
+        }
     }
 }
 

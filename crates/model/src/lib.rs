@@ -43,8 +43,8 @@ pub use answer::{Answer, Outcome};
 pub use blob::{Blob, BlobError, Commitment, Content, Kept};
 pub use canonical::{Value, encode};
 pub use change::{
-    Approval, Change, ChangeState, Charge, Vouched, Execution, Given, IllegalTransition, Joint, Link, LinkKind,
-    Presence, Rejection, Step, StepState, change_digest,
+    Approval, Change, ChangeState, Charge, Execution, Given, IllegalTransition, Joint, Link, LinkKind,
+    Presence, Rejection, Step, StepState, Vouched, change_digest,
 };
 pub use consent::Consent;
 pub use continuity::{Continuity, ContinuityError};

@@ -65,12 +65,18 @@ fn stopped(came: &Came) -> (&'static str, String) {
         }
         Err(Broke::Ended(ending)) => {
             let why = ending.to_string();
-            assert!(came.record.events().iter().any(|it| matches!(it, Event::Ended { why: kept } if *kept == why)));
+            assert!(
+                came.record
+                    .events()
+                    .iter()
+                    .any(|it| matches!(it, Event::Ended { why: kept } if *kept == why))
+            );
             ("ended", why)
         }
         Ok(answer) => {
             let refusals: Vec<&str> = came.record.refusals().map(|(_, why)| why).collect();
-            let claims: Vec<String> = came.record.claims().map(|it| format!("{:?} {}", it.of, it.words).to_lowercase()).collect();
+            let claims: Vec<String> =
+                came.record.claims().map(|it| format!("{:?} {}", it.of, it.words).to_lowercase()).collect();
             if !refusals.is_empty() {
                 ("refused", refusals.join("; "))
             } else if came.proposed.iter().any(|it| it.unverified() > 0) {
@@ -92,7 +98,8 @@ async fn each_adversary_is_stopped_with_the_right_words() {
     let mut wrong = Vec::new();
     for provider in PROTOCOLS {
         for adversary in &scripts.adversary {
-            let script = toml::to_string(&adversary.script).unwrap().replace("@HUGE@", &"all of it ".repeat(30_000));
+            let script =
+                toml::to_string(&adversary.script).unwrap().replace("@HUGE@", &"all of it ".repeat(30_000));
             let came = asked(Asked {
                 provider,
                 script: &script,
@@ -130,7 +137,11 @@ async fn no_canary_is_in_any_request() {
             };
             let looks = [
                 call("c1", "inventory", serde_json::json!({ "kind": "logs:log-group" })),
-                call("c2", "resource", serde_json::json!({ "name": "arn:aws:logs:us-east-1:111122223333:log-group:0" })),
+                call(
+                    "c2",
+                    "resource",
+                    serde_json::json!({ "name": "arn:aws:logs:us-east-1:111122223333:log-group:0" }),
+                ),
                 call("c3", "change_status", serde_json::json!({ "change": "01J8ZZ0001" })),
                 call("c4", "explain", serde_json::json!({ "finding": canary })),
             ];
@@ -141,7 +152,15 @@ async fn no_canary_is_in_any_request() {
             );
             let status = format!("held\nvalue: {canary}\n");
             let says = format!("I use {canary} , is it good?");
-            let came = asked(Asked { provider, script: &script, says: &says, limits: limits(), status: &status, account: &account }).await;
+            let came = asked(Asked {
+                provider,
+                script: &script,
+                says: &says,
+                limits: limits(),
+                status: &status,
+                account: &account,
+            })
+            .await;
             came.answer.unwrap_or_else(|err| panic!("{provider:?} {name}: {err}"));
             let heard = came.fake.heard();
             assert_eq!(heard.len(), 2, "{provider:?} {name}");
@@ -158,7 +177,15 @@ async fn the_tools_are_those_and_no_others() {
     let expect = "expect = { tools = ['inventory', 'findings', 'costs', 'explain', 'resource', 'change_status', 'propose_plan', 'propose_steps'] }";
     let script = format!("[[turns]]\nsay = ['I look.']\n{expect}\n");
     let account = account(&[]);
-    let came = asked(Asked { provider: Provider::Anthropic, script: &script, says: "hello", limits: limits(), status: "", account: &account }).await;
+    let came = asked(Asked {
+        provider: Provider::Anthropic,
+        script: &script,
+        says: "hello",
+        limits: limits(),
+        status: "",
+        account: &account,
+    })
+    .await;
     came.fake.finished().unwrap();
     assert_eq!(came.answer.unwrap(), "I look.");
 }

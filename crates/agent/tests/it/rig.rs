@@ -8,8 +8,8 @@ use std::{
 use agent::{Bounds, Broke, ByGiven, Converse, Facts, Look, Proposed, Record, drive, opened};
 use findings::Prices;
 use llm::{
-    Backoff, Boxed, Budget, Clock, Desk, FailedTurn, Fence, Key, KeyPlace, Limits, Micros, Price, Provider, Remote, Scrubber,
-    Settings, Watcher,
+    Backoff, Boxed, Budget, Clock, Desk, FailedTurn, Fence, Key, KeyPlace, Limits, Micros, Price, Provider,
+    Remote, Scrubber, Settings, Watcher,
 };
 use snapshot::Snapshot;
 use testkit::{FakeLlm, Scenario};
@@ -121,7 +121,8 @@ pub(crate) async fn asked(asked: Asked<'_>) -> Came {
     let broken = Arc::default();
     let mut reader = Reader(Arc::clone(&broken));
     let mut server = Server(status.to_owned());
-    let answer = drive(&desk, &mut conversation, &mut budget, &mut talk, &mut || 0, &mut reader, &mut server).await;
+    let answer =
+        drive(&desk, &mut conversation, &mut budget, &mut talk, &mut || 0, &mut reader, &mut server).await;
     let (record, proposed) = (talk.record().clone(), talk.proposed().to_vec());
     let broken = broken.lock().unwrap().clone();
     Came { answer, record, proposed, fake, broken }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// As much as a snapshot may have.
-const MOST_SNAPSHOT: u64 = 1 << 28;
+pub(super) const MOST_SNAPSHOT: u64 = 1 << 28;
 const MOST_TABLE: u64 = 1 << 20;
 
 pub(super) fn run(args: &FindingsArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -62,6 +62,19 @@ fn analysed<T>(
     args: &SnapshotArgs,
     more: impl FnOnce(&Snapshot<'_>, &Prices, &Report) -> T,
 ) -> Result<(Report, T), Failure> {
+    let (parameters, prices) = tables(args)?;
+    let text = text_of(&args.from, MOST_SNAPSHOT)?;
+    let now = SystemClock.now();
+    let snapshot = Snapshot::parse(&text, now).map_err(|err| {
+        Failure::new(USAGE, "CS011", format!("{}: {err}", args.from.display())).hint(err.hint())
+    })?;
+    let report = analyse(&snapshot, &parameters, &prices, now);
+    let more = more(&snapshot, &prices, &report);
+    Ok((report, more))
+}
+
+/// The thresholds and the prices.
+pub(super) fn tables(args: &SnapshotArgs) -> Result<(Parameters, Prices), Failure> {
     let parameters = match &args.parameters {
         Some(file) => Parameters::parse(&text_of(file, MOST_TABLE)?).map_err(|err| {
             Failure::usage(format!("{}: {err}", file.display())).hint("docs/findings.md lists them all")
@@ -73,18 +86,11 @@ fn analysed<T>(
             .map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?,
         None => Prices::shipped(),
     };
-    let text = text_of(&args.from, MOST_SNAPSHOT)?;
-    let now = SystemClock.now();
-    let snapshot = Snapshot::parse(&text, now).map_err(|err| {
-        Failure::new(USAGE, "CS011", format!("{}: {err}", args.from.display())).hint(err.hint())
-    })?;
-    let report = analyse(&snapshot, &parameters, &prices, now);
-    let more = more(&snapshot, &prices, &report);
-    Ok((report, more))
+    Ok((parameters, prices))
 }
 
 /// At most so many bytes of it.
-fn text_of(file: &Path, most: u64) -> Result<String, Failure> {
+pub(super) fn text_of(file: &Path, most: u64) -> Result<String, Failure> {
     let unreadable =
         |err: std::io::Error| Failure::usage(format!("{} cannot be read: {err}", file.display()));
     let mut bytes = Vec::new();

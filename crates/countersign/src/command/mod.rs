@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod adopt;
+mod ask;
 mod audit;
 mod aws;
 mod backup;
@@ -81,6 +82,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Observe(args) => observe::run(&args, format),
         Command::Findings(args) => findings::run(&args, format),
         Command::Costs(args) => findings::costs(&args, format),
+        Command::Ask(args) => ask::run(&args, format).await,
         Command::People(command) => people::run(&command, format).await,
         Command::Policy(command) => policy::run(&command, format).await,
         Command::Spec(command) => spec::run(&command, format),

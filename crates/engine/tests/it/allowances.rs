@@ -123,7 +123,8 @@ async fn many_at_once_do_not_take_more_than_there_is() {
 async fn a_plan_asks_for_all_that_it_takes() {
     let world = world().await;
     let plan = |calls: Vec<Call>| {
-        let actions = calls.iter().map(|call| (call.action(), Gathered::default(), model::Vouched::ByAgent)).collect();
+        let actions =
+            calls.iter().map(|call| (call.action(), Gathered::default(), model::Vouched::ByAgent)).collect();
         world.engine.propose(
             Arc::clone(&world.session),
             actions,

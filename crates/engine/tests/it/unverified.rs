@@ -28,9 +28,15 @@ async fn what_an_agent_may_do_alone_waits_for_a_person() {
     let change = world.propose_vouched(asked(FREE, Vouched::ByModelAlone), "its own idea").await.unwrap();
     assert_eq!(change.state, ChangeState::Held);
     assert_eq!(needs(&change.verdict).people, 1);
-    assert!(matches!(&change.verdict, Verdict::Hold(hold) if hold.rules.iter().any(|it| it.id.to_string() == "unverified-step")));
+    assert!(
+        matches!(&change.verdict, Verdict::Hold(hold) if hold.rules.iter().any(|it| it.id.to_string() == "unverified-step"))
+    );
     let statement = world.statement(change.id, approval::Act::Approve, &BEN, None).await;
-    assert!(statement.unknowns.iter().any(|it| it.contains("a language model proposed it")), "{:?}", statement.unknowns);
+    assert!(
+        statement.unknowns.iter().any(|it| it.contains("a language model proposed it")),
+        "{:?}",
+        statement.unknowns
+    );
     // Asking for the call itself does not get around it.
     expect_refusal(world.ask(&FREE.action()).await, RefusalKind::Held, "one more person");
     world.approve(change.id, &BEN).await.unwrap();
@@ -43,7 +49,8 @@ async fn what_an_agent_may_do_alone_waits_for_a_person() {
 #[tokio::test]
 async fn what_takes_two_takes_three() {
     let world = World::in_memory().await;
-    let change = world.propose_vouched(asked(DELETE_STACK, Vouched::ByModelAlone), "its own idea").await.unwrap();
+    let change =
+        world.propose_vouched(asked(DELETE_STACK, Vouched::ByModelAlone), "its own idea").await.unwrap();
     assert_eq!(needs(&change.verdict).people, 3);
     world.approve(change.id, &BEN).await.unwrap();
     world.approve(change.id, &CLEO).await.unwrap();
@@ -59,7 +66,8 @@ async fn what_takes_two_takes_three() {
 async fn the_mark_is_not_lost_in_what_was_asked_before() {
     let world = World::in_memory().await;
     let own = world.propose_vouched(asked(DELETE_STACK, Vouched::ByAgent), "mine").await.unwrap();
-    let refusal = world.propose_vouched(asked(DELETE_STACK, Vouched::ByModelAlone), "a model's").await.unwrap_err();
+    let refusal =
+        world.propose_vouched(asked(DELETE_STACK, Vouched::ByModelAlone), "a model's").await.unwrap_err();
     assert_eq!(refusal.change, Some(own.id));
     assert!(refusal.message.contains("without the mark"), "{}", refusal.message);
     world.finish().await;

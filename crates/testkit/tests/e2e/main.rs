@@ -6,7 +6,9 @@
 mod accounts;
 mod addressing;
 mod adopt;
+mod agent_adversary;
 mod allowances;
+mod ask_command;
 mod backup;
 mod bad_requests;
 mod bad_upstream;
