@@ -12,7 +12,7 @@ fn genesis() -> Vec<u8> {
     let origin = "log.example/fuzz".to_owned();
     let key = SigningKey::from_seed(&origin, &[7; 32]).expect("a good name");
     let created_at = Timestamp::from_seconds(1_795_228_800);
-    Genesis { origin, vkey: key.verifier().to_string(), installation: "00".into(), created_at }.to_json()
+    Genesis { origin, vkey: key.verifier().to_string(), installation: "00".into(), created_at, site: None }.to_json()
 }
 
 fuzz_target!(|data: &[u8]| {

@@ -1,4 +1,4 @@
-//! The agent listener: propose, status, wait, withdraw, list own. Authenticated by the session's own virtual key
+//! The agent listener: propose, status, wait, withdraw, list own, undo what the session ran. Authenticated by the session's own virtual key
 //! (SigV4 for the service `countersign`); every answer is about this session's agent and nobody else.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use store::Filter;
 use crate::{
     ApiError, Shared, auth,
     people::{self, Wait},
-    types::{ChangeList, ChangeView, Proposal},
+    types::{ChangeList, ChangeView, Proposal, UndoRequest},
     waiting::Waiting,
 };
 
@@ -27,6 +27,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/changes/{id}"),
     ("GET", "/v1/changes/{id}/wait"),
     ("POST", "/v1/changes/{id}/withdraw"),
+    ("POST", "/v1/changes/{id}/undo"),
 ];
 
 const MAX_ACTIONS: usize = Change::MAX_STEPS;
@@ -39,6 +40,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/changes/{id}", get(show))
         .route("/v1/changes/{id}/wait", get(wait))
         .route("/v1/changes/{id}/withdraw", post(withdraw))
+        .route("/v1/changes/{id}/undo", post(undo))
         .layer(Extension(Waiting::default()))
         .with_state(shared)
 }
@@ -105,6 +107,22 @@ async fn withdraw(
     let change = own(&shared, &session, &id).await?;
     shared.engine.withdraw(&session, change.id).await?;
     Ok(Json(own(&shared, &session, &id).await?).into_response())
+}
+
+/// The captured inverse of one action, through the same door as everything; the answer is of the change that undoes.
+async fn undo(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let (session, body) = auth::agent(&shared, &parts, body).await?;
+    let asked = if body.is_empty() { Ok(UndoRequest::default()) } else { serde_json::from_slice(&body) };
+    let UndoRequest { action } =
+        asked.map_err(|err| ApiError::usage(format!("an undo is {{action?}}: {err}")))?;
+    let change = own(&shared, &session, &id).await?;
+    let undoing = shared.engine.undo_own(&session, change.id, action).await?;
+    Ok(Json(own(&shared, &session, &undoing.to_string()).await?).into_response())
 }
 
 async fn propose(State(shared): State<Shared>, request: Request) -> Result<Response, ApiError> {

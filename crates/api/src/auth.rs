@@ -301,6 +301,7 @@ mod tests {
                 vkey: log_key().verifier().to_string(),
                 installation: "0123456789abcdef0123456789abcdef".to_owned(),
                 created_at: start,
+                site: None,
             };
             let (log, checkpoint) = (folder.path().join("log"), folder.path().join("run").join("checkpoint"));
             let clock = Arc::new(Hands(AtomicI64::new(start.millis())));

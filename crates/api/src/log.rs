@@ -146,6 +146,7 @@ mod tests {
             vkey: key.verifier().to_string(),
             installation: "0123456789abcdef0123456789abcdef".to_owned(),
             created_at: Timestamp::from_seconds(1_795_228_800),
+            site: None,
         };
         let mut ledger =
             Ledger::create(&dir.path().join("log"), &dir.path().join("lock"), key, genesis).unwrap();

@@ -74,6 +74,7 @@ impl Maker {
             vkey: key()?.verifier().to_string(),
             installation: "00112233445566778899aabbccddeeff".to_owned(),
             created_at: at(0),
+            site: None,
         };
         Ok(Self { genesis, bundle: Digest::of(b"bundle") })
     }

@@ -8,7 +8,7 @@ use std::{
 
 use model::{
     Adoption, AgentId, BundleParts, Chain, ChangeId, ChangeState, Consent, Digest, Entry, EntryKind, Erasure,
-    PersonId, SessionId, Timestamp, change_digest,
+    PersonId, SessionId, StepState, Timestamp, change_digest,
 };
 
 use crate::{
@@ -92,6 +92,13 @@ impl Permits {
                 if matches!(entry.kind, EntryKind::ChangeHeld | EntryKind::ChangeReopened) {
                     life.of_people().held_at.get_or_insert(entry.at);
                 }
+                // What was asked for one by one has no order; of what was reopened the log does not say which it was.
+                if matches!(entry.kind, EntryKind::ChangeJoined | EntryKind::ChangeReopened) {
+                    life.in_any_order = true;
+                }
+                if let (Some(_), Some(step)) = (placed.detail("undone_by"), placed.detail("step")) {
+                    life.steps.stands(interned(&mut self.steps, step), false);
+                }
                 if let Some(consent) = consent_of(placed) {
                     life.of_people().held_for = Some((consent, index));
                 }
@@ -124,6 +131,7 @@ impl Permits {
                 }
                 // That it is not known may be said before, of all that was under way.
                 let Some(step) = step else { return };
+                life.steps.stands(interned(&mut self.steps, step), happened(placed));
                 let known = if entry.kind == EntryKind::OutcomeUnknown {
                     life.steps.known(step)
                 } else {
@@ -143,6 +151,14 @@ impl Permits {
                     life.carried = Some(if unknown { Carried::Unknown } else { Carried::Over });
                 }
             }
+            EntryKind::ChangeWithdrawn | EntryKind::ChangeExpired => {
+                if let Some(why) = unfounded(placed, life) {
+                    let message =
+                        format!("entry {index} withdraws {change} because its targets are gone, {why}");
+                    verdicts.add(Code::EndUnfounded, index, &message);
+                }
+                life.of_people().over.get_or_insert(index);
+            }
             EntryKind::BodyErased => erased(placed, change, life, signatures, verdicts),
             EntryKind::GlassBroken => glass::broken(placed, change, life, signatures, verdicts),
             EntryKind::Genesis
@@ -154,8 +170,6 @@ impl Permits {
             | EntryKind::ActionDenied
             | EntryKind::ChangeSealed
             | EntryKind::ApprovalRefused
-            | EntryKind::ChangeWithdrawn
-            | EntryKind::ChangeExpired
             | EntryKind::BodyMoved
             | EntryKind::ContinuityBroken
             | EntryKind::SignedIn
@@ -295,6 +309,8 @@ pub(crate) struct Life {
     of_people: Option<Box<OfPeople>>,
     /// It came over from the log before.
     carried: Option<Carried>,
+    /// Its steps need not wait for one another.
+    in_any_order: bool,
 }
 
 /// What it was then.
@@ -314,6 +330,8 @@ pub(crate) struct OfPeople {
     held_at: Option<Timestamp>,
     approvals: Approvals,
     veto: Option<u64>,
+    /// Where it expired or was withdrawn.
+    over: Option<u64>,
     /// Where it erased something, adopted a bundle or broke a glass.
     spent: Option<u64>,
     /// The glass that it broke.
@@ -363,10 +381,21 @@ fn permit(
             format!("entry {index} permits step {step} of {change}, which entry {first} permitted already");
         verdicts.add(Code::PermitTwice, index, &message);
     }
+    if let (Ok(nth), false, None) = (step.parse(), life.in_any_order, life.carried)
+        && let Some(before) = life.steps.lacking_before(nth)
+    {
+        let message =
+            format!("entry {index} permits step {step} of {change} before step {before} of it was done");
+        verdicts.add(Code::PermitOutOfTurn, index, &message);
+    }
     let of_people = life.of_people.as_deref();
     if let Some(veto) = of_people.and_then(|it| it.veto) {
         let message = format!("entry {index} permits {change}, which entry {veto} had vetoed");
         verdicts.add(Code::PermitAfterVeto, index, &message);
+    }
+    if let Some(over) = of_people.and_then(|it| it.over) {
+        let message = format!("entry {index} permits {change}, which was over with entry {over}");
+        verdicts.add(Code::PermitAfterEnd, index, &message);
     }
     let mut unapproved = |message: &str| verdicts.add(Code::PermitUnapproved, index, message);
     if life.carried == Some(Carried::Over) {
@@ -422,6 +451,39 @@ fn permit(
         );
         findings.add(Code::PermitUnapproved, Some(index), message);
     });
+}
+
+/// What is wrong with an entry by which Countersign itself withdraws a change: it names the read of each target that is gone, and
+/// of what was let through no target is looked for.
+fn unfounded(placed: &Placed, life: &Life) -> Option<String> {
+    let (why, gone) = (placed.detail("why"), placed.detail("gone"));
+    if placed.entry.kind != EntryKind::ChangeWithdrawn || (why.is_none() && gone.is_none()) {
+        return None;
+    }
+    let reads: Option<Vec<&str>> = gone.unwrap_or_default().split(' ').map(step_of_read).collect();
+    let Some(steps) = reads.filter(|_| why.is_some()) else {
+        return Some("and does not say by which reads that is known".to_owned());
+    };
+    let ran = steps.iter().find(|step| life.steps.permitted(step));
+    ran.map(|step| format!("that of step {step} too, which was permitted before"))
+}
+
+/// `STEP:DIGEST`
+fn step_of_read(read: &str) -> Option<&str> {
+    let (step, digest) = read.split_once(':')?;
+    digest.parse::<Digest>().ok()?;
+    let canonical = step.parse::<u32>().is_ok_and(|nth| nth.to_string() == step);
+    canonical.then_some(step)
+}
+
+/// Whether what an outcome is of happened; an entry that does not say so is believed to.
+fn happened(outcome: &Placed) -> bool {
+    let said = |name: &str| outcome.detail(name);
+    let status = said("status").and_then(|text| text.parse::<u16>().ok());
+    outcome.entry.kind == EntryKind::OutcomeRecorded
+        && status.is_none_or(|status| (200..400).contains(&status))
+        && said("not_sent").is_none()
+        && said("state").is_none_or(|state| state == StepState::Executed.name())
 }
 
 /// Whether people were asked.

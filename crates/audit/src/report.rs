@@ -130,8 +130,15 @@ codes! {
     /// The verified approvals are not what the permit, or the statement that was signed, says was required.
     PermitUnapproved "permit_unapproved",
     PermitAfterVeto "permit_after_veto",
+    /// Something was let through after it had expired or been withdrawn.
+    PermitAfterEnd "permit_after_end",
+    /// A change was withdrawn because its targets were gone, and the entry does not say by which reads that is known, or the log
+    /// says otherwise.
+    EndUnfounded "end_unfounded",
     /// One step of one change was permitted twice.
     PermitTwice "permit_twice",
+    /// A step of a plan was permitted before all those in front of it were done.
+    PermitOutOfTurn "permit_out_of_turn",
     OutcomeWithoutPermit "outcome_without_permit",
     /// Two entries say what came of one permit.
     OutcomeTwice "outcome_twice",

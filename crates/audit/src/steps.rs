@@ -1,4 +1,4 @@
-//! The steps of one change: where each was permitted, and where its outcome stands.
+//! The steps of one change: where each was permitted, where its outcome stands, and whether it is done.
 
 use std::{num::NonZeroU64, rc::Rc};
 
@@ -12,6 +12,8 @@ struct Step {
     name: Rc<str>,
     permit: Option<NonZeroU64>,
     outcome: Option<NonZeroU64>,
+    /// It happened, and was not undone since.
+    done: bool,
 }
 
 impl Steps {
@@ -35,6 +37,22 @@ impl Steps {
         self.step(step)?.outcome.replace(NonZeroU64::new(index)?).map(NonZeroU64::get)
     }
 
+    /// Whether it happened and still stands.
+    pub(crate) fn stands(&mut self, step: Rc<str>, done: bool) {
+        if let Some(step) = self.step(step) {
+            step.done = done;
+        }
+    }
+
+    /// The first of those before `nth` that is not done.
+    pub(crate) fn lacking_before(&self, nth: u32) -> Option<u32> {
+        (0..nth).find(|before| {
+            let name = before.to_string();
+            let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(name.as_str())).ok();
+            !at.and_then(|at| self.0.get(at)).is_some_and(|step| step.done)
+        })
+    }
+
     /// Where it stands what came of this one.
     pub(crate) fn known(&self, step: &str) -> Option<u64> {
         let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(step)).ok()?;
@@ -46,7 +64,7 @@ impl Steps {
             if self.0.is_empty() {
                 self.0.reserve_exact(1);
             }
-            self.0.insert(at, Step { name, permit: None, outcome: None });
+            self.0.insert(at, Step { name, permit: None, outcome: None, done: false });
             at
         });
         self.0.get_mut(at)

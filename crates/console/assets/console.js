@@ -5,6 +5,8 @@ import { saw } from "./kept.js";
 const html = self.trustedTypes?.createPolicy("countersign", { createHTML: (text) => text }) ?? { createHTML: (text) => text };
 const by = (id) => document.getElementById(id);
 const page = document.body.dataset.page;
+// Where passkeys work: of the installation for good, or where this page is.
+const site = document.body.dataset.site ?? location.hostname;
 
 // Bytes and texts.
 const bytes = (text) => new TextEncoder().encode(text);
@@ -17,7 +19,7 @@ const challenge = (namespace, text) => crypto.subtle.digest("SHA-256", bytes(`${
 /** One touch over one text, in the form that the record keeps. */
 async function signed(namespace, text) {
   const found = await navigator.credentials.get({
-    publicKey: { challenge: await challenge(namespace, text), rpId: location.hostname, userVerification: "required", timeout: 120000 },
+    publicKey: { challenge: await challenge(namespace, text), rpId: site, userVerification: "required", timeout: 120000 },
   });
   const parts = [
     ["credential", found.rawId],
@@ -52,7 +54,7 @@ function say(text, good) {
 /** Why a browser gave no signature, in words. */
 function told(error) {
   if (error.name === "NotAllowedError") return "Nothing was signed: no passkey was used, or the time was over.";
-  if (error.name === "SecurityError") return "This address is no place where passkeys work: open the page by the site's own name.";
+  if (error.name === "SecurityError") return `This address is no place where passkeys work: open the page as ${site}.`;
   return error.message;
 }
 
@@ -79,7 +81,7 @@ async function look() {
 }
 
 // Signing in.
-if (page === "signin") {
+if (page === "signin" && by("signin")) {
   by("person").value = localStorage.getItem("person") ?? "";
   by("signin").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -102,7 +104,7 @@ if (page === "signin") {
 }
 
 // A new passkey.
-if (page === "enrol") {
+if (page === "enrol" && by("enrol")) {
   // Whoever invites somebody may put their name into the link; it is theirs to change.
   const named = /^[a-z0-9][a-z0-9._-]{0,63}$/;
   const invited = new URLSearchParams(location.search).get("as") ?? "";
@@ -116,7 +118,7 @@ if (page === "enrol") {
       const installation = document.querySelector("[data-installation]").dataset.installation;
       const made = await navigator.credentials.create({
         publicKey: {
-          rp: { id: location.hostname, name: "Countersign" },
+          rp: { id: site, name: "Countersign" },
           user: { id: (await challenge("countersign-user@v1", `${installation} ${person}`)).slice(0, 32), name: person, displayName: person },
           challenge: await challenge("countersign-enrol@v1", `${installation} ${person}`),
           pubKeyCredParams: [{ type: "public-key", alg: -7 }, { type: "public-key", alg: -8 }],
@@ -126,7 +128,7 @@ if (page === "enrol") {
       });
       const { line } = await asked("POST", "/enrol", {
         authenticator_data: base64url(made.response.getAuthenticatorData()),
-        site: location.hostname,
+        site,
       });
       by("line").textContent = line;
       by("command").textContent = `countersign people enrol ${person} --approver --passkey '${line}' --server ${location.origin} --genesis ${installation} --key KEY`;
@@ -256,13 +258,14 @@ if (page === "inbox") {
     }
   });
   events.addEventListener("gone", (event) => {
-    const { id, state } = JSON.parse(event.data);
+    const { id, state, why } = JSON.parse(event.data);
     waiting.delete(id);
     const there = by(id);
     if (there) {
       there.classList.add("gone");
       there.querySelector(".state").textContent = state;
       there.querySelector(".state").className = `state ${state}`;
+      if (why) there.querySelector(".need").append(why);
     }
     counted();
   });

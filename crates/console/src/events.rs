@@ -26,7 +26,10 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use crate::pages::inbox::{MOST, Row};
+use crate::{
+    pages::inbox::{MOST, Row},
+    text::Shown,
+};
 
 /// Events that a page may be behind.
 const BEHIND: usize = 256;
@@ -218,12 +221,12 @@ async fn news(
         }
     }
     for id in before.keys().filter(|id| !now.contains_key(*id)).copied() {
-        let state = engine.read(move |view| Ok(view.change(id)?.map(|it| it.state))).await;
-        let state = state.ok().flatten();
+        let left = engine.read(move |view| view.change(id)).await.ok().flatten();
         // What newer ones pushed out of sight waits as before.
-        if !state.is_some_and(|state| WAITING.contains(&state)) {
-            let state = state.map_or("gone", ChangeState::name);
-            events.push(event("gone", &json!({ "id": id, "state": state })));
+        if !left.as_ref().is_some_and(|change| WAITING.contains(&change.state)) {
+            let state = left.as_ref().map_or("gone", |change| change.state.name());
+            let why = left.and_then(|change| Some(Shown::of(change.gone?.why).to_string()));
+            events.push(event("gone", &json!({ "id": id, "state": state, "why": why })));
         }
     }
     events

@@ -5,7 +5,10 @@ use axum::http::{
     header::{
         CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     },
+    request::Parts,
+    uri::Authority,
 };
+use model::Site;
 
 /// Only over TLS or on the machine itself, for this very host, and for no script (RFC 6265bis §4.1.3.2).
 const COOKIE_NAME: &str = "__Host-countersign";
@@ -61,6 +64,15 @@ pub(crate) fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
     let origin = text(ORIGIN).and_then(|it| it.split_once("://")).map(|(_, host)| host);
     let same = host.is_some() && origin == host;
     !same || !matches!(site, None | Some("same-origin"))
+}
+
+/// The host by which a page was asked for, where that is not the site's.
+pub(crate) fn elsewhere<'p>(parts: &'p Parts, site: &Site) -> Option<&'p str> {
+    let header = parts.headers.get(HOST).and_then(|it| it.to_str().ok());
+    let authority = header.or_else(|| parts.uri.authority().map(Authority::as_str)).unwrap_or_default();
+    let port = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit());
+    let host = authority.rsplit_once(':').filter(|(_, rest)| port(rest)).map_or(authority, |(host, _)| host);
+    (!host.eq_ignore_ascii_case(site.as_str())).then_some(host)
 }
 
 /// Scripts and a sheet of our own, by their own address; what the script makes into HTML passes one named policy.
@@ -132,5 +144,27 @@ mod tests {
                 assert!(set.contains(guard) && !set.contains("Domain"), "{set}");
             }
         }
+    }
+
+    #[test]
+    fn a_page_of_another_host_is_noticed() {
+        let check = |site: &str, host: Option<&str>, uri: &str, expected: Option<&str>| {
+            let mut request = axum::http::Request::get(uri);
+            if let Some(host) = host {
+                request = request.header("host", host);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(elsewhere(&parts, &site.parse().unwrap()), expected, "{site} {host:?} {uri}");
+        };
+        check("localhost", Some("localhost:7381"), "/inbox", None);
+        check("localhost", Some("LOCALHOST"), "/inbox", None);
+        check("localhost", Some("127.0.0.1:7381"), "/inbox", Some("127.0.0.1"));
+        check("localhost", Some("[::1]:7381"), "/inbox", Some("[::1]"));
+        check("a.example", Some("b.a.example"), "/", Some("b.a.example"));
+        check("a.example", Some("a.example.evil"), "/", Some("a.example.evil"));
+        // HTTP/2 has it in the target.
+        check("a.example", None, "https://a.example:8443/", None);
+        check("a.example", None, "https://b.example/", Some("b.example"));
+        check("a.example", None, "/", Some(""));
     }
 }

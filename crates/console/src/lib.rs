@@ -28,5 +28,5 @@ mod text;
 mod timeline;
 mod when;
 
-pub use routes::{Access, ROUTES, Route, router};
+pub use routes::{Access, Entrance, ROUTES, Route, router};
 pub use sign_on::way_back;

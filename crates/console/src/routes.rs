@@ -9,7 +9,10 @@ use api::{
     table::{self as tables, Asked},
     types::{ChangeView, SessionView},
 };
-use approval::{Act, Statement};
+use approval::{
+    Act, Statement,
+    passkey::{RpId, RpIdError},
+};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
@@ -32,7 +35,7 @@ use crate::{
     guard,
     logins::{By, Logins, Who},
     pages::{
-        Frame, Said,
+        Elsewhere, Frame, Said,
         audit::{Audit, Drawn},
         change::{ChangePage, Sign},
         entrance::{Enrol, SignIn},
@@ -101,6 +104,18 @@ struct Console {
     logins: Logins,
     sign_on: SignOn,
     feed: Arc<Feed>,
+    address: String,
+}
+
+/// How people come in.
+#[derive(Debug)]
+pub struct Entrance {
+    /// Where their browsers have the console, without a path.
+    pub address: String,
+    /// Ways to sign in besides a passkey.
+    pub providers: Vec<Provider>,
+    /// Drawn anew at each start.
+    pub secret: [u8; 32],
 }
 
 /// One request.
@@ -114,12 +129,12 @@ pub(crate) struct Call {
     body: Bytes,
 }
 
-/// The console's part of the people listener. `providers` are ways to sign in besides a passkey; `secret` is drawn anew at
-/// each start.
-pub fn router(shared: Shared, health: Arc<Health>, providers: Vec<Provider>, secret: [u8; 32]) -> Router {
+/// The console's part of the people listener.
+pub fn router(shared: Shared, health: Arc<Health>, entrance: Entrance) -> Router {
+    let Entrance { address, providers, secret } = entrance;
     let feed = Arc::new(Feed::of(&shared.engine));
     let sign_on = SignOn::of(providers, secret);
-    let console = Arc::new(Console { shared, health, logins: Logins::default(), sign_on, feed });
+    let console = Arc::new(Console { shared, health, logins: Logins::default(), sign_on, feed, address });
     tables::router(ROUTES, console, answer)
 }
 
@@ -256,6 +271,12 @@ impl Call {
             engine.checkpoint_parts().join(" ")
         ));
         frame.checkpoint = Some(engine.checkpoint_line());
+        frame.site.clone_from(&engine.genesis().site);
+        let elsewhere = frame.site.as_ref().and_then(|site| guard::elsewhere(&self.parts, site));
+        frame.elsewhere = elsewhere.map(|host| Elsewhere {
+            host: Shown::of(host),
+            there: format!("{}{}", self.console.address, self.parts.uri.path()),
+        });
         Ok(frame)
     }
 }
@@ -326,7 +347,12 @@ async fn enrol(call: Call) -> Result<Response, Refused> {
     let usage = |err: String| ApiError::usage(err);
     let data = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, authenticator_data)
         .map_err(|err| usage(format!("`authenticator_data` is no base64url: {err}")))?;
-    let site = site.parse().map_err(|err: approval::passkey::RpIdError| usage(err.to_string()))?;
+    let site: RpId = site.parse().map_err(|err: RpIdError| usage(err.to_string()))?;
+    let own = call.engine().genesis().site.as_ref();
+    if let Some(own) = own.filter(|own| RpId::from(*own) != site) {
+        let why = format!("a passkey of `{site}` would be of no use: they work at `{own}` alone");
+        return Err(usage(why).into());
+    }
     let made = approval::passkey::made(site, &data).map_err(|err| usage(err.to_string()))?;
     Ok(Json(json!({ "line": made.to_key().0 })).into_response())
 }

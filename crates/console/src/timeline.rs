@@ -20,6 +20,7 @@ pub(crate) fn times(change: &Change, approvals: &[Approval]) -> BTreeSet<Timesta
     let mut times = BTreeSet::from([change.created_at, change.expires_at]);
     times.extend(approvals.iter().flat_map(model::Approval::given).map(|it| it.at));
     times.extend(change.rejection.iter().map(|it| it.approval.at));
+    times.extend(change.gone.iter().map(|it| it.at));
     times.extend(change.reopened.iter().map(|it| it.at));
     for step in &change.steps {
         times.extend(step.observation.iter().map(|it| it.at));
@@ -66,7 +67,10 @@ fn said(entry: &Entry) -> Option<String> {
         EntryKind::ApprovalRefused => by("an approval was refused: signed"),
         EntryKind::ChangeRejected => by("rejected"),
         EntryKind::ChangeReopened => by("asked for anew after a rejection,"),
-        EntryKind::ChangeWithdrawn => "withdrawn".to_owned(),
+        EntryKind::ChangeWithdrawn => match detail("why") {
+            "" => "withdrawn".to_owned(),
+            why => format!("withdrawn: {why}"),
+        },
         EntryKind::ChangeExpired => "over: its time went by".to_owned(),
         EntryKind::PermitIssued => "let go: it was sent".to_owned(),
         EntryKind::OutcomeRecorded => match detail("status") {

@@ -1,5 +1,6 @@
 //! The command line as data. Doc comments are the help text.
 
+pub(crate) mod agent;
 pub(crate) mod ask;
 pub(crate) mod findings;
 pub(crate) mod people;
@@ -79,6 +80,9 @@ pub(crate) enum Command {
     Propose(ProposeArgs),
     /// Wait until a change is no longer held (agent side; uses the session's credentials).
     Wait(WaitArgs),
+    /// Our own agent: finds, plans, and carries out what it may, by the same doors as every other.
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
     /// Read an environment into a snapshot, through the gateway like any other agent, and changing nothing.
     Scan(scan::ScanArgs),
     /// The record.
@@ -159,6 +163,10 @@ pub(crate) struct InitArgs {
     /// Send everything here instead of to AWS (an emulator).
     #[arg(long, value_name = "URL")]
     pub(crate) aws_upstream: Option<String>,
+    /// The host name by which people's browsers open the console, for good: passkeys are bound to it, and it is of the genesis.
+    /// localhost is for a console that is used on the machine itself.
+    #[arg(long, value_name = "NAME", default_value = model::Site::LOCALHOST)]
+    pub(crate) site: model::Site,
     /// lab: signatures by key files count. standard: only outside production. strict: nowhere.
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<String>,
@@ -199,6 +207,10 @@ pub(crate) struct RotateArgs {
     /// Why; it stands in the log.
     #[arg(long, value_name = "TEXT")]
     pub(crate) ground: String,
+    /// Another site from then on, by which browsers open the console. Every passkey is bound to the one before, and signs
+    /// nothing any more: have SSH keys of enough people enrolled first.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) site: Option<model::Site>,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::HeaderMap;
 use ledger::Genesis;
-use model::{Digest, PersonId};
+use model::{Digest, PersonId, Site};
 use serde::{Serialize, de::DeserializeOwned};
 use tlog::{Checkpoint, VerifierKey};
 
@@ -38,6 +38,8 @@ pub(crate) struct Client {
     http: Http,
     base: String,
     installation: Digest,
+    /// Where its passkeys work; of the genesis that was verified.
+    site: Option<Site>,
     reader_token: Option<String>,
     key: Option<PathBuf>,
     /// `origin size root` of the newest checkpoint that this client has verified.
@@ -90,6 +92,7 @@ impl Client {
             http: transport::http(ca.as_deref())?,
             base,
             installation: expected,
+            site: None,
             reader_token,
             key: args.key.clone(),
             checkpoint: String::new(),
@@ -101,6 +104,10 @@ impl Client {
 
     pub(crate) const fn installation(&self) -> Digest {
         self.installation
+    }
+
+    pub(crate) const fn site(&self) -> Option<&Site> {
+        self.site.as_ref()
     }
 
     pub(crate) fn checkpoint(&self) -> &str {
@@ -203,6 +210,7 @@ impl Client {
                 genesis.fingerprint()
             )));
         }
+        self.site.clone_from(&genesis.site);
         let vkey: VerifierKey =
             genesis.vkey.parse().map_err(|err| Failure::verification(format!("{err}")))?;
         let opened = |note: &str| {

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::WitnessId;
+use model::{Site, WitnessId};
 use notify::Event;
 use serde::Deserialize;
 
@@ -193,11 +193,12 @@ impl Default for Paths {
 }
 
 /// What `init` writes.
-pub(crate) fn template(upstream: Option<&str>) -> String {
+pub(crate) fn template(upstream: Option<&str>, site: &Site) -> String {
     let upstream = upstream.map_or_else(
         || "# upstream = \"http://127.0.0.1:5000\"   # an emulator; without it, AWS itself".to_owned(),
         |url| format!("upstream = {}", toml::Value::String(url.to_owned())),
     );
+    let names = if site.is_localhost() { String::new() } else { format!("\"{site}\"") };
     format!(
         "# Addresses, paths and where secrets are; nothing here can change a verdict (that is what bundle/ is for).\n\
          # The real AWS credentials come from where AWS's own tools look for them, in the surroundings of\n\
@@ -206,7 +207,7 @@ pub(crate) fn template(upstream: Option<&str>) -> String {
          aws = \"127.0.0.1:0\"\nagent = \"127.0.0.1:0\"\npeople = \"127.0.0.1:0\"\n\
          # log = \"127.0.0.1:0\"   # the whole record, to be read by whoever reaches it: for auditors and mirrors\n\
          # metrics = \"127.0.0.1:0\"   # /livez, /readyz, /metrics, to be read by whoever reaches it: numbers, no names\n\
-         names = []          # DNS names by which clients reach us, such as \"countersign.corp.example\"\n\n\
+         names = [{names}]          # DNS names by which clients reach us, such as \"countersign.corp.example\"\n\n\
          [tls]               # without these, the installation's own authority (keys/ca.pem) signs\n\
          # certificate = \"tls.pem\"\n# key = \"tls.key\"\n\n\
          [aws]\nregion = \"us-east-1\"\n{upstream}\n\n\
@@ -355,14 +356,16 @@ mod tests {
 
     #[test]
     fn what_init_writes_is_read_back() {
+        let site = Site::LOCALHOST.parse().unwrap();
         let config =
-            Config::parse(&template(Some("http://127.0.0.1:5000")), Path::new("/x/countersign.toml"))
+            Config::parse(&template(Some("http://127.0.0.1:5000"), &site), Path::new("/x/countersign.toml"))
                 .unwrap();
         assert_eq!(config.aws.upstream.as_deref(), Some("http://127.0.0.1:5000"));
         assert_eq!(config.database(), Path::new("/x/data/countersign.db"));
-        assert!(
-            Config::parse(&template(None), Path::new("/x/countersign.toml")).unwrap().aws.upstream.is_none()
-        );
+        let site = "console.corp.example".parse().unwrap();
+        let config = Config::parse(&template(None, &site), Path::new("/x/countersign.toml")).unwrap();
+        assert!(config.aws.upstream.is_none());
+        assert_eq!(config.names(), ["console.corp.example", "localhost"]);
     }
 
     #[test]
@@ -400,7 +403,7 @@ mod tests {
     /// Promise 8: nothing in this file can change a verdict. A new key must be added here, and argued for.
     #[test]
     fn the_file_holds_addresses_paths_and_nothing_else() {
-        let keys: Vec<String> = template(Some("u"))
+        let keys: Vec<String> = template(Some("u"), &Site::LOCALHOST.parse().unwrap())
             .lines()
             .filter_map(|line| line.split_once(" = ").map(|(key, _)| key.to_owned()))
             .filter(|key| !key.starts_with('#'))

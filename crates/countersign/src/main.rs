@@ -17,6 +17,7 @@ mod loaded;
 mod mirror;
 mod output;
 mod providers;
+mod queue;
 mod receivers;
 mod ssh_agent;
 mod tables;
@@ -46,6 +47,8 @@ fn main() -> ExitCode {
     let result = match runtime {
         Ok(runtime) => runtime.block_on(async {
             tokio::select! {
+                // The command first: it says whether it handles signals itself.
+                biased;
                 result = command::run(cli) => result,
                 () = interrupted() => Err(failure::Failure::interrupted()),
             }
@@ -70,7 +73,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     builder.enable_all().build()
 }
 
-/// Never resolves where the command handles signals itself (`serve`).
+/// Never resolves where the command handles signals itself (`serve`, `scan`).
 async fn interrupted() {
     if command::handles_signals() || tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;

@@ -13,6 +13,12 @@ use std::{
 
 use engine::{Clock as _, SystemClock};
 use listener::{Authority, Doors, Given, Identity, Limits, Plain, TlsError, new_authority};
+use model::Site;
+use rustls::{
+    client::verify_server_name,
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    server::ParsedCertificate,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{config::Config, failure::Failure};
@@ -143,6 +149,30 @@ pub(crate) fn url(config: &Config, at: SocketAddr) -> String {
     }
 }
 
+/// Where people's browsers have the console: a cookie belongs to a name, and so does a passkey. Behind a listener on loopback
+/// that is not for the machine itself, somebody else speaks TLS.
+pub(crate) fn console(config: &Config, site: Option<&Site>, at: SocketAddr) -> String {
+    let port = at.port();
+    match (site, at.ip().is_loopback()) {
+        (None, true) => format!("http://{}:{port}", Site::LOCALHOST),
+        (None, false) => url(config, at),
+        (Some(site), true) if site.is_localhost() => format!("http://{site}:{port}"),
+        (Some(site), true) => format!("https://{site}"),
+        (Some(site), false) => format!("https://{site}:{port}"),
+    }
+}
+
+/// Whether browsers would take a certificate (the first of a chain, in PEM) for this host's.
+///
+/// # Errors
+/// Where it is no certificate.
+pub(crate) fn covers(chain: &str, host: &str) -> Result<bool, String> {
+    let certificate = CertificateDer::from_pem_slice(chain.as_bytes()).map_err(|err| err.to_string())?;
+    let certificate = ParsedCertificate::try_from(&certificate).map_err(|err| err.to_string())?;
+    let name = ServerName::try_from(host).map_err(|err| err.to_string())?;
+    Ok(verify_server_name(&certificate, &name).is_ok())
+}
+
 /// Ourselves under every name and address that clients may use; a wildcard for buckets in front of each name.
 fn names(config: &Config) -> Vec<String> {
     let listen = &config.listen;
@@ -188,4 +218,39 @@ fn write(file: &Path, content: &str) -> Result<(), Failure> {
         .open(file)
         .and_then(|mut open| open.write_all(content.as_bytes()).and_then(|()| open.sync_all()))
         .map_err(|err| Failure::usage(format!("{} cannot be written: {err}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For `console.corp.example` and `*.ops.example`.
+    const CHAIN: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBnzCCAUWgAwIBAgIUPeAqZUK5HDEtdBRwBNvORRvAVDEwCgYIKoZIzj0EAwIw
+DDEKMAgGA1UEAwwBeDAeFw0yNjExMzAwMjUyNDhaFw0zNjExMjcwMjUyNDhaMAwx
+CjAIBgNVBAMMAXgwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARWN5gHkM/ic+zT
+lrSnfB8RDxcdar0AsrpKg/eH9rWoYOB1oaC6wwWk1uJD9Mz8hzy1fuDqhOBzRJr2
+05bODrzyo4GEMIGBMB0GA1UdDgQWBBSRRor1JFxKlIhlxYu7EOr9wXsPwjAfBgNV
+HSMEGDAWgBSRRor1JFxKlIhlxYu7EOr9wXsPwjAPBgNVHRMBAf8EBTADAQH/MC4G
+A1UdEQQnMCWCFGNvbnNvbGUuY29ycC5leGFtcGxlgg0qLm9wcy5leGFtcGxlMAoG
+CCqGSM49BAMCA0gAMEUCIC4yTiEAtayg41/qsblnGURhsKL5c3BSt7mV/hPdzCyH
+AiEAoXfAJOlz2BelJ974tvnAHV8DPMp3sYToDIPGpr2ySwY=
+-----END CERTIFICATE-----
+";
+
+    #[test]
+    fn a_certificate_is_for_its_names_alone() {
+        for (host, expected) in [
+            ("console.corp.example", true),
+            ("console.ops.example", true),
+            ("corp.example", false),
+            ("ops.example", false),
+            ("a.console.ops.example", false),
+            ("localhost", false),
+        ] {
+            assert_eq!(covers(CHAIN, host), Ok(expected), "{host}");
+        }
+        assert!(covers("nothing", "localhost").is_err());
+    }
 }

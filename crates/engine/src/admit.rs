@@ -1,9 +1,10 @@
 //! The way in: the only maker of [`Permit`].
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use model::{
-    Action, Answer, Blob, ChangeId, Digest, Fault, History, PersonId, Request, Session, Step, Verdict,
+    Action, AgentId, Answer, Blob, ChangeId, Digest, Fault, History, PersonId, Request, Session, Step,
+    Verdict,
 };
 use policy::{Bundle, Landing, Spent};
 use store::WriteError;
@@ -46,7 +47,24 @@ pub struct Undoing {
     pub of: ChangeId,
     /// Of that change, counted from 0.
     pub step: usize,
-    pub by: PersonId,
+    pub by: By,
+}
+
+/// Who asked for an undo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    Person(PersonId),
+    /// Whose change it is, in the session that ran it.
+    Agent(AgentId),
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(person) => write!(f, "{person}"),
+            Self::Agent(agent) => write!(f, "agent {agent}"),
+        }
+    }
 }
 
 #[expect(clippy::large_enum_variant, reason = "made once for a request and taken apart at once")]
@@ -294,7 +312,9 @@ impl Engine {
             Decided::TooManyHolds(limit) => {
                 Err(Refusal::new(RefusalKind::Denied, None, answer::too_many_holds(limit)))
             }
-            Decided::NotYet(id) => Err(Refusal::new(RefusalKind::Denied, Some(id), answer::not_yet(id))),
+            Decided::NotYet(change, first) => {
+                Err(Refusal::new(RefusalKind::Denied, Some(change.id), answer::not_yet(&change, first)))
+            }
             Decided::NotUndoable { of, state } => {
                 Err(Refusal::new(RefusalKind::Denied, Some(of), answer::not_undoable(of, state)))
             }
@@ -387,7 +407,9 @@ fn unrecorded(decided: &Decided) -> Option<String> {
         Decided::Vetoed(change) => Some(format!("{} was rejected", change.id)),
         Decided::TooManyHolds(limit) => Some(format!("{limit} changes are waiting")),
         Decided::SessionClosed(why) => Some(format!("the session is {why}")),
-        Decided::NotYet(id) => Some(format!("not its turn in {id}")),
+        Decided::NotYet(change, first) => {
+            Some(format!("action {} of {} comes first", first.saturating_add(1), change.id))
+        }
         Decided::NotUndoable { of, state } => Some(format!("{of} is {}", state.name())),
         Decided::Erased(id, _) => Some(format!("the outcome of {id} was erased")),
         Decided::Unsettled(change, _) => {

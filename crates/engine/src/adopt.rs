@@ -11,6 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use approval::passkey::{Elsewhere, elsewhere};
 use model::{
     Adoption, Change, ChangeId, ChangeState, Digest, Effect, EntryKind, Kind, Operation, PersonId, Resource,
     Step, StepState,
@@ -70,6 +71,7 @@ impl Engine {
             return Err(SignError::NotAdoptable(format!("{} is in force already", candidate.digest())));
         }
         let recovered = Recovered::of(&by, &book.bundle, &candidate.bundle)?;
+        self.own_site_alone(&book.bundle, &candidate.bundle)?;
         if let Some(connector) = self.connector() {
             connector.fits(self, &candidate.bundle).await.map_err(SignError::NotAdoptable)?;
         }
@@ -133,6 +135,16 @@ impl Engine {
         let turned = tokio::spawn(async move { engine.turn(id, &candidate).await }).await;
         self.moved();
         turned.map_err(|_| model::Fault::Storage("adopting the bundle broke off".to_owned()))?
+    }
+
+    /// That no passkey comes in which belongs to another site. One that is in is no reason: taking it out is such a change, too.
+    fn own_site_alone(&self, old: &Bundle, new: &Bundle) -> Result<(), SignError> {
+        let Some(site) = &self.genesis.site else { return Ok(()) };
+        let is_new = |it: &Elsewhere| {
+            old.roster().people.get(&it.person).is_none_or(|person| !person.keys.contains(&it.key))
+        };
+        let brought_in = elsewhere(new.roster(), site).into_iter().find(is_new);
+        brought_in.map_or(Ok(()), |it| Err(SignError::NotAdoptable(it.to_string())))
     }
 
     /// The one place where another bundle comes into force.

@@ -152,11 +152,23 @@ pub(crate) fn open_as_ones_own(change: &Change) -> String {
     )
 }
 
-pub(crate) fn not_yet(id: ChangeId) -> String {
-    format!(
-        "Countersign denies this for now: in {id} other actions come before it, and each must have succeeded. Nothing \
-         was done. Run those first, in their order."
-    )
+/// `first`: whose turn it is, or would be.
+pub(crate) fn not_yet(change: &Change, first: usize) -> String {
+    let (step, id) = (change.steps.get(first), change.id);
+    let what = sanitize(step.map_or("", |step| step.action.summary.as_str()), MAX_SUMMARY);
+    let nth = first.saturating_add(1);
+    match step.map(|step| step.state) {
+        Some(StepState::Undone | StepState::Failed) => format!(
+            "Countersign denies this: in {id} it comes after action {nth}, which did not succeed or was undone: {what} Nothing \
+             was done. No action after it runs any more: withdraw {id}, and propose what is still wanted."
+        ),
+        Some(StepState::Pending | StepState::Executing | StepState::Executed | StepState::Unknown) | None => {
+            format!(
+                "Countersign denies this for now: in {id} it is the turn of action {nth}: {what} Each runs once all before it \
+             have succeeded. Nothing was done. Run that one first."
+            )
+        }
+    }
 }
 
 pub(crate) fn not_undoable(of: ChangeId, state: StepState) -> String {
@@ -238,7 +250,6 @@ mod tests {
         check(&in_flight(id), &[&id.to_string(), "Run the same command again"]);
         check(&replayed(id), &[&id.to_string(), "Nothing was done", "Sign a new one"]);
         check(&too_many_holds(10), &["10 changes", "countersign wait", "withdraw", "countersign propose"]);
-        check(&not_yet(id), &[&id.to_string(), "Run those first"]);
         for state in [StepState::Pending, StepState::Failed, StepState::Unknown, StepState::Undone] {
             check(&not_undoable(id, state), &[&id.to_string(), "Nothing was done"]);
         }

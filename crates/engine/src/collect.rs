@@ -4,7 +4,8 @@
 use std::{future::Future, pin::Pin};
 
 use model::{
-    Action, ActionParts, CapturedUndo, ChangeId, EffectSet, Observation, Request, Session, Tags, Value,
+    Action, ActionParts, CapturedUndo, ChangeId, EffectSet, Observation, Request, Session, Sight, Sought,
+    Tags, Value,
 };
 use policy::Bundle;
 
@@ -16,6 +17,8 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
     pub observation: Option<Observation>,
+    /// How the target is looked for again while the action is held; only of one that was there.
+    pub sought: Option<Sought>,
     pub undo: Option<CapturedUndo>,
     /// Where every inner action could be listed: their union, in place of `execute`.
     pub effects: Option<EffectSet>,
@@ -73,6 +76,14 @@ pub trait Connector: Send + Sync {
         done: &'a ActionParts,
         undoing: Undoing,
     ) -> Later<'a, Result<ChangeId, Refusal>>;
+
+    /// Looks for the target of an action that is held again, by one read of our own.
+    fn look<'a>(
+        &'a self,
+        engine: &'a Engine,
+        action: &'a ActionParts,
+        sought: &'a Sought,
+    ) -> Later<'a, Sight>;
 
     /// Whether it could act under another bundle: as the roles, and in the accounts, that this one gives.
     fn fits<'a>(&'a self, engine: &'a Engine, next: &'a Bundle) -> Later<'a, Result<(), String>>;

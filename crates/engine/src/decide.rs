@@ -11,7 +11,7 @@ use policy::Bundle;
 use store::{Conflict, StorageError, Tx};
 
 use crate::{
-    admit::{Purpose, Undoing},
+    admit::{By, Purpose, Undoing},
     bodies::{self, Had},
     facts::{Facts, Leave},
     in_force::InForce,
@@ -57,8 +57,8 @@ pub(crate) enum Decided {
     Replayed(ChangeId),
     TooManyHolds(u32),
     SessionClosed(&'static str),
-    /// An earlier step of the same plan comes first.
-    NotYet(ChangeId),
+    /// This earlier step of the same plan comes first.
+    NotYet(Box<Change>, usize),
     /// What was to be undone is not, or no longer, there to be undone.
     NotUndoable {
         of: ChangeId,
@@ -171,7 +171,11 @@ pub(crate) fn decide(
         return Err(DecideError::Turned);
     }
     tx.offer(question.captured.clone());
-    if let Purpose::Agent = question.purpose {
+    let own = match &question.purpose {
+        Purpose::Agent | Purpose::Undo(Undoing { by: By::Agent(_), .. }) => true,
+        Purpose::Collector | Purpose::Undo(Undoing { by: By::Person(_), .. }) => false,
+    };
+    if own {
         for id in [Some(question.session.id), question.session.parent].into_iter().flatten() {
             let closed = tx.session(id)?.map_or(Some("unknown"), |session| session.closed(now));
             if let Some(why) = closed {
@@ -201,15 +205,15 @@ pub(crate) fn decide(
                 return Ok(Decided::ReadBack(Box::new(change)));
             }
             Turn::Now if !expired => return rejudge(tx, book, drawn, question, change, nth),
-            Turn::Later if !expired => return Ok(Decided::NotYet(change.id)),
+            Turn::Later(first) if !expired => return Ok(Decided::NotYet(Box::new(change), first)),
             Turn::Unsettled(other) if !expired => {
                 return Ok(Decided::Unsettled(Box::new(change), other));
             }
-            Turn::Now | Turn::Later | Turn::Unsettled(_) if change.state.is_open() => {
+            Turn::Now | Turn::Later(_) | Turn::Unsettled(_) if change.state.is_open() => {
                 expire(tx, drawn, &change)?;
             }
             // Something of it is under way still; it expires once that is known.
-            Turn::Now | Turn::Later | Turn::Unsettled(_) => {}
+            Turn::Now | Turn::Later(_) | Turn::Unsettled(_) => {}
         }
     }
     if let Some((last, nth)) = tx.latest_asking(alone, question.action)? {
@@ -230,8 +234,8 @@ pub(crate) fn decide(
 /// How a step of an open change stands among the others.
 enum Turn {
     Now,
-    /// Those before it come first.
-    Later,
+    /// This one before it comes first.
+    Later(usize),
     /// It is being carried out, or another of the same plan is.
     Running,
     ToReadBack,
@@ -260,7 +264,7 @@ fn turn(change: &Change, nth: usize) -> Turn {
         return Turn::Running;
     }
     let mut before = change.steps.iter().take(nth);
-    if before.all(|step| step.state == StepState::Executed) { Turn::Now } else { Turn::Later }
+    before.position(|step| step.state != StepState::Executed).map_or(Turn::Now, Turn::Later)
 }
 
 fn ran(change: Change, nth: usize) -> StepState {
@@ -375,6 +379,7 @@ pub(crate) fn open(
         expires_at: drawn.now.plus_seconds(book.bundle.limits().hold_expiry_s),
         links,
         rejection: None,
+        gone: None,
         reopened: None,
         joint: None,
         erases: None,

@@ -359,6 +359,7 @@ pub(crate) fn step_of(
         environment,
         state: StepState::Pending,
         observation: gathered.observation,
+        sought: gathered.sought,
         undo,
         execution: None,
         erased: None,

@@ -49,6 +49,7 @@ mod standing;
 mod start;
 mod statement;
 mod tally;
+mod tidy;
 mod unverified;
 mod veto;
 mod vitals;
@@ -60,7 +61,7 @@ use model::{Digest, Entry, EntryId, EntryKind, Fault, Level, Session, SessionId,
 use policy::Bundle;
 use store::Store;
 
-pub use admit::{Admitted, Asked, Purpose, Refusal, RefusalKind, Undoing};
+pub use admit::{Admitted, Asked, By, Purpose, Refusal, RefusalKind, Undoing};
 pub use adopt::Adopt;
 pub use candidate::{Candidate, CandidateError, could_be_changed, draft};
 pub use clock::{Clock, SystemClock};
@@ -85,6 +86,7 @@ pub use sign::{SignError, Signed};
 pub use simulate::{Rejudged, Simulation, Unjudged};
 pub use start::{Parts, StartError, bundle_on_record, database_of, roster_of};
 pub use statement::Signer;
+pub use tidy::Rounds;
 pub use vitals::{FRICTION_SPAN_S, Missing, Part, Seen, Stored, Vitals};
 pub use witnesses::{
     CosignedError, CosignedFrom, Growth, NotWitnessed, WitnessReach, Witnesses, witness_keys,

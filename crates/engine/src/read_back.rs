@@ -35,6 +35,7 @@ pub(crate) fn read_back(
     let mut entry = about(drawn, EntryKind::OutcomeRecorded, &change);
     entry.detail.insert("step".to_owned(), nth.to_string());
     entry.detail.insert("read_back".to_owned(), found.to_owned());
+    entry.detail.insert("state".to_owned(), state.name().to_owned());
     tx.advance_change(&change, change.version, entry)?;
     change.version = change.version.saturating_add(1);
     mark_undone_by(tx, drawn, &change)?;

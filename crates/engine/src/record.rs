@@ -3,7 +3,7 @@
 use model::{Change, EntryKind, Verdict};
 
 use crate::{
-    admit::{Purpose, Undoing},
+    admit::{By, Purpose, Undoing},
     counters::Behind,
     decide::Drawn,
 };
@@ -69,11 +69,15 @@ pub(crate) fn denied_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
     entry
 }
 
-/// An undo is asked for by a person, who need not be the operator under whose chain it runs.
+/// An undo is asked for by a person, who need not be the operator under whose chain it runs, or by the agent itself.
 pub(crate) fn asked_by(entry: &mut model::Entry, purpose: &Purpose) {
     if let Purpose::Undo(Undoing { of, by, .. }) = purpose {
         entry.detail.insert("undoes".to_owned(), of.to_string());
-        entry.detail.insert("asked_by".to_owned(), by.to_string());
+        let who = match by {
+            By::Person(person) => ("asked_by", person.to_string()),
+            By::Agent(agent) => ("asked_by_agent", agent.to_string()),
+        };
+        entry.detail.insert(who.0.to_owned(), who.1);
     }
 }
 

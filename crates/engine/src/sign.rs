@@ -11,7 +11,7 @@ use store::{Tx, WriteError};
 
 use crate::{
     Ending, Engine, Refusal, RefusalKind, Signer, Undoing,
-    admit::Purpose,
+    admit::{By, Purpose},
     answer, bodies,
     counters::{Behind, Counters},
     decide::{self, Book, DecideError, Drawn},
@@ -252,6 +252,36 @@ impl Engine {
         self.is_person(&by).map_err(SignError::MayNot)?;
         let change =
             self.store.read(move |view| view.change(id)).await?.ok_or(SignError::UnknownChange(id))?;
+        self.undo_step(change, nth, By::Person(by)).await
+    }
+
+    /// As [`Engine::undo`], for the agent: of what its own session ran, and of nothing else.
+    ///
+    /// # Errors
+    /// [`SignError::UnknownChange`] where it is not of this session; else as there.
+    pub async fn undo_own(
+        &self,
+        session: &Session,
+        id: ChangeId,
+        nth: Option<usize>,
+    ) -> Result<ChangeId, SignError> {
+        let now = self.now()?;
+        self.live_session(session.id, now).map_err(|why| {
+            let message = answer::session_closed(session, why);
+            SignError::Refused(Refusal { kind: RefusalKind::SessionClosed, change: None, message })
+        })?;
+        let (chain, root) = (session.chain.clone(), session.root());
+        let own = move |change: &Change| change.chain == chain && change.session == root;
+        let change = self
+            .store
+            .read(move |view| Ok(view.change(id)?.filter(own)))
+            .await?
+            .ok_or(SignError::UnknownChange(id))?;
+        self.undo_step(change, nth, By::Agent(session.chain.agent.clone())).await
+    }
+
+    async fn undo_step(&self, change: Change, nth: Option<usize>, by: By) -> Result<ChangeId, SignError> {
+        let id = change.id;
         let not = |why: String| SignError::NotUndoable(why);
         let (name, nth, step) = match (nth, change.steps.as_slice()) {
             (None | Some(0), [only]) => (id.to_string(), 0, only),
@@ -706,7 +736,7 @@ pub(crate) fn purpose_of(change: &Change) -> Purpose {
         Some(link) => Purpose::Undo(Undoing {
             of: link.change,
             step: link.step.unwrap_or(0),
-            by: change.chain.operator.clone(),
+            by: By::Person(change.chain.operator.clone()),
         }),
         None => Purpose::Agent,
     }

@@ -68,6 +68,21 @@ pub fn analyse(snapshot: &Snapshot<'_>, parameters: &Parameters, prices: &Prices
 }
 
 impl Report {
+    /// Of what nobody looked at: a plan that came from elsewhere.
+    pub fn none(account: &str, taken: Taken, now: Timestamp) -> Self {
+        Self {
+            schema: SCHEMA,
+            account: sanitize(account, 64),
+            taken,
+            now,
+            saving: Micros(0),
+            currency: Prices::shipped().currency,
+            findings: Vec::new(),
+            spared: Vec::new(),
+            unjudged: Vec::new(),
+        }
+    }
+
     /// After findings were left out.
     pub fn recount(&mut self) {
         self.saving = self.findings.iter().map(worth).sum();

@@ -49,6 +49,7 @@ pub(crate) async fn gather(gateway: &Gateway, engine: &Engine, action: &Action, 
                 let pinned = pin(action.request(), params, &found.pins);
                 return Gathered {
                     observation: found.observation,
+                    sought: found.sought,
                     undo: found.undo,
                     effects: found.effects,
                     pinned,
@@ -86,7 +87,7 @@ async fn read(gateway: &Gateway, engine: &Engine, target: &Target, call: &Call) 
     }
 }
 
-async fn submit(
+pub(crate) async fn submit(
     engine: &Engine,
     upstream: &Upstream,
     terms: &Kept,

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use classify_aws::{
     call::{self, Call},
     classify::Target,
+    gather::look,
 };
 use engine::{
     Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind, Undoing,
 };
-use model::{Action, ActionParts, CapturedUndo, ChangeId, Digest, Session};
+use model::{Action, ActionParts, CapturedUndo, ChangeId, Digest, Session, Sight, Sought};
 use policy::Bundle;
 
 use crate::{
     Gateway,
-    collect::{Gatherer, gather, route, signing_name, understand},
+    collect::{Gatherer, gather, route, signing_name, submit, understand},
     forward::Content,
     overrides::objections,
     serve::{carry_out, undelivered},
@@ -105,6 +106,24 @@ impl Connector for Gateway {
                         Err(denied(format!("the undo did not go through: {}", undelivered(&settled))))
                     }
                 };
+            }
+        })
+    }
+
+    fn look<'a>(
+        &'a self,
+        engine: &'a Engine,
+        action: &'a ActionParts,
+        sought: &'a Sought,
+    ) -> Later<'a, Sight> {
+        Box::pin(async move {
+            let Some(look) = look(action, sought) else {
+                return Sight::Unknown("no table says how it is looked for".to_owned());
+            };
+            let target = Target::new(action.partition.clone(), action.account.clone());
+            match submit(engine, &self.upstream, &self.terms, &target, look.call()).await {
+                Ok(answer) => look.seen(&answer),
+                Err(why) => Sight::Unknown(why),
             }
         })
     }

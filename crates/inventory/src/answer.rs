@@ -4,7 +4,7 @@ use classify_aws::gather::{self, ReadAnswer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::table::{Answer, Collector};
+use crate::table::{Answer, Collector, Table};
 
 /// What came back for one call.
 #[derive(Debug)]
@@ -55,6 +55,14 @@ const DENIED: [&str; 15] = [
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
+
+/// What is understood of the answer to any read that a scan makes, `service:Operation`, whoever made it; `None` where there is no
+/// form for it.
+pub fn read(operation: &str, answered: &Answered) -> Option<Understood> {
+    let table = Table::shared();
+    let form = table.answers.get(operation)?;
+    Some(understand(None, form, answered))
+}
 
 pub(crate) fn understand(collector: Option<&Collector>, form: &Answer, answered: &Answered) -> Understood {
     let answer = match answered {

@@ -19,6 +19,6 @@ mod shape;
 mod table;
 mod template;
 
-pub use answer::{Answered, Understood};
+pub use answer::{Answered, Understood, read};
 pub use finish::ScanError;
 pub use scan::{Ask, AskId, Place, Progress, Scan};

@@ -17,6 +17,10 @@ use crate::{
 /// One question in a thousand pages is a mistake of ours or of theirs.
 const MOST_PAGES: u32 = 2_000;
 const MOST_RESOURCES: usize = 400_000;
+/// About as many bytes as one has in a snapshot: an edge, what stands around a series, one value of it.
+const EDGE: usize = 160;
+const SERIES: usize = 200;
+const VALUE: usize = 4;
 
 /// What is scanned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +64,8 @@ pub struct Scan {
     pub(crate) resources: Vec<Found>,
     by_id: BTreeMap<String, usize>,
     pub(crate) edges: Vec<EdgeMade>,
+    /// About as many bytes as what was found will have in the snapshot.
+    weight: usize,
 }
 
 #[derive(Debug)]
@@ -135,6 +141,7 @@ impl Scan {
             resources: Vec::new(),
             by_id: BTreeMap::new(),
             edges: Vec::new(),
+            weight: 0,
             place,
         };
         for (nth, collector) in Table::shared().collectors.iter().enumerate() {
@@ -202,6 +209,9 @@ impl Scan {
             Understood::Failed(why) | Understood::Later(why) => (Outcome::Failed, Some(why)),
         };
         if let What::Metrics(values) = job.what {
+            let periods: usize =
+                values.iter().map(|one| SERIES.saturating_add(one.values.len().saturating_mul(VALUE))).sum();
+            self.weight = self.weight.saturating_add(periods);
             let about = job.about.and_then(|about| self.resources.get_mut(about));
             about
                 .into_iter()
@@ -214,6 +224,11 @@ impl Scan {
             read.outcome = Some(if cut { Outcome::Truncated } else { outcome });
             read.why = why;
         }
+    }
+
+    /// About as many bytes as the snapshot will have of what was found so far: more than [`snapshot::MOST_BYTES`] make none.
+    pub const fn weight(&self) -> usize {
+        self.weight
     }
 
     pub fn is_done(&self) -> bool {
@@ -324,18 +339,26 @@ impl Scan {
             };
             own = Some(id);
             let edges = edges(&collector.edges, &filling, own.as_deref(), read);
+            self.weight = self.weight.saturating_add(EDGE.saturating_mul(edges.len()));
             self.edges.extend(edges);
             self.found(found, collector);
             return true;
         }
-        self.edges.extend(edges(&collector.edges, &filling, own.as_deref(), read));
+        let edges = edges(&collector.edges, &filling, own.as_deref(), read);
+        self.weight = self.weight.saturating_add(EDGE.saturating_mul(edges.len()));
+        self.edges.extend(edges);
         let Some(resource) = about.filter(|_| collector.view).and_then(|about| self.resources.get_mut(about))
         else {
             return true;
         };
         resource.tags.extend(tags(item, &collector.tags));
         if !collector.keep.is_empty() {
-            resource.views.push((read, keep(item, &collector.keep)));
+            let kept = keep(item, &collector.keep);
+            self.weight = self.weight.saturating_add(weight(&kept));
+            match resource.views.iter_mut().skip(1).find(|(of, _)| *of == read) {
+                Some((_, before)) => merge(before, kept),
+                None => resource.views.push((read, kept)),
+            }
         }
         true
     }
@@ -348,6 +371,10 @@ impl Scan {
         }
         let (kind, region, place) = (found.kind.clone(), found.region.clone(), self.resources.len());
         self.by_id.insert(found.id.clone(), place);
+        let views: usize = found.views.iter().map(|(_, view)| weight(view)).sum();
+        let texts = [&found.id, &found.name].into_iter().chain(found.tags.keys()).chain(found.tags.values());
+        let texts: usize = texts.map(String::len).sum();
+        self.weight = self.weight.saturating_add(views).saturating_add(texts);
         self.resources.push(found);
         for (nth, further) in Table::shared().collectors.iter().enumerate() {
             if further.each.as_deref() == Some(kind.as_str()) {
@@ -468,6 +495,39 @@ fn keep(item: &Json, names: &[String]) -> Json {
                 .collect(),
         ),
         other => other.clone(),
+    }
+}
+
+/// The pages of one answer about one resource are one view: lists go on where the page before ended.
+fn merge(before: &mut Json, page: Json) {
+    match (before, page) {
+        (Json::Object(all), Json::Object(page)) => {
+            for (name, value) in page {
+                match all.get_mut(&name) {
+                    Some(known) => merge(known, value),
+                    None => drop(all.insert(name, value)),
+                }
+            }
+        }
+        (Json::Array(all), Json::Array(page)) => all.extend(page),
+        // What every page says.
+        _ => {}
+    }
+}
+
+/// How many bytes it has as text, about.
+fn weight(value: &Json) -> usize {
+    const QUOTES: usize = 3;
+    match value {
+        Json::Null | Json::Bool(_) | Json::Number(_) => VALUE,
+        Json::String(text) => text.len().saturating_add(QUOTES),
+        Json::Array(items) => items.iter().map(weight).sum::<usize>().saturating_add(QUOTES),
+        Json::Object(members) => {
+            let own = |(name, value): (&String, &Json)| {
+                name.len().saturating_add(QUOTES).saturating_add(weight(value))
+            };
+            members.iter().map(own).sum::<usize>().saturating_add(QUOTES)
+        }
     }
 }
 

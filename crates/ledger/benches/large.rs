@@ -31,6 +31,7 @@ fn main() -> Result<()> {
         vkey: key()?.verifier().to_string(),
         installation: "00112233445566778899aabbccddeeff".to_owned(),
         created_at: Timestamp::from_seconds(1_795_228_800),
+        site: None,
     };
     let ledger = Ledger::create(&log, &lock, key()?, genesis)?;
     let (ledger, tenth) = measure(ledger, &log, &lock, TENTH)?;

@@ -110,6 +110,7 @@ fn create(folder: &Path) -> Result<Ledger> {
         vkey: key()?.verifier().to_string(),
         installation: "00112233445566778899aabbccddeeff".to_owned(),
         created_at: Timestamp::from_seconds(1_795_228_800),
+        site: None,
     };
     Ok(Ledger::create(&log, &lock, key()?, genesis)?)
 }

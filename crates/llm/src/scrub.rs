@@ -108,9 +108,10 @@ impl Scrubber {
         match value {
             Value::String(text) => {
                 let alone = self.scrub(text);
-                let label = format!("{name}=");
-                let joined = self.scrub(&format!("{label}{}", alone.as_str()));
-                let kept = joined.text.strip_prefix(&label).map(str::to_owned);
+                // As a member of JSON, where a quotation mark within ends nothing.
+                let label = format!("{}: ", Value::from(name));
+                let joined = self.scrub(&format!("{label}{}", Value::from(alone.as_str())));
+                let kept = joined.text.strip_prefix(&label).and_then(|kept| serde_json::from_str(kept).ok());
                 Value::String(kept.unwrap_or_else(|| marker(ENCODED)))
             }
             Value::Array(items) => Value::Array(items.iter().map(|item| self.member(name, item)).collect()),

@@ -8,7 +8,7 @@ use crate::{
     ActionParts, Adoption, AllowanceId, BreakGlass, Chain, ChangeId, Commitment, Digest, EffectSet,
     Environment, Erased, Erasure, Observation, Outcome, PersonId, Scope, SessionId, Timestamp, Value,
     Verdict,
-    evidence::{Evidence, KeptUndo},
+    evidence::{Evidence, KeptUndo, Sought},
 };
 
 /// Where a change stands. Every transition is in [`ChangeState::may_become`]; there are no others.
@@ -151,6 +151,9 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<EffectSet>,
     pub observation: Option<Observation>,
+    /// Of a target that was there when it was looked at, without which this means nothing any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sought: Option<Sought>,
     pub undo: Option<KeptUndo>,
     pub execution: Option<Execution>,
     /// Its bodies are gone: only [`Erasure`] does that.
@@ -239,6 +242,9 @@ pub struct Change {
     pub links: Vec<Link>,
     /// The veto that closed it.
     pub rejection: Option<Rejection>,
+    /// Where Countersign withdrew it itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Gone>,
     /// Filled where this change was reopened after a veto: the operator's signed new intent.
     pub reopened: Option<Approval>,
     /// Where its actions were asked for one by one, each of which may run whatever becomes of the others.
@@ -384,6 +390,14 @@ pub struct Given {
     pub at: Timestamp,
     pub statement: String,
     pub signature: String,
+}
+
+/// That nothing is left of what a change was about: somebody took its targets away meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gone {
+    pub at: Timestamp,
+    /// Which, and by which reads that is known; in words of ours.
+    pub why: String,
 }
 
 /// A veto: signed like an approval.

@@ -88,6 +88,7 @@ mod tests {
                 vkey: "log.example/1+00000000+AA==".into(),
                 installation: "00112233445566778899aabbccddeeff".into(),
                 created_at: Timestamp::from_seconds(1_795_228_800),
+                site: None,
             },
             restored: "a note\n".into(),
             signed: Some("a later note\n".into()),

@@ -1,6 +1,6 @@
 //! Measured facts gathered by the control plane before a verdict, and again before anything runs.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,28 @@ impl Observation {
     pub fn fingerprint_of(projection: &Value) -> Digest {
         projection.digest("countersign/observation/v1")
     }
+}
+
+/// What of a request names its one target, by member: enough to look for it again, and nothing else of the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sought(pub BTreeMap<String, String>);
+
+/// What came of looking for a target again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    There,
+    /// Whoever was asked answers that there is no such thing.
+    Gone(Absence),
+    /// Refused, cut short, broken or not asked: why, in a phrase.
+    Unknown(String),
+}
+
+/// That a target is not there any more, as the answer to one read says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absence {
+    pub read: Operation,
+    /// Of what was asked and what was answered.
+    pub digest: Digest,
 }
 
 /// One action that another would carry out.

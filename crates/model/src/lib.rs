@@ -32,6 +32,7 @@ mod resource;
 mod scope;
 mod second_lock;
 mod session;
+mod site;
 mod text;
 mod time;
 mod verdict;
@@ -43,7 +44,7 @@ pub use answer::{Answer, Outcome};
 pub use blob::{Blob, BlobError, Commitment, Content, Kept};
 pub use canonical::{Value, encode};
 pub use change::{
-    Approval, Change, ChangeState, Charge, Execution, Given, IllegalTransition, Joint, Link, LinkKind,
+    Approval, Change, ChangeState, Charge, Execution, Given, Gone, IllegalTransition, Joint, Link, LinkKind,
     Presence, Rejection, Step, StepState, Vouched, change_digest,
 };
 pub use consent::Consent;
@@ -54,7 +55,8 @@ pub use entry::{Actors, Entry, EntryKind, Subject};
 pub use environment::{Account, Environment, Partition, Region};
 pub use erasure::{Erased, Erasure, Ground, GroundError};
 pub use evidence::{
-    CapturedUndo, Evidence, EvidenceKind, EvidenceStatus, InnerAction, KeptUndo, Observation,
+    Absence, CapturedUndo, Evidence, EvidenceKind, EvidenceStatus, InnerAction, KeptUndo, Observation, Sight,
+    Sought,
 };
 pub use genesis::Genesis;
 pub use glass::{BreakGlass, Glass};
@@ -73,6 +75,7 @@ pub use resource::Resource;
 pub use scope::{Scope, ScopeError};
 pub use second_lock::SecondLock;
 pub use session::{AssumedRole, Autonomy, Session, UnknownAutonomy};
+pub use site::{Site, SiteError, is_domain};
 pub use text::{causes, sanitize};
 pub use time::Timestamp;
 pub use verdict::{Alternative, Denial, Fault, Hold, Requirement, RuleRef, Verdict};

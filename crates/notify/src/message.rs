@@ -101,6 +101,10 @@ impl Message {
                 let reason = said("reason").unwrap_or_default();
                 subject.map(|it| format!("{} (the reason: {reason})", sentence(it.change)))
             }
+            // That its agent withdrew it needs no words.
+            Event::ChangeWithdrawn => {
+                said("why").and_then(|why| Some(format!("{} ({why})", sentence(subject?.change))))
+            }
             _ => None,
         };
         let about = subject.map(|it| About::of(it, now));

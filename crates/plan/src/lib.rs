@@ -1,12 +1,13 @@
 //! Plans: what would be done, in which order, how each step is checked, and how it is undone. Pure: a snapshot, findings and a
 //! goal in, a plan as data out. Nothing here carries anything out: whoever does proposes the plan as one change and asks for its steps one
-//! by one, like everyone else.
+//! by one, like everyone else; what comes next, and when to stop, is [`conduct`].
 //!
 //! A plan's effects are never its own word: they are classified from the steps' calls by the operation table, again whenever a plan is read
 //! ([`Plan::effects`] of a file is a claim until then).
 
 mod alternatives;
 mod check;
+pub mod conduct;
 mod error;
 mod given;
 mod goal;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use findings::{Judge, Judged};
-use model::{Change, EffectSet, sanitize};
+use model::{Change, Effect, EffectSet, sanitize};
 use serde::Serialize;
 
 use crate::{Call, Check, Expectation, Origin, Plan, SCHEMA, Step, Undo, make, pack};
@@ -127,7 +127,7 @@ impl Run {
         if step.undoable && !judged.undoable() {
             self.tell(format!("{place}.undoable"), "by the operation table it cannot be undone");
         }
-        self.undo(&format!("{place}.undo"), step, judged);
+        self.undo(&format!("{place}.undo"), step, &judged);
         if step.about.is_empty() && matches!(step.origin, Origin::Derived { .. }) {
             self.tell(format!("{place}.about"), "what is derived is about a resource");
         }
@@ -141,7 +141,7 @@ impl Run {
         }
     }
 
-    fn undo(&mut self, place: &str, step: &Step, judged: Judged) {
+    fn undo(&mut self, place: &str, step: &Step, judged: &Judged) {
         match &step.undo {
             Undo::Captured if judged.undo != model::Undo::Capturable => {
                 self.tell(place, "the engine captures no inverse of this call");
@@ -198,8 +198,11 @@ impl Run {
     }
 
     fn milder(&mut self, place: &str, said: EffectSet, is: EffectSet) {
-        let missing: Vec<_> =
-            is.iter().filter(|effect| !said.contains(*effect)).map(|effect| effect.name()).collect();
+        let missing: Vec<_> = is
+            .iter()
+            .filter(|effect| *effect > Effect::Read && !said.contains(*effect))
+            .map(|effect| effect.name())
+            .collect();
         if !missing.is_empty() {
             self.tell(place, format!("it is said milder than it is: {} is missing", missing.join(", ")));
         }
@@ -211,7 +214,7 @@ pub fn recompute(plan: &mut Plan) {
     let judge = Judge::new(&plan.basis.account);
     for step in &mut plan.steps {
         let judged = make::judged(&judge, &step.call);
-        step.effects = judged.map_or(make::worst(), |judged| judged.effects);
+        step.effects = judged.as_ref().map_or_else(make::worst, |judged| judged.effects);
         step.undoable = judged.is_some_and(|judged| judged.undoable());
     }
     plan.effects = pack::effects(&plan.steps);

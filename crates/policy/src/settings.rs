@@ -122,6 +122,8 @@ pub struct Limits {
     pub clock_skew_s: i64,
     /// How many changes in production one person approves within ten minutes before they are asked to pause.
     pub hurried_approvals: u32,
+    /// How often the targets of what waits are looked for again.
+    pub look_again_s: i64,
 }
 
 impl Default for Limits {
@@ -135,6 +137,7 @@ impl Default for Limits {
             retry_window_s: 900,
             clock_skew_s: 300,
             hurried_approvals: 6,
+            look_again_s: 300,
         }
     }
 }
@@ -208,6 +211,7 @@ fn read_limits(section: &Section<'_>, profile: Option<Profile>) -> Limits {
             .count("hurried_approvals", 1..1001)
             .and_then(|approvals| u32::try_from(approvals).ok())
             .unwrap_or(default.hurried_approvals),
+        look_again_s: section.count("look_again_s", 1..DAY + 1).unwrap_or(default.look_again_s),
     };
     section.finish();
     limits

@@ -133,6 +133,8 @@ fn settings_text(profile: Profile) -> String {
         clock_skew_s,
         // By the profile, until somebody writes otherwise.
         hurried_approvals: _,
+        // Seldom of anybody's interest.
+        look_again_s: _,
     } = Limits::default();
     let file_signatures = match profile {
         Profile::Lab => "everywhere",

@@ -20,6 +20,7 @@
 mod builder;
 mod error;
 mod index;
+mod neutral;
 mod parse;
 mod read;
 mod resource;
@@ -34,6 +35,9 @@ pub use read::{Coverage, Outcome, Read, ReadRef, Taken};
 pub use resource::{Edge, EdgeKind, Resource, View};
 pub use series::{NotNumbers, Series};
 pub use text::Text;
+
+/// An account of a few hundred thousand resources; a larger one is read region by region.
+pub const MOST_BYTES: usize = 1 << 28;
 
 /// The one schema that there is.
 pub const SCHEMA: &str = "countersign.snapshot/v1";

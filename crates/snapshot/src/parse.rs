@@ -5,12 +5,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    Edge, EdgeKind, Read, ReadRef, Resource, SCHEMA, Series, Snapshot, SnapshotError, Taken, Text, View,
-    index,
+    Edge, EdgeKind, MOST_BYTES, Read, ReadRef, Resource, SCHEMA, Series, Snapshot, SnapshotError, Taken,
+    Text, View, index,
 };
 
-/// An account of a few hundred thousand resources; a larger one is read region by region.
-const MOST_BYTES: usize = 1 << 28;
 const MOST_READS: usize = 1_000_000;
 const MOST_RESOURCES: usize = 500_000;
 const MOST_EDGES: usize = 2_000_000;

@@ -1,10 +1,12 @@
 //! A read: what was asked, when, and whether it was answered.
 
+use std::collections::BTreeMap;
+
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::Text;
+use crate::{Text, neutral};
 
 /// When the first and the last read were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,12 +96,14 @@ impl Coverage {
 }
 
 impl Read<'_> {
-    /// A question with filters is answered whole and still says nothing of what they kept back.
+    /// A question with filters is answered whole and still says nothing of what they kept back. Whatever is not known to keep nothing
+    /// back is a filter.
     pub(crate) fn is_filtered(&self) -> bool {
-        const FILTERS: [&str; 5] = ["Filters", "Filter", "filters", "filter", "filterPattern"];
         let Some(parameters) = self.parameters else { return false };
-        let given: Result<std::collections::BTreeMap<Text<'_>, &RawValue>, _> =
-            serde_json::from_str(parameters.get());
-        given.map_or(true, |given| given.keys().any(|name| FILTERS.contains(&name.as_str())))
+        let given: Result<BTreeMap<Text<'_>, &RawValue>, _> = serde_json::from_str(parameters.get());
+        let operation = self.operation.as_str();
+        given.map_or(true, |given| {
+            given.iter().any(|(name, value)| !neutral::is_neutral(operation, name.as_str(), value.get()))
+        })
     }
 }

@@ -24,6 +24,8 @@ pub(crate) const NUMBER: u32 = 9_999;
 pub(crate) const TASK_DEPTH: usize = 3;
 /// Tasks, criteria, properties: of one document.
 pub(crate) const ITEMS: usize = 5_000;
+/// Of a whole specification: a criterion and something that serves it, as many times as that makes rows longer.
+pub(crate) const LINKS: usize = 250_000;
 /// References in one list.
 pub(crate) const REFERENCES: usize = 500;
 /// What a title or a criterion may have when it is put in.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     criterion::Criterion,
     id::{CheckId, CriterionId, TaskId},
-    reference::References,
-    tasks::{Task, Tasks},
+    links::serves,
+    tasks::Tasks,
 };
 
 /// One thing that is verified.
@@ -126,14 +126,4 @@ impl Checks {
     pub fn all(&self) -> impl Iterator<Item = &Check> {
         self.guards.iter().chain(self.own.values().flatten())
     }
-}
-
-/// What a task names, or the nearest one above it that names anything.
-fn serves<'a>(tasks: &'a Tasks, task: &'a Task) -> &'a References {
-    let above = std::iter::successors(task.id.parent(), TaskId::parent).filter_map(|it| tasks.get(&it));
-    std::iter::once(task)
-        .chain(above)
-        .map(|it| &it.requirements)
-        .find(|it| !it.list.is_empty())
-        .unwrap_or(&task.requirements)
 }

@@ -18,6 +18,8 @@ pub const FINDINGS: &str = "findings.json";
 pub const PLAN: &str = "plan.json";
 /// What was read, one file for each piece, named by its digest.
 pub const EVIDENCE: &str = "evidence";
+/// The change on a server in which the plan stands.
+pub const CHANGE: &str = "change.json";
 /// Machine checks, one a line.
 pub const RUN: &str = "run.jsonl";
 

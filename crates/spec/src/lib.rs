@@ -21,6 +21,7 @@ mod edit;
 mod id;
 mod intent;
 pub mod layout;
+mod links;
 pub mod lint;
 mod malformed;
 mod markdown;

@@ -45,10 +45,12 @@ impl References {
 
     /// The criteria that are meant, of those that there are.
     pub(crate) fn of(&self, known: &BTreeSet<CriterionId>) -> BTreeSet<CriterionId> {
-        let mut meant = BTreeSet::new();
+        let (mut meant, mut whole) = (BTreeSet::new(), BTreeSet::new());
         for (reference, _) in &self.list {
             match reference {
                 Reference::Criterion(id) => meant.extend(known.get(id)),
+                // Once: it may be thousands.
+                Reference::Requirement(number) if !whole.insert(*number) => {}
                 Reference::Requirement(number) => {
                     let at = |requirement| CriterionId { requirement, number: 0 };
                     meant.extend(known.range(at(*number)..at(number.saturating_add(1))));

@@ -12,7 +12,7 @@ use crate::{
     design::Design,
     id::{CriterionId, TaskId},
     intent::Intent,
-    layout,
+    layout, links,
     malformed::{Cause, Malformed},
     passed::{NotPassed, Passed},
     requirements::Requirements,
@@ -81,7 +81,9 @@ impl Specification {
         }
         let goal =
             feature.map(Goal::Feature).or(bugfix.map(Goal::Bugfix)).ok_or(Unreadable::NoSpecification)?;
-        Ok(Self { goal, design, tasks, intent, run })
+        let spec = Self { goal, design, tasks, intent, run };
+        links::few(&spec).map_err(|problem| Unreadable::Malformed(vec![problem]))?;
+        Ok(spec)
     }
 
     pub fn goal(&self) -> &Goal {

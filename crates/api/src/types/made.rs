@@ -7,8 +7,9 @@ use model::{
 };
 
 use super::{
-    ActionView, ApprovalView, CHANGE_SCHEMA, ChangeView, ErasedView, EvidenceView, LinkView, ObservedView,
-    RejectionView, RejudgedView, RequirementView, SessionView, SimulationView, UnjudgedView, VerdictView,
+    ActionView, ApprovalView, CHANGE_SCHEMA, ChangeView, ErasedView, EvidenceView, GoneView, LinkView,
+    ObservedView, RejectionView, RejudgedView, RequirementView, SessionView, SimulationView, UnjudgedView,
+    VerdictView,
 };
 
 impl ChangeView {
@@ -48,6 +49,7 @@ impl ChangeView {
                 at: it.approval.at,
                 reason: it.reason.clone(),
             }),
+            gone: change.gone.as_ref().map(|it| GoneView { at: it.at, why: it.why.clone() }),
             created_at: change.created_at,
             expires_at: change.expires_at,
         }

@@ -11,9 +11,9 @@ pub use requests::{
 };
 pub use views::{
     ActionView, ApprovalView, BundleView, ChangeList, ChangeView, ConsistencyView, ErasedView, EvidenceView,
-    GenesisView, LinkView, NonceView, ObservedView, PersonView, RejectionView, RejudgedView, RequirementView,
-    SessionIssued, SessionList, SessionView, SignedView, SimulationView, StatementView, TableView,
-    UnjudgedView, VerdictView,
+    GenesisView, GoneView, LinkView, NonceView, ObservedView, PersonView, RejectionView, RejudgedView,
+    RequirementView, SessionIssued, SessionList, SessionView, SignedView, SimulationView, StatementView,
+    TableView, UnjudgedView, VerdictView,
 };
 
 pub const CHANGE_SCHEMA: &str = "countersign.change/v1";

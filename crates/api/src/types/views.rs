@@ -37,6 +37,9 @@ pub struct ChangeView {
     pub links: Vec<LinkView>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rejection: Option<RejectionView>,
+    /// Where it was withdrawn because nothing is left of what it was about.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gone: Option<GoneView>,
     #[schema(value_type = words::Timestamp)]
     pub created_at: Timestamp,
     #[schema(value_type = words::Timestamp)]
@@ -153,6 +156,14 @@ pub struct RejectionView {
     #[schema(value_type = words::Timestamp)]
     pub at: Timestamp,
     pub reason: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GoneView {
+    #[schema(value_type = words::Timestamp)]
+    pub at: Timestamp,
+    /// Which targets, and by which reads that is known.
+    pub why: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

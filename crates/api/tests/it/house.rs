@@ -176,6 +176,7 @@ async fn start(folder: &TempDir, [olga, ben, nils]: [&Key; 3], safes: &[Key; 3])
             text
         }),
         created_at: Timestamp::from_seconds(1_700_000_000),
+        site: None,
     };
     let ledger =
         Ledger::create(&folder.path().join("log"), &folder.path().join("lock"), log_key, genesis.clone());

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use model::{Digest, sanitize};
+use model::{Digest, Site, is_domain, sanitize};
 
 /// A domain in lower-case ASCII, such as `countersign.example.com`, or `localhost`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,9 +16,6 @@ pub struct RpId(String);
 pub struct RpIdError(String);
 
 impl RpId {
-    /// In bytes.
-    pub const MAX: usize = 253;
-
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -49,8 +46,13 @@ impl FromStr for RpId {
     type Err = RpIdError;
 
     fn from_str(text: &str) -> Result<Self, RpIdError> {
-        let sound = text.len() <= Self::MAX && text.split('.').all(is_label) && !ends_in_a_number(text);
-        if sound { Ok(Self(text.to_owned())) } else { Err(RpIdError(sanitize(text, 64))) }
+        if is_domain(text) { Ok(Self(text.to_owned())) } else { Err(RpIdError(sanitize(text, 64))) }
+    }
+}
+
+impl From<&Site> for RpId {
+    fn from(site: &Site) -> Self {
+        Self(site.as_str().to_owned())
     }
 }
 
@@ -64,20 +66,4 @@ impl fmt::Display for RpId {
 fn is_port(rest: &str, schemes: u16) -> bool {
     let Some(port) = rest.strip_prefix(':') else { return rest.is_empty() };
     port.parse::<u16>().is_ok_and(|number| number != 0 && number != schemes && number.to_string() == port)
-}
-
-fn is_label(label: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=63).contains(&label.len())
-        && label.bytes().all(plain)
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-}
-
-/// Such a host is an IPv4 address to every browser (URL standard, "ends in a number").
-fn ends_in_a_number(text: &str) -> bool {
-    let last = text.rsplit('.').next().unwrap_or_default();
-    let hexadecimal =
-        last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    hexadecimal || last.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -2,11 +2,12 @@
 
 use approval::{
     fingerprint, parse_public_key,
-    passkey::{Passkey, RpId},
+    passkey::{Passkey, RpId, elsewhere},
     sign,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use expect_test::{Expect, expect};
+use model::{EnrolledKey, Person, Roster};
 use proptest::prelude::*;
 use testkit::Authenticator;
 
@@ -183,6 +184,32 @@ fn a_site_is_a_domain() {
     ] {
         assert!(site.parse::<RpId>().is_err(), "{site}");
     }
+}
+
+#[test]
+fn a_passkey_of_another_site_is_named_with_its_person() {
+    let line = |seed, site| Authenticator::p256(seed, site).roster_line();
+    let enrolled = |keys: &[String]| Person {
+        keys: keys.iter().map(|line| EnrolledKey(line.clone())).collect(),
+        ..Person::default()
+    };
+    let ben = [line(1, "localhost"), line(2, "old.example"), "ssh-ed25519 AAAA".to_owned()];
+    let roster = Roster {
+        people: [("ben", enrolled(&ben)), ("carla", enrolled(&["passkey old.example".to_owned()]))]
+            .map(|(name, person)| (name.parse().unwrap(), person))
+            .into(),
+        ..Roster::default()
+    };
+    let told = |site: &str| -> Vec<String> {
+        elsewhere(&roster, &site.parse().unwrap()).iter().map(ToString::to_string).collect()
+    };
+    let [other] = <[String; 1]>::try_from(told("localhost")).unwrap();
+    expect![
+        "a passkey of ben belongs to `old.example`, and this installation's site is `localhost`: nobody could sign with it"
+    ]
+    .assert_eq(&other);
+    assert_eq!(told("old.example").len(), 1);
+    assert_eq!(told("new.example").len(), 2);
 }
 
 proptest! {

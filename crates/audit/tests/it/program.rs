@@ -23,6 +23,7 @@ fn log(more: u64) -> (TempDir, String) {
         vkey: key.verifier().to_string(),
         installation: "0123456789abcdef0123456789abcdef".to_owned(),
         created_at: at,
+        site: None,
     };
     let fingerprint = genesis.fingerprint().to_string();
     let entry = |nth: u64, kind| {

@@ -158,6 +158,7 @@ fn a_veto_closes_and_a_step_runs_once() {
             }
         },
         &expect![[r#"
+            permit_out_of_turn @5: entry 5 permits step 1 of chg-01m7xzk500040g2081040g2081 before step 0 of it was done
             permit_unapproved @5: entry 5 permits step 1 of chg-01m7xzk500040g2081040g2081, of which 1 action(s) were signed
             permit_twice @6: entry 6 permits step 0 of chg-01m7xzk500040g2081040g2081, which entry 4 permitted already
         "#]],
@@ -175,6 +176,68 @@ fn a_veto_closes_and_a_step_runs_once() {
         },
         &expect![[r#"
             outcome_without_permit @2: entry 2 records an outcome of chg-01m7xzk500040g2081040g2081, which nothing permitted
+        "#]],
+    );
+}
+
+/// What was proposed as a plan runs in its order, each step once those in front of it are done.
+#[test]
+fn a_plan_runs_in_its_order() {
+    let run = |log: &mut Scribe, step: &str, status: &str| {
+        log.permit(1, step, "0");
+        log.about(EntryKind::OutcomeRecorded, 1, None, &[("step", step), ("status", status)]);
+    };
+    check(
+        |log| {
+            run(log, "0", "200");
+            run(log, "1", "200");
+            log.permit(1, "2", "0");
+        },
+        &expect![""],
+    );
+    check(
+        |log| log.permit(1, "1", "0"),
+        &expect![[r#"
+        permit_out_of_turn @1: entry 1 permits step 1 of chg-01m7xzk500040g2081040g2081 before step 0 of it was done
+    "#]],
+    );
+    check(
+        |log| {
+            run(log, "0", "200");
+            run(log, "1", "400");
+            log.permit(1, "2", "0");
+        },
+        &expect![[r#"
+            permit_out_of_turn @5: entry 5 permits step 2 of chg-01m7xzk500040g2081040g2081 before step 1 of it was done
+        "#]],
+    );
+    check(
+        |log| {
+            log.permit(1, "0", "0");
+            log.permit(1, "1", "0");
+        },
+        &expect![[r#"
+            permit_out_of_turn @2: entry 2 permits step 1 of chg-01m7xzk500040g2081040g2081 before step 0 of it was done
+        "#]],
+    );
+    check(
+        |log| {
+            run(log, "0", "200");
+            log.about(EntryKind::ChangeJudged, 1, None, &[("step", "0"), ("undone_by", "chg-1")]);
+            log.permit(1, "1", "0");
+        },
+        &expect![[r#"
+            permit_out_of_turn @4: entry 4 permits step 1 of chg-01m7xzk500040g2081040g2081 before step 0 of it was done
+        "#]],
+    );
+    // What was asked for one by one waits for nothing.
+    check(
+        |log| {
+            log.about(EntryKind::ChangeJoined, 1, None, &[]);
+            log.permit(1, "1", "0");
+        },
+        &expect![[r#"
+            change_altered @1: entry 1 puts an action into chg-01m7xzk500040g2081040g2081 and does not list them all
         "#]],
     );
 }
@@ -198,6 +261,65 @@ fn a_permit_says_what_it_is_for() {
         &expect![[r#"
         permit_malformed @1: entry 1 permits something, but names no change
     "#]],
+    );
+}
+
+#[test]
+fn what_is_over_is_let_through_no_more_and_says_how_it_is_known_to_be() {
+    let seen = format!("0:{}", Digest::of(b"seen"));
+    let (seen, why) = (seen.as_str(), "its target is gone: app (by cloudformation:DescribeStacks)");
+    let ended = |log: &mut Scribe, kind, detail: &[(&str, &str)]| {
+        log.hold(1);
+        log.approve(1, "bob");
+        log.approve(1, "carol");
+        log.about(kind, 1, Some("change"), detail);
+    };
+    for (kind, detail) in [
+        (EntryKind::ChangeExpired, Vec::new()),
+        (EntryKind::ChangeWithdrawn, Vec::new()),
+        (EntryKind::ChangeWithdrawn, vec![("why", why), ("gone", seen)]),
+    ] {
+        check(|log| ended(log, kind, &detail), &expect![""]);
+        check(
+            |log| {
+                ended(log, kind, &detail);
+                log.permit(1, "0", "2");
+            },
+            &expect![[r#"
+                permit_after_end @5: entry 5 permits chg-01m7xzk500040g2081040g2081, which was over with entry 4
+            "#]],
+        );
+    }
+    for gone in ["", "0", "0:", "0:absent", "x:", &seen[1..], &format!("{seen} "), &seen.replace("0:", "00:")]
+    {
+        check(
+            |log| ended(log, EntryKind::ChangeWithdrawn, &[("why", why), ("gone", gone)]),
+            &expect![[r#"
+                end_unfounded @4: entry 4 withdraws chg-01m7xzk500040g2081040g2081 because its targets are gone, and does not say by which reads that is known
+            "#]],
+        );
+    }
+    for detail in [[("why", why)], [("gone", seen)]] {
+        check(
+            |log| ended(log, EntryKind::ChangeWithdrawn, &detail),
+            &expect![[r#"
+                end_unfounded @4: entry 4 withdraws chg-01m7xzk500040g2081040g2081 because its targets are gone, and does not say by which reads that is known
+            "#]],
+        );
+    }
+    // What was let through is not looked for.
+    check(
+        |log| {
+            log.hold(1);
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            log.permit(1, "0", "2");
+            log.outcome(1, "0");
+            log.about(EntryKind::ChangeWithdrawn, 1, Some("change"), &[("why", why), ("gone", seen)]);
+        },
+        &expect![[r#"
+            end_unfounded @6: entry 6 withdraws chg-01m7xzk500040g2081040g2081 because its targets are gone, that of step 0 too, which was permitted before
+        "#]],
     );
 }
 

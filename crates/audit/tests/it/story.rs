@@ -138,6 +138,7 @@ pub(crate) fn genesis() -> Genesis {
         vkey: log_key().verifier().to_string(),
         installation: "00112233445566778899aabbccddeeff".into(),
         created_at: time(0),
+        site: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod answer;
 mod ask;
 mod given;
 mod inverse;
+mod look;
 mod marked;
 mod observe;
 mod path;
@@ -23,12 +24,13 @@ mod tests;
 use std::collections::BTreeMap;
 
 use model::{
-    ActionParts, CapturedUndo, EffectSet, Marks, Observation, Operation, Tags, Timestamp, Undo, Value,
+    ActionParts, CapturedUndo, EffectSet, Marks, Observation, Operation, Sought, Tags, Timestamp, Undo, Value,
 };
 
 use crate::{call::Call, table::Table};
 
 pub use answer::{ReadAnswer, code as error_code, parse as understood};
+pub use look::{Look, look};
 pub use roles::Handed;
 
 pub(crate) use given::normalise as given;
@@ -37,6 +39,7 @@ pub(crate) use pins::Pins;
 pub(crate) use rule::literal;
 
 use inverse::{Capturing, Undoing};
+use look::Looking;
 use observe::Observing;
 use referring::{Referring, Resolved};
 use roles::RoleGathering;
@@ -55,6 +58,8 @@ pub enum Progress {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gathered {
     pub observation: Option<Observation>,
+    /// How the target is looked for again ([`look`]): of one that is there, and without which the action means nothing.
+    pub sought: Option<Sought>,
     pub undo: Option<CapturedUndo>,
     /// The union of the inner actions, in place of the outer `execute`; it holds `execute` itself where not all of them
     /// could be listed. `None`: nothing is known beyond the operation.
@@ -109,6 +114,7 @@ pub struct Gathering {
     /// Which calls went to whom, so that answers find their way back; equal reads are made once.
     asked: Vec<(Part, Vec<usize>)>,
     observing: Option<Observing>,
+    looking: Option<Looking>,
     capturing: Option<Capturing>,
     retagging: Option<Retagging>,
     referring: Option<Referring>,
@@ -120,6 +126,7 @@ pub struct Gathering {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Observing,
+    Looking,
     Capturing,
     Retagging,
     Referring,
@@ -139,6 +146,7 @@ pub fn start(action: &ActionParts, marks: &Marks, params: &Value, now: Timestamp
         undoable: action.undo != Undo::Unlisted,
         asked: Vec::new(),
         observing: Observing::of(service, operation, region, &given),
+        looking: Looking::of(service, operation, region, &given),
         capturing: Capturing::of(service, operation, region),
         retagging: Retagging::of(service, operation, region),
         referring: Referring::of(service, operation, region, &given),
@@ -234,6 +242,7 @@ impl Gathering {
     fn want(&mut self) -> Vec<Call> {
         let wanted = [
             (Part::Observing, self.observing.as_mut().map(|part| part.want(&self.given))),
+            (Part::Looking, self.looking.as_mut().map(Looking::want)),
             (Part::Capturing, self.capturing.as_mut().map(|part| part.want(&self.given))),
             (Part::Retagging, self.retagging.as_mut().map(|part| part.want(&self.given))),
             (Part::Referring, self.referring.as_mut().map(Referring::want)),
@@ -263,6 +272,7 @@ impl Gathering {
     fn hand(&mut self, part: Part, answers: &[ReadAnswer]) {
         match part {
             Part::Observing => self.observing.as_mut().map(|part| part.take(answers)),
+            Part::Looking => self.looking.as_mut().map(|part| part.take(answers)),
             Part::Capturing => self.capturing.as_mut().map(|part| part.take(answers)),
             Part::Retagging => self.retagging.as_mut().map(|part| part.take(answers)),
             Part::Referring => self.referring.as_mut().map(|part| part.take(answers)),
@@ -277,7 +287,11 @@ impl Gathering {
         if let Some(roles) = &self.roles {
             roles.tell(&mut resolved.projection);
         }
-        Gathered { handed: self.roles.as_ref().map(RoleGathering::finish), ..self.found(resolved) }
+        Gathered {
+            handed: self.roles.as_ref().map(RoleGathering::finish),
+            sought: self.looking.as_ref().and_then(Looking::finish),
+            ..self.found(resolved)
+        }
     }
 
     fn found(&self, resolved: Resolved) -> Gathered {

@@ -1,4 +1,4 @@
-//! The data tables `observe.toml`, `inverse.toml` and `references.toml` as types. A table that does not parse is empty:
+//! The data tables `observe.toml`, `inverse.toml`, `references.toml` and `gone.toml` as types. A table that does not parse is empty:
 //! nothing is then observed or undone, which is the severe reading; a test keeps that from ever shipping.
 
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -12,6 +12,45 @@ pub(super) static INVERSE: LazyLock<InverseTable> =
 
 pub(super) static REFERENCES: LazyLock<ReferenceTable> =
     LazyLock::new(|| toml::from_str(include_str!("../../data/references.toml")).unwrap_or_default());
+
+pub(super) static GONE: LazyLock<GoneTable> =
+    LazyLock::new(|| toml::from_str(include_str!("../../data/gone.toml")).unwrap_or_default());
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GoneTable {
+    pub(super) gone: Vec<Gone>,
+    /// Not used here; a test holds the table whole by it.
+    #[serde(default)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test asks for it"))]
+    pub(super) left: Vec<Left>,
+}
+
+/// Operations that mean nothing without their target, and how it is looked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gone {
+    pub(super) service: String,
+    /// Names apart by blanks.
+    pub(super) operations: String,
+    #[serde(default)]
+    pub(super) when: Vec<String>,
+    /// Where it is not the first of the operation's entry in `observe.toml`.
+    pub(super) read: Option<ReadSpec>,
+    /// Any of them means as much as absence.
+    #[serde(default)]
+    pub(super) over: Vec<String>,
+}
+
+/// Operations that destroy and whose target is not looked for again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(not(test), expect(dead_code, reason = "a test asks for it"))]
+pub(super) struct Left {
+    pub(super) service: String,
+    pub(super) operations: String,
+    pub(super) reason: String,
+}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

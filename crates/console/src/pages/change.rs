@@ -42,6 +42,7 @@ pub(crate) struct ChangePage {
     instead: Vec<Shown>,
     evidence: Vec<Shown>,
     approvals: Vec<Approval>,
+    gone: Option<Shown>,
     rejection: Option<Veto>,
     could: Vec<PersonId>,
     links: Vec<(&'static str, String)>,
@@ -224,6 +225,7 @@ impl ChangePage {
                 .iter()
                 .map(|it| Approval { person: it.person.clone(), how: it.how(), at: ago(it.at, now) })
                 .collect(),
+            gone: view.gone.as_ref().map(|it| Shown::of(&it.why)),
             rejection: view.rejection.as_ref().map(|it| Veto {
                 person: it.person.clone(),
                 at: ago(it.at, now),

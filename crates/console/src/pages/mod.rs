@@ -15,7 +15,7 @@ use axum::{
     http::StatusCode,
     response::{Html, IntoResponse as _, Response},
 };
-use model::PersonId;
+use model::{PersonId, Site};
 
 use crate::{
     assets::{self, Assets},
@@ -34,6 +34,17 @@ pub(crate) struct Frame {
     pub(crate) foot: Shown,
     /// The newest one, as base64 of its note: the browser holds it against what it keeps.
     pub(crate) checkpoint: Option<Arc<str>>,
+    /// Where passkeys work, where that is fixed.
+    pub(crate) site: Option<Site>,
+    pub(crate) elsewhere: Option<Elsewhere>,
+}
+
+/// The page was opened where no passkey works.
+#[derive(Clone, Debug)]
+pub(crate) struct Elsewhere {
+    pub(crate) host: Shown,
+    /// The same page where they do.
+    pub(crate) there: String,
 }
 
 const PLACES: &[(&str, &str)] = &[
@@ -55,6 +66,8 @@ impl Frame {
             notices: Vec::new(),
             foot,
             checkpoint: None,
+            site: None,
+            elsewhere: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use api::{Endpoints, Nonces, Shared, health::Health};
+use console::Entrance;
 use engine::{Engine, Gathered, MasterKey, NewSession, Parts, Shelf, SystemClock, SystemEntropy};
 use ledger::{Genesis, Ledger};
 use model::{
@@ -54,11 +55,15 @@ impl Place {
                 }),
             };
             let health = Arc::new(Health::new(Arc::clone(&engine), Vec::new()));
-            let console = console::router(shared.clone(), health, Vec::new(), [3; 32]);
+            let pages = console::router(
+                shared.clone(),
+                health,
+                Entrance { address: String::new(), providers: Vec::new(), secret: [3; 32] },
+            );
             let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let people = socket.local_addr().unwrap().to_string();
             let doors = listener::Doors::plain(listener::Limits::API);
-            let of_people = api::people::router(shared).merge(console);
+            let of_people = api::people::router(shared).merge(pages);
             tokio::spawn(api::listen(of_people, socket, doors, Arc::clone(&engine)));
             (engine, people)
         });
@@ -175,6 +180,7 @@ async fn start(folder: &Path, olga: &Key, [ben, carla]: [&Key; 2]) -> Arc<Engine
         vkey: log_key.verifier().to_string(),
         installation: "0123456789abcdef0123456789abcdef".to_owned(),
         created_at: Timestamp::from_seconds(1_700_000_000),
+        site: None,
     };
     let (log, lock) = (folder.join("log"), folder.join("lock"));
     let parts = Parts {

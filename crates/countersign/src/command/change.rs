@@ -268,6 +268,9 @@ pub(super) fn row(change: &ChangeView) {
         change.operator
     ));
     output::line(format!("  {}", model::sanitize(&change.summary, 300)));
+    if let Some(gone) = &change.gone {
+        output::line(format!("  {}", model::sanitize(&gone.why, 600)));
+    }
 }
 
 pub(super) fn show(change: &ChangeView) {
@@ -278,6 +281,9 @@ pub(super) fn show(change: &ChangeView) {
     output::line(format!("  asked by     {} for {}", change.agent, change.operator));
     output::line(format!("  it says      “{}”", text(&change.intent)));
     output::line(format!("  until        {}", change.expires_at));
+    if let Some(gone) = &change.gone {
+        output::line(format!("  withdrawn    {}, found at {}", text(&gone.why), gone.at));
+    }
     for (action, nth) in change.actions.iter().zip(1..) {
         let place = if change.actions.len() > 1 {
             format!("{nth}/{} {} ", change.actions.len(), action.state)

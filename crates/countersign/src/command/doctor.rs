@@ -1,6 +1,7 @@
 //! `countersign doctor`: what is set up badly; with `--as-agent`, what an agent could reach from where this runs.
 
 mod receivers;
+mod site;
 mod witnesses;
 
 use std::{
@@ -134,7 +135,9 @@ fn installation(config: &Option<Config>) -> Result<Vec<Finding>, Failure> {
             ));
         }
     }
-    match Bundle::load(&files.unwrap_or(edited)) {
+    let loaded = Bundle::load(&files.unwrap_or(edited));
+    site::site(config, loaded.as_ref().ok().map(Bundle::roster), &mut found);
+    match loaded {
         Err(err) => found.push(finding(
             Grade::Bad,
             format!("the bundle does not load: {err}"),

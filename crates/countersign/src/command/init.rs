@@ -7,10 +7,11 @@ use std::{
     process::ExitCode,
 };
 
+use approval::passkey::elsewhere;
 use classify_aws::sheet::own_digest;
 use engine::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use ledger::{Genesis, Ledger};
-use model::{EnrolledKey, PersonId, Role};
+use model::{EnrolledKey, PersonId, Role, Site};
 use policy::{Bundle, Certificate, Files, Profile, StarterOptions, Tables};
 use serde_json::json;
 use tlog::SigningKey;
@@ -31,6 +32,9 @@ pub(super) async fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Fai
     let mut files = policy::starter(&options).map_err(|err| Failure::new(USAGE, "CS004", err))?;
     files.insert(Tables::FILE.to_owned(), Tables::text(own_digest()).into_bytes());
     let bundle = Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?;
+    if let Some(it) = elsewhere(bundle.roster(), &args.site).first() {
+        return Err(Failure::usage(it).hint("--site NAME says which site it is to be, for good"));
+    }
 
     let config_file = args.dir.join("countersign.toml");
     if config_file.exists() {
@@ -38,7 +42,7 @@ pub(super) async fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Fai
             .hint("an installation is made once; its bundle is what changes afterwards"));
     }
     folder(&args.dir)?;
-    write(&config_file, config::template(args.aws_upstream.as_deref()).as_bytes())?;
+    write(&config_file, config::template(args.aws_upstream.as_deref(), &args.site).as_bytes())?;
     let config = Config::load(&config_file)?;
     for dir in config.folders() {
         folder(&dir)?;
@@ -51,7 +55,7 @@ pub(super) async fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Fai
         write(&file, content)?;
     }
     tables::keep_own(&config.bundles()).map_err(Failure::unexpected)?;
-    let genesis = keys_and_log(&config)?;
+    let genesis = keys_and_log(&config, &args.site)?;
     tls::ensure_authority(&tls::Place::of(&config))?;
 
     if let Some(warning) = few(bundle.roster()) {
@@ -76,6 +80,7 @@ pub(super) async fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Fai
             "genesis": genesis.fingerprint(),
             "config": config_file,
             "profile": profile.to_string(),
+            "site": args.site,
             "certificate": proof.ok().map(|it| it.digest),
         }))?;
         return Ok(ExitCode::SUCCESS);
@@ -83,6 +88,7 @@ pub(super) async fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Fai
     output::line(format!("{} {}", styled(GOOD, "Made"), config.dir.display()));
     output::line(format!("  genesis  {}", styled(BOLD, genesis.fingerprint())));
     output::line(format!("  profile  {profile}"));
+    output::line(format!("  site     {}", args.site));
     output::line(format!("  bundle   {} ({} rules)", bundle.digest().short(), bundle.rules().len()));
     if let Ok(proof) = &proof {
         let (proved, with) = (proof.proved, &proof.made_with);
@@ -96,6 +102,13 @@ pub(super) async fn run(args: &InitArgs, format: Format) -> Result<ExitCode, Fai
         output::note(format!(
             "\n{} profile lab: a signature by a key file counts, and whoever can read that file can sign. Enrol security \
              keys (ssh-keygen -t ed25519-sk) and use --profile standard for anything real.",
+            styled(WARN, "note:")
+        ));
+    }
+    if profile != Profile::Lab && args.site.is_localhost() {
+        output::note(format!(
+            "\n{} passkeys will work on this machine alone, at localhost. Where people are to use the console from elsewhere, make \
+             the installation anew with --site NAME: it cannot be changed later.",
             styled(WARN, "note:")
         ));
     }
@@ -197,8 +210,8 @@ fn public_key(file: &str) -> Result<EnrolledKey, Failure> {
     })
 }
 
-fn keys_and_log(config: &Config) -> Result<Genesis, Failure> {
-    let (seed, key, genesis) = drawn_log()?;
+fn keys_and_log(config: &Config, site: &Site) -> Result<Genesis, Failure> {
+    let (seed, key, genesis) = drawn_log(Some(site.clone()))?;
     write(&config.key("log.key"), hex::encode(seed).as_bytes())?;
     write(&config.key("master.key"), hex::encode(random()?).as_bytes())?;
     Ledger::create(&config.log(), &config.checkpoint(), key, genesis.clone())
@@ -207,14 +220,14 @@ fn keys_and_log(config: &Config) -> Result<Genesis, Failure> {
 }
 
 /// A new log's key, as the seed that is kept and as what signs, and its genesis.
-pub(super) fn drawn_log() -> Result<([u8; 32], SigningKey, Genesis), Failure> {
+pub(super) fn drawn_log(site: Option<Site>) -> Result<([u8; 32], SigningKey, Genesis), Failure> {
     let (seed, id) = (random()?, random()?);
     let installation = hex::encode(id.get(..16).unwrap_or_default());
     let origin = format!("countersign/{}", installation.get(..12).unwrap_or_default());
     let key = SigningKey::from_seed(&origin, &seed)
         .map_err(|err| Failure::unexpected(format!("the log's key cannot be made: {err}")))?;
     let vkey = key.verifier().to_string();
-    Ok((seed, key, Genesis { origin, vkey, installation, created_at: SystemClock.now() }))
+    Ok((seed, key, Genesis { origin, vkey, installation, created_at: SystemClock.now(), site }))
 }
 
 fn random() -> Result<[u8; 32], Failure> {

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod adopt;
+mod agent;
 mod ask;
 mod audit;
 mod aws;
@@ -77,7 +78,11 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Undo(args) => undo::run(&args, format).await,
         Command::Propose(args) => propose::propose(&args, format).await,
         Command::Wait(args) => propose::wait(&args, format).await,
-        Command::Scan(args) => scan::run(&args, format).await,
+        Command::Agent(command) => agent::run(&command, format).await,
+        Command::Scan(args) => {
+            HANDLES_SIGNALS.store(true, Ordering::SeqCst);
+            scan::run(&args, format).await
+        }
         Command::Audit(command) => audit::run(&command, format).await,
         Command::Observe(args) => observe::run(&args, format),
         Command::Findings(args) => findings::run(&args, format),

@@ -34,12 +34,12 @@ pub(super) async fn propose(args: &ProposeArgs, format: Format) -> Result<ExitCo
     let actions: Vec<ProposedAction> = serde_json::from_str(&text).map_err(|err| unreadable(&err))?;
     let proposal = Proposal { intent: args.intent.clone(), actions };
     let body = serde_json::to_vec(&proposal).map_err(Failure::unexpected)?;
-    let change: ChangeView = Agent::from_environment()?.send("POST", "/v1/changes", body).await?;
+    let change: ChangeView = AgentSide::from_environment()?.send("POST", "/v1/changes", body).await?;
     show(&change, format)
 }
 
 pub(super) async fn wait(args: &WaitArgs, format: Format) -> Result<ExitCode, Failure> {
-    let agent = Agent::from_environment()?;
+    let agent = AgentSide::from_environment()?;
     let id = safe(&args.id)?;
     let until = SystemClock.now().plus_seconds(seconds(&args.timeout)?);
     loop {
@@ -60,14 +60,20 @@ fn show(view: &ChangeView, format: Format) -> Result<ExitCode, Failure> {
     Ok(change::ended(view.state))
 }
 
-struct Agent {
+/// The agent listener, by a session's own credentials.
+pub(super) struct AgentSide {
     http: Http,
     base: String,
     credentials: SigningCredentials,
 }
 
-impl Agent {
-    fn from_environment() -> Result<Self, Failure> {
+impl AgentSide {
+    pub(super) fn from_environment() -> Result<Self, Failure> {
+        Self::from(variable)
+    }
+
+    /// `variable`: what the environment of the session says.
+    pub(super) fn from(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
         let need = |name: &str| {
             variable(name).ok_or_else(|| {
                 Failure::not_authenticated(format!("${name} is not set"))
@@ -85,7 +91,7 @@ impl Agent {
         })
     }
 
-    async fn send<T: DeserializeOwned>(
+    pub(super) async fn send<T: DeserializeOwned>(
         &self,
         method: &str,
         target: &str,

@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use engine::{Beginning, Carried, Clock as _, SystemClock, SystemEntropy};
 use ledger::{Ledger, Standstill};
-use model::{Continuity, Genesis, Ground};
+use model::{Continuity, Genesis, Ground, Site};
 use policy::Bundle;
 use serde_json::json;
 use store::{OpenError, Store};
@@ -50,7 +50,8 @@ pub(super) async fn run(args: &RestoreArgs, format: Format) -> Result<ExitCode, 
         Verdict::Anew => {
             let ground = ground_of(args.ground.as_deref().unwrap_or_default())?;
             let (since, ground) = since(&config, &backup, &found, ground, args.forget_since)?;
-            begin_anew(&config, &backup, &found, ground, since).await?
+            let site = backup.genesis.site.clone();
+            begin_anew(&config, &backup, &found, Beginnings { ground, since, site }).await?
         }
     };
     told(&restored, format)
@@ -84,7 +85,15 @@ pub(super) async fn rotate(args: &RotateArgs, format: Format) -> Result<ExitCode
     }
     backup::clear(&config)?;
     let (since, ground) = since(&config, &backup, &found, ground, false)?;
-    told(&begin_anew(&config, &backup, &found, ground, since).await?, format)
+    let site = args.site.clone().or_else(|| backup.genesis.site.clone());
+    told(&begin_anew(&config, &backup, &found, Beginnings { ground, since, site }).await?, format)
+}
+
+/// What a new log is told of the old one, and keeps of it.
+struct Beginnings {
+    ground: Ground,
+    since: Option<Since>,
+    site: Option<Site>,
 }
 
 /// As long as it is held, no server opens the installation.
@@ -304,9 +313,9 @@ async fn begin_anew(
     config: &Config,
     backup: &Backup,
     found: &Found,
-    ground: Ground,
-    since: Option<Since>,
+    beginnings: Beginnings,
 ) -> Result<Restored, Failure> {
+    let Beginnings { ground, since, site } = beginnings;
     let forgot = since.is_none();
     let since = since.unwrap_or_else(|| Since::nothing(backup));
     let pinned = since.bundle.unwrap_or(backup.manifest.bundle);
@@ -318,7 +327,7 @@ async fn begin_anew(
     let rules = files.and_then(|files| Bundle::load(&files).ok());
     let rules = rules.ok_or_else(|| Failure::unexpected("the bundle changed while it was read"))?;
 
-    let (seed, key, genesis) = drawn_log()?;
+    let (seed, key, genesis) = drawn_log(site)?;
     let signed = found.newest.clone().map(|note| {
         // A lock file that was set back says less than the backup itself.
         match found.here.newest.as_ref().is_some_and(|it| it.size < backup.checkpoint.size) {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use api::{Endpoints, Nonces, Shared, health::Health};
+use approval::passkey::elsewhere;
 use classify_aws::{address::Hosts, sheet::own_digest};
 use engine::{Engine, Entropy as _, MasterKey, Parts, SystemClock, SystemEntropy, Unproved};
 use gateway_aws::Gateway;
@@ -35,7 +36,7 @@ use crate::{
     library::Library,
     loaded::loaded,
     output::{self, BOLD, WARN, styled},
-    providers, receivers, tables,
+    providers, queue, receivers, tables,
     tls::{self, Tls},
     watch,
     witnesses::{self, Gate, Reachable},
@@ -99,7 +100,8 @@ pub(super) async fn run(args: &ServeArgs, format: Format) -> Result<ExitCode, Fa
         pid: std::process::id(),
     };
     put(&running.ca, tls.authority.pem().as_bytes())?;
-    let providers = providers::providers(&config, at_people)?;
+    let console = tls::console(&config, engine.genesis().site.as_ref(), at_people);
+    let providers = providers::providers(&config, &console)?;
 
     let upstream = upstream::open(&config, &engine).await?;
     let gateway =
@@ -132,8 +134,7 @@ pub(super) async fn run(args: &ServeArgs, format: Format) -> Result<ExitCode, Fa
     let of_people = api::people::router(shared.clone()).merge(console::router(
         shared.clone(),
         Arc::clone(&health),
-        providers,
-        drawn()?,
+        console::Entrance { address: console.clone(), providers, secret: drawn()? },
     ));
     open.spawn(api::listen(of_people, people, for_people, Arc::clone(&engine)));
     open.spawn(api::listen(api::agent::router(shared), agent, for_agents, Arc::clone(&engine)));
@@ -151,8 +152,9 @@ pub(super) async fn run(args: &ServeArgs, format: Format) -> Result<ExitCode, Fa
         tokio::spawn(tls::renew(given, files));
     }
     tokio::spawn(watch::run(Arc::downgrade(&engine), library));
+    tokio::spawn(queue::run(Arc::downgrade(&engine)));
     witnesses::start(Arc::clone(&engine), reachable, &args.config, &config.log()).await;
-    receivers::start(&engine, &config, receivers, &running.people);
+    receivers::start(&engine, &config, receivers, &console);
     // Until here a signal ends it as it does any program: nothing was served.
     let mut signals = Signals::heard()?;
     put(&config.run("reader.token"), reader_token.as_bytes())?;
@@ -162,7 +164,10 @@ pub(super) async fn run(args: &ServeArgs, format: Format) -> Result<ExitCode, Fa
         put(file, &described)?;
     }
     match format {
-        Format::Human => banner(&engine, &running, (&account, &environment), &[proof, table]),
+        Format::Human => {
+            let console = format!("  console {console}");
+            banner(&engine, &running, (&account, &environment), &[console, proof, table]);
+        }
         Format::Json => tracing::info!(
             installation = %engine.installation(), aws = running.aws, agent = running.agent, people = running.people,
             log = running.log, metrics = running.metrics, account = %account, environment = %environment,
@@ -324,7 +329,14 @@ async fn open(config: &Config, library: &Arc<Library>, kept: &[PathBuf]) -> Resu
     };
     let bundle = match in_force {
         Some(_) => Bundle::load(&files).map_err(|err| Failure::new(USAGE, "CS004", err))?,
-        None => loaded(&files)?,
+        None => {
+            let bundle = loaded(&files)?;
+            let site = genesis.site.as_ref();
+            if let Some(it) = site.and_then(|site| elsewhere(bundle.roster(), site).into_iter().next()) {
+                return Err(Failure::new(USAGE, "CS004", it).hint("take it out of roster.toml; docs/keys.md"));
+            }
+            bundle
+        }
     };
     let unkept = |err| Failure::usage(format!("{}: {err}", library.kept().display()));
     tables::keep_own(library.kept()).map_err(unkept)?;

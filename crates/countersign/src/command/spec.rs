@@ -7,6 +7,8 @@ mod new;
 mod status;
 mod trace;
 
+pub(super) use folder::files;
+
 use std::process::ExitCode;
 
 use crate::{

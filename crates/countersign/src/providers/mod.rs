@@ -3,28 +3,27 @@
 
 mod door;
 
-use std::{collections::BTreeSet, fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use oidc::{Provider, Registration};
 
 use crate::{
     config::{Config, SignIn},
     failure::Failure,
-    tls,
 };
 use door::Door;
 
 /// A client secret is some dozen characters.
 const MAX_SECRET: u64 = 4096;
 
-/// All of them, or what is wrong with the first that cannot be one. `people`: where the console listens.
-pub(crate) fn providers(config: &Config, people: SocketAddr) -> Result<Vec<Provider>, Failure> {
+/// All of them, or what is wrong with the first that cannot be one. `console`: where people's browsers have it.
+pub(crate) fn providers(config: &Config, console: &str) -> Result<Vec<Provider>, Failure> {
     let mut names = BTreeSet::new();
     let open = |it: &SignIn| {
         if !names.insert(it.name.clone()) {
             return Err(Failure::usage(format!("[[sign_in]] {}: there are two of this name", it.name)));
         }
-        provider(config, it, people).map_err(|failure| Failure {
+        provider(config, it, console).map_err(|failure| Failure {
             message: format!("[[sign_in]] {}: {}", it.name, failure.message),
             ..failure
         })
@@ -32,12 +31,12 @@ pub(crate) fn providers(config: &Config, people: SocketAddr) -> Result<Vec<Provi
     config.sign_in.iter().map(open).collect()
 }
 
-fn provider(config: &Config, it: &SignIn, people: SocketAddr) -> Result<Provider, Failure> {
+fn provider(config: &Config, it: &SignIn, console: &str) -> Result<Provider, Failure> {
     let named = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !(1..=40).contains(&it.name.len()) || !it.name.bytes().all(named) {
         return Err(Failure::usage("a name is 1 to 40 lower-case letters, digits and dashes"));
     }
-    let site = it.site.clone().unwrap_or_else(|| site(config, people));
+    let site = it.site.as_deref().unwrap_or(console);
     let registration = Registration {
         name: it.name.clone(),
         issuer: it.issuer.clone(),
@@ -52,14 +51,6 @@ fn provider(config: &Config, it: &SignIn, people: SocketAddr) -> Result<Provider
             "`issuer` is as the provider writes it in its /.well-known/openid-configuration, without that path",
         )
     })
-}
-
-/// Where people's browsers have the console: a cookie belongs to a name, as a passkey does.
-fn site(config: &Config, people: SocketAddr) -> String {
-    if people.ip().is_loopback() {
-        return format!("http://localhost:{}", people.port());
-    }
-    tls::url(config, people)
 }
 
 fn secret(file: &Path) -> Result<String, Failure> {

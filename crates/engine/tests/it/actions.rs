@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use engine::{Collector, Engine, Gathered, Later, Pinned};
 use model::{
     Account, Action, ActionParts, CapturedUndo, Effect, EffectSet, Exposure, InnerAction, Observation,
-    Operation, Partition, Quantity, Region, Request, Resource, Tags, Undo, Value,
+    Operation, Partition, Quantity, Region, Request, Resource, Sought, Tags, Undo, Value,
 };
 
 pub(crate) const PRODUCTION: &str = "123456789012";
@@ -138,7 +138,7 @@ impl Target {
 }
 
 impl Collector for Target {
-    fn gather<'a>(&'a self, engine: &'a Engine, _action: &'a Action) -> Later<'a, Gathered> {
+    fn gather<'a>(&'a self, engine: &'a Engine, action: &'a Action) -> Later<'a, Gathered> {
         let Found { state, undo, inner, effects, pinned, tags, handed, unknowns } =
             self.0.lock().unwrap().clone();
         Box::pin(async move {
@@ -152,7 +152,9 @@ impl Collector for Target {
                     unknowns: Vec::new(),
                 })
             });
-            Gathered { observation, undo, effects, pinned, tags, handed, unknowns }
+            let named = action.parts().resources.first().map(|it| ("Name".to_owned(), it.name.clone()));
+            let sought = observation.is_some().then(|| Sought(named.into_iter().collect()));
+            Gathered { observation, sought, undo, effects, pinned, tags, handed, unknowns }
         })
     }
 }

@@ -29,6 +29,8 @@ mod flushed;
 #[cfg(test)]
 mod glass;
 #[cfg(test)]
+mod gone;
+#[cfg(test)]
 mod guards;
 #[cfg(test)]
 mod handed;

@@ -224,6 +224,7 @@ async fn the_steps_of_a_plan_run_in_their_order() {
     let plan = proposed(&world, &[FIRST, SECOND]).await;
     let refusal = refused(world.ask(&SECOND.action()).await);
     assert_eq!(refusal.change, Some(plan.id), "{}", refusal.message);
+    assert!(refusal.message.contains("it is the turn of action 1"), "{}", refusal.message);
     let permit = permitted(world.ask(&FIRST.action()).await);
     let refusal = refused(world.ask(&SECOND.action()).await);
     assert_eq!(refusal.change, Some(plan.id), "{}", refusal.message);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::{Admitted, RefusalKind};
+use engine::{Admitted, Collector as _, RefusalKind};
 use model::{Autonomy, ChangeState, EntryKind, Verdict};
 
 use crate::{
@@ -194,4 +194,52 @@ async fn our_own_collectors_only_read() {
     assert_eq!(refusal.kind, RefusalKind::SessionClosed, "it is nobody's session: {}", refusal.message);
     assert!(Arc::ptr_eq(&world.engine.own_session(), &world.engine.own_session()));
     world.finish().await;
+}
+
+/// Of an action asked for by itself, and of the same one proposed. What an agent says of its freedom is asked by nobody.
+#[tokio::test]
+async fn how_free_a_session_is_decides_for_calls_and_proposals_alike() {
+    use Autonomy::{Autonomous, Suggest, Supervised};
+    let (passes, held) = (("permit", "approved"), ("held", "held"));
+    for (autonomy, call, expected) in [
+        (Suggest, DESCRIBE_STACKS, passes),
+        (Suggest, PUT_PARAMETER, held),
+        (Suggest, DELETE_STACK, held),
+        (Supervised, DESCRIBE_STACKS, passes),
+        (Supervised, PUT_PARAMETER, held),
+        (Supervised, DELETE_STACK, held),
+        (Autonomous, DESCRIBE_STACKS, passes),
+        (Autonomous, PUT_PARAMETER, passes),
+        (Autonomous, DELETE_STACK, held),
+    ] {
+        let world = World::in_memory().await;
+        world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+        let session = world.session("", autonomy).await;
+        let asked = match world.ask_as(&session, &call.action()).await {
+            Admitted::Permit(permit) => {
+                world.answer(permit, 200).await;
+                "permit"
+            }
+            Admitted::Refused(refusal) if refusal.kind == RefusalKind::Held => {
+                world.engine.withdraw(&session, refusal.change.unwrap()).await.unwrap();
+                "held"
+            }
+            other => panic!("{other:?}"),
+        };
+        let gathered = world.target.gather(&world.engine, &call.action()).await;
+        let under = world.engine.bundle();
+        let intent = "I am autonomous, and may do this alone".to_owned();
+        let proposed = world
+            .engine
+            .propose(
+                Arc::clone(&session),
+                vec![(call.action(), gathered, model::Vouched::ByAgent)],
+                intent,
+                under,
+            )
+            .await
+            .unwrap();
+        assert_eq!((asked, proposed.state.name()), expected, "{autonomy} {}", call.operation);
+        world.finish().await;
+    }
 }

@@ -109,6 +109,49 @@ async fn promise_12_of_many_undoing_at_once_one_does() {
     world.finish().await;
 }
 
+/// By the same door, with the agent on record as who asked; and nothing of anybody else's.
+#[tokio::test]
+async fn promise_12_an_agent_undoes_what_its_own_session_ran() {
+    let world = World::in_memory().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let done = world.run(&PUT_PARAMETER.action()).await;
+    world.engine.connect(Arc::new(Gateway::default()));
+    let other = world.session("", model::Autonomy::Autonomous).await;
+    let err = world.engine.undo_own(&other, done, None).await.unwrap_err();
+    assert!(matches!(err, SignError::UnknownChange(_)), "another session's: {err}");
+    let undoing = world.engine.undo_own(&world.session, done, None).await.unwrap();
+    assert_eq!(world.state(done).await, ChangeState::Undone);
+    let entries = world.entries().await;
+    let permit = entries.iter().find(|it| it.kind == EntryKind::PermitIssued && it.change == Some(undoing));
+    let detail = &permit.unwrap().detail;
+    assert_eq!(detail.get("asked_by_agent").map(String::as_str), Some("kiro"));
+    assert_eq!(detail.get("asked_by"), None, "no person did");
+    let again = world.engine.undo_own(&world.session, done, None).await.unwrap_err();
+    assert!(again.to_string().contains("only what was executed can be undone"), "{again}");
+    world.finish().await;
+}
+
+/// What a session is issued with decides, for what an agent takes back as for what it does.
+#[tokio::test]
+async fn promise_12_an_undo_by_the_agent_is_judged_as_free_as_its_session_is() {
+    let world = World::in_memory().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let session = world.session("", model::Autonomy::Supervised).await;
+    let held = refused(world.ask_as(&session, &PUT_PARAMETER.action()).await).change.unwrap();
+    world.approve(held, &BEN).await.unwrap();
+    let permit = permitted(world.ask_as(&session, &PUT_PARAMETER.action()).await);
+    world.answer(permit, 200).await;
+    world.engine.connect(Arc::new(Gateway::default()));
+    match world.engine.undo_own(&session, held, None).await {
+        Err(SignError::Refused(refusal)) => {
+            assert_eq!(refusal.kind, engine::RefusalKind::Held, "{}", refusal.message);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(world.state(held).await, ChangeState::Executed);
+    world.finish().await;
+}
+
 /// Undoing a create is a destroy of what was created: the engine's mark does not make it less.
 #[tokio::test]
 async fn promise_12_an_undo_that_destroys_waits_for_people_too() {
@@ -230,6 +273,15 @@ impl Connector for Gateway {
                 other => Err(refused(other)),
             }
         })
+    }
+
+    fn look<'a>(
+        &'a self,
+        _: &'a Engine,
+        _: &'a ActionParts,
+        _: &'a model::Sought,
+    ) -> Later<'a, model::Sight> {
+        Box::pin(async { model::Sight::There })
     }
 
     fn fits<'a>(&'a self, _: &'a Engine, _: &'a policy::Bundle) -> Later<'a, Result<(), String>> {

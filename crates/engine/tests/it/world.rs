@@ -288,6 +288,7 @@ impl Place {
             vkey: log_key().verifier().to_string(),
             installation: "0123456789abcdef0123456789abcdef".to_owned(),
             created_at: START,
+            site: None,
         };
         let disk = disk.unwrap_or_else(|| Box::new(RealDisk));
         let mut files = bundle_files(production);

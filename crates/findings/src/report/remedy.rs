@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a stack owns it | the stack is updated, nothing is changed beside it |
 //! | which stack owns it is not known | nothing is proposed |
-//! | the snapshot is old | confidence is low |
+//! | the snapshot is old | confidence is low, and nothing is proposed |
 //! | the steps destroy something (by the operation table), and confidence is not high | nothing is proposed |
 //! | something is to be retired | a mark; a wait; and only then, on high confidence, its steps |
 
@@ -82,9 +82,9 @@ impl Owners {
 impl Remedies<'_> {
     pub(super) fn finish(&self, analyzer: &Analyzer, subject: &Subject<'_, '_>, mut draft: Draft) -> Finding {
         let (snapshot, resource) = (subject.snapshot, subject.resource);
-        let age = self.now.since(self.taken.until).div_euclid(1000 * DAY_S);
-        if age > i64::from(self.parameters.stale_days) {
-            draft.cap(Level::Low, format!("the snapshot is {age} days old: take it anew"));
+        let stale = self.stale();
+        if let Some(why) = &stale {
+            draft.cap(Level::Low, why.clone());
         }
         let owner = self.owners.owner(snapshot, resource);
         match &owner {
@@ -119,6 +119,10 @@ impl Remedies<'_> {
                 self.retire(subject, &state, &way, level)
             }
         };
+        let remedy = match stale {
+            Some(why) => unchanged(remedy, &why),
+            None => remedy,
+        };
         let danger = match &remedy {
             Remedy::StackUpdate { stack, .. } => Danger::of(&[self.stack_update(stack, subject.region())]),
             Remedy::Steps(_) | Remedy::Wait { .. } | Remedy::Advice(_) if way.is_empty() => Danger::NONE,
@@ -140,6 +144,13 @@ impl Remedies<'_> {
             held_back,
             way,
         }
+    }
+
+    /// Why nothing is changed any more by what this snapshot shows.
+    pub(super) fn stale(&self) -> Option<String> {
+        let age = self.now.since(self.taken.until).div_euclid(1000 * DAY_S);
+        (age > i64::from(self.parameters.stale_days))
+            .then(|| format!("the snapshot is {age} days old: take it anew"))
     }
 
     /// Every step of a proposal, as the operation table sees it.
@@ -204,6 +215,16 @@ impl Remedies<'_> {
                 )),
                 Some(HeldBack::Confidence),
             ),
+        }
+    }
+}
+
+/// What was advice stays it.
+pub(super) fn unchanged(remedy: Remedy, why: &str) -> Remedy {
+    match remedy {
+        Remedy::Advice(text) => Remedy::Advice(text),
+        Remedy::Steps(_) | Remedy::Wait { .. } | Remedy::StackUpdate { .. } => {
+            Remedy::Advice(format!("nothing is proposed: {why}"))
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use snapshot::Snapshot;
 
-use super::remedy::{Owner, Remedies, facts};
+use super::remedy::{Owner, Remedies, facts, unchanged};
 use crate::{
     Class, Confidence, Danger, Finding, Grace, GraceState, HeldBack, Level, Remedy,
     grace::{self, MARK},
@@ -37,6 +37,15 @@ pub(super) fn all(snapshot: &Snapshot<'_>, kept: &BTreeSet<&str>, remedies: &Rem
                 Some(HeldBack::Owner),
             ),
         };
+        let stale = remedies.stale();
+        let (level, why) = match &stale {
+            Some(why) => (Level::Low, why.clone()),
+            None => (Level::High, "every analyzer of its kind could look at it".into()),
+        };
+        let remedy = match stale {
+            Some(why) => unchanged(remedy, &why),
+            None => remedy,
+        };
         let listed = resource.views.iter().take(1).map(|view| view.read).collect();
         all.push(Finding {
             id: format!("{NAME}:{}", model::sanitize(resource.id.as_str(), 2048)),
@@ -45,10 +54,7 @@ pub(super) fn all(snapshot: &Snapshot<'_>, kept: &BTreeSet<&str>, remedies: &Rem
             resource: named(resource),
             title: "Marked as unused, and no longer found to be".into(),
             facts: facts(snapshot, vec![(format!("its tag `{MARK}` says {}", day(since)), listed)]),
-            confidence: Confidence {
-                level: Level::High,
-                why: vec!["every analyzer of its kind could look at it".into()],
-            },
+            confidence: Confidence { level, why: vec![why] },
             saving: None,
             danger: Danger::of(&way),
             traps: Vec::new(),

@@ -23,7 +23,8 @@ table's spelling, which `countersign propose` takes. Beside the findings stand w
 it, it is used once a quarter, its name says that it stands by) and what is *not known*.
 
 - **What was refused is not known.** Where a list was refused, cut off, or asked with filters, an analyzer that rests on it claims nothing in
-  that region and says so. A snapshot older than `stale_days` lowers every confidence.
+  that region and says so. A snapshot older than `stale_days` lowers every confidence, and nothing is
+  proposed by it.
 - **Quiet is not idle.** Something has stopped only where it is quiet for `pauses` times its longest pause before; what was used after
   pauses like the one it is in is spared. Confidence is at most medium until it has been quiet for a year and a month (`season_days`),
   because what runs once a year may still come.

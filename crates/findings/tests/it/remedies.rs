@@ -187,13 +187,31 @@ fn who_owns_it_must_be_known_before_anything_is_proposed() {
 }
 
 #[test]
-fn a_snapshot_that_is_old_proposes_nothing_that_destroys() {
-    let mut world = World::new();
-    volume(&mut world, json!({ "countersign:unused-since": "2026-10-01" }), &[], 420);
-    world.now = time("2026-12-20");
-    let report = world.report();
-    assert!(matches!(only(&report).remedy, Remedy::Advice(_)));
-    assert!(only(&report).confidence.why.iter().any(|why| why.contains("the snapshot is 21 days old")));
+fn a_snapshot_that_is_old_proposes_nothing() {
+    let check = |tags: serde_json::Value, owned: bool, used: bool| {
+        let mut world = World::new();
+        volume(&mut world, tags.clone(), if used { &[1] } else { &[] }, 420);
+        if owned {
+            world.owned("shop");
+        }
+        let fresh = world.report();
+        let proposes = |it: &findings::Finding| !matches!(it.remedy, Remedy::Advice(_));
+        assert!(fresh.findings.iter().any(proposes), "{tags}: {:?}", fresh.findings);
+        world.now = time("2026-12-20");
+        let stale = world.report();
+        assert_eq!(stale.findings.len(), fresh.findings.len());
+        for finding in &stale.findings {
+            assert!(!proposes(finding), "{tags}: {:?}", finding.remedy);
+            assert_eq!(finding.confidence.level, findings::Level::Low);
+            assert!(finding.confidence.why.iter().any(|why| why.contains("the snapshot is 21 days old")));
+        }
+    };
+    // To be marked, to wait, to be destroyed, to be changed in its stack; and a mark that means nothing any more.
+    check(json!({}), false, false);
+    check(json!({ "countersign:unused-since": "2026-11-25" }), false, false);
+    check(json!({ "countersign:unused-since": "2026-10-01" }), false, false);
+    check(json!({}), true, false);
+    check(json!({ "countersign:unused-since": "2026-10-01" }), false, true);
 }
 
 #[test]

@@ -141,7 +141,12 @@ fn an_environment_becomes_a_snapshot_whatever_the_order_of_the_answers() {
     let points: Vec<_> = cpu.points().unwrap().map(|(at, value)| (at.to_string(), value)).collect();
     assert_eq!(points, [("2026-11-27T00:00:00.000Z".to_owned(), 3.5)]);
     assert!(!text.contains("hunter2"), "what is not kept is not written down");
-    assert!(!text.contains("vol-gone"), "what only a stack speaks of is not there");
+    let stack = snapshot.of_kind("cloudformation:stack").next().unwrap();
+    let held = snapshot.view(stack, "cloudformation:DescribeStackResources").unwrap();
+    assert!(held.text().contains("vol-gone"), "what only a stack speaks of, only it says");
+    let there = |id: &str| id.contains("vol-gone");
+    assert!(!snapshot.resources().iter().any(|one| there(one.id.as_str())));
+    assert!(!snapshot.edges().iter().any(|edge| there(edge.to.as_str())));
 }
 
 #[test]
@@ -287,4 +292,76 @@ fn edges_say_which_read_showed_them() {
         "{shown:?}"
     );
     assert!(shown.contains(&(EdgeKind::AttachedTo, "ec2:DescribeVolumes".to_owned())), "{shown:?}");
+}
+
+const BUCKETS: &str = "<ListAllMyBucketsResult><Buckets><Bucket><Name>photos</Name><CreationDate>2020-01-01T00:00:00Z</CreationDate>\
+    <BucketRegion>us-east-1</BucketRegion></Bucket></Buckets></ListAllMyBucketsResult>";
+
+/// More pages than a resource may have views.
+#[test]
+fn the_pages_of_one_view_are_one_view() {
+    const PAGES: usize = 60;
+    let scan = drive(false, |call| match call.operation.as_str() {
+        "ListBuckets" => answer(200, BUCKETS),
+        "ListMultipartUploads" => {
+            let given = ["key-marker", "KeyMarker"].iter().find_map(|it| call.parameters.get(it));
+            let page: usize = given.and_then(|it| it.as_text()).map_or(0, |it| it.parse().unwrap());
+            let upload = format!(
+                "<Upload><Key>k{page}</Key><UploadId>u{page}</UploadId><Initiated>2020-01-01T00:00:00Z</Initiated></Upload>"
+            );
+            let next = page + 1;
+            answer(
+                200,
+                &format!(
+                    "<ListMultipartUploadsResult><Bucket>photos</Bucket><IsTruncated>{}</IsTruncated>\
+                     <NextKeyMarker>{next}</NextKeyMarker><NextUploadIdMarker>{next}</NextUploadIdMarker>{upload}\
+                     </ListMultipartUploadsResult>",
+                    next < PAGES
+                ),
+            )
+        }
+        _ => cloud(&[], call),
+    });
+    let text = scan.finish(now()).unwrap();
+    let snapshot = Snapshot::parse(&text, now()).unwrap();
+    let bucket = snapshot.of_kind("s3:bucket").next().unwrap();
+    let view = snapshot.view(bucket, "s3:ListMultipartUploads").unwrap();
+    assert_eq!(view.text().matches("\"UploadId\"").count(), PAGES, "{}", view.text());
+    assert!(view.text().find("u7\"").unwrap() < view.text().find("u59\"").unwrap(), "in their order");
+    let of = bucket.views.iter().filter(|it| it.read == view.read).count();
+    assert_eq!(of, 1, "{} views", bucket.views.len());
+}
+
+#[test]
+fn what_a_scan_asks_keeps_nothing_back() {
+    let mut has = HAS.to_vec();
+    has.push(("s3:ListBuckets", BUCKETS));
+    let text = drive(false, |call| cloud(&has, call)).finish(now()).unwrap();
+    let snapshot = Snapshot::parse(&text, now()).unwrap();
+    let lists = snapshot.reads().iter().filter(|read| read.about.is_none());
+    let mut wrong = Vec::new();
+    for read in lists {
+        let coverage = snapshot.coverage(read.operation.as_str(), "us-east-1");
+        if !coverage.is_whole() {
+            wrong.push(format!("{} {:?}: {coverage:?}", read.operation.as_str(), read.parameters));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn how_much_there_is_is_known_while_it_is_read() {
+    let volumes: String = (0..500)
+        .map(|n| {
+            format!(
+                "<item><volumeId>vol-{n}</volumeId><size>100</size><status>available</status><volumeType>gp2</volumeType>\
+                 <createTime>2025-01-01T00:00:00.000Z</createTime></item>"
+            )
+        })
+        .collect();
+    let answers =
+        format!("<DescribeVolumesResponse><volumeSet>{volumes}</volumeSet></DescribeVolumesResponse>");
+    let scan = drive(false, |call| cloud(&[("ec2:DescribeVolumes", &answers)], call));
+    let (weight, text) = (scan.weight(), scan.finish(now()).unwrap());
+    assert!((text.len() / 4..text.len() * 2).contains(&weight), "{weight} of {}", text.len());
 }

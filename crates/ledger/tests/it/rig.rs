@@ -18,6 +18,7 @@ pub(crate) fn genesis() -> Genesis {
         vkey: key().verifier().to_string(),
         installation: "00112233445566778899aabbccddeeff".into(),
         created_at: Timestamp::from_seconds(1_795_228_800),
+        site: None,
     }
 }
 

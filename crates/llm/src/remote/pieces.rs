@@ -84,9 +84,10 @@ fn place(id: &str) -> Option<usize> {
     id.strip_prefix("call_")?.parse().ok()
 }
 
-/// A number that is missing or negative is none.
+/// A number that is missing or negative is none; so is nothing at all, which the client says where a server did not: every question has
+/// words, and every answer.
 fn usage(counted: &Counted) -> Option<Usage> {
-    let number = |it: Option<i32>| u64::try_from(it?).ok();
+    let number = |it: Option<i32>| u64::try_from(it?).ok().filter(|it| *it > 0);
     Some(Usage { input: number(counted.prompt_tokens)?, output: number(counted.completion_tokens)? })
 }
 
@@ -151,6 +152,8 @@ mod tests {
         let counted =
             |input, output| pieces.end(&end(Some("end_turn"), Some((input, output)))).unwrap().usage;
         assert_eq!(counted(10, 9), Some(Usage { input: 10, output: 9 }));
-        assert_eq!(counted(-1, 9), None);
+        for (input, output) in [(-1, 9), (0, 0), (0, 9), (10, 0)] {
+            assert_eq!(counted(input, output), None, "{input} {output}");
+        }
     }
 }

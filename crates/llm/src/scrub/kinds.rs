@@ -30,6 +30,7 @@ pub(super) struct Kind {
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     label: String,
+    named: String,
     pub(super) kind: Vec<Entry>,
 }
 
@@ -52,8 +53,24 @@ const SECRET: &str = "secret";
 
 impl Kinds {
     pub(super) fn built_in() -> Result<Self, ScrubberError> {
-        let File { label, kind } = File::built_in()?;
-        Ok(Self { kinds: kind.iter().map(|entry| Kind::new(entry, &label)).collect::<Result<_, _>>()? })
+        let File { label, named, kind } = File::built_in()?;
+        let words = Words { named: named.replace(LABEL, &label), label };
+        Ok(Self { kinds: kind.iter().map(|entry| Kind::new(entry, &words)).collect::<Result<_, _>>()? })
+    }
+}
+
+/// What stands for others in patterns.
+struct Words {
+    label: String,
+    named: String,
+}
+
+const LABEL: &str = "{label}";
+const NAMED: &str = "{named}";
+
+impl Words {
+    fn put_into(&self, pattern: &str) -> String {
+        pattern.replace(NAMED, &self.named).replace(LABEL, &self.label)
     }
 }
 
@@ -80,8 +97,8 @@ fn escaped(pattern: &str) -> String {
 }
 
 impl Kind {
-    fn new(entry: &Entry, label: &str) -> Result<Self, ScrubberError> {
-        let pattern = |text: &String| regex(&entry.name, &escaped(text).replace("{label}", label));
+    fn new(entry: &Entry, words: &Words) -> Result<Self, ScrubberError> {
+        let pattern = |text: &String| regex(&entry.name, &words.put_into(&escaped(text)));
         let whole = |text: &String| regex(&entry.name, &format!("^(?:{text})$"));
         Ok(Self {
             name: entry.name.clone(),

@@ -136,6 +136,36 @@ fn a_member_is_judged_by_its_name() {
     assert_eq!(cleaned, expected);
 }
 
+/// Whatever quotation marks and line ends it has within.
+#[test]
+fn a_members_value_goes_whole() {
+    for value in [
+        "hunter2",
+        "\"hunter2",
+        "hunter2\"",
+        "hun\"ter2",
+        "'hunter2",
+        "h'unter2'",
+        "ab\"hunter2",
+        "hunter2\nhunter2",
+        "\\\"hunter2",
+        "hunter2\\",
+        "a hunter2 of two words",
+        "x;hunter2&hunter2<hunter2",
+    ] {
+        let member = json!({ "DbPassword": value, "list": [{ "name": "API_TOKEN", "value": value }] });
+        let cleaned = Value::Object(scrubber().scrub_json(member.as_object().unwrap()));
+        let expected = json!({
+            "DbPassword": "[removed:password]", "list": [{ "name": "API_TOKEN", "value": "[removed:password]" }],
+        });
+        assert_eq!(cleaned, expected, "{value}");
+    }
+    let kept = json!({
+        "secret": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop", "note": "say \"hello\"\nand go",
+    });
+    assert_eq!(Value::Object(scrubber().scrub_json(kept.as_object().unwrap())), kept);
+}
+
 #[test]
 fn what_is_cut_takes_its_last_word_along() {
     let mut text = "word ".repeat(MOST / 5);

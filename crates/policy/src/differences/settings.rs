@@ -56,6 +56,7 @@ fn bounds(old: &Limits, new: &Limits, found: &mut Found) {
         retry_window_s,
         clock_skew_s,
         hurried_approvals,
+        look_again_s,
     } = *old;
     found.more(FILE, "the longest life of a session, in seconds,", session_ttl_max_s, new.session_ttl_max_s);
     found.more(FILE, "how long a held change waits, in seconds,", hold_expiry_s, new.hold_expiry_s);
@@ -74,6 +75,7 @@ fn bounds(old: &Limits, new: &Limits, found: &mut Found) {
         hurried_approvals,
         new.hurried_approvals,
     );
+    found.more(FILE, "how seldom targets are looked for again, in seconds,", look_again_s, new.look_again_s);
     if history_window_s != new.history_window_s {
         let way = if new.history_window_s < history_window_s { Way::Laxer } else { Way::Stricter };
         let what = format!(

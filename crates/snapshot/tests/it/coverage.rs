@@ -51,6 +51,36 @@ fn a_list_that_was_not_answered_whole_is_not_an_empty_list() {
     };
     assert_eq!(told(asked(json!({ "Filters": [{ "Name": "status" }] })), "us-east-1"), "r0 in part");
     assert_eq!(told(asked(json!({ "MaxResults": 500 })), "us-east-1"), "whole by 1");
+    assert_eq!(told(asked(json!({ "MaxResults": 500, "NextToken": "t" })), "us-east-1"), "whole by 1");
+    // So does whatever is not known to keep nothing back.
+    for other in [
+        json!({ "VolumeIds": ["vol-1"] }),
+        json!({ "StackName": "shop" }),
+        json!({ "MaxResults": 500, "StatusEquals": "x" }),
+        json!({ "Owner": ["self"] }),
+        json!([]),
+    ] {
+        assert_eq!(told(asked(other.clone()), "us-east-1"), "r0 in part", "{other}");
+    }
+}
+
+#[test]
+fn whose_of_what_is_ours_anyway_keeps_nothing_back() {
+    let check = |operation: &str, parameters: serde_json::Value, whole: bool| {
+        let taken = Taken { from: now().plus_seconds(-60), until: now() };
+        let mut builder = Builder::new("111122223333", &["us-east-1"], taken);
+        let read = builder.read(operation, "us-east-1", Outcome::Complete);
+        builder.asked(read, &parameters, None);
+        let text = builder.draft();
+        let coverage = Snapshot::parse(&text, now()).unwrap().coverage(operation, "us-east-1");
+        assert_eq!(coverage.is_whole(), whole, "{operation} {parameters}: {coverage:?}");
+    };
+    check("ec2:DescribeSnapshots", json!({ "Owner": [ "self" ], "MaxResults": 500 }), true);
+    check("ec2:DescribeSnapshots", json!({ "Owner": ["amazon"] }), false);
+    check("ec2:DescribeSnapshots", json!({ "Owner": ["self", "amazon"] }), false);
+    check("ecs:ListServices", json!({ "cluster": "web" }), true);
+    check("ecs:ListServices", json!({ "cluster": "web", "launchType": "FARGATE" }), false);
+    check("acm:ListCertificates", json!({ "Includes": { "keyTypes": ["RSA_2048"] } }), false);
 }
 
 #[test]

@@ -118,3 +118,41 @@ fn a_status_says_what_is_proved_and_what_comes_next() {
     first.sort_all_objects();
     expect![[r#"{"id":"1.1","optional":false,"proof":{"lacks":"`unchanged-5-2` was not run before and after it; `unchanged-10-2` was not run before and after it; `answers-1` was not run after it"},"state":"todo","step":true,"title":"Copy it"}"#]].assert_eq(&first.to_string());
 }
+
+#[test]
+fn what_serves_what_is_bounded_before_it_is_laid_out() {
+    // Within every other bound: each of 3000 tasks serves each of 3000 criteria.
+    let many = |criteria: usize, tasks: usize, under: bool, checked: bool| -> Files {
+        let mut goal = String::from(
+            "# Requirements Document\n\n## Requirements\n\n### Requirement 1: All\n\n#### Acceptance Criteria\n\n",
+        );
+        for n in 1..=criteria {
+            writeln!(goal, "{n}. THE Service SHALL answer").unwrap();
+        }
+        let (mut plan, own) = (String::from("# Implementation Plan\n\n"), "  - _Requirements: 1_\n");
+        let check = |n| if checked { format!("  - _Check c-{n}: it answers_\n") } else { String::new() };
+        for n in 1..=tasks {
+            match (under, n) {
+                (true, 1) => write!(plan, "- [ ] 1. Do\n{own}").unwrap(),
+                (true, n) => write!(plan, "  - [ ] 1.{n} Do\n{}", check(n)).unwrap(),
+                (false, n) => write!(plan, "- [ ] {n}. Do\n{own}{}", check(n)).unwrap(),
+            }
+        }
+        [("requirements.md", goal), ("tasks.md", plan)].map(|(a, b)| (a.to_owned(), b.into_bytes())).into()
+    };
+    let refused = |files: Files| Specification::read(&files).unwrap_err().to_string();
+    let expected = "more than 250000 links between criteria and what serves them";
+    for (under, checked) in [(false, false), (true, false), (true, true)] {
+        let told = refused(many(3000, 3000, under, checked));
+        assert!(told.starts_with("tasks.md:") && told.contains(expected), "{told}");
+    }
+    // What is large and loosely tied is read.
+    let spec = Specification::read(&many(100, 1000, false, true)).unwrap();
+    assert_eq!(Matrix::of(&spec).rows.len(), 100);
+    // However often it is named.
+    let mut files = many(3000, 2, false, false);
+    let text = String::from_utf8(files["tasks.md"].clone()).unwrap();
+    let often = text.replace("_Requirements: 1_", &format!("_Requirements: {}1_", "1, ".repeat(499)));
+    files.insert("tasks.md".to_owned(), often.into_bytes());
+    assert_eq!(Matrix::of(&Specification::read(&files).unwrap()).rows.len(), 3000);
+}

@@ -6,11 +6,11 @@ use std::{collections::BTreeSet, fs, path::Path};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use testkit::{CRASH_BINARY, FakeLlm, Key, Scenario, crash_binary};
+use testkit::{CRASH_BINARY, FakeLlm, Key, Scenario, crash_binary, until};
 
 use crate::{
     ask_command::instant,
-    lab::{Lab, OWNER, People, enrol},
+    lab::{CALL, Lab, OWNER, People, enrol},
 };
 
 const SCRIPTS: &str = include_str!("../../../agent/tests/adversaries/scripts.toml");
@@ -167,11 +167,11 @@ fn what_a_model_was_talked_into_waits_for_more_people_and_the_log_says_why() -> 
         }
         // The mark is on record, by the rule that it is.
         let id = change["id"].as_str().context("no id")?;
-        let kept = [lab.entries("change_held")?, lab.entries("action_denied")?].concat();
-        let entry = kept
-            .iter()
-            .find(|it| it.to_string().contains(id))
-            .with_context(|| format!("{} is not on record", adversary.name))?;
+        // The log is written a moment after the answer.
+        let entry = until(&format!("an entry of {}", adversary.name), CALL, || {
+            let kept = [lab.entries("change_held")?, lab.entries("action_denied")?].concat();
+            Ok(kept.into_iter().find(|it| it.to_string().contains(id)))
+        })?;
         ensure!(entry.to_string().contains("unverified-step"), "{}: {entry}", adversary.name);
     }
     ensure!(!changes.is_empty());
@@ -219,11 +219,7 @@ fn what_our_agent_refuses_a_server_does_not_let_through_either() -> Result<()> {
                 );
             }
             // Not even judged, because nobody knows what it is.
-            _ => ensure!(
-                told.stderr.contains("CS106") || told.stderr.contains("CS107"),
-                "{}: {told}",
-                adversary.name
-            ),
+            _ => ensure!(told.code == 11 && told.stderr.contains("CS302"), "{}: {told}", adversary.name),
         }
     }
     ensure!(seen >= 4, "{seen}");

@@ -27,7 +27,7 @@ fn snapshot() -> Value {
     json!({
         "schema": "countersign.snapshot/v1", "account": "111122223333", "regions": ["us-east-1"],
         "taken": { "from": at, "until": at },
-        "reads": [list("r1", "ec2:DescribeVolumes"), list("r2", "ec2:DescribeInstances"), list("r4", "cloudformation:DescribeStacks")],
+        "reads": [list("r1", "ec2:DescribeVolumes"), list("r2", "ec2:DescribeInstances"), list("r3", "ec2:DescribeVolumesModifications"), list("r4", "cloudformation:DescribeStacks")],
         "resources": [volume("vol-0aaaaaaaaaaaaaaa1", "data"), volume("vol-0aaaaaaaaaaaaaaa2", "\u{1b}[2Jdata")],
         "edges": [], "metrics": [],
     })

@@ -4,11 +4,13 @@ mod by_hand;
 mod crowd;
 mod enrolled;
 mod every_route;
+mod gone;
 mod hostile_words;
 mod in_the_browser;
 mod kept;
 mod refusals;
 mod sign_in;
+mod site_name;
 mod strict;
 mod surroundings;
 

@@ -54,7 +54,7 @@ boto3.client("cloudwatch").put_metric_alarm(AlarmName="high", Namespace="AWS/EC2
 print(json.dumps({"volume": volume, "used": used, "instance": instance, "address": address["AllocationId"]}))
 "#;
 
-fn estate(lab: &Lab) -> Result<BTreeMap<String, String>> {
+pub(crate) fn estate(lab: &Lab) -> Result<BTreeMap<String, String>> {
     let owner = [
         ("AWS_ENDPOINT_URL", lab.moto.url()),
         ("AWS_ACCESS_KEY_ID", "owner".to_owned()),
@@ -218,26 +218,81 @@ fn a_scan_that_was_killed_goes_on_from_what_it_had() -> Result<()> {
     lab.verify()?.expect(0).map(drop)
 }
 
+/// What was there before stays, what was read is kept, and the way on is said.
+fn broke_off(ended: &std::process::Output, exit: i32, why: &str, [file, part]: [&Path; 2]) -> Result<()> {
+    let told = String::from_utf8_lossy(&ended.stderr);
+    ensure!(ended.status.code() == Some(exit), "{:?}: {told}", ended.status);
+    ensure!(told.contains(why) && told.contains("goes on from there"), "{told}");
+    ensure!(fs::read_to_string(file)? == LAST, "the last good snapshot was written over");
+    ensure!(part.exists(), "what was read is gone");
+    Ok(())
+}
+
+const LAST: &str = "the last good one\n";
+
 #[test]
-fn a_scan_whose_session_is_stopped_half_way_says_what_it_was_refused() -> Result<()> {
+fn a_scan_whose_session_is_stopped_half_way_ends_and_another_session_goes_on() -> Result<()> {
     let lab = Lab::open()?;
     let folder = tempfile::tempdir()?;
     let (file, part) = (folder.path().join("s.json"), folder.path().join("s.json.part"));
+    fs::write(&file, LAST)?;
     let child = begin(&lab, &file)?;
     some_are_kept(&part)?;
     lab.signs(&lab.people.olga, &["session", "stop", &lab.session.id])?.expect(0)?;
-    let ended = child.wait_with_output()?;
-    let told: Value = serde_json::from_slice(&ended.stdout)
-        .with_context(|| String::from_utf8_lossy(&ended.stderr).into_owned())?;
-    ensure!(ended.status.success() && told["reads"]["complete"].as_u64() >= Some(5), "{told:#}");
-    let denied = told["reads"]["denied"].as_u64().unwrap_or_default();
-    ensure!(denied >= 10, "{told:#}");
-    let file = file.to_str().context("a path that is not text")?;
-    let found = testkit::Cli::run(["findings", "--from", file, "--output", "json"])?.expect(0)?.json()?;
-    let unjudged = found["unjudged"].as_array().context("nothing is said to be not known")?;
-    ensure!(
-        unjudged.iter().any(|it| it["why"].as_str().is_some_and(|why| why.contains("denied"))),
-        "{found:#}"
-    );
+    broke_off(&child.wait_with_output()?, 3, "session is over", [&file, &part])?;
+    let kept = fs::read_to_string(&part)?.lines().count() - 1;
+
+    let path = file.to_str().context("a path that is not text")?;
+    let own = ["scan", "--agent", "tidier", "--operator", "olga", "--region", "us-east-1", "--days", "30"];
+    let ended = lab.signs(&lab.people.olga, &[&own[..], &["--rate", "500", "--snapshot", path]].concat())?;
+    let ended = ended.expect(0)?;
+    ensure!(ended.stderr.contains(&format!("going on from {kept} answers")), "{}", ended.stderr);
+    ensure!(fs::read_to_string(&file)?.contains("countersign.snapshot/v1") && !part.exists());
+    lab.verify()?.expect(0).map(drop)
+}
+
+#[test]
+fn a_scan_whose_gateway_is_gone_half_way_ends_and_keeps_what_it_had() -> Result<()> {
+    let mut lab = Lab::open()?;
+    let folder = tempfile::tempdir()?;
+    let (file, part) = (folder.path().join("s.json"), folder.path().join("s.json.part"));
+    fs::write(&file, LAST)?;
+    let child = begin(&lab, &file)?;
+    some_are_kept(&part)?;
+    lab.serve.kill();
+    broke_off(&child.wait_with_output()?, 1, "no answer comes from the gateway", [&file, &part])
+}
+
+#[test]
+fn who_ends_a_scan_leaves_no_session_behind() -> Result<()> {
+    let lab = Lab::open()?;
+    for (signal, nth) in [("-INT", 1), ("-TERM", 2)] {
+        let folder = tempfile::tempdir()?;
+        let (file, part) = (folder.path().join("s.json"), folder.path().join("s.json.part"));
+        fs::write(&file, LAST)?;
+        let mut command = Command::new(testkit::binary("countersign")?);
+        command.args([
+            "scan",
+            "--agent",
+            "tidier",
+            "--operator",
+            "olga",
+            "--region",
+            "us-east-1",
+            "--rate",
+            "10",
+        ]);
+        command.arg("--snapshot").arg(&file).arg("--config").arg(lab.installation.config());
+        command.arg("--key").arg(&lab.people.olga.private);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env_clear().env("PATH", path).env("HOME", lab.installation.beside());
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        some_are_kept(&part)?;
+        let mut kill = Command::new("kill");
+        kill.args([signal, &child.id().to_string()]);
+        ensure!(testkit::run(kill, Duration::from_secs(10))?.code == 0);
+        broke_off(&child.wait_with_output()?, 130, "interrupted", [&file, &part])?;
+        lab.entries_of("session_stopped", nth)?;
+    }
     lab.verify()?.expect(0).map(drop)
 }

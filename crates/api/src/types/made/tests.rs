@@ -85,6 +85,7 @@ fn change(links: Vec<Link>) -> Change {
             state: StepState::Pending,
             listed: None,
             observation: Some(observation),
+            sought: None,
             undo: Some(undo),
             execution: None,
             erased: Some(Erased {
@@ -104,6 +105,7 @@ fn change(links: Vec<Link>) -> Change {
         expires_at: NOW,
         links,
         rejection: None,
+        gone: None,
         reopened: None,
         joint: None,
         erases: None,

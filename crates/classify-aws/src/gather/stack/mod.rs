@@ -318,6 +318,7 @@ impl StackGathering {
         (
             Gathered {
                 observation,
+                sought: None,
                 undo: None,
                 effects,
                 listing,

@@ -6,6 +6,7 @@ mod amend;
 
 use std::{collections::BTreeSet, fs, path::Path, process::ExitCode};
 
+use approval::passkey::elsewhere;
 use model::{EnrolledKey, Roster};
 use policy::{Bundle, Files};
 use serde_json::json;
@@ -38,6 +39,10 @@ async fn enrol(args: &EnrolArgs, format: Format) -> Result<ExitCode, Failure> {
     let text = files.get(ROSTER).and_then(|it| std::str::from_utf8(it).ok());
     let text = text.ok_or_else(|| Failure::verification("the bundle in force has no roster.toml"))?;
     let wanted = enrolment.added_to(before.roster()).map_err(Failure::usage)?;
+    let others = client.site().map(|site| elsewhere(&wanted, site)).unwrap_or_default();
+    if let Some(it) = others.iter().find(|it| enrolment.keys.contains(&it.key)) {
+        return Err(Failure::usage(it).hint("make another one on the console's own page: /enrol"));
+    }
     let amended = amend::amended(text, &enrolment).map_err(by_hand)?;
     files.insert(ROSTER.to_owned(), amended.into_bytes());
     let bundle = adopt::loads(&files)?;

@@ -22,16 +22,24 @@ use crate::{
 /// A page of a few hundred resources, with room.
 const BOUNDS: Bounds = Bounds { patience: Duration::from_secs(60), most: 32 * 1024 * 1024 };
 
-pub(super) type Reply = Answered;
-
-pub(super) struct Cloud {
+pub(in crate::command) struct Cloud {
     http: Http,
     base: String,
     credentials: SigningCredentials,
+    /// Where what has no region is asked.
+    region: String,
+}
+
+/// What the gateway says to whoever asks who they are.
+pub(super) enum Standing {
+    Known,
+    Refused(String),
+    /// Nobody answers, or somebody asks to come again.
+    Unanswered(String),
 }
 
 impl Cloud {
-    pub(super) fn from(env: &BTreeMap<String, String>) -> Result<Self, Failure> {
+    pub(in crate::command) fn from(env: &BTreeMap<String, String>, region: &str) -> Result<Self, Failure> {
         let need = |name: &str| {
             env.get(name).cloned().ok_or_else(|| {
                 Failure::not_authenticated(format!("${name} is not set"))
@@ -47,22 +55,17 @@ impl Cloud {
                 secret: need("AWS_SECRET_ACCESS_KEY")?,
                 session_token: None,
             },
+            region: region.to_owned(),
         })
     }
 
     /// Partition and account, as the cloud itself says.
-    pub(super) async fn identity(&self, region: &str) -> Result<(String, String), Failure> {
-        let call = Call {
-            service: "sts".to_owned(),
-            operation: "GetCallerIdentity".to_owned(),
-            region: region.to_owned(),
-            parameters: Value::map::<String>([]),
-        };
+    pub(super) async fn identity(&self) -> Result<(String, String), Failure> {
         let refused = |why: String| {
             Failure::unexpected(format!("which account this is cannot be told: {why}"))
                 .hint("may this session read, and is it still open? `countersign session show ID`")
         };
-        let answer = match self.call(&call).await {
+        let answer = match self.call(&self.who_am_i()).await {
             Answered::Answer(answer) => answer,
             Answered::Nothing(why) => return Err(refused(why)),
         };
@@ -79,7 +82,32 @@ impl Cloud {
         }
     }
 
-    pub(super) async fn call(&self, call: &Call) -> Reply {
+    /// Whether the session is one that the gateway knows, now.
+    pub(super) async fn standing(&self) -> Standing {
+        match self.call(&self.who_am_i()).await {
+            Answered::Nothing(why) => Standing::Unanswered(why),
+            Answered::Answer(answer) => {
+                let code = model::sanitize(&gather::error_code(&answer), 80);
+                let why = format!("status {} ({code})", answer.status);
+                match answer.status {
+                    200..300 => Standing::Known,
+                    429 | 500.. => Standing::Unanswered(why),
+                    _ => Standing::Refused(why),
+                }
+            }
+        }
+    }
+
+    fn who_am_i(&self) -> Call {
+        Call {
+            service: "sts".to_owned(),
+            operation: "GetCallerIdentity".to_owned(),
+            region: self.region.clone(),
+            parameters: Value::map::<String>([]),
+        }
+    }
+
+    pub(in crate::command) async fn call(&self, call: &Call) -> Answered {
         match self.send(call).await {
             Ok(answer) => Answered::Answer(answer),
             Err(why) => Answered::Nothing(why),

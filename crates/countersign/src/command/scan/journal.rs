@@ -99,6 +99,10 @@ impl Journal {
         Ok(journal)
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) const fn begun(&self) -> Timestamp {
         self.begun
     }
@@ -135,7 +139,7 @@ impl Journal {
 }
 
 /// A file that is there whole or not at all, readable by its owner only: what an environment is made of is nobody else's business.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(in crate::command) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;

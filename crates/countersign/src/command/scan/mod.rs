@@ -3,54 +3,70 @@
 //! is the one of the environment.
 //!
 //! What was understood so far stands beside the snapshot (`FILE.part`, readable by its owner only): broken off, the same command
-//! goes on from there. What is refused meanwhile is in the snapshot as refused.
+//! goes on from there. What is refused meanwhile is in the snapshot as refused; a session that is over, or a gateway that is gone,
+//! ends the scan, and no snapshot is written.
 
-mod cloud;
+mod carry_out;
+pub(super) mod cloud;
 mod journal;
+mod progress;
+mod session;
 
-use std::{collections::BTreeMap, io::IsTerminal as _, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode};
 
-use api::types::{SessionIssued, SessionRequest, SessionView};
+pub(super) use self::{
+    journal::write_whole,
+    session::{Asked, Session},
+};
+
 use engine::{Clock as _, SystemClock};
-use inventory::{Ask, AskId, Place, Scan, Understood};
-use model::Timestamp;
+use inventory::{Place, Scan};
 use serde::Serialize;
-use serde_json::json;
 use snapshot::Snapshot;
-use tokio::task::JoinSet;
 
-use self::{cloud::Cloud, journal::Journal};
+use self::{carry_out::carry_out, cloud::Cloud, journal::Journal};
+use super::resident::Signals;
 use crate::{
     cli::{Format, scan::ScanArgs},
-    client::Client,
     failure::Failure,
-    identity::variable,
     output::{self, DIM, GOOD, WARN, styled},
 };
 
-const AT_ONCE: usize = 8;
-/// How often a call is made that the cloud asks to make later, and how long is waited before the second time.
-const TRIES: u32 = 6;
-const FIRST_WAIT: Duration = Duration::from_millis(300);
-const SESSION_SECONDS: i64 = 4 * 3600;
-
 pub(super) async fn run(args: &ScanArgs, format: Format) -> Result<ExitCode, Failure> {
+    // Who ends it must not leave a session behind that lives on for hours.
+    let mut signals = Signals::heard()?;
+    let session = Session::open(&Asked {
+        agent: args.agent.as_deref(),
+        operator: args.operator.as_deref(),
+        task: "read the environment into a snapshot",
+        scope: "effect:read",
+        autonomy: Some("suggest"),
+        server: &args.server,
+    })
+    .await?;
+    let scanned = tokio::select! {
+        scanned = taken(args, &session.env) => scanned,
+        _ = signals.next() => Err(Failure::interrupted()
+            .hint("what was read is kept beside the snapshot: the same command goes on from there within twelve hours")),
+    };
+    tokio::select! {
+        () = session.close() => {}
+        _ = signals.next() => {}
+    }
+    report(args, &scanned?, format)
+}
+
+/// The snapshot's text, as it stands in its file then.
+pub(super) async fn taken(args: &ScanArgs, env: &BTreeMap<String, String>) -> Result<String, Failure> {
     if args.rate == 0 || args.rate > 1000 {
         return Err(Failure::usage("--rate is 1 to 1000 calls a second"));
     }
     if args.days == 0 || args.days > 450 {
         return Err(Failure::usage("--days is 1 to 450: the cloud keeps daily values for 455"));
     }
-    let session = Session::open(args).await?;
-    let scanned = scan(args, &session.env, format).await;
-    session.close().await;
-    scanned
-}
-
-async fn scan(args: &ScanArgs, env: &BTreeMap<String, String>, format: Format) -> Result<ExitCode, Failure> {
-    let cloud = Cloud::from(env)?;
     let regions = regions(args, env)?;
-    let (partition, account) = cloud.identity(regions.first().map_or("us-east-1", String::as_str)).await?;
+    let cloud = Cloud::from(env, regions.first().map_or("us-east-1", String::as_str))?;
+    let (partition, account) = cloud.identity().await?;
     let place = Place { partition, account, regions };
     let mut journal = Journal::open(&args.snapshot, &place, args.days, SystemClock.now(), args.anew)?;
     let mut scan = Scan::begin(place, journal.begun(), args.days);
@@ -59,144 +75,12 @@ async fn scan(args: &ScanArgs, env: &BTreeMap<String, String>, format: Format) -
         output::note(format!("going on from {known} answers of {}", journal.begun()));
     }
     carry_out(&mut scan, cloud, &mut journal, args.rate).await?;
-    let text = scan.finish(SystemClock.now()).map_err(Failure::unexpected)?;
+    let text = scan
+        .finish(SystemClock.now())
+        .map_err(|err| Failure::unexpected(err).hint(carry_out::how_to_go_on(&journal)))?;
     journal::write_whole(&args.snapshot, text.as_bytes())?;
     journal.remove();
-    report(args, &text, format)
-}
-
-/// Makes every call, some at a time and no more a second than `rate`.
-async fn carry_out(scan: &mut Scan, cloud: Cloud, journal: &mut Journal, rate: u32) -> Result<(), Failure> {
-    let cloud = std::sync::Arc::new(cloud);
-    let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
-    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut under_way: JoinSet<(Ask, u32, cloud::Reply)> = JoinSet::new();
-    let (mut shown, mut ended) = (Progressing::new(), false);
-    while !ended {
-        while under_way.len() < AT_ONCE
-            && let Some(ask) = scan.next()
-        {
-            if let Some((at, understood)) = journal.known(&ask.key) {
-                scan.take(ask.id, at, understood);
-                continue;
-            }
-            pace.tick().await;
-            let cloud = std::sync::Arc::clone(&cloud);
-            under_way.spawn(async move { (ask.clone(), 1, cloud.call(&ask.call).await) });
-        }
-        match under_way.join_next().await {
-            Some(Ok((ask, tries, reply))) => match scan.read(ask.id, &reply) {
-                Understood::Later(_) if tries < TRIES => {
-                    let cloud = std::sync::Arc::clone(&cloud);
-                    let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(tries - 1));
-                    under_way.spawn(async move {
-                        tokio::time::sleep(wait).await;
-                        (ask.clone(), tries + 1, cloud.call(&ask.call).await)
-                    });
-                }
-                understood => take(scan, journal, ask.id, &ask.key, understood)?,
-            },
-            Some(Err(err)) => return Err(Failure::unexpected(err)),
-            None => ended = scan.is_done(),
-        }
-        shown.show(scan);
-    }
-    shown.clear();
-    Ok(())
-}
-
-fn take(
-    scan: &mut Scan,
-    journal: &mut Journal,
-    id: AskId,
-    key: &str,
-    understood: Understood,
-) -> Result<(), Failure> {
-    let at = SystemClock.now();
-    journal.keep(key, at, &understood)?;
-    scan.take(id, at, understood);
-    Ok(())
-}
-
-/// A line on the terminal that says how far it is; nothing where nobody watches.
-struct Progressing {
-    watched: bool,
-    last: Option<Timestamp>,
-}
-
-impl Progressing {
-    fn new() -> Self {
-        Self { watched: std::io::stderr().is_terminal(), last: None }
-    }
-
-    fn show(&mut self, scan: &Scan) {
-        let now = SystemClock.now();
-        if self.watched && self.last.is_none_or(|last| now.since(last) >= 200) {
-            let progress = scan.progress();
-            output::passing(format!(
-                "{} read, {} to read, {} resources",
-                progress.answered, progress.left, progress.resources
-            ));
-            self.last = Some(now);
-        }
-    }
-
-    fn clear(&self) {
-        if self.last.is_some() {
-            output::passing("");
-        }
-    }
-}
-
-/// The credentials to scan with, and the session to end where it was made for this.
-struct Session {
-    env: BTreeMap<String, String>,
-    made: Option<(Client, String)>,
-}
-
-impl Session {
-    async fn open(args: &ScanArgs) -> Result<Self, Failure> {
-        let Some(agent) = &args.agent else {
-            let names = [
-                "AWS_ENDPOINT_URL",
-                "AWS_ACCESS_KEY_ID",
-                "AWS_SECRET_ACCESS_KEY",
-                "AWS_REGION",
-                "AWS_CA_BUNDLE",
-            ];
-            let env = names.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
-            return Ok(Self { env: env.collect(), made: None });
-        };
-        let operator = args.operator.clone().ok_or_else(|| {
-            Failure::usage(
-                "--agent opens a session, and a session has an operator: --operator NAME, with their key",
-            )
-        })?;
-        let request = SessionRequest {
-            agent: agent.clone(),
-            operator,
-            task: "read the environment into a snapshot".to_owned(),
-            scope: "effect:read".to_owned(),
-            autonomy: Some("suggest".to_owned()),
-            ttl_seconds: SESSION_SECONDS,
-            proxy: false,
-        };
-        let client = Client::connect(&args.server).await?;
-        let issued: SessionIssued = client.post("/v1/sessions", &request).await?;
-        Ok(Self { env: issued.env.into_iter().collect(), made: Some((client, issued.id.to_string())) })
-    }
-
-    async fn close(self) {
-        let Some((client, id)) = self.made else { return };
-        let ended: Result<SessionView, Failure> =
-            client.post(&format!("/v1/sessions/{id}/stop"), &json!({})).await;
-        if let Err(failure) = ended {
-            output::note(format!(
-                "the session {id} could not be stopped ({}); it ends by itself",
-                failure.message
-            ));
-        }
-    }
+    Ok(text)
 }
 
 fn regions(args: &ScanArgs, env: &BTreeMap<String, String>) -> Result<Vec<String>, Failure> {

@@ -33,7 +33,7 @@ pub(super) fn read(
     }
 }
 
-fn files(dir: &Path) -> Result<Files, Failure> {
+pub(in crate::command) fn files(dir: &Path) -> Result<Files, Failure> {
     let unreadable =
         |file: &Path, why: String| Failure::usage(format!("{} cannot be read: {why}", file.display()));
     if !dir.is_dir() {

@@ -1,0 +1,82 @@
+//! `countersign agent …`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::ServerArgs;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentCommand {
+    /// The whole way: read, find, specify, propose, and carry out what may be; what people decide stays held. Exit code 10 where
+    /// something is held, 11 where something is denied, 12 where something stopped on its way and was taken back.
+    Run(Box<RunArgs>),
+    /// Have the captured inverse of what the session itself ran carried out (agent side; uses the session's credentials).
+    Undo(AgentUndoArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  eval \"$(countersign session new --agent fixer --operator olga --task 'repair' --output env …)\"\n  countersign agent run --goal repair\n  countersign agent run \"clean up what nobody uses\" --from snapshot.json --wait 30m\n  countersign agent run --resume .kiro/specs/repair-the-queue"
+)]
+pub(crate) struct RunArgs {
+    /// What is wanted, in a sentence; without one, and without --goal, all that a snapshot gives reason for.
+    #[arg(conflicts_with_all = ["plan", "resume"])]
+    pub(crate) sentence: Option<String>,
+    /// Only plans of this kind; may be given several times.
+    #[arg(long, value_enum, conflicts_with_all = ["sentence", "plan", "resume"])]
+    pub(crate) goal: Vec<GoalArg>,
+    /// Carry out this plan; what it says of itself is judged again.
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Go on with a specification whose plan was begun: what ran is not run again.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) resume: Option<PathBuf>,
+    /// A snapshot that is there, in place of reading the environment now.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "resume"])]
+    pub(crate) from: Option<PathBuf>,
+    /// Where the snapshot is written.
+    #[arg(long, value_name = "FILE", default_value = "snapshot.json")]
+    pub(crate) snapshot: PathBuf,
+    /// Which regions, comma-separated; otherwise $AWS_REGION.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) region: Vec<String>,
+    /// How many whole days of metrics.
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    pub(crate) days: u32,
+    /// At most as many calls a second.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) rate: u32,
+    /// How long to wait for people: 90s, 30m, 8h; without, nobody is waited for.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) wait: Option<String>,
+    /// The top of the repository; specifications are written below it.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// The agent to open a session for; without, the session of the environment is used.
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
+    /// The person who answers for that session: whoever signs.
+    #[arg(long)]
+    pub(crate) operator: Option<String>,
+    /// Of that session: suggest, supervised or autonomous. The server holds to it, not this program.
+    #[arg(long, requires = "agent")]
+    pub(crate) autonomy: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GoalArg {
+    Repair,
+    Rightsize,
+    CleanUp,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AgentUndoArgs {
+    pub(crate) id: String,
+    /// Which of its actions, counted from 1; without it all that ran, the last first.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) action: Option<u16>,
+}

@@ -1,0 +1,275 @@
+//! The hands of a run: what [`plan::conduct`] says is next is done, with the session's own credentials, at the gateway and the agent
+//! listener.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use ::plan::{
+    Call, Check, Origin, Plan,
+    conduct::{Called, Conduct, Do, Ending, Guard, Heard, Looked, Moment, Of},
+};
+use ::spec::Outcome;
+use api::types::{ChangeView, Proposal, ProposedAction};
+use classify_aws::gather;
+use engine::{Clock as _, SystemClock};
+use inventory::Answered;
+use model::{ChangeState, Digest, StepState, Timestamp, Value};
+
+use super::{
+    super::{propose::AgentSide, scan::cloud::Cloud},
+    folder::{self, Folder},
+    reading, undo,
+};
+use crate::{
+    failure::{DENIED, Failure, HELD},
+    output::{self, DIM, styled},
+};
+
+/// Of one request that waits.
+const LONGEST_WAIT_S: i64 = 50;
+const LONGEST_INTENT: usize = 1900;
+
+pub(super) struct Hands<'a> {
+    pub(super) agent: &'a AgentSide,
+    pub(super) cloud: &'a Cloud,
+    pub(super) plan: &'a Plan,
+    pub(super) folder: &'a mut Folder,
+    /// Until when people are waited for.
+    pub(super) until: Timestamp,
+    /// How many checks were read.
+    pub(super) looks: u32,
+    pub(super) done: Vec<bool>,
+    /// What reads of each guard showed, at the step and moment that are under way.
+    pub(super) guarded: BTreeMap<usize, Vec<Digest>>,
+}
+
+impl Hands<'_> {
+    pub(super) async fn carry_out(&mut self, guards: &[Guard<'_>]) -> Result<Ending, Failure> {
+        let plan = self.plan;
+        let steps = plan.steps.iter().collect();
+        let mut conduct = match self.folder.change() {
+            Some(_) => Conduct::resume(steps, guards.to_vec()),
+            None => Conduct::begin(steps, guards.to_vec()),
+        };
+        loop {
+            let heard = match conduct.next() {
+                Do::End(ending) => return Ok(ending),
+                Do::Propose => self.propose().await?,
+                Do::Ask => self.stands(&self.change("").await?)?,
+                Do::Wait => self.wait().await?,
+                Do::Check { step, check, moment, of } => self.look((step, moment, of), check, guards).await?,
+                Do::Pause(seconds) => {
+                    tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await;
+                    Heard::Over
+                }
+                Do::Ready(step) => {
+                    self.say(step, Moment::Before, guards)?;
+                    Heard::Over
+                }
+                Do::Call(step) => Heard::Called(self.call(step).await),
+                Do::Note(step) => {
+                    self.say(step, Moment::After, guards)?;
+                    self.note(step)?;
+                    Heard::Over
+                }
+                Do::Withdraw => self.withdraw().await,
+                Do::Undo(step) => Heard::Undid(self.undo(step).await?),
+                Do::Inverse { call, .. } => Heard::Undid(self.inverse(call).await),
+            };
+            conduct.heard(heard);
+        }
+    }
+
+    async fn propose(&mut self) -> Result<Heard, Failure> {
+        let action = |step: &::plan::Step| ProposedAction {
+            service: step.call.service.clone(),
+            operation: step.call.operation.clone(),
+            region: Some(step.call.region.clone()),
+            parameters: step.call.parameters.clone(),
+            unverified: matches!(step.origin, Origin::Unverified { .. }),
+        };
+        let proposal = Proposal {
+            intent: model::sanitize(&self.plan.goal, LONGEST_INTENT),
+            actions: self.plan.steps.iter().map(action).collect(),
+        };
+        let body = serde_json::to_vec(&proposal).map_err(Failure::unexpected)?;
+        match self.agent.send::<ChangeView>("POST", "/v1/changes", body).await {
+            Ok(view) => {
+                self.folder.stands_in(view.id)?;
+                output::note(format!("proposed as {}: {}", view.id, view.state));
+                if view.state == ChangeState::Denied {
+                    let reasons: Vec<&str> =
+                        view.verdict.rules.iter().map(|rule| rule.reason.as_str()).collect();
+                    return Ok(Heard::Refused(reasons.join("; ")));
+                }
+                self.stands(&view)
+            }
+            Err(failure) if [DENIED, HELD, crate::failure::USAGE].contains(&failure.exit) => {
+                Ok(Heard::Refused(failure.message))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The change, by the end of its address.
+    async fn change(&self, more: &str) -> Result<ChangeView, Failure> {
+        let id = self.folder.change().ok_or_else(|| Failure::unexpected("there is no change yet"))?;
+        self.agent.send("GET", &format!("/v1/changes/{id}{more}"), Vec::new()).await
+    }
+
+    async fn wait(&self) -> Result<Heard, Failure> {
+        let left = self.until.since(SystemClock.now()).div_euclid(1000).min(LONGEST_WAIT_S);
+        if left <= 0 {
+            return Ok(Heard::GaveUp);
+        }
+        self.stands(&self.change(&format!("/wait?seconds={left}")).await?)
+    }
+
+    async fn look(
+        &mut self,
+        (step, moment, of): (usize, Moment, Of),
+        check: &Check,
+        guards: &[Guard<'_>],
+    ) -> Result<Heard, Failure> {
+        let id = self.step(step).to_owned();
+        if moment == Moment::Before {
+            self.folder.begun(&id)?;
+        }
+        let now = SystemClock.now();
+        let (looked, evidence) = reading::look(self.cloud, check, now).await;
+        self.looks = self.looks.saturating_add(1);
+        let evidence = self.folder.evidence(&evidence)?;
+        let outcome = match &looked {
+            Looked::Passed => Outcome::Passed { evidence },
+            Looked::Failed(why) => Outcome::Failed { evidence, why: why.clone() },
+            Looked::Unknown(why) => Outcome::Unknown { why: why.clone() },
+        };
+        match (of, &looked) {
+            (Of::Step, _) => self.folder.record((&id, moment), folder::own(&check.id), outcome, now)?,
+            (Of::Guard(nth), Looked::Passed) => self.guarded.entry(nth).or_default().push(evidence),
+            (Of::Guard(nth), Looked::Failed(_) | Looked::Unknown(_)) => {
+                self.folder.record((&id, moment), folder::guard(nth), outcome, now)?;
+            }
+        }
+        let said = match &looked {
+            Looked::Passed => "passed".to_owned(),
+            Looked::Failed(why) | Looked::Unknown(why) => model::sanitize(why, 200),
+        };
+        let guard = match of {
+            Of::Step => "",
+            Of::Guard(nth) if guards.get(nth).is_some_and(|it| *it == Guard::WhatRan) => "still ",
+            Of::Guard(_) => "unchanged ",
+        };
+        output::note(styled(DIM, format!("  {id} {guard}{}: {said}", model::sanitize(&check.id, 64))));
+        Ok(Heard::Checked(looked))
+    }
+
+    /// Everything that shall continue was measured around this step, at this moment.
+    fn say(&mut self, step: usize, moment: Moment, guards: &[Guard<'_>]) -> Result<(), Failure> {
+        let (id, now) = (self.step(step).to_owned(), SystemClock.now());
+        let mut guarded = std::mem::take(&mut self.guarded);
+        for nth in 0..guards.len() {
+            let parts = guarded.remove(&nth).unwrap_or_default();
+            let evidence = self.folder.together(now, &parts)?;
+            let outcome = Outcome::Passed { evidence };
+            self.folder.record((&id, moment), folder::guard(nth), outcome, now)?;
+        }
+        Ok(())
+    }
+
+    async fn call(&self, step: usize) -> Called {
+        let Some(step) = self.plan.steps.get(step) else { return Called::Refused("no such step".to_owned()) };
+        let call = format!("{}:{}", step.call.service, step.call.operation);
+        output::note(format!("{} {}", step.id, model::sanitize(&call, 120)));
+        called(&self.cloud.call(&step.call.wire()).await)
+    }
+
+    fn note(&mut self, step: usize) -> Result<(), Failure> {
+        if let Some(done) = self.done.get_mut(step) {
+            *done = true;
+        }
+        self.folder.done(self.step(step))
+    }
+
+    /// One that cannot be withdrawn runs no further either: nobody asks for its steps any more.
+    async fn withdraw(&self) -> Heard {
+        if let Some(id) = self.folder.change() {
+            let target = format!("/v1/changes/{id}/withdraw");
+            if let Err(failure) = self.agent.send::<ChangeView>("POST", &target, Vec::new()).await {
+                output::note(format!("{id} was not withdrawn: {}", model::sanitize(&failure.message, 300)));
+            }
+        }
+        Heard::Over
+    }
+
+    async fn undo(&mut self, step: usize) -> Result<Result<(), String>, Failure> {
+        let id = self.folder.change().ok_or_else(|| Failure::unexpected("there is no change yet"))?;
+        if let Some(done) = self.done.get_mut(step) {
+            *done = false;
+        }
+        let nth = step.saturating_add(1);
+        Ok(match undo::one(self.agent, &id.to_string(), step).await {
+            Ok(view) if view.state == ChangeState::Executed => Ok(()),
+            Ok(view) => Err(format!("its undo is {} as {}", view.state, view.id)),
+            Err(failure) if failure.exit == HELD => {
+                let held = failure.change.map_or_else(String::new, |it| format!(" as {it}"));
+                Err(format!(
+                    "people decide on its undo{held}; then: countersign agent undo {id} --action {nth}"
+                ))
+            }
+            Err(failure) => Err(failure.message),
+        })
+    }
+
+    async fn inverse(&self, call: &Call) -> Result<(), String> {
+        match called(&self.cloud.call(&call.wire()).await) {
+            Called::Answered => Ok(()),
+            Called::Refused(why) | Called::Unsure(why) => Err(why),
+        }
+    }
+
+    /// A state that is not known counts as one of which nobody knows the outcome. A change of other actions than the plan's is none of
+    /// this plan.
+    fn stands(&self, view: &ChangeView) -> Result<Heard, Failure> {
+        let name = |operation: &str| operation.rsplit(':').next().map(str::to_owned);
+        let same = view.actions.len() == self.plan.steps.len()
+            && view.actions.iter().zip(&self.plan.steps).all(|(action, step)| {
+                name(&action.operation).as_deref() == Some(step.call.operation.as_str())
+            });
+        if !same {
+            return Err(Failure::usage(format!("{} has other actions than this plan", view.id))
+                .hint("a plan that was edited is a new one: begin it with --plan"));
+        }
+        let state = |name: &str| {
+            serde_json::from_value(serde_json::Value::String(name.to_owned())).unwrap_or(StepState::Unknown)
+        };
+        Ok(Heard::Stands(view.state, view.actions.iter().map(|action| state(&action.state)).collect()))
+    }
+
+    fn step(&self, nth: usize) -> &str {
+        self.plan.steps.get(nth).map_or("", |step| step.id.as_str())
+    }
+}
+
+/// What it did says the server; this only says whether asking again is of use.
+fn called(answered: &Answered) -> Called {
+    match answered {
+        Answered::Nothing(why) => Called::Unsure(model::sanitize(why, 300)),
+        Answered::Answer(answer) => match answer.status {
+            200..=399 => Called::Answered,
+            400..=499 => Called::Refused(message(answer)),
+            _ => Called::Unsure(message(answer)),
+        },
+    }
+}
+
+/// In the words of whoever refused, as every protocol has them.
+fn message(answer: &gather::ReadAnswer) -> String {
+    let body = gather::understood(&answer.body).unwrap_or(Value::Null);
+    let nested = ["Error", "Errors"].iter().filter_map(|name| body.get(name));
+    let nested: Vec<&Value> = nested.flat_map(|it| [Some(it), it.get("Error")]).flatten().collect();
+    let text = std::iter::once(&body).chain(nested).find_map(|it| {
+        ["message", "Message"].iter().find_map(|name| it.get(name)?.as_text().map(str::to_owned))
+    });
+    let code = gather::error_code(answer);
+    model::sanitize(&text.unwrap_or_else(|| format!("status {} ({code})", answer.status)), 600)
+}

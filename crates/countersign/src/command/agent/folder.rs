@@ -1,0 +1,230 @@
+//! A specification's folder while its plan is carried out: the plan, the change that it stands in, evidence, records, ticked tasks. Files
+//! are there whole or not at all; records are only added to.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{ErrorKind, Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use ::plan::{Plan, conduct::Moment};
+use ::spec::{Check, CheckId, Files, Outcome, Run, Seen, SpecName, Specification, TaskId, Tasks, layout};
+use model::{ChangeId, Digest, Timestamp};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    super::{scan::write_whole, spec::files},
+    reading::Evidence,
+};
+use crate::failure::{Failure, NOT_FOUND};
+
+const SCHEMA: &str = "countersign.run-change/v1";
+const MOST_PLAN: u64 = 4 << 20;
+const MOST_CHANGE: u64 = 4 << 10;
+/// Folders of one name.
+const MOST_ALIKE: u32 = 99;
+
+/// `change.json`: where the plan stands on the server.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfChange {
+    schema: String,
+    plan: Digest,
+    change: ChangeId,
+}
+
+pub(super) struct Folder {
+    dir: PathBuf,
+    run: Run,
+    plan: Digest,
+    change: Option<ChangeId>,
+}
+
+impl Folder {
+    /// A new one for this plan, or the one that there is.
+    pub(super) fn begin(top: &Path, name: &SpecName, plan: &Plan, files: &Files) -> Result<Self, Failure> {
+        let specs = top.join(layout::SPECS);
+        fs::create_dir_all(&specs).map_err(|err| unwritable(&specs, &err))?;
+        for nth in 1..=MOST_ALIKE {
+            let dir = if nth == 1 { specs.join(name.as_str()) } else { specs.join(format!("{name}-{nth}")) };
+            match fs::create_dir(&dir) {
+                Ok(()) => {}
+                Err(err) if err.kind() == ErrorKind::AlreadyExists => {
+                    let there = plan_of(&dir).is_ok_and(|there| there == *plan);
+                    match there.then(|| Self::open(&dir)).transpose()? {
+                        Some((_, folder)) => return Ok(folder),
+                        None => continue,
+                    }
+                }
+                Err(err) => return Err(unwritable(&dir, &err)),
+            }
+            for (file, bytes) in files {
+                write_whole(&dir.join(file), bytes)?;
+            }
+            return Ok(Self { dir, run: Run::default(), plan: plan.id, change: None });
+        }
+        Err(Failure::usage(format!("{} has {MOST_ALIKE} folders of that name", specs.display())))
+    }
+
+    /// To go on with.
+    pub(super) fn open(dir: &Path) -> Result<(Plan, Self), Failure> {
+        let plan = plan_of(dir)?;
+        let change: Option<OfChange> = json(&dir.join(layout::CHANGE), MOST_CHANGE)?;
+        if let Some(of) = &change
+            && (of.schema != SCHEMA || of.plan != plan.id)
+        {
+            return Err(Failure::usage(format!("{} is of another plan", dir.join(layout::CHANGE).display()))
+                .hint("a plan that was edited is a new one: begin a new specification with --plan"));
+        }
+        let spec = specification(dir)?;
+        let (run, change) = (spec.run().clone(), change.map(|of| of.change));
+        let folder = Self { dir: dir.to_owned(), run, plan: plan.id, change };
+        Ok((plan, folder))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) const fn change(&self) -> Option<ChangeId> {
+        self.change
+    }
+
+    /// The plan stands in this change from now on.
+    pub(super) fn stands_in(&mut self, change: ChangeId) -> Result<(), Failure> {
+        let of = OfChange { schema: SCHEMA.to_owned(), plan: self.plan, change };
+        let text = serde_json::to_vec_pretty(&of).map_err(Failure::unexpected)?;
+        write_whole(&self.dir.join(layout::CHANGE), &text)?;
+        self.change = Some(change);
+        Ok(())
+    }
+
+    /// A file of its own, by its digest.
+    pub(super) fn evidence(&self, evidence: &Evidence<'_>) -> Result<Digest, Failure> {
+        self.keep(evidence)
+    }
+
+    /// What several reads say together.
+    pub(super) fn together(&self, at: Timestamp, parts: &[Digest]) -> Result<Digest, Failure> {
+        self.keep(&serde_json::json!({ "at": at, "parts": parts, "schema": "countersign.evidence/v1" }))
+    }
+
+    fn keep<T: Serialize>(&self, what: &T) -> Result<Digest, Failure> {
+        self.put(&serde_json::to_vec_pretty(what).map_err(Failure::unexpected)?)
+    }
+
+    /// By its digest.
+    pub(super) fn put(&self, text: &[u8]) -> Result<Digest, Failure> {
+        let (digest, below) = (Digest::of(text), self.dir.join(layout::EVIDENCE));
+        fs::create_dir_all(&below).map_err(|err| unwritable(&below, &err))?;
+        write_whole(&below.join(format!("{digest}.json")), text)?;
+        Ok(digest)
+    }
+
+    /// Writes down what a check of a step showed; nothing where the specification declares no such check.
+    pub(super) fn record(
+        &mut self,
+        (step, moment): (&str, Moment),
+        which: impl Fn(&Specification, &TaskId) -> Option<Check>,
+        outcome: Outcome,
+        at: Timestamp,
+    ) -> Result<(), Failure> {
+        let spec = specification(&self.dir)?;
+        let Ok(id) = step.parse::<TaskId>() else { return Ok(()) };
+        let Some(task) = spec.tasks().and_then(|tasks| tasks.get(&id)) else { return Ok(()) };
+        let Some(check) = which(&spec, &id) else { return Ok(()) };
+        let moment = match moment {
+            Moment::Before => ::spec::Moment::Before,
+            Moment::After => ::spec::Moment::After,
+        };
+        let attempt = self.run.attempt(&id).unwrap_or(1);
+        let seen = Seen { at, task, attempt, check: &check, moment, outcome };
+        let line = self.run.add(seen).map_err(|cause| Failure::unexpected(format!("run.jsonl: {cause}")))?;
+        let path = self.dir.join(layout::RUN);
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let written = file.and_then(|mut file| {
+            file.write_all(line.as_bytes())?;
+            file.sync_data()
+        });
+        written.map_err(|err| unwritable(&path, &err))
+    }
+
+    pub(super) fn begun(&self, step: &str) -> Result<(), Failure> {
+        self.edit(step, |tasks, id, _| {
+            if tasks.get(id).is_some_and(|task| task.state == ::spec::State::Todo) {
+                // A task that cannot be marked stays as it is: only its tick means anything.
+                let _ = tasks.begin(id);
+            }
+        })
+    }
+
+    /// Ticks a task, and those above it that are done with it, as far as records prove it.
+    pub(super) fn done(&self, step: &str) -> Result<(), Failure> {
+        self.edit(step, |tasks, id, spec| {
+            for id in std::iter::successors(Some(id.clone()), TaskId::parent) {
+                if let Ok(proof) = spec.passed(&id) {
+                    // What was edited meanwhile is not ticked, and `spec status` says why.
+                    let _ = tasks.tick(&proof);
+                }
+            }
+        })
+    }
+
+    fn edit(
+        &self,
+        step: &str,
+        change: impl FnOnce(&mut Tasks, &TaskId, &Specification),
+    ) -> Result<(), Failure> {
+        let spec = specification(&self.dir)?;
+        let (Ok(id), Some(tasks)) = (step.parse::<TaskId>(), spec.tasks()) else { return Ok(()) };
+        let mut edited = tasks.clone();
+        change(&mut edited, &id, &spec);
+        if edited == *tasks {
+            return Ok(());
+        }
+        write_whole(&self.dir.join(layout::TASKS), edited.source().text().as_bytes())
+    }
+}
+
+/// The check that a task declares under this name.
+pub(super) fn own(name: &str) -> impl Fn(&Specification, &TaskId) -> Option<Check> {
+    let name = name.parse::<CheckId>().ok();
+    move |spec, task| spec.checks().own(task).iter().find(|check| Some(check.id()) == name.as_ref()).cloned()
+}
+
+/// What shall continue, by its place.
+pub(super) fn guard(nth: usize) -> impl Fn(&Specification, &TaskId) -> Option<Check> {
+    move |spec, _| spec.checks().guards().get(nth).cloned()
+}
+
+fn specification(dir: &Path) -> Result<Specification, Failure> {
+    Specification::read(&files(dir)?).map_err(|err| {
+        Failure::usage(format!("{}: {}", dir.display(), model::sanitize(&err.to_string(), 600)))
+    })
+}
+
+fn plan_of(dir: &Path) -> Result<Plan, Failure> {
+    let file = dir.join(layout::PLAN);
+    json(&file, MOST_PLAN)?
+        .ok_or_else(|| Failure::new(NOT_FOUND, "CS203", format!("there is no {}", file.display())))
+}
+
+/// None where there is no such file.
+pub(super) fn json<T: DeserializeOwned>(path: &Path, most: u64) -> Result<Option<T>, Failure> {
+    let wrong = |why: String| Failure::usage(format!("{}: {}", path.display(), model::sanitize(&why, 400)));
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(err) => return Err(wrong(err.to_string())),
+    };
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|err| wrong(err.to_string()))?;
+    if bytes.len() as u64 > most {
+        return Err(wrong(format!("it is larger than {most} bytes")));
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(|err| wrong(err.to_string()))
+}
+
+fn unwritable(path: &Path, err: &std::io::Error) -> Failure {
+    Failure::usage(format!("{} cannot be written: {err}", path.display()))
+}

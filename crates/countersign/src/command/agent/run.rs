@@ -1,0 +1,270 @@
+//! `countersign agent run`: read, find, plan, specify, propose, carry out. What people decide stays held, and everything is told at the end.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::ExitCode,
+};
+
+use ::agent::{Measured, Order, Understanding, guards, specify, understand};
+use ::plan::{Given, Goal, Kind, Plan, PlanError, Which, conduct::Guard, lint};
+use ::spec::{Sort, SpecName};
+use engine::{Clock as _, SystemClock};
+use findings::{Parameters, Prices, Report, analyse};
+use model::Digest;
+use snapshot::{Snapshot, Taken};
+
+use super::{
+    super::{
+        findings::text_of,
+        propose::AgentSide,
+        scan::{self, Asked, Session, cloud::Cloud},
+        session::seconds,
+    },
+    carry_out::Hands,
+    folder::{self, Folder},
+    outcome::{Left, Outcome, Planned, State, StepDone},
+};
+use crate::{
+    cli::{
+        Format,
+        agent::{GoalArg, RunArgs},
+        scan::ScanArgs,
+    },
+    failure::Failure,
+    output,
+};
+
+const MOST_SNAPSHOT: u64 = 1 << 28;
+const MOST_PLAN: u64 = 4 << 20;
+const MOST_TOLD: usize = 5;
+const MOST_KEPT: usize = 16 << 20;
+
+pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Failure> {
+    let wait = args.wait.as_deref().map(seconds).transpose()?.unwrap_or(0);
+    let session = Session::open(&Asked {
+        agent: args.agent.as_deref(),
+        operator: args.operator.as_deref(),
+        task: args.sentence.as_deref().unwrap_or("find what is wrong or wasteful, and put it right"),
+        scope: "",
+        autonomy: args.autonomy.as_deref(),
+        server: &args.server,
+    })
+    .await?;
+    let agent = AgentSide::from(|name| session.env.get(name).cloned())?;
+    let region = session.env.get("AWS_REGION").map_or("us-east-1", String::as_str);
+    let cloud = Cloud::from(&session.env, region)?;
+    let mut outcome = Outcome::default();
+    let begun = match (&args.resume, &args.plan) {
+        (Some(dir), _) => {
+            let (plan, folder) = Folder::open(dir)?;
+            vec![(fit(plan)?, folder)]
+        }
+        (None, Some(file)) => vec![given(args, file)?],
+        (None, None) => found(args, &session.env, &mut outcome).await?,
+    };
+    let mut open: BTreeSet<Digest> = begun.iter().map(|(plan, _)| plan.id).collect();
+    for (plan, mut folder) in begun {
+        let mut planned = begin(&plan, &folder);
+        if let Some(first) = plan.follows.filter(|first| open.contains(first)) {
+            planned.why = Some(format!("it comes after the plan {}, which is not done", short(first)));
+            outcome.plans.push(planned);
+            continue;
+        }
+        let measured = guards(&plan);
+        let around: Vec<Guard<'_>> = measured
+            .iter()
+            .map(|guard| match &guard.measured {
+                Measured::WhatRan => Guard::WhatRan,
+                Measured::Check(check) => Guard::Check(check),
+            })
+            .collect();
+        output::note(format!("{}: {}", folder.path().display(), model::sanitize(&plan.goal, 200)));
+        let mut hands = Hands {
+            agent: &agent,
+            cloud: &cloud,
+            plan: &plan,
+            folder: &mut folder,
+            until: SystemClock.now().plus_seconds(wait),
+            looks: 0,
+            done: vec![false; plan.steps.len()],
+            guarded: BTreeMap::new(),
+        };
+        let ending = hands.carry_out(&around).await?;
+        let done = std::mem::take(&mut hands.done);
+        outcome.looks = outcome.looks.saturating_add(hands.looks);
+        planned.change = folder.change();
+        planned.end(ending);
+        let all = planned.state == State::Done;
+        for (step, done) in planned.steps.iter_mut().zip(done) {
+            step.done = done || all;
+        }
+        if all {
+            open.remove(&plan.id);
+        }
+        outcome.plans.push(planned);
+    }
+    // What waits for people runs in no other session than one that is still open.
+    match session.made() {
+        Some(id) if outcome.plans.iter().any(|plan| plan.state == State::Held) => {
+            output::note(format!(
+                "session {id} stays open for what is held; countersign session stop {id} ends it"
+            ));
+        }
+        Some(_) | None => session.close().await,
+    }
+    outcome.told(format)
+}
+
+fn begin(plan: &Plan, folder: &Folder) -> Planned {
+    let step = |step: &::plan::Step| StepDone {
+        id: step.id.clone(),
+        call: format!("{}:{}", step.call.service, step.call.operation),
+        done: false,
+    };
+    Planned {
+        goal: model::sanitize(&plan.goal, 400),
+        folder: folder.path().display().to_string(),
+        change: folder.change(),
+        state: State::Waits,
+        why: None,
+        stopped_at: None,
+        steps: plan.steps.iter().map(step).collect(),
+        taken_back: Vec::new(),
+    }
+}
+
+fn short(id: Digest) -> String {
+    id.to_string().chars().take(12).collect()
+}
+
+/// Nothing in a file is believed that can be computed.
+fn fit(plan: Plan) -> Result<Plan, Failure> {
+    let problems = lint(&plan);
+    if problems.is_empty() {
+        return Ok(plan);
+    }
+    let told: Vec<String> =
+        problems.iter().take(MOST_TOLD).map(|it| model::sanitize(&it.to_string(), 300)).collect();
+    Err(Failure::usage(format!("this plan is not carried out: {}", told.join("; "))))
+}
+
+/// A plan from a file, in a folder of its own; what is not fit leaves no folder behind.
+fn given(args: &RunArgs, file: &Path) -> Result<(Plan, Folder), Failure> {
+    let mut plan: Plan = folder::json(file, MOST_PLAN)?
+        .ok_or_else(|| Failure::usage(format!("there is no {}", file.display())))?;
+    plan.id = Plan::id_of(&plan.steps);
+    let plan = fit(plan)?;
+    let taken = Taken { from: plan.basis.taken, until: plan.basis.taken };
+    let report = Report::none(&plan.basis.account, taken, SystemClock.now());
+    specified(args, plan, &report, "")
+}
+
+/// Everything that a snapshot gives reason for and that is asked for, each plan in its folder.
+async fn found(
+    args: &RunArgs,
+    env: &BTreeMap<String, String>,
+    outcome: &mut Outcome,
+) -> Result<Vec<(Plan, Folder)>, Failure> {
+    let text = match &args.from {
+        Some(file) => text_of(file, MOST_SNAPSHOT)?,
+        None => scan::taken(&scanned(args), env).await?,
+    };
+    let now = SystemClock.now();
+    let snapshot = Snapshot::parse(&text, now)
+        .map_err(|err| Failure::new(crate::failure::USAGE, "CS011", &err).hint(err.hint()))?;
+    let parameters = Parameters::default();
+    let report = analyse(&snapshot, &parameters, &Prices::shipped(), now);
+    output::note(format!("{} findings", report.findings.len()));
+    let given = Given {
+        snapshot: &snapshot,
+        digest: Digest::of(text.as_bytes()),
+        report: &report,
+        now,
+        before: None,
+        stale_days: parameters.stale_days,
+    };
+    let mut begun = Vec::new();
+    for goal in goals(args, &snapshot)? {
+        let plans = match ::plan::of(&given, &goal) {
+            Ok(plans) => plans,
+            Err(PlanError::NothingToDo { left }) => {
+                outcome.left.extend(left.into_iter().map(|it| Left { about: it.about, why: it.why }));
+                continue;
+            }
+            Err(err) => {
+                let why = model::sanitize(&err.to_string(), 400);
+                outcome.left.push(Left { about: goal.to_string(), why });
+                output::note(format!("{goal}: {err}; {}", model::sanitize(&err.hint(), 400)));
+                continue;
+            }
+        };
+        outcome.left.extend(plans.left.into_iter().map(|it| Left { about: it.about, why: it.why }));
+        for plan in plans.plans {
+            let words = args.sentence.as_deref().unwrap_or_default();
+            let (plan, folder) = specified(args, plan, &report, words)?;
+            // What findings lead back to; a larger one stays where it is, and the plan has its digest.
+            if text.len() <= MOST_KEPT {
+                folder.put(text.as_bytes())?;
+            }
+            begun.push((plan, folder));
+        }
+    }
+    Ok(begun)
+}
+
+fn scanned(args: &RunArgs) -> ScanArgs {
+    ScanArgs {
+        snapshot: args.snapshot.clone(),
+        region: args.region.clone(),
+        days: args.days,
+        rate: args.rate,
+        anew: false,
+        agent: None,
+        operator: None,
+        server: args.server.clone(),
+    }
+}
+
+fn goals(args: &RunArgs, snapshot: &Snapshot<'_>) -> Result<Vec<Goal>, Failure> {
+    if let Some(sentence) = &args.sentence {
+        let understood = understand(sentence, snapshot);
+        output::note(understood.said());
+        return match understood {
+            Understanding::Goals(goals) => Ok(goals.into_iter().map(|(goal, _)| goal).collect()),
+            Understanding::Question(_)
+            | Understanding::Asks { .. }
+            | Understanding::Refused { .. }
+            | Understanding::NotUnderstood => Err(Failure::usage("nothing is planned of this sentence")
+                .hint("say what is to be done, or give --goal repair, rightsize or clean-up")),
+        };
+    }
+    let asked = |kind: &Kind| {
+        args.goal.is_empty()
+            || args.goal.iter().any(|goal| {
+                *kind
+                    == match goal {
+                        GoalArg::Repair => Kind::Repair,
+                        GoalArg::Rightsize => Kind::Rightsize,
+                        GoalArg::CleanUp => Kind::CleanUp,
+                    }
+            })
+    };
+    Ok(Kind::ALL.into_iter().filter(asked).map(|kind| kind.goal(Which::All)).collect())
+}
+
+/// The plan's specification, written; where nobody said anything, its goal is what was wanted.
+fn specified(args: &RunArgs, plan: Plan, report: &Report, words: &str) -> Result<(Plan, Folder), Failure> {
+    let words = if words.is_empty() { plan.goal.clone() } else { words.to_owned() };
+    let order = Order { sort: Sort::Bugfix, plan: &plan, report, words: &words };
+    let files = specify(order).map_err(|err| {
+        Failure::usage(format!("the plan cannot be specified: {}", model::sanitize(&err.to_string(), 400)))
+    })?;
+    let unnamed = || format!("plan-{}", short(plan.id)).parse::<SpecName>();
+    let name = match ::agent::folder(&plan) {
+        Some(name) => name,
+        None => unnamed().map_err(Failure::unexpected)?,
+    };
+    let folder = Folder::begin(&args.dir, &name, &plan, &files)?;
+    Ok((plan, folder))
+}

@@ -1,0 +1,446 @@
+//! Carrying out one change of a plan: what is to be done next, and what to make of what came of it. Pure: reads, calls and waiting are
+//! effects that somebody else has, and whether anything may happen is nobody's decision here: each call is asked for at a gateway like
+//! anybody's, and how far it is says the server.
+//!
+//! A step: its checks before, its call, how it stands by the server's word, its checks after. The first thing that is not as it should
+//! be stops the plan: the change is withdrawn, and what ran is taken back, the last first.
+
+mod stop;
+mod wire;
+
+use model::{ChangeState, StepState};
+
+pub use stop::{Stop, Taken, Why};
+
+use crate::{Call, Check, Step, Undo};
+
+/// How often an outcome that is not known yet is asked for again, and how many seconds apart.
+const TRIES: u16 = 20;
+const PAUSE_S: u16 = 2;
+
+/// When a check is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Moment {
+    Before,
+    After,
+}
+
+/// What a check made of what was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    Passed,
+    Failed(String),
+    /// It could not be carried out, which is no pass.
+    Unknown(String),
+}
+
+/// What is to be done next; steps by their places in the change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Do<'p> {
+    /// Propose the steps as one change.
+    Propose,
+    /// Ask the server how the change stands.
+    Ask,
+    /// It is held: wait for people, or give up.
+    Wait,
+    /// Read, and judge by the check.
+    Check {
+        step: usize,
+        check: &'p Check,
+        moment: Moment,
+        of: Of,
+    },
+    /// Wait so many seconds.
+    Pause(u16),
+    /// Everything that must hold before this step does.
+    Ready(usize),
+    /// Make the call of this step, at its gateway; again, where nobody knows what came of it.
+    Call(usize),
+    /// A step is done and was checked.
+    Note(usize),
+    Withdraw,
+    /// Have the captured inverse of this step carried out.
+    Undo(usize),
+    /// Make this call, which takes back a step; the nth of several.
+    Inverse {
+        step: usize,
+        call: &'p Call,
+        nth: usize,
+    },
+    End(Ending),
+}
+
+/// What a check is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// For its step.
+    Step,
+    /// For what shall continue: this guard, by its place.
+    Guard(usize),
+}
+
+/// What shall continue, and is measured before and after each step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard<'p> {
+    /// The checks after each step that ran before, once more.
+    WhatRan,
+    Check(&'p Check),
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Done,
+    /// People decide, and nobody waits any longer.
+    Held,
+    /// It was not taken on.
+    Denied(String),
+    Stopped(Stop),
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// How the change stands, and its steps in their order.
+    Stands(ChangeState, Vec<StepState>),
+    /// A proposal was refused; why.
+    Refused(String),
+    /// Nobody waits any longer.
+    GaveUp,
+    Checked(Looked),
+    /// A pause is over, something was noted, a change withdrawn, as far as it could be.
+    Over,
+    Called(Called),
+    /// What came of an undo or an inverse: taken back, or why not.
+    Undid(Result<(), String>),
+}
+
+/// What was answered to a call; what it did says the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Called {
+    Answered,
+    /// In a few words.
+    Refused(String),
+    /// Nobody knows yet; asking again is safe.
+    Unsure(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stage {
+    Proposing,
+    Asking,
+    Waiting,
+    Checking {
+        step: usize,
+        moment: Moment,
+        nth: usize,
+        looks: u16,
+        pausing: bool,
+    },
+    Ready(usize),
+    Calling {
+        step: usize,
+        tries: u16,
+    },
+    Called {
+        step: usize,
+        tries: u16,
+        said: String,
+    },
+    Unsettled {
+        step: usize,
+        tries: u16,
+    },
+    Noting(usize),
+    Withdrawing,
+    /// Steps that ran, the next to take back last; `nth` of its inverses.
+    Undoing {
+        left: Vec<usize>,
+        nth: usize,
+    },
+    Over(Ending),
+}
+
+#[derive(Clone, Debug)]
+pub struct Conduct<'p> {
+    steps: Vec<&'p Step>,
+    guards: Vec<Guard<'p>>,
+    stage: Stage,
+    /// By the server's last word.
+    stands: Vec<StepState>,
+    state: ChangeState,
+    /// Of the last step that ran, nobody here knows whether it was checked.
+    unchecked: bool,
+    stop: Option<Stop>,
+}
+
+impl<'p> Conduct<'p> {
+    /// Of steps that are still to be proposed.
+    pub fn begin(steps: Vec<&'p Step>, guards: Vec<Guard<'p>>) -> Self {
+        let stands = vec![StepState::Pending; steps.len()];
+        let (stage, state) = (Stage::Proposing, ChangeState::Held);
+        Self { steps, guards, stage, stands, state, unchecked: false, stop: None }
+    }
+
+    /// Of steps that stand in a change already.
+    pub fn resume(steps: Vec<&'p Step>, guards: Vec<Guard<'p>>) -> Self {
+        Self { stage: Stage::Asking, unchecked: true, ..Self::begin(steps, guards) }
+    }
+
+    pub fn next(&self) -> Do<'p> {
+        match &self.stage {
+            Stage::Proposing => Do::Propose,
+            Stage::Asking | Stage::Called { .. } => Do::Ask,
+            Stage::Waiting => Do::Wait,
+            Stage::Checking { step, moment, nth, pausing, .. } => match self.check(*step, *moment, *nth) {
+                Some((check, _)) if *pausing => Do::Pause(check.patience.every_s.max(1)),
+                Some((check, of)) => Do::Check { step: *step, check, moment: *moment, of },
+                None => Do::Ask,
+            },
+            Stage::Ready(step) => Do::Ready(*step),
+            Stage::Calling { step, .. } => Do::Call(*step),
+            Stage::Unsettled { .. } => Do::Pause(PAUSE_S),
+            Stage::Noting(step) => Do::Note(*step),
+            Stage::Withdrawing => Do::Withdraw,
+            Stage::Undoing { left, nth } => match left.last() {
+                Some(step) => match self.steps.get(*step).map(|it| &it.undo) {
+                    Some(Undo::Calls(calls)) => match calls.get(*nth) {
+                        Some(call) => Do::Inverse { step: *step, call, nth: *nth },
+                        None => Do::Ask,
+                    },
+                    Some(Undo::NotNeeded(_) | Undo::Captured | Undo::Impossible(_)) | None => Do::Undo(*step),
+                },
+                None => Do::Ask,
+            },
+            Stage::Over(ending) => Do::End(ending.clone()),
+        }
+    }
+
+    /// What does not answer what was to be done last changes nothing.
+    pub fn heard(&mut self, heard: Heard) {
+        let stage = self.stage.clone();
+        match (stage, heard) {
+            (Stage::Over(_), _) => {}
+            (Stage::Proposing, Heard::Refused(why)) => self.over(Ending::Denied(why)),
+            (Stage::Proposing | Stage::Asking | Stage::Waiting, Heard::Stands(state, steps)) => {
+                self.stood(state, steps);
+                self.go_on();
+            }
+            (Stage::Waiting, Heard::GaveUp) => self.over(Ending::Held),
+            (Stage::Checking { step, moment, nth, looks, pausing }, heard) => match heard {
+                Heard::Over if pausing => {
+                    self.stage = Stage::Checking { step, moment, nth, looks, pausing: false };
+                }
+                Heard::Checked(looked) if !pausing => self.checked((step, moment, nth), looks, looked),
+                _ => {}
+            },
+            (Stage::Ready(step), Heard::Over) => self.stage = Stage::Calling { step, tries: 0 },
+            (Stage::Calling { step, tries }, Heard::Called(called)) => {
+                let said = match called {
+                    Called::Answered => String::new(),
+                    Called::Refused(why) | Called::Unsure(why) => why,
+                };
+                self.stage = Stage::Called { step, tries, said };
+            }
+            (Stage::Called { step, tries, said }, Heard::Stands(state, steps)) => {
+                self.stood(state, steps);
+                self.called(step, tries, said);
+            }
+            (Stage::Unsettled { step, tries }, Heard::Over) => {
+                self.stage = Stage::Calling { step, tries: tries.saturating_add(1) };
+            }
+            (Stage::Noting(step), Heard::Over) => {
+                self.unchecked = false;
+                self.to(step.saturating_add(1));
+            }
+            (Stage::Withdrawing, Heard::Over) => self.take_back(),
+            (Stage::Undoing { left, nth }, Heard::Undid(came)) => self.undid(left, nth, came),
+            _ => {}
+        }
+    }
+
+    fn stood(&mut self, state: ChangeState, mut steps: Vec<StepState>) {
+        steps.resize(self.steps.len(), StepState::Pending);
+        (self.state, self.stands) = (state, steps);
+    }
+
+    /// From how it stands to what is next.
+    fn go_on(&mut self) {
+        match self.state {
+            ChangeState::Denied => return self.over(Ending::Denied("policy denies it".to_owned())),
+            ChangeState::Held => {
+                self.stage = Stage::Waiting;
+                return;
+            }
+            ChangeState::Rejected | ChangeState::Expired | ChangeState::Withdrawn => {
+                return self.halt(None, Why::Closed(self.state));
+            }
+            ChangeState::Approved
+            | ChangeState::Executing
+            | ChangeState::Executed
+            | ChangeState::Undone
+            | ChangeState::Failed
+            | ChangeState::Unknown => {}
+        }
+        let nth = |state: StepState| self.stands.iter().position(|it| *it == state);
+        if let Some(step) = nth(StepState::Failed) {
+            return self.halt(Some(step), Why::Failed("its call failed".to_owned()));
+        }
+        if let Some(step) = nth(StepState::Undone) {
+            return self.halt(Some(step), Why::Undone);
+        }
+        let next = self.stands.iter().position(|it| *it != StepState::Executed);
+        let next = next.unwrap_or(self.steps.len());
+        match next.checked_sub(1).filter(|_| self.unchecked) {
+            Some(last) => self.look(last, Moment::After, 0),
+            None => self.to(next),
+        }
+    }
+
+    /// To a step whose turn it is.
+    fn to(&mut self, step: usize) {
+        match self.stands.get(step) {
+            None => self.over(Ending::Done),
+            Some(StepState::Pending) => self.look(step, Moment::Before, 0),
+            Some(StepState::Executing | StepState::Unknown) => self.stage = Stage::Calling { step, tries: 0 },
+            Some(StepState::Executed) => self.look(step, Moment::After, 0),
+            Some(StepState::Failed) => self.halt(Some(step), Why::Failed("its call failed".to_owned())),
+            Some(StepState::Undone) => self.halt(Some(step), Why::Undone),
+        }
+    }
+
+    /// Before a step first what shall continue, after it last.
+    fn check(&self, step: usize, moment: Moment, nth: usize) -> Option<(&'p Check, Of)> {
+        let own: &'p Step = self.steps.get(step)?;
+        let ran = self.steps.get(..step)?;
+        let guards = self.guards.iter().enumerate().flat_map(|(place, guard)| {
+            let (ran, one) = match guard {
+                Guard::WhatRan => (ran, None),
+                Guard::Check(check) => (&[][..], Some(*check)),
+            };
+            let parts = ran.iter().flat_map(|step| &step.after).chain(one);
+            parts.map(move |check| (check, Of::Guard(place)))
+        });
+        match moment {
+            Moment::Before => guards.chain(own.before.iter().map(|check| (check, Of::Step))).nth(nth),
+            Moment::After => own.after.iter().map(|check| (check, Of::Step)).chain(guards).nth(nth),
+        }
+    }
+
+    /// The nth check, or what comes once there is none left.
+    fn look(&mut self, step: usize, moment: Moment, nth: usize) {
+        self.stage = match (self.check(step, moment, nth), moment) {
+            (Some(_), _) => Stage::Checking { step, moment, nth, looks: 0, pausing: false },
+            (None, Moment::Before) => Stage::Ready(step),
+            (None, Moment::After) => Stage::Noting(step),
+        };
+    }
+
+    fn checked(&mut self, (step, moment, nth): (usize, Moment, usize), looks: u16, looked: Looked) {
+        let Some((check, _)) = self.check(step, moment, nth) else { return };
+        let again = looks < check.patience.again;
+        let why = match looked {
+            Looked::Passed => return self.look(step, moment, nth.saturating_add(1)),
+            Looked::Failed(_) | Looked::Unknown(_) if again => {
+                let looks = looks.saturating_add(1);
+                self.stage = Stage::Checking { step, moment, nth, looks, pausing: true };
+                return;
+            }
+            Looked::Failed(why) | Looked::Unknown(why) => why,
+        };
+        self.halt(Some(step), Why::Check { moment, check: check.id.clone(), why });
+    }
+
+    /// By the server's word on the step that was called just now.
+    fn called(&mut self, step: usize, tries: u16, said: String) {
+        // Somebody undid one before it meanwhile.
+        if let Some(before) = self.stands.iter().take(step).position(|it| *it != StepState::Executed) {
+            return self.halt(Some(before), Why::Undone);
+        }
+        let now = self.stands.get(step).copied().unwrap_or(StepState::Pending);
+        match (now, self.state) {
+            (StepState::Executed, _) => self.look(step, Moment::After, 0),
+            (StepState::Failed, _) => self.halt(Some(step), Why::Failed(said)),
+            (StepState::Undone, _) => self.halt(Some(step), Why::Undone),
+            (StepState::Executing | StepState::Unknown, _) if tries >= TRIES => {
+                self.halt(Some(step), Why::NotKnown(said));
+            }
+            (StepState::Executing | StepState::Unknown, _) => self.stage = Stage::Unsettled { step, tries },
+            // What it was approved for is not what was seen now: people again.
+            (StepState::Pending, ChangeState::Held) => self.stage = Stage::Waiting,
+            (StepState::Pending, ChangeState::Rejected | ChangeState::Expired | ChangeState::Withdrawn) => {
+                self.halt(Some(step), Why::Closed(self.state));
+            }
+            (StepState::Pending, _) => self.halt(Some(step), Why::Refused(said)),
+        }
+    }
+
+    /// Nothing of it runs any more.
+    fn halt(&mut self, step: Option<usize>, why: Why) {
+        let id = step.and_then(|nth| self.steps.get(nth)).map(|step| step.id.clone());
+        self.stop = Some(Stop { step: id, why, taken: Vec::new() });
+        if self.state.is_open() {
+            self.stage = Stage::Withdrawing;
+        } else {
+            self.take_back();
+        }
+    }
+
+    fn take_back(&mut self) {
+        let ran =
+            |nth: &usize| matches!(self.stands.get(*nth), Some(StepState::Executed | StepState::Unknown));
+        let left = (0..self.steps.len()).filter(ran).collect();
+        self.next_back(left);
+    }
+
+    /// Says of what needs no undoing, or knows none, that it does; stays at the first that has one.
+    fn next_back(&mut self, mut left: Vec<usize>) {
+        while let Some(step) = left.last().and_then(|nth| self.steps.get(*nth)) {
+            let taken = match &step.undo {
+                Undo::NotNeeded(why) => Taken::NotNeeded(why.clone()),
+                Undo::Impossible(why) => Taken::Not(why.clone()),
+                Undo::Calls(calls) if calls.is_empty() => Taken::Not("no call is known".to_owned()),
+                Undo::Captured | Undo::Calls(_) => {
+                    self.stage = Stage::Undoing { left, nth: 0 };
+                    return;
+                }
+            };
+            self.say(step.id.clone(), taken);
+            left.pop();
+        }
+        let stop = self.stop.clone().unwrap_or_else(|| Stop::of(Why::Closed(self.state)));
+        self.over(Ending::Stopped(stop));
+    }
+
+    fn undid(&mut self, mut left: Vec<usize>, nth: usize, came: Result<(), String>) {
+        let Some(step) = left.last().and_then(|nth| self.steps.get(*nth)) else { return };
+        let more = match &step.undo {
+            Undo::Calls(calls) => nth.saturating_add(1) < calls.len(),
+            _ => false,
+        };
+        if came.is_ok() && more {
+            self.stage = Stage::Undoing { left, nth: nth.saturating_add(1) };
+            return;
+        }
+        let taken = match came {
+            Ok(()) => Taken::Back,
+            Err(why) => Taken::Not(why),
+        };
+        self.say(step.id.clone(), taken);
+        left.pop();
+        self.next_back(left);
+    }
+
+    fn say(&mut self, step: String, taken: Taken) {
+        if let Some(stop) = &mut self.stop {
+            stop.taken.push((step, taken));
+        }
+    }
+
+    fn over(&mut self, ending: Ending) {
+        self.stage = Stage::Over(ending);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,405 @@
+//! Our own agent carries out plans: in their order, each step checked, taken back where something is not as it should be, never twice, and
+//! nothing past the people who decide.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::{Cli, Output, Session, until};
+
+use crate::lab::Lab;
+
+/// A lab, a repository, and parameters that the owner has set to `old!`.
+struct Bench {
+    lab: Lab,
+    top: TempDir,
+}
+
+fn digest(of: char) -> String {
+    of.to_string().repeat(64)
+}
+
+/// Overwrites a parameter; afterwards the log group `/gate/NAME` must be there.
+fn write(id: &str, name: &str, again: u16) -> Value {
+    let gate = format!("/gate/{name}");
+    let read = json!({ "service": "logs", "operation": "DescribeLogGroups", "region": "us-east-1",
+        "parameters": { "logGroupNamePrefix": gate } });
+    let expect = json!({ "any": { "path": "logGroups.logGroupName", "is": { "equals": gate } } });
+    json!({
+        "id": id, "why": "it is to be new", "about": [name], "effects": ["write"], "undoable": true,
+        "call": { "service": "ssm", "operation": "PutParameter", "region": "us-east-1",
+            "parameters": { "Name": format!("/{name}"), "Value": "new!", "Type": "String", "Overwrite": true } },
+        "before": [],
+        "after": [{ "id": format!("gate-{name}"), "verifies": format!("the gate {name} is open"), "read": read,
+            "expect": expect, "patience": { "again": again, "every_s": 1 } }],
+        "undo": "captured", "origin": { "derived": { "findings": [] } },
+    })
+}
+
+fn plan(steps: &[Value]) -> Value {
+    json!({
+        "schema": "countersign.plan/v1", "id": digest('a'), "goal": "renew the parameters",
+        "basis": { "snapshot": digest('b'), "taken": "2026-03-01T11:00:00Z", "account": "123456789012", "findings": [] },
+        "steps": steps, "effects": ["write", "destroy", "execute", "privilege"],
+    })
+}
+
+impl Bench {
+    fn open() -> Result<Self> {
+        Ok(Self { lab: Lab::open()?, top: tempfile::tempdir()? })
+    }
+
+    /// Parameters with their gates open or not.
+    fn with(parameters: &[(&str, bool)]) -> Result<Self> {
+        let bench = Self::open()?;
+        for (name, open) in parameters {
+            let before = json!({ "Name": format!("/{name}"), "Value": "old!", "Type": "String" });
+            ensure!(bench.lab.owner_call("ssm", "AmazonSSM.PutParameter", &before)?.status == 200);
+            if *open {
+                bench.unlock(name)?;
+            }
+        }
+        Ok(bench)
+    }
+
+    fn unlock(&self, name: &str) -> Result<()> {
+        let group = json!({ "logGroupName": format!("/gate/{name}") });
+        ensure!(self.lab.owner_call("logs", "Logs_20140328.CreateLogGroup", &group)?.status == 200);
+        Ok(())
+    }
+
+    fn file(&self, plan: &Value) -> Result<PathBuf> {
+        let file = self.top.path().join("plan.json");
+        fs::write(&file, plan.to_string())?;
+        Ok(file)
+    }
+
+    fn line(&self, session: &Session, args: &[&str]) -> Result<(Vec<String>, Vec<(String, String)>)> {
+        let top = self.top.path().to_str().context("a path that is not text")?;
+        let line = [&["agent", "run", "--output", "json", "--dir", top], args].concat();
+        let mut env = session.env.clone();
+        env.push(("COUNTERSIGN_AGENT_URL".to_owned(), self.lab.serve.agent.clone()));
+        Ok((line.into_iter().map(str::to_owned).collect(), env))
+    }
+
+    fn run_as(&self, session: &Session, args: &[&str]) -> Result<Output> {
+        let (line, env) = self.line(session, args)?;
+        let env: Vec<(&str, &str)> =
+            env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        Cli::run_with(line, &env)
+    }
+
+    fn run(&self, args: &[&str]) -> Result<Output> {
+        self.run_as(&self.lab.session, args)
+    }
+
+    fn begin(&self, plan: &Value) -> Result<Output> {
+        let file = self.file(plan)?;
+        self.run(&["--plan", file.to_str().context("a path that is not text")?])
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.top.path().join(".kiro/specs/renew-the-parameters")
+    }
+
+    fn resume(&self) -> Result<Output> {
+        self.run(&["--resume", self.folder().to_str().context("a path that is not text")?])
+    }
+
+    fn read(&self, name: &str) -> Result<String> {
+        Ok(fs::read_to_string(self.folder().join(name))?)
+    }
+
+    fn value(&self, name: &str) -> Result<String> {
+        self.lab.parameter(&format!("/{name}"))?.context("no parameter")
+    }
+
+    fn sent(&self, name: &str, value: &str) -> Result<usize> {
+        self.lab.moto.recorded(&["AmazonSSM.PutParameter", &format!("/{name}"), value])
+    }
+
+    fn change(&self) -> Result<String> {
+        let of: Value = serde_json::from_str(&self.read("change.json")?)?;
+        Ok(of["change"].as_str().context("no change")?.to_owned())
+    }
+}
+
+fn ticked(text: &str) -> (usize, usize) {
+    (text.matches("- [x]").count(), text.matches("- [").count())
+}
+
+#[test]
+fn a_plan_is_carried_out_in_its_order_and_every_tick_rests_on_what_was_read() -> Result<()> {
+    let bench = Bench::with(&[("one", true), ("two", true), ("three", true)])?;
+    let steps = [write("1.1", "one", 0), write("1.2", "two", 0), write("1.3", "three", 0)];
+    let told = bench.begin(&plan(&steps))?.expect(0)?.json()?;
+    ensure!(told["plans"][0]["state"] == "done", "{told:#}");
+    for name in ["one", "two", "three"] {
+        ensure!(bench.value(name)? == "new!" && bench.sent(name, "new!")? == 1, "{name}");
+    }
+    let id = bench.change()?;
+    let change = bench.lab.change(&id)?;
+    ensure!(change["state"] == "executed" && change["actions"].as_array().is_some_and(|it| it.len() == 3));
+    let tasks = bench.read("tasks.md")?;
+    let (done, all) = ticked(&tasks);
+    ensure!(done == all && all >= 3, "{tasks}");
+    // Each record names a file whose digest is its name.
+    for line in bench.read("run.jsonl")?.lines() {
+        let record: Value = serde_json::from_str(line)?;
+        let digest = record["outcome"]["passed"]["evidence"].as_str().with_context(|| line.to_owned())?;
+        let file = bench.folder().join("evidence").join(format!("{digest}.json"));
+        ensure!(file.is_file(), "{line}");
+    }
+    // Run again it goes on from its end, and does nothing.
+    bench.resume()?.expect(0)?;
+    ensure!(bench.sent("one", "new!")? == 1);
+    bench.lab.verify()?.expect(0).map(drop)
+}
+
+#[test]
+fn a_check_that_fails_stops_the_plan_and_what_ran_is_undone() -> Result<()> {
+    let bench = Bench::with(&[("one", true), ("two", false), ("three", true)])?;
+    let steps = [write("1.1", "one", 0), write("1.2", "two", 1), write("1.3", "three", 0)];
+    let told = bench.begin(&plan(&steps))?.expect(12)?.json()?;
+    let stopped = &told["plans"][0];
+    ensure!(stopped["state"] == "stopped" && stopped["stopped_at"] == "1.2", "{told:#}");
+    let taken: Vec<(&str, bool)> = stopped["taken_back"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|it| Some((it["step"].as_str()?, it["undone"].as_bool()?)))
+        .collect();
+    ensure!(taken == [("1.2", true), ("1.1", true)], "{told:#}");
+    for name in ["one", "two", "three"] {
+        ensure!(bench.value(name)? == "old!", "{name}");
+    }
+    ensure!(bench.sent("three", "new!")? == 0, "the third was asked for");
+    let id = bench.change()?;
+    ensure!(bench.lab.state(&id)? == "withdrawn");
+    // Who asked for it is on record.
+    let permits = bench.lab.entries_of("permit_issued", 4)?;
+    let by = permits.iter().filter(|it| it["detail"]["asked_by_agent"] == "fixer").count();
+    ensure!(by == 2, "{permits:#?}");
+    let (done, _) = ticked(&bench.read("tasks.md")?);
+    ensure!(done == 1, "only the first step was ever done");
+    bench.lab.verify()?.expect(0).map(drop)
+}
+
+#[test]
+fn what_was_broken_off_goes_on_and_nothing_runs_twice() -> Result<()> {
+    let bench = Bench::with(&[("one", true), ("two", false), ("three", true)])?;
+    let steps = [write("1.1", "one", 0), write("1.2", "two", 600), write("1.3", "three", 0)];
+    let file = bench.file(&plan(&steps))?;
+    let (line, env) =
+        bench.line(&bench.lab.session, &["--plan", file.to_str().context("a path that is not text")?])?;
+    let mut child = spawn(&line, &env)?;
+    let ran = until("the second step", Duration::from_secs(60), || {
+        Ok(Some(bench.sent("two", "new!")?).filter(|sent| *sent > 0))
+    });
+    child.kill()?;
+    child.wait()?;
+    ran?;
+    ensure!(bench.sent("three", "new!")? == 0);
+    bench.unlock("two")?;
+    let told = bench.resume()?.expect(0)?.json()?;
+    ensure!(told["plans"][0]["state"] == "done", "{told:#}");
+    for name in ["one", "two", "three"] {
+        ensure!(bench.value(name)? == "new!" && bench.sent(name, "new!")? == 1, "{name}");
+    }
+    bench.lab.verify()?.expect(0).map(drop)
+}
+
+fn spawn(line: &[String], env: &[(String, String)]) -> Result<Child> {
+    let mut command = Command::new(testkit::binary("countersign")?);
+    command.args(line).env_clear().envs(env.iter().map(|(name, value)| (name, value)));
+    Ok(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
+}
+
+#[test]
+fn what_people_decide_waits_for_them_whatever_the_agent_is_allowed() -> Result<()> {
+    // A delete, in an autonomous session.
+    let bench = Bench::with(&[("one", true), ("two", true)])?;
+    bench.lab.make_stack("shop")?;
+    let mut delete = write("1.2", "two", 0);
+    delete["call"] = json!({ "service": "cloudformation", "operation": "DeleteStack", "region": "us-east-1",
+        "parameters": { "StackName": "shop" } });
+    delete["effects"] = json!(["write", "destroy", "execute", "privilege"]);
+    delete["undoable"] = false.into();
+    delete["undo"] = json!({ "impossible": "it is gone" });
+    let told = bench.begin(&plan(&[write("1.1", "one", 0), delete]))?.expect(10)?.json()?;
+    ensure!(told["plans"][0]["state"] == "held", "{told:#}");
+    ensure!(bench.value("one")? == "old!" && bench.lab.stack_stands("shop")?);
+    bench.resume()?.expect(10)?;
+    let id = bench.change()?;
+    for key in [&bench.lab.people.ben, &bench.lab.people.carla] {
+        bench.lab.approve(&id, key)?.expect(0)?;
+    }
+    bench.resume()?.expect(0)?;
+    ensure!(bench.value("one")? == "new!" && !bench.lab.stack_stands("shop")?);
+    ensure!(bench.lab.state(&id)? == "executed");
+    bench.lab.verify()?.expect(0).map(drop)
+}
+
+/// What the session was issued with holds, whatever the agent says of itself.
+#[test]
+fn how_free_an_agent_is_its_session_says() -> Result<()> {
+    for autonomy in ["supervised", "suggest"] {
+        let bench = Bench::with(&[("one", true)])?;
+        let lab = &bench.lab;
+        let key = &lab.people.olga.private;
+        let session = lab.installation.session("fixer", "olga", key, "renew", &["--autonomy", autonomy])?;
+        let file = bench.file(&plan(&[write("1.1", "one", 0)]))?;
+        let file = file.to_str().context("a path that is not text")?;
+        bench.run_as(&session, &["--plan", file])?.expect(10)?;
+        ensure!(bench.value("one")? == "old!", "{autonomy}");
+        lab.approve(&bench.change()?, &lab.people.ben)?.expect(0)?;
+        let folder = bench.folder();
+        bench
+            .run_as(&session, &["--resume", folder.to_str().context("a path that is not text")?])?
+            .expect(0)?;
+        ensure!(bench.value("one")? == "new!", "{autonomy}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_plan_that_says_less_of_itself_than_it_does_is_not_carried_out() -> Result<()> {
+    let bench = Bench::with(&[("one", true)])?;
+    let altered = |alter: &dyn Fn(&mut Value)| {
+        let mut step = write("1.1", "one", 0);
+        alter(&mut step);
+        plan(&[step])
+    };
+    let delete = json!({ "service": "cloudformation", "operation": "DeleteStack", "region": "us-east-1",
+        "parameters": { "StackName": "shop" } });
+    for (plan, says) in [
+        (altered(&|step| step["effects"] = json!(["read"])), "it is said milder than it is"),
+        (altered(&|step| step["call"] = delete.clone()), "it is said milder than it is"),
+        (altered(&|step| step["call"]["operation"] = "Burn".into()), "not in the operation table"),
+        (altered(&|step| step["after"][0]["read"] = delete.clone()), "a check is a plain read"),
+        (altered(&|step| step["id"] = "1.1\u{1b}[2J".into()), "an id is of letters, digits"),
+        (
+            altered(&|step| step["after"][0]["patience"] = json!({ "again": 9, "every_s": 65_535 })),
+            "it would wait",
+        ),
+        (json!({ "schema": "x" }), "missing field"),
+    ] {
+        let output = bench.begin(&plan)?.expect(2)?;
+        ensure!(output.stderr.contains(says) && !output.stderr.contains('\u{1b}'), "{says}: {output}");
+    }
+    ensure!(bench.value("one")? == "old!" && !bench.top.path().join(".kiro").exists());
+    Ok(())
+}
+
+/// On an estate as its owner left it: found, specified, proposed; done what an agent may do alone, and the rest held for people.
+#[test]
+fn the_whole_way_needs_no_model_and_leads_back_to_what_was_read() -> Result<()> {
+    let bench = Bench::open()?;
+    let made = crate::scan::estate(&bench.lab)?;
+    let file = bench.top.path().join("snapshot.json");
+    let file = file.to_str().context("a path that is not text")?;
+    let run = ["--region", "us-east-1", "--days", "30", "--rate", "500", "--snapshot", file];
+    let output = bench.run(&run)?;
+    ensure!([0, 10].contains(&output.code), "{output}");
+    let told = output.json()?;
+    let plans = told["plans"].as_array().context("no plans")?;
+    let states: Vec<&str> = plans.iter().filter_map(|plan| plan["state"].as_str()).collect();
+    ensure!(states.contains(&"done") && states.contains(&"held"), "{told:#}");
+
+    let snapshot: Value = serde_json::from_str(&fs::read_to_string(file)?)?;
+    let reads: Vec<&Value> = snapshot["reads"].as_array().into_iter().flatten().map(|it| &it["id"]).collect();
+    for plan in plans {
+        let folder = PathBuf::from(plan["folder"].as_str().context("no folder")?);
+        let text = |name: &str| fs::read_to_string(folder.join(name)).with_context(|| name.to_owned());
+        for name in ["bugfix.md", "design.md", "tasks.md", "intent.md", "change.json"] {
+            ensure!(!text(name)?.is_empty(), "{name}");
+        }
+        let found: Value = serde_json::from_str(&text("findings.json")?)?;
+        let named = found["findings"].as_array().context("no findings")?;
+        ensure!(!named.is_empty(), "{found:#}");
+        for fact in named.iter().flat_map(|it| it["facts"].as_array().into_iter().flatten()) {
+            let of = fact["reads"].as_array().context("no reads")?;
+            ensure!(!of.is_empty() && of.iter().all(|read| reads.contains(&read)), "{fact}");
+        }
+        let basis: Value = serde_json::from_str(&text("plan.json")?)?;
+        let digest = basis["basis"]["snapshot"].as_str().context("no snapshot")?;
+        ensure!(
+            folder.join("evidence").join(format!("{digest}.json")).is_file(),
+            "what was read is not there"
+        );
+        let state = bench.lab.state(plan["change"].as_str().context("no change")?)?;
+        let (done, all) = ticked(&text("tasks.md")?);
+        match plan["state"].as_str() {
+            Some("done") => ensure!(state == "executed" && done == all, "{state}, {done} of {all}: {plan:#}"),
+            Some("held") => ensure!(state == "held" && done == 0, "{state}, {done}: {plan:#}"),
+            other => anyhow::bail!("{other:?}: {plan:#}"),
+        }
+    }
+    // Nothing that cannot be undone was sent.
+    for action in ["DeleteVolume", "TerminateInstances", "ReleaseAddress", "DeleteSnapshot"] {
+        ensure!(bench.lab.moto.recorded(&[&format!("Action={action}")])? == 0, "{action}");
+    }
+    ensure!(!made.is_empty());
+    bench.lab.verify()?.expect(0).map(drop)
+}
+
+/// Asked for out of its turn, an action of a plan is refused, with whose turn it is.
+#[test]
+fn the_engine_keeps_a_plan_in_its_order() -> Result<()> {
+    let bench = Bench::with(&[("one", true), ("two", true)])?;
+    let lab = &bench.lab;
+    let body = |name: &str| json!({ "Name": format!("/{name}"), "Value": "new!", "Type": "String", "Overwrite": true });
+    let action =
+        |name: &str| json!({ "service": "ssm", "operation": "PutParameter", "parameters": body(name) });
+    let proposal = json!({ "intent": "both, in this order", "actions": [action("one"), action("two")] });
+    let answer = lab.on_agent_listener("POST", "/v1/changes", Some(&proposal))?;
+    ensure!(answer.status == 200, "{}", answer.text());
+    let change: Value = serde_json::from_slice(&answer.body)?;
+    let id = change["id"].as_str().context("no id")?;
+    ensure!(change["state"] == "approved", "{change:#}");
+
+    let early = lab.call("ssm", "AmazonSSM.PutParameter", &body("two"))?;
+    ensure!(early.status == 400 || early.status == 403, "{}", early.text());
+    ensure!(
+        early.text().contains("it is the turn of action 1") && early.text().contains(id),
+        "{}",
+        early.text()
+    );
+    ensure!(bench.value("two")? == "old!");
+    ensure!(lab.call("ssm", "AmazonSSM.PutParameter", &body("one"))?.status == 200);
+
+    // The agent takes back what it ran; then nothing after it runs any more.
+    let target = format!("/v1/changes/{id}/undo");
+    let undone = lab.on_agent_listener("POST", &target, Some(&json!({ "action": 0 })))?;
+    ensure!(undone.status == 200 && bench.value("one")? == "old!", "{}", undone.text());
+    let again = lab.on_agent_listener("POST", &target, Some(&json!({ "action": 0 })))?;
+    ensure!(again.status == 409, "{}", again.text());
+    let late = lab.call("ssm", "AmazonSSM.PutParameter", &body("two"))?;
+    ensure!(late.status >= 400 && late.text().contains("it comes after action 1"), "{}", late.text());
+    ensure!(bench.value("two")? == "old!");
+
+    // Another session of the same agent has nothing to undo there.
+    let own = written(lab, &body("two"), id)?;
+    let other = lab.installation.session("fixer", "olga", &lab.people.olga.private, "other", &[])?;
+    let env: Vec<(&str, &str)> = other.env();
+    Cli::run_with(["agent", "undo", &own], &env)?.expect(4)?;
+    ensure!(bench.value("two")? == "new!");
+    Cli::run_with(["agent", "undo", &own], &lab.session.env())?.expect(0)?;
+    ensure!(bench.value("two")? == "old!");
+    lab.verify()?.expect(0).map(drop)
+}
+
+/// Withdraws the plan, and writes by itself; its change.
+fn written(lab: &Lab, body: &Value, plan: &str) -> Result<String> {
+    let withdrawn = lab.on_agent_listener("POST", &format!("/v1/changes/{plan}/withdraw"), None)?;
+    ensure!(withdrawn.status == 200, "{}", withdrawn.text());
+    let written = lab.call("ssm", "AmazonSSM.PutParameter", body)?;
+    ensure!(written.status == 200, "{}", written.text());
+    crate::lab::named(&written)
+}
