@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod ask;
 pub(crate) mod findings;
+pub(crate) mod mcp;
 pub(crate) mod people;
 pub(crate) mod scan;
 pub(crate) mod session;
@@ -96,6 +97,8 @@ pub(crate) enum Command {
     Costs(findings::CostsArgs),
     /// Ask in plain words what a snapshot shows, or what is to be done; a plan is what comes of it, never a change.
     Ask(Box<ask::AskArgs>),
+    /// An MCP server for somebody else's agent: inventory, findings, plans, proposals. Nothing in it approves.
+    Mcp(mcp::McpArgs),
     /// Who is enrolled, and with what.
     #[command(subcommand)]
     People(people::PeopleCommand),

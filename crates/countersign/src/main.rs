@@ -1,6 +1,7 @@
 //! The one binary: commands and wiring, nothing else. `main` parses, runs one command, prints its error and exits with
 //! the code that the error carries.
 
+mod agent;
 mod audited;
 mod backup;
 mod bootstrap;

@@ -1,19 +1,16 @@
 //! A real browser, driven from tests: Chromium by way of `e2e/driver.mjs`, which is given one step at a time.
 
 use std::{
-    fs,
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::{process, root};
+use crate::{npm, root};
 
-const INSTALL: Duration = Duration::from_secs(10 * 60);
 const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// Each person has a context and a virtual authenticator of their own.
@@ -27,16 +24,11 @@ pub struct Browser {
 impl Browser {
     /// `None` where there is no Chromium, Node.js or npm; the caller says loudly that it skips.
     pub fn open() -> Result<Option<Self>> {
-        let there = |program: &str| {
-            let mut command = Command::new(program);
-            command.arg("--version");
-            process::run(command, Duration::from_secs(60)).is_ok_and(|output| output.code == 0)
-        };
-        if !Path::new(CHROMIUM).exists() || !there("node") || !there("npm") {
+        if !Path::new(CHROMIUM).exists() || !npm::runs("node") || !npm::runs("npm") {
             return Ok(None);
         }
         let folder = root().join("e2e");
-        install(&folder)?;
+        npm::install(&folder, "browser")?;
         let mut driver = Command::new("node")
             .arg(folder.join("driver.mjs"))
             .env("CHROMIUM", CHROMIUM)
@@ -78,24 +70,4 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
-}
-
-/// Once for each version of the lock file.
-fn install(folder: &Path) -> Result<()> {
-    let place = root().join("target/browser");
-    fs::create_dir_all(&place)?;
-    let lock = fs::File::create(place.join("lock"))?;
-    lock.lock().context("waiting for another installation of the browser's driver")?;
-    let wanted = fs::read_to_string(folder.join("package-lock.json"))?;
-    let stamp = place.join("stamp");
-    let is_there = folder.join("node_modules").is_dir();
-    if is_there && fs::read_to_string(&stamp).ok().as_deref() == Some(wanted.as_str()) {
-        return Ok(());
-    }
-    let mut npm = Command::new("npm");
-    npm.arg("ci").current_dir(folder);
-    let done = process::run(npm, INSTALL)?;
-    ensure!(done.code == 0, "the browser's driver cannot be installed: {done}");
-    fs::write(stamp, wanted)?;
-    Ok(())
 }

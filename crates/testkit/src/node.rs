@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{Output, process, root};
+use crate::{Output, npm, process, root};
 
 const PACKAGES: [&str; 3] =
     ["@aws-sdk/client-s3@3.1175.0", "@aws-sdk/client-sqs@3.1175.0", "@aws-sdk/client-ssm@3.1169.0"];
@@ -29,7 +29,7 @@ impl Node {
         let found = process::run(version, CALL).ok().filter(|output| output.code == 0);
         let major =
             found.as_ref().and_then(|it| it.stdout.trim().strip_prefix('v')?.split('.').next()?.parse().ok());
-        if major.is_none_or(|major: u32| major < 18) || !runs("npm") {
+        if major.is_none_or(|major: u32| major < 18) || !npm::runs("npm") {
             return Ok(None);
         }
         let home = root().join("target/node");
@@ -64,10 +64,4 @@ impl Node {
         let _ = fs::remove_file(file);
         told
     }
-}
-
-fn runs(program: &str) -> bool {
-    let mut command = Command::new(program);
-    command.arg("--version");
-    process::run(command, CALL).is_ok_and(|output| output.code == 0)
 }

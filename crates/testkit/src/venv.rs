@@ -9,11 +9,13 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{Output, process, python_home};
+use crate::{Output, process, python_home, root};
 
 /// The versions the wire facts were measured with; another version is another set of facts.
 const PACKAGES: [&str; 4] =
     ["moto[server,all]==5.2.5", "boto3==1.44.5", "awscli==1.46.2", "schemathesis==4.32.5"];
+/// An environment of its own: it has another generation of what the others rest on.
+const MCP: [&str; 1] = ["mcp==2.3.0"];
 
 const INSTALL: Duration = Duration::from_secs(20 * 60);
 const CALL: Duration = Duration::from_secs(120);
@@ -31,9 +33,18 @@ impl Venv {
 
     /// The environment in `home`. Whoever comes second waits for the first to finish installing.
     pub fn ensure(home: &Path) -> Result<Self> {
+        Self::with(home, &PACKAGES)
+    }
+
+    /// The Python SDK of the Model Context Protocol.
+    pub fn of_mcp() -> Result<Self> {
+        Self::with(&root().join("target/mcp-venv"), &MCP)
+    }
+
+    fn with(home: &Path, packages: &[&str]) -> Result<Self> {
         let beside = |ending: &str| home.with_extension(ending);
         let stamp = beside("stamp");
-        let wanted = PACKAGES.join("\n");
+        let wanted = packages.join("\n");
         let venv = Self { home: home.to_owned() };
         let ready =
             || fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && venv.bin("python").exists();
@@ -44,7 +55,7 @@ impl Venv {
         let lock = File::create(beside("lock"))?;
         lock.lock().context("waiting for another installation of the Python environment")?;
         if !ready() {
-            venv.install()?;
+            venv.install(packages)?;
             fs::write(&stamp, wanted)?;
         }
         Ok(venv)
@@ -105,13 +116,13 @@ impl Venv {
         command
     }
 
-    fn install(&self) -> Result<()> {
+    fn install(&self, packages: &[&str]) -> Result<()> {
         let mut make = Command::new("python3");
         make.args(["-m", "venv", "--clear"]).arg(&self.home);
         let made = process::run(make, INSTALL).context(NO_PYTHON)?;
         ensure!(made.code == 0, "{NO_PYTHON}\n{made}");
         let mut pip = Command::new(self.bin("python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
         let installed = process::run(pip, INSTALL)?;
         ensure!(installed.code == 0, "the Python packages could not be installed\n{installed}");
         Ok(())

@@ -21,9 +21,10 @@ const EXITS: [(&str, &[&str]); 7] = [
     (
         "transport::http(",
         &[
-            // People's and agents' clients of our own listeners; they run in no server.
+            // People's and agents' clients of our own listeners; they run in no server of ours, but for `countersign mcp`, which serves one
+            // agent with that agent's own session and asks nothing but the agent listener.
             "crates/countersign/src/client.rs",
-            "crates/countersign/src/command/propose.rs",
+            "crates/countersign/src/agent.rs",
             // An agent of ours, with a session's virtual credentials: what it asks for goes to the gateway and is judged there.
             "crates/countersign/src/command/scan/cloud.rs",
             // From `serve` to the witnesses that `countersign.toml` names: checkpoints go out, cosignatures come back.

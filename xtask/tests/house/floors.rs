@@ -34,6 +34,7 @@ const FLOORS: [(&str, u8); 27] = [
     ("gateway-aws", 4),
     ("api", 4),
     ("console", 5),
+    ("mcp", 5),
     ("countersign", 6),
 ];
 

@@ -6,7 +6,7 @@ use std::{fs, io::Read as _, path::Path, process::ExitCode};
 
 use engine::{Clock as _, SystemClock};
 use findings::{ANALYZERS, Costs, Parameters, Prices, Report, analyse};
-use model::sanitize;
+use model::{Timestamp, sanitize};
 use snapshot::Snapshot;
 
 use crate::{
@@ -62,31 +62,35 @@ fn analysed<T>(
     args: &SnapshotArgs,
     more: impl FnOnce(&Snapshot<'_>, &Prices, &Report) -> T,
 ) -> Result<(Report, T), Failure> {
-    let (parameters, prices) = tables(args)?;
+    let parameters = parameters(args.parameters.as_deref())?;
+    let prices = prices(args.prices.as_deref())?;
     let text = text_of(&args.from, MOST_SNAPSHOT)?;
     let now = SystemClock.now();
-    let snapshot = Snapshot::parse(&text, now).map_err(|err| {
-        Failure::new(USAGE, "CS011", format!("{}: {err}", args.from.display())).hint(err.hint())
-    })?;
+    let snapshot = snapshot(&text, now, &args.from)?;
     let report = analyse(&snapshot, &parameters, &prices, now);
     let more = more(&snapshot, &prices, &report);
     Ok((report, more))
 }
 
-/// The thresholds and the prices.
-pub(super) fn tables(args: &SnapshotArgs) -> Result<(Parameters, Prices), Failure> {
-    let parameters = match &args.parameters {
-        Some(file) => Parameters::parse(&text_of(file, MOST_TABLE)?).map_err(|err| {
-            Failure::usage(format!("{}: {err}", file.display())).hint("docs/findings.md lists them all")
-        })?,
-        None => Parameters::default(),
-    };
-    let prices = match &args.prices {
-        Some(file) => Prices::parse(&text_of(file, MOST_TABLE)?)
-            .map_err(|err| Failure::usage(format!("{}: {err}", file.display())))?,
-        None => Prices::shipped(),
-    };
-    Ok((parameters, prices))
+/// The defaults without a file.
+pub(super) fn parameters(file: Option<&Path>) -> Result<Parameters, Failure> {
+    let Some(file) = file else { return Ok(Parameters::default()) };
+    Parameters::parse(&text_of(file, MOST_TABLE)?).map_err(|err| {
+        Failure::usage(format!("{}: {err}", file.display())).hint("docs/findings.md lists them all")
+    })
+}
+
+/// Those that are shipped without a file.
+pub(super) fn prices(file: Option<&Path>) -> Result<Prices, Failure> {
+    let Some(file) = file else { return Ok(Prices::shipped()) };
+    Prices::parse(&text_of(file, MOST_TABLE)?)
+        .map_err(|err| Failure::usage(format!("{}: {err}", file.display())))
+}
+
+/// What was read of `file`.
+pub(super) fn snapshot<'a>(text: &'a str, now: Timestamp, file: &Path) -> Result<Snapshot<'a>, Failure> {
+    Snapshot::parse(text, now)
+        .map_err(|err| Failure::new(USAGE, "CS011", format!("{}: {err}", file.display())).hint(err.hint()))
 }
 
 /// At most so many bytes of it.

@@ -17,6 +17,7 @@ mod files;
 mod findings;
 mod init;
 mod man;
+mod mcp;
 mod notify;
 mod observe;
 mod people;
@@ -88,6 +89,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Findings(args) => findings::run(&args, format),
         Command::Costs(args) => findings::costs(&args, format),
         Command::Ask(args) => ask::run(&args, format).await,
+        Command::Mcp(args) => mcp::run(&args, format).await,
         Command::People(command) => people::run(&command, format).await,
         Command::Policy(command) => policy::run(&command, format).await,
         Command::Spec(command) => spec::run(&command, format),

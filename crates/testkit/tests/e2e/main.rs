@@ -32,6 +32,7 @@ mod kept;
 mod lab;
 mod limits;
 mod machine;
+mod mcp;
 mod newly_witnessed;
 mod notify;
 mod observe;

@@ -15,11 +15,12 @@ use inventory::Answered;
 use model::{ChangeState, Digest, StepState, Timestamp, Value};
 
 use super::{
-    super::{propose::AgentSide, scan::cloud::Cloud},
+    super::scan::cloud::Cloud,
     folder::{self, Folder},
     reading, undo,
 };
 use crate::{
+    agent::Agent,
     failure::{DENIED, Failure, HELD},
     output::{self, DIM, styled},
 };
@@ -29,7 +30,7 @@ const LONGEST_WAIT_S: i64 = 50;
 const LONGEST_INTENT: usize = 1900;
 
 pub(super) struct Hands<'a> {
-    pub(super) agent: &'a AgentSide,
+    pub(super) agent: &'a Agent,
     pub(super) cloud: &'a Cloud,
     pub(super) plan: &'a Plan,
     pub(super) folder: &'a mut Folder,

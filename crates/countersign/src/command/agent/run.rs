@@ -17,7 +17,6 @@ use snapshot::{Snapshot, Taken};
 use super::{
     super::{
         findings::text_of,
-        propose::AgentSide,
         scan::{self, Asked, Session, cloud::Cloud},
         session::seconds,
     },
@@ -26,6 +25,7 @@ use super::{
     outcome::{Left, Outcome, Planned, State, StepDone},
 };
 use crate::{
+    agent::Agent,
     cli::{
         Format,
         agent::{GoalArg, RunArgs},
@@ -51,7 +51,7 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
         server: &args.server,
     })
     .await?;
-    let agent = AgentSide::from(|name| session.env.get(name).cloned())?;
+    let agent = Agent::from(|name| session.env.get(name).cloned())?;
     let region = session.env.get("AWS_REGION").map_or("us-east-1", String::as_str);
     let cloud = Cloud::from(&session.env, region)?;
     let mut outcome = Outcome::default();

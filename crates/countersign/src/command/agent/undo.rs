@@ -5,15 +5,16 @@ use std::process::ExitCode;
 use api::types::{ChangeView, UndoRequest};
 use model::StepState;
 
-use super::super::{change, propose::AgentSide, session::safe};
+use super::super::{change, session::safe};
 use crate::{
+    agent::Agent,
     cli::{Format, agent::AgentUndoArgs},
     failure::Failure,
     output,
 };
 
 pub(super) async fn run(args: &AgentUndoArgs, format: Format) -> Result<ExitCode, Failure> {
-    let (agent, id) = (AgentSide::from_environment()?, safe(&args.id)?);
+    let (agent, id) = (Agent::from_environment()?, safe(&args.id)?);
     let which: Vec<usize> = match args.action {
         Some(nth) => vec![usize::from(nth).saturating_sub(1)],
         None => {
@@ -46,7 +47,7 @@ pub(super) async fn run(args: &AgentUndoArgs, format: Format) -> Result<ExitCode
 }
 
 /// The change by which this action was undone.
-pub(super) async fn one(agent: &AgentSide, id: &str, nth: usize) -> Result<ChangeView, Failure> {
+pub(super) async fn one(agent: &Agent, id: &str, nth: usize) -> Result<ChangeView, Failure> {
     let body = serde_json::to_vec(&UndoRequest { action: Some(nth) }).map_err(Failure::unexpected)?;
     agent.send("POST", &format!("/v1/changes/{id}/undo"), body).await
 }

@@ -21,12 +21,11 @@ use engine::{Clock as _, SystemClock};
 use findings::{Prices, Report, analyse};
 use plan::{Given, Goal, Left};
 use serde::Serialize;
-use snapshot::Snapshot;
 
-use super::findings::{MOST_SNAPSHOT, tables, text_of};
+use super::findings::{MOST_SNAPSHOT, parameters, prices, snapshot, text_of};
 use crate::{
     cli::{Format, ask::AskArgs},
-    failure::{Failure, USAGE},
+    failure::Failure,
     output,
 };
 
@@ -66,20 +65,16 @@ struct Desk<'d> {
 }
 
 pub(super) async fn run(args: &AskArgs, format: Format) -> Result<ExitCode, Failure> {
-    let (parameters, prices) = tables(&args.snapshot)?;
+    let parameters = parameters(args.snapshot.parameters.as_deref())?;
+    let prices = prices(args.snapshot.prices.as_deref())?;
     let text = text_of(&args.snapshot.from, MOST_SNAPSHOT)?;
     let old = args.before.as_deref().map(|file| text_of(file, MOST_SNAPSHOT)).transpose()?;
     let now = SystemClock.now();
-    let read = |text, file: &std::path::Path| {
-        Snapshot::parse(text, now).map_err(|err| {
-            Failure::new(USAGE, "CS011", format!("{}: {err}", file.display())).hint(err.hint())
-        })
-    };
-    let snapshot = read(&text, &args.snapshot.from)?;
     let before = match (&old, &args.before) {
-        (Some(text), Some(file)) => Some(read(text, file)?),
+        (Some(text), Some(file)) => Some(snapshot(text, now, file)?),
         _ => None,
     };
+    let snapshot = snapshot(&text, now, &args.snapshot.from)?;
     let report: Report = analyse(&snapshot, &parameters, &prices, now);
     let given = Given {
         snapshot: &snapshot,
