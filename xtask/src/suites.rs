@@ -129,12 +129,12 @@ pub(crate) fn build_binary() -> Result<()> {
     succeed(&mut cargo(&["build", "--quiet", "--package", "countersign"]))
 }
 
-/// The same binary with the points at which the crash tests kill it, put aside; whoever calls this builds the real one
+/// The same binary with the points at which the crash tests kill it and with a language model, put aside; whoever calls this builds the real one
 /// afterwards. Both come from one target directory, so that they share every dependency.
 fn build_crash_binary() -> Result<()> {
     // The real one first: then it is the older, and building it again is no work.
     build_binary()?;
-    let features = ["--features", "countersign/crash-points"];
+    let features = ["--features", "countersign/crash-points,countersign/llm"];
     succeed(cargo(&["build", "--quiet", "--package", "countersign"]).args(features))?;
     let aside = crash_binary();
     std::fs::create_dir_all(aside.parent().context("a folder for the crash tests' binary")?)?;

@@ -18,4 +18,4 @@ pub use converse::{
 };
 #[cfg(feature = "llm")]
 pub use drive::{Broke, Look, drive, opened};
-pub use specify::{Guard, Measured, Order, SpecifyError, folder, guards, specify};
+pub use specify::{Guard, Measured, Order, SpecifyError, answered, folder, guards, specify};

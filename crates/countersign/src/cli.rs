@@ -1,6 +1,7 @@
 //! The command line as data. Doc comments are the help text.
 
 pub(crate) mod agent;
+pub(crate) mod ask;
 pub(crate) mod findings;
 pub(crate) mod mcp;
 pub(crate) mod people;
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     Findings(findings::FindingsArgs),
     /// Where the money goes, by a snapshot and a price table.
     Costs(findings::CostsArgs),
+    /// Ask in plain words what a snapshot shows, or what is to be done; a plan is what comes of it, never a change.
+    Ask(Box<ask::AskArgs>),
     /// An MCP server for somebody else's agent: inventory, findings, plans, proposals. Nothing in it approves.
     Mcp(mcp::McpArgs),
     /// What would be done for a goal, step by step, with its checks, its undo and the other ways. Changes nothing.

@@ -190,22 +190,20 @@ fn off_hours(sentence: &Sentence, snapshot: &Snapshot<'_>) -> Result<(Goal, Stri
     let zone = words().find(|it| {
         it.raw == "UTC" || (it.raw.contains('/') && it.raw.starts_with(|c: char| c.is_ascii_uppercase()))
     });
-    let (Some(role), Some(stop), Some(start), Some(zone)) = (role, times.next(), times.next(), zone) else {
+    let (Some(stop), Some(start), Some(zone)) = (times.next(), times.next(), zone) else {
         let ask = format!(
-            "To stop {key}={value} at night I need when it stops and starts, the time zone, and the role that the schedule works with: “stop {value} at night from 20:00 to 07:00 Europe/Berlin with arn:aws:iam::…:role/…”."
+            "To stop {key}={value} at night I need when it stops and starts, and the time zone; for machines and databases the scheduler's role as well: “stop {value} at night from 20:00 to 07:00 Europe/Berlin with arn:aws:iam::…:role/…”."
         );
         return Err(Understanding::Asks { ask: sanitize(&ask, 500), choices: Vec::new() });
     };
+    let (value_shown, zone_shown) = (sanitize(value, 80), sanitize(&zone.raw, 60));
     let said = format!(
-        "stop {} at {} and start it at {} ({})",
-        sanitize(value, 80),
-        stop.raw,
-        start.raw,
-        sanitize(&zone.raw, 60)
+        "stop {value_shown} at {} and start it at {} on working days ({zone_shown})",
+        stop.raw, start.raw
     );
     let tag = Tag { key: key.to_owned(), value: value.to_owned() };
     let (stop, start) = (stop.raw.clone(), start.raw.clone());
-    let (days, time_zone, role) = ("MON-FRI".to_owned(), zone.raw.clone(), Some(role.raw.clone()));
+    let (days, time_zone, role) = ("MON-FRI".to_owned(), zone.raw.clone(), role.map(|it| it.raw.clone()));
     Ok((Goal::OffHours { tag, stop, start, days, time_zone, role }, said))
 }
 

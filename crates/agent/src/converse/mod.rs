@@ -19,7 +19,7 @@ mod wanted;
 use std::collections::BTreeMap;
 
 use model::{Effect, sanitize};
-use plan::{Call, Goal, Kind, Origin, Plan, PlanError, Plans};
+use plan::{Call, Goal, Kind, Origin, Plan, PlanError, Plans, Refused};
 use serde_json::{Map, Value};
 use snapshot::Snapshot;
 use spec::Sort;
@@ -43,7 +43,7 @@ pub trait Planner {
     ///
     /// # Errors
     /// Where it cannot be a plan at all.
-    fn rederive(&self, calls: &[(Call, String)], why: &str) -> Result<Plan, PlanError>;
+    fn rederive(&self, calls: &[(Call, String)], why: &str) -> Result<Plan, Refused>;
 }
 
 /// How much one conversation may ask of us, besides what its budget allows.

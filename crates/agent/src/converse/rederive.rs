@@ -1,118 +1,77 @@
-//! The planner as a conversation asks it: goals to the planner itself, and a model's steps held against what the planner would do and what the
-//! operation table says. A step that the planner plans as well is the planner's, with its checks; any other is marked.
+//! The planner as a conversation asks it: goals to the planner itself, and a model's steps derived again from the snapshot and the table. A
+//! step that the planner plans as well is the planner's, with its checks; any other is marked.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 
-use findings::{Judge, Unjudgeable};
 use model::{Effect, EffectSet, sanitize};
-use plan::{Basis, Call, Given, Goal, Kind, Origin, Plan, PlanError, Plans, SCHEMA, Step, Undo, Which};
+use plan::{Basis, Call, Given, Goal, Plan, PlanError, Plans, Refused, SCHEMA, Step};
 
 use super::Planner;
 
-/// What is given, and everything that the planner would do with it, made once somebody asks.
+/// What is given, and the goals that were asked for: what they lead to is derived, too.
 #[derive(Debug)]
 pub struct ByGiven<'g, 's, 'a> {
     given: &'g Given<'s, 'a>,
-    judge: Judge,
-    own: OnceCell<Vec<Step>>,
+    goals: RefCell<Vec<Goal>>,
 }
 
+/// Goals of one conversation.
+const MOST_GOALS: usize = 32;
+
 impl<'g, 's, 'a> ByGiven<'g, 's, 'a> {
-    pub fn new(given: &'g Given<'s, 'a>) -> Self {
-        Self { given, judge: Judge::new(given.snapshot.account()), own: OnceCell::new() }
-    }
-
-    /// Every step of every plan that findings lead to.
-    fn own(&self) -> &[Step] {
-        self.own.get_or_init(|| {
-            let plans =
-                Kind::ALL.into_iter().filter_map(|kind| plan::of(self.given, &kind.goal(Which::All)).ok());
-            plans.flat_map(|it| it.plans).flat_map(|it| it.steps).collect()
-        })
-    }
-
-    fn step(&self, nth: usize, call: &Call, why: &str) -> Result<Step, PlanError> {
-        let id = nth.saturating_add(1).to_string();
-        if let Some(own) = self.own().iter().find(|it| it.call == *call) {
-            let mut own = own.clone();
-            for (place, checks) in [("before", &mut own.before), ("after", &mut own.after)] {
-                for (check, which) in checks.iter_mut().zip(1..) {
-                    check.id = format!("{place}-{id}-{which}");
-                }
-            }
-            return Ok(Step { id, ..own });
-        }
-        let name = format!("{}:{}", sanitize(&call.service, 64), sanitize(&call.operation, 80));
-        let judged = self
-            .judge
-            .call(&call.service, &call.operation, &call.region, &call.parameters)
-            .map_err(|err| match err {
-                Unjudgeable::NotBuilt(err) => PlanError::Invalid(format!("{name} cannot be planned: {err}")),
-                Unjudgeable::NotClassified(why) => {
-                    PlanError::Invalid(format!("{name} is not known: {}", sanitize(&why, 200)))
-                }
-            })?;
-        let undo = if judged.undoable() {
-            Undo::Captured
-        } else {
-            Undo::Impossible("the operation table knows no inverse of it".into())
-        };
-        Ok(Step {
-            id,
-            call: call.clone(),
-            why: sanitize(why, 500),
-            about: Vec::new(),
-            effects: judged.effects,
-            undoable: judged.undoable(),
-            interrupts: None,
-            before: Vec::new(),
-            after: Vec::new(),
-            undo,
-            origin: Origin::Unverified { why: "a model proposed it, and no finding leads to it".into() },
-        })
+    pub const fn new(given: &'g Given<'s, 'a>) -> Self {
+        Self { given, goals: RefCell::new(Vec::new()) }
     }
 }
 
 impl Planner for ByGiven<'_, '_, '_> {
     fn plan(&self, goal: &Goal) -> Result<Plans, PlanError> {
+        let mut goals = self.goals.borrow_mut();
+        if goals.len() < MOST_GOALS && !goals.contains(goal) {
+            goals.push(goal.clone());
+        }
         plan::of(self.given, goal)
     }
 
-    fn rederive(&self, calls: &[(Call, String)], why: &str) -> Result<Plan, PlanError> {
-        let steps: Vec<Step> = calls
-            .iter()
-            .enumerate()
-            .map(|(nth, (call, why))| self.step(nth, call, why))
-            .collect::<Result<_, _>>()?;
+    fn rederive(&self, calls: &[(Call, String)], why: &str) -> Result<Plan, Refused> {
+        let proposed: Vec<plan::Proposed> =
+            calls.iter().map(|(call, why)| plan::Proposed { call: call.clone(), why: why.clone() }).collect();
+        let mut steps = plan::rederive(self.given, &self.goals.borrow(), &proposed)?;
+        number(&mut steps);
         let effects =
             steps.iter().map(|it| it.effects).reduce(EffectSet::union).unwrap_or(EffectSet::of(Effect::Read));
-        let findings = steps.iter().flat_map(|it| match &it.origin {
-            Origin::Derived { findings } => findings.clone(),
-            Origin::Unverified { .. } => Vec::new(),
-        });
+        let mut findings: Vec<String> = steps.iter().flat_map(Step::findings).cloned().collect();
+        findings.sort();
+        findings.dedup();
         Ok(Plan {
             schema: SCHEMA.to_owned(),
-            id: id_of(&steps),
+            id: Plan::id_of(&steps),
             goal: sanitize(why, 1000),
             basis: Basis {
                 snapshot: self.given.digest,
                 taken: self.given.snapshot.taken().until,
                 account: sanitize(self.given.snapshot.account(), 64),
-                findings: findings.collect(),
+                findings,
             },
             follows: None,
             effects,
             steps,
             people: None,
             alternatives: Vec::new(),
-            unknowns: vec!["what else would reach this: a language model proposed it".into()],
+            unknowns: vec!["whether these are the right steps: a language model chose them".into()],
             traps: Vec::new(),
         })
     }
 }
 
-/// Over the calls, in their order.
-fn id_of(steps: &[Step]) -> model::Digest {
-    let calls: Vec<String> = steps.iter().map(|it| format!("{:?}", it.call)).collect();
-    model::Digest::of(calls.join("\n").as_bytes())
+/// Checks are named after their step, as the planner does it.
+fn number(steps: &mut [Step]) {
+    for step in steps {
+        let id = step.id.clone();
+        for (place, checks) in [("before", &mut step.before), ("after", &mut step.after)] {
+            for (check, which) in checks.iter_mut().zip(1..) {
+                check.id = format!("{place}-{id}-{which}");
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What a call asks for, read from its arguments into what the rest can work with; and why it is not carried out.
 
 use findings::By;
-use plan::{Call, Deploy, Goal, PlanError, RollBack, Which};
+use plan::{Call, Deploy, Goal, PlanError, Refused, RollBack, Which};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -31,6 +31,8 @@ pub enum Refusal {
     Rights(String),
     #[error("there are {0} plans already, which is the most")]
     TooMany(usize),
+    #[error("this cannot be planned: {0}")]
+    Refused(#[from] Refused),
     #[error("{error}; {}", error.hint())]
     Planner {
         #[from]

@@ -67,6 +67,7 @@ pub(super) fn text(outline: &Outline<'_>, order: &Order<'_>) -> String {
             say(format!("- Step {id} interrupts: {}", plain(what)));
         }
     }
+    plan.traps.iter().for_each(|it| say(format!("- Beware: {}", plain(it))));
     say("\nWhat was weighed and not chosen:\n".to_owned());
     for other in &plan.alternatives {
         let destroys = match other.destroys.len() {

@@ -16,6 +16,7 @@ use spec::{Files, Intent, IntentError, Sort, SpecName, layout};
 
 pub use guard::{Guard, Measured, guards};
 use outline::Outline;
+pub use outline::answered;
 
 /// What a specification is written of.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +40,6 @@ pub enum SpecifyError {
     StepTwice(String),
     #[error("step {0} has steps below it, so nothing could say when it is done")]
     StepAbove(String),
-    #[error("step {0} has no check after it, so nothing could tick it")]
-    Unchecked(String),
     #[error("check `{0}` has a name that is none, or is there twice")]
     CheckId(String),
     #[error("a plan of {steps} steps; a specification has at most {MOST_STEPS}")]

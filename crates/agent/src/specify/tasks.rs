@@ -16,28 +16,28 @@ pub(super) fn text(outline: &Outline<'_>, sort: Sort) -> String {
         Sort::Feature => Counts::Anew,
         Sort::Bugfix => Counts::On,
     };
-    let criteria: Vec<Criterion<'_>> = outline.criteria(counts).collect();
+    let criteria: Vec<Criterion> = outline.criteria(counts).collect();
     let mut out = String::from("# Implementation Plan\n");
     let mut there = BTreeSet::new();
     for chapter in &outline.chapters {
         for (id, step) in &chapter.steps {
             let above: Vec<TaskId> = std::iter::successors(id.parent(), TaskId::parent).collect();
             for parent in above.into_iter().rev().filter(|it| !there.contains(it)).collect::<Vec<_>>() {
-                let under = |it: &&Criterion<'_>| it.task.to_string().starts_with(&format!("{parent}."));
-                let serves: Vec<&Criterion<'_>> = criteria.iter().filter(under).collect();
+                let under = |it: &&Criterion| it.task.to_string().starts_with(&format!("{parent}."));
+                let serves: Vec<&Criterion> = criteria.iter().filter(under).collect();
                 let indent = indent(&parent);
                 line(&mut out, format_args!("\n{indent}- [ ] {} {}", numbered(&parent), chapter.title));
                 line(&mut out, format_args!("{indent}  - _Requirements: {}_", list(&serves)));
                 there.insert(parent);
             }
-            let own: Vec<&Criterion<'_>> = criteria.iter().filter(|it| it.task == *id).collect();
+            let own: Vec<&Criterion> = criteria.iter().filter(|it| it.task == *id).collect();
             one(&mut out, id, step, &own, outline.before.get(id));
         }
     }
     out
 }
 
-fn one(out: &mut String, id: &TaskId, step: &Step, own: &[&Criterion<'_>], before: Option<&TaskId>) {
+fn one(out: &mut String, id: &TaskId, step: &Step, own: &[&Criterion], before: Option<&TaskId>) {
     let indent = indent(id);
     if indent.is_empty() {
         out.push('\n');
@@ -65,9 +65,8 @@ fn one(out: &mut String, id: &TaskId, step: &Step, own: &[&Criterion<'_>], befor
     for nth in 0..NAMES.len() {
         line(out, format_args!("{indent}  - **{}**", property(nth)));
     }
-    for Criterion { requirement, number, check, .. } in own {
-        let (name, verifies) = (&check.id, clause(&check.verifies));
-        line(out, format_args!("{indent}  - _Check {name}: {verifies} ({requirement}.{number})_"));
+    for Criterion { requirement, number, check, verifies, .. } in own {
+        line(out, format_args!("{indent}  - _Check {check}: {verifies} ({requirement}.{number})_"));
     }
 }
 
@@ -84,7 +83,7 @@ fn undo(undo: &Undo) -> String {
     }
 }
 
-fn list(criteria: &[&Criterion<'_>]) -> String {
+fn list(criteria: &[&Criterion]) -> String {
     criteria.iter().map(|it| format!("{}.{}", it.requirement, it.number)).collect::<Vec<_>>().join(", ")
 }
 

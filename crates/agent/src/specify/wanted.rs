@@ -38,7 +38,7 @@ pub(super) fn requirements(outline: &Outline<'_>, order: &Order<'_>) -> String {
         }
         line(&mut out, format_args!("\n#### Acceptance Criteria\n"));
         for it in criteria.iter().filter(|it| it.requirement == requirement) {
-            let (number, task, verifies) = (it.number, &it.task, clause(&it.check.verifies));
+            let (number, task, verifies) = (it.number, &it.task, &it.verifies);
             line(
                 &mut out,
                 format_args!("{number}. WHEN step {task} ran THE Environment SHALL show that {verifies}"),
@@ -95,7 +95,7 @@ pub(super) fn bugfix(outline: &Outline<'_>, order: &Order<'_>) -> String {
     }
     line(&mut out, format_args!("\n### Expected Behavior (Correct)"));
     for it in expected {
-        let (number, task, verifies) = (it.number, it.task, clause(&it.check.verifies));
+        let (number, task, verifies) = (it.number, it.task, &it.verifies);
         line(
             &mut out,
             format_args!("\n2.{number} WHEN step {task} ran THEN the environment SHALL show that {verifies}"),

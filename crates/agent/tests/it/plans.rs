@@ -68,6 +68,6 @@ pub(crate) fn plan(goal: &str, report: &Report, steps: Vec<Step>) -> Plan {
         people: None,
         alternatives: Vec::new(),
         unknowns: vec!["when it is used at night".into()],
-        traps: Vec::new(),
+        traps: vec!["it starts cold".into()],
     }
 }

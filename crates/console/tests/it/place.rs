@@ -116,7 +116,7 @@ impl Place {
 /// The agent asks to delete this stack in production; people are asked.
 pub(crate) async fn asks(engine: Arc<Engine>, session: Arc<Session>, stack: String) -> Change {
     let under = engine.bundle();
-    let asked = vec![(deletes(&stack), Gathered::default())];
+    let asked = vec![(deletes(&stack), Gathered::default(), model::Vouched::ByAgent)];
     engine.propose(session, asked, "tidy up".to_owned(), under).await.unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod agent;
+mod ask;
 mod audit;
 mod aws;
 mod backup;
@@ -88,6 +89,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Observe(args) => observe::run(&args, format),
         Command::Findings(args) => findings::run(&args, format),
         Command::Costs(args) => findings::costs(&args, format),
+        Command::Ask(args) => ask::run(&args, format).await,
         Command::Mcp(args) => mcp::run(&args, format).await,
         Command::Plan(args) => plan::run(&args, format),
         Command::People(command) => people::run(&command, format).await,

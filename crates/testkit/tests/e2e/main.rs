@@ -6,8 +6,10 @@
 mod accounts;
 mod addressing;
 mod adopt;
+mod agent_adversary;
 mod agent_run;
 mod allowances;
+mod ask_command;
 mod backup;
 mod bad_requests;
 mod bad_upstream;

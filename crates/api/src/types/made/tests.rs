@@ -94,6 +94,7 @@ fn change(links: Vec<Link>) -> Change {
                 asked_by: person.clone(),
                 ground: "their own ground".parse().unwrap(),
             }),
+            vouched: model::Vouched::ByAgent,
         }],
         environment: Environment::unknown(),
         verdict: Verdict::Allow,
