@@ -1,3 +1,5 @@
+//! The table of what is looked for again, against itself and `observe.toml`, and against answers.
+
 use std::collections::BTreeMap;
 
 use model::{Account, Effect, EffectSet, Exposure, Partition, Quantity, Region, Resource, Timestamp, Undo};
@@ -130,7 +132,7 @@ fn each_is_looked_for_again_by_the_read_it_was_seen_with() {
             kept.extend(wanted.into_iter().map(str::to_owned));
 
             // Several targets are not one, and one among a list is.
-            let Value::Map(mut members) = given else { unreachable!() };
+            let Value::Map(mut members) = given else { panic!("{name}: no map") };
             let first_name = sought.0.keys().next().unwrap().clone();
             let one = Value::List(vec![Value::text("a")]);
             let two = Value::List(vec![Value::text("a"), Value::text("b")]);
