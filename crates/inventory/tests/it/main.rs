@@ -142,6 +142,13 @@ fn an_environment_becomes_a_snapshot_whatever_the_order_of_the_answers() {
     assert_eq!(points, [("2026-11-27T00:00:00.000Z".to_owned(), 3.5)]);
     assert!(!text.contains("hunter2"), "what is not kept is not written down");
     assert!(!text.contains("vol-gone"), "what only a stack speaks of is not there");
+    let stack = snapshot.of_kind("cloudformation:stack").next().unwrap();
+    let owned = snapshot.answer("cloudformation:DescribeStackResources", stack.id.as_str());
+    assert_eq!(
+        owned.map(|(_, read)| read.outcome),
+        Some(Outcome::Complete),
+        "what a stack owns is known of it"
+    );
 }
 
 #[test]
