@@ -17,6 +17,7 @@
 
 mod around;
 mod assets;
+mod estate;
 mod events;
 mod guard;
 mod logins;
@@ -28,5 +29,6 @@ mod text;
 mod timeline;
 mod when;
 
+pub use estate::{Analysed, Estate, Seen};
 pub use routes::{Access, Entrance, ROUTES, Route, router};
 pub use sign_on::way_back;

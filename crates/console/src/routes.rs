@@ -31,6 +31,7 @@ use serde_json::json;
 
 use crate::{
     assets,
+    estate::Estate,
     events::{Feed, Queue},
     guard,
     logins::{By, Logins, Who},
@@ -38,7 +39,9 @@ use crate::{
         Elsewhere, Frame, Said,
         audit::{Audit, Drawn},
         change::{ChangePage, Sign},
+        costs::CostsPage,
         entrance::{Enrol, SignIn},
+        findings::FindingsPage,
         health::HealthPage,
         inbox::Inbox,
         policy::{Policy, Proof, WhatIf},
@@ -92,6 +95,8 @@ routes! { Handler, page {
     Get "/sessions" Viewer sessions;
     Post "/sessions/stop" Viewer stop_every;
     Post "/sessions/{id}/stop" Viewer stop;
+    Get "/findings" Viewer findings;
+    Get "/costs" Viewer costs;
     Get "/policy" Viewer policy;
     Get "/audit" Viewer audit;
     Get "/health" Viewer health;
@@ -105,6 +110,7 @@ struct Console {
     sign_on: SignOn,
     feed: Arc<Feed>,
     address: String,
+    estate: Arc<Estate>,
 }
 
 /// How people come in.
@@ -130,11 +136,12 @@ pub(crate) struct Call {
 }
 
 /// The console's part of the people listener.
-pub fn router(shared: Shared, health: Arc<Health>, entrance: Entrance) -> Router {
+pub fn router(shared: Shared, health: Arc<Health>, entrance: Entrance, estate: Arc<Estate>) -> Router {
     let Entrance { address, providers, secret } = entrance;
     let feed = Arc::new(Feed::of(&shared.engine));
     let sign_on = SignOn::of(providers, secret);
-    let console = Arc::new(Console { shared, health, logins: Logins::default(), sign_on, feed, address });
+    let console =
+        Arc::new(Console { shared, health, logins: Logins::default(), sign_on, feed, address, estate });
     tables::router(ROUTES, console, answer)
 }
 
@@ -497,6 +504,17 @@ async fn stop_every(call: Call) -> Result<Response, Refused> {
     let stopped = call.console.shared.engine.stop_every(agent.as_ref(), by).await;
     stopped.map_err(|err: IssueError| ApiError::from(err))?;
     Ok(Redirect::to("/sessions").into_response())
+}
+
+async fn findings(call: Call) -> Result<Response, Refused> {
+    let (seen, now) = (call.console.estate.seen(), call.now()?);
+    Ok(render(&FindingsPage::of(call.frame("Findings").await?, &seen, now)))
+}
+
+async fn costs(call: Call) -> Result<Response, Refused> {
+    let (seen, now) = (call.console.estate.seen(), call.now()?);
+    let by = call.query.get("by").map_or("service", String::as_str);
+    Ok(render(&CostsPage::of(call.frame("Findings").await?, &seen, by, now)))
 }
 
 async fn policy(call: Call) -> Result<Response, Refused> {

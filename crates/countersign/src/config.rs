@@ -163,6 +163,8 @@ struct Paths {
     database: PathBuf,
     keys: PathBuf,
     run: PathBuf,
+    /// Where the console looks for the newest snapshot of the environment; it need not be there.
+    snapshots: PathBuf,
 }
 
 impl Default for Listen {
@@ -188,6 +190,7 @@ impl Default for Paths {
             database: "data/countersign.db".into(),
             keys: "keys".into(),
             run: "run".into(),
+            snapshots: "snapshots".into(),
         }
     }
 }
@@ -221,7 +224,8 @@ pub(crate) fn template(upstream: Option<&str>, site: &Site) -> String {
          # secret = \"keys/corp.secret\"   # it sends browsers back to https://NAME/signin/with/corp/return\n\n\
          [paths]             # relative to this file\n\
          bundle = \"bundle\"\nbundles = \"bundles\"   # those that were adopted or may be\nlog = \"log\"\ncheckpoint = \"lock/checkpoint\"   # keep it out of the database's backups\n\
-         database = \"data/countersign.db\"\nkeys = \"keys\"\nrun = \"run\"\n"
+         database = \"data/countersign.db\"\nkeys = \"keys\"\nrun = \"run\"\n\
+         snapshots = \"snapshots\"   # of the environment (`countersign scan`); the console shows what the newest one tells\n"
     )
 }
 
@@ -307,6 +311,10 @@ impl Config {
 
     pub(crate) fn run(&self, name: &str) -> PathBuf {
         self.dir.join(&self.paths.run).join(name)
+    }
+
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.dir.join(&self.paths.snapshots)
     }
 
     /// Every folder that must be the server's alone.
@@ -422,6 +430,7 @@ mod tests {
             "database",
             "keys",
             "run",
+            "snapshots",
         ];
         assert_eq!(keys, known);
         let Config {
@@ -440,6 +449,15 @@ mod tests {
         let Notify { name: _, url: _, form: _, secret: _, ca: _, events: _, escalate: _ } =
             toml::from_str("name = \"n\"\nurl = \"u\"\nform = \"slack\"").unwrap();
         let WitnessPlace { url: _, monitor: _, ca: _ } = toml::from_str("url = \"u\"").unwrap();
-        let Paths { bundle: _, bundles: _, log: _, checkpoint: _, database: _, keys: _, run: _ } = paths;
+        let Paths {
+            bundle: _,
+            bundles: _,
+            log: _,
+            checkpoint: _,
+            database: _,
+            keys: _,
+            run: _,
+            snapshots: _,
+        } = paths;
     }
 }

@@ -9,6 +9,7 @@ mod cli;
 mod client;
 mod command;
 mod config;
+mod estate;
 mod exchange;
 mod failure;
 mod identity;

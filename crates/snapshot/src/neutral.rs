@@ -31,7 +31,6 @@ const PAGES: [&str; 22] = [
 
 /// What a list is a list within: all of them together are the whole, and which there are another list says.
 const WITHIN: &[(&str, &str)] = &[
-    ("cloudformation:DescribeStackResources", "StackName"),
     ("ec2:DescribeImageAttribute", "ImageId"),
     ("dynamodb:DescribeTable", "TableName"),
     ("ecs:DescribeServices", "cluster"),

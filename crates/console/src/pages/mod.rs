@@ -2,7 +2,9 @@
 
 pub(crate) mod audit;
 pub(crate) mod change;
+pub(crate) mod costs;
 pub(crate) mod entrance;
+pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod inbox;
 pub(crate) mod policy;
@@ -50,6 +52,7 @@ pub(crate) struct Elsewhere {
 const PLACES: &[(&str, &str)] = &[
     ("Inbox", "/inbox"),
     ("Sessions", "/sessions"),
+    ("Findings", "/findings"),
     ("Policy", "/policy"),
     ("Audit", "/audit"),
     ("Health", "/health"),
@@ -94,12 +97,14 @@ pub(crate) fn render(page: &impl Template) -> Response {
 
 /// For who looks at what pages are made of.
 #[cfg(test)]
-pub(crate) const TEMPLATES: [(&str, &str); 12] = [
+pub(crate) const TEMPLATES: [(&str, &str); 14] = [
     ("around", include_str!("../../templates/around.html")),
     ("audit", include_str!("../../templates/audit.html")),
     ("base", include_str!("../../templates/base.html")),
     ("change", include_str!("../../templates/change.html")),
+    ("costs", include_str!("../../templates/costs.html")),
     ("enrol", include_str!("../../templates/enrol.html")),
+    ("findings", include_str!("../../templates/findings.html")),
     ("health", include_str!("../../templates/health.html")),
     ("inbox", include_str!("../../templates/inbox.html")),
     ("policy", include_str!("../../templates/policy.html")),

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use api::{Endpoints, Nonces, Shared, health::Health};
-use console::Entrance;
+use console::{Entrance, Estate, Seen};
 use engine::{Engine, Gathered, MasterKey, NewSession, Parts, Shelf, SystemClock, SystemEntropy};
 use ledger::{Genesis, Ledger};
 use model::{
@@ -59,6 +59,7 @@ impl Place {
                 shared.clone(),
                 health,
                 Entrance { address: String::new(), providers: Vec::new(), secret: [3; 32] },
+                Arc::new(Estate::new(Seen::Nothing { folder: "snapshots".to_owned() })),
             );
             let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let people = socket.local_addr().unwrap().to_string();

@@ -31,6 +31,7 @@ use crate::{
         upstream,
     },
     config::Config,
+    estate,
     failure::{Failure, UNEXPECTED, USAGE, VERIFICATION},
     known,
     library::Library,
@@ -126,6 +127,8 @@ pub(super) async fn run(args: &ServeArgs, format: Format) -> Result<ExitCode, Fa
     };
     let authority = Some(Arc::clone(&tls.authority));
     let doors = |limits, at| tls.doors(limits, at).until(engine.standing_down());
+    let estate = Arc::new(console::Estate::new(estate::nothing(&config.snapshots())));
+    tokio::spawn(estate::run(Arc::downgrade(&engine), Arc::clone(&estate), config.snapshots()));
     let health = Arc::new(Health::new(Arc::clone(&engine), disks(&config)));
     let mut open = JoinSet::new();
     open.spawn(gateway_aws::listen(gateway, aws, doors(Limits::GATEWAY, at_aws), authority));
@@ -135,6 +138,7 @@ pub(super) async fn run(args: &ServeArgs, format: Format) -> Result<ExitCode, Fa
         shared.clone(),
         Arc::clone(&health),
         console::Entrance { address: console.clone(), providers, secret: drawn()? },
+        Arc::clone(&estate),
     ));
     open.spawn(api::listen(of_people, people, for_people, Arc::clone(&engine)));
     open.spawn(api::listen(api::agent::router(shared), agent, for_agents, Arc::clone(&engine)));

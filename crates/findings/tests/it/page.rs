@@ -15,6 +15,10 @@ countersign costs --from snapshot.json --by service      # or tag:KEY, or findin
 Both run from a snapshot alone (`countersign.snapshot/v1`; its form stands at the top of `crates/snapshot/src/lib.rs`): no server, no
 network, no credentials. Nothing is changed by them. `--output json` has everything, `--only ANALYZER` one analyzer's part.
 
+The console shows both as pages (*Findings*, and *Where the money goes* from there), of the newest `.json` file in `DIR/snapshots/` (`[paths]
+snapshots` in `countersign.toml`), with its age: `countersign scan --snapshot DIR/snapshots/NAME.json` puts one there whole. It is read
+beside the requests, up to 64 MiB and again whenever another one lies there; nothing else rests on it.
+
 ## What a finding is
 
 Each has its facts with the ids of the reads that showed them; how sure it is and why; what it is worth a month, with each price, its source

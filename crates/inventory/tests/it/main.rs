@@ -147,6 +147,12 @@ fn an_environment_becomes_a_snapshot_whatever_the_order_of_the_answers() {
     let there = |id: &str| id.contains("vol-gone");
     assert!(!snapshot.resources().iter().any(|one| there(one.id.as_str())));
     assert!(!snapshot.edges().iter().any(|edge| there(edge.to.as_str())));
+    let owned = snapshot.answer("cloudformation:DescribeStackResources", stack.id.as_str());
+    assert_eq!(
+        owned.map(|(_, read)| read.outcome),
+        Some(Outcome::Complete),
+        "what a stack owns is known of it"
+    );
 }
 
 #[test]

@@ -14,11 +14,11 @@ mod site_name;
 mod strict;
 mod surroundings;
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testkit::{Browser, Key, certificate};
+use testkit::{Browser, Key, certificate, until};
 
 use crate::{
     adopt::{copied, text},
@@ -215,12 +215,30 @@ fn the_keys_of_the_inbox_lead_to_what_decides_and_decide_nothing() -> Result<()>
     Ok(())
 }
 
+/// An environment that was read into the folder where the console looks.
+fn surveyed(site: &mut Site) -> Result<()> {
+    crate::scan::estate(&site.lab)?;
+    let folder = site.lab.installation.folder().join("snapshots");
+    fs::create_dir(&folder)?;
+    let file = folder.join("shop.json");
+    let scan = ["scan", "--agent", "tidier", "--operator", "olga", "--region", "us-east-1", "--days", "30"];
+    let args = [&scan[..], &["--rate", "500", "--snapshot", text(&file)?]].concat();
+    site.lab.signs(&site.lab.people.olga, &args)?.expect(0)?;
+    site.sign_in("ben")?;
+    until("the console to have read the snapshot", Duration::from_secs(30), || {
+        let page =
+            site.run("ben", r##"await page.goto("{url}/findings"); return page.textContent("main");"##)?;
+        Ok(page.as_str().is_some_and(|it| it.contains("shop.json")).then_some(()))
+    })
+}
+
 /// Every page, light and dark, on a desk and on a phone: nothing that axe objects to, nothing that the page's own policy stops,
 /// and what matters of a change in the first 400 pixels. The pictures are left in `target/console/`.
 #[test]
 fn every_page_can_be_read_by_everybody() -> Result<()> {
     let Some(mut site) = Site::open()? else { return Ok(()) };
     let id = site.lab.hold("orders")?;
+    surveyed(&mut site)?;
     let folder = testkit::root().join("target/console");
     fs::create_dir_all(&folder)?;
     let change = format!("/changes/{id}");
@@ -229,6 +247,10 @@ fn every_page_can_be_read_by_everybody() -> Result<()> {
         ("inbox", "/inbox"),
         ("change", change.as_str()),
         ("sessions", "/sessions"),
+        ("findings", "/findings"),
+        ("costs", "/costs"),
+        ("costs-by-tag", "/costs?by=tag:team"),
+        ("costs-by-nothing", "/costs?by=nothing"),
         ("policy", "/policy"),
         (
             "what-if",

@@ -1,0 +1,211 @@
+//! What is faulty or wasteful, by the newest snapshot: what was seen, how sure that is, what it is worth, what a remedy would do; and
+//! what is not claimed, and not known. Nothing is carried out from here.
+
+use askama::Template;
+use findings::{Bound, Class, Finding, GraceState, Remedy, Saving, Step};
+use model::Timestamp;
+
+use super::Frame;
+use crate::{
+    estate::{Analysed, Seen},
+    text::Shown,
+    when::ago,
+};
+
+#[derive(Debug, Template)]
+#[template(path = "findings.html")]
+pub(crate) struct FindingsPage {
+    pub(crate) frame: Frame,
+    of: Of,
+    shown: Option<List>,
+}
+
+/// Of which snapshot a page is; or why of none.
+#[derive(Debug)]
+pub(crate) struct Of {
+    pub(crate) snapshot: Option<Shown>,
+    pub(crate) none: Option<Shown>,
+    /// It is old, and nothing is proposed by it.
+    pub(crate) stale: Option<Shown>,
+}
+
+#[derive(Debug)]
+struct List {
+    faults: usize,
+    waste: usize,
+    saving: String,
+    found: Vec<Found>,
+    more: usize,
+    spared: Vec<(Shown, Shown, Shown)>,
+    more_spared: usize,
+    not_known: Vec<(Shown, Shown, Shown)>,
+    more_not_known: usize,
+}
+
+#[derive(Debug)]
+struct Found {
+    /// The first of its analyzer.
+    anchor: Option<&'static str>,
+    title: Shown,
+    is_fault: bool,
+    name: Shown,
+    place: Shown,
+    worth: Option<Shown>,
+    level: &'static str,
+    why: Vec<Shown>,
+    facts: Vec<(Shown, Shown)>,
+    remedy: Shown,
+    steps: Vec<Shown>,
+    in_the_end: Option<Shown>,
+    danger: Option<Shown>,
+    traps: Vec<Shown>,
+}
+
+impl Of {
+    pub(crate) fn seen(seen: &Seen, now: Timestamp) -> Self {
+        let nothing = Self { snapshot: None, none: None, stale: None };
+        match seen {
+            Seen::Nothing { folder } => {
+                let told = format!(
+                    "There is no snapshot in {folder}: countersign scan --snapshot FILE makes one there."
+                );
+                Self { none: Some(Shown::of(told)), ..nothing }
+            }
+            Seen::Unreadable { file, why } => {
+                Self { none: Some(Shown::of(format!("{file} cannot be read: {why}"))), ..nothing }
+            }
+            Seen::Read(analysed) => {
+                let until = analysed.report.taken.until;
+                let days = now.since(until).div_euclid(86_400_000);
+                let stale =
+                    format!("This snapshot is {days} days old: nothing is proposed by it. Take it anew.");
+                let snapshot = format!(
+                    "Account {}, as {} showed it {} ({until})",
+                    analysed.report.account,
+                    analysed.file,
+                    ago(until, now)
+                );
+                Self {
+                    snapshot: Some(Shown::of(snapshot)),
+                    stale: (days > i64::from(analysed.stale_days)).then(|| Shown::of(stale)),
+                    ..nothing
+                }
+            }
+        }
+    }
+}
+
+impl FindingsPage {
+    pub(crate) fn of(frame: Frame, seen: &Seen, now: Timestamp) -> Self {
+        let of = Of::seen(seen, now);
+        let shown = match seen {
+            Seen::Nothing { .. } | Seen::Unreadable { .. } => None,
+            Seen::Read(analysed) => Some(List::of(analysed)),
+        };
+        Self { frame, of, shown }
+    }
+}
+
+impl List {
+    fn of(analysed: &Analysed) -> Self {
+        let report = &analysed.report;
+        let mut seen = std::collections::BTreeSet::new();
+        let found = report.findings.iter().map(|it| {
+            let anchor = seen.insert(it.analyzer).then_some(it.analyzer);
+            Found::of(it, anchor, &report.currency.to_string())
+        });
+        let found: Vec<_> = found.collect();
+        let spared = report
+            .spared
+            .iter()
+            .map(|it| (Shown::of(it.analyzer), Shown::of(&it.resource), Shown::of(&it.why)));
+        let not_known = report.unjudged.iter().map(|it| {
+            let of = match it.resources {
+                Some(count) => format!("{} ({count}, such as {})", it.why, it.examples.join(", ")),
+                None => it.why.clone(),
+            };
+            (Shown::of(it.analyzer), Shown::of(&it.region), Shown::of(of))
+        });
+        Self {
+            faults: analysed.faults,
+            waste: analysed.findings.saturating_sub(analysed.faults),
+            saving: format!("{} {}", report.saving, report.currency),
+            more: analysed.findings.saturating_sub(found.len()),
+            found,
+            more_spared: analysed.spared.saturating_sub(report.spared.len()),
+            spared: spared.collect(),
+            more_not_known: analysed.unjudged.saturating_sub(report.unjudged.len()),
+            not_known: not_known.collect(),
+        }
+    }
+}
+
+impl Found {
+    fn of(it: &Finding, anchor: Option<&'static str>, currency: &str) -> Self {
+        let (remedy, steps) = remedy(&it.remedy);
+        let later: Vec<String> = it
+            .way
+            .iter()
+            .filter(|step| !it.remedy.steps().contains(step))
+            .map(|step| format!("{}:{} ({})", step.service, step.operation, step.effects))
+            .collect();
+        Self {
+            anchor,
+            title: Shown::of(&it.title),
+            is_fault: it.class == Class::Fault,
+            name: Shown::of(&it.resource.name),
+            place: Shown::of(format!("{} in {}", it.resource.kind, it.resource.region)),
+            worth: it.saving.as_ref().map(|saving| worth(saving, currency)),
+            level: it.confidence.level.name(),
+            why: crate::text::all(&it.confidence.why),
+            facts: it.facts.iter().map(|it| (Shown::of(&it.text), Shown::of(it.reads.join(" ")))).collect(),
+            remedy: Shown::of(match &it.grace {
+                Some(grace) => format!("{remedy}{}", said(&grace.state, grace.days)),
+                None => remedy,
+            }),
+            steps,
+            in_the_end: (!later.is_empty()).then(|| Shown::of(later.join(", then "))),
+            danger: it.danger.destroys().then(|| Shown::of("cannot be undone")),
+            traps: crate::text::all(&it.traps),
+        }
+    }
+}
+
+fn remedy(remedy: &Remedy) -> (String, Vec<Shown>) {
+    match remedy {
+        Remedy::Steps(steps) => ("Proposed:".to_owned(), steps.iter().map(step).collect()),
+        Remedy::StackUpdate { stack, change } => {
+            (format!("Proposed: an update of {stack}: {change}"), Vec::new())
+        }
+        Remedy::Wait { until } => (format!("Marked; nothing is to be done before {until}"), Vec::new()),
+        Remedy::Advice(text) => (format!("For people: {text}"), Vec::new()),
+    }
+}
+
+fn said(state: &GraceState, days: u32) -> String {
+    match state {
+        GraceState::NotMarked => format!(" What follows waits for {days} days."),
+        GraceState::Marked { since, .. } | GraceState::Over { since } => format!(" Unused since {since}."),
+        GraceState::UsedAgain { since } => format!(" Marked on {since}."),
+    }
+}
+
+fn step(step: &Step) -> Shown {
+    let undo = if step.undoable { "can be undone" } else { "cannot be undone" };
+    let (service, operation, effects) = (&step.service, &step.operation, step.effects);
+    Shown::of(format!("{service}:{operation} {} ({effects}, {undo}): {}", step.parameters, step.why))
+}
+
+fn worth(saving: &Saving, currency: &str) -> Shown {
+    Shown::of(match saving {
+        Saving::Known(amount) => {
+            let bound = match amount.bound {
+                Bound::Exact => "",
+                Bound::AtMost => "at most ",
+            };
+            let about = if amount.approximate { "about " } else { "" };
+            format!("{bound}{about}{} {currency} a month", amount.micros)
+        }
+        Saving::NotKnown(why) => format!("what it costs is not known: {why}"),
+    })
+}
