@@ -69,7 +69,14 @@ pub fn all(given: &Given<'_, '_>) -> Result<Plans, PlanError> {
             Err(other) => return Err(other),
         }
     }
-    if all.plans.is_empty() { Err(PlanError::NothingToDo { left: all.left }) } else { Ok(all) }
+    match given.report.unjudged.first() {
+        _ if !all.plans.is_empty() => Ok(all),
+        Some(first) if given.report.findings.is_empty() => Err(PlanError::NotJudged {
+            why: format!("{} in {}: {}", first.analyzer, first.region, first.why),
+            reads: found::missing(&given.report.unjudged),
+        }),
+        Some(_) | None => Err(PlanError::NothingToDo { left: all.left }),
+    }
 }
 
 /// The goals that a report is a reason for, each with the ids of its findings.

@@ -120,15 +120,9 @@ fn nothing(report: &Report, chosen: &Chosen<'_>) -> PlanError {
     };
     let unjudged: Vec<&Unjudged> = report.unjudged.iter().filter(concerns).collect();
     if let Some(first) = unjudged.first() {
-        let reads: BTreeSet<&str> = unjudged
-            .iter()
-            .filter_map(|one| one.why.split_whitespace().find(|word| word.contains(':')))
-            .map(|word| word.trim_end_matches(':'))
-            .filter(|word| word.contains(':'))
-            .collect();
         return PlanError::NotJudged {
             why: format!("{} in {}: {}", first.analyzer, first.region, first.why),
-            reads: reads.into_iter().map(str::to_owned).collect(),
+            reads: missing(unjudged.iter().copied()),
         };
     }
     let spared = report.spared.iter().filter(|one| {
@@ -138,6 +132,17 @@ fn nothing(report: &Report, chosen: &Chosen<'_>) -> PlanError {
     PlanError::NothingToDo {
         left: spared.map(|one| crate::Left { about: one.resource.clone(), why: one.why.clone() }).collect(),
     }
+}
+
+/// The operations that are named in what could not be judged.
+pub(super) fn missing<'u>(unjudged: impl IntoIterator<Item = &'u Unjudged>) -> Vec<String> {
+    let reads: BTreeSet<&str> = unjudged
+        .into_iter()
+        .filter_map(|one| one.why.split_whitespace().find(|word| word.contains(':')))
+        .map(|word| word.trim_end_matches(':'))
+        .filter(|word| word.contains(':'))
+        .collect();
+    reads.into_iter().map(str::to_owned).collect()
 }
 
 /// The steps for one finding, or why there are none.

@@ -87,7 +87,7 @@ fn what_the_planner_derives_too_is_derived() {
     );
     // Without the copy before it, or before the copy.
     check(
-        &[delete.clone()],
+        std::slice::from_ref(&delete),
         expect![[r#"
         1 DeleteVolume: destroy, cannot be undone; unverified: the planner takes ec2:CreateSnapshot before it, and that is not proposed before it
     "#]],
