@@ -450,7 +450,9 @@ fn nothing_passes_for_what_it_is_not() {
         &expect![[r#"
             permit_malformed @5: entry 5 permits chg-01m7xzk500040g2081040g2081, but does not say which step
             permit_malformed @6: entry 6 permits chg-01m7xzk500040g2081040g2081, but does not say which step
+            permit_out_of_turn @7: entry 7 permits step 1 of chg-01m7xzk500040g2081040g2081 before step 0 of it was done
             permit_unapproved @7: entry 7 permits step 1 of chg-01m7xzk500040g2081040g2081, of which 1 action(s) were signed
+            permit_out_of_turn @8: entry 8 permits step 4294967295 of chg-01m7xzk500040g2081040g2081 before step 0 of it was done
             permit_unapproved @8: entry 8 permits step 4294967295 of chg-01m7xzk500040g2081040g2081, of which 1 action(s) were signed
         "#]],
     );
