@@ -3,6 +3,7 @@
 pub(crate) mod findings;
 pub(crate) mod mcp;
 pub(crate) mod people;
+pub(crate) mod plan;
 pub(crate) mod scan;
 pub(crate) mod session;
 pub(crate) mod spec;
@@ -92,6 +93,8 @@ pub(crate) enum Command {
     Costs(findings::CostsArgs),
     /// An MCP server for somebody else's agent: inventory, findings, plans, proposals. Nothing in it approves.
     Mcp(mcp::McpArgs),
+    /// What would be done for a goal, step by step, with its checks, its undo and the other ways. Changes nothing.
+    Plan(Box<plan::PlanArgs>),
     /// Who is enrolled, and with what.
     #[command(subcommand)]
     People(people::PeopleCommand),

@@ -40,11 +40,13 @@ impl Danger {
 }
 
 /// What one call would do, by the operation table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {
     pub effects: EffectSet,
     /// What undoing it takes, as far as the tables know before anything is read.
     pub undo: Undo,
+    /// What it names, as the request says it: a name, an id, an ARN; `*` where it does not say.
+    pub resources: Vec<String>,
 }
 
 impl Judged {
@@ -132,7 +134,8 @@ impl Judge {
         // Where nothing could put it back, the gateway counts it as destroyed (SPECIFICATION.md, promise 12).
         let effects =
             if undo == Undo::Unlisted { parts.effects.with(Effect::Destroy) } else { parts.effects };
-        Ok(Judged { effects, undo })
+        let resources = parts.resources.iter().map(|resource| resource.name.clone()).collect();
+        Ok(Judged { effects, undo, resources })
     }
 }
 

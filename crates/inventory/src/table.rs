@@ -312,6 +312,25 @@ mod tests {
             && (first.is_empty() || collector.keep.iter().any(|kept| kept.split('.').next() == Some(first)))
     }
 
+    /// What a call is given has the names that its request takes.
+    #[test]
+    fn every_call_can_be_built() {
+        let table = read().unwrap();
+        let mut wrong = Vec::new();
+        for collector in &table.collectors {
+            let (service, operation) = collector.call.split_once(':').unwrap();
+            let members = serde_json::to_string(&collector.with).unwrap();
+            let call = classify_aws::call::Call {
+                service: service.to_owned(),
+                operation: operation.to_owned(),
+                region: "us-east-1".to_owned(),
+                parameters: classify_aws::gather::understood(members.as_bytes()).unwrap(),
+            };
+            wrong.extend(classify_aws::call::build(&call).err());
+        }
+        assert_eq!(wrong, vec![]);
+    }
+
     #[test]
     fn nothing_is_asked_but_what_the_operation_table_knows_as_a_read() {
         let known = classify_aws::table::Table::shared();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use findings::{Finding, GraceState, Remedy, Saving};
 use model::sanitize;
-use serde_json::json;
+use serde_json::{Value, json};
 use snapshot::{EdgeKind, Resource, Snapshot};
 
 use crate::{
@@ -27,6 +27,7 @@ pub(crate) fn leave(why_not: String) -> Alternative {
         effects: pack::effects(&[]),
         interrupts: Vec::new(),
         destroys: Vec::new(),
+        loses: Vec::new(),
         undoable: true,
         people: None,
         why_not,
@@ -114,7 +115,11 @@ pub(crate) fn replace_stack(
     if template.is_none() {
         why_not.push_str("; the template to make it of is not at hand");
     }
-    Alternative { interrupts, ..alternative("delete and recreate", steps, lost.destroys, why_not) }
+    Alternative {
+        interrupts,
+        loses: lost.loses,
+        ..alternative("delete and recreate", steps, lost.destroys, why_not)
+    }
 }
 
 pub(crate) fn replace_service(maker: &Maker<'_, '_, '_>, service: &Resource<'_>) -> Alternative {
@@ -134,7 +139,11 @@ pub(crate) fn replace_service(maker: &Maker<'_, '_, '_>, service: &Resource<'_>)
     let mut interrupts = lost.interrupts;
     interrupts.extend(Some(running).filter(|words| !words.is_empty()));
     let why_not = "everything that it runs stops until it is made anew, for what one update in place does without a pause".into();
-    Alternative { interrupts, ..alternative("delete and recreate", steps, lost.destroys, why_not) }
+    Alternative {
+        interrupts,
+        loses: lost.loses,
+        ..alternative("delete and recreate", steps, lost.destroys, why_not)
+    }
 }
 
 /// One call in place of two: nobody sees beforehand what it would replace.
@@ -172,6 +181,7 @@ fn alternative(name: &str, steps: Vec<Step>, destroys: Vec<String>, why_not: Str
         interrupts: steps.iter().filter_map(|step| step.interrupts.clone()).collect(),
         undoable: steps.iter().all(|step| step.undoable),
         destroys,
+        loses: Vec::new(),
         people: None,
         why_not,
         steps,
@@ -182,6 +192,7 @@ fn alternative(name: &str, steps: Vec<Step>, destroys: Vec<String>, why_not: Str
 struct Lost {
     destroys: Vec<String>,
     interrupts: Vec<String>,
+    loses: Vec<String>,
 }
 
 impl Lost {
@@ -222,13 +233,37 @@ impl Lost {
                 };
                 interrupts.insert(words);
             }
-            interrupts.extend(snapshot.resource(id).and_then(never_returns));
         }
+        let loses: BTreeSet<String> =
+            gone.iter().filter_map(|id| snapshot.resource(id).and_then(never_returns)).collect();
+        let mut destroys: BTreeSet<String> = gone.iter().map(|id| sanitize(id, 2048)).collect();
+        let stacks = gone.iter().filter_map(|id| snapshot.resource(id));
+        destroys.extend(stacks.flat_map(|stack| unlisted(snapshot, stack, &gone)));
         Self {
-            destroys: gone.into_iter().map(|id| sanitize(id, 2048)).collect(),
+            destroys: destroys.into_iter().collect(),
             interrupts: interrupts.into_iter().collect(),
+            loses: loses.into_iter().collect(),
         }
     }
+}
+
+/// What a stack holds of kinds that no scan lists: `AWS::SQS::Queue cost-jobs`.
+fn unlisted(snapshot: &Snapshot<'_>, stack: &Resource<'_>, gone: &BTreeSet<&str>) -> Vec<String> {
+    let listed = attribute(stack, "StackResources");
+    let listed = listed.as_ref().and_then(Value::as_array).into_iter().flatten();
+    let is_told = |physical: &str| {
+        gone.iter().any(|id| {
+            *id == physical || snapshot.resource(id).is_some_and(|one| one.name.as_str() == physical)
+        })
+    };
+    listed
+        .filter_map(|one| {
+            Some((one.get("ResourceType")?.as_str()?, one.get("PhysicalResourceId")?.as_str()?))
+        })
+        .filter(|(_, physical)| !is_told(physical))
+        .take(MOST)
+        .map(|(kind, physical)| sanitize(&format!("{kind} {physical}"), 2048))
+        .collect()
 }
 
 fn lies_in(snapshot: &Snapshot<'_>, from: &str, kind: EdgeKind) -> bool {
@@ -280,8 +315,8 @@ fn never_returns(resource: &Resource<'_>) -> Option<String> {
         "s3:bucket" => format!("whatever lies in the bucket {name}; its name may be taken by somebody else"),
         "ec2:volume" => format!("{} GB on the disk {name}", said("Size")?),
         "logs:log-group" => format!("the logs in {name}"),
-        "elbv2:load-balancer" => format!("the address {} never comes back", said("DNSName").unwrap_or(name)),
-        "ec2:elastic-ip" => format!("the address {} never comes back", said("PublicIp").unwrap_or(name)),
+        "elbv2:load-balancer" => format!("the address {}", said("DNSName").unwrap_or(name)),
+        "ec2:elastic-ip" => format!("the address {}", said("PublicIp").unwrap_or(name)),
         "ecr:repository" => format!("the images in {name}"),
         _ => return None,
     })

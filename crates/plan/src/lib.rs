@@ -26,6 +26,6 @@ pub use given::Given;
 pub use goal::{Deploy, Goal, Kind, RollBack, Tag, Which};
 pub use lint::{MOST_BYTES, Problem, lint, read, recompute};
 pub use plan::{Alternative, Basis, Left, People, Plan, Plans, SCHEMA};
-pub use planner::{goals, of};
+pub use planner::{all, goals, of};
 pub use rederive::{Proposed, Refused, rederive};
 pub use step::{Call, Origin, Step, Undo};

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use findings::{Judge, Judged};
-use model::{Change, EffectSet, sanitize};
+use model::{Change, Effect, EffectSet, sanitize};
 use serde::Serialize;
 
 use crate::{Call, Check, Expectation, Origin, Plan, SCHEMA, Step, Undo, make, pack};
@@ -13,6 +13,7 @@ use crate::{Call, Check, Expectation, Origin, Plan, SCHEMA, Step, Undo, make, pa
 pub const MOST_BYTES: usize = 1 << 21;
 /// Of an alternative: it is shown and never run.
 const MOST_WEIGHED: usize = 100;
+const MOST_WORDS: usize = 4096;
 const MOST_CHECKS: usize = 20;
 const MOST_ALTERNATIVES: usize = 10;
 /// Looks times seconds between them: no check is patient for longer than half a day.
@@ -65,7 +66,20 @@ impl Run {
         count <= most
     }
 
+    /// Whatever reaches people is shown as it stands, or not at all.
+    fn words<'t>(&mut self, place: &str, texts: impl IntoIterator<Item = &'t String>) {
+        for text in texts {
+            if sanitize(text, MOST_WORDS) != *text {
+                self.tell(place, "its words are too long, or hold what a terminal would obey");
+            }
+        }
+    }
+
     fn plan(&mut self, plan: &Plan) {
+        self.words("goal", [&plan.goal]);
+        self.words("unknowns", &plan.unknowns);
+        self.words("traps", &plan.traps);
+        self.words("basis.findings", &plan.basis.findings);
         if plan.schema != SCHEMA {
             self.tell("schema", format!("`{}` is not known: it is {SCHEMA}", sanitize(&plan.schema, 80)));
         }
@@ -107,6 +121,11 @@ impl Run {
             if !self.most(&format!("{place}.steps"), alternative.steps.len(), MOST_WEIGHED) {
                 continue;
             }
+            self.words(&place, [&alternative.name, &alternative.why_not]);
+            self.words(
+                &place,
+                alternative.interrupts.iter().chain(&alternative.destroys).chain(&alternative.loses),
+            );
             for (nth, step) in alternative.steps.iter().enumerate() {
                 self.step(&format!("{place}.steps[{nth}]"), step);
             }
@@ -122,12 +141,20 @@ impl Run {
         if step.id.is_empty() || step.id.len() > 32 || !step.id.bytes().all(fits) {
             self.tell(format!("{place}.id"), "an id is of letters, digits, dots and hyphens");
         }
+        self.words(place, step.about.iter().chain([&step.why]).chain(&step.interrupts));
+        if let Undo::NotNeeded(why) | Undo::Impossible(why) = &step.undo {
+            self.words(&format!("{place}.undo"), [why]);
+        }
+        match &step.origin {
+            Origin::Unverified { why } => self.words(&format!("{place}.origin"), [why]),
+            Origin::Derived { findings } => self.words(&format!("{place}.origin"), findings),
+        }
         let Some(judged) = self.judged(&format!("{place}.call"), &step.call) else { return };
         self.milder(&format!("{place}.effects"), step.effects, judged.effects);
         if step.undoable && !judged.undoable() {
             self.tell(format!("{place}.undoable"), "by the operation table it cannot be undone");
         }
-        self.undo(&format!("{place}.undo"), step, judged);
+        self.undo(&format!("{place}.undo"), step, &judged);
         if step.about.is_empty() && matches!(step.origin, Origin::Derived { .. }) {
             self.tell(format!("{place}.about"), "what is derived is about a resource");
         }
@@ -141,7 +168,7 @@ impl Run {
         }
     }
 
-    fn undo(&mut self, place: &str, step: &Step, judged: Judged) {
+    fn undo(&mut self, place: &str, step: &Step, judged: &Judged) {
         match &step.undo {
             Undo::Captured if judged.undo != model::Undo::Capturable => {
                 self.tell(place, "the engine captures no inverse of this call");
@@ -166,6 +193,7 @@ impl Run {
         if check.id.is_empty() || check.id.len() > 64 || !check.id.bytes().all(fits) {
             self.tell(format!("{place}.id"), "an id is of small letters, digits and hyphens");
         }
+        self.words(&format!("{place}.verifies"), [&check.verifies]);
         let patience = u32::from(check.patience.again) * u32::from(check.patience.every_s);
         if patience > MOST_PATIENCE_S {
             self.tell(
@@ -188,18 +216,25 @@ impl Run {
 
     /// What the call does; a call that is not known is a problem.
     fn judged(&mut self, place: &str, call: &Call) -> Option<Judged> {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if call.region.is_empty() || call.region.len() > 32 || !call.region.bytes().all(fits) {
+            self.tell(format!("{place}.region"), "a region is of small letters, digits and hyphens");
+        }
         match self.judge.call(&call.service, &call.operation, &call.region, &call.parameters) {
             Ok(judged) => Some(judged),
             Err(err) => {
-                self.tell(place, err.to_string());
+                self.tell(place, sanitize(&err.to_string(), 300));
                 None
             }
         }
     }
 
     fn milder(&mut self, place: &str, said: EffectSet, is: EffectSet) {
-        let missing: Vec<_> =
-            is.iter().filter(|effect| !said.contains(*effect)).map(|effect| effect.name()).collect();
+        let missing: Vec<_> = is
+            .iter()
+            .filter(|effect| *effect > Effect::Read && !said.contains(*effect))
+            .map(|effect| effect.name())
+            .collect();
         if !missing.is_empty() {
             self.tell(place, format!("it is said milder than it is: {} is missing", missing.join(", ")));
         }
@@ -211,7 +246,7 @@ pub fn recompute(plan: &mut Plan) {
     let judge = Judge::new(&plan.basis.account);
     for step in &mut plan.steps {
         let judged = make::judged(&judge, &step.call);
-        step.effects = judged.map_or(make::worst(), |judged| judged.effects);
+        step.effects = judged.as_ref().map_or_else(make::worst, |judged| judged.effects);
         step.undoable = judged.is_some_and(|judged| judged.undoable());
     }
     plan.effects = pack::effects(&plan.steps);

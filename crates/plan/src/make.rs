@@ -31,15 +31,16 @@ impl<'g, 's, 'a> Maker<'g, 's, 'a> {
         Self { given, judge: Judge::new(given.snapshot.account()) }
     }
 
-    /// Whether the tables know the call.
-    pub(crate) fn knows(&self, call: &Call) -> Result<(), Unjudgeable> {
-        self.judge.call(&call.service, &call.operation, &call.region, &call.parameters).map(|_| ())
+    /// What the call would do; an error where the tables do not know it.
+    pub(crate) fn judged(&self, call: &Call) -> Result<Judged, Unjudgeable> {
+        self.judge.call(&call.service, &call.operation, &call.region, &call.parameters)
     }
 
     /// Its id is given when its plan is put together.
     pub(crate) fn step(&self, draft: Draft, subject: &Resource<'_>) -> Step {
         let call = call_of(&draft.call, &draft.region, draft.parameters);
         let judged = judged(&self.judge, &call);
+        let judged = judged.as_ref();
         let filling = Filling {
             parameters: &call.parameters,
             subject: Some(subject),
@@ -55,7 +56,7 @@ impl<'g, 's, 'a> Maker<'g, 's, 'a> {
             id: String::new(),
             why: draft.why,
             about: vec![sanitize(subject.id.as_str(), 2048)],
-            effects: judged.map_or(worst(), |judged| judged.effects),
+            effects: judged.map_or_else(worst, |judged| judged.effects),
             undoable: judged.is_some_and(|judged| judged.undoable()),
             interrupts: row.and_then(|row| row.interrupts.as_deref()).and_then(|words| filling.words(words)),
             before,
@@ -87,7 +88,7 @@ pub(crate) fn worst() -> EffectSet {
 }
 
 /// The engine's own inverse where it captures one; else the planner's.
-fn undo(judged: Option<Judged>, row: Option<&Row>, looks: &Looks<'_>) -> Undo {
+fn undo(judged: Option<&Judged>, row: Option<&Row>, looks: &Looks<'_>) -> Undo {
     match judged.map(|judged| judged.undo) {
         Some(model::Undo::NotNeeded) => return Undo::NotNeeded("it reads".into()),
         Some(model::Undo::Additive) => {
@@ -156,11 +157,18 @@ impl Looks<'_> {
             (None, Some(read)) => (read, &row.with, String::new(), row.absent.clone()),
             (None, None) => return None,
         };
-        let path = |own: &str| join(&under, own);
+        let by_key = row.look == Some(Looked::Tags) && self.look.is_some_and(|look| look.tags_by_key);
+        let key = row.equals.as_ref().and_then(toml::Value::as_str).filter(|_| by_key);
+        let path = |own: &str| join(&under, key.unwrap_or(own));
+        let compared = || match key {
+            // A member of that name, whatever its value.
+            Some(_) => Some(Comparison::Not(Value::from(""))),
+            None => self.comparison(row),
+        };
         let expect = match (&row.all, &row.any, &row.none, absent) {
-            (Some(own), ..) => Expectation::All { path: path(own), is: self.comparison(row)? },
-            (_, Some(own), ..) => Expectation::Any { path: path(own), is: self.comparison(row)? },
-            (_, _, Some(own), _) => Expectation::None { path: path(own), is: self.comparison(row)? },
+            (Some(own), ..) => Expectation::All { path: path(own), is: compared()? },
+            (_, Some(own), ..) => Expectation::Any { path: path(own), is: compared()? },
+            (_, _, Some(own), _) => Expectation::None { path: path(own), is: compared()? },
             (.., Some(codes)) => Expectation::Absent {
                 codes,
                 path: match (&row.gone, row.look) {

@@ -151,7 +151,11 @@ impl Alternative {
     fn join(&mut self, other: Self) {
         self.steps.extend(other.steps);
         self.effects = self.effects.union(other.effects);
-        for (own, more) in [(&mut self.interrupts, other.interrupts), (&mut self.destroys, other.destroys)] {
+        for (own, more) in [
+            (&mut self.interrupts, other.interrupts),
+            (&mut self.destroys, other.destroys),
+            (&mut self.loses, other.loses),
+        ] {
             own.extend(more);
             own.sort();
             own.dedup();

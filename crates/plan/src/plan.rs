@@ -80,6 +80,9 @@ pub struct Alternative {
     pub interrupts: Vec<String>,
     /// What would be gone for good: ids of resources, with those that depend on them or lie in them.
     pub destroys: Vec<String>,
+    /// What of it never comes back, in words: data, addresses, names.
+    #[serde(default)]
+    pub loses: Vec<String>,
     pub undoable: bool,
     /// As a plan's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -12,6 +12,7 @@ pub(crate) use deploy::{Wanted, members as change_members};
 pub(crate) use found::{grace_is_over, parameters as own_parameters};
 
 use findings::Report;
+use model::Change;
 
 use crate::{
     Given, Goal, Kind, Left, PlanError, Plans, Which,
@@ -42,12 +43,40 @@ pub fn of(given: &Given<'_, '_>, goal: &Goal) -> Result<Plans, PlanError> {
         Goal::RollBack(back) => roll_back::units(&maker, back)?,
         Goal::RestoreConfiguration { resource } => restore::units(&maker, resource.as_deref())?,
     };
+    found.leave_too_long();
     found.left.sort();
     found.left.dedup();
     if found.units.is_empty() {
         return Err(PlanError::NothingToDo { left: found.left });
     }
     Ok(Plans { plans: pack::plans(given, found.units), left: found.left })
+}
+
+/// The plans for everything that the findings are a reason for.
+///
+/// # Errors
+/// As [`of`]; where one goal has nothing to do, the others still have.
+pub fn all(given: &Given<'_, '_>) -> Result<Plans, PlanError> {
+    given.check()?;
+    let mut all = Plans { plans: Vec::new(), left: Vec::new() };
+    for (goal, _) in goals(given.report) {
+        match of(given, &goal) {
+            Ok(plans) => {
+                all.plans.extend(plans.plans);
+                all.left.extend(plans.left);
+            }
+            Err(PlanError::NothingToDo { left }) => all.left.extend(left),
+            Err(other) => return Err(other),
+        }
+    }
+    match given.report.unjudged.first() {
+        _ if !all.plans.is_empty() => Ok(all),
+        Some(first) if given.report.findings.is_empty() => Err(PlanError::NotJudged {
+            why: format!("{} in {}: {}", first.analyzer, first.region, first.why),
+            reads: found::missing(&given.report.unjudged),
+        }),
+        Some(_) | None => Err(PlanError::NothingToDo { left: all.left }),
+    }
 }
 
 /// The goals that a report is a reason for, each with the ids of its findings.
@@ -60,6 +89,22 @@ pub fn goals(report: &Report) -> Vec<(Goal, Vec<String>)> {
 }
 
 impl Found {
+    /// What hangs together is not torn apart.
+    fn leave_too_long(&mut self) {
+        let (kept, long): (Vec<_>, Vec<_>) = std::mem::take(&mut self.units)
+            .into_iter()
+            .partition(|unit| unit.steps.len() <= Change::MAX_STEPS);
+        self.units = kept;
+        for unit in long {
+            let why = format!(
+                "it takes {} steps, and a plan has at most {}: people take it in parts",
+                unit.steps.len(),
+                Change::MAX_STEPS
+            );
+            self.leave(&unit.goal, why);
+        }
+    }
+
     fn leave(&mut self, about: &str, why: impl Into<String>) {
         self.left.push(Left { about: about.to_owned(), why: why.into() });
     }

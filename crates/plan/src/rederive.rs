@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use findings::canonical;
+use findings::{Finding, canonical};
 use model::{Digest, Value, sanitize};
 use serde::{Deserialize, Serialize};
 use snapshot::{Resource, Snapshot};
@@ -41,27 +41,90 @@ pub fn rederive(given: &Given<'_, '_>, goals: &[Goal], proposed: &[Proposed]) ->
     let known = derived(given, goals);
     let maker = Maker::new(given);
     let mut steps = Vec::new();
+    let mut before = BTreeSet::new();
     for (place, one) in proposed.iter().enumerate() {
-        if let Some(step) = known.get(&key(&one.call)) {
-            steps.push(Step { id: (place + 1).to_string(), ..step.clone() });
-            continue;
-        }
-        steps.push(unverified(&maker, place, one)?);
+        let id = (place + 1).to_string();
+        let step = match known.get(&key(&one.call)) {
+            Some(known) => match known.after.iter().find(|(key, _)| !before.contains(key)) {
+                None => {
+                    before.insert(key(&known.step.call));
+                    known.step.clone()
+                }
+                Some((_, missing)) => {
+                    let why =
+                        format!("the planner takes {missing} before it, and that is not proposed before it");
+                    Step { origin: Origin::Unverified { why }, ..known.step.clone() }
+                }
+            },
+            None => unverified(&maker, place, one)?,
+        };
+        steps.push(Step { id, ..step });
     }
     Ok(steps)
 }
 
+/// A step that the planner would take, and what it would take before it.
+#[derive(Clone, Debug)]
+struct Known {
+    step: Step,
+    after: Vec<(Digest, String)>,
+}
+
 /// Every step that the planner would take, by its call.
-fn derived(given: &Given<'_, '_>, goals: &[Goal]) -> BTreeMap<Digest, Step> {
+fn derived(given: &Given<'_, '_>, goals: &[Goal]) -> BTreeMap<Digest, Known> {
     let reasons = planner::goals(given.report).into_iter().map(|(goal, _)| goal);
+    let findings: BTreeMap<&str, &Finding> =
+        given.report.findings.iter().map(|finding| (finding.id.as_str(), finding)).collect();
     let mut known = BTreeMap::new();
     for goal in reasons.chain(goals.iter().cloned()) {
         let Ok(Plans { plans, .. }) = planner::of(given, &goal) else { continue };
-        for step in plans.into_iter().flat_map(|plan| plan.steps) {
-            known.entry(key(&step.call)).or_insert(step);
+        let mut chain: Vec<(Digest, String)> = Vec::new();
+        for plan in plans {
+            if plan.follows.is_none() {
+                chain.clear();
+            }
+            let mut earlier: Vec<Step> = Vec::new();
+            for step in plan.steps {
+                // What answers the same finding, or a goal without one, hangs together.
+                let bound = earlier.iter().filter(|one| one.findings() == step.findings()).map(named);
+                let after: Vec<_> = chain.iter().cloned().chain(bound).collect();
+                // In a finding's own words, a call may lack what the planner adds to it.
+                for proposed in as_found(&findings, &step) {
+                    known
+                        .entry(proposed)
+                        .or_insert_with(|| Known { step: step.clone(), after: after.clone() });
+                }
+                known.entry(key(&step.call)).or_insert_with(|| Known { step: step.clone(), after });
+                earlier.push(step);
+            }
+            chain.extend(earlier.iter().map(named));
         }
     }
     known
+}
+
+fn named(step: &Step) -> (Digest, String) {
+    (key(&step.call), format!("{}:{}", step.call.service, step.call.operation))
+}
+
+fn as_found(findings: &BTreeMap<&str, &Finding>, step: &Step) -> Vec<Digest> {
+    step.findings()
+        .iter()
+        .filter_map(|id| findings.get(id.as_str()))
+        .flat_map(|finding| finding.remedy.steps())
+        .filter(|one| one.service == step.call.service && one.operation == step.call.operation)
+        .filter(|one| {
+            step.call.parameters.get("Description").is_some() || one.parameters == step.call.parameters
+        })
+        .map(|one| {
+            key(&Call {
+                service: one.service.clone(),
+                operation: one.operation.clone(),
+                region: one.region.clone(),
+                parameters: one.parameters.clone(),
+            })
+        })
+        .collect()
 }
 
 /// The call and nothing else.
@@ -77,13 +140,13 @@ fn key(call: &Call) -> Digest {
 }
 
 fn unverified(maker: &Maker<'_, '_, '_>, place: usize, one: &Proposed) -> Result<Step, Refused> {
-    if let Err(err) = maker.knows(&one.call) {
-        return Err(Refused::Unjudged { place: place + 1, cause: err.to_string() });
-    }
-    let named = names(&one.call.parameters);
+    let judged = maker.judged(&one.call);
+    let judged = judged
+        .map_err(|err| Refused::Unjudged { place: place + 1, cause: sanitize(&err.to_string(), 300) })?;
     let snapshot = maker.given.snapshot;
-    let Some(subject) = subject(snapshot, &one.call.region, &named) else {
-        let named = named.iter().take(5).map(|name| sanitize(name, 120)).collect::<Vec<_>>().join(", ");
+    let texts = names(&one.call.parameters);
+    let Some(subject) = subject(snapshot, &one.call.region, &texts) else {
+        let named = texts.iter().take(5).map(|name| sanitize(name, 120)).collect::<Vec<_>>().join(", ");
         return Err(Refused::Invented { place: place + 1, named });
     };
     let call = format!("{}:{}", one.call.service, one.call.operation);
@@ -94,12 +157,25 @@ fn unverified(maker: &Maker<'_, '_, '_>, place: usize, one: &Proposed) -> Result
         why: sanitize(&one.why, 500),
         findings: Vec::new(),
     };
-    let mut step = maker.step(draft, subject);
-    step.id = (place + 1).to_string();
-    step.origin = Origin::Unverified {
-        why: "no finding and no goal leads the planner to this call: it is a model's word".into(),
-    };
-    Ok(step)
+    let invented: Vec<String> = judged
+        .resources
+        .iter()
+        .filter(|name| !is_there(snapshot, name))
+        .map(|name| sanitize(name, 120))
+        .collect();
+    let mut why = "no finding and no goal leads the planner to this call: it is a model's word".to_owned();
+    if !invented.is_empty() {
+        why.push_str(&format!("; the snapshot does not show {}", invented.join(", ")));
+    }
+    Ok(Step { origin: Origin::Unverified { why }, ..maker.step(draft, subject) })
+}
+
+fn is_there(snapshot: &Snapshot<'_>, name: &str) -> bool {
+    snapshot.resource(name).is_some()
+        || snapshot.resources().iter().any(|one| {
+            let own = one.name.as_str();
+            own == name || name.rsplit(['/', ':']).next() == Some(own)
+        })
 }
 
 /// Every text of the parameters, for some of which the snapshot must have a name.

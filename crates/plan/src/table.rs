@@ -31,6 +31,9 @@ pub(crate) struct Look {
     /// Where its tags' keys stand: below `under`, or in the answer of `tags_read`.
     #[serde(default)]
     pub(crate) tags: Option<String>,
+    /// As members by their keys, and no list.
+    #[serde(default)]
+    pub(crate) tags_by_key: bool,
     #[serde(default)]
     pub(crate) tags_read: Option<String>,
     #[serde(default)]
@@ -174,3 +177,6 @@ impl Settings {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

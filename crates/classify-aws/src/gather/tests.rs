@@ -94,6 +94,8 @@ fn recorded_states_give_the_undo_that_was_seen_to_work() {
             answer(*status, body)
         });
         assert_eq!(found.undo.as_ref().map(shown), case.undo, "{} {:?}", case.operation, found.unknowns);
+        let operation = &classified.action.parts().operation;
+        assert!(case.undo.is_none() || may_capture(operation, &classified.params), "{}", case.operation);
         if let Some(why) = &case.why {
             assert!(found.unknowns.contains(why), "{}: {:?}", case.operation, found.unknowns);
         } else {
@@ -174,6 +176,40 @@ fn protections_lowered_are_noticed() {
     let attribute =
         [("Attributes.member.1.Key", "deletion_protection.enabled"), ("Attributes.member.1.Value", "false")];
     check("elbv2", "ModifyLoadBalancerAttributes", &attribute, true);
+}
+
+/// What is given can rule an inverse out; what only a read tells cannot.
+#[test]
+fn what_is_given_may_rule_an_inverse_out() {
+    let check = |service: &str, name: &str, params: &[(&str, &str)], expected: bool| {
+        let params = Value::map(params.iter().map(|(name, value)| (*name, Value::text(*value))));
+        assert_eq!(may_capture(&Operation::new(service, name), &params), expected, "{name} {params:?}");
+    };
+    check("rds", "ModifyDBInstance", &[("DBInstanceIdentifier", "d"), ("DeletionProtection", "true")], true);
+    check(
+        "rds",
+        "ModifyDBInstance",
+        &[("DBInstanceIdentifier", "d"), ("DeletionProtection", "false")],
+        false,
+    );
+    check(
+        "rds",
+        "ModifyDBInstance",
+        &[("DBInstanceIdentifier", "d"), ("DBInstanceClass", "db.t3.micro")],
+        false,
+    );
+    check("ecs", "UpdateService", &[("service", "s"), ("desiredCount", "3")], true);
+    check("ecs", "UpdateService", &[("service", "s"), ("taskDefinition", "t:2")], false);
+    check("ecs", "UpdateService", &[("service", "s")], false);
+    check(
+        "ec2",
+        "ModifyInstanceAttribute",
+        &[("InstanceId", "i"), ("InstanceType.Value", "t3.micro")],
+        false,
+    );
+    check("cloudformation", "ExecuteChangeSet", &[("ChangeSetName", "c")], true);
+    check("cloudformation", "UpdateStack", &[("StackName", "s")], false);
+    check("ec2", "TerminateInstances", &[("InstanceId.1", "i")], false);
 }
 
 const TEMPLATE: &str = r#"{"Parameters":{"Size":{"Type":"Number","Default":30}},"Resources":{

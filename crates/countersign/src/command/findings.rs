@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// As much as a snapshot may have.
-pub(super) const MOST_SNAPSHOT: u64 = 1 << 28;
+const MOST_SNAPSHOT: u64 = 1 << 28;
 const MOST_TABLE: u64 = 1 << 20;
 
 pub(super) fn run(args: &FindingsArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -62,29 +62,39 @@ fn analysed<T>(
     args: &SnapshotArgs,
     more: impl FnOnce(&Snapshot<'_>, &Prices, &Report) -> T,
 ) -> Result<(Report, T), Failure> {
-    let parameters = parameters(args.parameters.as_deref())?;
-    let prices = prices(args.prices.as_deref())?;
-    let text = text_of(&args.from, MOST_SNAPSHOT)?;
+    analysed_of(args, &snapshot_text(&args.from)?, more)
+}
+
+/// The same of a text that was read.
+pub(super) fn analysed_of<T>(
+    args: &SnapshotArgs,
+    text: &str,
+    more: impl FnOnce(&Snapshot<'_>, &Prices, &Report) -> T,
+) -> Result<(Report, T), Failure> {
+    let parameters = parameters(args)?;
+    let prices = prices(args)?;
     let now = SystemClock.now();
-    let snapshot = snapshot(&text, now, &args.from)?;
+    let snapshot = snapshot(text, now, &args.from)?;
     let report = analyse(&snapshot, &parameters, &prices, now);
     let more = more(&snapshot, &prices, &report);
     Ok((report, more))
 }
 
-/// The defaults without a file.
-pub(super) fn parameters(file: Option<&Path>) -> Result<Parameters, Failure> {
-    let Some(file) = file else { return Ok(Parameters::default()) };
-    Parameters::parse(&text_of(file, MOST_TABLE)?).map_err(|err| {
-        Failure::usage(format!("{}: {err}", file.display())).hint("docs/findings.md lists them all")
-    })
+pub(super) fn parameters(args: &SnapshotArgs) -> Result<Parameters, Failure> {
+    match &args.parameters {
+        Some(file) => Parameters::parse(&file_text(file, MOST_TABLE)?).map_err(|err| {
+            Failure::usage(format!("{}: {err}", file.display())).hint("docs/findings.md lists them all")
+        }),
+        None => Ok(Parameters::default()),
+    }
 }
 
-/// Those that are shipped without a file.
-pub(super) fn prices(file: Option<&Path>) -> Result<Prices, Failure> {
-    let Some(file) = file else { return Ok(Prices::shipped()) };
-    Prices::parse(&text_of(file, MOST_TABLE)?)
-        .map_err(|err| Failure::usage(format!("{}: {err}", file.display())))
+pub(super) fn prices(args: &SnapshotArgs) -> Result<Prices, Failure> {
+    match &args.prices {
+        Some(file) => Prices::parse(&file_text(file, MOST_TABLE)?)
+            .map_err(|err| Failure::usage(format!("{}: {err}", file.display()))),
+        None => Ok(Prices::shipped()),
+    }
 }
 
 /// What was read of `file`.
@@ -93,8 +103,12 @@ pub(super) fn snapshot<'a>(text: &'a str, now: Timestamp, file: &Path) -> Result
         .map_err(|err| Failure::new(USAGE, "CS011", format!("{}: {err}", file.display())).hint(err.hint()))
 }
 
+pub(super) fn snapshot_text(file: &Path) -> Result<String, Failure> {
+    file_text(file, MOST_SNAPSHOT)
+}
+
 /// At most so many bytes of it.
-pub(super) fn text_of(file: &Path, most: u64) -> Result<String, Failure> {
+pub(super) fn file_text(file: &Path, most: u64) -> Result<String, Failure> {
     let unreadable =
         |err: std::io::Error| Failure::usage(format!("{} cannot be read: {err}", file.display()));
     let mut bytes = Vec::new();

@@ -20,6 +20,7 @@ mod notify;
 mod observe;
 mod people;
 mod place;
+mod plan;
 mod policy;
 mod propose;
 mod prove;
@@ -83,6 +84,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Findings(args) => findings::run(&args, format),
         Command::Costs(args) => findings::costs(&args, format),
         Command::Mcp(args) => mcp::run(&args, format).await,
+        Command::Plan(args) => plan::run(&args, format),
         Command::People(command) => people::run(&command, format).await,
         Command::Policy(command) => policy::run(&command, format).await,
         Command::Spec(command) => spec::run(&command, format),

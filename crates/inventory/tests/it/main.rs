@@ -141,7 +141,12 @@ fn an_environment_becomes_a_snapshot_whatever_the_order_of_the_answers() {
     let points: Vec<_> = cpu.points().unwrap().map(|(at, value)| (at.to_string(), value)).collect();
     assert_eq!(points, [("2026-11-27T00:00:00.000Z".to_owned(), 3.5)]);
     assert!(!text.contains("hunter2"), "what is not kept is not written down");
-    assert!(!text.contains("vol-gone"), "what only a stack speaks of is not there");
+    let stack = snapshot.of_kind("cloudformation:stack").next().unwrap();
+    let held = snapshot.view(stack, "cloudformation:DescribeStackResources").unwrap();
+    assert!(held.text().contains("vol-gone"), "what only a stack speaks of, only it says");
+    let there = |id: &str| id.contains("vol-gone");
+    assert!(!snapshot.resources().iter().any(|one| there(one.id.as_str())));
+    assert!(!snapshot.edges().iter().any(|edge| there(edge.to.as_str())));
 }
 
 #[test]

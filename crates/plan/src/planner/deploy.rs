@@ -8,7 +8,7 @@ use snapshot::Resource;
 
 use super::Found;
 use crate::{
-    Deploy, PlanError, Step, alternatives,
+    Deploy, Left, PlanError, Step, alternatives,
     make::{Draft, Maker},
     pack::Unit,
     resolve,
@@ -76,7 +76,8 @@ pub(super) fn of_service(
         )));
     }
     if to == now {
-        return Err(PlanError::NothingToDo { left: Vec::new() });
+        let left = Left { about: sanitize(service.id.as_str(), 2048), why: "it runs that already".into() };
+        return Err(PlanError::NothingToDo { left: vec![left] });
     }
     let parameters = json!({ "cluster": cluster, "service": service.name.as_str(), "taskDefinition": to });
     let why = format!("runs {} in place of {}", sanitize(&to, 300), sanitize(&now, 300));

@@ -17,6 +17,8 @@ use crate::{
 
 const COPY: &str = "ec2:CreateSnapshot";
 const CLOSE: &str = "ec2:RevokeSecurityGroupIngress";
+const PORTS: &str = "admin-port-open";
+const NETWORKS: &str = "it needs the networks from which it is administered (--network): the narrower rule comes first, or whoever comes in that way is locked out";
 const OPEN: &str = "ec2:AuthorizeSecurityGroupIngress";
 
 pub(super) fn units(
@@ -39,7 +41,9 @@ pub(super) fn units(
             found.leave(&finding.id, "its resource is not in the snapshot");
             continue;
         };
-        match unit(maker, finding, resource, chosen.by_name, networks) {
+        // Whoever says from where ports are administered asks for them to be closed.
+        let asked = chosen.by_name || (finding.analyzer == PORTS && !networks.is_empty());
+        match unit(maker, finding, resource, asked, networks) {
             Ok(unit) => found.units.push(unit),
             Err(why) => found.leave(&finding.id, why),
         }
@@ -116,15 +120,9 @@ fn nothing(report: &Report, chosen: &Chosen<'_>) -> PlanError {
     };
     let unjudged: Vec<&Unjudged> = report.unjudged.iter().filter(concerns).collect();
     if let Some(first) = unjudged.first() {
-        let reads: BTreeSet<&str> = unjudged
-            .iter()
-            .filter_map(|one| one.why.split_whitespace().find(|word| word.contains(':')))
-            .map(|word| word.trim_end_matches(':'))
-            .filter(|word| word.contains(':'))
-            .collect();
         return PlanError::NotJudged {
             why: format!("{} in {}: {}", first.analyzer, first.region, first.why),
-            reads: reads.into_iter().map(str::to_owned).collect(),
+            reads: missing(unjudged.iter().copied()),
         };
     }
     let spared = report.spared.iter().filter(|one| {
@@ -134,6 +132,17 @@ fn nothing(report: &Report, chosen: &Chosen<'_>) -> PlanError {
     PlanError::NothingToDo {
         left: spared.map(|one| crate::Left { about: one.resource.clone(), why: one.why.clone() }).collect(),
     }
+}
+
+/// The operations that are named in what could not be judged.
+pub(super) fn missing<'u>(unjudged: impl IntoIterator<Item = &'u Unjudged>) -> Vec<String> {
+    let reads: BTreeSet<&str> = unjudged
+        .into_iter()
+        .filter_map(|one| one.why.split_whitespace().find(|word| word.contains(':')))
+        .map(|word| word.trim_end_matches(':'))
+        .filter(|word| word.contains(':'))
+        .collect();
+    reads.into_iter().map(str::to_owned).collect()
 }
 
 /// The steps for one finding, or why there are none.
@@ -155,6 +164,9 @@ fn unit(
         // People may want what is not proposed by itself; but nothing that could not be marked, and nothing beside a stack.
         Remedy::Advice(_) if by_name && finding.held_back == Some(HeldBack::Confidence) => {
             finding.way.as_slice()
+        }
+        Remedy::Advice(_) if finding.analyzer == PORTS && finding.held_back == Some(HeldBack::Confidence) => {
+            return Err(NETWORKS.into());
         }
         Remedy::Advice(text) => {
             return roll_back::suspect(maker, finding).unwrap_or_else(|| Err(text.clone()));
@@ -221,7 +233,7 @@ fn narrower(
     networks: &[String],
 ) -> Result<Vec<crate::Step>, String> {
     if networks.is_empty() {
-        return Err("it needs the networks from which it is administered: the narrower rule comes first, or whoever comes in that way is locked out".into());
+        return Err(NETWORKS.into());
     }
     let rules = step.parameters.get("IpPermissions").and_then(Value::as_array).into_iter().flatten();
     Ok(rules

@@ -1,6 +1,6 @@
 //! Settings as an earlier snapshot shows them: what differs, and which of it can be put back by a call that the table knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::sanitize;
 use serde_json::{Map, Value};
@@ -150,13 +150,12 @@ fn compare(
 ) {
     match (then, now) {
         (Value::Object(one), Value::Object(other)) if depth > 0 => {
-            let names: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+            let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
             for name in names {
                 let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                match (one.get(name), other.get(name)) {
-                    (Some(then), Some(now)) => compare(&inner, then, now, depth - 1, tell),
-                    // Reads of another version keep other members: what only one side has is not known to differ.
-                    (Some(_), None) | (None, Some(_)) | (None, None) => {}
+                // Reads of another version keep other members: what only one side has is not known to differ.
+                if let (Some(then), Some(now)) = (one.get(name), other.get(name)) {
+                    compare(&inner, then, now, depth - 1, tell);
                 }
             }
         }

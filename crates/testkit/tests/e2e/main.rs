@@ -35,6 +35,7 @@ mod observe;
 mod operate;
 mod people;
 mod pinned;
+mod plans;
 mod proved;
 mod receipts;
 mod reconcile;

@@ -1,0 +1,11 @@
+//! The planner as whoever runs it meets it: snapshots and a goal in, plans out. Cases are data: a world, and what is planned in it.
+
+#![cfg(test)]
+
+mod goals;
+mod incident;
+mod properties;
+mod proposals;
+mod refusals;
+mod texts;
+mod world;
