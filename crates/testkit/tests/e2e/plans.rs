@@ -1,6 +1,9 @@
 //! Plans from a snapshot's file: without a server, without a network, and with text from a cloud that is hostile.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -8,8 +11,9 @@ use testkit::{Cli, Output};
 
 const ACCOUNT: &str = "111122223333";
 
-/// A stack that holds a database whose name a terminal would obey, as of yesterday.
-fn snapshot(taken: &str) -> Value {
+/// A stack that holds a database whose name a terminal would obey.
+fn snapshot() -> Value {
+    let taken = "2026-03-01T11:00:00Z";
     let list = |id: &str, operation: &str| json!({ "id": id, "operation": operation, "region": "us-east-1", "at": taken, "outcome": "complete" });
     let stack = format!("arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/shop/1");
     let database = format!("arn:aws:rds:us-east-1:{ACCOUNT}:db:costs");
@@ -27,10 +31,13 @@ fn snapshot(taken: &str) -> Value {
     })
 }
 
-/// An hour ago, by this machine's clock.
-fn lately() -> Result<String> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-    Ok(model::Timestamp::from_seconds(i64::try_from(now)? - 3600).to_string())
+/// A snapshot and what makes it young enough, as files in `folder`.
+fn files(folder: &Path) -> Result<(PathBuf, String)> {
+    let file = folder.join("snapshot.json");
+    fs::write(&file, snapshot().to_string())?;
+    let parameters = folder.join("parameters.toml");
+    fs::write(&parameters, "stale_days = 36500")?;
+    Ok((file, parameters.to_str().context("a path that is not text")?.to_owned()))
 }
 
 fn run(file: &Path, more: &[&str]) -> Result<Output> {
@@ -41,9 +48,8 @@ fn run(file: &Path, more: &[&str]) -> Result<Output> {
 #[test]
 fn a_stack_is_put_right_in_place_and_what_deleting_it_destroys_is_told() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("snapshot.json");
-    fs::write(&file, snapshot(&lately()?).to_string())?;
-    let goal = ["--goal", "deploy", "--stack", "shop", "--parameter", "Size=2"];
+    let (file, parameters) = files(folder.path())?;
+    let goal = ["--parameters", &parameters, "--goal", "deploy", "--stack", "shop", "--parameter", "Size=2"];
 
     let plans = run(&file, &[&goal[..], &["--output", "json"]].concat())?.expect(0)?.json()?;
     let calls: Vec<_> = [0, 1].map(|nth| plans["plans"][nth]["steps"][0]["call"]["operation"].clone()).into();
@@ -78,10 +84,9 @@ fn a_stack_is_put_right_in_place_and_what_deleting_it_destroys_is_told() -> Resu
 #[test]
 fn where_there_is_no_plan_it_is_said_why() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("snapshot.json");
-    fs::write(&file, snapshot(&lately()?).to_string())?;
+    let (file, parameters) = files(folder.path())?;
     let refused = |exit: i32, wanted: &[&str], more: &[&str]| -> Result<()> {
-        let output = run(&file, more)?.expect(exit)?;
+        let output = run(&file, &[&["--parameters", &parameters], more].concat())?.expect(exit)?;
         ensure!(wanted.iter().all(|wanted| output.stderr.contains(wanted)), "{wanted:?}: {output}");
         Ok(())
     };
@@ -97,8 +102,8 @@ fn where_there_is_no_plan_it_is_said_why() -> Result<()> {
     )?;
     refused(2, &["CS012", "it needs an earlier snapshot"], &["--goal", "restore-configuration"])?;
     refused(2, &["what is it about?"], &["--goal", "deploy"])?;
-    fs::write(&file, snapshot("2026-01-01T00:00:00Z").to_string())?;
-    refused(2, &["CS012", "days old"], &["--goal", "repair"])?;
+    let output = run(&file, &["--goal", "repair"])?.expect(2)?;
+    ensure!(output.stderr.contains("days old, and at most 7 are taken"), "{output}");
     Cli::run(["plan"])?.expect(2)?;
     Ok(())
 }
