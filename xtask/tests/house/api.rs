@@ -7,8 +7,11 @@ use serde_json::Value;
 use crate::tree::{none, read, sources};
 
 /// On the agent listener, which has another description.
-const OF_AGENTS: [&str; 2] =
-    ["crates/countersign/src/command/propose.rs", "crates/countersign/src/command/agent/carry_out.rs"];
+const OF_AGENTS: [&str; 3] = [
+    "crates/countersign/src/command/propose.rs",
+    "crates/countersign/src/command/agent/carry_out.rs",
+    "crates/countersign/src/command/mcp/backend.rs",
+];
 
 #[test]
 fn the_command_line_uses_the_api_that_is_described() {

@@ -30,7 +30,7 @@ pub(super) fn answer(held: &Held<'_, '_>, query: &PlanQuery) -> Result<Told, Ref
         stale_days: held.parameters.stale_days,
     };
     let Plans { plans, left } = plan::of(&given, &goal).map_err(|err| {
-        Refusal::usage("the planner has no plan for it").told(format!("{err}\nhint: {}", err.hint()))
+        Refusal::new("CS012", "the planner has no plan for it").told(format!("{err}\nhint: {}", err.hint()))
     })?;
     let cut = page.cut(&plans, |plan: &Plan| json!(plan));
     let said = format!(
@@ -55,7 +55,7 @@ pub(super) fn answer(held: &Held<'_, '_>, query: &PlanQuery) -> Result<Told, Ref
 fn goal_of(goal: &Document) -> Result<Goal, Refusal> {
     serde_json::from_value(goal.clone().into()).map_err(|err| {
         Refusal::usage(format!("`goal`: {}", model::sanitize(&err.to_string(), 300)))
-            .hint(r#"such as {"kind": "clean-up", "of": "all"}"#)
+            .hint(r#"such as {"kind": "clean-up", "of": "all"}; docs/plans.md has every goal as JSON"#)
     })
 }
 

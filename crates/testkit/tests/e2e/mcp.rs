@@ -128,6 +128,10 @@ fn standard_output_has_the_protocol_and_nothing_else() -> Result<()> {
     let text = found["result"]["content"][0]["text"].as_str().unwrap_or_default();
     ensure!(text.contains(VOLUME) && !found.to_string().contains(PASSWORD), "{found}");
 
+    let plan = json!({ "name": "plan", "arguments": { "goal": { "kind": "clean-up", "of": "all" } } });
+    let old = server.ask(11, "tools/call", &plan)?;
+    ensure!(old.to_string().contains("error CS012") && old.to_string().contains("days old"), "{old}");
+
     // The file was written again meanwhile.
     let before = fs::metadata(&file)?.len();
     fs::write(&file, account("another").to_string())?;

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     agent::Agent,
-    cli::{Format, mcp::McpArgs},
+    cli::{Format, findings::SnapshotArgs, mcp::McpArgs},
     failure::Failure,
     identity::variable,
     output,
@@ -30,7 +30,14 @@ use shelf::Shelf;
 const TOKEN: &str = "COUNTERSIGN_MCP_TOKEN";
 
 pub(super) async fn run(args: &McpArgs, format: Format) -> Result<ExitCode, Failure> {
-    let shelf = args.from.as_deref().map(|from| Shelf::open(from, args)).transpose()?;
+    let shelf = match &args.from {
+        Some(from) => Some(Shelf::open(&SnapshotArgs {
+            from: from.clone(),
+            parameters: args.parameters.clone(),
+            prices: args.prices.clone(),
+        })?),
+        None => None,
+    };
     let agent = match variable("COUNTERSIGN_AGENT_URL") {
         Some(_) => Some(Agent::from_environment()?),
         None => None,

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     time::SystemTime,
 };
@@ -15,11 +15,7 @@ use model::Digest;
 use snapshot::Snapshot;
 use tokio::sync::oneshot;
 
-use crate::{
-    cli::mcp::McpArgs,
-    command::findings::{self as from_files, MOST_SNAPSHOT},
-    failure::Failure,
-};
+use crate::{cli::findings::SnapshotArgs, command::findings as from_files, failure::Failure};
 
 /// More than that at a time are not kept waiting, but told to come again.
 const WAITING: usize = 32;
@@ -56,14 +52,14 @@ struct Text {
 
 impl Shelf {
     /// Reads it once, so that what cannot be read is said at the start.
-    pub(super) fn open(file: &Path, args: &McpArgs) -> Result<Self, Failure> {
+    pub(super) fn open(args: &SnapshotArgs) -> Result<Self, Failure> {
         let source = Source {
-            file: file.to_owned(),
+            file: args.from.clone(),
             parameters: from_files::parameters(args.parameters.as_deref())?,
             prices: from_files::prices(args.prices.as_deref())?,
         };
         let first = source.read()?;
-        from_files::snapshot(&first.text, SystemClock.now(), file)?;
+        from_files::snapshot(&first.text, SystemClock.now(), &args.from)?;
         let (questions, asked) = sync_channel(WAITING);
         std::thread::Builder::new()
             .name("snapshot".to_owned())
@@ -97,7 +93,7 @@ impl Source {
     fn read(&self) -> Result<Text, Failure> {
         // Before the text: a file that is written meanwhile is another one the next time.
         let mark = self.mark().unwrap_or(Mark { length: 0, modified: None });
-        Ok(Text { mark, text: from_files::text_of(&self.file, MOST_SNAPSHOT)? })
+        Ok(Text { mark, text: from_files::snapshot_text(&self.file)? })
     }
 
     /// Until nobody asks any more.
