@@ -15,6 +15,9 @@ use testkit::{Cli, Output, Session, until};
 
 use crate::lab::Lab;
 
+/// A command line, and the environment it runs in.
+type Line = (Vec<String>, Vec<(String, String)>);
+
 /// A lab, a repository, and parameters that the owner has set to `old!`.
 struct Bench {
     lab: Lab,
@@ -80,7 +83,7 @@ impl Bench {
         Ok(file)
     }
 
-    fn line(&self, session: &Session, args: &[&str]) -> Result<(Vec<String>, Vec<(String, String)>)> {
+    fn line(&self, session: &Session, args: &[&str]) -> Result<Line> {
         let top = self.top.path().to_str().context("a path that is not text")?;
         let line = [&["agent", "run", "--output", "json", "--dir", top], args].concat();
         let mut env = session.env.clone();
