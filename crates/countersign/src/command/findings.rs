@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// As much as a snapshot may have.
-const MOST_SNAPSHOT: u64 = 1 << 28;
+pub(super) const MOST_SNAPSHOT: u64 = 1 << 28;
 const MOST_TABLE: u64 = 1 << 20;
 
 pub(super) fn run(args: &FindingsArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -88,12 +88,10 @@ pub(super) fn parameters(file: Option<&Path>) -> Result<Parameters, Failure> {
     })
 }
 
-pub(super) fn prices(args: &SnapshotArgs) -> Result<Prices, Failure> {
-    match &args.prices {
-        Some(file) => Prices::parse(&file_text(file, MOST_TABLE)?)
-            .map_err(|err| Failure::usage(format!("{}: {err}", file.display()))),
-        None => Ok(Prices::shipped()),
-    }
+pub(super) fn prices(file: Option<&Path>) -> Result<Prices, Failure> {
+    let Some(file) = file else { return Ok(Prices::shipped()) };
+    Prices::parse(&text_of(file, MOST_TABLE)?)
+        .map_err(|err| Failure::usage(format!("{}: {err}", file.display())))
 }
 
 /// What was read of `file`.
