@@ -1,5 +1,7 @@
 //! Sentences that want something done: each becomes a goal of the planner's closed list, or says what it lacks.
 
+#![expect(clippy::result_large_err, reason = "a person says few sentences")]
+
 use model::sanitize;
 use plan::{Deploy, Goal, Kind, RollBack, Tag, Which};
 use snapshot::Snapshot;
@@ -14,6 +16,7 @@ use super::{
     },
 };
 
+#[expect(clippy::large_enum_variant, reason = "a person says few sentences")]
 pub(super) enum Order {
     Is(Understanding),
     None,

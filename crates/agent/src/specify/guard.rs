@@ -13,6 +13,7 @@ pub struct Guard {
     pub measured: Measured,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a plan has few")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Measured {
     /// The checks after each step that has run, once more. Before the first there is none, and nothing to lose.
