@@ -167,12 +167,13 @@ fn a_signature_is_for_one_request() {
 }
 
 /// Method, path, body, what the session's own agent is answered.
-const AGENTS: [(&str, &str, &str, u16); 5] = [
+const AGENTS: [(&str, &str, &str, u16); 6] = [
     ("GET", "/v1/changes", "", 200),
     ("POST", "/v1/changes", "{}", 400),
     ("GET", "/v1/changes/{id}", "", 404),
     ("GET", "/v1/changes/{id}/wait", "", 404),
     ("POST", "/v1/changes/{id}/withdraw", "", 404),
+    ("POST", "/v1/changes/{id}/undo", "{}", 404),
 ];
 
 #[test]

@@ -44,7 +44,7 @@ fn what_a_receipt_carries_is_what_the_log_has_or_nothing() {
     expect!["the entry is not where the receipt says: the proof leads to another root"]
         .assert_eq(&extra(&|text| text.replace("cloudformation", "cloudfornation")));
     expect!["the receipt carries no entry and no genesis that can be read: EOF while parsing a value at line 1 column 0"].assert_eq(&extra(&|_| String::new()));
-    expect!["the receipt's genesis names no usable key: unknown field `instillation`, expected one of `origin`, `vkey`, `installation`, `created_at` at line 4 column 16"].assert_eq(&extra(&|text| text.replace("installation", "instillation")));
+    expect!["the receipt's genesis names no usable key: unknown field `instillation`, expected one of `origin`, `vkey`, `installation`, `created_at`, `site` at line 4 column 16"].assert_eq(&extra(&|text| text.replace("installation", "instillation")));
     let other = model::Digest::of(b"another installation");
     let foreign = check_receipt(&own, Some(other)).unwrap_err().to_string();
     assert!(foreign.contains("it is of another installation"), "{foreign}");
