@@ -171,11 +171,7 @@ pub(crate) fn decide(
         return Err(DecideError::Turned);
     }
     tx.offer(question.captured.clone());
-    let own = match &question.purpose {
-        Purpose::Agent | Purpose::Undo(Undoing { by: By::Agent(_), .. }) => true,
-        Purpose::Collector | Purpose::Undo(Undoing { by: By::Person(_), .. }) => false,
-    };
-    if own {
+    if by_the_agent(&question.purpose) {
         for id in [Some(question.session.id), question.session.parent].into_iter().flatten() {
             let closed = tx.session(id)?.map_or(Some("unknown"), |session| session.closed(now));
             if let Some(why) = closed {
@@ -271,9 +267,17 @@ fn ran(change: Change, nth: usize) -> StepState {
     change.steps.get(nth).map_or(StepState::Pending, |step| step.state)
 }
 
+/// Under a session of its own, which must be open for it.
+const fn by_the_agent(purpose: &Purpose) -> bool {
+    match purpose {
+        Purpose::Agent | Purpose::Undo(Undoing { by: By::Agent(_), .. }) => true,
+        Purpose::Collector | Purpose::Undo(Undoing { by: By::Person(_), .. }) => false,
+    }
+}
+
 /// A change whose own session was stopped is carried out by no other one of the same agent.
 fn orphaned(tx: &Tx<'_>, question: &Question, change: &Change) -> Result<Option<&'static str>, DecideError> {
-    if question.purpose != Purpose::Agent || change.session == question.session.root() {
+    if !by_the_agent(&question.purpose) || change.session == question.session.root() {
         return Ok(None);
     }
     Ok(match tx.session(change.session)? {
@@ -422,6 +426,8 @@ fn rejudge(
     let moved = match change.steps.get_mut(nth) {
         Some(stored) if same_facts(stored, &question.step) => false,
         Some(stored) => {
+            // What it is looked for by is of the request, and the same one is asked for: what is not seen now may be gone.
+            question.step.sought = question.step.sought.or_else(|| stored.sought.take());
             *stored = question.step;
             true
         }
@@ -439,7 +445,7 @@ fn rejudge(
     }
     let session = question.session;
     let facts = Facts::read(tx, book, &change, &session, &question.purpose, drawn.now)?;
-    let (base, leave) = (facts.verdict(&[]), facts.leave(nth));
+    let (base, leave, asks_nobody) = (facts.verdict(&[]), facts.leave(nth), facts.asks_nobody());
     // What was approved for a wider session of the same chain is not for a narrower one.
     let own = Change {
         scope: session.scope.clone(),
@@ -479,7 +485,7 @@ fn rejudge(
     match effective {
         Verdict::Allow => {
             // What people agreed to takes nothing out of what may pass without them.
-            let leave = if base == Verdict::Allow { leave } else { Leave::default() };
+            let leave = if asks_nobody { leave } else { Leave::default() };
             go(tx, book, drawn, (Create::Stored, change), nth, (question.signature, &question.purpose), leave)
         }
         Verdict::Hold(_) => {

@@ -8,7 +8,7 @@ use policy::{Bundle, Charges, Spent};
 use store::{HistoryQuery, Tx};
 
 use crate::{
-    admit::Purpose,
+    admit::{By, Purpose, Undoing},
     decide::{Book, DecideError},
     glass::{self, Broken},
     judge::{self, Case},
@@ -89,6 +89,11 @@ impl<'a> Facts<'a> {
         judge::judge(self.bundle, &self.case(approvals))
     }
 
+    /// Whether the rules ask nobody to agree, whoever vouches for it.
+    pub(crate) fn asks_nobody(&self) -> bool {
+        judge::asks_nobody(self.bundle, &self.case(&[]))
+    }
+
     /// On what the step would rest if nobody had to agree to it.
     pub(crate) fn leave(&self, nth: usize) -> Leave {
         let own = self.charges.iter().filter(|(step, _)| *step == nth).map(|(_, charges)| charges);
@@ -111,7 +116,9 @@ impl<'a> Facts<'a> {
             approvals,
             history: self.history,
             replaces: self.change.links.iter().any(|link| link.kind == LinkKind::Recreates),
-            undo: matches!(self.purpose, Purpose::Undo(_)),
+            // What stands in a rule's way when something is taken back moves for a person, and never for the agent that did it: it
+            // could do beforehand what it may have undone later.
+            undo: matches!(self.purpose, Purpose::Undo(Undoing { by: By::Person(_), .. })),
             now: self.now,
             spent: &self.spent,
             glass: self.glass.as_ref().map(|broken| &broken.glass),

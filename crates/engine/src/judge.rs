@@ -58,6 +58,15 @@ pub(crate) fn judge(bundle: &Bundle, case: &Case<'_>) -> Verdict {
     }
 }
 
+/// Whether the rules ask nobody, the mark of a model's word left aside: then what may pass without people is what it rests on.
+pub(crate) fn asks_nobody(bundle: &Bundle, case: &Case<'_>) -> bool {
+    let mut verdict = Verdict::Allow;
+    each(bundle, case, &Tally::default(), &mut |_, ask| {
+        verdict = std::mem::replace(&mut verdict, Verdict::Allow).join(bundle.decide(ask));
+    });
+    verdict == Verdict::Allow
+}
+
 /// The people whose signatures count.
 fn agreed(bundle: &Bundle, case: &Case<'_>) -> Tally {
     let given = case.approvals.iter().map(|(who, how)| (who, *how));

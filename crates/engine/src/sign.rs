@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use approval::{Act, Ineligible, Manner, Statement};
 use model::{
     Approval, Change, ChangeId, ChangeState, EntryKind, Fault, Joint, Link, LinkKind, PersonId, Presence,
-    Rejection, Session, SessionId, StepState, Verdict,
+    Rejection, Session, SessionId, Step, StepState, Verdict,
 };
 use store::{Tx, WriteError};
 
@@ -271,7 +271,12 @@ impl Engine {
             SignError::Refused(Refusal { kind: RefusalKind::SessionClosed, change: None, message })
         })?;
         let (chain, root) = (session.chain.clone(), session.root());
-        let own = move |change: &Change| change.chain == chain && change.session == root;
+        // Bound to a role, a session takes back only what was done in it.
+        let role = session.assumed.as_ref().map(|assumed| assumed.role.clone());
+        let within = move |step: &Step| role.is_none() || step.action.acting_as == role;
+        let own = move |change: &Change| {
+            change.chain == chain && change.session == root && change.steps.iter().all(&within)
+        };
         let change = self
             .store
             .read(move |view| Ok(view.change(id)?.filter(own)))

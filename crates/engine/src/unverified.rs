@@ -2,6 +2,8 @@
 //! the rules ask for, and a person where they ask for none. It is judged as if the first who agrees had not: what is allowed with the mark is
 //! allowed without it, so the mark can only tighten.
 
+use std::collections::BTreeSet;
+
 use model::{Alternative, Denial, Hold, Requirement, RuleRef, Step, Tally, Verdict, Vouched};
 
 const NOTE: &str =
@@ -20,14 +22,15 @@ pub(crate) fn any(steps: &[Step]) -> bool {
     steps.iter().any(|step| step.vouched == Vouched::ByModelAlone && !step.action.effects.is_plain_read())
 }
 
-/// Without the one person who stands for the model's word.
+/// Without the one person who stands for the model's word. Owners and roles are of people: no more of them than there are left.
 pub(crate) fn one_less(tally: &Tally) -> Tally {
+    let people = tally.people.saturating_sub(1);
     Tally {
-        people: tally.people.saturating_sub(1),
+        people,
         touched: tally.touched.saturating_sub(1),
         rendered: tally.rendered.saturating_sub(1),
-        owners: tally.owners,
-        roles: tally.roles.clone(),
+        owners: tally.owners.min(people),
+        roles: if people == 0 { BTreeSet::new() } else { tally.roles.clone() },
     }
 }
 
@@ -108,5 +111,9 @@ mod tests {
         // A window that nobody needs to open for.
         check(hold(0, 0), 0, 3, (1, 0));
         assert_eq!((one_less(&tally(0)).people, one_less(&tally(3)).touched), (0, 2));
+        // One owner who agrees is the one who stands for the model's word: none is left for a rule that asks for one.
+        let owner = Tally { owners: 1, roles: ["owner".parse().unwrap()].into(), ..tally(1) };
+        assert_eq!((one_less(&owner).owners, one_less(&owner).roles.len()), (0, 0));
+        assert_eq!(one_less(&Tally { people: 2, ..owner }).owners, 1);
     }
 }

@@ -9,7 +9,7 @@ use classify_aws::{
     gather::look,
 };
 use engine::{
-    Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind, Undoing,
+    Admitted, Asked, By, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind, Undoing,
 };
 use model::{Action, ActionParts, CapturedUndo, ChangeId, Digest, Session, Sight, Sought};
 use policy::Bundle;
@@ -97,6 +97,10 @@ impl Connector for Gateway {
                 let change = permit.change().unwrap_or(of);
                 return match carry_out(self, engine, permit, &route, Content::Whole).await {
                     Ok((answer, _)) if answer.succeeded() => Ok(change),
+                    // It may repeat what the inverse would restore, and an agent does not see that.
+                    Ok((answer, _)) if matches!(undoing.by, By::Agent(_)) => {
+                        Err(denied(format!("the upstream refused the undo ({})", answer.status)))
+                    }
                     Ok((answer, body)) => Err(denied(format!(
                         "the upstream refused the undo ({}): {}",
                         answer.status,

@@ -152,6 +152,54 @@ async fn promise_12_an_undo_by_the_agent_is_judged_as_free_as_its_session_is() {
     world.finish().await;
 }
 
+/// A rule lets pass what a person has taken back. What the agent has taken back is what it did itself: it could do, before a
+/// freeze, and undo, in it, whatever it likes.
+#[tokio::test]
+async fn promise_12_no_rule_is_milder_for_what_an_agent_takes_back_itself() {
+    let world = World::on_disk().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let done = world.run(&PUT_PARAMETER.action()).await;
+    let mut frozen = world.place.files.clone();
+    let calendar =
+        "timezone = \"UTC\"\npeak = []\n[[freeze]]\nfrom = 2026-01-01\nto = 2027-12-31\nreason = \"r\"\n";
+    frozen.insert("calendar.toml".to_owned(), calendar.as_bytes().to_vec());
+    world.adopted(&frozen).await;
+    world.engine.connect(Arc::new(Gateway::default()));
+    match world.engine.undo_own(&world.session, done, None).await {
+        Err(SignError::Refused(refusal)) => {
+            assert_eq!(refusal.kind, engine::RefusalKind::Denied, "{}", refusal.message);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(world.state(done).await, ChangeState::Executed);
+    world.engine.undo(done, None, name(ANA.name)).await.unwrap();
+    assert_eq!(world.state(done).await, ChangeState::Undone);
+    world.finish().await;
+}
+
+/// What was approved for a session that was stopped since is not carried out because it happens to be an inverse.
+#[tokio::test]
+async fn promise_12_an_undo_carries_out_nothing_of_a_session_that_was_stopped() {
+    let world = World::in_memory().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let done = world.run(&PUT_PARAMETER.action()).await;
+    let stopped = world.session("", model::Autonomy::Supervised).await;
+    let same = Call { date: "inverse", ..PUT_PARAMETER }.action().pinned(inverse().request);
+    let held = refused(world.ask_as(&stopped, &same).await).change.unwrap();
+    world.approve(held, &BEN).await.unwrap();
+    world.engine.stop(stopped.id, name(ANA.name)).await.unwrap();
+    let gateway = Arc::new(Gateway::default());
+    world.engine.connect(Arc::clone(&gateway) as Arc<dyn Connector>);
+    match world.engine.undo_own(&world.session, done, None).await {
+        Err(SignError::Refused(refusal)) => {
+            assert_eq!(refusal.kind, engine::RefusalKind::SessionClosed, "{}", refusal.message);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(gateway.sent.lock().unwrap().len(), 0);
+    world.finish().await;
+}
+
 /// Undoing a create is a destroy of what was created: the engine's mark does not make it less.
 #[tokio::test]
 async fn promise_12_an_undo_that_destroys_waits_for_people_too() {
