@@ -20,6 +20,12 @@ pub(super) struct Outcome {
     pub(super) left: Vec<Left>,
     /// How many checks were read.
     pub(super) looks: u32,
+    /// What broke a plan off, and whatever comes after it was done; or why no plan was made. The first decides the exit code.
+    #[serde(skip)]
+    pub(super) failures: Vec<u8>,
+    /// A plan is being carried out.
+    #[serde(skip)]
+    pub(super) under_way: bool,
 }
 
 #[derive(Serialize)]
@@ -45,6 +51,8 @@ pub(super) struct Planned {
     /// What became of what had run, the last first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) taken_back: Vec<TakenBack>,
+    #[serde(skip)]
+    pub(super) broke_off: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -73,6 +81,20 @@ pub(super) struct TakenBack {
 }
 
 impl Planned {
+    /// It was broken off, and nobody knows how far it is.
+    pub(super) fn broke_off(&mut self, failure: &Failure) {
+        (self.state, self.broke_off) = (State::Stopped, true);
+        self.why = Some(model::sanitize(&failure.message, 600));
+    }
+
+    /// Whether something of it is held, may still be under way, or stands and is only this session's to undo.
+    pub(super) fn needs_session(&self) -> bool {
+        let stands = |taken: &TakenBack| !taken.undone && taken.what.starts_with("stands");
+        self.state == State::Held
+            || (self.broke_off && self.change.is_some())
+            || self.taken_back.iter().any(stands)
+    }
+
     pub(super) fn end(&mut self, ending: Ending) {
         match ending {
             Ending::Done => self.state = State::Done,
@@ -101,6 +123,9 @@ impl Outcome {
         match format {
             Format::Json => output::json(self)?,
             Format::Human => self.show(),
+        }
+        if let Some(exit) = self.failures.first() {
+            return Ok(ExitCode::from(*exit));
         }
         let worst = self.plans.iter().map(|plan| plan.state).max().unwrap_or(State::Done);
         Ok(match worst {
