@@ -28,6 +28,7 @@ const MOST_PLAN: u64 = 4 << 20;
 const MOST_CHANGE: u64 = 64 << 10;
 /// Folders of one name.
 const MOST_ALIKE: u32 = 99;
+const MOST_FOLDERS: usize = 1000;
 
 /// `change.json`: where the plan stands on the server.
 #[derive(Serialize, Deserialize)]
@@ -115,6 +116,14 @@ impl Folder {
 
     pub(super) fn path(&self) -> &Path {
         &self.dir
+    }
+
+    /// Where the specifications lie of which this is one.
+    pub(super) fn beside(&self) -> &Path {
+        match self.dir.parent() {
+            Some(above) if !above.as_os_str().is_empty() => above,
+            Some(_) | None => Path::new("."),
+        }
     }
 
     pub(super) const fn change(&self) -> Option<ChangeId> {
@@ -264,6 +273,19 @@ fn plan_of(dir: &Path) -> Result<Plan, Failure> {
     let file = dir.join(layout::PLAN);
     json(&file, MOST_PLAN)?
         .ok_or_else(|| Failure::new(NOT_FOUND, "CS203", format!("there is no {}", file.display())))
+}
+
+/// Whether one of these specifications is of this plan, and all its steps ran, were checked and stand.
+pub(super) fn carried_out(specs: &Path, plan: Digest) -> bool {
+    let folders = fs::read_dir(specs).into_iter().flatten().take(MOST_FOLDERS).flatten();
+    folders.map(|folder| folder.path()).any(|dir| {
+        let of: Option<OfChange> = json(&dir.join(layout::CHANGE), MOST_CHANGE).ok().flatten();
+        let Some(of) = of.filter(|of| of.plan == plan && of.steps.inverted.is_empty()) else { return false };
+        plan_of(&dir).is_ok_and(|there| {
+            Plan::id_of(&there.steps) == plan
+                && there.steps.iter().all(|step| of.steps.checked.contains(&step.id))
+        })
+    })
 }
 
 /// None where there is no such file.

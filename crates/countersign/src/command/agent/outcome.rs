@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ::plan::conduct::{Ending, Taken};
+use ::plan::conduct::{Ending, Taken, Why};
 use model::ChangeId;
 use serde::Serialize;
 
@@ -51,6 +51,7 @@ pub(super) struct Planned {
     /// What became of what had run, the last first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) taken_back: Vec<TakenBack>,
+    /// Something of it may still be under way.
     #[serde(skip)]
     pub(super) broke_off: bool,
 }
@@ -105,6 +106,7 @@ impl Planned {
             }
             Ending::Stopped(stop) => {
                 self.state = State::Stopped;
+                self.broke_off = matches!(stop.why, Why::NotKnown(_));
                 self.why = Some(model::sanitize(&stop.why.to_string(), 600));
                 self.stopped_at = stop.step;
                 let taken = |(step, taken): (String, Taken)| TakenBack {

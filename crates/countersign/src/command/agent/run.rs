@@ -102,6 +102,7 @@ async fn within(
     let agent = Agent::from(|name| env.get(name).cloned())?;
     let region = env.get("AWS_REGION").map_or("us-east-1", String::as_str);
     let cloud = Cloud::from(env, region)?;
+    let alone = begun.is_some();
     let begun = match begun {
         Some(one) => vec![one],
         None => found(args, env, outcome).await?,
@@ -109,7 +110,9 @@ async fn within(
     let mut open: BTreeSet<Digest> = begun.iter().map(|(plan, _)| plan.id).collect();
     for (plan, mut folder) in begun {
         let mut planned = begin(&plan, &folder);
-        if let Some(first) = plan.follows.filter(|first| open.contains(first)) {
+        let waits =
+            |first: &Digest| open.contains(first) || (alone && !folder::carried_out(folder.beside(), *first));
+        if let Some(first) = plan.follows.filter(waits) {
             planned.why = Some(format!("it comes after the plan {}, which is not done", short(first)));
             outcome.plans.push(planned);
             continue;
@@ -123,6 +126,7 @@ async fn within(
             })
             .collect();
         output::note(format!("{}: {}", folder.path().display(), model::sanitize(&plan.goal, 200)));
+        let done = folder.known(&plan).checked;
         let mut hands = Hands {
             agent: &agent,
             cloud: &cloud,
@@ -130,7 +134,7 @@ async fn within(
             folder: &mut folder,
             until: SystemClock.now().plus_seconds(wait),
             looks: 0,
-            done: vec![false; plan.steps.len()],
+            done,
             guarded: BTreeMap::new(),
         };
         outcome.under_way = true;
@@ -149,7 +153,9 @@ async fn within(
         }
         let all = planned.state == State::Done;
         for (step, done) in planned.steps.iter_mut().zip(done) {
-            step.done = done || all;
+            let back = planned.taken_back.iter().any(|taken| taken.undone && taken.step == step.id);
+            let stopped = planned.stopped_at.as_ref() == Some(&step.id);
+            step.done = all || (done && !back && !stopped);
         }
         if all {
             open.remove(&plan.id);
@@ -228,7 +234,7 @@ async fn found(
         before: None,
         stale_days: parameters.stale_days,
     };
-    let mut begun = Vec::new();
+    let (mut begun, mut refused) = (Vec::new(), None);
     for goal in goals(args, &snapshot)? {
         let plans = match ::plan::of(&given, &goal) {
             Ok(plans) => plans,
@@ -237,6 +243,7 @@ async fn found(
                 continue;
             }
             Err(err) => {
+                refused = refused.or(Some(super::super::plan::refused(&err).exit));
                 let why = model::sanitize(&err.to_string(), 400);
                 outcome.left.push(Left { about: goal.to_string(), why });
                 output::note(format!("{goal}: {err}; {}", model::sanitize(&err.hint(), 400)));
@@ -253,6 +260,9 @@ async fn found(
             }
             begun.push((plan, folder));
         }
+    }
+    if begun.is_empty() {
+        outcome.failures.extend(refused);
     }
     Ok(begun)
 }
