@@ -1,5 +1,7 @@
 //! The agent's side of the agent listener: requests signed with the session's own virtual credentials, as the environment has them.
 
+use std::path::PathBuf;
+
 use classify_aws::sigv4::{self, SigningCredentials};
 use engine::{Clock as _, SystemClock};
 use model::Request;
@@ -31,8 +33,9 @@ impl Agent {
                     .hint("this is the agent's side: eval \"$(countersign session new … --output env)\"")
             })
         };
+        let ca = variable("COUNTERSIGN_CA").or_else(|| variable("AWS_CA_BUNDLE")).map(PathBuf::from);
         Ok(Self {
-            http: transport::http(None)?,
+            http: transport::http(ca.as_deref())?,
             base: need("COUNTERSIGN_AGENT_URL")?,
             credentials: SigningCredentials {
                 access_key: need("AWS_ACCESS_KEY_ID")?,

@@ -71,6 +71,22 @@ pub enum Seen<'v> {
 }
 
 impl Expectation {
+    /// Whether, of the same read, this one says of a later moment what the other one said of an earlier: both need not hold then.
+    pub(crate) fn replaces(&self, earlier: &Self) -> bool {
+        let path = |of: &Self| match of {
+            Self::All { path, .. } | Self::Any { path, .. } | Self::None { path, .. } => Some(path.clone()),
+            Self::Answers | Self::Absent { .. } => None,
+        };
+        match (self, earlier) {
+            (Self::Absent { .. }, Self::Absent { .. })
+            | (Self::Any { .. }, Self::Any { .. })
+            | (Self::None { .. }, Self::None { .. }) => false,
+            (Self::Absent { .. }, _) | (_, Self::Absent { .. }) => true,
+            (Self::Answers, _) | (_, Self::Answers) => false,
+            (Self::All { .. } | Self::Any { .. } | Self::None { .. }, _) => path(self) == path(earlier),
+        }
+    }
+
     /// Whether it holds.
     ///
     /// # Errors

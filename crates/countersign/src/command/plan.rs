@@ -64,7 +64,7 @@ fn make(args: &MakeArgs, format: Format) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn refused(err: &PlanError) -> Failure {
+pub(super) fn refused(err: &PlanError) -> Failure {
     let exit = match err {
         PlanError::NothingToDo { .. } | PlanError::Unknown { .. } => NOT_FOUND,
         PlanError::Ambiguous { .. }

@@ -2,8 +2,9 @@
 //! effects that somebody else has, and whether anything may happen is nobody's decision here: each call is asked for at a gateway like
 //! anybody's, and how far it is says the server.
 //!
-//! A step: its checks before, its call, how it stands by the server's word, its checks after. The first thing that is not as it should
-//! be stops the plan: the change is withdrawn, and what ran is taken back, the last first.
+//! A step: its checks before, its turn by the server's word, its call, how it stands then, its checks after. A call of which nobody knows
+//! the outcome is asked about and not made again, unless the server says that nobody knows it there either, or that it was told to come
+//! again. The first thing that is not as it should be stops the plan: the change is withdrawn, and what ran is taken back, the last first.
 
 mod stop;
 mod wire;
@@ -17,6 +18,9 @@ use crate::{Call, Check, Step, Undo};
 /// How often an outcome that is not known yet is asked for again, and how many seconds apart.
 const TRIES: u16 = 20;
 const PAUSE_S: u16 = 2;
+/// The same of an inverse that the cloud does not take yet, while what it reverses still goes on.
+const TRIES_BACK: u16 = 12;
+const PAUSE_BACK_S: u16 = 10;
 
 /// When a check is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +58,7 @@ pub enum Do<'p> {
     Pause(u16),
     /// Everything that must hold before this step does.
     Ready(usize),
-    /// Make the call of this step, at its gateway; again, where nobody knows what came of it.
+    /// Make the call of this step, at its gateway.
     Call(usize),
     /// A step is done and was checked.
     Note(usize),
@@ -111,8 +115,26 @@ pub enum Heard {
     /// A pause is over, something was noted, a change withdrawn, as far as it could be.
     Over,
     Called(Called),
-    /// What came of an undo or an inverse: taken back, or why not.
-    Undid(Result<(), String>),
+    /// What came of an undo or an inverse.
+    Undid(Undid),
+}
+
+/// What came of taking a step back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undid {
+    Back,
+    /// The cloud did not take it; in a while it may.
+    NotYet(String),
+    Not(String),
+}
+
+/// What is on record of steps that stand in a change already, by their places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Ran, and every check after it passed.
+    pub checked: Vec<bool>,
+    /// How many of its own calls that take it back were made.
+    pub inverted: Vec<usize>,
 }
 
 /// What was answered to a call; what it did says the server.
@@ -121,8 +143,19 @@ pub enum Called {
     Answered,
     /// In a few words.
     Refused(String),
-    /// Nobody knows yet; asking again is safe.
+    /// It was not taken on now, and may be asked for again.
+    Later(String),
+    /// Nobody knows; it may still be on its way.
     Unsure(String),
+}
+
+impl Called {
+    fn said(&self) -> String {
+        match self {
+            Self::Answered => "it was answered, and the change does not have it".to_owned(),
+            Self::Refused(why) | Self::Later(why) | Self::Unsure(why) => why.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,27 +171,38 @@ enum Stage {
         pausing: bool,
     },
     Ready(usize),
-    Calling {
-        step: usize,
-        tries: u16,
-    },
-    Called {
-        step: usize,
-        tries: u16,
-        said: String,
-    },
-    Unsettled {
-        step: usize,
-        tries: u16,
-    },
+    /// How it stands is asked for: before its call, right after it, or after a pause.
+    Settling(Turn),
+    Calling(Turn),
+    Unsettled(Turn),
     Noting(usize),
     Withdrawing,
     /// Steps that ran, the next to take back last; `nth` of its inverses.
     Undoing {
         left: Vec<usize>,
         nth: usize,
+        tries: u16,
+        pausing: bool,
     },
     Over(Ending),
+}
+
+/// A step whose turn it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Turn {
+    step: usize,
+    /// Pauses so far.
+    tries: u16,
+    /// What was answered last; none where it was not called here yet.
+    called: Option<Called>,
+    /// Nothing was called since the last pause.
+    fresh: bool,
+}
+
+impl Turn {
+    const fn of(step: usize) -> Self {
+        Self { step, tries: 0, called: None, fresh: true }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -169,8 +213,7 @@ pub struct Conduct<'p> {
     /// By the server's last word.
     stands: Vec<StepState>,
     state: ChangeState,
-    /// Of the last step that ran, nobody here knows whether it was checked.
-    unchecked: bool,
+    known: Known,
     stop: Option<Stop>,
 }
 
@@ -179,18 +222,18 @@ impl<'p> Conduct<'p> {
     pub fn begin(steps: Vec<&'p Step>, guards: Vec<Guard<'p>>) -> Self {
         let stands = vec![StepState::Pending; steps.len()];
         let (stage, state) = (Stage::Proposing, ChangeState::Held);
-        Self { steps, guards, stage, stands, state, unchecked: false, stop: None }
+        Self { steps, guards, stage, stands, state, known: Known::default(), stop: None }
     }
 
     /// Of steps that stand in a change already.
-    pub fn resume(steps: Vec<&'p Step>, guards: Vec<Guard<'p>>) -> Self {
-        Self { stage: Stage::Asking, unchecked: true, ..Self::begin(steps, guards) }
+    pub fn resume(steps: Vec<&'p Step>, guards: Vec<Guard<'p>>, known: Known) -> Self {
+        Self { stage: Stage::Asking, known, ..Self::begin(steps, guards) }
     }
 
     pub fn next(&self) -> Do<'p> {
         match &self.stage {
             Stage::Proposing => Do::Propose,
-            Stage::Asking | Stage::Called { .. } => Do::Ask,
+            Stage::Asking | Stage::Settling(_) => Do::Ask,
             Stage::Waiting => Do::Wait,
             Stage::Checking { step, moment, nth, pausing, .. } => match self.check(*step, *moment, *nth) {
                 Some((check, _)) if *pausing => Do::Pause(check.patience.every_s.max(1)),
@@ -198,11 +241,12 @@ impl<'p> Conduct<'p> {
                 None => Do::Ask,
             },
             Stage::Ready(step) => Do::Ready(*step),
-            Stage::Calling { step, .. } => Do::Call(*step),
-            Stage::Unsettled { .. } => Do::Pause(PAUSE_S),
+            Stage::Calling(turn) => Do::Call(turn.step),
+            Stage::Unsettled(_) => Do::Pause(PAUSE_S),
             Stage::Noting(step) => Do::Note(*step),
             Stage::Withdrawing => Do::Withdraw,
-            Stage::Undoing { left, nth } => match left.last() {
+            Stage::Undoing { pausing: true, .. } => Do::Pause(PAUSE_BACK_S),
+            Stage::Undoing { left, nth, .. } => match left.last() {
                 Some(step) => match self.steps.get(*step).map(|it| &it.undo) {
                     Some(Undo::Calls(calls)) => match calls.get(*nth) {
                         Some(call) => Do::Inverse { step: *step, call, nth: *nth },
@@ -234,27 +278,32 @@ impl<'p> Conduct<'p> {
                 Heard::Checked(looked) if !pausing => self.checked((step, moment, nth), looks, looked),
                 _ => {}
             },
-            (Stage::Ready(step), Heard::Over) => self.stage = Stage::Calling { step, tries: 0 },
-            (Stage::Calling { step, tries }, Heard::Called(called)) => {
-                let said = match called {
-                    Called::Answered => String::new(),
-                    Called::Refused(why) | Called::Unsure(why) => why,
-                };
-                self.stage = Stage::Called { step, tries, said };
+            (Stage::Ready(step), Heard::Over) => self.stage = Stage::Settling(Turn::of(step)),
+            (Stage::Calling(turn), Heard::Called(called)) => {
+                self.stage = Stage::Settling(Turn { called: Some(called), fresh: false, ..turn });
             }
-            (Stage::Called { step, tries, said }, Heard::Stands(state, steps)) => {
+            (Stage::Settling(turn), Heard::Stands(state, steps)) => {
                 self.stood(state, steps);
-                self.called(step, tries, said);
+                self.settle(turn);
             }
-            (Stage::Unsettled { step, tries }, Heard::Over) => {
-                self.stage = Stage::Calling { step, tries: tries.saturating_add(1) };
+            (Stage::Unsettled(turn), Heard::Over) => {
+                let tries = turn.tries.saturating_add(1);
+                self.stage = Stage::Settling(Turn { tries, fresh: true, ..turn });
             }
             (Stage::Noting(step), Heard::Over) => {
-                self.unchecked = false;
+                self.known.checked.resize(self.steps.len(), false);
+                if let Some(checked) = self.known.checked.get_mut(step) {
+                    *checked = true;
+                }
                 self.to(step.saturating_add(1));
             }
             (Stage::Withdrawing, Heard::Over) => self.take_back(),
-            (Stage::Undoing { left, nth }, Heard::Undid(came)) => self.undid(left, nth, came),
+            (Stage::Undoing { left, nth, tries, pausing: true }, Heard::Over) => {
+                self.stage = Stage::Undoing { left, nth, tries, pausing: false };
+            }
+            (Stage::Undoing { left, nth, tries, pausing: false }, Heard::Undid(came)) => {
+                self.undid(left, nth, tries, came);
+            }
             _ => {}
         }
     }
@@ -267,12 +316,14 @@ impl<'p> Conduct<'p> {
     /// From how it stands to what is next.
     fn go_on(&mut self) {
         match self.state {
-            ChangeState::Denied => return self.over(Ending::Denied("policy denies it".to_owned())),
+            ChangeState::Denied if !self.any_ran() => {
+                return self.over(Ending::Denied("policy denies it".to_owned()));
+            }
             ChangeState::Held => {
                 self.stage = Stage::Waiting;
                 return;
             }
-            ChangeState::Rejected | ChangeState::Expired | ChangeState::Withdrawn => {
+            ChangeState::Rejected | ChangeState::Expired | ChangeState::Withdrawn | ChangeState::Denied => {
                 return self.halt(None, Why::Closed(self.state));
             }
             ChangeState::Approved
@@ -289,9 +340,14 @@ impl<'p> Conduct<'p> {
         if let Some(step) = nth(StepState::Undone) {
             return self.halt(Some(step), Why::Undone);
         }
+        // It was being taken back.
+        if let Some(step) = self.known.inverted.iter().position(|made| *made > 0) {
+            return self.halt(Some(step), Why::Undone);
+        }
         let next = self.stands.iter().position(|it| *it != StepState::Executed);
         let next = next.unwrap_or(self.steps.len());
-        match next.checked_sub(1).filter(|_| self.unchecked) {
+        let checked = |step: &usize| self.known.checked.get(*step).copied().unwrap_or_default();
+        match next.checked_sub(1).filter(|last| !checked(last)) {
             Some(last) => self.look(last, Moment::After, 0),
             None => self.to(next),
         }
@@ -302,7 +358,7 @@ impl<'p> Conduct<'p> {
         match self.stands.get(step) {
             None => self.over(Ending::Done),
             Some(StepState::Pending) => self.look(step, Moment::Before, 0),
-            Some(StepState::Executing | StepState::Unknown) => self.stage = Stage::Calling { step, tries: 0 },
+            Some(StepState::Executing | StepState::Unknown) => self.stage = Stage::Settling(Turn::of(step)),
             Some(StepState::Executed) => self.look(step, Moment::After, 0),
             Some(StepState::Failed) => self.halt(Some(step), Why::Failed("its call failed".to_owned())),
             Some(StepState::Undone) => self.halt(Some(step), Why::Undone),
@@ -313,18 +369,33 @@ impl<'p> Conduct<'p> {
     fn check(&self, step: usize, moment: Moment, nth: usize) -> Option<(&'p Check, Of)> {
         let own: &'p Step = self.steps.get(step)?;
         let ran = self.steps.get(..step)?;
+        let until = match moment {
+            Moment::Before => step,
+            Moment::After => step.saturating_add(1),
+        };
         let guards = self.guards.iter().enumerate().flat_map(|(place, guard)| {
             let (ran, one) = match guard {
                 Guard::WhatRan => (ran, None),
                 Guard::Check(check) => (&[][..], Some(*check)),
             };
-            let parts = ran.iter().flat_map(|step| &step.after).chain(one);
+            let of = move |(nth, step): (usize, &&'p Step)| {
+                let step: &'p Step = step;
+                step.after.iter().filter(move |check| !self.superseded(check, nth, until))
+            };
+            let parts = ran.iter().enumerate().flat_map(of).chain(one);
             parts.map(move |check| (check, Of::Guard(place)))
         });
         match moment {
             Moment::Before => guards.chain(own.before.iter().map(|check| (check, Of::Step))).nth(nth),
             Moment::After => own.after.iter().map(|check| (check, Of::Step)).chain(guards).nth(nth),
         }
+    }
+
+    /// Whether a step after the nth one, and before `until`, looks at the same: what it reached is what counts from then on.
+    fn superseded(&self, check: &Check, nth: usize, until: usize) -> bool {
+        let later = self.steps.get(nth.saturating_add(1)..until).unwrap_or_default();
+        let mut after = later.iter().flat_map(|step| &step.after);
+        after.any(|it| it.read == check.read && it.expect.replaces(&check.expect))
     }
 
     /// The nth check, or what comes once there is none left.
@@ -351,28 +422,56 @@ impl<'p> Conduct<'p> {
         self.halt(Some(step), Why::Check { moment, check: check.id.clone(), why });
     }
 
-    /// By the server's word on the step that was called just now.
-    fn called(&mut self, step: usize, tries: u16, said: String) {
+    /// By the server's word, heard just now, on the step whose turn it is.
+    fn settle(&mut self, turn: Turn) {
+        let step = turn.step;
         // Somebody undid one before it meanwhile.
         if let Some(before) = self.stands.iter().take(step).position(|it| *it != StepState::Executed) {
             return self.halt(Some(before), Why::Undone);
         }
         let now = self.stands.get(step).copied().unwrap_or(StepState::Pending);
-        match (now, self.state) {
-            (StepState::Executed, _) => self.look(step, Moment::After, 0),
-            (StepState::Failed, _) => self.halt(Some(step), Why::Failed(said)),
-            (StepState::Undone, _) => self.halt(Some(step), Why::Undone),
-            (StepState::Executing | StepState::Unknown, _) if tries >= TRIES => {
-                self.halt(Some(step), Why::NotKnown(said));
+        let said = || turn.called.as_ref().map(Called::said).unwrap_or_default();
+        match (now, self.state, &turn.called) {
+            (StepState::Executed, ..) => self.look(step, Moment::After, 0),
+            (StepState::Failed, ..) => self.halt(Some(step), Why::Failed(said())),
+            (StepState::Undone, ..) => self.halt(Some(step), Why::Undone),
+            (StepState::Unknown, ..) if turn.fresh && turn.tries <= TRIES => {
+                self.stage = Stage::Calling(turn)
             }
-            (StepState::Executing | StepState::Unknown, _) => self.stage = Stage::Unsettled { step, tries },
+            (StepState::Executing | StepState::Unknown, ..) => self.unsettled(turn),
             // What it was approved for is not what was seen now: people again.
-            (StepState::Pending, ChangeState::Held) => self.stage = Stage::Waiting,
-            (StepState::Pending, ChangeState::Rejected | ChangeState::Expired | ChangeState::Withdrawn) => {
-                self.halt(Some(step), Why::Closed(self.state));
+            (StepState::Pending, ChangeState::Held, _) => self.stage = Stage::Waiting,
+            (StepState::Pending, ChangeState::Approved | ChangeState::Executing, None) => {
+                self.stage = Stage::Calling(turn);
             }
-            (StepState::Pending, _) => self.halt(Some(step), Why::Refused(said)),
+            (StepState::Pending, ChangeState::Approved | ChangeState::Executing, Some(called)) => {
+                match called {
+                    Called::Refused(_) => self.halt(Some(step), Why::Refused(said())),
+                    Called::Later(_) if turn.fresh && turn.tries <= TRIES => {
+                        self.stage = Stage::Calling(turn)
+                    }
+                    Called::Later(_) | Called::Answered | Called::Unsure(_) => self.unsettled(turn),
+                }
+            }
+            (StepState::Pending, ..) => self.halt(Some(step), Why::Closed(self.state)),
         }
+    }
+
+    fn unsettled(&mut self, turn: Turn) {
+        if turn.tries < TRIES {
+            self.stage = Stage::Unsettled(turn);
+            return;
+        }
+        let why = match &turn.called {
+            Some(Called::Later(why)) => Why::Refused(why.clone()),
+            Some(called) => Why::NotKnown(called.said()),
+            None => Why::NotKnown("it was asked for before, and goes on".to_owned()),
+        };
+        self.halt(Some(turn.step), why);
+    }
+
+    fn any_ran(&self) -> bool {
+        self.stands.iter().any(|it| matches!(it, StepState::Executed | StepState::Unknown))
     }
 
     /// Nothing of it runs any more.
@@ -395,13 +494,15 @@ impl<'p> Conduct<'p> {
 
     /// Says of what needs no undoing, or knows none, that it does; stays at the first that has one.
     fn next_back(&mut self, mut left: Vec<usize>) {
-        while let Some(step) = left.last().and_then(|nth| self.steps.get(*nth)) {
+        while let Some((place, step)) = left.last().and_then(|nth| Some((*nth, self.steps.get(*nth)?))) {
+            let made = self.known.inverted.get(place).copied().unwrap_or_default();
             let taken = match &step.undo {
                 Undo::NotNeeded(why) => Taken::NotNeeded(why.clone()),
                 Undo::Impossible(why) => Taken::Not(why.clone()),
                 Undo::Calls(calls) if calls.is_empty() => Taken::Not("no call is known".to_owned()),
+                Undo::Calls(calls) if made >= calls.len() => Taken::Back,
                 Undo::Captured | Undo::Calls(_) => {
-                    self.stage = Stage::Undoing { left, nth: 0 };
+                    self.stage = Stage::Undoing { left, nth: made, tries: 0, pausing: false };
                     return;
                 }
             };
@@ -412,19 +513,24 @@ impl<'p> Conduct<'p> {
         self.over(Ending::Stopped(stop));
     }
 
-    fn undid(&mut self, mut left: Vec<usize>, nth: usize, came: Result<(), String>) {
+    fn undid(&mut self, mut left: Vec<usize>, nth: usize, tries: u16, came: Undid) {
         let Some(step) = left.last().and_then(|nth| self.steps.get(*nth)) else { return };
         let more = match &step.undo {
             Undo::Calls(calls) => nth.saturating_add(1) < calls.len(),
             _ => false,
         };
-        if came.is_ok() && more {
-            self.stage = Stage::Undoing { left, nth: nth.saturating_add(1) };
-            return;
-        }
         let taken = match came {
-            Ok(()) => Taken::Back,
-            Err(why) => Taken::Not(why),
+            Undid::Back if more => {
+                self.stage = Stage::Undoing { left, nth: nth.saturating_add(1), tries: 0, pausing: false };
+                return;
+            }
+            Undid::NotYet(_) if tries < TRIES_BACK => {
+                let tries = tries.saturating_add(1);
+                self.stage = Stage::Undoing { left, nth, tries, pausing: true };
+                return;
+            }
+            Undid::Back => Taken::Back,
+            Undid::NotYet(why) | Undid::Not(why) => Taken::Not(why),
         };
         self.say(step.id.clone(), taken);
         left.pop();

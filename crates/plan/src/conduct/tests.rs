@@ -56,6 +56,14 @@ struct World {
     refused: Option<usize>,
     failed: Option<usize>,
     unknown: Option<(usize, u16)>,
+    /// A step whose first call is not answered in time, and goes on for so many questions.
+    slow: Option<(usize, u16)>,
+    /// A step whose call is not taken on so many times.
+    busy: Option<(usize, u16)>,
+    /// A step whose call gets no answer, and of which the server never hears.
+    lost: Option<usize>,
+    /// Inverses that are refused so often.
+    early: u16,
     /// After a step, what one before it reached is lost.
     breaks: bool,
     /// Steps that cannot be undone.
@@ -79,7 +87,16 @@ impl World {
     fn answer(&mut self, what: &Do<'_>) -> Heard {
         match what {
             Do::Propose if self.denied => Heard::Refused("no".to_owned()),
-            Do::Propose | Do::Ask => Heard::Stands(self.state(), self.states.clone()),
+            Do::Propose | Do::Ask => {
+                match &mut self.slow {
+                    Some((nth, 0)) if self.states[*nth] == StepState::Executing => {
+                        self.states[*nth] = StepState::Executed;
+                    }
+                    Some((nth, left)) if self.states[*nth] == StepState::Executing => *left -= 1,
+                    Some(_) | None => {}
+                }
+                Heard::Stands(self.state(), self.states.clone())
+            }
             Do::Wait if self.nobody_comes => Heard::GaveUp,
             Do::Wait => {
                 self.held = false;
@@ -98,7 +115,18 @@ impl World {
                 }
             }
             Do::Call(nth) => {
+                assert!(self.states[*nth] != StepState::Executing, "it is called while it runs");
                 let (state, said) = match self.unknown {
+                    _ if self.lost == Some(*nth) => {
+                        (StepState::Pending, Called::Unsure("no answer".to_owned()))
+                    }
+                    _ if self.slow.is_some_and(|it| it.0 == *nth) => {
+                        (StepState::Executing, Called::Unsure("no answer".to_owned()))
+                    }
+                    _ if self.busy.is_some_and(|it| it.0 == *nth && it.1 > 0) => {
+                        self.busy = self.busy.map(|(nth, left)| (nth, left - 1));
+                        (StepState::Pending, Called::Later("come again".to_owned()))
+                    }
                     _ if self.refused == Some(*nth) => {
                         (StepState::Pending, Called::Refused("not now".to_owned()))
                     }
@@ -117,13 +145,17 @@ impl World {
                 Heard::Over
             }
             Do::Undo(nth) | Do::Inverse { step: nth, .. } if self.stuck == Some(*nth) => {
-                Heard::Undid(Err("held as chg-1".to_owned()))
+                Heard::Undid(Undid::Not("held as chg-1".to_owned()))
             }
             Do::Undo(nth) => {
                 self.states[*nth] = StepState::Undone;
-                Heard::Undid(Ok(()))
+                Heard::Undid(Undid::Back)
             }
-            Do::Inverse { .. } => Heard::Undid(Ok(())),
+            Do::Inverse { .. } if self.early > 0 => {
+                self.early -= 1;
+                Heard::Undid(Undid::NotYet("it is still stopping".to_owned()))
+            }
+            Do::Inverse { .. } => Heard::Undid(Undid::Back),
             Do::Pause(_) | Do::Ready(_) | Do::Note(_) | Do::End(_) => Heard::Over,
         }
     }
@@ -179,9 +211,13 @@ fn guarded(steps: &[Step], guards: Vec<Guard<'_>>, mut world: World, expected: &
 
 #[track_caller]
 fn resumed(states: [StepState; 3], world: World, expected: &Expect) {
-    let steps = three();
+    on_record(&three(), states, Known::default(), world, expected);
+}
+
+#[track_caller]
+fn on_record(steps: &[Step], states: [StepState; 3], known: Known, world: World, expected: &Expect) {
     let mut world = World { states: states.into(), ..world };
-    expected.assert_eq(&told(Conduct::resume(steps.iter().collect(), Vec::new()), &mut world));
+    expected.assert_eq(&told(Conduct::resume(steps.iter().collect(), Vec::new(), known), &mut world));
 }
 
 #[test]
@@ -190,27 +226,30 @@ fn each_step_once_everything_before_it_ran_and_was_checked() {
         &three(),
         World::default(),
         &expect![[r#"
-        propose
-        check before-1-1
-        ready 0
-        call 0
-        ask
-        check after-1-1
-        note 0
-        check before-1-2
-        ready 1
-        call 1
-        ask
-        check after-1-2
-        note 1
-        check before-1-3
-        ready 2
-        call 2
-        ask
-        check after-1-3
-        note 2
-        done
-    "#]],
+            propose
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            note 0
+            check before-1-2
+            ready 1
+            ask
+            call 1
+            ask
+            check after-1-2
+            note 1
+            check before-1-3
+            ready 2
+            ask
+            call 2
+            ask
+            check after-1-3
+            note 2
+            done
+        "#]],
     );
 }
 
@@ -224,27 +263,29 @@ fn what_shall_continue_is_measured_before_and_after_each_step() {
         guards(),
         World::default(),
         &expect![[r#"
-        propose
-        guard 1 by before-9
-        check before-1-1
-        ready 0
-        call 0
-        ask
-        check after-1-1
-        guard 1 by before-9
-        note 0
-        guard 0 by after-1-1
-        guard 1 by before-9
-        check before-1-2
-        ready 1
-        call 1
-        ask
-        check after-1-2
-        guard 0 by after-1-1
-        guard 1 by before-9
-        note 1
-        done
-    "#]],
+            propose
+            guard 1 by before-9
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            guard 1 by before-9
+            note 0
+            guard 0 by after-1-1
+            guard 1 by before-9
+            check before-1-2
+            ready 1
+            ask
+            call 1
+            ask
+            check after-1-2
+            guard 0 by after-1-1
+            guard 1 by before-9
+            note 1
+            done
+        "#]],
     );
     // The second step breaks what the first one reached.
     guarded(
@@ -252,33 +293,35 @@ fn what_shall_continue_is_measured_before_and_after_each_step() {
         guards(),
         World { breaks: true, ..World::default() },
         &expect![[r#"
-        propose
-        guard 1 by before-9
-        check before-1-1
-        ready 0
-        call 0
-        ask
-        check after-1-1
-        guard 1 by before-9
-        note 0
-        guard 0 by after-1-1
-        guard 1 by before-9
-        check before-1-2
-        ready 1
-        call 1
-        ask
-        check after-1-2
-        guard 0 by after-1-1
-        pause 3
-        guard 0 by after-1-1
-        pause 3
-        guard 0 by after-1-1
-        undo 1
-        undo 0
-        stopped at 1.2: `after-1-1`, checked after it, did not pass: after-1-1 is lost
-        1.2 undone
-        1.1 undone
-    "#]],
+            propose
+            guard 1 by before-9
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            guard 1 by before-9
+            note 0
+            guard 0 by after-1-1
+            guard 1 by before-9
+            check before-1-2
+            ready 1
+            ask
+            call 1
+            ask
+            check after-1-2
+            guard 0 by after-1-1
+            pause 3
+            guard 0 by after-1-1
+            pause 3
+            guard 0 by after-1-1
+            undo 1
+            undo 0
+            stopped at 1.2: `after-1-1`, checked after it, did not pass: after-1-1 is lost
+            1.2 undone
+            1.1 undone
+        "#]],
     );
 }
 
@@ -297,16 +340,17 @@ fn what_people_decide_is_waited_for() {
         &three()[..1],
         World { held: true, ..World::default() },
         &expect![[r#"
-        propose
-        wait
-        check before-1-1
-        ready 0
-        call 0
-        ask
-        check after-1-1
-        note 0
-        done
-    "#]],
+            propose
+            wait
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            note 0
+            done
+        "#]],
     );
     check(
         &three(),
@@ -324,48 +368,51 @@ fn a_check_that_fails_stops_it_and_what_ran_is_taken_back_the_last_first() {
         &three(),
         World { failing: vec![("after-1-2", 9)], ..World::default() },
         &expect![[r#"
-        propose
-        check before-1-1
-        ready 0
-        call 0
-        ask
-        check after-1-1
-        note 0
-        check before-1-2
-        ready 1
-        call 1
-        ask
-        check after-1-2
-        pause 3
-        check after-1-2
-        pause 3
-        check after-1-2
-        withdraw
-        undo 1
-        undo 0
-        stopped at 1.2: `after-1-2`, checked after it, did not pass: not so
-        1.2 undone
-        1.1 undone
-    "#]],
+            propose
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            note 0
+            check before-1-2
+            ready 1
+            ask
+            call 1
+            ask
+            check after-1-2
+            pause 3
+            check after-1-2
+            pause 3
+            check after-1-2
+            withdraw
+            undo 1
+            undo 0
+            stopped at 1.2: `after-1-2`, checked after it, did not pass: not so
+            1.2 undone
+            1.1 undone
+        "#]],
     );
     // One that needs a while.
     check(
         &three()[..1],
         World { failing: vec![("after-1-1", 2)], ..World::default() },
         &expect![[r#"
-        propose
-        check before-1-1
-        ready 0
-        call 0
-        ask
-        check after-1-1
-        pause 3
-        check after-1-1
-        pause 3
-        check after-1-1
-        note 0
-        done
-    "#]],
+            propose
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            pause 3
+            check after-1-1
+            pause 3
+            check after-1-1
+            note 0
+            done
+        "#]],
     );
     // Before the first nothing ran.
     check(
@@ -386,59 +433,65 @@ fn what_did_not_go_through_stops_it() {
         &three(),
         World { refused: Some(1), ..World::default() },
         &expect![[r#"
-        propose
-        check before-1-1
-        ready 0
-        call 0
-        ask
-        check after-1-1
-        note 0
-        check before-1-2
-        ready 1
-        call 1
-        ask
-        withdraw
-        undo 0
-        stopped at 1.2: it was not let through: not now
-        1.1 undone
-    "#]],
+            propose
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            note 0
+            check before-1-2
+            ready 1
+            ask
+            call 1
+            ask
+            withdraw
+            undo 0
+            stopped at 1.2: it was not let through: not now
+            1.1 undone
+        "#]],
     );
     check(
         &three(),
         World { failed: Some(1), ..World::default() },
         &expect![[r#"
-        propose
-        check before-1-1
-        ready 0
-        call 0
-        ask
-        check after-1-1
-        note 0
-        check before-1-2
-        ready 1
-        call 1
-        ask
-        undo 0
-        stopped at 1.2: it did not succeed: 400
-        1.1 undone
-    "#]],
+            propose
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            note 0
+            check before-1-2
+            ready 1
+            ask
+            call 1
+            ask
+            undo 0
+            stopped at 1.2: it did not succeed: 400
+            1.1 undone
+        "#]],
     );
     check(
         &three()[..1],
         World { unknown: Some((0, 1)), ..World::default() },
         &expect![[r#"
-        propose
-        check before-1-1
-        ready 0
-        call 0
-        ask
-        pause 2
-        call 0
-        ask
-        check after-1-1
-        note 0
-        done
-    "#]],
+            propose
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            pause 2
+            ask
+            call 0
+            ask
+            check after-1-1
+            note 0
+            done
+        "#]],
     );
 }
 
@@ -454,85 +507,93 @@ fn what_cannot_be_taken_back_is_said_and_the_rest_is() {
         &all,
         World { failing: failing(), ..World::default() },
         &expect![[r#"
-        propose
-        check before-1-1
-        ready 0
-        call 0
-        ask
-        check after-1-1
-        note 0
-        check before-1-2
-        ready 1
-        call 1
-        ask
-        check after-1-2
-        note 1
-        check before-1-3
-        ready 2
-        call 2
-        ask
-        check after-1-3
-        note 2
-        check before-1-4
-        ready 3
-        call 3
-        ask
-        check after-1-4
-        pause 3
-        check after-1-4
-        pause 3
-        check after-1-4
-        undo 3
-        inverse 0 of 2
-        inverse 1 of 2
-        stopped at 1.4: `after-1-4`, checked after it, did not pass: not so
-        1.4 undone
-        1.3 undone
-        1.2 stands: it is gone
-        1.1 needs no undoing: only a copy
-    "#]],
+            propose
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            note 0
+            check before-1-2
+            ready 1
+            ask
+            call 1
+            ask
+            check after-1-2
+            note 1
+            check before-1-3
+            ready 2
+            ask
+            call 2
+            ask
+            check after-1-3
+            note 2
+            check before-1-4
+            ready 3
+            ask
+            call 3
+            ask
+            check after-1-4
+            pause 3
+            check after-1-4
+            pause 3
+            check after-1-4
+            undo 3
+            inverse 0 of 2
+            inverse 1 of 2
+            stopped at 1.4: `after-1-4`, checked after it, did not pass: not so
+            1.4 undone
+            1.3 undone
+            1.2 stands: it is gone
+            1.1 needs no undoing: only a copy
+        "#]],
     );
     check(
         &all,
         World { failing: failing(), stuck: Some(3), ..World::default() },
         &expect![[r#"
-        propose
-        check before-1-1
-        ready 0
-        call 0
-        ask
-        check after-1-1
-        note 0
-        check before-1-2
-        ready 1
-        call 1
-        ask
-        check after-1-2
-        note 1
-        check before-1-3
-        ready 2
-        call 2
-        ask
-        check after-1-3
-        note 2
-        check before-1-4
-        ready 3
-        call 3
-        ask
-        check after-1-4
-        pause 3
-        check after-1-4
-        pause 3
-        check after-1-4
-        undo 3
-        inverse 0 of 2
-        inverse 1 of 2
-        stopped at 1.4: `after-1-4`, checked after it, did not pass: not so
-        1.4 stands: held as chg-1
-        1.3 undone
-        1.2 stands: it is gone
-        1.1 needs no undoing: only a copy
-    "#]],
+            propose
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            note 0
+            check before-1-2
+            ready 1
+            ask
+            call 1
+            ask
+            check after-1-2
+            note 1
+            check before-1-3
+            ready 2
+            ask
+            call 2
+            ask
+            check after-1-3
+            note 2
+            check before-1-4
+            ready 3
+            ask
+            call 3
+            ask
+            check after-1-4
+            pause 3
+            check after-1-4
+            pause 3
+            check after-1-4
+            undo 3
+            inverse 0 of 2
+            inverse 1 of 2
+            stopped at 1.4: `after-1-4`, checked after it, did not pass: not so
+            1.4 stands: held as chg-1
+            1.3 undone
+            1.2 stands: it is gone
+            1.1 needs no undoing: only a copy
+        "#]],
     );
 }
 
@@ -543,43 +604,47 @@ fn it_goes_on_where_it_was_broken_off() {
         [Executed, Pending, Pending],
         World::default(),
         &expect![[r#"
-        ask
-        check after-1-1
-        note 0
-        check before-1-2
-        ready 1
-        call 1
-        ask
-        check after-1-2
-        note 1
-        check before-1-3
-        ready 2
-        call 2
-        ask
-        check after-1-3
-        note 2
-        done
-    "#]],
+            ask
+            check after-1-1
+            note 0
+            check before-1-2
+            ready 1
+            ask
+            call 1
+            ask
+            check after-1-2
+            note 1
+            check before-1-3
+            ready 2
+            ask
+            call 2
+            ask
+            check after-1-3
+            note 2
+            done
+        "#]],
     );
     resumed(
         [Executed, Unknown, Pending],
         World::default(),
         &expect![[r#"
-        ask
-        check after-1-1
-        note 0
-        call 1
-        ask
-        check after-1-2
-        note 1
-        check before-1-3
-        ready 2
-        call 2
-        ask
-        check after-1-3
-        note 2
-        done
-    "#]],
+            ask
+            check after-1-1
+            note 0
+            ask
+            call 1
+            ask
+            check after-1-2
+            note 1
+            check before-1-3
+            ready 2
+            ask
+            call 2
+            ask
+            check after-1-3
+            note 2
+            done
+        "#]],
     );
     resumed(
         [Executed, Executed, Executed],
@@ -655,8 +720,10 @@ mod any {
             4 => Just(Heard::Over),
             4 => Just(Heard::Called(Called::Answered)),
             1 => word().prop_map(|it| Heard::Called(Called::Unsure(it))),
-            2 => Just(Heard::Undid(Ok(()))),
-            1 => word().prop_map(|it| Heard::Undid(Err(it))),
+            1 => word().prop_map(|it| Heard::Called(Called::Later(it))),
+            2 => Just(Heard::Undid(Undid::Back)),
+            1 => word().prop_map(|it| Heard::Undid(Undid::NotYet(it))),
+            1 => word().prop_map(|it| Heard::Undid(Undid::Not(it))),
         ]
     }
 
@@ -666,16 +733,18 @@ mod any {
             let steps = three();
             let refs: Vec<&Step> = steps.iter().collect();
             let mut conduct = if resume {
-                    Conduct::resume(refs, vec![Guard::WhatRan])
+                    Conduct::resume(refs, vec![Guard::WhatRan], Known::default())
                 } else {
                     Conduct::begin(refs, vec![Guard::WhatRan])
                 };
             let mut known = vec![StepState::Pending; steps.len()];
-            let mut stopping = false;
+            let (mut stopping, mut asked) = (false, false);
             for heard in all {
                 match conduct.next() {
                     Do::Call(nth) => {
                         prop_assert!(!stopping, "a step is called while it is taken back");
+                        prop_assert!(asked, "it is called without a question");
+                        prop_assert!(known[nth] != StepState::Executing, "it is called while it runs");
                         prop_assert!(known.iter().take(nth).all(|it| *it == StepState::Executed), "{nth}: {known:?}");
                         prop_assert!(known[nth] != StepState::Executed && known[nth] != StepState::Undone);
                     }
@@ -689,12 +758,17 @@ mod any {
                     | Do::Note(_)
                     | Do::End(_) => {}
                 }
+                let before = conduct.clone();
                 if let (Heard::Stands(_, states), Do::Propose | Do::Ask | Do::Wait) = (&heard, conduct.next()) {
+                    asked = true;
                     known.clone_from(states);
                     known.resize(steps.len(), StepState::Pending);
                 }
                 conduct.heard(heard);
+                asked = asked && (matches!(before.next(), Do::Ask) || before.next() == conduct.next());
             }
         }
     }
 }
+
+mod once;

@@ -162,6 +162,14 @@ fn a_plan_is_carried_out_in_its_order_and_every_tick_rests_on_what_was_read() ->
     // Run again it goes on from its end, and does nothing.
     bench.resume()?.expect(0)?;
     ensure!(bench.sent("one", "new!")? == 1);
+    // Also where the world moved on since, and where the same plan is given again.
+    let group = json!({ "logGroupName": "/gate/three" });
+    ensure!(bench.lab.owner_call("logs", "Logs_20140328.DeleteLogGroup", &group)?.status == 200);
+    bench.resume()?.expect(0)?;
+    bench.begin(&plan(&steps))?.expect(0)?;
+    for name in ["one", "two", "three"] {
+        ensure!(bench.value(name)? == "new!" && bench.sent(name, "new!")? == 1, "{name}");
+    }
     bench.lab.verify()?.expect(0).map(drop)
 }
 
@@ -205,9 +213,12 @@ fn what_was_broken_off_goes_on_and_nothing_runs_twice() -> Result<()> {
     let ran = until("the second step", Duration::from_secs(60), || {
         Ok(Some(bench.sent("two", "new!")?).filter(|sent| *sent > 0))
     });
+    let other = bench.resume();
     child.kill()?;
     child.wait()?;
     ran?;
+    let other = other?.expect(2)?;
+    ensure!(other.stderr.contains("carried out by another process"), "{other}");
     ensure!(bench.sent("three", "new!")? == 0);
     bench.unlock("two")?;
     let told = bench.resume()?.expect(0)?.json()?;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use ::plan::{
     Call, Check, Origin, Plan,
-    conduct::{Called, Conduct, Do, Ending, Guard, Heard, Looked, Moment, Of},
+    conduct::{Called, Conduct, Do, Ending, Guard, Heard, Looked, Moment, Of, Undid},
 };
 use ::spec::Outcome;
 use api::types::{ChangeView, Proposal, ProposedAction};
@@ -21,13 +21,18 @@ use super::{
 };
 use crate::{
     agent::Agent,
-    failure::{DENIED, Failure, HELD},
+    failure::{DENIED, Failure, HELD, UNEXPECTED},
     output::{self, DIM, styled},
 };
 
+/// Between two requests that wait.
+const TURN_MS: i64 = 250;
 /// Of one request that waits.
 const LONGEST_WAIT_S: i64 = 50;
 const LONGEST_INTENT: usize = 1900;
+/// Between questions that were not answered.
+const PAUSES: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 
 pub(super) struct Hands<'a> {
     pub(super) agent: &'a Agent,
@@ -48,7 +53,7 @@ impl Hands<'_> {
         let plan = self.plan;
         let steps = plan.steps.iter().collect();
         let mut conduct = match self.folder.change() {
-            Some(_) => Conduct::resume(steps, guards.to_vec()),
+            Some(_) => Conduct::resume(steps, guards.to_vec(), self.folder.known(plan)),
             None => Conduct::begin(steps, guards.to_vec()),
         };
         loop {
@@ -74,7 +79,7 @@ impl Hands<'_> {
                 }
                 Do::Withdraw => self.withdraw().await,
                 Do::Undo(step) => Heard::Undid(self.undo(step).await?),
-                Do::Inverse { call, .. } => Heard::Undid(self.inverse(call).await),
+                Do::Inverse { step, call, nth } => Heard::Undid(self.inverse(step, call, nth).await?),
             };
             conduct.heard(heard);
         }
@@ -114,7 +119,15 @@ impl Hands<'_> {
     /// The change, by the end of its address.
     async fn change(&self, more: &str) -> Result<ChangeView, Failure> {
         let id = self.folder.change().ok_or_else(|| Failure::unexpected("there is no change yet"))?;
-        self.agent.send("GET", &format!("/v1/changes/{id}{more}"), Vec::new()).await
+        let target = format!("/v1/changes/{id}{more}");
+        for pause in PAUSES {
+            match self.agent.send("GET", &target, Vec::new()).await {
+                // Nobody answered, or somebody who cannot now: asking does nothing, so it is asked again.
+                Err(failure) if failure.exit == UNEXPECTED => tokio::time::sleep(pause).await,
+                answered => return answered,
+            }
+        }
+        self.agent.send("GET", &target, Vec::new()).await
     }
 
     async fn wait(&self) -> Result<Heard, Failure> {
@@ -122,7 +135,15 @@ impl Hands<'_> {
         if left <= 0 {
             return Ok(Heard::GaveUp);
         }
-        self.stands(&self.change(&format!("/wait?seconds={left}")).await?)
+        let (asked, view) = (SystemClock.now(), self.change(&format!("/wait?seconds={left}")).await?);
+        // One that stands down answers at once.
+        let spare = TURN_MS.saturating_sub(SystemClock.now().since(asked));
+        if view.state == ChangeState::Held
+            && let Ok(spare) = u64::try_from(spare)
+        {
+            tokio::time::sleep(Duration::from_millis(spare)).await;
+        }
+        self.stands(&view)
     }
 
     async fn look(
@@ -188,7 +209,17 @@ impl Hands<'_> {
         if let Some(done) = self.done.get_mut(step) {
             *done = true;
         }
-        self.folder.done(self.step(step))
+        let id = self.step(step).to_owned();
+        // Where nothing was looked at, it is the server's word that the cloud took the call.
+        if self.plan.steps.get(step).is_some_and(|it| it.after.is_empty())
+            && let Ok(task) = id.parse()
+        {
+            let now = SystemClock.now();
+            let outcome = Outcome::Passed { evidence: self.folder.executed(now, &id)? };
+            let check = ::agent::answered(&task);
+            self.folder.record((&id, Moment::After), folder::own(&check), outcome, now)?;
+        }
+        self.folder.done(&id)
     }
 
     /// One that cannot be withdrawn runs no further either: nobody asks for its steps any more.
@@ -202,29 +233,44 @@ impl Hands<'_> {
         Heard::Over
     }
 
-    async fn undo(&mut self, step: usize) -> Result<Result<(), String>, Failure> {
+    async fn undo(&mut self, step: usize) -> Result<Undid, Failure> {
         let id = self.folder.change().ok_or_else(|| Failure::unexpected("there is no change yet"))?;
-        if let Some(done) = self.done.get_mut(step) {
-            *done = false;
-        }
         let nth = step.saturating_add(1);
         Ok(match undo::one(self.agent, &id.to_string(), step).await {
-            Ok(view) if view.state == ChangeState::Executed => Ok(()),
-            Ok(view) => Err(format!("its undo is {} as {}", view.state, view.id)),
+            Ok(view) if view.state == ChangeState::Executed => {
+                self.taken(step);
+                Undid::Back
+            }
+            Ok(view) => Undid::Not(format!("its undo is {} as {}", view.state, view.id)),
             Err(failure) if failure.exit == HELD => {
                 let held = failure.change.map_or_else(String::new, |it| format!(" as {it}"));
-                Err(format!(
+                Undid::Not(format!(
                     "people decide on its undo{held}; then: countersign agent undo {id} --action {nth}"
                 ))
             }
-            Err(failure) => Err(failure.message),
+            Err(failure) => Undid::Not(failure.message),
         })
     }
 
-    async fn inverse(&self, call: &Call) -> Result<(), String> {
-        match called(&self.cloud.call(&call.wire()).await) {
-            Called::Answered => Ok(()),
-            Called::Refused(why) | Called::Unsure(why) => Err(why),
+    /// What was made is written down, and not made again by whoever goes on.
+    async fn inverse(&mut self, step: usize, call: &Call, nth: usize) -> Result<Undid, Failure> {
+        let answered = self.cloud.call(&call.wire()).await;
+        Ok(match called(&answered) {
+            Called::Answered => {
+                self.taken(step);
+                let id = self.step(step).to_owned();
+                self.folder.inverted(&id, nth.saturating_add(1))?;
+                Undid::Back
+            }
+            Called::Refused(why) if decided(&answered) => Undid::Not(why),
+            Called::Refused(why) | Called::Later(why) => Undid::NotYet(why),
+            Called::Unsure(why) => Undid::Not(format!("whether it was taken back is not known: {why}")),
+        })
+    }
+
+    fn taken(&mut self, step: usize) {
+        if let Some(done) = self.done.get_mut(step) {
+            *done = false;
         }
     }
 
@@ -251,12 +297,21 @@ impl Hands<'_> {
     }
 }
 
+/// The codes with which the gateway asks to come again, as every protocol has them.
+const LATER: [&str; 4] = ["Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown"];
+
+/// Whether it was the gateway that refused: asking again changes nothing.
+fn decided(answered: &Answered) -> bool {
+    matches!(answered, Answered::Answer(answer) if message(answer).starts_with("Countersign "))
+}
+
 /// What it did says the server; this only says whether asking again is of use.
 fn called(answered: &Answered) -> Called {
     match answered {
         Answered::Nothing(why) => Called::Unsure(model::sanitize(why, 300)),
         Answered::Answer(answer) => match answer.status {
             200..=399 => Called::Answered,
+            _ if LATER.contains(&gather::error_code(answer).as_str()) => Called::Later(message(answer)),
             400..=499 => Called::Refused(message(answer)),
             _ => Called::Unsure(message(answer)),
         },

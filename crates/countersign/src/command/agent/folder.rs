@@ -2,12 +2,16 @@
 //! are there whole or not at all; records are only added to.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{ErrorKind, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
-use ::plan::{Plan, conduct::Moment};
+use ::plan::{
+    Plan,
+    conduct::{Known, Moment},
+};
 use ::spec::{Check, CheckId, Files, Outcome, Run, Seen, SpecName, Specification, TaskId, Tasks, layout};
 use model::{ChangeId, Digest, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -19,10 +23,12 @@ use super::{
 use crate::failure::{Failure, NOT_FOUND};
 
 const SCHEMA: &str = "countersign.run-change/v1";
+const LOCK: &str = ".lock";
 const MOST_PLAN: u64 = 4 << 20;
-const MOST_CHANGE: u64 = 4 << 10;
+const MOST_CHANGE: u64 = 64 << 10;
 /// Folders of one name.
 const MOST_ALIKE: u32 = 99;
+const MOST_FOLDERS: usize = 1000;
 
 /// `change.json`: where the plan stands on the server.
 #[derive(Serialize, Deserialize)]
@@ -31,6 +37,24 @@ struct OfChange {
     schema: String,
     plan: Digest,
     change: ChangeId,
+    #[serde(default, skip_serializing_if = "Standing::is_none")]
+    steps: Standing,
+}
+
+/// What is known of steps by their ids, whatever the world became since.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Standing {
+    /// Ran, and every check after it passed.
+    checked: BTreeSet<String>,
+    /// How many of its own calls that take it back were made.
+    inverted: BTreeMap<String, usize>,
+}
+
+impl Standing {
+    fn is_none(&self) -> bool {
+        self.checked.is_empty() && self.inverted.is_empty()
+    }
 }
 
 pub(super) struct Folder {
@@ -38,6 +62,9 @@ pub(super) struct Folder {
     run: Run,
     plan: Digest,
     change: Option<ChangeId>,
+    steps: Standing,
+    /// Nobody else carries this plan out meanwhile.
+    _lock: File,
 }
 
 impl Folder {
@@ -58,10 +85,12 @@ impl Folder {
                 }
                 Err(err) => return Err(unwritable(&dir, &err)),
             }
+            let lock = locked(&dir)?;
             for (file, bytes) in files {
                 write_whole(&dir.join(file), bytes)?;
             }
-            return Ok(Self { dir, run: Run::default(), plan: plan.id, change: None });
+            let (run, steps) = (Run::default(), Standing::default());
+            return Ok(Self { dir, run, plan: plan.id, change: None, steps, _lock: lock });
         }
         Err(Failure::usage(format!("{} has {MOST_ALIKE} folders of that name", specs.display())))
     }
@@ -69,6 +98,7 @@ impl Folder {
     /// To go on with.
     pub(super) fn open(dir: &Path) -> Result<(Plan, Self), Failure> {
         let plan = plan_of(dir)?;
+        let lock = locked(dir)?;
         let change: Option<OfChange> = json(&dir.join(layout::CHANGE), MOST_CHANGE)?;
         if let Some(of) = &change
             && (of.schema != SCHEMA || of.plan != plan.id)
@@ -77,13 +107,23 @@ impl Folder {
                 .hint("a plan that was edited is a new one: begin a new specification with --plan"));
         }
         let spec = specification(dir)?;
-        let (run, change) = (spec.run().clone(), change.map(|of| of.change));
-        let folder = Self { dir: dir.to_owned(), run, plan: plan.id, change };
+        let run = spec.run().clone();
+        let (change, steps) = change.map(|of| (of.change, of.steps)).unzip();
+        let steps = steps.unwrap_or_default();
+        let folder = Self { dir: dir.to_owned(), run, plan: plan.id, change, steps, _lock: lock };
         Ok((plan, folder))
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.dir
+    }
+
+    /// Where the specifications lie of which this is one.
+    pub(super) fn beside(&self) -> &Path {
+        match self.dir.parent() {
+            Some(above) if !above.as_os_str().is_empty() => above,
+            Some(_) | None => Path::new("."),
+        }
     }
 
     pub(super) const fn change(&self) -> Option<ChangeId> {
@@ -92,11 +132,29 @@ impl Folder {
 
     /// The plan stands in this change from now on.
     pub(super) fn stands_in(&mut self, change: ChangeId) -> Result<(), Failure> {
-        let of = OfChange { schema: SCHEMA.to_owned(), plan: self.plan, change };
-        let text = serde_json::to_vec_pretty(&of).map_err(Failure::unexpected)?;
-        write_whole(&self.dir.join(layout::CHANGE), &text)?;
         self.change = Some(change);
-        Ok(())
+        self.stand()
+    }
+
+    fn stand(&self) -> Result<(), Failure> {
+        let Some(change) = self.change else { return Ok(()) };
+        let of = OfChange { schema: SCHEMA.to_owned(), plan: self.plan, change, steps: self.steps.clone() };
+        let text = serde_json::to_vec_pretty(&of).map_err(Failure::unexpected)?;
+        write_whole(&self.dir.join(layout::CHANGE), &text)
+    }
+
+    pub(super) fn known(&self, plan: &Plan) -> Known {
+        let steps = || plan.steps.iter().map(|step| step.id.as_str());
+        Known {
+            checked: steps().map(|id| self.steps.checked.contains(id)).collect(),
+            inverted: steps().map(|id| self.steps.inverted.get(id).copied().unwrap_or_default()).collect(),
+        }
+    }
+
+    /// So many of the calls that take this step back were made.
+    pub(super) fn inverted(&mut self, step: &str, made: usize) -> Result<(), Failure> {
+        self.steps.inverted.insert(step.to_owned(), made);
+        self.stand()
     }
 
     /// A file of its own, by its digest.
@@ -107,6 +165,12 @@ impl Folder {
     /// What several reads say together.
     pub(super) fn together(&self, at: Timestamp, parts: &[Digest]) -> Result<Digest, Failure> {
         self.keep(&serde_json::json!({ "at": at, "parts": parts, "schema": "countersign.evidence/v1" }))
+    }
+
+    /// The server's word that a step was carried out.
+    pub(super) fn executed(&self, at: Timestamp, step: &str) -> Result<Digest, Failure> {
+        self.keep(&serde_json::json!({ "at": at, "change": self.change, "schema": "countersign.evidence/v1",
+            "state": "executed", "step": step }))
     }
 
     fn keep<T: Serialize>(&self, what: &T) -> Result<Digest, Failure> {
@@ -159,7 +223,9 @@ impl Folder {
     }
 
     /// Ticks a task, and those above it that are done with it, as far as records prove it.
-    pub(super) fn done(&self, step: &str) -> Result<(), Failure> {
+    pub(super) fn done(&mut self, step: &str) -> Result<(), Failure> {
+        self.steps.checked.insert(step.to_owned());
+        self.stand()?;
         self.edit(step, |tasks, id, spec| {
             for id in std::iter::successors(Some(id.clone()), TaskId::parent) {
                 if let Ok(proof) = spec.passed(&id) {
@@ -209,6 +275,19 @@ fn plan_of(dir: &Path) -> Result<Plan, Failure> {
         .ok_or_else(|| Failure::new(NOT_FOUND, "CS203", format!("there is no {}", file.display())))
 }
 
+/// Whether one of these specifications is of this plan, and all its steps ran, were checked and stand.
+pub(super) fn carried_out(specs: &Path, plan: Digest) -> bool {
+    let folders = fs::read_dir(specs).into_iter().flatten().take(MOST_FOLDERS).flatten();
+    folders.map(|folder| folder.path()).any(|dir| {
+        let of: Option<OfChange> = json(&dir.join(layout::CHANGE), MOST_CHANGE).ok().flatten();
+        let Some(of) = of.filter(|of| of.plan == plan && of.steps.inverted.is_empty()) else { return false };
+        plan_of(&dir).is_ok_and(|there| {
+            Plan::id_of(&there.steps) == plan
+                && there.steps.iter().all(|step| of.steps.checked.contains(&step.id))
+        })
+    })
+}
+
 /// None where there is no such file.
 pub(super) fn json<T: DeserializeOwned>(path: &Path, most: u64) -> Result<Option<T>, Failure> {
     let wrong = |why: String| Failure::usage(format!("{}: {}", path.display(), model::sanitize(&why, 400)));
@@ -223,6 +302,21 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path, most: u64) -> Result<Option
         return Err(wrong(format!("it is larger than {most} bytes")));
     }
     serde_json::from_slice(&bytes).map(Some).map_err(|err| wrong(err.to_string()))
+}
+
+/// Held until the folder is let go, or the process ends.
+fn locked(dir: &Path) -> Result<File, Failure> {
+    let path = dir.join(LOCK);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|err| unwritable(&path, &err))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::usage(format!("{} is being carried out by another process", dir.display()))
+                .hint("wait until that one has ended: one plan is carried out once"))
+        }
+        Err(TryLockError::Error(err)) => Err(unwritable(&path, &err)),
+    }
 }
 
 fn unwritable(path: &Path, err: &std::io::Error) -> Failure {

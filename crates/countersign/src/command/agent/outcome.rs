@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ::plan::conduct::{Ending, Taken};
+use ::plan::conduct::{Ending, Taken, Why};
 use model::ChangeId;
 use serde::Serialize;
 
@@ -20,6 +20,12 @@ pub(super) struct Outcome {
     pub(super) left: Vec<Left>,
     /// How many checks were read.
     pub(super) looks: u32,
+    /// What broke a plan off, and whatever comes after it was done; or why no plan was made. The first decides the exit code.
+    #[serde(skip)]
+    pub(super) failures: Vec<u8>,
+    /// A plan is being carried out.
+    #[serde(skip)]
+    pub(super) under_way: bool,
 }
 
 #[derive(Serialize)]
@@ -45,6 +51,9 @@ pub(super) struct Planned {
     /// What became of what had run, the last first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) taken_back: Vec<TakenBack>,
+    /// Something of it may still be under way.
+    #[serde(skip)]
+    pub(super) broke_off: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -73,6 +82,20 @@ pub(super) struct TakenBack {
 }
 
 impl Planned {
+    /// It was broken off, and nobody knows how far it is.
+    pub(super) fn broke_off(&mut self, failure: &Failure) {
+        (self.state, self.broke_off) = (State::Stopped, true);
+        self.why = Some(model::sanitize(&failure.message, 600));
+    }
+
+    /// Whether something of it is held, may still be under way, or stands and is only this session's to undo.
+    pub(super) fn needs_session(&self) -> bool {
+        let stands = |taken: &TakenBack| !taken.undone && taken.what.starts_with("stands");
+        self.state == State::Held
+            || (self.broke_off && self.change.is_some())
+            || self.taken_back.iter().any(stands)
+    }
+
     pub(super) fn end(&mut self, ending: Ending) {
         match ending {
             Ending::Done => self.state = State::Done,
@@ -83,6 +106,7 @@ impl Planned {
             }
             Ending::Stopped(stop) => {
                 self.state = State::Stopped;
+                self.broke_off = matches!(stop.why, Why::NotKnown(_));
                 self.why = Some(model::sanitize(&stop.why.to_string(), 600));
                 self.stopped_at = stop.step;
                 let taken = |(step, taken): (String, Taken)| TakenBack {
@@ -101,6 +125,9 @@ impl Outcome {
         match format {
             Format::Json => output::json(self)?,
             Format::Human => self.show(),
+        }
+        if let Some(exit) = self.failures.first() {
+            return Ok(ExitCode::from(*exit));
         }
         let worst = self.plans.iter().map(|plan| plan.state).max().unwrap_or(State::Done);
         Ok(match worst {

@@ -17,6 +17,7 @@ use snapshot::{Snapshot, Taken};
 use super::{
     super::{
         findings::text_of,
+        resident::Signals,
         scan::{self, Asked, Session, cloud::Cloud},
         session::seconds,
     },
@@ -31,7 +32,7 @@ use crate::{
         agent::{GoalArg, RunArgs},
         scan::ScanArgs,
     },
-    failure::Failure,
+    failure::{Failure, INTERRUPTED},
     output,
 };
 
@@ -41,7 +42,18 @@ const MOST_TOLD: usize = 5;
 const MOST_KEPT: usize = 16 << 20;
 
 pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Failure> {
+    // Who ends it must not leave a session behind that lives on for hours.
+    let mut signals = Signals::heard()?;
     let wait = args.wait.as_deref().map(seconds).transpose()?.unwrap_or(0);
+    scan::possible(&scanned(args))?;
+    let begun = match (&args.resume, &args.plan) {
+        (Some(dir), _) => {
+            let (plan, folder) = Folder::open(dir)?;
+            Some((fit(plan)?, folder))
+        }
+        (None, Some(file)) => Some(given(args, file)?),
+        (None, None) => None,
+    };
     let session = Session::open(&Asked {
         agent: args.agent.as_deref(),
         operator: args.operator.as_deref(),
@@ -51,22 +63,56 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
         server: &args.server,
     })
     .await?;
-    let agent = Agent::from(|name| session.env.get(name).cloned())?;
-    let region = session.env.get("AWS_REGION").map_or("us-east-1", String::as_str);
-    let cloud = Cloud::from(&session.env, region)?;
     let mut outcome = Outcome::default();
-    let begun = match (&args.resume, &args.plan) {
-        (Some(dir), _) => {
-            let (plan, folder) = Folder::open(dir)?;
-            vec![(fit(plan)?, folder)]
+    let ran = tokio::select! {
+        ran = within(args, begun, wait, &session.env, &mut outcome) => ran,
+        _ = signals.next() => Err(Failure::interrupted()
+            .hint("what was begun goes on with: countersign agent run --resume DIR")),
+    };
+    // What waits for people, or may still be under way, runs and is taken back in no other session than one that is still open.
+    let stays = outcome.plans.iter().any(Planned::needs_session)
+        || ran.as_ref().is_err_and(|failure| failure.exit == INTERRUPTED && outcome.under_way);
+    match session.made() {
+        Some(id) if stays => output::note(format!(
+            "session {id} stays open for what is not over; countersign session stop {id} ends it"
+        )),
+        Some(_) | None => tokio::select! {
+            () = session.close() => {}
+            _ = signals.next() => {}
+        },
+    }
+    match ran {
+        Err(failure) if outcome.plans.is_empty() => Err(failure),
+        Err(failure) => {
+            outcome.told(format)?;
+            Err(failure)
         }
-        (None, Some(file)) => vec![given(args, file)?],
-        (None, None) => found(args, &session.env, &mut outcome).await?,
+        Ok(()) => outcome.told(format),
+    }
+}
+
+/// What needs a session; whatever came of it so far is in the outcome.
+async fn within(
+    args: &RunArgs,
+    begun: Option<(Plan, Folder)>,
+    wait: i64,
+    env: &BTreeMap<String, String>,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    let agent = Agent::from(|name| env.get(name).cloned())?;
+    let region = env.get("AWS_REGION").map_or("us-east-1", String::as_str);
+    let cloud = Cloud::from(env, region)?;
+    let alone = begun.is_some();
+    let begun = match begun {
+        Some(one) => vec![one],
+        None => found(args, env, outcome).await?,
     };
     let mut open: BTreeSet<Digest> = begun.iter().map(|(plan, _)| plan.id).collect();
     for (plan, mut folder) in begun {
         let mut planned = begin(&plan, &folder);
-        if let Some(first) = plan.follows.filter(|first| open.contains(first)) {
+        let waits =
+            |first: &Digest| open.contains(first) || (alone && !folder::carried_out(folder.beside(), *first));
+        if let Some(first) = plan.follows.filter(waits) {
             planned.why = Some(format!("it comes after the plan {}, which is not done", short(first)));
             outcome.plans.push(planned);
             continue;
@@ -80,6 +126,7 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
             })
             .collect();
         output::note(format!("{}: {}", folder.path().display(), model::sanitize(&plan.goal, 200)));
+        let done = folder.known(&plan).checked;
         let mut hands = Hands {
             agent: &agent,
             cloud: &cloud,
@@ -87,33 +134,35 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
             folder: &mut folder,
             until: SystemClock.now().plus_seconds(wait),
             looks: 0,
-            done: vec![false; plan.steps.len()],
+            done,
             guarded: BTreeMap::new(),
         };
-        let ending = hands.carry_out(&around).await?;
+        outcome.under_way = true;
+        let ended = hands.carry_out(&around).await;
+        outcome.under_way = false;
         let done = std::mem::take(&mut hands.done);
         outcome.looks = outcome.looks.saturating_add(hands.looks);
         planned.change = folder.change();
-        planned.end(ending);
+        match ended {
+            Ok(ending) => planned.end(ending),
+            Err(failure) => {
+                output::note(model::sanitize(&failure.message, 600));
+                planned.broke_off(&failure);
+                outcome.failures.push(failure.exit);
+            }
+        }
         let all = planned.state == State::Done;
         for (step, done) in planned.steps.iter_mut().zip(done) {
-            step.done = done || all;
+            let back = planned.taken_back.iter().any(|taken| taken.undone && taken.step == step.id);
+            let stopped = planned.stopped_at.as_ref() == Some(&step.id);
+            step.done = all || (done && !back && !stopped);
         }
         if all {
             open.remove(&plan.id);
         }
         outcome.plans.push(planned);
     }
-    // What waits for people runs in no other session than one that is still open.
-    match session.made() {
-        Some(id) if outcome.plans.iter().any(|plan| plan.state == State::Held) => {
-            output::note(format!(
-                "session {id} stays open for what is held; countersign session stop {id} ends it"
-            ));
-        }
-        Some(_) | None => session.close().await,
-    }
-    outcome.told(format)
+    Ok(())
 }
 
 fn begin(plan: &Plan, folder: &Folder) -> Planned {
@@ -131,6 +180,7 @@ fn begin(plan: &Plan, folder: &Folder) -> Planned {
         stopped_at: None,
         steps: plan.steps.iter().map(step).collect(),
         taken_back: Vec::new(),
+        broke_off: false,
     }
 }
 
@@ -184,7 +234,7 @@ async fn found(
         before: None,
         stale_days: parameters.stale_days,
     };
-    let mut begun = Vec::new();
+    let (mut begun, mut refused) = (Vec::new(), None);
     for goal in goals(args, &snapshot)? {
         let plans = match ::plan::of(&given, &goal) {
             Ok(plans) => plans,
@@ -193,6 +243,7 @@ async fn found(
                 continue;
             }
             Err(err) => {
+                refused = refused.or(Some(super::super::plan::refused(&err).exit));
                 let why = model::sanitize(&err.to_string(), 400);
                 outcome.left.push(Left { about: goal.to_string(), why });
                 output::note(format!("{goal}: {err}; {}", model::sanitize(&err.hint(), 400)));
@@ -209,6 +260,9 @@ async fn found(
             }
             begun.push((plan, folder));
         }
+    }
+    if begun.is_empty() {
+        outcome.failures.extend(refused);
     }
     Ok(begun)
 }

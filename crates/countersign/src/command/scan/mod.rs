@@ -56,14 +56,20 @@ pub(super) async fn run(args: &ScanArgs, format: Format) -> Result<ExitCode, Fai
     report(args, &scanned?, format)
 }
 
-/// The snapshot's text, as it stands in its file then.
-pub(super) async fn taken(args: &ScanArgs, env: &BTreeMap<String, String>) -> Result<String, Failure> {
+/// Whether it can be begun, before anything is opened for it.
+pub(super) fn possible(args: &ScanArgs) -> Result<(), Failure> {
     if args.rate == 0 || args.rate > 1000 {
         return Err(Failure::usage("--rate is 1 to 1000 calls a second"));
     }
     if args.days == 0 || args.days > 450 {
         return Err(Failure::usage("--days is 1 to 450: the cloud keeps daily values for 455"));
     }
+    Ok(())
+}
+
+/// The snapshot's text, as it stands in its file then.
+pub(super) async fn taken(args: &ScanArgs, env: &BTreeMap<String, String>) -> Result<String, Failure> {
+    possible(args)?;
     let regions = regions(args, env)?;
     let cloud = Cloud::from(env, regions.first().map_or("us-east-1", String::as_str))?;
     let (partition, account) = cloud.identity().await?;

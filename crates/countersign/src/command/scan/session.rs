@@ -35,6 +35,7 @@ impl Session {
                 "AWS_SECRET_ACCESS_KEY",
                 "AWS_REGION",
                 "AWS_CA_BUNDLE",
+                "COUNTERSIGN_CA",
                 "COUNTERSIGN_AGENT_URL",
             ];
             let env = names.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
