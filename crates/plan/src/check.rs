@@ -49,6 +49,8 @@ pub enum Comparison {
     AtLeast(i64),
     AtMost(i64),
     Not(Value),
+    /// All of this, and whatever else: each member of an object, some item for each of a list.
+    Has(Value),
 }
 
 /// How long an answer may be wrong before it counts: what a cloud does takes a while.
@@ -143,6 +145,7 @@ impl Comparison {
             Self::AtLeast(least) => number().is_some_and(|number| number >= *least),
             Self::AtMost(most) => number().is_some_and(|number| number <= *most),
             Self::Not(other) => value != other,
+            Self::Has(part) => has(value, part),
         }
     }
 }
@@ -157,7 +160,20 @@ impl fmt::Display for Comparison {
             Self::AtLeast(least) => write!(f, "at least {least}"),
             Self::AtMost(most) => write!(f, "at most {most}"),
             Self::Not(value) => write!(f, "not {}", shown(value)),
+            Self::Has(value) => write!(f, "with {}", shown(value)),
         }
+    }
+}
+
+fn has(value: &Value, part: &Value) -> bool {
+    match (value, part) {
+        (Value::Object(own), Value::Object(part)) => {
+            part.iter().all(|(name, part)| own.get(name).is_some_and(|own| has(own, part)))
+        }
+        (Value::Array(own), Value::Array(part)) => {
+            part.iter().all(|part| own.iter().any(|own| has(own, part)))
+        }
+        (own, part) => own == part,
     }
 }
 
@@ -203,6 +219,14 @@ mod tests {
                 "{expectation:?}"
             );
         };
+        check(
+            json!({ "any": { "path": "Volumes", "is": { "has": { "Size": 8, "State": "in-use" } } } }),
+            Ok(()),
+        );
+        check(
+            json!({ "none": { "path": "Volumes", "is": { "has": { "Size": 8, "State": "available" } } } }),
+            Ok(()),
+        );
         let state = |is: Value| json!({ "path": "Volumes.State", "is": is });
         check(json!("answers"), Ok(()));
         check(json!({ "all": state(json!({ "one_of": ["available", "in-use"] })) }), Ok(()));

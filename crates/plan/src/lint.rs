@@ -173,6 +173,12 @@ impl Run {
             Undo::Captured if judged.undo != model::Undo::Capturable => {
                 self.tell(place, "the engine captures no inverse of this call");
             }
+            Undo::Calls(_) | Undo::Impossible(_) if judged.undo == model::Undo::Capturable => {
+                self.tell(place, "the engine captures its inverse: it is `captured`");
+            }
+            Undo::Calls(_) if judged.undo != model::Undo::Unlisted => {
+                self.tell(place, "nothing needs undoing")
+            }
             Undo::NotNeeded(_) if !matches!(judged.undo, model::Undo::NotNeeded | model::Undo::Additive) => {
                 self.tell(place, "it changes something, and that needs undoing");
             }
@@ -180,11 +186,35 @@ impl Run {
             Undo::Calls(calls) => {
                 if self.most(place, calls.len(), MOST_CHECKS) {
                     for (nth, call) in calls.iter().enumerate() {
-                        self.judged(&format!("{place}[{nth}]"), call);
+                        self.inverse(&format!("{place}[{nth}]"), call, step, judged);
                     }
                 }
             }
             Undo::Captured | Undo::NotNeeded(_) | Undo::Impossible(_) => {}
+        }
+    }
+
+    /// It does no more than its step, to nothing else, and is one that the planner knows of the step's operation.
+    fn inverse(&mut self, place: &str, call: &Call, step: &Step, judged: &Judged) {
+        let Some(inverse) = self.judged(place, call) else { return };
+        if call.region != step.call.region {
+            self.tell(place, "it is for another region than its step");
+        }
+        let own: Vec<&String> = judged.resources.iter().chain(&step.about).collect();
+        let others: Vec<String> = inverse
+            .resources
+            .iter()
+            .filter(|name| !own.iter().any(|own| is_same(own, name)))
+            .map(|name| sanitize(name, 120))
+            .collect();
+        if !others.is_empty() {
+            self.tell(place, format!("it names what its step does not: {}", others.join(", ")));
+        }
+        if inverse.effects.worst() > judged.effects.worst() {
+            self.tell(place, format!("it does worse than its step: {}", inverse.effects));
+        }
+        if !make::is_inverse(call, &step.call) {
+            self.tell(place, "the planner knows no such inverse of its step");
         }
     }
 
@@ -241,6 +271,15 @@ impl Run {
     }
 }
 
+/// One name, or an ARN and the name at its end.
+fn is_same(one: &str, other: &str) -> bool {
+    let ends = |long: &str, short: &str| {
+        let behind = long.strip_suffix(short).filter(|_| !short.is_empty() && !short.starts_with("arn:"));
+        behind.is_some_and(|rest| rest.starts_with("arn:") && rest.ends_with([':', '/']))
+    };
+    one == other || ends(one, other) || ends(other, one)
+}
+
 /// Every member of a derived step that follows from tables is made anew; for a plan that was changed by hand.
 pub fn recompute(plan: &mut Plan) {
     let judge = Judge::new(&plan.basis.account);
@@ -251,4 +290,16 @@ pub fn recompute(plan: &mut Plan) {
     }
     plan.effects = pack::effects(&plan.steps);
     plan.id = Plan::id_of(&plan.steps);
+}
+
+/// Every step is nobody's word but the file's. Where the snapshot is not at hand, what a file says of its steps' origin cannot be known to be
+/// so, and more people look.
+pub fn distrust(plan: &mut Plan) {
+    for step in &mut plan.steps {
+        if let Origin::Derived { .. } = step.origin {
+            let why =
+                "a file says that the planner derived it, and there was no snapshot to derive it from again";
+            step.origin = Origin::Unverified { why: why.into() };
+        }
+    }
 }

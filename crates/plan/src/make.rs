@@ -1,8 +1,10 @@
 //! From a call to a step: what it does by the operation table, what is looked at around it, how it is taken back.
 
+use std::collections::BTreeMap;
+
 use findings::{Judge, Judged, Unjudgeable};
 use model::{Effect, EffectSet, sanitize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use snapshot::Resource;
 
 use crate::{
@@ -87,6 +89,26 @@ pub(crate) fn worst() -> EffectSet {
     Effect::ALL.into_iter().fold(EffectSet::of(Effect::Destroy), EffectSet::with)
 }
 
+/// Whether the tables have this call as what takes the other back, with the other's own values in it. What it was before is anybody's
+/// guess here.
+pub(crate) fn is_inverse(inverse: &Call, of: &Call) -> bool {
+    let row = Table::shared().row(&format!("{}:{}", of.service, of.operation));
+    let named = format!("{}:{}", inverse.service, inverse.operation);
+    let filling = Filling { parameters: &of.parameters, subject: None, account: "", was: None };
+    row.is_some_and(|row| {
+        row.undo.iter().any(|undo| {
+            undo.call == named
+                && covers(undo, &of.parameters)
+                && filling.fits(&toml::Value::Table(undo.with.clone()), &inverse.parameters)
+        })
+    })
+}
+
+/// What puts back some of what a call changes puts nothing back: it counts only where it names everything that is given.
+fn covers(undo: &UndoRow, given: &Value) -> bool {
+    undo.whole || given.as_object().is_none_or(|given| given.keys().all(|name| undo.with.contains_key(name)))
+}
+
 /// The engine's own inverse where it captures one; else the planner's.
 fn undo(judged: Option<&Judged>, row: Option<&Row>, looks: &Looks<'_>) -> Undo {
     match judged.map(|judged| judged.undo) {
@@ -107,13 +129,14 @@ fn undo(judged: Option<&Judged>, row: Option<&Row>, looks: &Looks<'_>) -> Undo {
     let lacks = row.is_some_and(|row| !row.undo.is_empty());
     Undo::Impossible(why.unwrap_or_else(|| {
         if lacks {
-            "what it was before is not in the snapshot".into()
+            "what it was before is not in the snapshot, or no one call puts all of it back".into()
         } else {
             "the operation table knows no inverse, and neither does the planner".into()
         }
     }))
 }
 
+#[derive(Clone, Copy)]
 struct Looks<'f> {
     filling: Filling<'f>,
     look: Option<&'f Look>,
@@ -122,6 +145,9 @@ struct Looks<'f> {
 
 impl Looks<'_> {
     fn undo(&self, row: &UndoRow) -> Option<Call> {
+        if !covers(row, self.filling.parameters) {
+            return None;
+        }
         if let Some(needs) = &row.needs {
             self.filling.operand(needs)?;
         }
@@ -129,13 +155,37 @@ impl Looks<'_> {
     }
 
     fn checks(&self, rows: &[CheckRow]) -> Vec<Check> {
-        rows.iter().filter_map(|row| self.check(row)).collect()
+        rows.iter().flat_map(|row| self.each(row)).collect()
+    }
+
+    /// One check, or one for each part of a parameter.
+    fn each(&self, row: &CheckRow) -> Vec<Check> {
+        let Some(of) = &row.each else { return self.check(row).into_iter().collect() };
+        let parts = self.filling.operand(of).map(|given| parts(&given)).unwrap_or_default();
+        let one = |part: &Value| {
+            let told = Value::from(told(part));
+            let filling = Filling { was: Some(&told), ..self.filling };
+            let mut check = Looks { filling, ..*self }.check(row)?;
+            if let Expectation::All { is, .. } | Expectation::Any { is, .. } | Expectation::None { is, .. } =
+                &mut check.expect
+            {
+                *is = Comparison::Has(part.clone());
+            }
+            Some(check)
+        };
+        parts.iter().filter_map(one).collect()
     }
 
     /// `None` where something that it takes is not known.
     fn check(&self, row: &CheckRow) -> Option<Check> {
         if let Some(needs) = &row.needs {
             self.filling.operand(needs)?;
+        }
+        let is = |(operand, value): &(String, toml::Value)| {
+            self.filling.operand(operand).is_some_and(|own| self.filling.fits(value, &own))
+        };
+        if row.only.as_ref().is_some_and(|only| !is(only)) || row.unless.as_ref().is_some_and(is) {
+            return None;
         }
         let (read, with, under, absent) = match (row.look, &row.read) {
             (Some(Looked::Tags), _) => {
@@ -199,7 +249,53 @@ impl Looks<'_> {
         if let Some(value) = &row.at_least {
             return fill(value)?.as_i64().map(Comparison::AtLeast);
         }
+        if row.each.is_some() {
+            return Some(Comparison::Has(Value::Null));
+        }
         row.one_of.clone().map(Comparison::OneOf)
+    }
+}
+
+/// What a list of objects says, item by item of each list within: a rule for one network, of a rule for several.
+fn parts(value: &Value) -> Vec<Value> {
+    let Value::Array(items) = value else { return vec![value.clone()] };
+    let mut all = Vec::new();
+    for item in items {
+        let Some(members) = item.as_object() else {
+            all.push(item.clone());
+            continue;
+        };
+        let lists: Vec<(&String, &Vec<Value>)> =
+            members.iter().filter_map(|(name, inner)| Some((name, inner.as_array()?))).collect();
+        let plain = members.iter().filter(|(_, inner)| !inner.is_array());
+        let plain: Map<String, Value> = plain.map(|(name, inner)| (name.clone(), inner.clone())).collect();
+        let mut some = false;
+        for (name, inner) in lists {
+            for one in inner {
+                some = true;
+                let mut part = plain.clone();
+                part.insert(name.clone(), Value::Array(vec![one.clone()]));
+                all.push(Value::Object(part));
+            }
+        }
+        if !some {
+            all.push(Value::Object(plain));
+        }
+    }
+    all
+}
+
+/// Its members by name, in words.
+fn told(part: &Value) -> String {
+    match part {
+        Value::Object(members) => {
+            let sorted: BTreeMap<&String, String> =
+                members.iter().map(|(name, inner)| (name, told(inner))).collect();
+            sorted.iter().map(|(name, inner)| format!("{name} {inner}")).collect::<Vec<_>>().join(", ")
+        }
+        Value::Array(items) => items.iter().map(told).collect::<Vec<_>>().join(", "),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

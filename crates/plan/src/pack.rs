@@ -89,7 +89,7 @@ pub(crate) fn plans(given: &Given<'_, '_>, units: Vec<Unit>) -> Vec<Plan> {
     plans
 }
 
-fn plan(given: &Given<'_, '_>, units: Vec<Unit>, follows: Option<Digest>) -> Plan {
+pub(crate) fn plan(given: &Given<'_, '_>, units: Vec<Unit>, follows: Option<Digest>) -> Plan {
     let goal = units.first().map_or_else(String::new, |unit| unit.goal.clone());
     let mut steps = Vec::new();
     let mut alternatives: Vec<Alternative> = Vec::new();

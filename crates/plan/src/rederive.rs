@@ -1,7 +1,10 @@
 //! What a language model proposes, held against what the planner derives: the same call from the same snapshot, or nobody's word but a
 //! model's. A model can choose among what follows from findings and goals; what it adds is marked, and needs more people.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use findings::{Finding, canonical};
 use model::{Digest, Value, sanitize};
@@ -9,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use snapshot::{Resource, Snapshot};
 
 use crate::{
-    Call, Given, Goal, Origin, Plans, Step,
+    Call, Given, Goal, Origin, Plan, Plans, Step,
     make::{Draft, Maker},
+    pack::{self, Unit},
     planner,
 };
 
@@ -38,7 +42,14 @@ pub enum Refused {
 /// # Errors
 /// Where a call is in no table, or names nothing that the snapshot shows.
 pub fn rederive(given: &Given<'_, '_>, goals: &[Goal], proposed: &[Proposed]) -> Result<Vec<Step>, Refused> {
-    let known = derived(given, goals);
+    chosen(given, &derived(given, goals), proposed)
+}
+
+fn chosen(
+    given: &Given<'_, '_>,
+    known: &BTreeMap<Digest, Known>,
+    proposed: &[Proposed],
+) -> Result<Vec<Step>, Refused> {
     let maker = Maker::new(given);
     let mut steps = Vec::new();
     let mut before = BTreeSet::new();
@@ -63,11 +74,44 @@ pub fn rederive(given: &Given<'_, '_>, goals: &[Goal], proposed: &[Proposed]) ->
     Ok(steps)
 }
 
+/// One plan of proposed calls, as [`rederive`] has them: numbered as every plan is, and with what the planner says beside each step that is
+/// its own.
+///
+/// # Errors
+/// As [`rederive`].
+pub fn of_steps(
+    given: &Given<'_, '_>,
+    goals: &[Goal],
+    proposed: &[Proposed],
+    why: &str,
+) -> Result<Plan, Refused> {
+    let known = derived(given, goals);
+    let mut unit = Unit::new(sanitize(why, 1000), chosen(given, &known, proposed)?);
+    unit.unknowns.push("whether these are the right steps: a language model chose them".into());
+    let mut units = vec![unit];
+    let mut told = BTreeSet::new();
+    for beside in proposed.iter().filter_map(|one| known.get(&key(&one.call))).map(|one| &one.beside) {
+        if told.insert(beside.plan) {
+            units.push(beside.unit.clone());
+        }
+    }
+    Ok(pack::plan(given, units, None))
+}
+
 /// A step that the planner would take, and what it would take before it.
 #[derive(Clone, Debug)]
 struct Known {
     step: Step,
     after: Vec<(Digest, String)>,
+    beside: Rc<Beside>,
+}
+
+/// What a plan says beside its steps.
+#[derive(Debug)]
+struct Beside {
+    plan: Digest,
+    /// Without steps.
+    unit: Unit,
 }
 
 /// Every step that the planner would take, by its call.
@@ -83,6 +127,15 @@ fn derived(given: &Given<'_, '_>, goals: &[Goal]) -> BTreeMap<Digest, Known> {
             if plan.follows.is_none() {
                 chain.clear();
             }
+            let beside = Rc::new(Beside {
+                plan: plan.id,
+                unit: Unit {
+                    alternatives: plan.alternatives,
+                    unknowns: plan.unknowns,
+                    traps: plan.traps,
+                    ..Unit::new(String::new(), Vec::new())
+                },
+            });
             let mut earlier: Vec<Step> = Vec::new();
             for step in plan.steps {
                 // What answers the same finding, or a goal without one, hangs together.
@@ -90,11 +143,17 @@ fn derived(given: &Given<'_, '_>, goals: &[Goal]) -> BTreeMap<Digest, Known> {
                 let after: Vec<_> = chain.iter().cloned().chain(bound).collect();
                 // In a finding's own words, a call may lack what the planner adds to it.
                 for proposed in as_found(&findings, &step) {
-                    known
-                        .entry(proposed)
-                        .or_insert_with(|| Known { step: step.clone(), after: after.clone() });
+                    known.entry(proposed).or_insert_with(|| Known {
+                        step: step.clone(),
+                        after: after.clone(),
+                        beside: Rc::clone(&beside),
+                    });
                 }
-                known.entry(key(&step.call)).or_insert_with(|| Known { step: step.clone(), after });
+                known.entry(key(&step.call)).or_insert_with(|| Known {
+                    step: step.clone(),
+                    after,
+                    beside: Rc::clone(&beside),
+                });
                 earlier.push(step);
             }
             chain.extend(earlier.iter().map(named));

@@ -68,6 +68,9 @@ pub(crate) struct UndoRow {
     #[serde(default)]
     pub(crate) needs: Option<String>,
     pub(crate) with: toml::Table,
+    /// It takes back all of the call, whatever else was given: it is offered also where `with` does not name every member.
+    #[serde(default)]
+    pub(crate) whole: bool,
 }
 
 /// A read, by itself or by how the resource is looked at, and what it must find.
@@ -77,6 +80,14 @@ pub(crate) struct CheckRow {
     pub(crate) verifies: String,
     #[serde(default)]
     pub(crate) needs: Option<String>,
+    /// Only where an operand is this.
+    #[serde(default)]
+    pub(crate) only: Option<(String, toml::Value)>,
+    #[serde(default)]
+    pub(crate) unless: Option<(String, toml::Value)>,
+    /// A parameter: one check for each of its parts, whose words are `^`, and that compares with it.
+    #[serde(default)]
+    pub(crate) each: Option<String>,
     #[serde(default)]
     pub(crate) look: Option<Looked>,
     #[serde(default)]

@@ -80,6 +80,9 @@ pub fn understand(text: &str, snapshot: &Snapshot<'_>) -> Understanding {
     }
     let parts = Sentence::parts(&text);
     let several: Vec<Understanding> = parts.iter().map(|part| one(&Sentence::of(part), snapshot)).collect();
+    if whole.mood() == Mood::Orders && whole.spares() {
+        return sparing();
+    }
     let goals = several.iter().map(|it| match it {
         Understanding::Goals(goals) => Some(goals.clone()),
         _ => None,
@@ -88,6 +91,13 @@ pub fn understand(text: &str, snapshot: &Snapshot<'_>) -> Understanding {
         Some(goals) => Understanding::Goals(goals.into_iter().flatten().collect()),
         // What part of a sentence means without the rest nobody knows.
         None => match one(&whole, snapshot) {
+            // A part that was not understood says nothing of what the others are to be done to.
+            Understanding::Goals(goals) if several.iter().any(|it| it.is_otherwise(&goals)) => {
+                Understanding::Asks {
+                    ask: "I understand only part of that. Say one thing at a time, each by name.".into(),
+                    choices: Vec::new(),
+                }
+            }
             Understanding::Goals(mut goals) if parts.len() > 1 => {
                 if let Some((_, said)) = goals.last_mut() {
                     said.push_str(", and nothing else of what you say");
@@ -106,6 +116,7 @@ fn one(sentence: &Sentence, snapshot: &Snapshot<'_>) -> Understanding {
             instead: None,
         },
         Mood::Asks => questions::of(sentence, snapshot).unwrap_or(Understanding::NotUnderstood),
+        Mood::Orders if sentence.spares() => sparing(),
         Mood::Orders => match orders::of(sentence, snapshot) {
             Order::Is(understood) => understood,
             Order::None => questions::of(sentence, snapshot).unwrap_or(Understanding::NotUnderstood),
@@ -113,7 +124,19 @@ fn one(sentence: &Sentence, snapshot: &Snapshot<'_>) -> Understanding {
     }
 }
 
+fn sparing() -> Understanding {
+    Understanding::Asks {
+        ask: "Part of that says what is not to be done. Say only what is, by name.".into(),
+        choices: Vec::new(),
+    }
+}
+
 impl Understanding {
+    /// Goals, and not these.
+    fn is_otherwise(&self, others: &[(Goal, String)]) -> bool {
+        matches!(self, Self::Goals(goals) if goals.iter().any(|(goal, _)| others.iter().all(|(it, _)| it != goal)))
+    }
+
     /// In plain words, as it is told to the person.
     pub fn said(&self) -> String {
         match self {

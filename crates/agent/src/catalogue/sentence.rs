@@ -49,6 +49,58 @@ const POLITE: [&str; 9] = [
 const NOT: [&str; 8] =
     ["do not", "dont", "never", "must not", "should not", "shouldnt", "no need to", "without"];
 
+/// Said of what is left as it is, wherever it stands.
+const SPARING: [&str; 30] = [
+    "dont",
+    "mustnt",
+    "shouldnt",
+    "no need to",
+    "without",
+    "but",
+    "except",
+    "excepting",
+    "exception",
+    "exclude",
+    "excluding",
+    "exempt",
+    "apart from",
+    "aside from",
+    "other than",
+    "besides",
+    "save for",
+    "unless",
+    "minus",
+    "leave",
+    "leaving",
+    "keep",
+    "keeping",
+    "spare",
+    "skip",
+    "omit",
+    "protect",
+    "nothing",
+    "none",
+    "neither",
+];
+
+/// `not used` says how something is, and not what is to be left.
+const STATES: [&str; 14] = [
+    "used",
+    "in",
+    "attached",
+    "needed",
+    "working",
+    "healthy",
+    "available",
+    "running",
+    "responding",
+    "reachable",
+    "answering",
+    "encrypted",
+    "referenced",
+    "read",
+];
+
 impl Sentence {
     pub(super) fn of(text: &str) -> Self {
         let mut words = Vec::new();
@@ -103,6 +155,16 @@ impl Sentence {
         } else {
             Mood::Orders
         }
+    }
+
+    /// Whether part of it says what is not to be done.
+    pub(super) fn spares(&self) -> bool {
+        let mut words = self.flat.split(' ').peekable();
+        let mut denied = false;
+        while let Some(word) = words.next() {
+            denied |= matches!(word, "not" | "never") && !words.peek().is_some_and(|it| STATES.contains(it));
+        }
+        denied || self.has(&SPARING)
     }
 
     /// The same cut at what joins two orders.

@@ -250,9 +250,12 @@ impl<'s, 'a> Converse<'s, 'a> {
         self.room()?;
         let plans = self.planner.plan(&goal)?;
         let sort = sort_of(&goal);
+        let free = self.bounds.proposals.saturating_sub(self.proposed.len());
+        if plans.plans.len() > free {
+            return Err(Refusal::NoRoom { plans: plans.plans.len(), free });
+        }
         let mut out = format!("{} plans for the goal {goal}; nothing is asked for yet:\n", plans.plans.len());
         for plan in plans.plans {
-            self.room()?;
             out.push_str(&told(&plan));
             self.keep(Proposed { goal: Some(goal.clone()), sort, plan });
         }

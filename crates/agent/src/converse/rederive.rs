@@ -3,8 +3,7 @@
 
 use std::cell::RefCell;
 
-use model::{Effect, EffectSet, sanitize};
-use plan::{Basis, Call, Given, Goal, Plan, PlanError, Plans, Refused, SCHEMA, Step};
+use plan::{Call, Given, Goal, Plan, PlanError, Plans, Refused};
 
 use super::Planner;
 
@@ -36,42 +35,6 @@ impl Planner for ByGiven<'_, '_, '_> {
     fn rederive(&self, calls: &[(Call, String)], why: &str) -> Result<Plan, Refused> {
         let proposed: Vec<plan::Proposed> =
             calls.iter().map(|(call, why)| plan::Proposed { call: call.clone(), why: why.clone() }).collect();
-        let mut steps = plan::rederive(self.given, &self.goals.borrow(), &proposed)?;
-        number(&mut steps);
-        let effects =
-            steps.iter().map(|it| it.effects).reduce(EffectSet::union).unwrap_or(EffectSet::of(Effect::Read));
-        let mut findings: Vec<String> = steps.iter().flat_map(Step::findings).cloned().collect();
-        findings.sort();
-        findings.dedup();
-        Ok(Plan {
-            schema: SCHEMA.to_owned(),
-            id: Plan::id_of(&steps),
-            goal: sanitize(why, 1000),
-            basis: Basis {
-                snapshot: self.given.digest,
-                taken: self.given.snapshot.taken().until,
-                account: sanitize(self.given.snapshot.account(), 64),
-                findings,
-            },
-            follows: None,
-            effects,
-            steps,
-            people: None,
-            alternatives: Vec::new(),
-            unknowns: vec!["whether these are the right steps: a language model chose them".into()],
-            traps: Vec::new(),
-        })
-    }
-}
-
-/// Checks are named after their step, as the planner does it.
-fn number(steps: &mut [Step]) {
-    for step in steps {
-        let id = step.id.clone();
-        for (place, checks) in [("before", &mut step.before), ("after", &mut step.after)] {
-            for (check, which) in checks.iter_mut().zip(1..) {
-                check.id = format!("{place}-{id}-{which}");
-            }
-        }
+        plan::of_steps(self.given, &self.goals.borrow(), &proposed, why)
     }
 }

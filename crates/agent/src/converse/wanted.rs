@@ -31,6 +31,10 @@ pub enum Refusal {
     Rights(String),
     #[error("there are {0} plans already, which is the most")]
     TooMany(usize),
+    #[error(
+        "there are {plans} plans for it, and only {free} more are kept; name what it is to be for, and fewer"
+    )]
+    NoRoom { plans: usize, free: usize },
     #[error("this cannot be planned: {0}")]
     Refused(#[from] Refused),
     #[error("{error}; {}", error.hint())]

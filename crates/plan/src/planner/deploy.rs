@@ -180,15 +180,12 @@ fn of_stack(
             stack,
         )
     };
-    let what: Vec<_> = wanted
-        .parameters
-        .iter()
-        .map(|(name, value)| format!("{}={}", sanitize(name, 64), sanitize(value, 64)))
-        .collect();
+    // Their values may be secrets, and a plan's goal goes into intents and ledgers.
+    let what: Vec<_> = wanted.parameters.keys().map(|name| sanitize(name, 64)).collect();
     let what = match (wanted.template.is_some(), what.is_empty()) {
         (true, true) => "with the changed template".to_owned(),
-        (true, false) => format!("with the changed template and {}", what.join(", ")),
-        (false, _) => format!("with {}", what.join(", ")),
+        (true, false) => format!("with the changed template and another {}", what.join(", ")),
+        (false, _) => format!("with another {}", what.join(", ")),
     };
     let mut first = Unit::new(
         format!("deploy: work out what {} {what} would change", name(stack)),

@@ -17,7 +17,62 @@ use crate::{
 };
 
 const STAGES: [&str; 3] = ["environment", "env", "stage"];
-const PRODUCTION: [&str; 3] = ["production", "prod", "live"];
+const PRODUCTION: [&str; 4] = ["production", "prod", "prd", "live"];
+/// Before one of these: `non-prod`, `pre-production`.
+const NOT_YET: [&str; 3] = ["non", "not", "pre"];
+const OTHERS: [&str; 14] = [
+    "dev",
+    "development",
+    "test",
+    "testing",
+    "staging",
+    "stage",
+    "qa",
+    "uat",
+    "sandbox",
+    "preview",
+    "demo",
+    "nonprod",
+    "preprod",
+    "integration",
+];
+
+/// What its tags say of where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Other,
+    NotKnown,
+    Production,
+}
+
+impl Stage {
+    fn of(resource: &Resource<'_>) -> Self {
+        let said = resource.tags.iter().filter(|(key, _)| {
+            words(key.as_str()).any(|word| STAGES.iter().any(|stage| word.ends_with(stage)))
+        });
+        said.map(|(_, value)| Self::said(value.as_str())).max().unwrap_or(Self::NotKnown)
+    }
+
+    fn said(value: &str) -> Self {
+        let all: Vec<String> = words(value).collect();
+        let before = |nth: usize| nth.checked_sub(1).and_then(|it| all.get(it)).map(String::as_str);
+        let not_yet = |nth: usize| before(nth).is_some_and(|it| NOT_YET.contains(&it));
+        let produces =
+            |word: &str| PRODUCTION.contains(&word.trim_end_matches(|it: char| it.is_ascii_digit()));
+        if all.iter().enumerate().any(|(nth, word)| produces(word) && !not_yet(nth)) {
+            return Self::Production;
+        }
+        let known = |(nth, word): (usize, &String)| {
+            OTHERS.contains(&word.trim_end_matches(|it: char| it.is_ascii_digit()))
+                || (produces(word) && not_yet(nth))
+        };
+        if all.iter().enumerate().any(known) { Self::Other } else { Self::NotKnown }
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty()).map(str::to_lowercase)
+}
 const DAYS: [&str; 7] = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
 
 struct Hours<'h> {
@@ -62,8 +117,8 @@ pub(super) fn units(maker: &Maker<'_, '_, '_>, goal: &Goal) -> Result<Found, Pla
 }
 
 fn unit(maker: &Maker<'_, '_, '_>, resource: &Resource<'_>, hours: &Hours<'_>) -> Result<Unit, String> {
-    let stage = STAGES.iter().find_map(|key| resource.tag(key));
-    if stage.is_some_and(|stage| PRODUCTION.iter().any(|word| stage.eq_ignore_ascii_case(word))) {
+    let stage = Stage::of(resource);
+    if stage == Stage::Production {
         return Err("it says that it is production: it is not switched off".into());
     }
     let grouped = maker
@@ -94,6 +149,10 @@ fn unit(maker: &Maker<'_, '_, '_>, resource: &Resource<'_>, hours: &Hours<'_>) -
         })
         .collect();
     let mut unit = Unit::new(format!("off-hours: {}", name(resource)), steps);
+    if stage == Stage::NotKnown {
+        unit.unknowns
+            .push(format!("whether {} is production: no tag of it says that it is not", name(resource)));
+    }
     unit.traps.push("Whatever runs at night (a backup, a batch) finds it switched off.".into());
     if resource.kind.as_str() == "ec2:instance" {
         unit.traps.push("A stopped machine loses what is on its instance store, and its public address unless that is an elastic one.".into());
@@ -185,4 +244,34 @@ fn checked_zone(text: &str) -> Result<&str, PlanError> {
         return Ok(text);
     }
     Err(PlanError::Invalid(format!("`{}` is no time zone as Europe/Berlin", sanitize(text, 40))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn production_is_known_however_it_is_written() {
+        let check = |values: &[&str], expected: Stage| {
+            for value in values {
+                assert_eq!(Stage::said(value), expected, "{value}");
+            }
+        };
+        check(
+            &[
+                "production",
+                "PROD",
+                "prod-eu",
+                "eu_prod",
+                "prd",
+                "Live",
+                "prod2",
+                "prod.eu/1",
+                "dev-and-prod",
+            ],
+            Stage::Production,
+        );
+        check(&["dev", "Staging", "test-2", "qa1", "non-prod", "pre-production", "nonprod"], Stage::Other);
+        check(&["", "customer-a", "blue", "product", "reproduction", "olive"], Stage::NotKnown);
+    }
 }

@@ -60,6 +60,30 @@ impl Filling<'_> {
         })
     }
 
+    /// Whether a value is what the template would give; an operand that cannot be filled here is filled by anything.
+    pub(crate) fn fits(&self, template: &toml::Value, value: &Value) -> bool {
+        match (template, value) {
+            (toml::Value::String(text), value) => {
+                let operand = text.strip_suffix('?').unwrap_or(text);
+                match self.operand(operand) {
+                    Some(own) => own == *value,
+                    None => !operand.starts_with('$'),
+                }
+            }
+            (toml::Value::Integer(number), value) => value.as_i64() == Some(*number),
+            (toml::Value::Boolean(flag), value) => value.as_bool() == Some(*flag),
+            (toml::Value::Table(members), Value::Object(given)) => {
+                let optional = |own: &toml::Value| own.as_str().is_some_and(|it| it.ends_with('?'));
+                given.iter().all(|(name, value)| members.get(name).is_some_and(|own| self.fits(own, value)))
+                    && members.iter().all(|(name, own)| given.contains_key(name) || optional(own))
+            }
+            (toml::Value::Array(_), given) => {
+                self.value(template).flatten().is_none_or(|filled| filled == *given)
+            }
+            (toml::Value::Table(_) | toml::Value::Float(_) | toml::Value::Datetime(_), _) => false,
+        }
+    }
+
     pub(crate) fn members(&self, template: &toml::Table) -> Option<Value> {
         let mut members = Map::new();
         for (name, template) in template {

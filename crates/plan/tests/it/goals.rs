@@ -187,6 +187,7 @@ fn off_hours_for_what_is_tagged() {
                 before: dev has no such schedule yet (autoscaling:DescribeScheduledActions, 0 s)
                 after: the schedule stands (autoscaling:DescribeScheduledActions, 15 s)
                 undo: captured
+              not known: whether dev is production: no tag of it says that it is not
               mind: Whatever runs at night (a backup, a batch) finds it switched off.
             left autoscaling:group/live: it says that it is production: it is not switched off
             left ec2:instance/i-1: it needs a role with which the scheduler may stop and start it
@@ -209,9 +210,37 @@ fn off_hours_for_what_is_tagged() {
             before: there is no such schedule yet (scheduler:GetSchedule, 0 s)
             after: the schedule stands (scheduler:GetSchedule, 15 s)
             undo: captured
+          not known: whether i-1 is production: no tag of it says that it is not
           mind: A stopped machine loses what is on its instance store, and its public address unless that is an elastic one.
           mind: Whatever runs at night (a backup, a batch) finds it switched off.
     "#]].assert_eq(&noted(&Ok(plan::Plans { plans: vec![machine.clone()], left: vec![] })));
+}
+
+#[test]
+fn production_is_never_switched_off_however_its_tags_are_written() {
+    for (key, value) in [
+        ("Environment", "production"),
+        ("Stage", "prod"),
+        ("env", "prod-eu"),
+        ("env", "prd"),
+        ("ENV", "PROD"),
+        ("app:environment", "Live"),
+    ] {
+        let mut world = World::new().listed(STACKS);
+        let read = world.list("autoscaling:DescribeAutoScalingGroups");
+        let size = json!({ "MinSize": 1, "MaxSize": 4, "DesiredCapacity": 2 });
+        // Of two tags that say it, the stricter counts.
+        world.resource(
+            read,
+            "autoscaling:group",
+            "a",
+            json!({ "off-hours": "yes", "stage": "dev", key: value }),
+            size,
+        );
+        let goal = json!({ "kind": "off-hours", "tag": { "key": "off-hours", "value": "yes" }, "stop": "20:00", "start": "07:30", "days": "MON-FRI", "time_zone": "UTC", "role": null });
+        let said = noted(&planned(&world.text(), None, goal));
+        assert!(said.contains("it says that it is production"), "{key}={value}: {said}");
+    }
 }
 
 fn settings(protected: bool, class: &str, threshold: u32) -> String {
@@ -273,6 +302,7 @@ fn settings_go_back_to_what_they_were() {
               1 rds:ModifyDBInstance {ApplyImmediately=false DBInstanceClass=db.m5.large DBInstanceIdentifier=costs}
                 spend, write, destroy, cannot be undone
                 before: costs is available (rds:DescribeDBInstances, 0 s)
+                after: costs is available; that it becomes db.m5.large shows only after its maintenance window (rds:DescribeDBInstances, 3600 s)
                 after: costs is available (rds:DescribeDBInstances, 3600 s)
                 undo: rds:ModifyDBInstance {ApplyImmediately=false DBInstanceClass=db.m5.2xlarge DBInstanceIdentifier=costs}
               or leave it [] read: not chosen, what it is now stays, and what relies on the setting fails or is not protected
@@ -335,6 +365,7 @@ fn what_is_unprotected_or_open_is_repaired() {
               1 rds:ModifyDBInstance {ApplyImmediately=false DBInstanceIdentifier=costs MultiAZ=true}
                 write, destroy, cannot be undone
                 before: costs is available (rds:DescribeDBInstances, 0 s)
+                after: costs is available; that MultiAZ becomes true shows only after its maintenance window (rds:DescribeDBInstances, 3600 s)
                 after: costs is available (rds:DescribeDBInstances, 3600 s)
                 undo: rds:ModifyDBInstance {ApplyImmediately=false DBInstanceIdentifier=costs MultiAZ=false}
               or leave it [] read: not chosen, no second zone and no replica
@@ -352,13 +383,14 @@ fn what_is_unprotected_or_open_is_repaired() {
               1 ec2:AuthorizeSecurityGroupIngress {GroupId=sg-1 IpPermissions=[{FromPort=22 IpProtocol=tcp IpRanges=[{CidrIp=10.0.0.0/8}] ToPort=22}]}
                 write, privilege
                 before: sg-1 is there (ec2:DescribeSecurityGroups, 0 s)
-                after: sg-1 lets these networks in (ec2:DescribeSecurityGroups, 15 s)
+                after: sg-1 lets in FromPort 22, IpProtocol tcp, IpRanges CidrIp 10.0.0.0/8, ToPort 22 (ec2:DescribeSecurityGroups, 15 s)
                 undo: captured
               2 ec2:RevokeSecurityGroupIngress {GroupId=sg-1 IpPermissions=[{FromPort=22 IpProtocol=tcp IpRanges=[{CidrIp=0.0.0.0/0}] ToPort=22}]}
                 destroy, cannot be undone
                 interrupts whoever comes in through this rule of sg-1 and is in none of the networks that stay
                 before: sg-1 is there (ec2:DescribeSecurityGroups, 0 s)
                 after: sg-1 is still there (ec2:DescribeSecurityGroups, 15 s)
+                after: sg-1 no longer lets in FromPort 22, IpProtocol tcp, IpRanges CidrIp 0.0.0.0/0, ToPort 22 (ec2:DescribeSecurityGroups, 15 s)
                 undo: ec2:AuthorizeSecurityGroupIngress {GroupId=sg-1 IpPermissions=[{FromPort=22 IpProtocol=tcp IpRanges=[{CidrIp=0.0.0.0/0}] ToPort=22}]}
               or leave it [] read: not chosen, 22 from anywhere
               not known: sg-1: confidence is medium: who comes in through it, flow logs would tell; they were not read

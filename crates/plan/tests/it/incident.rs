@@ -80,7 +80,7 @@ fn a_small_defect_is_put_right_in_place() {
         &environment("UPDATE_COMPLETE"),
         json!({ "kind": "deploy", "what": "stack", "stack": "cost-explorer", "parameters": { "Timeout": "60" } }),
         expect![[r#"
-            deploy: work out what cost-explorer with Timeout=60 would change: write
+            deploy: work out what cost-explorer with another Timeout would change: write
               1 cloudformation:CreateChangeSet {Capabilities=[CAPABILITY_IAM] ChangeSetName=countersign-86a6ce82a08a-faf66961cda6 Parameters=[{ParameterKey=Size UsePreviousValue=true} {ParameterKey=Timeout ParameterValue=60}] StackName=cost-explorer UsePreviousTemplate=true}
                 write
                 before: cost-explorer is at rest (cloudformation:DescribeStacks, 0 s)
@@ -101,12 +101,13 @@ fn a_small_defect_is_put_right_in_place() {
                 loses whatever lies in the bucket cost-exports; its name may be taken by somebody else
                 interrupts arn:aws:route53:::record/A/costs.example.com. leads to costs-lb
                 interrupts everything that cost-explorer holds
-            deploy: cost-explorer with Timeout=60: write, execute (follows)
+            deploy: cost-explorer with another Timeout: write, execute (follows)
               1 cloudformation:ExecuteChangeSet {ChangeSetName=countersign-86a6ce82a08a-faf66961cda6 StackName=cost-explorer}
                 write, execute
                 interrupts what the change set says it replaces or restarts; nothing else of cost-explorer
                 before: cost-explorer is at rest (cloudformation:DescribeStacks, 0 s)
                 before: the change set can be carried out (cloudformation:DescribeChangeSet, 0 s)
+                after: the change set was carried out (cloudformation:DescribeChangeSet, 3600 s)
                 after: cost-explorer is updated (cloudformation:DescribeStacks, 3600 s)
                 undo: captured
               or update at once [UpdateStack] write, execute, destroy, cannot be undone: not chosen, what it would replace shows only while it runs, and the table knows no inverse of it
@@ -223,6 +224,7 @@ fn the_demos_environment_is_changed_by_its_template() {
                 interrupts what the change set says it replaces or restarts; nothing else of cost-explorer
                 before: cost-explorer is at rest (cloudformation:DescribeStacks, 0 s)
                 before: the change set can be carried out (cloudformation:DescribeChangeSet, 0 s)
+                after: the change set was carried out (cloudformation:DescribeChangeSet, 3600 s)
                 after: cost-explorer is updated (cloudformation:DescribeStacks, 3600 s)
                 undo: captured
               or update at once [UpdateStack] write, execute, destroy, cannot be undone: not chosen, what it would replace shows only while it runs, and the table knows no inverse of it
