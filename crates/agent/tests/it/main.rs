@@ -1,5 +1,7 @@
 //! The agent's thinking over synthetic accounts and made-up sentences.
 
+#![cfg(test)]
+
 mod catalogue;
 mod model;
 mod plans;
