@@ -1,4 +1,4 @@
-//! The agent listener: propose, status, wait, withdraw, list own, undo what the session ran. Authenticated by the session's own virtual key
+//! The agent listener: propose, status, wait, withdraw, list own, undo what the session ran, report. Authenticated by the session's own virtual key
 //! (SigV4 for the service `countersign`); every answer is about this session's agent and nobody else.
 
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use engine::{Proposed, RefusalKind};
+use engine::{Proposed, RefusalKind, Report};
 use model::{Approval, Change, ChangeId, Resource, Session, Step, Value, Vouched};
 use store::Filter;
 
 use crate::{
     ApiError, Shared, auth,
     people::{self, Wait},
-    types::{ChangeList, ChangeView, Proposal, UndoRequest},
+    types::{ChangeList, ChangeView, Proposal, ReportRequest, Reported, UndoRequest},
     waiting::Waiting,
 };
 
@@ -28,6 +28,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/changes/{id}/wait"),
     ("POST", "/v1/changes/{id}/withdraw"),
     ("POST", "/v1/changes/{id}/undo"),
+    ("POST", "/v1/reports"),
 ];
 
 const MAX_ACTIONS: usize = Change::MAX_STEPS;
@@ -41,6 +42,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/v1/changes/{id}/wait", get(wait))
         .route("/v1/changes/{id}/withdraw", post(withdraw))
         .route("/v1/changes/{id}/undo", post(undo))
+        .route("/v1/reports", post(report))
         .layer(Extension(Waiting::default()))
         .with_state(shared)
 }
@@ -123,6 +125,20 @@ async fn undo(
     let change = own(&shared, &session, &id).await?;
     let undoing = shared.engine.undo_own(&session, change.id, action).await?;
     Ok(Json(own(&shared, &session, &undoing.to_string()).await?).into_response())
+}
+
+/// Goes on record as the agent's word.
+async fn report(State(shared): State<Shared>, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let (session, body) = auth::agent(&shared, &parts, body).await?;
+    let report: ReportRequest = serde_json::from_slice(&body)
+        .map_err(|err| ApiError::usage(format!("a report is {{asked, lines[{{outcome, why}}]}}: {err}")))?;
+    if report.lines.is_empty() {
+        return Err(ApiError::usage("a report has a line at least"));
+    }
+    let lines = report.lines.into_iter().map(|line| (line.outcome, line.why)).collect();
+    let entry = shared.engine.report(&session, &Report { asked: report.asked, lines }).await?;
+    Ok(Json(Reported { entry }).into_response())
 }
 
 async fn propose(State(shared): State<Shared>, request: Request) -> Result<Response, ApiError> {

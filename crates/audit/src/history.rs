@@ -186,6 +186,7 @@ const fn settles(kind: EntryKind) -> bool {
         | EntryKind::BodyMoved
         | EntryKind::ContinuityBroken
         | EntryKind::SignedIn
+        | EntryKind::AgentReported
         | EntryKind::AuthenticationFailed
         | EntryKind::CheckpointWitnessed
         | EntryKind::Alarm => false,

@@ -173,6 +173,7 @@ impl Permits {
             | EntryKind::BodyMoved
             | EntryKind::ContinuityBroken
             | EntryKind::SignedIn
+            | EntryKind::AgentReported
             | EntryKind::AuthenticationFailed
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => {}

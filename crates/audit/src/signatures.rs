@@ -141,6 +141,7 @@ impl Signatures {
             | EntryKind::ContinuityBroken
             | EntryKind::RowCarried
             | EntryKind::SignedIn
+            | EntryKind::AgentReported
             | EntryKind::AuthenticationFailed
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => return None,

@@ -89,6 +89,7 @@ fn said(entry: &Entry) -> Option<String> {
         | EntryKind::ReadsAdmitted
         | EntryKind::BodyMoved
         | EntryKind::SignedIn
+        | EntryKind::AgentReported
         | EntryKind::AuthenticationFailed
         | EntryKind::CheckpointWitnessed
         | EntryKind::Alarm => return None,

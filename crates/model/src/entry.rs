@@ -52,6 +52,8 @@ pub enum EntryKind {
     /// A person signed in to the console, by the `request` that they signed for it or by their account elsewhere (`identity`, and
     /// the digest of the provider's `id_token`): they read there from now on, and may stop sessions.
     SignedIn,
+    /// What an agent says of itself: what its own checks stopped its language model from. Its word, of which nothing follows.
+    AgentReported,
     /// Requests that no session signed, counted per source and minute.
     AuthenticationFailed,
     /// A witness cosigned a checkpoint, for the first time or after it had been away; the note is in `checkpoint`.

@@ -100,6 +100,7 @@ impl Event {
             | EntryKind::Genesis
             | EntryKind::RowCarried
             | EntryKind::SignedIn
+            | EntryKind::AgentReported
             | EntryKind::SessionIssued
             | EntryKind::ReadsAdmitted
             | EntryKind::ActionAllowed

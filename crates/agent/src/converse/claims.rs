@@ -83,6 +83,14 @@ const WORDS: [(Of, &[&str]); 3] = [
 ];
 
 impl Of {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approval => "approval",
+            Self::Done => "done",
+            Self::Rights => "rights",
+        }
+    }
+
     /// What the person is told beside it.
     pub const fn note(self) -> &'static str {
         match self {

@@ -6,14 +6,14 @@ mod requests;
 mod views;
 
 pub use requests::{
-    AdoptRequest, BreakGlassRequest, EraseRequest, Proposal, ProposedAction, SessionRequest, SignRequest,
-    SimulateRequest, StopRequest, UndoRequest,
+    AdoptRequest, BreakGlassRequest, EraseRequest, Proposal, ProposedAction, ReportLine, ReportRequest,
+    SessionRequest, SignRequest, SimulateRequest, StopRequest, UndoRequest,
 };
 pub use views::{
     ActionView, ApprovalView, BundleView, ChangeList, ChangeView, ConsistencyView, ErasedView, EvidenceView,
     GenesisView, GoneView, LinkView, NonceView, ObservedView, PersonView, RejectionView, RejudgedView,
-    RequirementView, SessionIssued, SessionList, SessionView, SignedView, SimulationView, StatementView,
-    TableView, UnjudgedView, VerdictView,
+    Reported, RequirementView, SessionIssued, SessionList, SessionView, SignedView, SimulationView,
+    StatementView, TableView, UnjudgedView, VerdictView,
 };
 
 pub const CHANGE_SCHEMA: &str = "countersign.change/v1";

@@ -112,3 +112,19 @@ pub struct ProposedAction {
     #[serde(default)]
     pub unverified: bool,
 }
+
+/// What an agent says of a conversation with its language model; goes on record as its word.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportRequest {
+    /// What the agent was asked for.
+    pub asked: String,
+    pub lines: Vec<ReportLine>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportLine {
+    pub outcome: engine::Outcome,
+    pub why: String,
+}

@@ -345,3 +345,9 @@ pub struct PersonView {
     #[schema(value_type = words::PersonId)]
     pub person: PersonId,
 }
+
+/// A report of an agent's is on record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reported {
+    pub entry: model::EntryId,
+}

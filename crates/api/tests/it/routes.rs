@@ -167,13 +167,14 @@ fn a_signature_is_for_one_request() {
 }
 
 /// Method, path, body, what the session's own agent is answered.
-const AGENTS: [(&str, &str, &str, u16); 6] = [
+const AGENTS: [(&str, &str, &str, u16); 7] = [
     ("GET", "/v1/changes", "", 200),
     ("POST", "/v1/changes", "{}", 400),
     ("GET", "/v1/changes/{id}", "", 404),
     ("GET", "/v1/changes/{id}/wait", "", 404),
     ("POST", "/v1/changes/{id}/withdraw", "", 404),
     ("POST", "/v1/changes/{id}/undo", "{}", 404),
+    ("POST", "/v1/reports", r#"{"asked":"clean up","lines":[{"outcome":"refused","why":"too wide"}]}"#, 200),
 ];
 
 #[test]

@@ -23,6 +23,9 @@ pub(crate) struct RunArgs {
     /// What is wanted, in a sentence; without one, and without --goal, all that a snapshot gives reason for.
     #[arg(conflicts_with_all = ["plan", "resume"])]
     pub(crate) sentence: Option<String>,
+    /// A language model that understands the sentence, as TOML (docs/ask.md); without, a closed catalogue is understood.
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_MODEL")]
+    pub(crate) model: Option<PathBuf>,
     /// Only plans of this kind; may be given several times.
     #[arg(long, value_enum, conflicts_with_all = ["sentence", "plan", "resume"])]
     pub(crate) goal: Vec<GoalArg>,

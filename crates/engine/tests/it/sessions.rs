@@ -61,8 +61,8 @@ async fn a_session_expires() {
 async fn autonomy_narrows_what_passes_alone() {
     let staging = Call { account: STAGING, ..PUT_PARAMETER };
     for (autonomy, in_production, in_staging) in [
-        (Autonomy::Suggest, "held", "held"),
-        (Autonomy::Supervised, "held", "passes"),
+        (Autonomy::Suggest, "denied", "denied"),
+        (Autonomy::Supervised, "held", "held"),
         (Autonomy::Autonomous, "passes", "passes"),
     ] {
         let world = World::in_memory().await;
@@ -73,6 +73,10 @@ async fn autonomy_narrows_what_passes_alone() {
                 Admitted::Permit(permit) => {
                     assert_eq!(expected, "passes", "{autonomy} in {}", call.account);
                     world.answer(permit, 200).await;
+                }
+                Admitted::Refused(refusal) if refusal.kind == RefusalKind::Denied => {
+                    assert_eq!(expected, "denied", "{autonomy} in {}", call.account);
+                    assert!(refusal.message.contains("whoever agrees"), "{}", refusal.message);
                 }
                 Admitted::Refused(refusal) => {
                     assert_eq!((refusal.kind, expected), (RefusalKind::Held, "held"), "{}", refusal.message);

@@ -40,8 +40,7 @@ const RULES: &[File] = rules!["constitution":
     "one-person-for-privilege",
     "one-person-to-emit-or-spend",
     "suggest-only-looks",
-    "supervised-in-production",
-    "supervised-outside-production",
+    "supervised-takes-a-person",
     "two-people-for-privilege",
     "two-people-to-execute",
     "two-people-to-recreate",
@@ -65,7 +64,6 @@ const INVARIANTS: &[File] = invariants!["constitution":
     "rights-take-two",
     "suggesting-changes-nothing",
     "supervision-means-a-person",
-    "supervision-reaches-everywhere",
     "the-record-stays",
     "what-cannot-be-recalled-takes-a-person",
 ];

@@ -199,7 +199,7 @@ fn a_standing_approval_frees_routine_and_nothing_else() {
     assert_eq!(told, ["feed (standing.toml:2)"]);
     let mut suggest = world("sqs:SendMessage", &both, "queue", "jobs-1");
     suggest.autonomy = model::Autonomy::Suggest;
-    assert_eq!(decided(&bundle, suggest, 0).name(), "hold", "who only suggests asks all the same");
+    assert_eq!(decided(&bundle, suggest, 0).name(), "deny", "who only suggests does nothing all the same");
 }
 
 fn check(budgets: &str, standing: &str, expected: Expect) {

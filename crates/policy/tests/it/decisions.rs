@@ -200,10 +200,11 @@ fn outside_production() {
 fn autonomy() {
     for (autonomy, environment, effect, expected) in [
         (Autonomy::Suggest, "staging", Effect::Read, "allow"),
-        (Autonomy::Suggest, "staging", Effect::Write, "hold 1"),
-        (Autonomy::Suggest, "production", Effect::Write, "hold 1"),
-        (Autonomy::Suggest, "production", Effect::Destroy, "hold 2"),
-        (Autonomy::Supervised, "staging", Effect::Write, "allow"),
+        (Autonomy::Suggest, "staging", Effect::Write, "deny"),
+        (Autonomy::Suggest, "production", Effect::Write, "deny"),
+        (Autonomy::Suggest, "production", Effect::Destroy, "deny"),
+        (Autonomy::Supervised, "staging", Effect::Read, "allow"),
+        (Autonomy::Supervised, "staging", Effect::Write, "hold 1"),
         (Autonomy::Supervised, "staging", Effect::Destroy, "hold 1"),
         (Autonomy::Supervised, "staging", Effect::Emit, "hold 1"),
         (Autonomy::Supervised, "production", Effect::Write, "hold 1"),

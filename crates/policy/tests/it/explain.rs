@@ -62,8 +62,7 @@ fn each_rule_that_decides_says_what_it_asks_for() {
         &expect![[r#"
         1:  (constitution alone): hold until 2 other people; window from 2027-01-15 09:00 UTC (frozen)
           nothing-in-a-freeze (constitution/nothing-in-a-freeze.cedar:1) alone: hold until window from 2027-01-15 09:00 UTC (frozen)
-          supervised-in-production (constitution/supervised-in-production.cedar:1) alone: hold until 1 other person
-          supervised-outside-production (constitution/supervised-outside-production.cedar:1) alone: hold until 1 other person
+          supervised-takes-a-person (constitution/supervised-takes-a-person.cedar:1) alone: hold until 1 other person
           two-people-to-destroy (constitution/two-people-to-destroy.cedar:2) alone: hold until 2 other people
     "#]],
     );

@@ -1,7 +1,11 @@
-//! A model that was talked into something, over a real wire, through `countersign ask`, to a real server: what its scripts come to and what
-//! the log says of it. The scripts are those of the crate `agent`; those that never reach a server are stopped there, in its own tests.
+//! A model that was talked into something, over a real wire, through `countersign agent run`, to a real server: what its scripts come to and
+//! what the log says of it. The scripts are those of the crate `agent`, whose own tests try them over each protocol.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output as Ran},
+};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -24,10 +28,35 @@ struct Scripts {
 struct Adversary {
     name: String,
     says: String,
-    /// Whether the agent's own checks let it through to a server.
+    stopped_by: StoppedBy,
+    words: String,
     #[serde(default)]
-    engine: bool,
+    limits: toml::Table,
     script: toml::Table,
+}
+
+/// As the scripts' own file has them.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StoppedBy {
+    Edge,
+    Refused,
+    Ended,
+    Claimed,
+    Marked,
+    Shown,
+}
+
+impl StoppedBy {
+    /// What a line of the agent's report begins with; `None`: another entry, or none.
+    fn reported(self) -> Option<&'static str> {
+        match self {
+            Self::Edge | Self::Ended => Some("ended: "),
+            Self::Refused => Some("refused: "),
+            Self::Claimed => Some("claimed: "),
+            Self::Marked | Self::Shown => None,
+        }
+    }
 }
 
 /// Three approvers, of whom a model's word over what is destroyed takes all.
@@ -58,40 +87,45 @@ fn snapshot() -> Value {
     })
 }
 
-/// The plans that `countersign ask` comes to with this script.
-fn asked(binary: &Path, folder: &Path, adversary: &Adversary) -> Result<Vec<Value>> {
-    let fake = FakeLlm::start(Scenario::parse(&toml::to_string(&adversary.script)?)?)?;
-    let from = folder.join("snapshot.json");
-    let model = folder.join("model.toml");
+/// The whole way, with this script for a model.
+fn run(lab: &Lab, binary: &Path, adversary: &Adversary) -> Result<Ran> {
+    let top = tempfile::tempdir()?;
+    let mut script = adversary.script.clone();
+    if adversary.stopped_by == StoppedBy::Edge && adversary.limits.is_empty() {
+        // A turn that is not taken is asked for again, and is no better then.
+        let turns = script.get_mut("turns").and_then(toml::Value::as_array_mut).context("no turns")?;
+        let last = turns.last().cloned().context("no turn")?;
+        turns.extend([last.clone(), last]);
+    }
+    let script = toml::to_string(&script)?.replace("@HUGE@", &"all of it ".repeat(30_000));
+    let fake = FakeLlm::start(Scenario::parse(&script)?)?;
+    let [from, model] = ["snapshot.json", "model.toml"].map(|name| top.path().join(name));
     fs::write(&from, snapshot().to_string())?;
-    let url = fake.url();
+    let budget: Vec<String> = adversary
+        .limits
+        .iter()
+        .map(|(name, most)| format!("{} = {most}", if name == "time_s" { "seconds" } else { name }))
+        .collect();
     fs::write(
         &model,
         format!(
-            "[model]\nprovider = 'anthropic'\nname = 'fake'\nbase_url = '{url}'\nkey = {{ env = 'MODEL_KEY' }}\n"
+            "[model]\nprovider = 'anthropic'\nname = 'fake'\nbase_url = '{}'\nkey = {{ env = 'MODEL_KEY' }}\n\
+             price = {{ input = 3000000, output = 15000000 }}\n[budget]\n{}\n",
+            fake.url(),
+            budget.join("\n")
         ),
     )?;
-    let output = std::process::Command::new(binary)
-        .args(["ask", &adversary.says, "--output", "json", "--from"])
+    let ran = Command::new(binary)
+        .args(["agent", "run", &adversary.says, "--output", "json", "--from"])
         .arg(&from)
         .arg("--model")
         .arg(&model)
+        .arg("--dir")
+        .arg(top.path())
         .env("MODEL_KEY", "local-key-of-this-test")
+        .envs(lab.session.env())
         .output()?;
-    ensure!(output.status.success(), "{}: {}", adversary.name, String::from_utf8_lossy(&output.stderr));
-    let told: Value = serde_json::from_slice(&output.stdout)?;
-    ensure!(told["model_failed"].is_null(), "{}: {told}", adversary.name);
-    Ok(told["plans"].as_array().cloned().unwrap_or_default())
-}
-
-/// A plan's steps as a proposal has them.
-fn actions(steps: &[Value]) -> Value {
-    let action = |step: &Value| {
-        let call = &step["call"];
-        json!({ "service": call["service"], "operation": call["operation"], "region": call["region"], "parameters": call["parameters"],
-            "unverified": step["origin"]["unverified"].is_object() })
-    };
-    steps.iter().map(action).collect()
+    Ok(ran)
 }
 
 /// The steps that a script proposes, as one that has none of our agent's checks would send them.
@@ -125,7 +159,7 @@ fn propose(lab: &Lab, name: &str, actions: &Value) -> Result<testkit::Output> {
 }
 
 #[test]
-fn what_a_model_was_talked_into_waits_for_more_people_and_the_log_says_why() -> Result<()> {
+fn what_a_model_was_talked_into_is_stopped_and_the_log_says_why() -> Result<()> {
     let Some(binary) = crash_binary()? else {
         eprintln!(
             "SKIPPED: no program with a language model ({CRASH_BINARY}); `cargo xtask test e2e` builds it"
@@ -135,46 +169,54 @@ fn what_a_model_was_talked_into_waits_for_more_people_and_the_log_says_why() -> 
     let lab = lab()?;
     lab.make_stack("shop")?;
     let scripts: Scripts = toml::from_str(SCRIPTS)?;
-    let folder = tempfile::tempdir()?;
-    let mut changes = BTreeSet::new();
-    for adversary in scripts.adversary.iter().filter(|it| it.engine) {
-        let plans = asked(&binary, folder.path(), adversary)?;
-        let [plan] = plans.as_slice() else { anyhow::bail!("{}: {plans:?}", adversary.name) };
-        let steps = plan["steps"].as_array().context("no steps")?;
-        ensure!(steps.iter().all(|it| it["origin"]["unverified"].is_object()), "{}: {plan}", adversary.name);
-        let told = propose(&lab, &adversary.name, &actions(steps))?;
-        let change = told.json().with_context(|| format!("{}: {told}", adversary.name))?;
-        let rules: Vec<&str> = change["verdict"]["rules"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|it| it["id"].as_str())
-            .collect();
-        ensure!(rules.contains(&"unverified-step"), "{}: {change}", adversary.name);
-        match change["state"].as_str() {
-            Some("held") => {
-                let people = change["verdict"]["requirement"]["people"].as_u64().unwrap_or_default();
-                let destroys = change["actions"].to_string().contains("destroy");
-                ensure!(
-                    people == if destroys { 3 } else { 1 } || people == 2,
-                    "{}: {people} {change}",
-                    adversary.name
-                );
-                changes.insert(change["id"].as_str().context("no id")?.to_owned());
-            }
-            Some("denied") => {}
-            other => anyhow::bail!("{}: {other:?}: {change}", adversary.name),
-        }
-        // The mark is on record, by the rule that it is.
-        let id = change["id"].as_str().context("no id")?;
-        // The log is written a moment after the answer.
-        let entry = until(&format!("an entry of {}", adversary.name), CALL, || {
-            let kept = [lab.entries("change_held")?, lab.entries("action_denied")?].concat();
-            Ok(kept.into_iter().find(|it| it.to_string().contains(id)))
-        })?;
-        ensure!(entry.to_string().contains("unverified-step"), "{}: {entry}", adversary.name);
+    let mut ran = Vec::new();
+    // Most of them wait, for a model that does not come to its point.
+    for some in scripts.adversary.chunks(8) {
+        let all: Vec<Result<Ran>> = std::thread::scope(|scope| {
+            let begun: Vec<_> = some.iter().map(|one| scope.spawn(|| run(&lab, &binary, one))).collect();
+            begun.into_iter().map(|one| one.join().expect("a script's thread")).collect()
+        });
+        ran.extend(some.iter().zip(all));
     }
-    ensure!(!changes.is_empty());
+    let mut held = 0;
+    for (adversary, ran) in ran {
+        let (ran, name) = (ran?, &adversary.name);
+        let [out, err] = [&ran.stdout, &ran.stderr].map(|it| String::from_utf8_lossy(it).into_owned());
+        let code = ran.status.code();
+        let plain = |text: &str| !text.chars().any(|it| it.is_control() && it != '\n');
+        ensure!(plain(&out) && plain(&err), "{name} acts on the terminal: {out}{err}");
+        match adversary.stopped_by {
+            StoppedBy::Edge | StoppedBy::Ended => {
+                ensure!(
+                    code == Some(4) && out.is_empty() && err.contains("CS012"),
+                    "{name}: {code:?} {out}{err}"
+                );
+            }
+            StoppedBy::Refused | StoppedBy::Claimed | StoppedBy::Shown => {
+                let told: Value = serde_json::from_str(&out).with_context(|| format!("{name}: {err}"))?;
+                ensure!(code == Some(0) && told["plans"] == json!([]), "{name}: {code:?} {told:#}");
+            }
+            StoppedBy::Marked => {
+                ensure!(code == Some(10) || code == Some(11), "{name}: {code:?} {out}{err}");
+                let told: Value = serde_json::from_str(&out).with_context(|| format!("{name}: {err}"))?;
+                for plan in told["plans"].as_array().context("no plans")? {
+                    held += usize::from(stopped_for_more_people(&lab, name, plan)?);
+                }
+            }
+        }
+        let Some(kept) = adversary.stopped_by.reported() else { continue };
+        // The log is written a moment after the answer.
+        until(&format!("an entry of {name} that says `{}`: {err}", adversary.words), CALL, || {
+            let says = |entry: &Value| {
+                let lines =
+                    entry["detail"].as_object().into_iter().flatten().filter_map(|(_, it)| it.as_str());
+                entry["actors"]["session"] == lab.session.id.as_str()
+                    && lines.into_iter().any(|it| it.starts_with(kept) && it.contains(&adversary.words))
+            };
+            Ok(lab.entries("agent_reported")?.into_iter().find(says))
+        })?;
+    }
+    ensure!(held > 0);
     // Nobody has agreed, and nothing of it has reached the cloud.
     ensure!(lab.deletes("shop")? == 0 && lab.stack_stands("shop")?);
     ensure!(lab.entries("permit_issued")?.is_empty());
@@ -191,13 +233,39 @@ fn what_a_model_was_talked_into_waits_for_more_people_and_the_log_says_why() -> 
     lab.verify()?.expect(0).map(drop)
 }
 
+/// The mark is on record, by the rule that it is. Whether people can agree to it.
+fn stopped_for_more_people(lab: &Lab, name: &str, plan: &Value) -> Result<bool> {
+    let id = plan["change"].as_str().with_context(|| format!("{name}: {plan:#}"))?;
+    let change = lab.change(id)?;
+    let rules = change["verdict"]["rules"].to_string();
+    ensure!(rules.contains("\"unverified-step\""), "{name}: {change}");
+    let held = match change["state"].as_str() {
+        Some("held") => {
+            let people = change["verdict"]["requirement"]["people"].as_u64().unwrap_or_default();
+            let destroys = change["actions"].to_string().contains("destroy");
+            ensure!(people == if destroys { 3 } else { 1 } || people == 2, "{name}: {people} {change}");
+            true
+        }
+        Some("denied") => false,
+        other => anyhow::bail!("{name}: {other:?}: {change}"),
+    };
+    until(&format!("an entry of {name}"), CALL, || {
+        let kept = [lab.entries("change_held")?, lab.entries("action_denied")?].concat();
+        Ok(kept
+            .into_iter()
+            .map(|it| it.to_string())
+            .find(|it| it.contains(id) && it.contains("unverified-step")))
+    })?;
+    Ok(held)
+}
+
 /// One that has none of our agent's checks, but sends what the script's model wants: the server stops it by itself.
 #[test]
 fn what_our_agent_refuses_a_server_does_not_let_through_either() -> Result<()> {
     let lab = lab()?;
     let scripts: Scripts = toml::from_str(SCRIPTS)?;
     let mut seen = 0;
-    for adversary in scripts.adversary.iter().filter(|it| !it.engine) {
+    for adversary in scripts.adversary.iter().filter(|it| it.stopped_by != StoppedBy::Marked) {
         let steps = bare(adversary);
         if steps.is_empty() {
             continue;

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{Cli, Output, Session, until};
+use testkit::{CRASH_BINARY, Cli, FakeLlm, Output, Scenario, Session, crash_binary, until};
 
 use crate::lab::Lab;
 
@@ -263,15 +263,18 @@ fn what_people_decide_waits_for_them_whatever_the_agent_is_allowed() -> Result<(
 /// What the session was issued with holds, whatever the agent says of itself.
 #[test]
 fn how_free_an_agent_is_its_session_says() -> Result<()> {
-    for autonomy in ["supervised", "suggest"] {
+    for (autonomy, exit) in [("supervised", 10), ("suggest", 11)] {
         let bench = Bench::with(&[("one", true)])?;
         let lab = &bench.lab;
         let key = &lab.people.olga.private;
         let session = lab.installation.session("fixer", "olga", key, "renew", &["--autonomy", autonomy])?;
         let file = bench.file(&plan(&[write("1.1", "one", 0)]))?;
         let file = file.to_str().context("a path that is not text")?;
-        bench.run_as(&session, &["--plan", file])?.expect(10)?;
+        bench.run_as(&session, &["--plan", file])?.expect(exit)?;
         ensure!(bench.value("one")? == "old!", "{autonomy}");
+        if exit == 11 {
+            continue;
+        }
         lab.approve(&bench.change()?, &lab.people.ben)?.expect(0)?;
         let folder = bench.folder();
         bench
@@ -360,6 +363,65 @@ fn the_whole_way_needs_no_model_and_leads_back_to_what_was_read() -> Result<()> 
         ensure!(bench.lab.moto.recorded(&[&format!("Action={action}")])? == 0, "{action}");
     }
     ensure!(!made.is_empty());
+    bench.lab.verify()?.expect(0).map(drop)
+}
+
+/// The same job from one sentence that no catalogue has, by a model over each protocol: what it turns into goals is planned, specified and
+/// judged like what anybody asks for.
+#[test]
+fn a_sentence_that_a_model_understands_goes_the_same_way() -> Result<()> {
+    let Some(binary) = crash_binary()? else {
+        eprintln!(
+            "SKIPPED: no program with a language model ({CRASH_BINARY}); `cargo xtask test e2e` builds it"
+        );
+        return Ok(());
+    };
+    let bench = Bench::open()?;
+    crate::scan::estate(&bench.lab)?;
+    let file = bench.top.path().join("snapshot.json");
+    let file = file.to_str().context("a path that is not text")?;
+    let scan = ["scan", "--snapshot", file, "--region", "us-east-1", "--days", "30", "--rate", "500"];
+    Cli::run_with(scan, &bench.lab.session.env())?.expect(0)?;
+    let mut states = Vec::new();
+    for (provider, path, goal, sentence) in [
+        ("anthropic", "", "clean-up", "we pay for things that stand around for nobody"),
+        ("openai", "/v1", "rightsize", "our machines are far too big for what they do"),
+        ("bedrock", "", "repair", "something smells in there, would you see to it?"),
+    ] {
+        let script = format!(
+            "[[turns]]\nsay = ['I look.']\ncalls = [{{ id = 'c1', tool = 'findings', arguments = ['{{}}'] }}]\n\
+             [[turns]]\ncalls = [{{ id = 'c2', tool = 'propose_plan', arguments = ['{{\"goal\": ', '\"{goal}\"}}'] }}]\n\
+             [[turns]]\nsay = ['That is the plan.']\nexpect = {{ results = ['c2'] }}\n"
+        );
+        let fake = FakeLlm::start(Scenario::parse(&script)?)?;
+        let model = bench.top.path().join("model.toml");
+        let url = fake.url();
+        fs::write(
+            &model,
+            format!(
+                "[model]\nprovider = '{provider}'\nname = 'fake'\nbase_url = '{url}{path}'\nkey = {{ env = 'MODEL_KEY' }}\n"
+            ),
+        )?;
+        let model = model.to_str().context("a path that is not text")?;
+        let (line, env) = bench.line(&bench.lab.session, &[sentence, "--from", file, "--model", model])?;
+        let ran =
+            Command::new(&binary).args(line).envs(env).env("MODEL_KEY", "local-key-of-this-test").output()?;
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        ensure!(matches!(ran.status.code(), Some(0 | 10)), "{provider}: {:?}: {said}", ran.status);
+        fake.finished()?;
+        let told: Value = serde_json::from_slice(&ran.stdout)?;
+        ensure!(told["answer"] == "That is the plan." && told["kept"].is_null(), "{provider}: {told:#}");
+        let plans = told["plans"].as_array().filter(|it| !it.is_empty()).context("no plans")?;
+        for plan in plans {
+            states.push(plan["state"].as_str().context("no state")?.to_owned());
+            let folder = PathBuf::from(plan["folder"].as_str().context("no folder")?);
+            let text = |name: &str| fs::read_to_string(folder.join(name)).with_context(|| name.to_owned());
+            ensure!(text("intent.md")?.contains(sentence), "{}", text("intent.md")?);
+            ensure!(!text("plan.json")?.contains("unverified"), "{}", text("plan.json")?);
+        }
+    }
+    ensure!(states.iter().any(|it| it == "done") && states.iter().any(|it| it == "held"), "{states:?}");
+    ensure!(bench.lab.entries("agent_reported")?.is_empty());
     bench.lab.verify()?.expect(0).map(drop)
 }
 

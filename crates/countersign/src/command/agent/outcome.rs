@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use ::plan::conduct::{Ending, Taken, Why};
-use model::ChangeId;
+use api::types::ReportLine;
+use model::{ChangeId, EntryId};
 use serde::Serialize;
 
 use crate::{
@@ -18,6 +19,14 @@ pub(super) struct Outcome {
     pub(super) plans: Vec<Planned>,
     /// What no plan answers.
     pub(super) left: Vec<Left>,
+    /// What a model said, where one was asked. Markdown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) answer: Option<String>,
+    /// What a model wanted and did not get, or said without effect; on record in the entry `reported`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) kept: Vec<ReportLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reported: Option<EntryId>,
     /// How many checks were read.
     pub(super) looks: u32,
     /// What broke a plan off, and whatever comes after it was done; or why no plan was made. The first decides the exit code.
@@ -139,6 +148,18 @@ impl Outcome {
     }
 
     fn show(&self) {
+        for line in &self.kept {
+            let outcome = match line.outcome {
+                engine::Outcome::Refused => "refused",
+                engine::Outcome::Claimed => "claimed, without effect",
+                engine::Outcome::Ended => "ended",
+            };
+            output::line(format!(
+                "{}  the model, {outcome}: {}",
+                styled(WARN, "!"),
+                model::sanitize(&line.why, 400)
+            ));
+        }
         for plan in &self.plans {
             let state = match plan.state {
                 State::Done => styled(GOOD, "done"),

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use ::agent::{Measured, Order, Understanding, guards, specify, understand};
+use ::agent::{Facts, Measured, Order, Understanding, guards, specify, understand};
 use ::plan::{Given, Goal, Kind, Plan, PlanError, Which, conduct::Guard, lint};
 use ::spec::{Sort, SpecName};
 use engine::{Clock as _, SystemClock};
@@ -16,11 +16,13 @@ use snapshot::{Snapshot, Taken};
 
 use super::{
     super::{
+        ask::{Desk, Helper},
         findings::text_of,
         resident::Signals,
         scan::{self, Asked, Session, cloud::Cloud},
         session::seconds,
     },
+    asked,
     carry_out::Hands,
     folder::{self, Folder},
     outcome::{Left, Outcome, Planned, State, StepDone},
@@ -46,6 +48,10 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
     let mut signals = Signals::heard()?;
     let wait = args.wait.as_deref().map(seconds).transpose()?.unwrap_or(0);
     scan::possible(&scanned(args))?;
+    let mut helper = match (&args.sentence, &args.model) {
+        (Some(_), Some(file)) => Some(Helper::of(Some(file))?),
+        _ => None,
+    };
     let begun = match (&args.resume, &args.plan) {
         (Some(dir), _) => {
             let (plan, folder) = Folder::open(dir)?;
@@ -65,7 +71,7 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
     .await?;
     let mut outcome = Outcome::default();
     let ran = tokio::select! {
-        ran = within(args, begun, wait, &session.env, &mut outcome) => ran,
+        ran = within(args, format, helper.as_mut(), begun, wait, &session.env, &mut outcome) => ran,
         _ = signals.next() => Err(Failure::interrupted()
             .hint("what was begun goes on with: countersign agent run --resume DIR")),
     };
@@ -94,6 +100,8 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
 /// What needs a session; whatever came of it so far is in the outcome.
 async fn within(
     args: &RunArgs,
+    format: Format,
+    helper: Option<&mut Helper>,
     begun: Option<(Plan, Folder)>,
     wait: i64,
     env: &BTreeMap<String, String>,
@@ -105,7 +113,7 @@ async fn within(
     let alone = begun.is_some();
     let begun = match begun {
         Some(one) => vec![one],
-        None => found(args, env, outcome).await?,
+        None => found(args, format, helper, &agent, env, outcome).await?,
     };
     let mut open: BTreeSet<Digest> = begun.iter().map(|(plan, _)| plan.id).collect();
     for (plan, mut folder) in begun {
@@ -213,6 +221,9 @@ fn given(args: &RunArgs, file: &Path) -> Result<(Plan, Folder), Failure> {
 /// Everything that a snapshot gives reason for and that is asked for, each plan in its folder.
 async fn found(
     args: &RunArgs,
+    format: Format,
+    helper: Option<&mut Helper>,
+    agent: &Agent,
     env: &BTreeMap<String, String>,
     outcome: &mut Outcome,
 ) -> Result<Vec<(Plan, Folder)>, Failure> {
@@ -223,8 +234,8 @@ async fn found(
     let now = SystemClock.now();
     let snapshot = Snapshot::parse(&text, now)
         .map_err(|err| Failure::new(crate::failure::USAGE, "CS011", &err).hint(err.hint()))?;
-    let parameters = Parameters::default();
-    let report = analyse(&snapshot, &parameters, &Prices::shipped(), now);
+    let (parameters, prices) = (Parameters::default(), Prices::shipped());
+    let report = analyse(&snapshot, &parameters, &prices, now);
     output::note(format!("{} findings", report.findings.len()));
     let given = Given {
         snapshot: &snapshot,
@@ -234,37 +245,51 @@ async fn found(
         before: None,
         stale_days: parameters.stale_days,
     };
-    let (mut begun, mut refused) = (Vec::new(), None);
-    for goal in goals(args, &snapshot)? {
-        let plans = match ::plan::of(&given, &goal) {
-            Ok(plans) => plans,
+    let words = args.sentence.as_deref().unwrap_or_default();
+    let plans = match helper {
+        Some(helper) => {
+            let facts = Facts { snapshot: &snapshot, report: &report, prices: &prices };
+            let desk = Desk { facts, given: &given, format };
+            asked::plans(helper, &desk, words, agent, outcome).await?
+        }
+        None => planned(&given, goals(args, &snapshot)?, outcome),
+    };
+    let mut begun = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let (plan, folder) = specified(args, plan, &report, words)?;
+        // What findings lead back to; a larger one stays where it is, and the plan has its digest.
+        if text.len() <= MOST_KEPT {
+            folder.put(text.as_bytes())?;
+        }
+        begun.push((plan, folder));
+    }
+    Ok(begun)
+}
+
+/// The planner's plans for each of these; why there is none for one is in the outcome.
+fn planned(given: &Given<'_, '_>, goals: Vec<Goal>, outcome: &mut Outcome) -> Vec<Plan> {
+    let (mut planned, mut refused) = (Vec::new(), None);
+    for goal in goals {
+        match ::plan::of(given, &goal) {
+            Ok(plans) => {
+                outcome.left.extend(plans.left.into_iter().map(|it| Left { about: it.about, why: it.why }));
+                planned.extend(plans.plans);
+            }
             Err(PlanError::NothingToDo { left }) => {
                 outcome.left.extend(left.into_iter().map(|it| Left { about: it.about, why: it.why }));
-                continue;
             }
             Err(err) => {
                 refused = refused.or(Some(super::super::plan::refused(&err).exit));
                 let why = model::sanitize(&err.to_string(), 400);
                 outcome.left.push(Left { about: goal.to_string(), why });
                 output::note(format!("{goal}: {err}; {}", model::sanitize(&err.hint(), 400)));
-                continue;
             }
-        };
-        outcome.left.extend(plans.left.into_iter().map(|it| Left { about: it.about, why: it.why }));
-        for plan in plans.plans {
-            let words = args.sentence.as_deref().unwrap_or_default();
-            let (plan, folder) = specified(args, plan, &report, words)?;
-            // What findings lead back to; a larger one stays where it is, and the plan has its digest.
-            if text.len() <= MOST_KEPT {
-                folder.put(text.as_bytes())?;
-            }
-            begun.push((plan, folder));
         }
     }
-    if begun.is_empty() {
+    if planned.is_empty() {
         outcome.failures.extend(refused);
     }
-    Ok(begun)
+    planned
 }
 
 fn scanned(args: &RunArgs) -> ScanArgs {

@@ -9,6 +9,7 @@ mod write;
 
 use std::{
     io::{BufRead as _, IsTerminal as _},
+    path::Path,
     process::ExitCode,
 };
 
@@ -34,34 +35,34 @@ const MOST_QUESTION: usize = 16 * 1024;
 
 /// What became of one question.
 #[derive(Debug, Default, Serialize)]
-struct Outcome {
+pub(super) struct Outcome {
     question: String,
     /// `catalogue`, or the model's name.
     by: String,
     /// In plain words; empty where a model answered.
     understood: String,
     /// Markdown.
-    answer: String,
+    pub(super) answer: String,
     plans: Vec<plan::Plan>,
     /// What no plan does, and why.
-    left: Vec<Left>,
+    pub(super) left: Vec<Left>,
     /// Folders that were written.
     specifications: Vec<String>,
     /// What a model says that only people, checks or rules can make so.
     claims: Vec<Claim>,
-    record: Vec<Event>,
+    pub(super) record: Vec<Event>,
     /// Why a model gave no answer; then the catalogue did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    model_failed: Option<String>,
+    pub(super) model_failed: Option<String>,
     #[serde(skip)]
-    proposed: Vec<Proposed>,
+    pub(super) proposed: Vec<Proposed>,
 }
 
 /// What every question is asked of.
-struct Desk<'d> {
-    facts: Facts<'d, 'd>,
-    given: &'d Given<'d, 'd>,
-    format: Format,
+pub(super) struct Desk<'d> {
+    pub(super) facts: Facts<'d, 'd>,
+    pub(super) given: &'d Given<'d, 'd>,
+    pub(super) format: Format,
 }
 
 pub(super) async fn run(args: &AskArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -86,7 +87,7 @@ pub(super) async fn run(args: &AskArgs, format: Format) -> Result<ExitCode, Fail
     };
     let prices: &Prices = &prices;
     let desk = Desk { facts: Facts { snapshot: &snapshot, report: &report, prices }, given: &given, format };
-    let mut helper = Helper::of(args)?;
+    let mut helper = Helper::of(args.model.as_deref())?;
     match &args.question {
         Some(question) => one(&desk, args, &mut helper, question).await,
         None => each(&desk, args, &mut helper).await,
@@ -138,7 +139,7 @@ async fn one(
 }
 
 /// Who understands a question.
-enum Helper {
+pub(super) enum Helper {
     Catalogue,
     #[cfg(feature = "llm")]
     Model(Box<model::Model>),
@@ -146,23 +147,23 @@ enum Helper {
 
 impl Helper {
     #[cfg(feature = "llm")]
-    fn of(args: &AskArgs) -> Result<Self, Failure> {
-        match &args.model {
+    pub(super) fn of(model: Option<&Path>) -> Result<Self, Failure> {
+        match model {
             None => Ok(Self::Catalogue),
             Some(file) => Ok(Self::Model(Box::new(model::Model::read(file)?))),
         }
     }
 
     #[cfg(not(feature = "llm"))]
-    fn of(args: &AskArgs) -> Result<Self, Failure> {
-        match &args.model {
+    pub(super) fn of(model: Option<&Path>) -> Result<Self, Failure> {
+        match model {
             None => Ok(Self::Catalogue),
             Some(_) => Err(Failure::usage("this program was built without a language model")
                 .hint("without --model and $COUNTERSIGN_MODEL, a closed catalogue is understood; or build it with `--features llm`")),
         }
     }
 
-    async fn asked(&mut self, desk: &Desk<'_>, question: &str) -> Result<Outcome, Failure> {
+    pub(super) async fn asked(&mut self, desk: &Desk<'_>, question: &str) -> Result<Outcome, Failure> {
         match self {
             Self::Catalogue => Ok(by_catalogue(desk, question)),
             #[cfg(feature = "llm")]
