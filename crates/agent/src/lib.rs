@@ -9,6 +9,7 @@ mod catalogue;
 mod converse;
 #[cfg(feature = "llm")]
 mod drive;
+mod people;
 mod specify;
 
 pub use catalogue::{CAN, Facts, Question, Understanding, answer, understand};
@@ -18,4 +19,5 @@ pub use converse::{
 };
 #[cfg(feature = "llm")]
 pub use drive::{Broke, Look, drive, opened};
+pub use people::Rules;
 pub use specify::{Guard, Measured, Order, SpecifyError, answered, folder, guards, specify};

@@ -164,7 +164,7 @@ pub(crate) fn decide(
     tx: &mut Tx<'_>,
     book: &Book,
     drawn: &mut Drawn,
-    question: Question,
+    mut question: Question,
 ) -> Result<Decided, DecideError> {
     let now = drawn.now;
     if !book.stands() {
@@ -218,6 +218,10 @@ pub(crate) fn decide(
         }
         if repeats(&last, nth, &question.step, book.bundle.limits().retry_window_s, now) {
             return recorded(tx, drawn, last, nth);
+        }
+        // Its plan ended before its turn; asked for alone now, it is vouched for by no more than it was in the plan.
+        if let Some(step) = last.steps.get(nth).filter(|step| step.state == StepState::Pending) {
+            unverified::mark(&mut question.step, step.vouched);
         }
     }
     // However old: a presigned request lives for days.

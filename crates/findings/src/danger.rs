@@ -5,11 +5,11 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use classify_aws::{
     call::{self, BuildError, Call},
-    classify::{self, Target, Terms},
+    classify::{self, Classified, Target, Terms},
     gather,
     table::Table,
 };
-use model::{Account, Effect, EffectSet, Partition, Undo, Value};
+use model::{Account, Action, Effect, EffectSet, Partition, Undo, Value};
 use serde::Serialize;
 
 use crate::{Step, draft::StepDraft};
@@ -109,13 +109,23 @@ impl Judge {
     ///
     /// # Errors
     /// Where it cannot be built, or is in no table.
-    pub fn call(
+    pub fn action(
         &self,
         service: &str,
         operation: &str,
         region: &str,
         parameters: &serde_json::Value,
-    ) -> Result<Judged, Unjudgeable> {
+    ) -> Result<Action, Unjudgeable> {
+        Ok(self.classified(service, operation, region, parameters)?.action)
+    }
+
+    fn classified(
+        &self,
+        service: &str,
+        operation: &str,
+        region: &str,
+        parameters: &serde_json::Value,
+    ) -> Result<Classified, Unjudgeable> {
         let call = Call {
             service: service.to_owned(),
             operation: operation.to_owned(),
@@ -124,8 +134,22 @@ impl Judge {
         };
         let request = call::build(&call)?;
         let signing = Table::shared().service(service).map_or("", |service| service.signing);
-        let classified = classify::classify(request, signing, region, &self.target, &self.terms)
-            .map_err(|err| Unjudgeable::NotClassified(err.to_string()))?;
+        classify::classify(request, signing, region, &self.target, &self.terms)
+            .map_err(|err| Unjudgeable::NotClassified(err.to_string()))
+    }
+
+    /// What it would do, and what undoing it takes, as far as the tables know.
+    ///
+    /// # Errors
+    /// As [`Judge::action`].
+    pub fn call(
+        &self,
+        service: &str,
+        operation: &str,
+        region: &str,
+        parameters: &serde_json::Value,
+    ) -> Result<Judged, Unjudgeable> {
+        let classified = self.classified(service, operation, region, parameters)?;
         let parts = classified.action.parts();
         let given = classified.params;
         // The table has an inverse for the operation, and none for what is given here: it is not captured.

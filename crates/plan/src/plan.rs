@@ -95,8 +95,9 @@ pub struct Alternative {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct People {
-    pub count: u32,
-    /// As the verdict says it.
+    /// `None`: the rules deny it, whoever agrees.
+    pub count: Option<u32>,
+    /// The rules that ask for them.
     pub why: String,
 }
 

@@ -39,6 +39,15 @@ pub(crate) struct MakeArgs {
     /// A price table of your own, as TOML.
     #[arg(long, value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
+    /// A bundle's folder, by whose rules it is said how many people each way takes; with --agent and --operator.
+    #[arg(long, value_name = "DIR", requires_all = ["agent", "operator"])]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Who would propose it.
+    #[arg(long, requires = "bundle")]
+    pub(crate) agent: Option<String>,
+    /// The person who answers for that agent.
+    #[arg(long, requires = "bundle")]
+    pub(crate) operator: Option<String>,
     /// What is to be achieved.
     #[arg(long, value_enum, value_name = "GOAL")]
     pub(crate) goal: Option<GoalArg>,

@@ -3,16 +3,21 @@
 mod asked;
 mod show;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use ::plan::{Given, Goal, PlanError, Plans, Problem};
 use engine::{Clock as _, SystemClock};
 use findings::Parameters;
-use model::Digest;
+use agent::Rules;
+use model::{AgentId, Autonomy, Chain, Digest, Environment, PersonId};
+use policy::Bundle;
 use serde_json::json;
 use snapshot::Snapshot;
 
-use super::findings::{analysed_of, parameters, snapshot_text, text_of};
+use super::{
+    bundle_files,
+    findings::{analysed_of, parameters, snapshot_text, text_of},
+};
 use crate::{
     cli::{
         Format,
@@ -56,7 +61,10 @@ fn make(args: &MakeArgs, format: Format) -> Result<ExitCode, Failure> {
             None => ::plan::all(&given),
         }
     })?;
-    let plans = planned.map_err(|err| refused(&err))?;
+    let mut plans = planned.map_err(|err| refused(&err))?;
+    if let (Some(dir), Some(agent), Some(operator)) = (&args.bundle, &args.agent, &args.operator) {
+        ask_rules(dir, agent, operator, &mut plans)?;
+    }
     match format {
         Format::Json => output::json(&plans)?,
         Format::Human => show::plans(&plans),
@@ -76,6 +84,31 @@ pub(super) fn refused(err: &PlanError) -> Failure {
         | PlanError::Invalid(_) => USAGE,
     };
     Failure::new(exit, "CS012", format!("no plan: {err}")).hint(err.hint())
+}
+
+/// How many people each way takes, by the rules of the bundle in `dir`.
+fn ask_rules(dir: &Path, agent: &str, operator: &str, plans: &mut Plans) -> Result<(), Failure> {
+    let bundle = Bundle::load(&bundle_files(dir)?).map_err(|err| {
+        Failure::new(USAGE, "CS004", format!("the bundle in {} does not load:\n{err}", dir.display()))
+    })?;
+    let agent: AgentId = agent.parse().map_err(Failure::usage)?;
+    let operator: PersonId = operator.parse().map_err(Failure::usage)?;
+    let Some(known) = bundle.roster().agents.get(&agent) else {
+        return Err(Failure::usage(format!("the bundle's roster has no agent {agent}")));
+    };
+    let chain = Chain { owner: known.owner.clone(), agent, operator, launcher: None };
+    let eligible = |chain: &Chain, environment: &Environment| {
+        approval::eligible(chain, bundle.roster(), engine::file_rule_at(&bundle, environment))
+    };
+    let rules = Rules {
+        bundle: &bundle,
+        chain: &chain,
+        autonomy: Autonomy::default(),
+        now: SystemClock.now(),
+        eligible: &eligible,
+    };
+    plans.plans.iter_mut().for_each(|plan| rules.fill(plan));
+    Ok(())
 }
 
 fn lint(file: &std::path::Path, format: Format) -> Result<ExitCode, Failure> {

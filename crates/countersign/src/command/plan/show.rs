@@ -1,7 +1,7 @@
 //! Plans for people: each step with what it stops and how it is undone, then the other ways side by side. Names in it are the cloud's
 //! own, and are sanitized where the planner took them up; what is not (calls' parameters), here.
 
-use ::plan::{Alternative, Call, Plan, Plans, Step, Undo};
+use ::plan::{Alternative, Call, People, Plan, Plans, Step, Undo};
 use model::sanitize;
 
 use crate::output::{self, BAD, BOLD, DIM, GOOD, WARN, styled};
@@ -96,8 +96,15 @@ fn ways(plan: &Plan) {
     let interrupts = plan.steps.iter().filter(|step| step.interrupts.is_some()).count();
     let undoable = plan.steps.iter().all(|step| step.undoable);
     output::line(format!("  {}", styled(BOLD, "Ways")));
-    output::line(styled(DIM, row(["", "effects", "undo", "interrupts", "destroys"])));
-    output::line(row(["this plan", &plan.effects.to_string(), undo_word(undoable), &count(interrupts), "-"]));
+    output::line(styled(DIM, row(["", "effects", "undo", "interrupts", "destroys", "people"])));
+    output::line(row([
+        "this plan",
+        &plan.effects.to_string(),
+        undo_word(undoable),
+        &count(interrupts),
+        "-",
+        &people(plan.people.as_ref()),
+    ]));
     for other in &plan.alternatives {
         output::line(row([
             &other.name,
@@ -105,6 +112,7 @@ fn ways(plan: &Plan) {
             undo_word(other.undoable),
             &count(other.interrupts.len()),
             &count(other.destroys.len()),
+            &people(other.people.as_ref()),
         ]));
     }
     plan.alternatives.iter().for_each(why_not);
@@ -125,8 +133,16 @@ fn why_not(other: &Alternative) {
     }
 }
 
-fn row([name, effects, undo, interrupts, destroys]: [&str; 5]) -> String {
-    format!("    {name:<20} {effects:<28} {undo:<8} {interrupts:>10} {destroys:>8}")
+fn row([name, effects, undo, interrupts, destroys, people]: [&str; 6]) -> String {
+    format!("    {name:<20} {effects:<28} {undo:<8} {interrupts:>10} {destroys:>8} {people:>8}")
+}
+
+fn people(people: Option<&People>) -> String {
+    match people {
+        None => "?".into(),
+        Some(People { count: Some(count), .. }) => self::count(usize::try_from(*count).unwrap_or(usize::MAX)),
+        Some(People { count: None, .. }) => "denied".into(),
+    }
 }
 
 const fn undo_word(undoable: bool) -> &'static str {
