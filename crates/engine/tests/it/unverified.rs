@@ -4,7 +4,7 @@ use engine::{Gathered, RefusalKind};
 use model::{Autonomy, ChangeState, EntryKind, Requirement, Verdict, Vouched};
 
 use crate::{
-    actions::{Call, DELETE_STACK, PUT_PARAMETER, STAGING},
+    actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, inverse},
     cast::{BEN, CLEO, DAN},
     world::{World, expect_refusal, permitted},
 };
