@@ -80,7 +80,7 @@ pub use meter::{Counted, Ending, Spread};
 pub use permit::{Permit, Receipt};
 pub use proof::{Unproved, proof_of};
 pub use readable::Readable;
-pub use reported::{Outcome, Report};
+pub use reported::Report;
 pub use secret::{MasterKey, Secret};
 pub use session::{IssueError, NewSession};
 pub use settle::Settled;

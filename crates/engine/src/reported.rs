@@ -1,40 +1,17 @@
 //! What an agent says of itself: what its own checks kept from its language model, what that claimed, and why it was asked no further. It is
 //! the agent's word and nobody else's, kept beside what was decided here; nothing follows from it, for good or ill.
 
-use model::{EntryId, EntryKind, Fault, Session, sanitize};
-use serde::{Deserialize, Serialize};
+use model::{EntryId, EntryKind, Fault, ReportedAs, Session, sanitize};
 use store::WriteError;
 
 use crate::Engine;
-
-/// What became of something that the agent's model wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The agent did not do what the model called for.
-    Refused,
-    /// The model said that something is so which only people, checks or rules can make so.
-    Claimed,
-    /// The agent asked its model no further.
-    Ended,
-}
-
-impl Outcome {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Claimed => "claimed",
-            Self::Ended => "ended",
-        }
-    }
-}
 
 /// Of one conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// What the agent was asked for.
     pub asked: String,
-    pub lines: Vec<(Outcome, String)>,
+    pub lines: Vec<(ReportedAs, String)>,
 }
 
 impl Report {
@@ -60,8 +37,8 @@ impl Engine {
         };
         entry.bundle = Some(self.bundle().digest());
         entry.detail.insert("asked".to_owned(), sanitize(&report.asked, Report::MAX_TEXT));
-        for (nth, (outcome, why)) in (1..).zip(report.lines.iter().take(Report::MAX_LINES)) {
-            let line = format!("{}: {}", outcome.name(), sanitize(why, Report::MAX_TEXT));
+        for (nth, (reported, why)) in (1..).zip(report.lines.iter().take(Report::MAX_LINES)) {
+            let line = format!("{}: {}", reported.name(), sanitize(why, Report::MAX_TEXT));
             entry.detail.insert(format!("line_{nth:02}"), line);
         }
         let left_out = report.lines.len().saturating_sub(Report::MAX_LINES);

@@ -61,6 +61,28 @@ pub enum EntryKind {
     Alarm,
 }
 
+/// What became of something that an agent's language model wanted: how a line of an [`AgentReported`](EntryKind::AgentReported) begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportedAs {
+    /// The agent did not do what the model called for.
+    Refused,
+    /// The model said that something is so which only people, checks or rules can make so.
+    Claimed,
+    /// The agent asked its model no further.
+    Ended,
+}
+
+impl ReportedAs {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Claimed => "claimed",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 /// The row an event leaves behind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {

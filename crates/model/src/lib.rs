@@ -51,7 +51,7 @@ pub use consent::Consent;
 pub use continuity::{Continuity, ContinuityError};
 pub use digest::{Digest, DigestError};
 pub use effect::{Effect, EffectSet, UnknownEffect};
-pub use entry::{Actors, Entry, EntryKind, Subject};
+pub use entry::{Actors, Entry, EntryKind, ReportedAs, Subject};
 pub use environment::{Account, Environment, Partition, Region};
 pub use erasure::{Erased, Erasure, Ground, GroundError};
 pub use evidence::{

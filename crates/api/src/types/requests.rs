@@ -125,6 +125,6 @@ pub struct ReportRequest {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReportLine {
-    pub outcome: engine::Outcome,
+    pub outcome: model::ReportedAs,
     pub why: String,
 }

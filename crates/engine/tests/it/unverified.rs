@@ -107,7 +107,7 @@ async fn the_mark_outlives_the_change_that_bore_it() {
 async fn what_an_agent_says_of_itself_is_on_record_as_its_word() {
     let world = World::in_memory().await;
     let hostile = "\u{202e}".repeat(1_000);
-    let lines = vec![(engine::Outcome::Refused, hostile.clone()); 50];
+    let lines = vec![(model::ReportedAs::Refused, hostile.clone()); 50];
     world.engine.report(&world.session, &engine::Report { asked: hostile, lines }).await.unwrap();
     assert_eq!(world.count(EntryKind::AgentReported).await, 1);
     let entry = world.entries().await.into_iter().find(|it| it.kind == EntryKind::AgentReported).unwrap();
@@ -115,6 +115,6 @@ async fn what_an_agent_says_of_itself_is_on_record_as_its_word() {
     assert_eq!(entry.detail.keys().filter(|key| key.starts_with("line_")).count(), engine::Report::MAX_LINES);
     assert_eq!(entry.detail["left_out"], "30");
     assert!(entry.detail.values().all(|text| text.is_ascii() || text.ends_with('…')), "{:?}", entry.detail);
-    permitted(world.ask(&crate::actions::DESCRIBE_STACKS.action()).await).redeem();
+    let _ = permitted(world.ask(&crate::actions::DESCRIBE_STACKS.action()).await).redeem();
     world.finish().await;
 }

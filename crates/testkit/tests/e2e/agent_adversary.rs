@@ -223,13 +223,12 @@ fn what_a_model_was_talked_into_is_stopped_and_the_log_says_why() -> Result<()> 
     // Two people are not enough for what a model alone wants destroyed.
     let first = scripts.adversary.iter().find(|it| it.name == "name-obeyed").context("the script is gone")?;
     let told = propose(&lab, "again", &Value::from(bare(first)[..1].to_vec()))?.json()?;
-    if told["state"] == "held" {
-        let id = told["id"].as_str().context("no id")?;
-        lab.approve(id, &lab.people.ben)?.expect(0)?;
-        lab.approve(id, &lab.people.carla)?.expect(0)?;
-        ensure!(lab.state(id)? == "held", "two are enough: {}", lab.change(id)?);
-        ensure!(lab.stack_stands("shop")?);
-    }
+    ensure!(told["state"] == "held", "{told:#}");
+    let id = told["id"].as_str().context("no id")?;
+    lab.approve(id, &lab.people.ben)?.expect(0)?;
+    lab.approve(id, &lab.people.carla)?.expect(0)?;
+    ensure!(lab.state(id)? == "held", "two are enough: {}", lab.change(id)?);
+    ensure!(lab.stack_stands("shop")?);
     lab.verify()?.expect(0).map(drop)
 }
 
@@ -243,7 +242,7 @@ fn stopped_for_more_people(lab: &Lab, name: &str, plan: &Value) -> Result<bool> 
         Some("held") => {
             let people = change["verdict"]["requirement"]["people"].as_u64().unwrap_or_default();
             let destroys = change["actions"].to_string().contains("destroy");
-            ensure!(people == if destroys { 3 } else { 1 } || people == 2, "{name}: {people} {change}");
+            ensure!(people == if destroys { 3 } else { 1 }, "{name}: {people} {change}");
             true
         }
         Some("denied") => false,

@@ -81,6 +81,31 @@ fn a_stack_is_put_right_in_place_and_what_deleting_it_destroys_is_told() -> Resu
     Ok(())
 }
 
+/// By the rules of an installation: an environment that nobody knows is production.
+#[test]
+fn each_way_says_how_many_people_it_takes() -> Result<()> {
+    let lab = crate::lab::Lab::open()?;
+    let bundle = lab.installation.folder().join("bundle");
+    let bundle = bundle.to_str().context("a path that is not text")?;
+    let folder = tempfile::tempdir()?;
+    let (file, parameters) = files(folder.path())?;
+    let goal = ["--parameters", &parameters, "--goal", "deploy", "--stack", "shop", "--parameter", "Size=2"];
+    let whose = ["--bundle", bundle, "--agent", "fixer", "--operator", "olga"];
+    let plans = run(&file, &[&goal[..], &whose, &["--output", "json"]].concat())?.expect(0)?.json()?;
+    let [leave, other] = ["leave it", "delete and recreate"].map(|name| {
+        let all = plans["plans"][1]["alternatives"].as_array().into_iter().flatten();
+        all.clone().find(|it| it["name"] == name).map_or(Value::Null, |it| it["people"].clone())
+    });
+    ensure!(plans["plans"][0]["people"] == json!({ "count": 0, "why": "" }), "{plans:#}");
+    ensure!(leave == json!({ "count": 0, "why": "" }), "{leave}");
+    ensure!(other["count"] == 2 && other["why"].to_string().contains("two-people-to-destroy"), "{other}");
+    let told = run(&file, &[&goal[..], &whose].concat())?.expect(0)?.stdout;
+    ensure!(told.lines().any(|line| line.contains("delete and recreate") && line.ends_with(" 2")), "{told}");
+    let unknown = run(&file, &[&goal[..], &["--bundle", bundle, "--agent", "nobody", "--operator", "olga"]].concat())?;
+    ensure!(unknown.expect(2)?.stderr.contains("has no agent nobody"));
+    Ok(())
+}
+
 #[test]
 fn where_there_is_no_plan_it_is_said_why() -> Result<()> {
     let folder = tempfile::tempdir()?;

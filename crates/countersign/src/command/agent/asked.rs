@@ -45,11 +45,11 @@ pub(super) async fn plans(
 fn kept(came: &ask::Outcome) -> Vec<ReportLine> {
     let line = |event: &Event| {
         let (outcome, why) = match event {
-            Event::Refused { tool, why } => (engine::Outcome::Refused, format!("{tool}: {why}")),
+            Event::Refused { tool, why } => (model::ReportedAs::Refused, format!("{tool}: {why}")),
             Event::Claimed { claim } => {
-                (engine::Outcome::Claimed, format!("{}: {}", claim.of.name(), claim.words))
+                (model::ReportedAs::Claimed, format!("{}: {}", claim.of.name(), claim.words))
             }
-            Event::Ended { why } => (engine::Outcome::Ended, why.clone()),
+            Event::Ended { why } => (model::ReportedAs::Ended, why.clone()),
             Event::Called { .. } | Event::Planned { .. } => return None,
         };
         Some(ReportLine { outcome, why: model::sanitize(&why, Report::MAX_TEXT) })

@@ -150,9 +150,9 @@ impl Outcome {
     fn show(&self) {
         for line in &self.kept {
             let outcome = match line.outcome {
-                engine::Outcome::Refused => "refused",
-                engine::Outcome::Claimed => "claimed, without effect",
-                engine::Outcome::Ended => "ended",
+                model::ReportedAs::Refused => "refused",
+                model::ReportedAs::Claimed => "claimed, without effect",
+                model::ReportedAs::Ended => "ended",
             };
             output::line(format!(
                 "{}  the model, {outcome}: {}",

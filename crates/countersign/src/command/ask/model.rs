@@ -55,7 +55,7 @@ impl Default for Most {
     }
 }
 
-pub(super) struct Model {
+pub(in crate::command) struct Model {
     settings: Settings,
     most: Most,
     remote: Remote,
