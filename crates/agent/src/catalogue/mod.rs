@@ -8,6 +8,7 @@ mod answer;
 mod names;
 mod orders;
 mod questions;
+mod scope;
 mod sentence;
 mod vocabulary;
 

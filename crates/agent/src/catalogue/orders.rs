@@ -9,10 +9,11 @@ use snapshot::Snapshot;
 use super::{
     Understanding,
     names::{self, Named},
+    scope::{self, Scope},
     sentence::{Mood, Sentence},
     vocabulary::{
-        ANEW, CLEAN, DESTROY, EVERYTHING, GENTLE, OFF_HOURS, REPAIR, RIGHTS, RIGHTSIZE, ROLL_BACK, SAVE,
-        SERIOUS, STOP, SUBJECTS, WASTE,
+        ALL_THAT_IS_BROKEN, ANEW, CLEAN, DESTROY, EVERYTHING, GENTLE, OFF_HOURS, REPAIR, RIGHTS, RIGHTSIZE,
+        ROLL_BACK, SAVE, SERIOUS, STOP, WASTE,
     },
 };
 
@@ -53,9 +54,10 @@ pub(super) fn refused(sentence: &Sentence, snapshot: &Snapshot<'_>) -> Option<Un
 }
 
 pub(super) fn of(sentence: &Sentence, snapshot: &Snapshot<'_>) -> Order {
-    let is = |found: Result<(Goal, String), Understanding>| {
-        Order::Is(found.map_or_else(|it| it, |goal| Understanding::Goals(vec![goal])))
+    let all = |found: Result<Vec<(Goal, String)>, Understanding>| {
+        Order::Is(found.map_or_else(|it| it, Understanding::Goals))
     };
+    let is = |found: Result<(Goal, String), Understanding>| all(found.map(|goal| vec![goal]));
     if sentence.has(&STOP)
         && (sentence.has(&OFF_HOURS) || sentence.has(&["weekend", "evening", "evenings", "after hours"]))
     {
@@ -71,13 +73,13 @@ pub(super) fn of(sentence: &Sentence, snapshot: &Snapshot<'_>) -> Order {
         return is(restore(sentence, snapshot));
     }
     if sentence.has(&REPAIR) {
-        return is(about(sentence, snapshot, Kind::Repair));
+        return all(about(sentence, snapshot, Kind::Repair));
     }
     if sentence.has(&RIGHTSIZE) || (sentence.has(&["upgrade", "migrate", "move"]) && sentence.has(&["gp3"])) {
-        return is(about(sentence, snapshot, Kind::Rightsize));
+        return all(about(sentence, snapshot, Kind::Rightsize));
     }
     if sentence.has(&SAVE) || (sentence.has(&CLEAN) && (sentence.has(&WASTE) || sentence.has(&CLEAN[..6]))) {
-        return is(about(sentence, snapshot, Kind::CleanUp));
+        return all(about(sentence, snapshot, Kind::CleanUp));
     }
     if sentence.has(&DESTROY) {
         return Order::Is(delete(sentence, snapshot));
@@ -85,8 +87,12 @@ pub(super) fn of(sentence: &Sentence, snapshot: &Snapshot<'_>) -> Order {
     Order::None
 }
 
-/// A goal that answers findings: of what is named, of one analyzer, or of all.
-fn about(sentence: &Sentence, snapshot: &Snapshot<'_>, kind: Kind) -> Result<(Goal, String), Understanding> {
+/// Goals that answer findings: of what is named, of analyzers, or of all.
+fn about(
+    sentence: &Sentence,
+    snapshot: &Snapshot<'_>,
+    kind: Kind,
+) -> Result<Vec<(Goal, String)>, Understanding> {
     let verb = match kind {
         Kind::Repair => "repair",
         Kind::Rightsize => "make smaller",
@@ -95,28 +101,22 @@ fn about(sentence: &Sentence, snapshot: &Snapshot<'_>, kind: Kind) -> Result<(Go
     match names::named(sentence, snapshot) {
         Named::One { id, name, kind: of } => {
             let said = format!("{verb} {} ({of})", sanitize(&name, 120));
-            Ok((kind.goal(Which::Resources(vec![id])), said))
+            Ok(vec![(kind.goal(Which::Resources(vec![id])), said)])
         }
         Named::Several { name, ids } => Err(which(&name, ids)),
         Named::Unknown { name, kind, there } => Err(unknown(&name, kind, &there)),
-        Named::Nothing => match analyzer(sentence, kind) {
-            Some(one) => Ok((kind.goal(Which::Analyzer(one.to_owned())), format!("{verb} what {one} finds"))),
-            None if kind == Kind::Repair
-                && !sentence.has(&[
-                    "everything",
-                    "all",
-                    "what is broken",
-                    "whatever is broken",
-                    "problems",
-                    "issues",
-                ]) =>
-            {
-                Err(Understanding::Asks {
+        Named::Nothing => Ok(match scope::of(sentence, kind)? {
+            Scope::Analyzers(names) => names
+                .into_iter()
+                .map(|one| (kind.goal(Which::Analyzer(one.to_owned())), format!("{verb} what {one} finds")))
+                .collect(),
+            Scope::Everything if kind == Kind::Repair && !sentence.has(&ALL_THAT_IS_BROKEN) => {
+                return Err(Understanding::Asks {
                     ask: "What is to be repaired? Name it, or say “everything that is broken”.".into(),
                     choices: Vec::new(),
-                })
+                });
             }
-            None => {
+            Scope::Everything => {
                 let said = match kind {
                     Kind::Repair => "repair everything that is broken, where it stands",
                     Kind::Rightsize => "make smaller everything that is too large",
@@ -124,29 +124,9 @@ fn about(sentence: &Sentence, snapshot: &Snapshot<'_>, kind: Kind) -> Result<(Go
                         "clean up everything that is unused: marked first, and only after the grace gone"
                     }
                 };
-                Ok((kind.goal(Which::All), said.to_owned()))
+                vec![(kind.goal(Which::All), said.to_owned())]
             }
-        },
-    }
-}
-
-/// The analyzer that a kind of resources, or a subject, stands for.
-fn analyzer(sentence: &Sentence, goal: Kind) -> Option<&'static str> {
-    let subject =
-        SUBJECTS.iter().find(|(said, by)| sentence.has(said) && by.iter().all(|it| Kind::of(it) == goal));
-    if let Some((_, [one])) = subject {
-        return Some(one);
-    }
-    let kind = names::kind(sentence)?;
-    let mut of_kind = findings::ANALYZERS.iter().filter(|it| it.kind == kind && Kind::of(it.name) == goal);
-    match (of_kind.next(), of_kind.next()) {
-        (Some(one), None) => Some(one.name),
-        // More than one: the word for it says which, or it is all of them.
-        (Some(one), Some(other)) => [one, other]
-            .into_iter()
-            .find(|it| sentence.has(&[it.name.rsplit('-').next().unwrap_or_default()]))
-            .map(|it| it.name),
-        (None, _) => None,
+        }),
     }
 }
 
