@@ -121,6 +121,40 @@ fn checks_read_and_whatever_is_called_is_known() {
     }
 }
 
+/// What a snapshot says was so is put back only where it was looked at right before: whoever changed it since would lose that.
+#[test]
+fn what_an_undo_puts_back_is_looked_at_before() {
+    fn operands(value: &Value, all: &mut BTreeSet<String>) {
+        match value {
+            // Where it runs is no setting of it.
+            Value::String(text) if text == "@clusterArn" => {}
+            Value::String(text) if text.starts_with('@') => {
+                all.insert(text.trim_end_matches('?').to_owned());
+            }
+            Value::Array(items) => items.iter().for_each(|it| operands(it, all)),
+            Value::Object(members) => members.values().for_each(|it| operands(it, all)),
+            _ => {}
+        }
+    }
+    for row in read_table().steps {
+        for undo in &row.undo {
+            let mut put_back = BTreeSet::new();
+            operands(&serde_json::to_value(&undo.with).unwrap(), &mut put_back);
+            for operand in put_back {
+                let looks = |check: &CheckRow| {
+                    check.look == Some(Looked::There)
+                        && (check.needs.is_none() || check.needs == undo.needs)
+                        && check.only.is_none()
+                        && check.unless.is_none()
+                        && check.equals.as_ref().and_then(toml::Value::as_str) == Some(operand.as_str())
+                        && check.all.as_deref() == operand.strip_prefix('@')
+                };
+                assert!(row.before.iter().any(looks), "{:?}: nothing looks at {operand} before", row.calls);
+            }
+        }
+    }
+}
+
 #[test]
 fn an_operation_has_one_row_and_a_kind_one_look() {
     let table = read_table();
