@@ -4,7 +4,8 @@
 //!
 //! A step: its checks before, its turn by the server's word, its call, how it stands then, its checks after. A call of which nobody knows
 //! the outcome is asked about and not made again, unless the server says that nobody knows it there either, or that it was told to come
-//! again. The first thing that is not as it should be stops the plan: the change is withdrawn, and what ran is taken back, the last first.
+//! again. The first thing that is not as it should be stops the plan: the change is withdrawn, and what ran is taken back, the last first;
+//! nothing is while a step may still be under way, nor by a call of the plan's own where nobody knows what it would take back.
 
 mod stop;
 mod wire;
@@ -135,6 +136,18 @@ pub struct Known {
     pub checked: Vec<bool>,
     /// How many of its own calls that take it back were made.
     pub inverted: Vec<usize>,
+    /// The next of them was begun, and what came of it is not on record.
+    pub unanswered: Vec<bool>,
+}
+
+impl Known {
+    fn made(&self, step: usize) -> usize {
+        self.inverted.get(step).copied().unwrap_or_default()
+    }
+
+    fn is_unanswered(&self, step: usize) -> bool {
+        self.unanswered.get(step).copied().unwrap_or_default()
+    }
 }
 
 /// What was answered to a call; what it did says the server.
@@ -177,6 +190,8 @@ enum Stage {
     Unsettled(Turn),
     Noting(usize),
     Withdrawing,
+    /// What began before the change was withdrawn goes on: how it stands is asked once more.
+    Withdrawn,
     /// Steps that ran, the next to take back last; `nth` of its inverses.
     Undoing {
         left: Vec<usize>,
@@ -233,7 +248,7 @@ impl<'p> Conduct<'p> {
     pub fn next(&self) -> Do<'p> {
         match &self.stage {
             Stage::Proposing => Do::Propose,
-            Stage::Asking | Stage::Settling(_) => Do::Ask,
+            Stage::Asking | Stage::Settling(_) | Stage::Withdrawn => Do::Ask,
             Stage::Waiting => Do::Wait,
             Stage::Checking { step, moment, nth, pausing, .. } => match self.check(*step, *moment, *nth) {
                 Some((check, _)) if *pausing => Do::Pause(check.patience.every_s.max(1)),
@@ -297,7 +312,11 @@ impl<'p> Conduct<'p> {
                 }
                 self.to(step.saturating_add(1));
             }
-            (Stage::Withdrawing, Heard::Over) => self.take_back(),
+            (Stage::Withdrawing, Heard::Over) => self.stage = Stage::Withdrawn,
+            (Stage::Withdrawn, Heard::Stands(state, steps)) => {
+                self.stood(state, steps);
+                self.take_back();
+            }
             (Stage::Undoing { left, nth, tries, pausing: true }, Heard::Over) => {
                 self.stage = Stage::Undoing { left, nth, tries, pausing: false };
             }
@@ -341,7 +360,8 @@ impl<'p> Conduct<'p> {
             return self.halt(Some(step), Why::Undone);
         }
         // It was being taken back.
-        if let Some(step) = self.known.inverted.iter().position(|made| *made > 0) {
+        let taken_back = |step: &usize| self.known.made(*step) > 0 || self.known.is_unanswered(*step);
+        if let Some(step) = (0..self.steps.len()).find(taken_back) {
             return self.halt(Some(step), Why::Undone);
         }
         let next = self.stands.iter().position(|it| *it != StepState::Executed);
@@ -485,22 +505,51 @@ impl<'p> Conduct<'p> {
         }
     }
 
+    /// While one may still run, nothing before it is taken back: what comes of it would stand on nothing.
     fn take_back(&mut self) {
         let ran =
             |nth: &usize| matches!(self.stands.get(*nth), Some(StepState::Executed | StepState::Unknown));
-        let left = (0..self.steps.len()).filter(ran).collect();
-        self.next_back(left);
+        let left: Vec<usize> = (0..self.steps.len()).filter(ran).collect();
+        let runs = self.stands.iter().position(|it| *it == StepState::Executing);
+        match runs.and_then(|nth| Some((nth, self.steps.get(nth)?.id.clone()))) {
+            Some((nth, id)) => self.leave(&left, nth, &id),
+            None => self.next_back(left),
+        }
+    }
+
+    fn leave(&mut self, ran: &[usize], runs: usize, id: &str) {
+        let mut all: Vec<usize> = ran.iter().copied().chain([runs]).collect();
+        all.sort_unstable();
+        for nth in all.into_iter().rev() {
+            let Some(step) = self.steps.get(nth) else { continue };
+            let taken = match &step.undo {
+                _ if nth == runs => Taken::Not("it may still be under way".to_owned()),
+                Undo::NotNeeded(why) => Taken::NotNeeded(why.clone()),
+                Undo::Impossible(why) => Taken::Never(why.clone()),
+                Undo::Captured | Undo::Calls(_) => Taken::Not(format!(
+                    "step {id} may still be under way, and nothing is taken back before that is over"
+                )),
+            };
+            self.say(step.id.clone(), taken);
+        }
+        self.stopped();
     }
 
     /// Says of what needs no undoing, or knows none, that it does; stays at the first that has one.
     fn next_back(&mut self, mut left: Vec<usize>) {
         while let Some((place, step)) = left.last().and_then(|nth| Some((*nth, self.steps.get(*nth)?))) {
-            let made = self.known.inverted.get(place).copied().unwrap_or_default();
+            let made = self.known.made(place);
             let taken = match &step.undo {
                 Undo::NotNeeded(why) => Taken::NotNeeded(why.clone()),
-                Undo::Impossible(why) => Taken::Not(why.clone()),
-                Undo::Calls(calls) if calls.is_empty() => Taken::Not("no call is known".to_owned()),
+                Undo::Impossible(why) => Taken::Never(why.clone()),
+                Undo::Calls(calls) if calls.is_empty() => Taken::Never("no call is known".to_owned()),
                 Undo::Calls(calls) if made >= calls.len() => Taken::Back,
+                Undo::Calls(_) if self.known.is_unanswered(place) => Taken::Not(
+                    "a call that takes it back was begun, and whether it was made is not known".to_owned(),
+                ),
+                Undo::Calls(_) if self.stands.get(place) == Some(&StepState::Unknown) => Taken::Not(
+                    "whether it ran is not known, nor whether there is anything to take back".to_owned(),
+                ),
                 Undo::Captured | Undo::Calls(_) => {
                     self.stage = Stage::Undoing { left, nth: made, tries: 0, pausing: false };
                     return;
@@ -509,6 +558,10 @@ impl<'p> Conduct<'p> {
             self.say(step.id.clone(), taken);
             left.pop();
         }
+        self.stopped();
+    }
+
+    fn stopped(&mut self) {
         let stop = self.stop.clone().unwrap_or_else(|| Stop::of(Why::Closed(self.state)));
         self.over(Ending::Stopped(stop));
     }

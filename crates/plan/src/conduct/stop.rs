@@ -39,7 +39,9 @@ pub enum Why {
 pub enum Taken {
     Back,
     NotNeeded(String),
-    /// It stands, and why.
+    /// It stands, and nothing takes it back.
+    Never(String),
+    /// It stands, and could be taken back; why it was not.
     Not(String),
 }
 
@@ -73,7 +75,7 @@ impl fmt::Display for Taken {
         match self {
             Self::Back => f.write_str("undone"),
             Self::NotNeeded(why) => write!(f, "needs no undoing: {why}"),
-            Self::Not(why) => write!(f, "stands: {why}"),
+            Self::Never(why) | Self::Not(why) => write!(f, "stands: {why}"),
         }
     }
 }

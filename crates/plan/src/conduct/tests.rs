@@ -68,6 +68,8 @@ struct World {
     breaks: bool,
     /// Steps that cannot be undone.
     stuck: Option<usize>,
+    /// A step that begins right before the change would be withdrawn, which then is not.
+    late: Option<usize>,
 }
 
 impl World {
@@ -141,7 +143,10 @@ impl World {
                 Heard::Called(said)
             }
             Do::Withdraw => {
-                self.closed = Some(ChangeState::Withdrawn);
+                match self.late {
+                    Some(nth) => self.states[nth] = StepState::Executing,
+                    None => self.closed = Some(ChangeState::Withdrawn),
+                }
                 Heard::Over
             }
             Do::Undo(nth) | Do::Inverse { step: nth, .. } if self.stuck == Some(*nth) => {
@@ -387,6 +392,7 @@ fn a_check_that_fails_stops_it_and_what_ran_is_taken_back_the_last_first() {
             pause 3
             check after-1-2
             withdraw
+            ask
             undo 1
             undo 0
             stopped at 1.2: `after-1-2`, checked after it, did not pass: not so
@@ -419,11 +425,12 @@ fn a_check_that_fails_stops_it_and_what_ran_is_taken_back_the_last_first() {
         &three(),
         World { failing: vec![("before-1-1", 1)], ..World::default() },
         &expect![[r#"
-        propose
-        check before-1-1
-        withdraw
-        stopped at 1.1: `before-1-1`, checked before it, did not pass: not so
-    "#]],
+            propose
+            check before-1-1
+            withdraw
+            ask
+            stopped at 1.1: `before-1-1`, checked before it, did not pass: not so
+        "#]],
     );
 }
 
@@ -447,6 +454,7 @@ fn what_did_not_go_through_stops_it() {
             call 1
             ask
             withdraw
+            ask
             undo 0
             stopped at 1.2: it was not let through: not now
             1.1 undone
@@ -748,7 +756,11 @@ mod any {
                         prop_assert!(known.iter().take(nth).all(|it| *it == StepState::Executed), "{nth}: {known:?}");
                         prop_assert!(known[nth] != StepState::Executed && known[nth] != StepState::Undone);
                     }
-                    Do::Withdraw | Do::Undo(_) | Do::Inverse { .. } => stopping = true,
+                    Do::Withdraw => stopping = true,
+                    Do::Undo(nth) | Do::Inverse { step: nth, .. } => {
+                        stopping = true;
+                        prop_assert!(!known.contains(&StepState::Executing), "{nth} is taken back while one runs");
+                    }
                     Do::Propose
                     | Do::Ask
                     | Do::Wait

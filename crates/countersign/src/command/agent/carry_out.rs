@@ -252,16 +252,22 @@ impl Hands<'_> {
         })
     }
 
-    /// What was made is written down, and not made again by whoever goes on.
+    /// That it is made is written down before it is, and what came of it after: whoever goes on does not make it again.
     async fn inverse(&mut self, step: usize, call: &Call, nth: usize) -> Result<Undid, Failure> {
+        let id = self.step(step).to_owned();
+        self.folder.inverting(&id)?;
         let answered = self.cloud.call(&call.wire()).await;
-        Ok(match called(&answered) {
+        let came = called(&answered);
+        match &came {
             Called::Answered => {
                 self.taken(step);
-                let id = self.step(step).to_owned();
                 self.folder.inverted(&id, nth.saturating_add(1))?;
-                Undid::Back
             }
+            Called::Refused(_) | Called::Later(_) => self.folder.not_inverting(&id)?,
+            Called::Unsure(_) => {}
+        }
+        Ok(match came {
+            Called::Answered => Undid::Back,
             Called::Refused(why) if decided(&answered) => Undid::Not(why),
             Called::Refused(why) | Called::Later(why) => Undid::NotYet(why),
             Called::Unsure(why) => Undid::Not(format!("whether it was taken back is not known: {why}")),

@@ -111,6 +111,7 @@ fn what_is_done_and_on_record_is_neither_judged_again_nor_taken_back_twice() {
     let known = |checked: [bool; 3], inverted: [usize; 3]| Known {
         checked: checked.into(),
         inverted: inverted.into(),
+        ..Known::default()
     };
     // The world moved on since.
     let moved = || World { failing: vec![("after-1-3", 9), ("after-1-1", 9)], ..World::default() };
@@ -191,6 +192,107 @@ fn what_is_done_and_on_record_is_neither_judged_again_nor_taken_back_twice() {
     );
 }
 
+/// What comes of a step that still runs would stand on nothing.
+#[test]
+fn nothing_is_taken_back_while_a_step_may_still_run() {
+    let steps = three();
+    let mut world = World { slow: Some((1, 99)), states: vec![StepState::Pending; 3], ..World::default() };
+    let told = told(Conduct::begin(steps.iter().collect(), Vec::new()), &mut world);
+    let end = "stopped at 1.2: whether it happened is not known: no answer\n\
+        1.2 stands: it may still be under way\n\
+        1.1 stands: step 1.2 may still be under way, and nothing is taken back before that is over\n";
+    assert!(told.ends_with(end) && !told.contains("undo"), "{told}");
+    // Once it is over, what goes on finishes.
+    resumed(
+        [StepState::Executed, StepState::Executed, StepState::Pending],
+        World { failing: vec![("after-1-2", 9)], ..World::default() },
+        &expect![[r#"
+            ask
+            check after-1-2
+            pause 3
+            check after-1-2
+            pause 3
+            check after-1-2
+            withdraw
+            ask
+            undo 1
+            undo 0
+            stopped at 1.2: `after-1-2`, checked after it, did not pass: not so
+            1.2 undone
+            1.1 undone
+        "#]],
+    );
+    // It began while the change was to be withdrawn.
+    check(
+        &three(),
+        World { failing: vec![("before-1-2", 9)], late: Some(1), ..World::default() },
+        &expect![[r#"
+            propose
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            note 0
+            check before-1-2
+            withdraw
+            ask
+            stopped at 1.2: `before-1-2`, checked before it, did not pass: not so
+            1.2 stands: it may still be under way
+            1.1 stands: step 1.2 may still be under way, and nothing is taken back before that is over
+        "#]],
+    );
+}
+
+#[test]
+fn what_nobody_knows_is_not_taken_back_by_calls_of_its_own() {
+    use StepState::{Executed, Pending};
+    let call = step("9", Undo::Captured).call;
+    let steps = ["1.1", "1.2", "1.3"].map(|id| step(id, Undo::Calls(vec![call.clone(), call.clone()])));
+    let mut world = World { unknown: Some((1, 99)), states: vec![Pending; 3], ..World::default() };
+    let told = told(Conduct::begin(steps.iter().collect(), Vec::new()), &mut world);
+    let end = "inverse 0 of 0\ninverse 1 of 0\nstopped at 1.2: whether it happened is not known: no answer\n\
+        1.2 stands: whether it ran is not known, nor whether there is anything to take back\n1.1 undone\n";
+    assert!(told.ends_with(end) && !told.contains("of 1\n"), "{told}");
+    // The process ended while it waited for the answer to a call that takes a step back.
+    let known = Known { inverted: vec![0, 1, 0], unanswered: vec![false, true, false], ..Known::default() };
+    let closed = Some(ChangeState::Withdrawn);
+    on_record(
+        &steps,
+        [Executed, Executed, Pending],
+        known.clone(),
+        World { closed, ..World::default() },
+        &expect![[r#"
+            ask
+            inverse 0 of 0
+            inverse 1 of 0
+            stopped at -: the change is withdrawn
+            1.2 stands: a call that takes it back was begun, and whether it was made is not known
+            1.1 undone
+        "#]],
+    );
+    // Also where the change could not be withdrawn.
+    let known = Known { inverted: Vec::new(), ..known };
+    on_record(
+        &steps,
+        [Executed; 3],
+        known,
+        World::default(),
+        &expect![[r#"
+        ask
+        inverse 0 of 2
+        inverse 1 of 2
+        inverse 0 of 0
+        inverse 1 of 0
+        stopped at 1.2: it was undone
+        1.3 undone
+        1.2 stands: a call that takes it back was begun, and whether it was made is not known
+        1.1 undone
+    "#]],
+    );
+}
+
 /// A machine that is stopped, changed and started again, and cannot be started while it still stops.
 #[test]
 fn a_later_look_at_the_same_counts_in_place_of_an_earlier_one() {
@@ -245,35 +347,36 @@ fn a_later_look_at_the_same_counts_in_place_of_an_earlier_one() {
         Vec::new(),
         World { failing: failing(), early: 2, ..World::default() },
         &expect![[r#"
-        propose
-        check before-1-1
-        ready 0
-        ask
-        call 0
-        ask
-        check after-1-1
-        note 0
-        check before-1-2
-        ready 1
-        ask
-        call 1
-        ask
-        check after-1-2
-        pause 3
-        check after-1-2
-        pause 3
-        check after-1-2
-        withdraw
-        undo 1
-        inverse 0 of 0
-        pause 10
-        inverse 0 of 0
-        pause 10
-        inverse 0 of 0
-        stopped at 1.2: `after-1-2`, checked after it, did not pass: not so
-        1.2 undone
-        1.1 undone
-    "#]],
+            propose
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            check after-1-1
+            note 0
+            check before-1-2
+            ready 1
+            ask
+            call 1
+            ask
+            check after-1-2
+            pause 3
+            check after-1-2
+            pause 3
+            check after-1-2
+            withdraw
+            ask
+            undo 1
+            inverse 0 of 0
+            pause 10
+            inverse 0 of 0
+            pause 10
+            inverse 0 of 0
+            stopped at 1.2: `after-1-2`, checked after it, did not pass: not so
+            1.2 undone
+            1.1 undone
+        "#]],
     );
     let mut world =
         World { failing: failing(), early: 99, states: vec![StepState::Pending; 3], ..World::default() };
