@@ -53,7 +53,7 @@ impl Standing {
 
     /// What it lacks, and what comes next.
     fn said(&self) -> String {
-        format!("Change {} is {}. {}", self.id, name(self.state), self.next())
+        format!("Change {} is {}. {}", self.id, self.state, self.next())
     }
 
     fn next(&self) -> String {
@@ -167,20 +167,4 @@ pub(crate) fn list(changes: Vec<Document>) -> Result<Told, Refusal> {
         source: "countersign:changes",
         data: Document::from_iter([("changes".to_owned(), shown.into())]),
     })
-}
-
-fn name(state: ChangeState) -> &'static str {
-    match state {
-        ChangeState::Held => "held",
-        ChangeState::Approved => "approved",
-        ChangeState::Executing => "executing",
-        ChangeState::Executed => "executed",
-        ChangeState::Undone => "undone",
-        ChangeState::Rejected => "rejected",
-        ChangeState::Expired => "expired",
-        ChangeState::Withdrawn => "withdrawn",
-        ChangeState::Denied => "denied",
-        ChangeState::Failed => "failed",
-        ChangeState::Unknown => "unknown",
-    }
 }

@@ -19,6 +19,15 @@ pub struct Given<'s, 'a> {
     pub before: Option<&'s Snapshot<'a>>,
     /// An older snapshot is planned with no more ([`findings::Parameters::stale_days`]).
     pub stale_days: u32,
+    pub asker: Asker,
+}
+
+/// Whose word names what a goal is about. What is held back for want of confidence is planned where a person names it; a model names
+/// whatever it was told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    Person,
+    Model,
 }
 
 impl Given<'_, '_> {

@@ -23,9 +23,9 @@ mod table;
 
 pub use check::{Check, Comparison, Expectation, Patience, Seen};
 pub use error::PlanError;
-pub use given::Given;
+pub use given::{Asker, Given};
 pub use goal::{Deploy, Goal, Kind, RollBack, Tag, Which};
-pub use lint::{MOST_BYTES, Problem, distrust, lint, read, recompute};
+pub use lint::{MOST_BYTES, Problem, lint, read};
 pub use plan::{Alternative, Basis, Left, People, Plan, Plans, SCHEMA};
 pub use planner::{all, goals, of};
 pub use rederive::{Proposed, Refused, of_steps, rederive};

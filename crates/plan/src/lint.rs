@@ -200,11 +200,10 @@ impl Run {
         if call.region != step.call.region {
             self.tell(place, "it is for another region than its step");
         }
-        let own: Vec<&String> = judged.resources.iter().chain(&step.about).collect();
         let others: Vec<String> = inverse
             .resources
             .iter()
-            .filter(|name| !own.iter().any(|own| is_same(own, name)))
+            .filter(|name| !judged.resources.iter().any(|own| is_same(own, name)))
             .map(|name| sanitize(name, 120))
             .collect();
         if !others.is_empty() {
@@ -278,28 +277,4 @@ fn is_same(one: &str, other: &str) -> bool {
         behind.is_some_and(|rest| rest.starts_with("arn:") && rest.ends_with([':', '/']))
     };
     one == other || ends(one, other) || ends(other, one)
-}
-
-/// Every member of a derived step that follows from tables is made anew; for a plan that was changed by hand.
-pub fn recompute(plan: &mut Plan) {
-    let judge = Judge::new(&plan.basis.account);
-    for step in &mut plan.steps {
-        let judged = make::judged(&judge, &step.call);
-        step.effects = judged.as_ref().map_or_else(make::worst, |judged| judged.effects);
-        step.undoable = judged.is_some_and(|judged| judged.undoable());
-    }
-    plan.effects = pack::effects(&plan.steps);
-    plan.id = Plan::id_of(&plan.steps);
-}
-
-/// Every step is nobody's word but the file's. Where the snapshot is not at hand, what a file says of its steps' origin cannot be known to be
-/// so, and more people look.
-pub fn distrust(plan: &mut Plan) {
-    for step in &mut plan.steps {
-        if let Origin::Derived { .. } = step.origin {
-            let why =
-                "a file says that the planner derived it, and there was no snapshot to derive it from again";
-            step.origin = Origin::Unverified { why: why.into() };
-        }
-    }
 }

@@ -1,10 +1,9 @@
 //! The plan itself.
 
-use findings::canonical;
 use model::{Digest, EffectSet, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::{Call, Step};
+use crate::Step;
 
 /// The one schema that there is.
 pub const SCHEMA: &str = "countersign.plan/v1";
@@ -43,16 +42,7 @@ pub struct Plan {
 impl Plan {
     /// Over the calls, in their order.
     pub fn id_of(steps: &[Step]) -> Digest {
-        let call = |step: &Step| {
-            let Call { service, operation, region, parameters } = &step.call;
-            Value::map([
-                ("service", Value::text(service)),
-                ("operation", Value::text(operation)),
-                ("region", Value::text(region)),
-                ("parameters", canonical(parameters)),
-            ])
-        };
-        Value::List(steps.iter().map(call).collect()).digest(SCHEMA)
+        Value::List(steps.iter().map(|step| step.call.value()).collect()).digest(SCHEMA)
     }
 }
 

@@ -6,8 +6,8 @@ use std::{
     rc::Rc,
 };
 
-use findings::{Finding, canonical};
-use model::{Digest, Value, sanitize};
+use findings::Finding;
+use model::{Digest, sanitize};
 use serde::{Deserialize, Serialize};
 use snapshot::{Resource, Snapshot};
 
@@ -53,25 +53,45 @@ fn chosen(
     let maker = Maker::new(given);
     let mut steps = Vec::new();
     let mut before = BTreeSet::new();
+    let of = |one: &Proposed| known.get(&key(&one.call)).map(|known| known.beside.plan);
+    let plans: BTreeSet<Option<Digest>> = proposed.iter().map(of).collect();
     for (place, one) in proposed.iter().enumerate() {
         let id = (place + 1).to_string();
         let step = match known.get(&key(&one.call)) {
-            Some(known) => match known.after.iter().find(|(key, _)| !before.contains(key)) {
-                None => {
+            Some(known) => {
+                let missing = known.after.iter().find(|(key, _)| !before.contains(key));
+                if missing.is_none() {
                     before.insert(key(&known.step.call));
-                    known.step.clone()
                 }
-                Some((_, missing)) => {
-                    let why =
-                        format!("the planner takes {missing} before it, and that is not proposed before it");
-                    Step { origin: Origin::Unverified { why }, ..known.step.clone() }
+                let why = match missing {
+                    Some((_, missing)) => Some(format!(
+                        "the planner takes {missing} before it, and that is not proposed before it"
+                    )),
+                    None => apart(known, plans.len()).map(str::to_owned),
+                };
+                match why {
+                    Some(why) => Step { origin: Origin::Unverified { why }, ..known.step.clone() },
+                    None => known.step.clone(),
                 }
-            },
+            }
             None => unverified(&maker, place, one)?,
         };
         steps.push(Step { id, ..step });
     }
     Ok(steps)
+}
+
+/// Why the planner would not have it in one change with what is proposed beside it, of so many plans.
+fn apart(known: &Known, plans: usize) -> Option<&'static str> {
+    if known.beside.follows {
+        Some(
+            "the planner takes it in a plan of its own, once another has run and people have looked at what came of it",
+        )
+    } else if known.step.interrupts.is_some() && plans > 1 {
+        Some("it stops something, and the planner takes what stops something in a plan by itself")
+    } else {
+        None
+    }
 }
 
 /// One plan of proposed calls, as [`rederive`] has them: numbered as every plan is, and with what the planner says beside each step that is
@@ -110,6 +130,8 @@ struct Known {
 #[derive(Debug)]
 struct Beside {
     plan: Digest,
+    /// It is to come after another one.
+    follows: bool,
     /// Without steps.
     unit: Unit,
 }
@@ -129,6 +151,7 @@ fn derived(given: &Given<'_, '_>, goals: &[Goal]) -> BTreeMap<Digest, Known> {
             }
             let beside = Rc::new(Beside {
                 plan: plan.id,
+                follows: plan.follows.is_some(),
                 unit: Unit {
                     alternatives: plan.alternatives,
                     unknowns: plan.unknowns,
@@ -188,14 +211,7 @@ fn as_found(findings: &BTreeMap<&str, &Finding>, step: &Step) -> Vec<Digest> {
 
 /// The call and nothing else.
 fn key(call: &Call) -> Digest {
-    let Call { service, operation, region, parameters } = call;
-    Value::map([
-        ("service", Value::text(service)),
-        ("operation", Value::text(operation)),
-        ("region", Value::text(region)),
-        ("parameters", canonical(parameters)),
-    ])
-    .digest("countersign.plan.call/v1")
+    call.value().digest("countersign.plan.call/v1")
 }
 
 fn unverified(maker: &Maker<'_, '_, '_>, place: usize, one: &Proposed) -> Result<Step, Refused> {

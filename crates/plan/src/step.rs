@@ -1,6 +1,7 @@
 //! One step: a call, why, what it does by the table, what must hold before and after, and how it is undone.
 
-use model::EffectSet;
+use findings::canonical;
+use model::{EffectSet, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::Check;
@@ -15,6 +16,19 @@ pub struct Call {
     pub region: String,
     /// Members by their names on the wire.
     pub parameters: serde_json::Value,
+}
+
+impl Call {
+    /// For digests: the call and nothing else.
+    pub(crate) fn value(&self) -> Value {
+        let Self { service, operation, region, parameters } = self;
+        Value::map([
+            ("service", Value::text(service)),
+            ("operation", Value::text(operation)),
+            ("region", Value::text(region)),
+            ("parameters", canonical(parameters)),
+        ])
+    }
 }
 
 /// A step of a plan. Steps run in their order, each only once everything before it ran and was checked.

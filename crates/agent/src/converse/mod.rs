@@ -19,7 +19,7 @@ mod wanted;
 use std::collections::BTreeMap;
 
 use model::{Effect, sanitize};
-use plan::{Call, Goal, Kind, Origin, Plan, PlanError, Plans, Refused};
+use plan::{Call, Goal, Origin, Plan, PlanError, Plans, Refused};
 use serde_json::{Map, Value};
 use snapshot::Snapshot;
 use spec::Sort;
@@ -309,11 +309,6 @@ pub fn sort_of(goal: &Goal) -> Sort {
             Sort::Feature
         }
     }
-}
-
-/// The kind of goals that a finding leads to, for whoever asks by finding.
-pub(crate) fn goal_of(kind: Kind, of: plan::Which) -> Goal {
-    kind.goal(of)
 }
 
 /// A step is about what the snapshot has: an ARN, or an id of the cloud's own form, that is not there was made up.

@@ -5,7 +5,6 @@ use plan::{Call, Deploy, Goal, PlanError, Refused, RollBack, Which};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::goal_of;
 use crate::catalogue::{Question, analyzer_named, kind_named};
 
 pub(super) enum Wanted {
@@ -153,7 +152,7 @@ fn goal(aim: Aim) -> Result<Goal, Refusal> {
         if name.is_some() || task_definition.is_some() {
             return Err(misfit("this goal takes neither `name` nor `task_definition`"));
         }
-        return Ok(goal_of(kind, which(analyzer, resources, findings)?));
+        return Ok(kind.goal(which(analyzer, resources, findings)?));
     }
     if analyzer.is_some() || resources.is_some() || findings.is_some() {
         return Err(misfit("this goal takes `name`"));

@@ -2,7 +2,7 @@
 
 use findings::{Parameters, Prices, Report, analyse};
 use model::{Digest, Timestamp};
-use plan::Given;
+use plan::{Asker, Given};
 use serde_json::{Value, json};
 use snapshot::Snapshot;
 
@@ -52,5 +52,13 @@ pub(crate) fn report_of(snapshot: &Snapshot<'_>) -> Report {
 }
 
 pub(crate) fn given<'s, 'a>(snapshot: &'s Snapshot<'a>, report: &'s Report, text: &str) -> Given<'s, 'a> {
-    Given { snapshot, digest: Digest::of(text.as_bytes()), report, now: NOW, before: None, stale_days: 7 }
+    Given {
+        snapshot,
+        digest: Digest::of(text.as_bytes()),
+        report,
+        now: NOW,
+        before: None,
+        stale_days: 7,
+        asker: Asker::Person,
+    }
 }

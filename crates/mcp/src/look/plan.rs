@@ -1,7 +1,7 @@
 //! Steps for a goal. Which calls follow from it is the planner's alone; here a client's words become one of its goals.
 
 use findings::Finding;
-use plan::{Given, Goal, Kind, Plan, Plans, Which};
+use plan::{Asker, Given, Goal, Kind, Plan, Plans, Which};
 use serde_json::{Value, json};
 
 use super::{Held, counted, page::Page, taken};
@@ -28,6 +28,7 @@ pub(super) fn answer(held: &Held<'_, '_>, query: &PlanQuery) -> Result<Told, Ref
         now: held.report.now,
         before: None,
         stale_days: held.parameters.stale_days,
+        asker: Asker::Model,
     };
     let Plans { plans, left } = plan::of(&given, &goal).map_err(|err| {
         Refusal::new("CS012", "the planner has no plan for it").told(format!("{err}\nhint: {}", err.hint()))

@@ -9,7 +9,7 @@ use snapshot::Resource;
 
 use super::{Found, roll_back};
 use crate::{
-    Kind, PlanError, Which, alternatives,
+    Asker, Kind, PlanError, Which, alternatives,
     make::{Draft, Maker},
     pack::Unit,
     resolve,
@@ -19,6 +19,7 @@ const COPY: &str = "ec2:CreateSnapshot";
 const CLOSE: &str = "ec2:RevokeSecurityGroupIngress";
 const PORTS: &str = "admin-port-open";
 const NETWORKS: &str = "it needs the networks from which it is administered (--network): the narrower rule comes first, or whoever comes in that way is locked out";
+const PEOPLE: &str = "a person may ask for it all the same, by its name";
 const OPEN: &str = "ec2:AuthorizeSecurityGroupIngress";
 
 pub(super) fn units(
@@ -42,7 +43,8 @@ pub(super) fn units(
             continue;
         };
         // Whoever says from where ports are administered asks for them to be closed.
-        let asked = chosen.by_name || (finding.analyzer == PORTS && !networks.is_empty());
+        let named = chosen.by_name || (finding.analyzer == PORTS && !networks.is_empty());
+        let asked = named.then_some(maker.given.asker);
         match unit(maker, finding, resource, asked, networks) {
             Ok(unit) => found.units.push(unit),
             Err(why) => found.leave(&finding.id, why),
@@ -150,9 +152,10 @@ fn unit(
     maker: &Maker<'_, '_, '_>,
     finding: &Finding,
     resource: &Resource<'_>,
-    by_name: bool,
+    asked: Option<Asker>,
     networks: &[String],
 ) -> Result<Unit, String> {
+    let unsure = finding.held_back == Some(HeldBack::Confidence);
     let steps = match &finding.remedy {
         Remedy::Steps(steps) => steps.as_slice(),
         Remedy::Wait { until } => return Err(format!("it is marked; nothing is done before {until}")),
@@ -162,14 +165,16 @@ fn unit(
             ));
         }
         // People may want what is not proposed by itself; but nothing that could not be marked, and nothing beside a stack.
-        Remedy::Advice(_) if by_name && finding.held_back == Some(HeldBack::Confidence) => {
-            finding.way.as_slice()
-        }
-        Remedy::Advice(_) if finding.analyzer == PORTS && finding.held_back == Some(HeldBack::Confidence) => {
+        Remedy::Advice(_) if unsure && asked == Some(Asker::Person) => finding.way.as_slice(),
+        Remedy::Advice(_) if unsure && asked.is_none() && finding.analyzer == PORTS => {
             return Err(NETWORKS.into());
         }
         Remedy::Advice(text) => {
-            return roll_back::suspect(maker, finding).unwrap_or_else(|| Err(text.clone()));
+            let why = match asked {
+                Some(Asker::Model) if unsure => format!("{text}; {PEOPLE}"),
+                Some(_) | None => text.clone(),
+            };
+            return roll_back::suspect(maker, finding).unwrap_or(Err(why));
         }
     };
     let mut made = Vec::new();

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use snapshot::EdgeKind;
 
-use crate::world::{World, arn, noted, planned};
+use crate::world::{World, arn, noted, planned, with};
 
 const STACKS: &[&str] = &["cloudformation:DescribeStacks"];
 
@@ -274,6 +274,7 @@ fn settings_go_back_to_what_they_were() {
               1 rds:ModifyDBInstance {DBInstanceIdentifier=costs DeletionProtection=true}
                 write
                 before: costs is available (rds:DescribeDBInstances, 0 s)
+                before: costs is still protected against deletion: false (rds:DescribeDBInstances, 0 s)
                 after: costs is protected against deletion: true (rds:DescribeDBInstances, 120 s)
                 after: costs is available (rds:DescribeDBInstances, 3600 s)
                 undo: captured
@@ -282,6 +283,9 @@ fn settings_go_back_to_what_they_were() {
             restore configuration: fleet: write
               1 autoscaling:UpdateAutoScalingGroup {AutoScalingGroupName=fleet DesiredCapacity=4 MaxSize=8 MinSize=4}
                 write
+                before: fleet still has at least 2 machines (autoscaling:DescribeAutoScalingGroups, 0 s)
+                before: fleet still has at most 4 machines (autoscaling:DescribeAutoScalingGroups, 0 s)
+                before: fleet is still to have 2 machines (autoscaling:DescribeAutoScalingGroups, 0 s)
                 after: fleet has at least 4 machines (autoscaling:DescribeAutoScalingGroups, 15 s)
                 after: fleet has at most 8 machines (autoscaling:DescribeAutoScalingGroups, 15 s)
                 after: fleet is to have 4 machines (autoscaling:DescribeAutoScalingGroups, 15 s)
@@ -292,6 +296,8 @@ fn settings_go_back_to_what_they_were() {
               1 dynamodb:UpdateTable {ProvisionedThroughput={ReadCapacityUnits=40 WriteCapacityUnits=5} TableName=reports}
                 spend, write
                 before: reports is not being changed (dynamodb:DescribeTable, 0 s)
+                before: reports still has 20 read units (dynamodb:DescribeTable, 0 s)
+                before: reports still has 5 write units (dynamodb:DescribeTable, 0 s)
                 after: reports has 40 read units (dynamodb:DescribeTable, 300 s)
                 after: reports has 5 write units (dynamodb:DescribeTable, 300 s)
                 after: reports is in service (dynamodb:DescribeTable, 300 s)
@@ -302,6 +308,7 @@ fn settings_go_back_to_what_they_were() {
               1 rds:ModifyDBInstance {ApplyImmediately=false DBInstanceClass=db.m5.large DBInstanceIdentifier=costs}
                 spend, write, destroy, cannot be undone
                 before: costs is available (rds:DescribeDBInstances, 0 s)
+                before: costs is still db.m5.2xlarge (rds:DescribeDBInstances, 0 s)
                 after: costs is available; that it becomes db.m5.large shows only after its maintenance window (rds:DescribeDBInstances, 3600 s)
                 after: costs is available (rds:DescribeDBInstances, 3600 s)
                 undo: rds:ModifyDBInstance {ApplyImmediately=false DBInstanceClass=db.m5.2xlarge DBInstanceIdentifier=costs}
@@ -357,6 +364,7 @@ fn what_is_unprotected_or_open_is_repaired() {
               1 rds:ModifyDBInstance {DBInstanceIdentifier=costs DeletionProtection=true}
                 write
                 before: costs is available (rds:DescribeDBInstances, 0 s)
+                before: costs is still protected against deletion: false (rds:DescribeDBInstances, 0 s)
                 after: costs is protected against deletion: true (rds:DescribeDBInstances, 120 s)
                 after: costs is available (rds:DescribeDBInstances, 3600 s)
                 undo: captured
@@ -365,6 +373,7 @@ fn what_is_unprotected_or_open_is_repaired() {
               1 rds:ModifyDBInstance {ApplyImmediately=false DBInstanceIdentifier=costs MultiAZ=true}
                 write, destroy, cannot be undone
                 before: costs is available (rds:DescribeDBInstances, 0 s)
+                before: costs is still in more than one zone: false (rds:DescribeDBInstances, 0 s)
                 after: costs is available; that MultiAZ becomes true shows only after its maintenance window (rds:DescribeDBInstances, 3600 s)
                 after: costs is available (rds:DescribeDBInstances, 3600 s)
                 undo: rds:ModifyDBInstance {ApplyImmediately=false DBInstanceIdentifier=costs MultiAZ=false}
@@ -405,6 +414,26 @@ fn what_is_unprotected_or_open_is_repaired() {
               hint: docs/plans.md tells what a goal must say
         "#]],
     );
+}
+
+/// A model names whatever it was told to.
+#[test]
+fn what_is_held_back_is_planned_where_a_person_names_it_and_no_model() {
+    let goals = [
+        json!({ "kind": "repair", "of": { "resources": ["sg-1"] }, "networks": ["10.0.0.0/8"] }),
+        json!({ "kind": "repair", "of": { "analyzer": "admin-port-open" }, "networks": ["10.0.0.0/8"] }),
+    ];
+    for goal in goals {
+        assert!(planned(&unprotected(), None, goal.clone()).is_ok(), "{goal}");
+        let goal = serde_json::from_value(goal).unwrap();
+        let of_model = with(&unprotected(), None, |given| {
+            plan::of(&plan::Given { asker: plan::Asker::Model, ..*given }, &goal)
+        });
+        expect![[r#"
+            no plan: there is nothing to do
+              hint: admin-port-open:arn:aws:ec2:us-east-1:123456789012:security-group/sg-1: ec2:RevokeSecurityGroupIngress: not proposed, because it cannot be undone and confidence is medium; a person may ask for it all the same, by its name
+        "#]].assert_eq(&noted(&of_model));
+    }
 }
 
 /// Unattached for more than a year; `mark`: since when it is marked.

@@ -1,7 +1,7 @@
 //! What a language model proposes, and what the planner makes of it.
 
 use expect_test::{Expect, expect};
-use plan::{Goal, Origin, Proposed};
+use plan::{Given, Goal, Kind, Origin, Proposed, Which};
 use serde_json::{Value, json};
 use snapshot::Outcome;
 
@@ -32,6 +32,8 @@ fn account() -> String {
     world.resource(read, "rds:db-instance", "costs", json!({}), database);
     let attributes = json!({ "StackName": "cost-explorer", "StackStatus": "UPDATE_COMPLETE", "CreationTime": "2026-11-01T00:00:00Z", "Parameters": [{ "ParameterKey": "Timeout" }] });
     world.stack("cost-explorer", attributes, &[]);
+    let attributes = json!({ "StackName": "stuck", "StackStatus": "UPDATE_ROLLBACK_FAILED", "CreationTime": "2026-11-01T00:00:00Z" });
+    world.stack("stuck", attributes, &[]);
     world.text()
 }
 
@@ -49,8 +51,15 @@ fn check(calls: &[(&str, Value)], expected: Expect) {
             Proposed { call, why: "the model thinks so\u{202e}".into() }
         })
         .collect();
-    let goal: Goal = serde_json::from_value(json!({ "kind": "deploy", "what": "stack", "stack": "cost-explorer", "parameters": { "Timeout": "60" } })).unwrap();
-    let told = with(&account(), None, |given| match plan::rederive(given, &[goal], &proposed) {
+    expected.assert_eq(&with(&account(), None, |given| told(given, &proposed)));
+}
+
+fn deployed() -> Goal {
+    serde_json::from_value(json!({ "kind": "deploy", "what": "stack", "stack": "cost-explorer", "parameters": { "Timeout": "60" } })).unwrap()
+}
+
+fn told(given: &Given<'_, '_>, proposed: &[Proposed]) -> String {
+    match plan::rederive(given, &[deployed()], proposed) {
         Err(refused) => format!("refused: {refused}\n"),
         Ok(steps) => steps
             .iter()
@@ -64,8 +73,36 @@ fn check(calls: &[(&str, Value)], expected: Expect) {
                 format!("{} {}: {}{undoable}; {origin}\n", step.id, step.call.operation, step.effects)
             })
             .collect(),
+    }
+}
+
+/// The planner has people look between two plans, and asks for what stops something by itself.
+#[test]
+fn what_the_planner_keeps_apart_no_model_puts_together() {
+    let of = |plans: &[plan::Plan]| -> Vec<Proposed> {
+        let calls = plans.iter().flat_map(|it| &it.steps).map(|step| step.call.clone());
+        calls.map(|call| Proposed { call, why: String::new() }).collect()
+    };
+    with(&account(), None, |given| {
+        let change_set = of(&plan::of(given, &deployed()).unwrap().plans);
+        expect![[r#"
+            1 CreateChangeSet: write; derived of 0 findings
+            2 ExecuteChangeSet: write, execute; unverified: the planner takes it in a plan of its own, once another has run and people have looked at what came of it
+        "#]].assert_eq(&told(given, &change_set));
+        let repairs = plan::of(given, &Kind::Repair.goal(Which::All)).unwrap().plans;
+        let (stops, others): (Vec<_>, Vec<_>) =
+            repairs.into_iter().partition(|plan| plan.steps.iter().any(|step| step.interrupts.is_some()));
+        let (stops, others) = (of(&stops), of(&others));
+        assert!(!stops.is_empty() && !others.is_empty());
+        expect![[r#"
+            1 ContinueUpdateRollback: write, execute, destroy, cannot be undone; derived of 1 findings
+        "#]]
+        .assert_eq(&told(given, &stops));
+        expect![[r#"
+            1 ModifyDBInstance: write; derived of 1 findings
+            2 ContinueUpdateRollback: write, execute, destroy, cannot be undone; unverified: it stops something, and the planner takes what stops something in a plan by itself
+        "#]].assert_eq(&told(given, &[others, stops].concat()));
     });
-    expected.assert_eq(&told);
 }
 
 #[test]

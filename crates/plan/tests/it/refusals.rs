@@ -173,6 +173,7 @@ fn what_is_old_or_has_not_happened_is_not_planned_with() {
             now: time(now),
             before: None,
             stale_days: 7,
+            asker: plan::Asker::Person,
         };
         let goal: Goal = serde_json::from_value(json!({ "kind": "repair", "of": "all" })).unwrap();
         expected.assert_eq(&noted(&plan::of(&given, &goal)));

@@ -93,6 +93,7 @@ pub(crate) fn with<T>(text: &str, before: Option<&str>, then: impl FnOnce(&Given
         now: time(NOW),
         before: before.as_ref(),
         stale_days: 7,
+        asker: plan::Asker::Person,
     })
 }
 
