@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use plan::Kind;
 
-use super::ServerArgs;
+use super::{ServerArgs, scan::ReadArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AgentCommand {
@@ -27,8 +31,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// Only plans of this kind; may be given several times.
-    #[arg(long, value_enum, conflicts_with_all = ["sentence", "plan", "resume"])]
-    pub(crate) goal: Vec<GoalArg>,
+    #[arg(long, value_parser = kinds(), conflicts_with_all = ["sentence", "plan", "resume"])]
+    pub(crate) goal: Vec<Kind>,
     /// Carry out this plan; what it says of itself is judged again.
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(crate) plan: Option<PathBuf>,
@@ -38,18 +42,8 @@ pub(crate) struct RunArgs {
     /// A snapshot that is there, in place of reading the environment now.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "resume"])]
     pub(crate) from: Option<PathBuf>,
-    /// Where the snapshot is written.
-    #[arg(long, value_name = "FILE", default_value = "snapshot.json")]
-    pub(crate) snapshot: PathBuf,
-    /// Which regions, comma-separated; otherwise $AWS_REGION.
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) region: Vec<String>,
-    /// How many whole days of metrics.
-    #[arg(long, value_name = "N", default_value_t = 400)]
-    pub(crate) days: u32,
-    /// At most as many calls a second.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) rate: u32,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
     /// How long to wait for people: 90s, 30m, 8h; without, nobody is waited for.
     #[arg(long, value_name = "TIME")]
     pub(crate) wait: Option<String>,
@@ -69,17 +63,16 @@ pub(crate) struct RunArgs {
     pub(crate) server: ServerArgs,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum GoalArg {
-    Repair,
-    Rightsize,
-    CleanUp,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct AgentUndoArgs {
     pub(crate) id: String,
     /// Which of its actions, counted from 1; without it all that ran, the last first.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) action: Option<u16>,
+}
+
+/// The goals that findings lead to, by the names that plans give them.
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::name))
+        .try_map(|name| Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or("there is no such goal"))
 }

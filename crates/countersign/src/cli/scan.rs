@@ -6,8 +6,9 @@ use clap::Args;
 
 use super::ServerArgs;
 
+/// What is read, and where it is kept.
 #[derive(Debug, Args)]
-pub(crate) struct ScanArgs {
+pub(crate) struct ReadArgs {
     /// Where the snapshot is written.
     #[arg(long, value_name = "FILE", default_value = "snapshot.json")]
     pub(crate) snapshot: PathBuf,
@@ -20,6 +21,12 @@ pub(crate) struct ScanArgs {
     /// At most as many calls a second.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) rate: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
     /// Forget a scan that was broken off, rather than going on with it.
     #[arg(long)]
     pub(crate) anew: bool,

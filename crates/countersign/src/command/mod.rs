@@ -35,6 +35,7 @@ mod serve;
 mod session;
 mod since;
 mod spec;
+mod specified;
 mod table;
 mod trails;
 mod undo;

@@ -5,7 +5,7 @@ mod show;
 
 use std::{path::Path, process::ExitCode};
 
-use ::plan::{Given, Goal, PlanError, Plans, Problem};
+use ::plan::{Asker, Given, Goal, PlanError, Plans, Problem};
 use engine::{Clock as _, SystemClock};
 use findings::Parameters;
 use agent::Rules;
@@ -55,7 +55,8 @@ fn make(args: &MakeArgs, format: Format) -> Result<ExitCode, Failure> {
         _ => None,
     };
     let (_, planned) = analysed_of(&files, &text, |snapshot, _, report| {
-        let given = Given { snapshot, digest, report, now: report.now, before: before.as_ref(), stale_days };
+        let (now, before, asker) = (report.now, before.as_ref(), Asker::Person);
+        let given = Given { snapshot, digest, report, now, before, stale_days, asker };
         match &goal {
             Some(goal) => ::plan::of(&given, goal),
             None => ::plan::all(&given),

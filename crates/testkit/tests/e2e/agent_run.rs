@@ -334,7 +334,10 @@ fn the_whole_way_needs_no_model_and_leads_back_to_what_was_read() -> Result<()> 
     for plan in plans {
         let folder = PathBuf::from(plan["folder"].as_str().context("no folder")?);
         let text = |name: &str| fs::read_to_string(folder.join(name)).with_context(|| name.to_owned());
-        for name in ["bugfix.md", "design.md", "tasks.md", "intent.md", "change.json"] {
+        // What is broken becomes right again; anything else is something new.
+        let repairs = plan["goal"].as_str().is_some_and(|goal| goal.starts_with("repair"));
+        let wanted = if repairs { "bugfix.md" } else { "requirements.md" };
+        for name in [wanted, "design.md", "tasks.md", "intent.md", "change.json"] {
             ensure!(!text(name)?.is_empty(), "{name}");
         }
         let found: Value = serde_json::from_str(&text("findings.json")?)?;

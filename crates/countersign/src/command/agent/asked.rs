@@ -5,6 +5,7 @@ use agent::Event;
 use api::types::{ReportLine, ReportRequest, Reported};
 use engine::Report;
 use plan::Plan;
+use spec::Sort;
 
 use super::outcome::{Left, Outcome};
 use crate::{
@@ -20,7 +21,7 @@ pub(super) async fn plans(
     sentence: &str,
     agent: &Agent,
     outcome: &mut Outcome,
-) -> Result<Vec<Plan>, Failure> {
+) -> Result<Vec<(Plan, Sort)>, Failure> {
     let came = helper.asked(desk, sentence).await?;
     let lines = kept(&came);
     if !lines.is_empty() {
@@ -37,7 +38,7 @@ pub(super) async fn plans(
             Err(Failure::new(NOT_FOUND, "CS012", format!("no plan: the model gave no whole answer: {why}"))
                 .hint("ask again, or without --model: a closed catalogue is understood then"))
         }
-        None => Ok(came.proposed.into_iter().map(|it| it.plan).collect()),
+        None => Ok(came.proposed.into_iter().map(|it| (it.plan, it.sort)).collect()),
     }
 }
 

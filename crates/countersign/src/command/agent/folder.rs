@@ -9,25 +9,26 @@ use std::{
 };
 
 use ::plan::{
-    Plan,
+    MOST_BYTES, Plan,
     conduct::{Known, Moment},
 };
-use ::spec::{Check, CheckId, Files, Outcome, Run, Seen, SpecName, Specification, TaskId, Tasks, layout};
+use ::spec::{Check, CheckId, Outcome, Run, Seen, Specification, TaskId, Tasks, layout};
 use model::{ChangeId, Digest, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    super::{scan::write_whole, spec::files},
+    super::{
+        scan::write_whole,
+        spec::files,
+        specified::{Place, Specified, unwritable},
+    },
     reading::Evidence,
 };
 use crate::failure::{Failure, NOT_FOUND};
 
 const SCHEMA: &str = "countersign.run-change/v1";
 const LOCK: &str = ".lock";
-const MOST_PLAN: u64 = 4 << 20;
-const MOST_CHANGE: u64 = 64 << 10;
-/// Folders of one name.
-const MOST_ALIKE: u32 = 99;
+const MOST_CHANGE: usize = 64 << 10;
 const MOST_FOLDERS: usize = 1000;
 
 /// `change.json`: where the plan stands on the server.
@@ -49,11 +50,18 @@ struct Standing {
     checked: BTreeSet<String>,
     /// How many of its own calls that take it back were made.
     inverted: BTreeMap<String, usize>,
+    /// The next of them was begun, and there is no answer yet.
+    inverting: BTreeSet<String>,
 }
 
 impl Standing {
     fn is_none(&self) -> bool {
-        self.checked.is_empty() && self.inverted.is_empty()
+        self.checked.is_empty() && self.stands()
+    }
+
+    /// Nothing was taken back, nor begun to be.
+    fn stands(&self) -> bool {
+        self.inverted.is_empty() && self.inverting.is_empty()
     }
 }
 
@@ -69,30 +77,16 @@ pub(super) struct Folder {
 
 impl Folder {
     /// A new one for this plan, or the one that there is.
-    pub(super) fn begin(top: &Path, name: &SpecName, plan: &Plan, files: &Files) -> Result<Self, Failure> {
-        let specs = top.join(layout::SPECS);
-        fs::create_dir_all(&specs).map_err(|err| unwritable(&specs, &err))?;
-        for nth in 1..=MOST_ALIKE {
-            let dir = if nth == 1 { specs.join(name.as_str()) } else { specs.join(format!("{name}-{nth}")) };
-            match fs::create_dir(&dir) {
-                Ok(()) => {}
-                Err(err) if err.kind() == ErrorKind::AlreadyExists => {
-                    let there = plan_of(&dir).is_ok_and(|there| there == *plan);
-                    match there.then(|| Self::open(&dir)).transpose()? {
-                        Some((_, folder)) => return Ok(folder),
-                        None => continue,
-                    }
-                }
-                Err(err) => return Err(unwritable(&dir, &err)),
+    pub(super) fn begin(top: &Path, plan: &Plan, specified: &Specified) -> Result<Self, Failure> {
+        match specified.place(top, |dir| plan_of(dir).is_ok_and(|there| there == *plan))? {
+            Place::There(dir) => Self::open(&dir).map(|(_, folder)| folder),
+            Place::New(dir) => {
+                let lock = locked(&dir)?;
+                specified.write(&dir)?;
+                let (run, steps) = (Run::default(), Standing::default());
+                Ok(Self { dir, run, plan: plan.id, change: None, steps, _lock: lock })
             }
-            let lock = locked(&dir)?;
-            for (file, bytes) in files {
-                write_whole(&dir.join(file), bytes)?;
-            }
-            let (run, steps) = (Run::default(), Standing::default());
-            return Ok(Self { dir, run, plan: plan.id, change: None, steps, _lock: lock });
         }
-        Err(Failure::usage(format!("{} has {MOST_ALIKE} folders of that name", specs.display())))
     }
 
     /// To go on with.
@@ -148,12 +142,25 @@ impl Folder {
         Known {
             checked: steps().map(|id| self.steps.checked.contains(id)).collect(),
             inverted: steps().map(|id| self.steps.inverted.get(id).copied().unwrap_or_default()).collect(),
+            unanswered: steps().map(|id| self.steps.inverting.contains(id)).collect(),
         }
+    }
+
+    /// The next of the calls that take this step back is about to be made: whatever becomes of this process, it is not made twice.
+    pub(super) fn inverting(&mut self, step: &str) -> Result<(), Failure> {
+        self.steps.inverting.insert(step.to_owned());
+        self.stand()
     }
 
     /// So many of the calls that take this step back were made.
     pub(super) fn inverted(&mut self, step: &str, made: usize) -> Result<(), Failure> {
         self.steps.inverted.insert(step.to_owned(), made);
+        self.not_inverting(step)
+    }
+
+    /// What was begun is answered.
+    pub(super) fn not_inverting(&mut self, step: &str) -> Result<(), Failure> {
+        self.steps.inverting.remove(step);
         self.stand()
     }
 
@@ -271,7 +278,7 @@ fn specification(dir: &Path) -> Result<Specification, Failure> {
 
 fn plan_of(dir: &Path) -> Result<Plan, Failure> {
     let file = dir.join(layout::PLAN);
-    json(&file, MOST_PLAN)?
+    json(&file, MOST_BYTES)?
         .ok_or_else(|| Failure::new(NOT_FOUND, "CS203", format!("there is no {}", file.display())))
 }
 
@@ -280,7 +287,7 @@ pub(super) fn carried_out(specs: &Path, plan: Digest) -> bool {
     let folders = fs::read_dir(specs).into_iter().flatten().take(MOST_FOLDERS).flatten();
     folders.map(|folder| folder.path()).any(|dir| {
         let of: Option<OfChange> = json(&dir.join(layout::CHANGE), MOST_CHANGE).ok().flatten();
-        let Some(of) = of.filter(|of| of.plan == plan && of.steps.inverted.is_empty()) else { return false };
+        let Some(of) = of.filter(|of| of.plan == plan && of.steps.stands()) else { return false };
         plan_of(&dir).is_ok_and(|there| {
             Plan::id_of(&there.steps) == plan
                 && there.steps.iter().all(|step| of.steps.checked.contains(&step.id))
@@ -288,8 +295,14 @@ pub(super) fn carried_out(specs: &Path, plan: Digest) -> bool {
     })
 }
 
+/// The change that a plan stands in, and the steps that ran and were checked, as `change.json` of its folder has it.
+pub(super) fn on_record(dir: &Path) -> Option<(ChangeId, BTreeSet<String>)> {
+    let of: Option<OfChange> = json(&dir.join(layout::CHANGE), MOST_CHANGE).ok().flatten();
+    of.map(|of| (of.change, of.steps.checked))
+}
+
 /// None where there is no such file.
-pub(super) fn json<T: DeserializeOwned>(path: &Path, most: u64) -> Result<Option<T>, Failure> {
+pub(super) fn json<T: DeserializeOwned>(path: &Path, most: usize) -> Result<Option<T>, Failure> {
     let wrong = |why: String| Failure::usage(format!("{}: {}", path.display(), model::sanitize(&why, 400)));
     let file = match File::open(path) {
         Ok(file) => file,
@@ -297,8 +310,10 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path, most: u64) -> Result<Option
         Err(err) => return Err(wrong(err.to_string())),
     };
     let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|err| wrong(err.to_string()))?;
-    if bytes.len() as u64 > most {
+    file.take((most as u64).saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|err| wrong(err.to_string()))?;
+    if bytes.len() > most {
         return Err(wrong(format!("it is larger than {most} bytes")));
     }
     serde_json::from_slice(&bytes).map(Some).map_err(|err| wrong(err.to_string()))
@@ -319,6 +334,29 @@ fn locked(dir: &Path) -> Result<File, Failure> {
     }
 }
 
-fn unwritable(path: &Path, err: &std::io::Error) -> Failure {
-    Failure::usage(format!("{} cannot be written: {err}", path.display()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever goes on after a crash, or an answer that did not come, knows which call may have been made.
+    #[test]
+    fn a_call_that_takes_back_is_on_record_before_it_is_made() {
+        let top = tempfile::tempdir().unwrap();
+        let dir = top.path().to_owned();
+        let change = Some(ChangeId::new(1, [7; 10]));
+        let (run, steps, lock) = (Run::default(), Standing::default(), locked(&dir).unwrap());
+        let mut folder = Folder { dir, run, plan: Digest::of(b"plan"), change, steps, _lock: lock };
+        let on_record = || {
+            let of: OfChange = json(&top.path().join(layout::CHANGE), MOST_CHANGE).unwrap().unwrap();
+            (of.steps.inverting.contains("1.1"), of.steps.inverted.get("1.1").copied(), of.steps.stands())
+        };
+        folder.inverting("1.1").unwrap();
+        assert_eq!(on_record(), (true, None, false));
+        // It was refused: it may be made again.
+        folder.not_inverting("1.1").unwrap();
+        assert_eq!(on_record(), (false, None, true));
+        folder.inverting("1.1").unwrap();
+        folder.inverted("1.1", 1).unwrap();
+        assert_eq!(on_record(), (false, Some(1), false));
+    }
 }

@@ -1,12 +1,13 @@
 //! What came of a run, for people and for programs.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, path::Path, process::ExitCode};
 
 use ::plan::conduct::{Ending, Taken, Why};
 use api::types::ReportLine;
 use model::{ChangeId, EntryId};
 use serde::Serialize;
 
+use super::folder;
 use crate::{
     cli::Format,
     failure::{CLOSED, DENIED, Failure, HELD},
@@ -88,6 +89,8 @@ pub(super) struct TakenBack {
     pub(super) step: String,
     pub(super) undone: bool,
     pub(super) what: String,
+    #[serde(skip)]
+    taken: Taken,
 }
 
 impl Planned {
@@ -99,10 +102,27 @@ impl Planned {
 
     /// Whether something of it is held, may still be under way, or stands and is only this session's to undo.
     pub(super) fn needs_session(&self) -> bool {
-        let stands = |taken: &TakenBack| !taken.undone && taken.what.starts_with("stands");
-        self.state == State::Held
-            || (self.broke_off && self.change.is_some())
-            || self.taken_back.iter().any(stands)
+        self.state == State::Held || (self.broke_off && self.change.is_some()) || self.stands()
+    }
+
+    /// Whether something of it is still to be taken back.
+    fn stands(&self) -> bool {
+        self.taken_back.iter().any(|it| matches!(it.taken, Taken::Not(_)))
+    }
+
+    /// Nobody waited for how it ends: it is as far as its folder says, or further.
+    fn interrupted(&mut self, on_record: Option<(ChangeId, BTreeSet<String>)>) {
+        (self.state, self.broke_off) = (State::Stopped, true);
+        self.why = Some("it was interrupted, and may still be under way".to_owned());
+        let Some((change, checked)) = on_record else { return };
+        self.change = Some(change);
+        for step in &mut self.steps {
+            step.done = checked.contains(&step.id);
+        }
+    }
+
+    fn go_on(&self) -> String {
+        format!("countersign agent run --resume {}", self.folder)
     }
 
     pub(super) fn end(&mut self, ending: Ending) {
@@ -122,6 +142,7 @@ impl Planned {
                     step,
                     undone: taken == Taken::Back,
                     what: model::sanitize(&taken.to_string(), 600),
+                    taken,
                 };
                 self.taken_back = stop.taken.into_iter().map(taken).collect();
             }
@@ -130,6 +151,14 @@ impl Planned {
 }
 
 impl Outcome {
+    /// The plan under way is told like every other, and where to go on with it.
+    pub(super) fn interrupted(&mut self) -> Failure {
+        let failure = Failure::interrupted();
+        let Some(last) = self.plans.last_mut().filter(|_| self.under_way) else { return failure };
+        last.interrupted(folder::on_record(Path::new(&last.folder)));
+        failure.hint(format!("it goes on with: {}", last.go_on()))
+    }
+
     pub(super) fn told(&self, format: Format) -> Result<ExitCode, Failure> {
         match format {
             Format::Json => output::json(self)?,
@@ -186,7 +215,10 @@ impl Outcome {
                 output::line(format!(
                     "  people decide: countersign change show {id}, and change approve {id}"
                 ));
-                output::line(format!("  then: countersign agent run --resume {}", plan.folder));
+                output::line(format!("  then: {}", plan.go_on()));
+            }
+            if plan.state == State::Stopped && (plan.broke_off || plan.stands()) {
+                output::line(format!("  what is not over is gone on with by: {}", plan.go_on()));
             }
         }
         let count = |state: State| self.plans.iter().filter(|plan| plan.state == state).count();
@@ -211,3 +243,54 @@ impl Outcome {
 }
 
 const MOST_LEFT: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use ::plan::conduct::Stop;
+
+    use super::*;
+
+    fn planned() -> Planned {
+        Planned {
+            goal: "renew".to_owned(),
+            folder: "/nowhere/.kiro/specs/renew".to_owned(),
+            change: None,
+            state: State::Waits,
+            why: None,
+            stopped_at: None,
+            steps: Vec::new(),
+            taken_back: Vec::new(),
+            broke_off: false,
+        }
+    }
+
+    #[test]
+    fn a_session_is_needed_for_what_is_held_or_is_still_to_be_taken_back() {
+        let check = |taken: Taken, needs: bool| {
+            let mut planned = planned();
+            let taken = vec![("1.1".to_owned(), taken)];
+            planned.end(Ending::Stopped(Stop { step: None, why: Why::Undone, taken }));
+            assert_eq!(planned.needs_session(), needs, "{}", planned.taken_back[0].what);
+        };
+        check(Taken::Back, false);
+        check(Taken::NotNeeded("only a copy".to_owned()), false);
+        check(Taken::Never("it is gone".to_owned()), false);
+        check(Taken::Not("people decide on its undo".to_owned()), true);
+        let mut held = planned();
+        held.end(Ending::Held);
+        assert!(held.needs_session());
+    }
+
+    #[test]
+    fn who_interrupts_a_plan_is_told_of_it_and_where_it_goes_on() {
+        let mut outcome = Outcome { plans: vec![planned()], under_way: true, ..Outcome::default() };
+        let failure = outcome.interrupted();
+        let hint = failure.hint.unwrap_or_default();
+        assert!(hint.ends_with("agent run --resume /nowhere/.kiro/specs/renew"), "{hint}");
+        assert!(outcome.plans[0].state == State::Stopped && outcome.plans[0].why.is_some());
+        // What was done before is not broken off.
+        let mut outcome =
+            Outcome { plans: vec![Planned { state: State::Done, ..planned() }], ..Outcome::default() };
+        assert!(outcome.interrupted().hint.is_none() && outcome.plans[0].state == State::Done);
+    }
+}

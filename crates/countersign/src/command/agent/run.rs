@@ -6,9 +6,9 @@ use std::{
     process::ExitCode,
 };
 
-use ::agent::{Facts, Measured, Order, Understanding, guards, specify, understand};
-use ::plan::{Given, Goal, Kind, Plan, PlanError, Which, conduct::Guard, lint};
-use ::spec::{Sort, SpecName};
+use ::agent::{Facts, Measured, Order, Understanding, guards, sort_of, understand};
+use ::plan::{Asker, Given, Goal, Kind, MOST_BYTES, Plan, PlanError, Which, conduct::Guard, lint};
+use ::spec::Sort;
 use engine::{Clock as _, SystemClock};
 use findings::{Parameters, Prices, Report, analyse};
 use model::Digest;
@@ -17,10 +17,11 @@ use snapshot::{Snapshot, Taken};
 use super::{
     super::{
         ask::{Desk, Helper},
-        findings::text_of,
+        findings::{MOST_SNAPSHOT, snapshot, text_of},
         resident::Signals,
         scan::{self, Asked, Session, cloud::Cloud},
         session::seconds,
+        specified::Specified,
     },
     asked,
     carry_out::Hands,
@@ -29,17 +30,11 @@ use super::{
 };
 use crate::{
     agent::Agent,
-    cli::{
-        Format,
-        agent::{GoalArg, RunArgs},
-        scan::ScanArgs,
-    },
+    cli::{Format, agent::RunArgs},
     failure::{Failure, INTERRUPTED},
     output,
 };
 
-const MOST_SNAPSHOT: u64 = 1 << 28;
-const MOST_PLAN: u64 = 4 << 20;
 const MOST_TOLD: usize = 5;
 const MOST_KEPT: usize = 16 << 20;
 
@@ -47,7 +42,7 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
     // Who ends it must not leave a session behind that lives on for hours.
     let mut signals = Signals::heard()?;
     let wait = args.wait.as_deref().map(seconds).transpose()?.unwrap_or(0);
-    scan::possible(&scanned(args))?;
+    scan::possible(&args.read)?;
     let mut helper = match (&args.sentence, &args.model) {
         (Some(_), Some(file)) => Some(Helper::of(Some(file))?),
         _ => None,
@@ -72,8 +67,7 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
     let mut outcome = Outcome::default();
     let ran = tokio::select! {
         ran = within(args, format, helper.as_mut(), begun, wait, &session.env, &mut outcome) => ran,
-        _ = signals.next() => Err(Failure::interrupted()
-            .hint("what was begun goes on with: countersign agent run --resume DIR")),
+        _ = signals.next() => Err(outcome.interrupted()),
     };
     // What waits for people, or may still be under way, runs and is taken back in no other session than one that is still open.
     let stays = outcome.plans.iter().any(Planned::needs_session)
@@ -121,7 +115,7 @@ async fn within(
         let waits =
             |first: &Digest| open.contains(first) || (alone && !folder::carried_out(folder.beside(), *first));
         if let Some(first) = plan.follows.filter(waits) {
-            planned.why = Some(format!("it comes after the plan {}, which is not done", short(first)));
+            planned.why = Some(format!("it comes after the plan {}, which is not done", first.short()));
             outcome.plans.push(planned);
             continue;
         }
@@ -145,11 +139,14 @@ async fn within(
             done,
             guarded: BTreeMap::new(),
         };
+        // Who interrupts it is told of it, too.
+        outcome.plans.push(planned);
         outcome.under_way = true;
         let ended = hands.carry_out(&around).await;
         outcome.under_way = false;
         let done = std::mem::take(&mut hands.done);
         outcome.looks = outcome.looks.saturating_add(hands.looks);
+        let Some(planned) = outcome.plans.last_mut() else { continue };
         planned.change = folder.change();
         match ended {
             Ok(ending) => planned.end(ending),
@@ -168,7 +165,6 @@ async fn within(
         if all {
             open.remove(&plan.id);
         }
-        outcome.plans.push(planned);
     }
     Ok(())
 }
@@ -192,10 +188,6 @@ fn begin(plan: &Plan, folder: &Folder) -> Planned {
     }
 }
 
-fn short(id: Digest) -> String {
-    id.to_string().chars().take(12).collect()
-}
-
 /// Nothing in a file is believed that can be computed.
 fn fit(plan: Plan) -> Result<Plan, Failure> {
     let problems = lint(&plan);
@@ -209,13 +201,13 @@ fn fit(plan: Plan) -> Result<Plan, Failure> {
 
 /// A plan from a file, in a folder of its own; what is not fit leaves no folder behind.
 fn given(args: &RunArgs, file: &Path) -> Result<(Plan, Folder), Failure> {
-    let mut plan: Plan = folder::json(file, MOST_PLAN)?
+    let mut plan: Plan = folder::json(file, MOST_BYTES)?
         .ok_or_else(|| Failure::usage(format!("there is no {}", file.display())))?;
     plan.id = Plan::id_of(&plan.steps);
     let plan = fit(plan)?;
     let taken = Taken { from: plan.basis.taken, until: plan.basis.taken };
     let report = Report::none(&plan.basis.account, taken, SystemClock.now());
-    specified(args, plan, &report, "")
+    specified(args, (plan, Sort::Bugfix), &report, "")
 }
 
 /// Everything that a snapshot gives reason for and that is asked for, each plan in its folder.
@@ -227,13 +219,12 @@ async fn found(
     env: &BTreeMap<String, String>,
     outcome: &mut Outcome,
 ) -> Result<Vec<(Plan, Folder)>, Failure> {
-    let text = match &args.from {
-        Some(file) => text_of(file, MOST_SNAPSHOT)?,
-        None => scan::taken(&scanned(args), env).await?,
+    let (text, file) = match &args.from {
+        Some(file) => (text_of(file, MOST_SNAPSHOT)?, file),
+        None => (scan::taken(&args.read, false, env).await?, &args.read.snapshot),
     };
     let now = SystemClock.now();
-    let snapshot = Snapshot::parse(&text, now)
-        .map_err(|err| Failure::new(crate::failure::USAGE, "CS011", &err).hint(err.hint()))?;
+    let snapshot = snapshot(&text, now, file)?;
     let (parameters, prices) = (Parameters::default(), Prices::shipped());
     let report = analyse(&snapshot, &parameters, &prices, now);
     output::note(format!("{} findings", report.findings.len()));
@@ -244,6 +235,7 @@ async fn found(
         now,
         before: None,
         stale_days: parameters.stale_days,
+        asker: Asker::Person,
     };
     let words = args.sentence.as_deref().unwrap_or_default();
     let plans = match helper {
@@ -252,10 +244,10 @@ async fn found(
             let desk = Desk { facts, given: &given, format };
             asked::plans(helper, &desk, words, agent, outcome).await?
         }
-        None => planned(&given, goals(args, &snapshot)?, outcome),
+        None => planned(&given, goals(args, &snapshot)?, asked_for(args), outcome),
     };
     let mut begun = Vec::with_capacity(plans.len());
-    for plan in plans {
+    for plan in each_once(plans) {
         let (plan, folder) = specified(args, plan, &report, words)?;
         // What findings lead back to; a larger one stays where it is, and the plan has its digest.
         if text.len() <= MOST_KEPT {
@@ -266,14 +258,39 @@ async fn found(
     Ok(begun)
 }
 
+/// What several goals lead to alike is one plan, carried out once.
+fn each_once(mut plans: Vec<(Plan, Sort)>) -> Vec<(Plan, Sort)> {
+    let mut seen = BTreeSet::new();
+    plans.retain(|(plan, _)| seen.insert(plan.id));
+    plans
+}
+
+/// Whose goals these are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Goals {
+    /// Somebody's: where one has no plan, that is told by the exit code, too.
+    AskedFor,
+    /// Whatever a snapshot gives reason for.
+    All,
+}
+
+const fn asked_for(args: &RunArgs) -> Goals {
+    if args.sentence.is_some() || !args.goal.is_empty() { Goals::AskedFor } else { Goals::All }
+}
+
 /// The planner's plans for each of these; why there is none for one is in the outcome.
-fn planned(given: &Given<'_, '_>, goals: Vec<Goal>, outcome: &mut Outcome) -> Vec<Plan> {
+fn planned(
+    given: &Given<'_, '_>,
+    goals: Vec<Goal>,
+    whose: Goals,
+    outcome: &mut Outcome,
+) -> Vec<(Plan, Sort)> {
     let (mut planned, mut refused) = (Vec::new(), None);
     for goal in goals {
         match ::plan::of(given, &goal) {
             Ok(plans) => {
                 outcome.left.extend(plans.left.into_iter().map(|it| Left { about: it.about, why: it.why }));
-                planned.extend(plans.plans);
+                planned.extend(plans.plans.into_iter().map(|plan| (plan, sort_of(&goal))));
             }
             Err(PlanError::NothingToDo { left }) => {
                 outcome.left.extend(left.into_iter().map(|it| Left { about: it.about, why: it.why }));
@@ -286,23 +303,10 @@ fn planned(given: &Given<'_, '_>, goals: Vec<Goal>, outcome: &mut Outcome) -> Ve
             }
         }
     }
-    if planned.is_empty() {
+    if whose == Goals::AskedFor || planned.is_empty() {
         outcome.failures.extend(refused);
     }
     planned
-}
-
-fn scanned(args: &RunArgs) -> ScanArgs {
-    ScanArgs {
-        snapshot: args.snapshot.clone(),
-        region: args.region.clone(),
-        days: args.days,
-        rate: args.rate,
-        anew: false,
-        agent: None,
-        operator: None,
-        server: args.server.clone(),
-    }
 }
 
 fn goals(args: &RunArgs, snapshot: &Snapshot<'_>) -> Result<Vec<Goal>, Failure> {
@@ -318,32 +322,71 @@ fn goals(args: &RunArgs, snapshot: &Snapshot<'_>) -> Result<Vec<Goal>, Failure> 
                 .hint("say what is to be done, or give --goal repair, rightsize or clean-up")),
         };
     }
-    let asked = |kind: &Kind| {
-        args.goal.is_empty()
-            || args.goal.iter().any(|goal| {
-                *kind
-                    == match goal {
-                        GoalArg::Repair => Kind::Repair,
-                        GoalArg::Rightsize => Kind::Rightsize,
-                        GoalArg::CleanUp => Kind::CleanUp,
-                    }
-            })
-    };
+    let asked = |kind: &Kind| args.goal.is_empty() || args.goal.contains(kind);
     Ok(Kind::ALL.into_iter().filter(asked).map(|kind| kind.goal(Which::All)).collect())
 }
 
 /// The plan's specification, written; where nobody said anything, its goal is what was wanted.
-fn specified(args: &RunArgs, plan: Plan, report: &Report, words: &str) -> Result<(Plan, Folder), Failure> {
+fn specified(
+    args: &RunArgs,
+    (plan, sort): (Plan, Sort),
+    report: &Report,
+    words: &str,
+) -> Result<(Plan, Folder), Failure> {
     let words = if words.is_empty() { plan.goal.clone() } else { words.to_owned() };
-    let order = Order { sort: Sort::Bugfix, plan: &plan, report, words: &words };
-    let files = specify(order).map_err(|err| {
-        Failure::usage(format!("the plan cannot be specified: {}", model::sanitize(&err.to_string(), 400)))
-    })?;
-    let unnamed = || format!("plan-{}", short(plan.id)).parse::<SpecName>();
-    let name = match ::agent::folder(&plan) {
-        Some(name) => name,
-        None => unnamed().map_err(Failure::unexpected)?,
-    };
-    let folder = Folder::begin(&args.dir, &name, &plan, &files)?;
+    let specified = Specified::of(Order { sort, plan: &plan, report, words: &words })?;
+    let folder = Folder::begin(&args.dir, &plan, &specified)?;
     Ok((plan, folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Timestamp;
+    use serde_json::json;
+    use snapshot::Builder;
+
+    use super::*;
+
+    /// A stack that is stuck, and nothing else that was read.
+    fn account(at: Timestamp) -> String {
+        let mut builder = Builder::new("123456789012", &["us-east-1"], Taken { from: at, until: at });
+        let whole = snapshot::Outcome::Complete;
+        let read = builder.read("cloudformation:DescribeStacks", "us-east-1", whole);
+        let id = "arn:aws:cloudformation:us-east-1:123456789012:stack/stuck/1";
+        let attributes = json!({ "StackName": "stuck", "StackStatus": "UPDATE_ROLLBACK_FAILED",
+            "CreationTime": "2026-11-01T00:00:00Z" });
+        builder.resource(read, [id, "cloudformation:stack", "stuck", "us-east-1"], &json!({}), attributes);
+        builder.read_about("cloudformation:DescribeStackResources", id, whole);
+        builder.to_text(at).unwrap()
+    }
+
+    #[test]
+    fn a_goal_that_was_asked_for_and_has_no_plan_is_told_whatever_becomes_of_the_others() {
+        let now: Timestamp = "2026-11-29T06:00:00Z".parse().unwrap();
+        let text = account(now);
+        let snapshot = Snapshot::parse(&text, now).unwrap();
+        let report = analyse(&snapshot, &Parameters::default(), &Prices::shipped(), now);
+        let given = Given {
+            snapshot: &snapshot,
+            digest: Digest::of(text.as_bytes()),
+            report: &report,
+            now,
+            before: None,
+            stale_days: 7,
+            asker: Asker::Person,
+        };
+        let check = |whose: Goals, kinds: &[Kind], plans: usize, failures: &[u8]| {
+            let mut outcome = Outcome::default();
+            let goals = kinds.iter().map(|kind| kind.goal(Which::All)).collect();
+            let planned = planned(&given, goals, whose, &mut outcome);
+            assert_eq!((each_once(planned).len(), outcome.failures.as_slice()), (plans, failures));
+        };
+        use Kind::{CleanUp, Repair};
+        check(Goals::AskedFor, &[Repair], 1, &[]);
+        check(Goals::AskedFor, &[Repair, CleanUp], 1, &[crate::failure::USAGE]);
+        check(Goals::All, &[Repair, CleanUp], 1, &[]);
+        check(Goals::All, &[CleanUp], 0, &[crate::failure::USAGE]);
+        // Two goals that come to the same are carried out once.
+        check(Goals::AskedFor, &[Repair, Repair], 1, &[]);
+    }
 }

@@ -14,13 +14,10 @@ use std::{
 };
 
 use ::model::{Digest, sanitize};
-use agent::{
-    ByGiven, Claim, Event, Facts, Planner as _, Proposed, Question, Understanding, answer, sort_of,
-    understand,
-};
+use agent::{Claim, Event, Facts, Proposed, Question, Understanding, answer, sort_of, understand};
 use engine::{Clock as _, SystemClock};
 use findings::{Prices, Report, analyse};
-use plan::{Given, Goal, Left};
+use plan::{Asker, Given, Goal, Left};
 use serde::Serialize;
 
 use super::findings::{MOST_SNAPSHOT, parameters, prices, snapshot, text_of};
@@ -84,6 +81,7 @@ pub(super) async fn run(args: &AskArgs, format: Format) -> Result<ExitCode, Fail
         now,
         before: before.as_ref(),
         stale_days: parameters.stale_days,
+        asker: Asker::Person,
     };
     let prices: &Prices = &prices;
     let desk = Desk { facts: Facts { snapshot: &snapshot, report: &report, prices }, given: &given, format };
@@ -193,7 +191,7 @@ fn by_catalogue(desk: &Desk<'_>, question: &str) -> Outcome {
 }
 
 fn planned(desk: &Desk<'_>, goal: &Goal, outcome: &mut Outcome) {
-    match ByGiven::new(desk.given).plan(goal) {
+    match plan::of(desk.given, goal) {
         Ok(plans) => {
             let sort = sort_of(goal);
             outcome.proposed.extend(plans.plans.into_iter().map(|plan| Proposed {

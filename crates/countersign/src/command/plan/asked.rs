@@ -16,9 +16,17 @@ pub(super) fn goal(args: &MakeArgs) -> Result<Option<Goal>, Failure> {
         return goal_of(&text_of(file, MOST_GOAL)?).map(Some);
     }
     let Some(goal) = args.goal else {
-        // What findings are named, their analyzers say which goal it is.
-        let of = which(args);
-        return Ok((of != Which::All).then_some(Goal::Repair { of, networks: args.network.clone() }));
+        return match which(args) {
+            Which::All => Ok(None),
+            // Their analyzers say which goal it is.
+            of @ (Which::Findings(_) | Which::Analyzer(_)) => {
+                Ok(Some(Goal::Repair { of, networks: args.network.clone() }))
+            }
+            Which::Resources(_) => Err(Failure::usage(
+                "--goal is missing: what is to become of the resource?",
+            )
+            .hint("--goal repair, rightsize or clean-up; or restore-configuration --against OLD_SNAPSHOT")),
+        };
     };
     Ok(Some(match goal {
         GoalArg::Repair => Goal::Repair { of: which(args), networks: args.network.clone() },

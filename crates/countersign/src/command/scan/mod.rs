@@ -27,7 +27,10 @@ use snapshot::Snapshot;
 use self::{carry_out::carry_out, cloud::Cloud, journal::Journal};
 use super::resident::Signals;
 use crate::{
-    cli::{Format, scan::ScanArgs},
+    cli::{
+        Format,
+        scan::{ReadArgs, ScanArgs},
+    },
     failure::Failure,
     output::{self, DIM, GOOD, WARN, styled},
 };
@@ -45,7 +48,7 @@ pub(super) async fn run(args: &ScanArgs, format: Format) -> Result<ExitCode, Fai
     })
     .await?;
     let scanned = tokio::select! {
-        scanned = taken(args, &session.env) => scanned,
+        scanned = taken(&args.read, args.anew, &session.env) => scanned,
         _ = signals.next() => Err(Failure::interrupted()
             .hint("what was read is kept beside the snapshot: the same command goes on from there within twelve hours")),
     };
@@ -53,11 +56,11 @@ pub(super) async fn run(args: &ScanArgs, format: Format) -> Result<ExitCode, Fai
         () = session.close() => {}
         _ = signals.next() => {}
     }
-    report(args, &scanned?, format)
+    report(&args.read, &scanned?, format)
 }
 
 /// Whether it can be begun, before anything is opened for it.
-pub(super) fn possible(args: &ScanArgs) -> Result<(), Failure> {
+pub(super) fn possible(args: &ReadArgs) -> Result<(), Failure> {
     if args.rate == 0 || args.rate > 1000 {
         return Err(Failure::usage("--rate is 1 to 1000 calls a second"));
     }
@@ -67,14 +70,18 @@ pub(super) fn possible(args: &ScanArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The snapshot's text, as it stands in its file then.
-pub(super) async fn taken(args: &ScanArgs, env: &BTreeMap<String, String>) -> Result<String, Failure> {
+/// The snapshot's text, as it stands in its file then; `anew`: whatever was read before is read again.
+pub(super) async fn taken(
+    args: &ReadArgs,
+    anew: bool,
+    env: &BTreeMap<String, String>,
+) -> Result<String, Failure> {
     possible(args)?;
     let regions = regions(args, env)?;
     let cloud = Cloud::from(env, regions.first().map_or("us-east-1", String::as_str))?;
     let (partition, account) = cloud.identity().await?;
     let place = Place { partition, account, regions };
-    let mut journal = Journal::open(&args.snapshot, &place, args.days, SystemClock.now(), args.anew)?;
+    let mut journal = Journal::open(&args.snapshot, &place, args.days, SystemClock.now(), anew)?;
     let mut scan = Scan::begin(place, journal.begun(), args.days);
     let known = journal.len();
     if known > 0 {
@@ -89,7 +96,7 @@ pub(super) async fn taken(args: &ScanArgs, env: &BTreeMap<String, String>) -> Re
     Ok(text)
 }
 
-fn regions(args: &ScanArgs, env: &BTreeMap<String, String>) -> Result<Vec<String>, Failure> {
+fn regions(args: &ReadArgs, env: &BTreeMap<String, String>) -> Result<Vec<String>, Failure> {
     let mut regions = args.region.clone();
     if regions.is_empty() {
         regions.extend(env.get("AWS_REGION").cloned());
@@ -128,7 +135,7 @@ struct Lacking<'s> {
     times: usize,
 }
 
-fn report(args: &ScanArgs, text: &str, format: Format) -> Result<ExitCode, Failure> {
+fn report(args: &ReadArgs, text: &str, format: Format) -> Result<ExitCode, Failure> {
     let snapshot = Snapshot::parse(text, SystemClock.now()).map_err(Failure::unexpected)?;
     let mut reads: BTreeMap<&'static str, usize> = BTreeMap::new();
     let mut lacking: Vec<Lacking<'_>> = Vec::new();
