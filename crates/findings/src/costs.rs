@@ -49,6 +49,23 @@ pub struct Line {
     pub approximate: bool,
 }
 
+impl Line {
+    /// What its amount rests on, as `3 priced, 1 not known`.
+    pub fn rests_on(&self) -> String {
+        let mut told = format!("{} priced", self.priced);
+        if self.not_known > 0 {
+            told.push_str(&format!(", {} not known", self.not_known));
+        }
+        if self.at_most {
+            told.push_str(", at most so much");
+        }
+        if self.approximate {
+            told.push_str(", approximate");
+        }
+        told
+    }
+}
+
 const SCHEMA: &str = "countersign.costs/v1";
 /// Of resources that do not have the tag.
 const UNTAGGED: &str = "(no tag)";

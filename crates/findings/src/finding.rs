@@ -1,11 +1,11 @@
 //! What is told: findings, what was spared, what could not be judged. Plain data, as it is written out.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use model::{EffectSet, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Class, Danger};
+use crate::{Amount, Bound, Class, Danger};
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
@@ -75,6 +75,23 @@ pub enum Saving {
     Known(Amount),
     /// And why.
     NotKnown(String),
+}
+
+impl Saving {
+    /// As `at most about 12.30 USD a month`.
+    pub fn told(&self, currency: impl fmt::Display) -> String {
+        match self {
+            Self::Known(amount) => {
+                let bound = match amount.bound {
+                    Bound::Exact => "",
+                    Bound::AtMost => "at most ",
+                };
+                let about = if amount.approximate { "about " } else { "" };
+                format!("{bound}{about}{} {currency} a month", amount.micros)
+            }
+            Self::NotKnown(why) => format!("what it costs is not known: {why}"),
+        }
+    }
 }
 
 /// Mark, wait, unmark where it is used again: in place of destroying at once.

@@ -86,22 +86,12 @@ impl Table {
 
 impl Row {
     fn of(line: &Line, costs: &Costs, dearest: i64) -> Self {
-        let mut why = format!("{} priced", line.priced);
-        if line.not_known > 0 {
-            why.push_str(&format!(", {} not known", line.not_known));
-        }
-        if line.at_most {
-            why.push_str(", at most so much");
-        }
-        if line.approximate {
-            why.push_str(", approximate");
-        }
         Self {
             name: Shown::of(&line.name),
             link: (costs.by == "finding").then(|| format!("/findings#{}", line.name)),
             amount: format!("{} {}", line.micros, costs.currency),
             share: line.micros.0.max(0).saturating_mul(100).checked_div(dearest).unwrap_or(0),
-            why,
+            why: line.rests_on(),
             open: line.not_known > 0,
         }
     }

@@ -2,7 +2,7 @@
 //! what is not claimed, and not known. Nothing is carried out from here.
 
 use askama::Template;
-use findings::{Bound, Class, Finding, GraceState, Remedy, Saving, Step};
+use findings::{Class, Finding, GraceState, Remedy, Step};
 use model::Timestamp;
 
 use super::Frame;
@@ -155,7 +155,7 @@ impl Found {
             is_fault: it.class == Class::Fault,
             name: Shown::of(&it.resource.name),
             place: Shown::of(format!("{} in {}", it.resource.kind, it.resource.region)),
-            worth: it.saving.as_ref().map(|saving| worth(saving, currency)),
+            worth: it.saving.as_ref().map(|saving| Shown::of(saving.told(currency))),
             level: it.confidence.level.name(),
             why: crate::text::all(&it.confidence.why),
             facts: it.facts.iter().map(|it| (Shown::of(&it.text), Shown::of(it.reads.join(" ")))).collect(),
@@ -194,18 +194,4 @@ fn step(step: &Step) -> Shown {
     let undo = if step.undoable { "can be undone" } else { "cannot be undone" };
     let (service, operation, effects) = (&step.service, &step.operation, step.effects);
     Shown::of(format!("{service}:{operation} {} ({effects}, {undo}): {}", step.parameters, step.why))
-}
-
-fn worth(saving: &Saving, currency: &str) -> Shown {
-    Shown::of(match saving {
-        Saving::Known(amount) => {
-            let bound = match amount.bound {
-                Bound::Exact => "",
-                Bound::AtMost => "at most ",
-            };
-            let about = if amount.approximate { "about " } else { "" };
-            format!("{bound}{about}{} {currency} a month", amount.micros)
-        }
-        Saving::NotKnown(why) => format!("what it costs is not known: {why}"),
-    })
 }

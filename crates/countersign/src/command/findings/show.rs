@@ -1,8 +1,6 @@
 //! Both reports for people. Everything that came from a cloud was sanitized where it entered the report.
 
-use findings::{
-    Bound, Class, Costs, Finding, GraceState, Level, Line, Remedy, Report, Saving, Shared, Step, Unjudged,
-};
+use findings::{Class, Costs, Finding, GraceState, Level, Remedy, Report, Shared, Step, Unjudged};
 
 use crate::output::{self, BAD, BOLD, DIM, GOOD, WARN, styled};
 
@@ -47,7 +45,7 @@ fn one(finding: &Finding, currency: &Shared) {
         Class::Waste => WARN,
     };
     let worth =
-        finding.saving.as_ref().map_or_else(String::new, |saving| format!("  {}", worth(saving, currency)));
+        finding.saving.as_ref().map_or_else(String::new, |saving| format!("  {}", saving.told(currency)));
     output::line(format!("\n{}{worth}", styled(style, &finding.title)));
     output::line(format!(
         "  {}  {} in {}",
@@ -127,41 +125,13 @@ pub(super) fn costs(costs: &Costs) {
     let widest =
         costs.lines.iter().take(MOST).map(|line| line.name.chars().count()).max().unwrap_or(0).min(60);
     for line in costs.lines.iter().take(MOST) {
-        output::line(format!("  {:widest$} {:>14}  {}", line.name, line.micros.to_string(), of(line)));
+        output::line(format!("  {:widest$} {:>14}  {}", line.name, line.micros.to_string(), line.rests_on()));
     }
     more("lines", costs.lines.len());
     for (why, count) in costs.not_known.iter().take(MOST) {
         output::line(format!("  {} of {count}: {why}", styled(WARN, "not known")));
     }
     output::line(styled(DIM, format!("  prices: {} ({})", costs.source, costs.as_of)));
-}
-
-fn of(line: &Line) -> String {
-    let mut of = format!("{} priced", line.priced);
-    if line.not_known > 0 {
-        of.push_str(&format!(", {} not known", line.not_known));
-    }
-    if line.at_most {
-        of.push_str(", at most");
-    }
-    if line.approximate {
-        of.push_str(", approximate");
-    }
-    of
-}
-
-fn worth(saving: &Saving, currency: &Shared) -> String {
-    match saving {
-        Saving::Known(amount) => {
-            let bound = match amount.bound {
-                Bound::Exact => "",
-                Bound::AtMost => "at most ",
-            };
-            let about = if amount.approximate { "about " } else { "" };
-            format!("{bound}{about}{} {currency} a month", amount.micros)
-        }
-        Saving::NotKnown(why) => format!("what it costs is not known: {why}"),
-    }
 }
 
 fn level(level: Level) -> String {
