@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use model::{
-    Action, AgentId, Answer, Blob, ChangeId, Digest, Fault, History, PersonId, Request, Session, Step,
-    Verdict,
+    Action, AgentId, Answer, AskedBy, Blob, ChangeId, Digest, Fault, History, PersonId, Request, Session,
+    Step, Verdict,
 };
 use policy::{Bundle, Landing, Spent};
 use store::WriteError;
@@ -56,6 +56,15 @@ pub enum By {
     Person(PersonId),
     /// Whose change it is, in the session that ran it.
     Agent(AgentId),
+}
+
+impl By {
+    pub(crate) const fn as_link(&self) -> AskedBy {
+        match self {
+            Self::Person(_) => AskedBy::Person,
+            Self::Agent(_) => AskedBy::Agent,
+        }
+    }
 }
 
 impl fmt::Display for By {

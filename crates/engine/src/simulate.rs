@@ -11,7 +11,7 @@ use std::{
 };
 
 use model::{
-    AgentId, AllowanceId, Autonomy, Chain, Change, ChangeId, ChangeState, Digest, LinkKind, Marks, Operation,
+    AgentId, AllowanceId, AskedBy, Autonomy, Chain, Change, ChangeId, ChangeState, Digest, LinkKind, Marks, Operation,
     Scope, Session, SessionId, Step, StepState, Tags, Timestamp, Verdict,
 };
 use policy::{Bundle, Override, Spent};
@@ -334,7 +334,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn case(&self, history: model::History, spent: &'a Spent) -> Case<'a> {
-        let linked = |kind: LinkKind| self.change.links.iter().any(|link| link.kind == kind);
+        let linked = |kind: LinkKind| self.change.links.iter().filter(move |link| link.kind == kind);
         Case {
             chain: self.chain,
             scope: &self.change.scope,
@@ -343,8 +343,8 @@ impl<'a> Parts<'a> {
             steps: self.steps,
             approvals: &[],
             history,
-            replaces: linked(LinkKind::Recreates),
-            undo: linked(LinkKind::Undoes),
+            replaces: linked(LinkKind::Recreates).next().is_some(),
+            undo: linked(LinkKind::Undoes).any(|link| link.asked_by == AskedBy::Person),
             now: self.change.created_at,
             spent,
             // What went through a broken glass is told as what it would be without.
