@@ -23,8 +23,7 @@ impl Steps {
     }
 
     pub(crate) fn permitted(&self, step: &str) -> bool {
-        let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(step)).ok();
-        at.and_then(|at| self.0.get(at)).is_some_and(|step| step.permit.is_some())
+        self.get(step).is_some_and(|step| step.permit.is_some())
     }
 
     /// Yields where it was permitted before.
@@ -46,17 +45,17 @@ impl Steps {
 
     /// The first of those before `nth` that is not done.
     pub(crate) fn lacking_before(&self, nth: u32) -> Option<u32> {
-        (0..nth).find(|before| {
-            let name = before.to_string();
-            let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(name.as_str())).ok();
-            !at.and_then(|at| self.0.get(at)).is_some_and(|step| step.done)
-        })
+        (0..nth).find(|before| !self.get(&before.to_string()).is_some_and(|step| step.done))
     }
 
     /// Where it stands what came of this one.
     pub(crate) fn known(&self, step: &str) -> Option<u64> {
-        let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(step)).ok()?;
-        self.0.get(at)?.outcome.map(NonZeroU64::get)
+        self.get(step)?.outcome.map(NonZeroU64::get)
+    }
+
+    fn get(&self, name: &str) -> Option<&Step> {
+        let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(name)).ok()?;
+        self.0.get(at)
     }
 
     fn step(&mut self, name: Rc<str>) -> Option<&mut Step> {
