@@ -72,7 +72,8 @@ impl Permits {
         }
         let told = self.changes.get(&change).is_some_and(|life| life.chain.is_some());
         let chain = if told { None } else { self.chain(entry) };
-        let life = self.changes.entry(change).or_default();
+        let resumed = self.resumed(placed);
+        let life = self.changes.entry(change).or_insert_with(|| resumed.unwrap_or_default());
         life.chain = chain.or_else(|| life.chain.take());
         if let (Some(chain), Some(agent), Some(operator)) =
             (&life.chain, &entry.actors.agent, &entry.actors.operator)
@@ -92,8 +93,8 @@ impl Permits {
                 if matches!(entry.kind, EntryKind::ChangeHeld | EntryKind::ChangeReopened) {
                     life.of_people().held_at.get_or_insert(entry.at);
                 }
-                // What was asked for one by one has no order; of what was reopened the log does not say which it was.
-                if matches!(entry.kind, EntryKind::ChangeJoined | EntryKind::ChangeReopened) {
+                // What was asked for one by one has no order.
+                if entry.kind == EntryKind::ChangeJoined {
                     life.in_any_order = true;
                 }
                 if let (Some(_), Some(step)) = (placed.detail("undone_by"), placed.detail("step")) {
@@ -178,6 +179,22 @@ impl Permits {
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => {}
         }
+    }
+
+    /// What a reopened change begins with: the steps of the vetoed one as they were then. One that the log does not know of tells
+    /// nothing of them.
+    fn resumed(&self, reopening: &Placed) -> Option<Life> {
+        if reopening.entry.kind != EntryKind::ChangeReopened {
+            return None;
+        }
+        let vetoed = reopening.detail("vetoed")?.parse::<ChangeId>().ok()?;
+        let vetoed = self.changes.get(&vetoed)?;
+        Some(Life {
+            steps: vetoed.steps.resumed(),
+            in_any_order: vetoed.in_any_order,
+            untold: vetoed.untold || vetoed.carried.is_some(),
+            ..Life::default()
+        })
     }
 
     /// What is wrong with the broken glass through which a permit says that it goes.
@@ -312,6 +329,8 @@ pub(crate) struct Life {
     carried: Option<Carried>,
     /// Its steps need not wait for one another.
     in_any_order: bool,
+    /// It was reopened from one that came over: which of its steps ran before that, the log does not say.
+    untold: bool,
 }
 
 /// What it was then.
@@ -382,7 +401,7 @@ fn permit(
             format!("entry {index} permits step {step} of {change}, which entry {first} permitted already");
         verdicts.add(Code::PermitTwice, index, &message);
     }
-    if let (Ok(nth), false, None) = (step.parse(), life.in_any_order, life.carried)
+    if let (Ok(nth), false, None) = (step.parse(), life.in_any_order || life.untold, life.carried)
         && let Some(before) = life.steps.lacking_before(nth)
     {
         let message =

@@ -14,9 +14,24 @@ struct Step {
     outcome: Option<NonZeroU64>,
     /// It happened, and was not undone since.
     done: bool,
+    /// It was permitted in the change that this one was reopened from.
+    before: bool,
 }
 
 impl Steps {
+    /// What a change that is reopened from this one begins with: what ran stays as it is, and is permitted no more.
+    pub(crate) fn resumed(&self) -> Self {
+        let ran = self.0.iter().filter(|step| step.permit.is_some() || step.before);
+        let resumed = |step: &Step| Step {
+            name: Rc::clone(&step.name),
+            permit: None,
+            outcome: None,
+            done: step.done,
+            before: true,
+        };
+        Self(ran.map(resumed).collect())
+    }
+
     /// Whether any was permitted.
     pub(crate) fn any(&self) -> bool {
         self.0.iter().any(|step| step.permit.is_some())
@@ -63,7 +78,7 @@ impl Steps {
             if self.0.is_empty() {
                 self.0.reserve_exact(1);
             }
-            self.0.insert(at, Step { name, permit: None, outcome: None, done: false });
+            self.0.insert(at, Step { name, permit: None, outcome: None, done: false, before: false });
             at
         });
         self.0.get_mut(at)

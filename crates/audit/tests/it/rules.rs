@@ -242,6 +242,91 @@ fn a_plan_runs_in_its_order() {
     );
 }
 
+/// What ran before a veto stays done when the plan is reopened, and is all that need not run again.
+#[test]
+fn a_plan_that_was_reopened_goes_on_where_it_was() {
+    let run = |log: &mut Scribe, nth: u8, step: &str| {
+        log.permit(nth, step, "0");
+        log.outcome(nth, step);
+    };
+    let reopens = |log: &mut Scribe, vetoed: u8, nth: u8| {
+        let line = checkpoint_line(&log.entries);
+        let said = statement(Act::Reopen, "alice", change(vetoed), digest(), line);
+        log.signed(EntryKind::ChangeReopened, nth, &said);
+    };
+    check(
+        |log| {
+            run(log, 1, "0");
+            log.reject(1, "bob");
+            reopens(log, 1, 2);
+            run(log, 2, "1");
+            log.reject(2, "bob");
+            reopens(log, 2, 3);
+            log.permit(3, "2", "0");
+        },
+        &expect![""],
+    );
+    check(
+        |log| {
+            run(log, 1, "0");
+            log.reject(1, "bob");
+            reopens(log, 1, 2);
+            log.permit(2, "2", "0");
+        },
+        &expect![[r#"
+            permit_out_of_turn @5: entry 5 permits step 2 of chg-01m7xzk500081040g2081040g2 before step 1 of it was done
+        "#]],
+    );
+    // Undone before.
+    check(
+        |log| {
+            run(log, 1, "0");
+            log.about(EntryKind::ChangeJudged, 1, None, &[("step", "0"), ("undone_by", "chg-1")]);
+            log.reject(1, "bob");
+            reopens(log, 1, 2);
+            log.permit(2, "1", "0");
+        },
+        &expect![[r#"
+            permit_out_of_turn @6: entry 6 permits step 1 of chg-01m7xzk500081040g2081040g2 before step 0 of it was done
+        "#]],
+    );
+    // From one that nobody knows of.
+    check(
+        |log| {
+            reopens(log, 1, 2);
+            log.permit(2, "1", "0");
+        },
+        &expect![[r#"
+            permit_out_of_turn @2: entry 2 permits step 1 of chg-01m7xzk500081040g2081040g2 before step 0 of it was done
+        "#]],
+    );
+    // Said of one that is under way already, whoever else was vetoed.
+    check(
+        |log| {
+            run(log, 1, "0");
+            log.reject(1, "bob");
+            log.hold(2);
+            reopens(log, 1, 2);
+            log.permit(2, "1", "0");
+        },
+        &expect![[r#"
+            permit_out_of_turn @6: entry 6 permits step 1 of chg-01m7xzk500081040g2081040g2 before step 0 of it was done
+        "#]],
+    );
+    // What was asked for one by one waits for nothing afterwards either.
+    check(
+        |log| {
+            log.about(EntryKind::ChangeJoined, 1, None, &[]);
+            log.reject(1, "bob");
+            reopens(log, 1, 2);
+            log.permit(2, "1", "0");
+        },
+        &expect![[r#"
+            change_altered @1: entry 1 puts an action into chg-01m7xzk500040g2081040g2081 and does not list them all
+        "#]],
+    );
+}
+
 #[test]
 fn a_permit_says_what_it_is_for() {
     check(
