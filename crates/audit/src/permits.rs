@@ -72,7 +72,7 @@ impl Permits {
         }
         let told = self.changes.get(&change).is_some_and(|life| life.chain.is_some());
         let chain = if told { None } else { self.chain(entry) };
-        let resumed = self.resumed(placed);
+        let (resumed, first) = (self.resumed(placed), !self.changes.contains_key(&change));
         let life = self.changes.entry(change).or_insert_with(|| resumed.unwrap_or_default());
         life.chain = chain.or_else(|| life.chain.take());
         if let (Some(chain), Some(agent), Some(operator)) =
@@ -160,6 +160,12 @@ impl Permits {
                 }
                 life.of_people().over.get_or_insert(index);
             }
+            // One that is judged again may pass later; one that was never anything else is over.
+            EntryKind::ActionDenied => {
+                if first {
+                    life.of_people().over.get_or_insert(index);
+                }
+            }
             EntryKind::BodyErased => erased(placed, change, life, signatures, verdicts),
             EntryKind::GlassBroken => glass::broken(placed, change, life, signatures, verdicts),
             EntryKind::Genesis
@@ -168,7 +174,6 @@ impl Permits {
             | EntryKind::SessionStopped
             | EntryKind::ReadsAdmitted
             | EntryKind::ActionAllowed
-            | EntryKind::ActionDenied
             | EntryKind::ChangeSealed
             | EntryKind::ApprovalRefused
             | EntryKind::BodyMoved
@@ -350,7 +355,7 @@ pub(crate) struct OfPeople {
     held_at: Option<Timestamp>,
     approvals: Approvals,
     veto: Option<u64>,
-    /// Where it expired or was withdrawn.
+    /// Where it expired, was withdrawn, or was denied at once.
     over: Option<u64>,
     /// Where it erased something, adopted a bundle or broke a glass.
     spent: Option<u64>,

@@ -416,6 +416,30 @@ fn what_is_over_is_let_through_no_more_and_says_how_it_is_known_to_be() {
     );
 }
 
+#[test]
+fn what_was_denied_at_once_is_let_through_no_more() {
+    check(
+        |log| {
+            log.about(EntryKind::ActionDenied, 1, Some("change"), &[("verdict", "deny")]);
+            log.permit(1, "0", "0");
+        },
+        &expect![[r#"
+            permit_after_end @2: entry 2 permits chg-01m7xzk500040g2081040g2081, which was over with entry 1
+        "#]],
+    );
+    // A freeze may pass.
+    check(
+        |log| {
+            log.hold(1);
+            log.about(EntryKind::ActionDenied, 1, None, &[("verdict", "deny")]);
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            log.permit(1, "0", "2");
+        },
+        &expect![""],
+    );
+}
+
 /// Who may approve is asked again when the permit is issued: somebody who left in between does not count.
 #[test]
 fn the_roster_in_force_counts() {
