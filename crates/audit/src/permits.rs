@@ -17,6 +17,7 @@ use crate::{
     bodies,
     entries::Placed,
     glass::{self, Broken},
+    history::listed,
     roots::Roots,
     signatures::{Signatures, Signed},
     standing::{Approvals, Standing},
@@ -478,27 +479,45 @@ fn permit(
     });
 }
 
-/// What is wrong with an entry by which Countersign itself withdraws a change: it names the read of each target that is gone, and
-/// of what was let through no target is looked for.
+/// What is wrong with an entry by which Countersign itself withdraws a change: it names the read of each target that is gone, which
+/// is that of every action but those that were let through.
 fn unfounded(placed: &Placed, life: &Life) -> Option<String> {
     let (why, gone) = (placed.detail("why"), placed.detail("gone"));
     if placed.entry.kind != EntryKind::ChangeWithdrawn || (why.is_none() && gone.is_none()) {
         return None;
     }
-    let reads: Option<Vec<&str>> = gone.unwrap_or_default().split(' ').map(step_of_read).collect();
-    let Some(steps) = reads.filter(|_| why.is_some()) else {
+    let reads: Option<Vec<usize>> = gone.unwrap_or_default().split(' ').map(step_of_read).collect();
+    let Some(named) = reads.filter(|_| why.is_some()) else {
         return Some("and does not say by which reads that is known".to_owned());
     };
-    let ran = steps.iter().find(|step| life.steps.permitted(step));
-    ran.map(|step| format!("that of step {step} too, which was permitted before"))
+    if let Some(step) = named.iter().find(|step| life.steps.ran(**step)) {
+        return Some(format!("that of step {step} too, which was permitted before"));
+    }
+    if !named.is_sorted_by(|one, other| one < other) {
+        return Some("and does not name each once and in order".to_owned());
+    }
+    // An earlier version did not list them.
+    placed.detail("actions")?;
+    let (chain, actions) = match listed(placed) {
+        Ok(listed) => listed,
+        Err(why) => return Some(why.to_owned()),
+    };
+    if Some(change_digest(&chain, actions.iter().copied())) != placed.entry.change_digest {
+        return Some("and lists other actions than it has the digest of".to_owned());
+    }
+    if life.untold || life.carried.is_some() {
+        return None;
+    }
+    let left = (0..actions.len()).filter(|step| !life.steps.ran(*step));
+    let missing = !left.eq(named.iter().copied());
+    missing.then(|| "and does not name the read of each that had not run".to_owned())
 }
 
 /// `STEP:DIGEST`
-fn step_of_read(read: &str) -> Option<&str> {
+fn step_of_read(read: &str) -> Option<usize> {
     let (step, digest) = read.split_once(':')?;
     digest.parse::<Digest>().ok()?;
-    let canonical = step.parse::<u32>().is_ok_and(|nth| nth.to_string() == step);
-    canonical.then_some(step)
+    step.parse().ok().filter(|nth: &usize| nth.to_string() == step)
 }
 
 /// Whether what an outcome is of happened; an entry that does not say so is believed to.

@@ -41,6 +41,11 @@ impl Steps {
         self.get(step).is_some_and(|step| step.permit.is_some())
     }
 
+    /// Whether it was permitted, here or in the change that this one was reopened from.
+    pub(crate) fn ran(&self, nth: usize) -> bool {
+        self.get(&nth.to_string()).is_some_and(|step| step.permit.is_some() || step.before)
+    }
+
     /// Yields where it was permitted before.
     pub(crate) fn permit(&mut self, step: Rc<str>, index: u64) -> Option<u64> {
         self.step(step)?.permit.replace(NonZeroU64::new(index)?).map(NonZeroU64::get)

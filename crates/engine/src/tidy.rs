@@ -13,7 +13,7 @@ use store::{Filter, WriteError};
 use crate::{
     Engine,
     decide::{self, DecideError},
-    record::about,
+    record::{about, list_actions},
 };
 
 /// Changes at a time.
@@ -123,6 +123,7 @@ impl Engine {
                 gone.iter().map(|(nth, absence)| format!("{nth}:{}", absence.digest)).collect();
             entry.detail.insert("why".to_owned(), why);
             entry.detail.insert("gone".to_owned(), reads.join(" "));
+            list_actions(&mut entry, &change);
             tx.advance_change(&change, version, entry)?;
             Ok(Some(change.state))
         });

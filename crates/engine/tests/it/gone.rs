@@ -144,6 +144,7 @@ async fn a_change_whose_target_is_gone_is_over_and_says_why() {
     let ended = entries.iter().find(|it| it.kind == EntryKind::ChangeWithdrawn).unwrap();
     assert_eq!((ended.change, ended.detail["why"].as_str()), (Some(held), why));
     assert_eq!(ended.detail["gone"], format!("0:{}", Digest::of(b"there is no such thing")));
+    assert_eq!(ended.detail["actions"], DELETE_STACK.action().digest().to_string());
 
     // What was signed leads nowhere, nothing more is signed, and nobody looks again.
     let closed = world.approve(held, &CLEO).await.unwrap_err();
