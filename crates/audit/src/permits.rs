@@ -8,7 +8,7 @@ use std::{
 
 use model::{
     Adoption, AgentId, BundleParts, Chain, ChangeId, ChangeState, Consent, Digest, Entry, EntryKind, Erasure,
-    PersonId, SessionId, StepState, Timestamp, change_digest,
+    PersonId, SessionId, Timestamp, change_digest,
 };
 
 use crate::{
@@ -133,7 +133,7 @@ impl Permits {
                 }
                 // That it is not known may be said before, of all that was under way.
                 let Some(step) = step else { return };
-                life.steps.stands(interned(&mut self.steps, step), happened(placed));
+                life.steps.stands(interned(&mut self.steps, step), entry.says_happened());
                 let known = if entry.kind == EntryKind::OutcomeUnknown {
                     life.steps.known(step)
                 } else {
@@ -518,16 +518,6 @@ fn step_of_read(read: &str) -> Option<usize> {
     let (step, digest) = read.split_once(':')?;
     digest.parse::<Digest>().ok()?;
     step.parse().ok().filter(|nth: &usize| nth.to_string() == step)
-}
-
-/// Whether what an outcome is of happened; an entry that does not say so is believed to.
-fn happened(outcome: &Placed) -> bool {
-    let said = |name: &str| outcome.detail(name);
-    let status = said("status").and_then(|text| text.parse::<u16>().ok());
-    outcome.entry.kind == EntryKind::OutcomeRecorded
-        && status.is_none_or(|status| (200..400).contains(&status))
-        && said("not_sent").is_none()
-        && said("state").is_none_or(|state| state == StepState::Executed.name())
 }
 
 /// Whether people were asked.
