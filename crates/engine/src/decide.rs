@@ -11,7 +11,7 @@ use policy::Bundle;
 use store::{Conflict, StorageError, Tx};
 
 use crate::{
-    admit::{By, Purpose, Undoing},
+    admit::{Purpose, Undoing},
     bodies::{self, Had},
     facts::{Facts, Leave},
     in_force::InForce,
@@ -171,7 +171,7 @@ pub(crate) fn decide(
         return Err(DecideError::Turned);
     }
     tx.offer(question.captured.clone());
-    if by_the_agent(&question.purpose) {
+    if question.purpose.by_the_agent() {
         for id in [Some(question.session.id), question.session.parent].into_iter().flatten() {
             let closed = tx.session(id)?.map_or(Some("unknown"), |session| session.closed(now));
             if let Some(why) = closed {
@@ -271,17 +271,9 @@ fn ran(change: Change, nth: usize) -> StepState {
     change.steps.get(nth).map_or(StepState::Pending, |step| step.state)
 }
 
-/// Under a session of its own, which must be open for it.
-const fn by_the_agent(purpose: &Purpose) -> bool {
-    match purpose {
-        Purpose::Agent | Purpose::Undo(Undoing { by: By::Agent(_), .. }) => true,
-        Purpose::Collector | Purpose::Undo(Undoing { by: By::Person(_), .. }) => false,
-    }
-}
-
 /// A change whose own session was stopped is carried out by no other one of the same agent.
 fn orphaned(tx: &Tx<'_>, question: &Question, change: &Change) -> Result<Option<&'static str>, DecideError> {
-    if !by_the_agent(&question.purpose) || change.session == question.session.root() {
+    if !question.purpose.by_the_agent() || change.session == question.session.root() {
         return Ok(None);
     }
     Ok(match tx.session(change.session)? {

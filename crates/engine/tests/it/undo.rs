@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use engine::{
-    Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind, Settled,
+    Admitted, Asked, By, Collector, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind, Settled,
     SignError, Undoing,
 };
 use model::{
@@ -15,7 +15,7 @@ use policy::Files;
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, Target, inverse},
     cast::{ANA, BEN, CLEO, name},
-    world::{World, answer, permitted, refused},
+    world::{World, answer, expect_refusal, permitted, refused},
 };
 
 #[tokio::test]
@@ -259,6 +259,31 @@ async fn promise_12_an_undo_carries_out_nothing_of_a_session_that_was_stopped() 
         other => panic!("{other:?}"),
     }
     assert_eq!(gateway.sent.lock().unwrap().len(), 0);
+    world.finish().await;
+}
+
+/// As with every call of its own: by then its target need not be looked at.
+#[tokio::test]
+async fn promise_12_an_undo_by_the_agent_of_a_closed_session_looks_at_nothing() {
+    struct Nobody;
+    impl Collector for Nobody {
+        fn gather<'a>(&'a self, _: &'a Engine, action: &'a Action) -> Later<'a, Gathered> {
+            panic!("{:?} is looked at", action.parts().operation)
+        }
+    }
+    let world = World::in_memory().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let of = world.run(&PUT_PARAMETER.action()).await;
+    world.engine.stop(world.session.id, name(ANA.name)).await.unwrap();
+    let by = By::Agent(world.session.chain.agent.clone());
+    let asked = Asked {
+        session: Arc::clone(&world.session),
+        action: Call { date: "inverse", ..PUT_PARAMETER }.action(),
+        under: world.engine.bundle(),
+        signature: world.place.fresh(),
+        purpose: Purpose::Undo(Undoing { of, step: 0, by }),
+    };
+    expect_refusal(world.engine.admit(asked, &Nobody).await, RefusalKind::SessionClosed, "stopped");
     world.finish().await;
 }
 
