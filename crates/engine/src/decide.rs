@@ -442,7 +442,9 @@ fn rejudge(
     let another_asks = asked_anew(&mut change, &question.purpose);
     let session = question.session;
     let facts = Facts::read(tx, book, &change, &session, &question.purpose, drawn.now)?;
-    let (base, leave, asks_nobody) = (facts.verdict(&[]), facts.leave(nth), facts.asks_nobody());
+    let (base, leave) = (facts.verdict(&[]), facts.leave(nth));
+    // Whom the rules ask is only hidden by the mark of a model's word.
+    let asks_nobody = base == Verdict::Allow || (unverified::any(&change.steps) && facts.asks_nobody());
     // What was approved for a wider session of the same chain is not for a narrower one.
     let own = Change {
         scope: session.scope.clone(),
