@@ -181,7 +181,7 @@ mod tests {
         check(
             &text.replace("alarm", "alert"),
             &expect![
-                "entry_malformed: cannot be read as an entry: unknown variant `alert`, expected one of `genesis`, `continuity_broken`, `row_carried`, `bundle_adopted`, `session_issued`, `session_stopped`, `reads_admitted`, `action_allowed`, `action_denied`, `change_held`, `change_joined`, `change_sealed`, `change_judged`, `approval_given`, `approval_refused`, `change_rejected`, `change_reopened`, `change_withdrawn`, `change_expired`, `permit_issued`, `outcome_recorded`, `outcome_unknown`, `body_erased`, `glass_broken`, `body_moved`, `signed_in`, `authentication_failed`, `checkpoint_witnessed`, `alarm` at line 1 column 117"
+                "entry_malformed: cannot be read as an entry: unknown variant `alert`, expected one of `genesis`, `continuity_broken`, `row_carried`, `bundle_adopted`, `session_issued`, `session_stopped`, `reads_admitted`, `action_allowed`, `action_denied`, `change_held`, `change_joined`, `change_sealed`, `change_judged`, `approval_given`, `approval_refused`, `change_rejected`, `change_reopened`, `change_withdrawn`, `change_expired`, `permit_issued`, `outcome_recorded`, `outcome_unknown`, `body_erased`, `glass_broken`, `body_moved`, `signed_in`, `agent_reported`, `authentication_failed`, `checkpoint_witnessed`, `alarm` at line 1 column 117"
             ],
         );
         check(

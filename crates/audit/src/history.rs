@@ -135,15 +135,7 @@ fn joined(placed: &Placed, known: &Known, digest: Digest) -> Result<(), String> 
     if let Some(at) = known.settled {
         return Err(format!("puts an action into {change}, which entry {at} has closed to others"));
     }
-    let (Some(agent), Some(operator)) = (&placed.entry.actors.agent, &placed.entry.actors.operator) else {
-        return Err(format!("puts an action into {change} for nobody"));
-    };
-    let chain = Chain { agent: agent.clone(), operator: operator.clone(), launcher: None, owner: None };
-    let listed = placed.detail("actions").unwrap_or_default();
-    let actions: Result<Vec<Digest>, _> = listed.split(' ').map(str::parse).collect();
-    let Ok(actions) = actions else {
-        return Err(format!("puts an action into {change} and does not list them all"));
-    };
+    let (chain, actions) = listed(placed).map_err(|why| format!("puts an action into {change} {why}"))?;
     let before = actions.split_last().map(|(_, before)| before).unwrap_or_default();
     if change_digest(&chain, before.iter().copied()) != known.digest {
         return Err(format!(
@@ -155,6 +147,17 @@ fn joined(placed: &Placed, known: &Known, digest: Digest) -> Result<(), String> 
         return Err(format!("lists other actions of {change} than it has the digest of"));
     }
     Ok(())
+}
+
+/// The actions of its change that an entry lists, and whose they are.
+pub(crate) fn listed(placed: &Placed) -> Result<(Chain, Vec<Digest>), &'static str> {
+    let actors = &placed.entry.actors;
+    let (Some(agent), Some(operator)) = (actors.agent.clone(), actors.operator.clone()) else {
+        return Err("for nobody");
+    };
+    let actions = placed.detail("actions").unwrap_or_default().split(' ').map(str::parse);
+    let actions = actions.collect::<Result<Vec<Digest>, _>>().map_err(|_| "and does not list them all")?;
+    Ok((Chain { agent, operator, launcher: None, owner: None }, actions))
 }
 
 /// Whether somebody has seen it as it is, or it is over.

@@ -8,7 +8,7 @@ use std::{
 
 use model::{
     Adoption, AgentId, BundleParts, Chain, ChangeId, ChangeState, Consent, Digest, Entry, EntryKind, Erasure,
-    PersonId, SessionId, StepState, Timestamp, change_digest,
+    PersonId, SessionId, Timestamp, change_digest,
 };
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     bodies,
     entries::Placed,
     glass::{self, Broken},
+    history::listed,
     roots::Roots,
     signatures::{Signatures, Signed},
     standing::{Approvals, Standing},
@@ -72,7 +73,8 @@ impl Permits {
         }
         let told = self.changes.get(&change).is_some_and(|life| life.chain.is_some());
         let chain = if told { None } else { self.chain(entry) };
-        let life = self.changes.entry(change).or_default();
+        let (resumed, first) = (self.resumed(placed), !self.changes.contains_key(&change));
+        let life = self.changes.entry(change).or_insert_with(|| resumed.unwrap_or_default());
         life.chain = chain.or_else(|| life.chain.take());
         if let (Some(chain), Some(agent), Some(operator)) =
             (&life.chain, &entry.actors.agent, &entry.actors.operator)
@@ -92,8 +94,8 @@ impl Permits {
                 if matches!(entry.kind, EntryKind::ChangeHeld | EntryKind::ChangeReopened) {
                     life.of_people().held_at.get_or_insert(entry.at);
                 }
-                // What was asked for one by one has no order; of what was reopened the log does not say which it was.
-                if matches!(entry.kind, EntryKind::ChangeJoined | EntryKind::ChangeReopened) {
+                // What was asked for one by one has no order.
+                if entry.kind == EntryKind::ChangeJoined {
                     life.in_any_order = true;
                 }
                 if let (Some(_), Some(step)) = (placed.detail("undone_by"), placed.detail("step")) {
@@ -131,7 +133,7 @@ impl Permits {
                 }
                 // That it is not known may be said before, of all that was under way.
                 let Some(step) = step else { return };
-                life.steps.stands(interned(&mut self.steps, step), happened(placed));
+                life.steps.stands(interned(&mut self.steps, step), entry.says_happened());
                 let known = if entry.kind == EntryKind::OutcomeUnknown {
                     life.steps.known(step)
                 } else {
@@ -159,6 +161,12 @@ impl Permits {
                 }
                 life.of_people().over.get_or_insert(index);
             }
+            // One that is judged again may pass later; one that was never anything else is over.
+            EntryKind::ActionDenied => {
+                if first {
+                    life.of_people().over.get_or_insert(index);
+                }
+            }
             EntryKind::BodyErased => erased(placed, change, life, signatures, verdicts),
             EntryKind::GlassBroken => glass::broken(placed, change, life, signatures, verdicts),
             EntryKind::Genesis
@@ -167,7 +175,6 @@ impl Permits {
             | EntryKind::SessionStopped
             | EntryKind::ReadsAdmitted
             | EntryKind::ActionAllowed
-            | EntryKind::ActionDenied
             | EntryKind::ChangeSealed
             | EntryKind::ApprovalRefused
             | EntryKind::BodyMoved
@@ -178,6 +185,22 @@ impl Permits {
             | EntryKind::CheckpointWitnessed
             | EntryKind::Alarm => {}
         }
+    }
+
+    /// What a reopened change begins with: the steps of the vetoed one as they were then. One that the log does not know of tells
+    /// nothing of them.
+    fn resumed(&self, reopening: &Placed) -> Option<Life> {
+        if reopening.entry.kind != EntryKind::ChangeReopened {
+            return None;
+        }
+        let vetoed = reopening.detail("vetoed")?.parse::<ChangeId>().ok()?;
+        let vetoed = self.changes.get(&vetoed)?;
+        Some(Life {
+            steps: vetoed.steps.resumed(),
+            in_any_order: vetoed.in_any_order,
+            untold: vetoed.untold || vetoed.carried.is_some(),
+            ..Life::default()
+        })
     }
 
     /// What is wrong with the broken glass through which a permit says that it goes.
@@ -312,6 +335,8 @@ pub(crate) struct Life {
     carried: Option<Carried>,
     /// Its steps need not wait for one another.
     in_any_order: bool,
+    /// It was reopened from one that came over: which of its steps ran before that, the log does not say.
+    untold: bool,
 }
 
 /// What it was then.
@@ -331,7 +356,7 @@ pub(crate) struct OfPeople {
     held_at: Option<Timestamp>,
     approvals: Approvals,
     veto: Option<u64>,
-    /// Where it expired or was withdrawn.
+    /// Where it expired, was withdrawn, or was denied at once.
     over: Option<u64>,
     /// Where it erased something, adopted a bundle or broke a glass.
     spent: Option<u64>,
@@ -382,7 +407,7 @@ fn permit(
             format!("entry {index} permits step {step} of {change}, which entry {first} permitted already");
         verdicts.add(Code::PermitTwice, index, &message);
     }
-    if let (Ok(nth), false, None) = (step.parse(), life.in_any_order, life.carried)
+    if let (Ok(nth), false, None) = (step.parse(), life.in_any_order || life.untold, life.carried)
         && let Some(before) = life.steps.lacking_before(nth)
     {
         let message =
@@ -454,37 +479,45 @@ fn permit(
     });
 }
 
-/// What is wrong with an entry by which Countersign itself withdraws a change: it names the read of each target that is gone, and
-/// of what was let through no target is looked for.
+/// What is wrong with an entry by which Countersign itself withdraws a change: it names the read of each target that is gone, which
+/// is that of every action but those that were let through.
 fn unfounded(placed: &Placed, life: &Life) -> Option<String> {
     let (why, gone) = (placed.detail("why"), placed.detail("gone"));
     if placed.entry.kind != EntryKind::ChangeWithdrawn || (why.is_none() && gone.is_none()) {
         return None;
     }
-    let reads: Option<Vec<&str>> = gone.unwrap_or_default().split(' ').map(step_of_read).collect();
-    let Some(steps) = reads.filter(|_| why.is_some()) else {
+    let reads: Option<Vec<usize>> = gone.unwrap_or_default().split(' ').map(step_of_read).collect();
+    let Some(named) = reads.filter(|_| why.is_some()) else {
         return Some("and does not say by which reads that is known".to_owned());
     };
-    let ran = steps.iter().find(|step| life.steps.permitted(step));
-    ran.map(|step| format!("that of step {step} too, which was permitted before"))
+    if let Some(step) = named.iter().find(|step| life.steps.ran(**step)) {
+        return Some(format!("that of step {step} too, which was permitted before"));
+    }
+    if !named.is_sorted_by(|one, other| one < other) {
+        return Some("and does not name each once and in order".to_owned());
+    }
+    // An earlier version did not list them.
+    placed.detail("actions")?;
+    let (chain, actions) = match listed(placed) {
+        Ok(listed) => listed,
+        Err(why) => return Some(why.to_owned()),
+    };
+    if Some(change_digest(&chain, actions.iter().copied())) != placed.entry.change_digest {
+        return Some("and lists other actions than it has the digest of".to_owned());
+    }
+    if life.untold || life.carried.is_some() {
+        return None;
+    }
+    let left = (0..actions.len()).filter(|step| !life.steps.ran(*step));
+    let missing = !left.eq(named.iter().copied());
+    missing.then(|| "and does not name the read of each that had not run".to_owned())
 }
 
 /// `STEP:DIGEST`
-fn step_of_read(read: &str) -> Option<&str> {
+fn step_of_read(read: &str) -> Option<usize> {
     let (step, digest) = read.split_once(':')?;
     digest.parse::<Digest>().ok()?;
-    let canonical = step.parse::<u32>().is_ok_and(|nth| nth.to_string() == step);
-    canonical.then_some(step)
-}
-
-/// Whether what an outcome is of happened; an entry that does not say so is believed to.
-fn happened(outcome: &Placed) -> bool {
-    let said = |name: &str| outcome.detail(name);
-    let status = said("status").and_then(|text| text.parse::<u16>().ok());
-    outcome.entry.kind == EntryKind::OutcomeRecorded
-        && status.is_none_or(|status| (200..400).contains(&status))
-        && said("not_sent").is_none()
-        && said("state").is_none_or(|state| state == StepState::Executed.name())
+    step.parse().ok().filter(|nth: &usize| nth.to_string() == step)
 }
 
 /// Whether people were asked.

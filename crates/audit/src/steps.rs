@@ -14,17 +14,36 @@ struct Step {
     outcome: Option<NonZeroU64>,
     /// It happened, and was not undone since.
     done: bool,
+    /// It was permitted in the change that this one was reopened from.
+    before: bool,
 }
 
 impl Steps {
+    /// What a change that is reopened from this one begins with: what ran stays as it is, and is permitted no more.
+    pub(crate) fn resumed(&self) -> Self {
+        let ran = self.0.iter().filter(|step| step.permit.is_some() || step.before);
+        let resumed = |step: &Step| Step {
+            name: Rc::clone(&step.name),
+            permit: None,
+            outcome: None,
+            done: step.done,
+            before: true,
+        };
+        Self(ran.map(resumed).collect())
+    }
+
     /// Whether any was permitted.
     pub(crate) fn any(&self) -> bool {
         self.0.iter().any(|step| step.permit.is_some())
     }
 
     pub(crate) fn permitted(&self, step: &str) -> bool {
-        let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(step)).ok();
-        at.and_then(|at| self.0.get(at)).is_some_and(|step| step.permit.is_some())
+        self.get(step).is_some_and(|step| step.permit.is_some())
+    }
+
+    /// Whether it was permitted, here or in the change that this one was reopened from.
+    pub(crate) fn ran(&self, nth: usize) -> bool {
+        self.get(&nth.to_string()).is_some_and(|step| step.permit.is_some() || step.before)
     }
 
     /// Yields where it was permitted before.
@@ -46,17 +65,17 @@ impl Steps {
 
     /// The first of those before `nth` that is not done.
     pub(crate) fn lacking_before(&self, nth: u32) -> Option<u32> {
-        (0..nth).find(|before| {
-            let name = before.to_string();
-            let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(name.as_str())).ok();
-            !at.and_then(|at| self.0.get(at)).is_some_and(|step| step.done)
-        })
+        (0..nth).find(|before| !self.get(&before.to_string()).is_some_and(|step| step.done))
     }
 
     /// Where it stands what came of this one.
     pub(crate) fn known(&self, step: &str) -> Option<u64> {
-        let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(step)).ok()?;
-        self.0.get(at)?.outcome.map(NonZeroU64::get)
+        self.get(step)?.outcome.map(NonZeroU64::get)
+    }
+
+    fn get(&self, name: &str) -> Option<&Step> {
+        let at = self.0.binary_search_by(|known| known.name.as_ref().cmp(name)).ok()?;
+        self.0.get(at)
     }
 
     fn step(&mut self, name: Rc<str>) -> Option<&mut Step> {
@@ -64,7 +83,7 @@ impl Steps {
             if self.0.is_empty() {
                 self.0.reserve_exact(1);
             }
-            self.0.insert(at, Step { name, permit: None, outcome: None, done: false });
+            self.0.insert(at, Step { name, permit: None, outcome: None, done: false, before: false });
             at
         });
         self.0.get_mut(at)

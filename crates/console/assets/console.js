@@ -265,7 +265,7 @@ if (page === "inbox") {
       there.classList.add("gone");
       there.querySelector(".state").textContent = state;
       there.querySelector(".state").className = `state ${state}`;
-      if (why) there.querySelector(".need").append(why);
+      there.querySelector(".need").replaceChildren(there.querySelector(".state"), why ? ` ${why}` : "");
     }
     counted();
   });

@@ -6,7 +6,7 @@ use axum::http::{
         CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     },
     request::Parts,
-    uri::Authority,
+    uri::{Authority, PathAndQuery},
 };
 use model::Site;
 
@@ -73,6 +73,11 @@ pub(crate) fn elsewhere<'p>(parts: &'p Parts, site: &Site) -> Option<&'p str> {
     let port = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit());
     let host = authority.rsplit_once(':').filter(|(_, rest)| port(rest)).map_or(authority, |(host, _)| host);
     (!host.eq_ignore_ascii_case(site.as_str())).then_some(host)
+}
+
+/// What was asked for, whatever the host: a page is the same only with its query.
+pub(crate) fn place(parts: &Parts) -> &str {
+    parts.uri.path_and_query().map_or("/", PathAndQuery::as_str)
 }
 
 /// Scripts and a sheet of our own, by their own address; what the script makes into HTML passes one named policy.
@@ -154,12 +159,13 @@ mod tests {
                 request = request.header("host", host);
             }
             let (parts, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(uri.trim_start_matches("https://").split_once('/').unwrap().1, &place(&parts)[1..]);
             assert_eq!(elsewhere(&parts, &site.parse().unwrap()), expected, "{site} {host:?} {uri}");
         };
         check("localhost", Some("localhost:7381"), "/inbox", None);
         check("localhost", Some("LOCALHOST"), "/inbox", None);
         check("localhost", Some("127.0.0.1:7381"), "/inbox", Some("127.0.0.1"));
-        check("localhost", Some("[::1]:7381"), "/inbox", Some("[::1]"));
+        check("localhost", Some("[::1]:7381"), "/policy?text=a%20b&at=1", Some("[::1]"));
         check("a.example", Some("b.a.example"), "/", Some("b.a.example"));
         check("a.example", Some("a.example.evil"), "/", Some("a.example.evil"));
         // HTTP/2 has it in the target.

@@ -282,7 +282,7 @@ impl Call {
         let elsewhere = frame.site.as_ref().and_then(|site| guard::elsewhere(&self.parts, site));
         frame.elsewhere = elsewhere.map(|host| Elsewhere {
             host: Shown::of(host),
-            there: format!("{}{}", self.console.address, self.parts.uri.path()),
+            there: format!("{}{}", self.console.address, guard::place(&self.parts)),
         });
         Ok(frame)
     }

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use model::{
-    Action, AgentId, Answer, Blob, ChangeId, Digest, Fault, History, PersonId, Request, Session, Step,
-    Verdict,
+    Action, AgentId, Answer, AskedBy, Blob, ChangeId, Digest, Fault, History, PersonId, Request, Session,
+    Step, Verdict,
 };
 use policy::{Bundle, Landing, Spent};
 use store::WriteError;
@@ -41,6 +41,16 @@ pub enum Purpose {
     Undo(Undoing),
 }
 
+impl Purpose {
+    /// Under a session of its own, which must be open for it.
+    pub(crate) const fn by_the_agent(&self) -> bool {
+        match self {
+            Self::Agent | Self::Undo(Undoing { by: By::Agent(_), .. }) => true,
+            Self::Collector | Self::Undo(Undoing { by: By::Person(_), .. }) => false,
+        }
+    }
+}
+
 /// Whose inverse is carried out, and who asked for that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undoing {
@@ -56,6 +66,15 @@ pub enum By {
     Person(PersonId),
     /// Whose change it is, in the session that ran it.
     Agent(AgentId),
+}
+
+impl By {
+    pub(crate) const fn as_link(&self) -> AskedBy {
+        match self {
+            Self::Person(_) => AskedBy::Person,
+            Self::Agent(_) => AskedBy::Agent,
+        }
+    }
 }
 
 impl fmt::Display for By {
@@ -144,7 +163,7 @@ impl Engine {
         // Our own reads are how a disputed clock is found to be right again.
         let now = if asked.purpose == Purpose::Collector { self.recorded_time()? } else { self.now()? };
         self.recordable()?;
-        if asked.purpose == Purpose::Agent {
+        if asked.purpose.by_the_agent() {
             self.live_session(asked.session.id, now).map_err(|why| {
                 Refusal::new(RefusalKind::SessionClosed, None, answer::session_closed(&asked.session, why))
             })?;

@@ -11,7 +11,7 @@ use policy::Bundle;
 use store::{Conflict, StorageError, Tx};
 
 use crate::{
-    admit::{By, Purpose, Undoing},
+    admit::{Purpose, Undoing},
     bodies::{self, Had},
     facts::{Facts, Leave},
     in_force::InForce,
@@ -171,7 +171,7 @@ pub(crate) fn decide(
         return Err(DecideError::Turned);
     }
     tx.offer(question.captured.clone());
-    if by_the_agent(&question.purpose) {
+    if question.purpose.by_the_agent() {
         for id in [Some(question.session.id), question.session.parent].into_iter().flatten() {
             let closed = tx.session(id)?.map_or(Some("unknown"), |session| session.closed(now));
             if let Some(why) = closed {
@@ -271,17 +271,9 @@ fn ran(change: Change, nth: usize) -> StepState {
     change.steps.get(nth).map_or(StepState::Pending, |step| step.state)
 }
 
-/// Under a session of its own, which must be open for it.
-const fn by_the_agent(purpose: &Purpose) -> bool {
-    match purpose {
-        Purpose::Agent | Purpose::Undo(Undoing { by: By::Agent(_), .. }) => true,
-        Purpose::Collector | Purpose::Undo(Undoing { by: By::Person(_), .. }) => false,
-    }
-}
-
 /// A change whose own session was stopped is carried out by no other one of the same agent.
 fn orphaned(tx: &Tx<'_>, question: &Question, change: &Change) -> Result<Option<&'static str>, DecideError> {
-    if !by_the_agent(&question.purpose) || change.session == question.session.root() {
+    if !question.purpose.by_the_agent() || change.session == question.session.root() {
         return Ok(None);
     }
     Ok(match tx.session(change.session)? {
@@ -301,9 +293,9 @@ fn begin(
 ) -> Result<Decided, DecideError> {
     let session = Arc::clone(&question.session);
     let mut links = Vec::new();
-    if let Purpose::Undo(Undoing { of, step, .. }) = question.purpose {
-        let step = (step > 0).then_some(step);
-        links.push(Link { step, ..Link::to(LinkKind::Undoes, of) });
+    if let Purpose::Undo(Undoing { of, step, by }) = &question.purpose {
+        let step = (*step > 0).then_some(*step);
+        links.push(Link { step, asked_by: by.as_link(), ..Link::to(LinkKind::Undoes, *of) });
     }
     let recreates = recreated(tx, &question)?;
     links.extend(recreates.iter().map(|change| Link::to(LinkKind::Recreates, *change)));
@@ -447,9 +439,12 @@ fn rejudge(
         change.bundle = book.bundle.digest();
         change.nonce = drawn.nonce.clone();
     }
+    let another_asks = asked_anew(&mut change, &question.purpose);
     let session = question.session;
     let facts = Facts::read(tx, book, &change, &session, &question.purpose, drawn.now)?;
-    let (base, leave, asks_nobody) = (facts.verdict(&[]), facts.leave(nth), facts.asks_nobody());
+    let (base, leave) = (facts.verdict(&[]), facts.leave(nth));
+    // Whom the rules ask is only hidden by the mark of a model's word.
+    let asks_nobody = base == Verdict::Allow || (unverified::any(&change.steps) && facts.asks_nobody());
     // What was approved for a wider session of the same chain is not for a narrower one.
     let own = Change {
         scope: session.scope.clone(),
@@ -493,7 +488,7 @@ fn rejudge(
             go(tx, book, drawn, (Create::Stored, change), nth, (question.signature, &question.purpose), leave)
         }
         Verdict::Hold(_) => {
-            if moved || rebound || reworded || change.state != ChangeState::Held {
+            if moved || rebound || reworded || another_asks || change.state != ChangeState::Held {
                 let from = change.version;
                 // A change whose first steps ran stays executing until all have.
                 if change.state.is_open() {
@@ -506,9 +501,13 @@ fn rejudge(
                         "the target or its facts are not what was seen before; earlier approvals are void"
                     }
                     (false, true) => "another bundle is in force; earlier approvals are void",
+                    (false, false) if another_asks => "it is asked for by another than before",
                     (false, false) => "what it needs has changed",
                 };
                 entry.detail.insert("why".to_owned(), why.to_owned());
+                if another_asks {
+                    asked_by(&mut entry, &question.purpose);
+                }
                 tx.advance_change(&change, from, entry)?;
                 change.version = from.saturating_add(1);
             }
@@ -522,6 +521,14 @@ fn rejudge(
             Ok(Decided::Denied { change: Some(change.id), verdict: deny })
         }
     }
+}
+
+/// An undo is whose who asks for it last: a person may want what an agent wanted, and what they sign is judged as theirs then.
+/// Whether it was another's before.
+fn asked_anew(change: &mut Change, purpose: &Purpose) -> bool {
+    let Purpose::Undo(Undoing { by, .. }) = purpose else { return false };
+    let link = change.links.iter_mut().find(|link| link.kind == LinkKind::Undoes);
+    link.is_some_and(|link| std::mem::replace(&mut link.asked_by, by.as_link()) != by.as_link())
 }
 
 pub(crate) enum Create {

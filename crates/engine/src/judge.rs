@@ -37,34 +37,32 @@ pub(crate) struct Case<'a> {
 
 /// The strictest verdict over every step, every action a step would carry out, every effect and every resource.
 pub(crate) fn judge(bundle: &Bundle, case: &Case<'_>) -> Verdict {
-    let verdict = |eligible: &Tally| {
-        let mut verdict = Verdict::Allow;
-        each(bundle, case, eligible, &mut |_, ask| {
-            verdict = std::mem::replace(&mut verdict, Verdict::Allow).join(bundle.decide(ask));
-        });
-        verdict
-    };
     let eligible = || approval::eligible(case.chain, bundle.roster(), file_rule(bundle, case.steps));
     // What is allowed as it stands asks nobody, and finding out who could be asked means reading everybody's keys.
-    match verdict(&Tally::default()) {
+    match by_the_rules(bundle, case, &Tally::default()) {
         Verdict::Allow if !unverified::any(case.steps) => Verdict::Allow,
-        allow @ Verdict::Allow => unverified::tightened(allow, agreed(bundle, case).people, &eligible()),
+        allow @ Verdict::Allow => unverified::tightened(allow, agreed(bundle, case).people, eligible),
         Verdict::Hold(_) | Verdict::Deny(_) if unverified::any(case.steps) => {
             let eligible = eligible();
-            let tightened = verdict(&unverified::one_less(&eligible));
-            unverified::tightened(tightened, agreed(bundle, case).people, &eligible)
+            let tightened = by_the_rules(bundle, case, &unverified::one_less(&eligible));
+            unverified::tightened(tightened, agreed(bundle, case).people, || eligible)
         }
-        Verdict::Hold(_) | Verdict::Deny(_) => verdict(&eligible()),
+        Verdict::Hold(_) | Verdict::Deny(_) => by_the_rules(bundle, case, &eligible()),
     }
 }
 
 /// Whether the rules ask nobody, the mark of a model's word left aside: then what may pass without people is what it rests on.
 pub(crate) fn asks_nobody(bundle: &Bundle, case: &Case<'_>) -> bool {
+    by_the_rules(bundle, case, &Tally::default()) == Verdict::Allow
+}
+
+/// The mark of a model's word is not in it, but for whose signatures are left to count.
+fn by_the_rules(bundle: &Bundle, case: &Case<'_>, eligible: &Tally) -> Verdict {
     let mut verdict = Verdict::Allow;
-    each(bundle, case, &Tally::default(), &mut |_, ask| {
+    each(bundle, case, eligible, &mut |_, ask| {
         verdict = std::mem::replace(&mut verdict, Verdict::Allow).join(bundle.decide(ask));
     });
-    verdict == Verdict::Allow
+    verdict
 }
 
 /// The people whose signatures count.

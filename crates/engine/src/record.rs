@@ -48,18 +48,20 @@ pub(crate) fn joined_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
     let mut entry = held_entry(drawn, change);
     entry.kind = EntryKind::ChangeJoined;
     let last = change.steps.last();
-    let actions: Vec<String> = change.steps.iter().map(|step| step.digest.to_string()).collect();
-    for (key, value) in [
-        ("actions", actions.join(" ")),
-        ("summary", model::sanitize(last.map_or("", |step| step.action.summary.as_str()), 4000)),
-    ] {
-        entry.detail.insert(key.to_owned(), value);
-    }
+    list_actions(&mut entry, change);
+    let summary = model::sanitize(last.map_or("", |step| step.action.summary.as_str()), 4000);
+    entry.detail.insert("summary".to_owned(), summary);
     match last.and_then(|step| step.observation.as_ref()) {
         Some(seen) => entry.detail.insert("observed".to_owned(), seen.fingerprint.to_string()),
         None => entry.detail.remove("observed"),
     };
     entry
+}
+
+/// All of them, in their order: what the change's digest is of.
+pub(crate) fn list_actions(entry: &mut model::Entry, change: &Change) {
+    let actions: Vec<String> = change.steps.iter().map(|step| step.digest.to_string()).collect();
+    entry.detail.insert("actions".to_owned(), actions.join(" "));
 }
 
 pub(crate) fn denied_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
@@ -73,11 +75,11 @@ pub(crate) fn denied_entry(drawn: &mut Drawn, change: &Change) -> model::Entry {
 pub(crate) fn asked_by(entry: &mut model::Entry, purpose: &Purpose) {
     if let Purpose::Undo(Undoing { of, by, .. }) = purpose {
         entry.detail.insert("undoes".to_owned(), of.to_string());
-        let who = match by {
+        let (key, who) = match by {
             By::Person(person) => ("asked_by", person.to_string()),
             By::Agent(agent) => ("asked_by_agent", agent.to_string()),
         };
-        entry.detail.insert(who.0.to_owned(), who.1);
+        entry.detail.insert(key.to_owned(), who);
     }
 }
 

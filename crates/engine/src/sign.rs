@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use approval::{Act, Ineligible, Manner, Statement};
 use model::{
-    Approval, Change, ChangeId, ChangeState, EntryKind, Fault, Joint, Link, LinkKind, PersonId, Presence,
+    Approval, AskedBy, Change, ChangeId, ChangeState, EntryKind, Fault, Joint, Link, LinkKind, PersonId, Presence,
     Rejection, Session, SessionId, Step, StepState, Verdict,
 };
 use store::{Tx, WriteError};
@@ -741,7 +741,10 @@ pub(crate) fn purpose_of(change: &Change) -> Purpose {
         Some(link) => Purpose::Undo(Undoing {
             of: link.change,
             step: link.step.unwrap_or(0),
-            by: By::Person(change.chain.operator.clone()),
+            by: match link.asked_by {
+                AskedBy::Person => By::Person(change.chain.operator.clone()),
+                AskedBy::Agent => By::Agent(change.chain.agent.clone()),
+            },
         }),
         None => Purpose::Agent,
     }

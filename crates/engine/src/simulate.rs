@@ -11,7 +11,7 @@ use std::{
 };
 
 use model::{
-    AgentId, AllowanceId, Autonomy, Chain, Change, ChangeId, ChangeState, Digest, LinkKind, Marks, Operation,
+    AgentId, AllowanceId, AskedBy, Autonomy, Chain, Change, ChangeId, ChangeState, Digest, LinkKind, Marks, Operation,
     Scope, Session, SessionId, Step, StepState, Tags, Timestamp, Verdict,
 };
 use policy::{Bundle, Override, Spent};
@@ -20,6 +20,7 @@ use store::{Filter, Past};
 use crate::{
     Engine, SignError,
     judge::{self, Case},
+    unverified,
 };
 
 /// What adopting a bundle would have changed.
@@ -254,20 +255,32 @@ impl<'b> World<'b> {
         let charges = judge::charges(self.bundle, &parts.case(history, &Spent::new()));
         let own = judge::sum(charges.iter().map(|(_, charges)| charges));
         let spent = self.with_what_was_taken(own.clone(), change.created_at);
-        let verdict = judge::judge(self.bundle, &parts.case(history, &spent));
+        let case = parts.case(history, &spent);
+        let verdict = judge::judge(self.bundle, &case);
         if verdict == Verdict::Allow {
-            for (allowance, amount) in own.into_iter().filter(|(_, amount)| *amount != u64::MAX) {
-                self.taken.entry(allowance).or_default().push((change.created_at, amount));
+            self.take(own, change.created_at);
+        } else if unverified::any(&steps) && judge::asks_nobody(self.bundle, &case) {
+            // Who agreed to it agreed to the model's word: it rests on the allowance all the same, once it runs.
+            for (nth, charges) in &charges {
+                let ran = change.steps.get(*nth).and_then(|step| step.execution.as_ref());
+                ran.into_iter().for_each(|ran| self.take(judge::sum([charges]), ran.started_at));
             }
         }
         Ok(verdict)
+    }
+
+    fn take(&mut self, charges: Spent, at: Timestamp) {
+        for (allowance, amount) in charges.into_iter().filter(|(_, amount)| *amount != u64::MAX) {
+            self.taken.entry(allowance).or_default().push((at, amount));
+        }
     }
 
     fn with_what_was_taken(&self, mut spent: Spent, now: Timestamp) -> Spent {
         for (allowance, sum) in &mut spent {
             let Some(window_s) = self.bundle.window_of(allowance) else { continue };
             let since = now.plus_seconds(-window_s);
-            let taken = self.taken.get(allowance).into_iter().flatten().filter(|(at, _)| *at >= since);
+            let taken = self.taken.get(allowance).into_iter().flatten();
+            let taken = taken.filter(|(at, _)| (since..=now).contains(at));
             *sum = taken.fold(*sum, |sum, (_, amount)| u64::saturating_add(sum, *amount));
         }
         spent
@@ -334,7 +347,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn case(&self, history: model::History, spent: &'a Spent) -> Case<'a> {
-        let linked = |kind: LinkKind| self.change.links.iter().any(|link| link.kind == kind);
+        let linked = |kind: LinkKind| self.change.links.iter().filter(move |link| link.kind == kind);
         Case {
             chain: self.chain,
             scope: &self.change.scope,
@@ -343,8 +356,8 @@ impl<'a> Parts<'a> {
             steps: self.steps,
             approvals: &[],
             history,
-            replaces: linked(LinkKind::Recreates),
-            undo: linked(LinkKind::Undoes),
+            replaces: linked(LinkKind::Recreates).next().is_some(),
+            undo: linked(LinkKind::Undoes).any(|link| link.asked_by == AskedBy::Person),
             now: self.change.created_at,
             spent,
             // What went through a broken glass is told as what it would be without.

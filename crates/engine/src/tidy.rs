@@ -13,7 +13,7 @@ use store::{Filter, WriteError};
 use crate::{
     Engine,
     decide::{self, DecideError},
-    record::about,
+    record::{about, list_actions},
 };
 
 /// Changes at a time.
@@ -52,15 +52,24 @@ impl Engine {
             before: rounds.after,
             limit: CHANGES,
         };
-        let waiting = self.store.read(move |view| view.changes(&filter)).await;
-        let waiting = waiting.map_err(|err| Fault::Storage(err.to_string()))?;
-        let all = waiting.len() < CHANGES;
+        let waiting = self.store.read(move |view| view.change_ids(&filter)).await;
+        let (waiting, rows) = waiting.map_err(|err| Fault::Storage(err.to_string()))?;
+        let all = rows < CHANGES || waiting.is_empty();
         let mut reads = 0;
-        for change in waiting {
+        for id in waiting {
             if reads >= READS || *self.standing_down().borrow() {
                 return Ok(());
             }
-            rounds.after = Some(change.id);
+            rounds.after = Some(id);
+            let change = match self.store.read(move |view| view.change(id)).await {
+                Ok(Some(change)) if change.state.is_open() => change,
+                Ok(_) => continue,
+                // One that somebody altered keeps nobody from the others.
+                Err(err) => {
+                    tracing::warn!(change = %id, %err, "it is not looked at: what lies there cannot be read");
+                    continue;
+                }
+            };
             if now >= change.expires_at {
                 self.end(&change, None).await?;
             } else if let Some(gone) = self.gone(&change, &mut reads).await {
@@ -114,6 +123,7 @@ impl Engine {
                 gone.iter().map(|(nth, absence)| format!("{nth}:{}", absence.digest)).collect();
             entry.detail.insert("why".to_owned(), why);
             entry.detail.insert("gone".to_owned(), reads.join(" "));
+            list_actions(&mut entry, &change);
             tx.advance_change(&change, version, entry)?;
             Ok(Some(change.state))
         });

@@ -35,11 +35,12 @@ pub(crate) fn one_less(tally: &Tally) -> Tally {
 }
 
 /// What comes of a verdict that was found with [`one_less`]: the requirement as people read it, all of them counted.
-pub(crate) fn tightened(found: Verdict, agreed: u32, eligible: &Tally) -> Verdict {
+/// `eligible`: who could be asked, looked up only where it matters.
+pub(crate) fn tightened(found: Verdict, agreed: u32, eligible: impl FnOnce() -> Tally) -> Verdict {
     let more = |count: u32| if count == 0 { 0 } else { count.saturating_add(1) };
     match found {
         Verdict::Allow if agreed > 0 => Verdict::Allow,
-        Verdict::Allow if eligible.people == 0 => Verdict::Deny(Denial {
+        Verdict::Allow if eligible().people == 0 => Verdict::Deny(Denial {
             fault: None,
             rules: rule(),
             alternatives: vec![Alternative("ask for it as a goal that the planner derives".to_owned())],
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn it_takes_one_more_and_never_none() {
         let check = |found: Verdict, agreed, eligible, expected| {
-            assert_eq!(people(&tightened(found, agreed, &tally(eligible))), expected);
+            assert_eq!(people(&tightened(found, agreed, || tally(eligible))), expected);
         };
         check(Verdict::Allow, 0, 3, (1, 0));
         check(Verdict::Allow, 1, 3, (0, 0));

@@ -35,7 +35,7 @@ pub use finding::{
 };
 pub use grace::MARK;
 pub use money::Micros;
-pub use parameters::{Parameters, ParametersError};
+pub use parameters::{Parameters, ParametersError, stale};
 pub use price_of::{Amount, Bound, Part};
 pub use prices::{Prices, PricesError, Shared};
 pub use report::{Report, analyse};

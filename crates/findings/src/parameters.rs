@@ -1,7 +1,15 @@
 //! Every threshold, with its default. A file gives those that are to be otherwise.
 
-use model::sanitize;
+use model::{Timestamp, sanitize};
 use serde::{Deserialize, Serialize};
+
+use crate::subject::DAY_S;
+
+/// How many days old it is by `now` what was seen at `taken`, where that is more than `most` ([`Parameters::stale_days`]).
+pub fn stale(taken: Timestamp, now: Timestamp, most: u32) -> Option<i64> {
+    let days = now.since(taken).div_euclid(1000 * DAY_S);
+    (days > i64::from(most)).then_some(days)
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -150,6 +158,14 @@ impl Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_snapshot_is_old_once_it_is_a_whole_day_older() {
+        let taken = Timestamp::from_seconds(0);
+        let after = |seconds| stale(taken, Timestamp::from_seconds(seconds), 7);
+        assert_eq!((after(-1), after(7 * DAY_S), after(8 * DAY_S - 1)), (None, None, None));
+        assert_eq!(after(8 * DAY_S), Some(8));
+    }
 
     #[test]
     fn a_file_says_only_what_is_otherwise() {

@@ -325,11 +325,30 @@ pub struct Link {
     /// The step of that change which this one undoes, where it has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<usize>,
+    /// Who wants it undone: no rule is milder for what an agent takes back itself.
+    #[serde(default, skip_serializing_if = "AskedBy::is_person")]
+    pub asked_by: AskedBy,
 }
 
 impl Link {
     pub const fn to(kind: LinkKind, change: ChangeId) -> Self {
-        Self { kind, change, step: None }
+        Self { kind, change, step: None, asked_by: AskedBy::Person }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskedBy {
+    #[default]
+    Person,
+    /// The agent whose change it is.
+    Agent,
+}
+
+impl AskedBy {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+    const fn is_person(&self) -> bool {
+        matches!(self, Self::Person)
     }
 }
 

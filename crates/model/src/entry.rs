@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, ChangeId, Digest, EntryId, PersonId, SessionId, Timestamp};
+use crate::{AgentId, ChangeId, Digest, EntryId, PersonId, SessionId, StepState, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -139,6 +139,17 @@ impl Entry {
     pub fn says_approved(&self) -> bool {
         self.kind == EntryKind::ChangeJudged
             && self.detail.get("why").is_some_and(|why| why == Self::EVERY_SIGNATURE)
+    }
+
+    /// Whether it says that what was let through happened: by what the upstream answered, or by what a later reading of the target
+    /// found. An outcome that says neither is believed to be one.
+    pub fn says_happened(&self) -> bool {
+        let said = |name: &str| self.detail.get(name).map(String::as_str);
+        let status = said("status").and_then(|text| text.parse::<u16>().ok());
+        self.kind == EntryKind::OutcomeRecorded
+            && status.is_none_or(|status| (200..400).contains(&status))
+            && said("not_sent").is_none()
+            && said("state").is_none_or(|state| state == StepState::Executed.name())
     }
 
     pub fn new(id: EntryId, at: Timestamp, kind: EntryKind) -> Self {

@@ -44,7 +44,7 @@ pub use answer::{Answer, Outcome};
 pub use blob::{Blob, BlobError, Commitment, Content, Kept};
 pub use canonical::{Value, encode};
 pub use change::{
-    Approval, Change, ChangeState, Charge, Execution, Given, Gone, IllegalTransition, Joint, Link, LinkKind,
+    Approval, AskedBy, Change, ChangeState, Charge, Execution, Given, Gone, IllegalTransition, Joint, Link, LinkKind,
     Presence, Rejection, Step, StepState, Vouched, change_digest,
 };
 pub use consent::Consent;

@@ -88,7 +88,9 @@ impl Event {
             EntryKind::ChangeRejected => Some(Self::ChangeRejected),
             EntryKind::ChangeExpired => Some(Self::ChangeExpired),
             EntryKind::ChangeWithdrawn => Some(Self::ChangeWithdrawn),
-            EntryKind::OutcomeRecorded => decided.then(|| outcome(entry)),
+            EntryKind::OutcomeRecorded if !decided => None,
+            EntryKind::OutcomeRecorded if entry.says_happened() => Some(Self::ChangeExecuted),
+            EntryKind::OutcomeRecorded => Some(Self::ChangeFailed),
             EntryKind::OutcomeUnknown => Some(Self::ChangeUnknown),
             EntryKind::SessionStopped => Some(Self::SessionStopped),
             EntryKind::BundleAdopted => Some(Self::BundleAdopted),
@@ -116,12 +118,6 @@ impl Event {
             | EntryKind::CheckpointWitnessed => None,
         }
     }
-}
-
-/// By what the upstream answered: 4xx refused it.
-fn outcome(entry: &Entry) -> Event {
-    let refused = entry.detail.get("status").is_some_and(|status| status.starts_with('4'));
-    if refused || entry.detail.contains_key("not_sent") { Event::ChangeFailed } else { Event::ChangeExecuted }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -182,6 +178,8 @@ mod tests {
             (EntryKind::OutcomeRecorded, &[("status", "200")], true, Some(Event::ChangeExecuted)),
             (EntryKind::OutcomeRecorded, &[("status", "403")], true, Some(Event::ChangeFailed)),
             (EntryKind::OutcomeRecorded, &[("not_sent", "x")], true, Some(Event::ChangeFailed)),
+            (EntryKind::OutcomeRecorded, &[("state", "executed")], true, Some(Event::ChangeExecuted)),
+            (EntryKind::OutcomeRecorded, &[("state", "failed")], true, Some(Event::ChangeFailed)),
             (EntryKind::OutcomeRecorded, &[("status", "200")], false, None),
             (EntryKind::OutcomeUnknown, &[], false, Some(Event::ChangeUnknown)),
             (EntryKind::ReadsAdmitted, &[], false, None),

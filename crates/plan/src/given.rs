@@ -36,8 +36,7 @@ impl Given<'_, '_> {
         if taken > self.now {
             return Err(PlanError::Future { taken, now: self.now });
         }
-        let days = self.now.since(taken).div_euclid(86_400_000);
-        if days > i64::from(self.stale_days) {
+        if let Some(days) = findings::stale(taken, self.now, self.stale_days) {
             return Err(PlanError::Stale { days, most: self.stale_days });
         }
         match self.before.map(|before| before.account()) {

@@ -105,7 +105,7 @@ impl Needs {
         self.trees(&placed);
         let Some(change) = entry.change else { return };
         let glass = placed.detail("glass").and_then(|text| text.parse::<ChangeId>().ok());
-        for change in glass.into_iter().chain([change]) {
+        for change in glass.into_iter().chain(vetoed(&placed)).chain([change]) {
             self.changes.insert(change);
             self.made(change.made_at());
         }
@@ -194,6 +194,10 @@ impl Needs {
                 self.bundles.extend(entry.bundle.map(|bundle| (bundle, index)));
                 self.trees(&placed);
             }
+            if let Some(vetoed) = vetoed(&placed) {
+                self.changes.insert(vetoed);
+                self.made(vetoed.made_at());
+            }
             if let (true, Some(session)) = (self.counted.contains(&change), placed.entry.actors.session) {
                 self.launched(session);
             }
@@ -254,6 +258,12 @@ impl Needs {
 pub(super) fn named(entries: &[Vec<u8>]) -> Option<Digest> {
     let decided = |bytes: &Vec<u8>| read(bytes).ok().filter(|entry| decides(entry.kind))?.bundle;
     entries.iter().find_map(decided)
+}
+
+/// The change that another was reopened from: what ran of it stays as it was.
+fn vetoed(placed: &Placed) -> Option<ChangeId> {
+    let vetoed = placed.detail("vetoed").filter(|_| placed.entry.kind == EntryKind::ChangeReopened)?;
+    vetoed.parse().ok()
 }
 
 /// Whether a person signed what it tells.

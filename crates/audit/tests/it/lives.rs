@@ -31,6 +31,13 @@ pub(crate) enum Event {
     Judge {
         change: u8,
     },
+    Reopen {
+        change: u8,
+    },
+    /// A new one, or one that there is.
+    Deny {
+        change: Option<u8>,
+    },
     Permit {
         change: u8,
         step: u8,
@@ -79,6 +86,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         6 => (0u8..4, 0u8..4, seen).prop_map(|(change, person, seen)| Event::Approve { change, person, seen }),
         1 => (0u8..4, 1u8..4).prop_map(|(change, person)| Event::Reject { change, person }),
         1 => (0u8..4).prop_map(|change| Event::Judge { change }),
+        1 => (0u8..4).prop_map(|change| Event::Reopen { change }),
+        1 => proptest::option::of(0u8..4).prop_map(|change| Event::Deny { change }),
         4 => (0u8..4, 0u8..2, 0u8..3).prop_map(|(change, step, people)| Event::Permit { change, step, people }),
         2 => (0u8..4, 0u8..2).prop_map(|(change, step)| Event::Outcome { change, step }),
         1 => (0u8..4, 1u8..4, 1u8..4).prop_map(|(person, one, two)| Event::Adopt { person, by: [one, two] }),
@@ -128,6 +137,14 @@ impl Life {
         self.changes.iter().rev().nth(usize::from(nth)).or(self.changes.last()).copied()
     }
 
+    /// A new change.
+    fn asked(&mut self, of: Digest) -> (ChangeId, SessionId, Digest) {
+        let id = ChangeId::new(self.now().millis(), [self.changes.len() as u8; 10]);
+        let asked = (id, *self.sessions.last().unwrap(), of);
+        self.changes.push(asked);
+        asked
+    }
+
     fn write(
         &mut self,
         kind: EntryKind,
@@ -173,9 +190,7 @@ impl Life {
                 self.write(EntryKind::SessionIssued, None, None, &detail);
             }
             Event::Hold { people } => {
-                let id = ChangeId::new(self.now().millis(), [self.changes.len() as u8; 10]);
-                let of = Digest::of(&[self.changes.len() as u8]);
-                self.changes.push((id, *self.sessions.last().unwrap(), of));
+                self.asked(Digest::of(&[self.changes.len() as u8]));
                 let detail = [("people", people.to_string()), ("verdict", "hold".to_owned())];
                 let detail = detail.each_ref().map(|(key, value)| (*key, value.as_str()));
                 self.write(EntryKind::ChangeHeld, self.changes.last().copied(), None, &detail);
@@ -199,6 +214,26 @@ impl Life {
             Event::Judge { change } => {
                 let Some(about) = self.change(*change) else { return };
                 self.write(EntryKind::ChangeJudged, Some(about), None, &[("people", "1")]);
+            }
+            Event::Reopen { change } => {
+                let Some((vetoed, _, of)) = self.change(*change) else { return };
+                let mut said =
+                    statement(Act::Reopen, "alice", vetoed, of, checkpoint_line(&self.scribe.entries));
+                said.bundle = self.scribe.bundle;
+                said.expires_at = time(100_000);
+                let (text, vetoed) = (said.to_text(), vetoed.to_string());
+                let signature = sign("alice", &text);
+                self.asked(of);
+                let detail =
+                    [("signature", signature.as_str()), ("statement", &text), ("vetoed", &vetoed)];
+                self.write(EntryKind::ChangeReopened, self.changes.last().copied(), Some("alice"), &detail);
+            }
+            Event::Deny { change } => {
+                let about = match change {
+                    Some(nth) => self.change(*nth),
+                    None => Some(self.asked(Digest::of(&[self.changes.len() as u8]))),
+                };
+                self.write(EntryKind::ActionDenied, about, None, &[("verdict", "deny")]);
             }
             Event::Permit { change, step, people } => {
                 let Some(about) = self.change(*change) else { return };

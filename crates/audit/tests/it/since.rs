@@ -279,6 +279,38 @@ fn a_permit_in_the_tail_is_weighed_by_what_was_before() {
     assert_eq!(with(Event::Adopt { person: 2, by: [1, 2] }), ["permit_unapproved"]);
 }
 
+/// What had run stands with the change that was vetoed, whichever of the two the tail begins with.
+#[test]
+fn a_plan_that_was_reopened_is_weighed_by_what_ran_before_its_veto() {
+    let with = |outcome: bool, reopened_before: bool| {
+        let reads = |life: &mut Life| (0..12).for_each(|_| life.happen(&Event::Reads { count: 50 }));
+        let mut life = Life::begin();
+        reads(&mut life);
+        life.happen(&Event::Hold { people: 0 });
+        life.happen(&Event::Permit { change: 0, step: 0, people: 0 });
+        if outcome {
+            life.happen(&Event::Outcome { change: 0, step: 0 });
+        }
+        life.happen(&Event::Reject { change: 0, person: 1 });
+        reads(&mut life);
+        let mut old = (life.size() as u64, sign_log(&life.scribe.entries));
+        life.happen(&Event::Reopen { change: 0 });
+        reads(&mut life);
+        if reopened_before {
+            old = (life.size() as u64, sign_log(&life.scribe.entries));
+        }
+        life.happen(&Event::Permit { change: 0, step: 1, people: 0 });
+        let log = life.scribe.log();
+        let found = told(&log, &old.1);
+        assert_eq!(found.problems, of_tail(log, &old.1, old.0).1);
+        found.problems.into_iter().map(|it| it.code.name()).collect::<Vec<_>>()
+    };
+    for reopened_before in [false, true] {
+        assert_eq!(with(true, reopened_before), Vec::<&str>::new());
+        assert_eq!(with(false, reopened_before), ["permit_out_of_turn"]);
+    }
+}
+
 fn check(tamper: impl FnOnce(&mut Log, &mut String), expected: &Expect) {
     let mut log = story();
     let mut old = sign_log(&log.entries[..PERMIT]);

@@ -105,10 +105,20 @@ pub(super) fn may_hold(entry: &Inverse, given: &Value) -> bool {
 
 /// Whether every member that is given is one that can be put back.
 fn restores(restore: &Restore, given: &Value) -> bool {
-    let Some(Value::Map(members)) = path::one(given, &restore.given) else { return false };
-    let mut kept = members.keys().filter(|name| !restore.ignore.contains(name)).peekable();
-    kept.peek().is_some()
-        && kept.all(|name| restore.members.contains(name) || restore.renamed.contains_key(name))
+    let mut kept = given_to(restore, given).into_iter().flatten().peekable();
+    kept.peek().is_some() && kept.all(|name| place_of(restore, name).is_some())
+}
+
+/// The members that are given, but for those that only identify; `None` where none can be read.
+fn given_to<'g>(restore: &'g Restore, given: &'g Value) -> Option<impl Iterator<Item = &'g String>> {
+    let Some(Value::Map(members)) = path::one(given, &restore.given) else { return None };
+    Some(members.keys().filter(|name| !restore.ignore.contains(name)))
+}
+
+/// Where in what was read before a member lies that can be put back.
+fn place_of<'r>(restore: &'r Restore, name: &'r String) -> Option<&'r str> {
+    let alike = || restore.members.contains(name).then_some(name);
+    restore.renamed.get(name).or_else(alike).map(String::as_str)
 }
 
 fn gives_only(given: &Value, names: &[String]) -> bool {
@@ -138,21 +148,13 @@ fn put_back(
     let before = facts
         .resolve(&restore.from)
         .map_err(|_| "undo not captured: the state before could not be read".to_owned())?;
-    let Some(Value::Map(given)) = path::one(facts.given, &restore.given) else {
-        return Err("undo not captured: the request sets nothing that can be read".to_owned());
-    };
+    let given = given_to(restore, facts.given)
+        .ok_or_else(|| "undo not captured: the request sets nothing that can be read".to_owned())?;
     let mut put = BTreeMap::new();
-    for name in given.keys().filter(|name| !restore.ignore.contains(name)) {
-        let place = if let Some(place) = restore.renamed.get(name) {
-            place.as_str()
-        } else if restore.members.contains(name) {
-            name.as_str()
-        } else {
-            return Err(format!(
-                "undo not captured: no inverse is known for `{}`",
-                model::sanitize(name, 64)
-            ));
-        };
+    for name in given {
+        let place = place_of(restore, name).ok_or_else(|| {
+            format!("undo not captured: no inverse is known for `{}`", model::sanitize(name, 64))
+        })?;
         let value = match whole(path::select(&before, place)) {
             Some(value) => value,
             None => restore.default.get(name).map(literal).ok_or_else(|| {

@@ -21,6 +21,8 @@ const TEXT_MAX: usize = 2048;
 /// Members of an answer by which it says that there is more of it.
 const MORE: [&str; 8] =
     ["NextToken", "nextToken", "Marker", "NextMarker", "nextMarker", "marker", "position", "IsTruncated"];
+/// S3 leaves an empty list out of its answer; these it gives always.
+const CONTENTS: [&str; 3] = ["Contents", "KeyCount", "Name"];
 
 /// One look, as the tables have it.
 #[derive(Debug)]
@@ -29,8 +31,11 @@ pub(super) struct Looking {
     reads: Reads,
     given: Value,
     sought: Sought,
+    under: &'static str,
     /// What was answered says that there is more.
     cut: bool,
+    /// What was answered does not speak of what was asked for.
+    foreign: bool,
 }
 
 impl Looking {
@@ -49,7 +54,9 @@ impl Looking {
             reads: Reads::new(service, region, std::slice::from_ref(spec)),
             given: Value::map(members),
             sought,
+            under: &spec.under,
             cut: false,
+            foreign: false,
         })
     }
 
@@ -59,6 +66,7 @@ impl Looking {
 
     pub(super) fn take(&mut self, answers: &[ReadAnswer]) {
         self.cut = answers.iter().any(is_cut);
+        self.foreign = answers.iter().any(|it| is_foreign(it, self.under));
         self.reads.take(answers);
     }
 
@@ -72,6 +80,7 @@ impl Looking {
         let facts = Facts { given: &self.given, answers: self.reads.answers() };
         match self.reads.answers().get(spec.name()) {
             Some(Answer::Absent) if self.cut => Seen::Unknown("the answer is cut short".to_owned()),
+            Some(Answer::Absent) if self.foreign => Seen::Unknown("the answer is to something else".to_owned()),
             Some(Answer::Absent) => Seen::Gone,
             Some(Answer::Found(_)) if self.entry.over.iter().any(|it| facts.holds(it)) => Seen::Gone,
             Some(Answer::Found(_)) => Seen::There,
@@ -143,10 +152,21 @@ fn operands<'t>(template: &'t toml::Value, found: &mut BTreeSet<&'t str>) {
 
 /// Of an error there is never more.
 fn is_cut(answer: &ReadAnswer) -> bool {
-    let body = (200..300).contains(&answer.status).then(|| answer::parse(&answer.body)).flatten();
-    body.is_some_and(|body| {
+    told(answer).is_some_and(|body| {
         MORE.iter().any(|name| path::text(&body, name).is_some_and(|it| !it.is_empty() && it != "false"))
     })
+}
+
+/// A list that is not there is no empty list: an empty body, another server's page.
+fn is_foreign(answer: &ReadAnswer, under: &str) -> bool {
+    let first = under.split('.').next().unwrap_or_default();
+    let names = if first == "Contents" { CONTENTS.as_slice() } else { &[first] };
+    told(answer).is_some_and(|body| names.iter().all(|name| body.get(name).is_none()))
+}
+
+/// The body of an answer that is no error.
+fn told(answer: &ReadAnswer) -> Option<Value> {
+    (200..300).contains(&answer.status).then(|| answer::parse(&answer.body)).flatten()
 }
 
 /// A held action's target, looked for again.

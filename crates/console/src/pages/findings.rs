@@ -76,9 +76,9 @@ impl Of {
             }
             Seen::Read(analysed) => {
                 let until = analysed.report.taken.until;
-                let days = now.since(until).div_euclid(86_400_000);
-                let stale =
-                    format!("This snapshot is {days} days old: nothing is proposed by it. Take it anew.");
+                let stale = findings::stale(until, now, analysed.stale_days).map(|days| {
+                    format!("This snapshot is {days} days old: nothing is proposed by it. Take it anew.")
+                });
                 let snapshot = format!(
                     "Account {}, as {} showed it {} ({until})",
                     analysed.report.account,
@@ -87,7 +87,7 @@ impl Of {
                 );
                 Self {
                     snapshot: Some(Shown::of(snapshot)),
-                    stale: (days > i64::from(analysed.stale_days)).then(|| Shown::of(stale)),
+                    stale: stale.map(Shown::of),
                     ..nothing
                 }
             }

@@ -144,6 +144,7 @@ async fn a_change_whose_target_is_gone_is_over_and_says_why() {
     let ended = entries.iter().find(|it| it.kind == EntryKind::ChangeWithdrawn).unwrap();
     assert_eq!((ended.change, ended.detail["why"].as_str()), (Some(held), why));
     assert_eq!(ended.detail["gone"], format!("0:{}", Digest::of(b"there is no such thing")));
+    assert_eq!(ended.detail["actions"], DELETE_STACK.action().digest().to_string());
 
     // What was signed leads nowhere, nothing more is signed, and nobody looks again.
     let closed = world.approve(held, &CLEO).await.unwrap_err();
@@ -302,6 +303,29 @@ async fn what_nobody_decided_in_time_is_over_without_being_asked_for() {
     assert_eq!(world.state(held).await, ChangeState::Expired);
     assert_eq!((eyes.looked(), world.count(EntryKind::ChangeExpired).await), (Vec::new(), 1));
     world.finish().await;
+}
+
+/// Whatever a hand with a database client did to it: those behind it are looked at and end as ever.
+#[tokio::test]
+async fn one_that_cannot_be_read_keeps_nobody_from_the_others() {
+    let (world, eyes) = (World::on_disk().await, Arc::new(Eyes::default()));
+    world.engine.connect(eyes.clone());
+    world.target.is_in("CREATE_COMPLETE");
+    let mut held = Vec::new();
+    for name in ["one/stack", "two/stack", "three/stack"] {
+        held.push(world.hold(&delete(name).action()).await);
+    }
+    let [oldest, altered, newest] = held[..] else { panic!("{held:?}") };
+    let database = rusqlite::Connection::open(world.place.database()).unwrap();
+    let sql = "UPDATE changes SET document = CAST('{}' AS BLOB) WHERE id = ?1";
+    assert_eq!(database.execute(sql, [altered.to_string()]).unwrap(), 1);
+    eyes.see("one/stack", gone());
+    world.round().await;
+    assert_eq!(eyes.looked(), ["three/stack", "one/stack"]);
+    assert_eq!(world.state(oldest).await, ChangeState::Withdrawn);
+    world.clock.advance(24 * 3600);
+    world.round().await;
+    assert_eq!(world.state(newest).await, ChangeState::Expired);
 }
 
 /// A little at a time, each as often as the others, and not more often than the bundle says.

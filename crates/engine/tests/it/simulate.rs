@@ -1,13 +1,14 @@
 //! What is on record, judged again: under the bundle in force it comes out as it did, whatever it rested on, and under another one
 //! it changes where that one says otherwise.
 
-use engine::{RefusalKind, Simulation};
-use model::{Timestamp, Undo, Verdict};
+use engine::{Gathered, RefusalKind, Simulation};
+use model::{Timestamp, Undo, Verdict, Vouched};
 use policy::Files;
 
 use crate::{
     actions::{Call, DELETE_STACK, PUT_PARAMETER, STAGING},
     allowances::{BATCH, PUBLISH, RESTART, world},
+    cast::BEN,
     world::{World, expect_refusal},
 };
 
@@ -96,6 +97,25 @@ async fn another_bundle_changes_what_it_says_otherwise_of() {
     assert_eq!(changed(&world, &found).await, ["ec2:DeleteVolume deny → hold 2"]);
     let found = simulated(&world, "overrides.toml", "override = []", "[[override]]\noperation = \"ec2:DeleteVolume\"\neffects = [\"write\"]\nundo = \"additive\"\nreason = \"r\"\n").await;
     assert_eq!((found.judged, found.unjudged.len(), found.changed.len()), (ALL - 1, 1, 0), "{found:#?}");
+    world.finish().await;
+}
+
+/// What only a model vouches for is agreed to by a person, and takes out of the allowance what it takes out of it.
+#[tokio::test]
+async fn what_ran_with_the_mark_of_a_models_word_has_taken_what_it_takes() {
+    let world = world().await;
+    let asked = vec![(BATCH.action(), Gathered::default(), Vouched::ByModelAlone)];
+    let marked = world.propose_vouched(asked, "its own idea").await.unwrap();
+    expect_refusal(world.ask(&BATCH.action()).await, RefusalKind::Held, "one more person");
+    world.approve(marked.id, &BEN).await.unwrap();
+    // Before it runs there is room for this.
+    world.run(&Call { name: "refunds", ..PUBLISH }.action()).await;
+    assert_eq!(world.run(&BATCH.action()).await, marked.id);
+    world.run(&Call { name: "returns", ..PUBLISH }.action()).await;
+    world.hold(&Call { name: "complaints", ..BATCH }.action()).await;
+    let same = simulated(&world, "overrides.toml", "", "# the same\n").await;
+    assert_eq!((same.judged, same.cut), (4, false), "{same:?}");
+    assert!(same.changed.is_empty() && same.unjudged.is_empty() && same.uncertain.is_empty(), "{same:#?}");
     world.finish().await;
 }
 

@@ -3,17 +3,19 @@
 use std::sync::{Arc, Mutex};
 
 use engine::{
-    Admitted, Asked, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, Settled, SignError,
-    Undoing,
+    Admitted, Asked, By, Collector, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind, Settled,
+    SignError, Undoing,
 };
 use model::{
-    Action, ActionParts, CapturedUndo, ChangeId, ChangeState, EntryKind, LinkKind, Session, StepState, Undo,
+    Action, ActionParts, CapturedUndo, ChangeId, ChangeState, EntryKind, LinkKind, Session, StepState,
+    Timestamp, Undo,
 };
+use policy::Files;
 
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, Target, inverse},
-    cast::{ANA, BEN, name},
-    world::{World, answer, permitted, refused},
+    cast::{ANA, BEN, CLEO, name},
+    world::{World, answer, expect_refusal, permitted, refused},
 };
 
 #[tokio::test]
@@ -159,11 +161,7 @@ async fn promise_12_no_rule_is_milder_for_what_an_agent_takes_back_itself() {
     let world = World::on_disk().await;
     world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
     let done = world.run(&PUT_PARAMETER.action()).await;
-    let mut frozen = world.place.files.clone();
-    let calendar =
-        "timezone = \"UTC\"\npeak = []\n[[freeze]]\nfrom = 2026-01-01\nto = 2027-12-31\nreason = \"r\"\n";
-    frozen.insert("calendar.toml".to_owned(), calendar.as_bytes().to_vec());
-    world.adopted(&frozen).await;
+    world.adopted(&frozen(&world)).await;
     world.engine.connect(Arc::new(Gateway::default()));
     match world.engine.undo_own(&world.session, done, None).await {
         Err(SignError::Refused(refusal)) => {
@@ -173,6 +171,70 @@ async fn promise_12_no_rule_is_milder_for_what_an_agent_takes_back_itself() {
     }
     assert_eq!(world.state(done).await, ChangeState::Executed);
     world.engine.undo(done, None, name(ANA.name)).await.unwrap();
+    assert_eq!(world.state(done).await, ChangeState::Undone);
+    world.finish().await;
+}
+
+fn frozen(world: &World) -> Files {
+    let mut files = world.place.files.clone();
+    let calendar =
+        "timezone = \"UTC\"\npeak = []\n[[freeze]]\nfrom = 2026-01-01\nto = 2027-12-31\nreason = \"r\"\n";
+    files.insert("calendar.toml".to_owned(), calendar.as_bytes().to_vec());
+    files
+}
+
+/// A write that ran, whose inverse waits for people since the agent asked for it.
+async fn agents_held_undo() -> (World, ChangeId, ChangeId) {
+    let world = World::on_disk().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let done = world.run(&PUT_PARAMETER.action()).await;
+    world.engine.connect(Arc::new(Gateway { inverse: Some(GRANT), ..Gateway::default() }));
+    let held = undo_refused(world.engine.undo_own(&world.session, done, None).await, RefusalKind::Held);
+    (world, done, held.unwrap())
+}
+
+fn undo_refused(undone: Result<ChangeId, SignError>, kind: RefusalKind) -> Option<ChangeId> {
+    match undone {
+        Err(SignError::Refused(refusal)) => {
+            assert_eq!(refusal.kind, kind, "{}", refusal.message);
+            refusal.change
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Those who sign it may be persons; who wants it is the agent, here as where it asks for it.
+#[tokio::test]
+async fn promise_12_an_agents_undo_stays_the_agents_while_it_waits_for_people() {
+    let (world, done, held) = agents_held_undo().await;
+    let files = frozen(&world);
+    let found = world.engine.simulate(engine::draft(&files).unwrap(), Timestamp::from_millis(0)).await.unwrap();
+    assert!(found.changed.iter().any(|it| it.change == held), "{found:#?}");
+    world.adopted(&files).await;
+    world.approve(held, &BEN).await.unwrap();
+    let signed = world.approve(held, &CLEO).await.unwrap();
+    assert_eq!(signed.change.state, ChangeState::Held, "{}", signed.note);
+    assert!(signed.note.contains("denied at this time"), "{}", signed.note);
+    undo_refused(world.engine.undo_own(&world.session, done, None).await, RefusalKind::Denied);
+    // What the same people agreed to a person may have.
+    assert_eq!(world.engine.undo(done, None, name(ANA.name)).await.unwrap(), held);
+    assert_eq!(world.state(done).await, ChangeState::Undone);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn promise_12_an_undo_that_a_person_asks_for_as_well_is_theirs() {
+    let (world, done, held) = agents_held_undo().await;
+    world.adopted(&frozen(&world)).await;
+    let by_a_person = async || world.engine.undo(done, None, name(ANA.name)).await;
+    assert_eq!(undo_refused(by_a_person().await, RefusalKind::Held), Some(held));
+    let entries = world.entries().await;
+    let judged = entries.iter().rfind(|it| it.kind == EntryKind::ChangeJudged && it.change == Some(held));
+    assert_eq!(judged.unwrap().detail["asked_by"], ANA.name);
+    // What the agent may not have takes it from nobody.
+    undo_refused(world.engine.undo_own(&world.session, done, None).await, RefusalKind::Denied);
+    world.approve_by_two(held).await;
+    assert_eq!(by_a_person().await.unwrap(), held);
     assert_eq!(world.state(done).await, ChangeState::Undone);
     world.finish().await;
 }
@@ -197,6 +259,31 @@ async fn promise_12_an_undo_carries_out_nothing_of_a_session_that_was_stopped() 
         other => panic!("{other:?}"),
     }
     assert_eq!(gateway.sent.lock().unwrap().len(), 0);
+    world.finish().await;
+}
+
+/// As with every call of its own: by then its target need not be looked at.
+#[tokio::test]
+async fn promise_12_an_undo_by_the_agent_of_a_closed_session_looks_at_nothing() {
+    struct Nobody;
+    impl Collector for Nobody {
+        fn gather<'a>(&'a self, _: &'a Engine, action: &'a Action) -> Later<'a, Gathered> {
+            panic!("{:?} is looked at", action.parts().operation)
+        }
+    }
+    let world = World::in_memory().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let of = world.run(&PUT_PARAMETER.action()).await;
+    world.engine.stop(world.session.id, name(ANA.name)).await.unwrap();
+    let by = By::Agent(world.session.chain.agent.clone());
+    let asked = Asked {
+        session: Arc::clone(&world.session),
+        action: Call { date: "inverse", ..PUT_PARAMETER }.action(),
+        under: world.engine.bundle(),
+        signature: world.place.fresh(),
+        purpose: Purpose::Undo(Undoing { of, step: 0, by }),
+    };
+    expect_refusal(world.engine.admit(asked, &Nobody).await, RefusalKind::SessionClosed, "stopped");
     world.finish().await;
 }
 

@@ -19,10 +19,10 @@ use crate::{
     Step, asked,
     danger::Judge,
     draft::{Draft, Proposal, StepDraft},
-    grace, kind,
+    grace, kind, parameters,
     report::named,
     rhythm::day,
-    subject::{DAY_S, Subject},
+    subject::Subject,
 };
 
 pub(super) struct Remedies<'s> {
@@ -148,9 +148,8 @@ impl Remedies<'_> {
 
     /// Why nothing is changed any more by what this snapshot shows.
     pub(super) fn stale(&self) -> Option<String> {
-        let age = self.now.since(self.taken.until).div_euclid(1000 * DAY_S);
-        (age > i64::from(self.parameters.stale_days))
-            .then(|| format!("the snapshot is {age} days old: take it anew"))
+        let days = parameters::stale(self.taken.until, self.now, self.parameters.stale_days)?;
+        Some(format!("the snapshot is {days} days old: take it anew"))
     }
 
     /// Every step of a proposal, as the operation table sees it.

@@ -54,12 +54,12 @@ fn verify(received: &Received) -> Result<()> {
     Ok(())
 }
 
-/// A held change that nothing joins any more, since somebody has opened it.
 /// Where people's browsers have it.
 fn console(lab: &Lab) -> String {
     lab.serve.people.replace("127.0.0.1", "localhost")
 }
 
+/// A held change that nothing joins any more, since somebody has opened it.
 fn hold(lab: &Lab, stack: &str) -> Result<String> {
     let id = lab.hold(stack)?;
     lab.signs(&lab.people.ben, &["change", "show", &id])?.expect(0)?;

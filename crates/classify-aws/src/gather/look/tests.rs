@@ -285,6 +285,107 @@ fn only_a_clear_answer_says_that_it_is_gone() {
     );
 }
 
+#[test]
+fn an_answer_to_something_else_says_nothing() {
+    let deletes = [
+        ("cloudformation:DeleteStack", r#"{"StackName":"app"}"#),
+        ("ec2:TerminateInstances", r#"{"InstanceId":["i-1"]}"#),
+        ("s3:DeleteObject", r#"{"Bucket":"b","Key":"k"}"#),
+        ("logs:DeleteLogGroup", r#"{"logGroupName":"/app"}"#),
+        ("rds:DeleteDBInstance", r#"{"DBInstanceIdentifier":"d"}"#),
+        ("sqs:DeleteQueue", r#"{"QueueUrl":"q"}"#),
+    ];
+    let foreign = [
+        "",
+        " ",
+        "{}",
+        "[]",
+        "null",
+        r#""Stacks""#,
+        r#"{"message":"maintenance"}"#,
+        r#"[{"Stacks":[],"Contents":[],"KeyCount":0}]"#,
+        "<html><body>maintenance</body></html>",
+        "<DescribeStacksResponse/>",
+        "<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>",
+    ];
+    for (operation, given) in deletes {
+        for body in foreign {
+            check(operation, given, 200, body, "unknown: the answer is to something else");
+        }
+    }
+}
+
+/// What the mock AWS answers where there is nothing, of each kind of thing that the test of the whole binary deletes by hand
+/// (`crates/testkit/tests/e2e/gone.rs`), and of the empty lists of the others.
+#[test]
+fn an_empty_answer_is_a_clear_one() {
+    let error = |code: &str| {
+        format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>")
+    };
+    let of_ec2 = |code: &str| {
+        format!("<Response><Errors><Error><Code>{code}</Code><Message>m</Message></Error></Errors></Response>")
+    };
+    let json = |kind: &str| format!(r#"{{"__type": "{kind}", "message": "m"}}"#);
+    let listed = |operation: &str, list: &str| {
+        format!(
+            "<{operation}Response xmlns=\"http://x/\"><{operation}Result><{list}/></{operation}Result>\
+             <ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></{operation}Response>"
+        )
+    };
+    let terminated = "<DescribeInstancesResponse><reservationSet><item><groupSet/><instancesSet><item>\
+                      <instanceId>i-1</instanceId><instanceState><code>48</code><name>terminated</name></instanceState>\
+                      </item></instancesSet></item></reservationSet></DescribeInstancesResponse>";
+    let no_instance = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>";
+    let no_object = "<?xml version=\"1.0\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+                     <IsTruncated>false</IsTruncated><Name>reports</Name><Prefix>k</Prefix><MaxKeys>1000</MaxKeys>\
+                     <EncodingType>url</EncodingType><KeyCount>0</KeyCount></ListBucketResult>";
+    let no_queue = json("com.amazonaws.sqs#QueueDoesNotExist");
+    let no_table = json("com.amazonaws.dynamodb.v20120810#ResourceNotFoundException");
+    let no_bucket = "<Error><Code>NoSuchBucket</Code><Message>m</Message></Error>";
+    let no_group = r#"{"logGroups": [], "nextToken": null}"#;
+    let no_service = r#"{"services": [], "failures": [{"arn": "a", "reason": "MISSING"}]}"#;
+    let no_alarm = r#"{"CompositeAlarms": [], "MetricAlarms": []}"#;
+    let groups = listed("DescribeAutoScalingGroups", "AutoScalingGroups");
+    let cases: [(&str, &str, u16, &str, &str); 14] = [
+        ("ec2:DeleteVolume", r#"{"VolumeId":"v"}"#, 400, &of_ec2("InvalidVolume.NotFound"), "DescribeVolumes"),
+        ("ec2:TerminateInstances", r#"{"InstanceId":["i-1"]}"#, 200, terminated, "DescribeInstances"),
+        ("ec2:TerminateInstances", r#"{"InstanceId":["i-1"]}"#, 200, no_instance, "DescribeInstances"),
+        ("sqs:DeleteQueue", r#"{"QueueUrl":"q"}"#, 400, &no_queue, "GetQueueAttributes"),
+        ("s3:DeleteBucket", r#"{"Bucket":"b"}"#, 404, no_bucket, "GetBucketVersioning"),
+        ("s3:DeleteObject", r#"{"Bucket":"b","Key":"k"}"#, 200, no_object, "ListObjectsV2"),
+        ("dynamodb:DeleteTable", r#"{"TableName":"t"}"#, 400, &no_table, "DescribeTable"),
+        (
+            "rds:DeleteDBInstance",
+            r#"{"DBInstanceIdentifier":"d"}"#,
+            404,
+            &error("DBInstanceNotFound"),
+            "DescribeDBInstances",
+        ),
+        ("logs:DeleteLogGroup", r#"{"logGroupName":"/app"}"#, 200, no_group, "DescribeLogGroups"),
+        ("iam:DeleteRole", r#"{"RoleName":"r"}"#, 404, &error("NoSuchEntity"), "GetRole"),
+        (
+            "cloudformation:DeleteStack",
+            r#"{"StackName":"s"}"#,
+            200,
+            &listed("DescribeStacks", "Stacks"),
+            "DescribeStacks",
+        ),
+        (
+            "autoscaling:DeleteAutoScalingGroup",
+            r#"{"AutoScalingGroupName":"g"}"#,
+            200,
+            &groups,
+            "DescribeAutoScalingGroups",
+        ),
+        ("cloudwatch:DeleteAlarms", r#"{"AlarmNames":["a"]}"#, 200, no_alarm, "DescribeAlarms"),
+        ("ecs:DeleteService", r#"{"cluster":"c","service":"s"}"#, 200, no_service, "DescribeServices"),
+    ];
+    for (operation, given, status, body, read) in cases {
+        let service = operation.split_once(':').unwrap().0;
+        check(operation, given, status, body, &format!("gone by {service}:{read}"));
+    }
+}
+
 /// A delete of a stack, of which each read is answered so.
 fn gathered(answer: impl Fn(&Call) -> ReadAnswer) -> (Gathered, Vec<String>) {
     let (marks, params) = (model::Marks::default(), parsed(r#"{"StackName":"app","RoleARN":"r"}"#));
