@@ -125,9 +125,11 @@ fn slot(
     kinds: &mut Option<u64>,
 ) -> Found<(Asked, Option<Counted>)> {
     let came = asked.came;
-    for (asked, most) in
-        [(asked.clone(), MOST_KINDS), (asked.without_target(), MOST_WITHOUT_TARGET), (Asked::other(came), u64::MAX)]
-    {
+    for (asked, most) in [
+        (asked.clone(), MOST_KINDS),
+        (asked.without_target(), MOST_WITHOUT_TARGET),
+        (Asked::other(came), u64::MAX),
+    ] {
         let known = rows.asked(session, &asked)?;
         if known.is_some() {
             return Ok((asked, known));

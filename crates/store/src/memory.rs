@@ -122,7 +122,10 @@ impl State {
     }
 
     fn asked_by<'a>(&'a self, session: &'a str) -> impl Iterator<Item = (&'a Asked, &'a Counted)> {
-        self.asked.iter().filter(move |((of, _), _)| of == session).map(|((_, what), counted)| (what, counted))
+        self.asked
+            .iter()
+            .filter(move |((of, _), _)| of == session)
+            .map(|((_, what), counted)| (what, counted))
     }
 
     fn owned<'a>(&'a self, who: Who<'a>) -> impl Iterator<Item = &'a Trace> {
@@ -309,7 +312,8 @@ impl Rows for Memory {
         let state = self.state();
         let mut sums: BTreeMap<Came, (u64, Counted)> = BTreeMap::new();
         for (what, counted) in state.asked_by(session) {
-            let sum = sums.get(&what.came).map_or((1, *counted), |(kinds, sum)| (kinds + 1, sum.and(*counted)));
+            let sum =
+                sums.get(&what.came).map_or((1, *counted), |(kinds, sum)| (kinds + 1, sum.and(*counted)));
             sums.insert(what.came, sum);
         }
         Ok(sums.into_iter().map(|(came, (kinds, sum))| (came, kinds, sum)).collect())

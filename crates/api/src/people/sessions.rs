@@ -8,8 +8,8 @@ use super::{call::Call, changes::view};
 use crate::{
     ApiError, Endpoints,
     types::{
-        BreakGlassRequest, ChangeView, SessionIssued, SessionList, SessionRequest, SessionSummary, SessionView,
-        StopRequest,
+        BreakGlassRequest, ChangeView, SessionIssued, SessionList, SessionRequest, SessionSummary,
+        SessionView, StopRequest,
     },
 };
 

@@ -1,8 +1,8 @@
 //! One session: for whom it is, how it stands, and what it did, added up; each change leads to its own page.
 
 use api::types::{
-    ChangedView, HeldView, RefusedOften, RefusedView, RoleView, ServiceRead, SessionSummary, SessionView,
-    times_of,
+    ChangedView, HeldView, ReadOften, RefusedOften, RefusedView, RoleView, ServiceRead, SessionSummary,
+    SessionView, times_of,
 };
 use askama::Template;
 use model::{PersonId, SessionId, Timestamp};
@@ -112,10 +112,6 @@ impl Did {
     fn of(summary: &SessionSummary, now: Timestamp) -> Self {
         let (changed, held, refused) = (&summary.changed, &summary.held, &summary.refused);
         let services = summary.read.services.iter().map(service);
-        let often = |operation: &str, resource: &str, times: u64| Often {
-            times: times_of(times),
-            what: Shown::of(format!("{operation} {resource}").trim()),
-        };
         Self {
             line: summary.line(),
             when: Shown::of(summary.when()),
@@ -126,7 +122,7 @@ impl Did {
                 times: summary.read.times,
                 services: services.collect(),
                 more_services: summary.read.more_services,
-                most: summary.read.most.iter().map(|it| often(&it.operation, &it.resource, it.times)).collect(),
+                most: summary.read.most.iter().map(read_often).collect(),
                 more: summary.read.more,
                 merged: summary.read.merged.then_some(api::types::ReadSummary::MERGED),
             },
@@ -199,6 +195,10 @@ fn service(it: &ServiceRead) -> (Shown, u64, Vec<Shown>) {
         operations.push(Shown::of(format!("and {} more", it.more_operations)));
     }
     (Shown::of(&it.service), it.times, operations)
+}
+
+fn read_often(it: &ReadOften) -> Often {
+    Often { times: times_of(it.times), what: Shown::of(it.what()) }
 }
 
 fn in_passing(it: &RefusedOften) -> Often {

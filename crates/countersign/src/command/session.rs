@@ -146,13 +146,17 @@ fn print(session: &SessionView, format: Format) -> Result<ExitCode, Failure> {
 fn show(session: &SessionView) {
     head(session);
     for line in session.summary.iter().flat_map(api::types::SessionSummary::lines) {
-        match &line {
-            Line::Head(_) => output::line(styled(BOLD, line)),
-            Line::Item(_) => output::line(line),
-            Line::Part(_) => output::line(styled(DIM, line)),
+        let text = model::sanitize(&line.to_string(), LONGEST_LINE);
+        match line {
+            Line::Head(_) => output::line(styled(BOLD, text)),
+            Line::Item(_) => output::line(text),
+            Line::Part(_) => output::line(styled(DIM, text)),
         }
     }
 }
+
+/// The server keeps them shorter.
+const LONGEST_LINE: usize = 4000;
 
 fn head(session: &SessionView) {
     output::line(format!(

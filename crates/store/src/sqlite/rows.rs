@@ -368,7 +368,8 @@ impl Rows for SqliteRows<'_> {
         let mut found = Vec::new();
         for came in [Came::Read, Came::Denied] {
             let sums = self.one(sql, [session, came.name()], |row| Ok((row.get(0)?, counted_row(row)?)))?;
-            found.extend(sums.filter(|(kinds, _)| *kinds > 0).map(|(kinds, sum)| (came, counted(kinds), sum)));
+            found
+                .extend(sums.filter(|(kinds, _)| *kinds > 0).map(|(kinds, sum)| (came, counted(kinds), sum)));
         }
         Ok(found)
     }

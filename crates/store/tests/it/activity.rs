@@ -7,9 +7,7 @@ use model::{Change, ChangeState, Entry, EntryKind, Session};
 use rusqlite::Connection;
 use store::{Activity, Often, Store, Tx};
 
-use crate::fixture::{
-    approval, at, change, entry, entry_id, moved_to, reads, session, session_id,
-};
+use crate::fixture::{approval, at, change, entry, entry_id, moved_to, reads, session, session_id};
 
 on_both!(
     what_a_session_asked_for_is_added_up,

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use store::{Conflict, Filter, HistoryQuery, StorageError, Store, Target, Tx, WriteError};
 
 use crate::fixture::{
-    approval, at, blob, chain, change, change_id, digest, entry, entry_id, moved_to, reads, session, session_id,
-    undoable,
+    approval, at, blob, chain, change, change_id, digest, entry, entry_id, moved_to, reads, session,
+    session_id, undoable,
 };
 
 #[derive(Clone, Debug)]

@@ -6,9 +6,9 @@ use model::{Change, ChangeState, PersonId, Session, Step, StepState, Timestamp, 
 use store::{Activity, Often};
 
 use super::{
-    ChangedSummary, ChangedView, EndedView, HeldSummary, HeldView, LapsedSummary,
-    OperationRead, ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView, RoleView, ServiceRead,
-    SessionSummary, VerdictCounts,
+    ChangedSummary, ChangedView, EndedView, HeldSummary, HeldView, LapsedSummary, OperationRead, ReadOften,
+    ReadSummary, RefusedOften, RefusedSummary, RefusedView, RoleView, ServiceRead, SessionSummary,
+    VerdictCounts,
 };
 use crate::types::made::undo_of;
 
@@ -30,7 +30,8 @@ impl SessionSummary {
         roles: impl ExactSizeIterator<Item = &'s Session>,
         now: Timestamp,
     ) -> Self {
-        let count = |states: &[ChangeState]| states.iter().map(|state| activity.in_state(*state)).sum::<u64>();
+        let count =
+            |states: &[ChangeState]| states.iter().map(|state| activity.in_state(*state)).sum::<u64>();
         let lapsed = LapsedSummary {
             expired: activity.in_state(ChangeState::Expired),
             withdrawn: activity.in_state(ChangeState::Withdrawn),

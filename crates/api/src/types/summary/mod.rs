@@ -223,7 +223,8 @@ impl ReadSummary {
 
 impl ChangedSummary {
     pub const fn all(&self) -> u64 {
-        self.executing + self.executed + self.undone + self.failed + self.unknown
+        let over = self.undone.saturating_add(self.failed).saturating_add(self.unknown);
+        self.executing.saturating_add(self.executed).saturating_add(over)
     }
 
     /// `2 executed, 1 undone`: what there is of each.
@@ -240,7 +241,7 @@ impl ChangedSummary {
 
 impl HeldSummary {
     pub const fn all(&self) -> u64 {
-        self.held + self.approved
+        self.held.saturating_add(self.approved)
     }
 
     pub fn each(&self) -> String {
@@ -250,21 +251,17 @@ impl HeldSummary {
 
 impl RefusedSummary {
     pub const fn all(&self) -> u64 {
-        self.denied + self.rejected + self.in_passing
+        self.denied.saturating_add(self.rejected).saturating_add(self.in_passing)
     }
 
     pub fn each(&self) -> String {
-        each(&[
-            (self.denied, "denied"),
-            (self.rejected, "rejected"),
-            (self.in_passing, "denied in passing"),
-        ])
+        each(&[(self.denied, "denied"), (self.rejected, "rejected"), (self.in_passing, "denied in passing")])
     }
 }
 
 impl LapsedSummary {
     pub const fn all(&self) -> u64 {
-        self.expired + self.withdrawn
+        self.expired.saturating_add(self.withdrawn)
     }
 
     pub fn each(&self) -> String {

@@ -67,7 +67,8 @@ fn step(state: StepState, undo: Option<&str>) -> Step {
         request: Kept::Blob(Commitment::to(&[0; 32], b"")),
         removes_created: false,
     });
-    let execution = Execution { started_at: at(90), signature: Digest::of(b""), outcome: None, charges: vec![] };
+    let execution =
+        Execution { started_at: at(90), signature: Digest::of(b""), outcome: None, charges: vec![] };
     Step {
         action,
         digest: Digest::of(b""),

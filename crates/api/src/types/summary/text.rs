@@ -112,12 +112,18 @@ impl ReadSummary {
             if service.more_operations > 0 {
                 operations.push(format!("and {} more", service.more_operations));
             }
-            lines.push(Line::Item(format!("{} {}: {}", service.service, service.times, operations.join(", "))));
+            lines.push(Line::Item(format!(
+                "{} {}: {}",
+                service.service,
+                service.times,
+                operations.join(", ")
+            )));
         }
         more(lines, self.more_services);
         if !self.most.is_empty() {
             lines.push(Line::Item("most often".to_owned()));
-            let often = |it: &ReadOften| format!("{} {}", times_of(it.times), named(&it.operation, &it.resource));
+            let often =
+                |it: &ReadOften| format!("{} {}", times_of(it.times), named(&it.operation, &it.resource));
             lines.extend(self.most.iter().map(|it| Line::Part(often(it))));
             if self.more > 0 {
                 lines.push(Line::Part(format!("and {} more", self.more)));
@@ -193,6 +199,12 @@ impl RefusedView {
     }
 }
 
+impl ReadOften {
+    pub fn what(&self) -> String {
+        named(&self.operation, &self.resource)
+    }
+}
+
 impl RefusedOften {
     /// What it was, and why.
     pub fn what(&self) -> String {
@@ -210,7 +222,9 @@ impl RefusedSummary {
         more(lines, self.more);
         if !self.most.is_empty() {
             lines.push(Line::Item("in passing".to_owned()));
-            lines.extend(self.most.iter().map(|it| Line::Part(format!("{} {}", times_of(it.times), it.what()))));
+            lines.extend(
+                self.most.iter().map(|it| Line::Part(format!("{} {}", times_of(it.times), it.what()))),
+            );
             if self.more_in_passing > 0 {
                 lines.push(Line::Part(format!("and {} more", self.more_in_passing)));
             }
