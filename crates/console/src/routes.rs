@@ -46,6 +46,7 @@ use crate::{
         inbox::Inbox,
         policy::{Policy, Proof, WhatIf},
         render,
+        session::SessionPage,
         sessions::{self, Sessions},
     },
     proof,
@@ -93,6 +94,7 @@ routes! { Handler, page {
     Get "/changes/{id}/statement" Viewer statement;
     Post "/changes/{id}/sign" Viewer sign;
     Get "/sessions" Viewer sessions;
+    Get "/sessions/{id}" Viewer session;
     Post "/sessions/stop" Viewer stop_every;
     Post "/sessions/{id}/stop" Viewer stop;
     Get "/findings" Viewer findings;
@@ -486,6 +488,12 @@ async fn sessions(call: Call) -> Result<Response, Refused> {
     let (all, lately) = call.console.shared.engine.read(read).await?;
     let views = all.iter().map(|session| SessionView::of(session, now)).collect();
     Ok(render(&Sessions::of(call.frame("Sessions").await?, views, &lately, now)))
+}
+
+async fn session(call: Call) -> Result<Response, Refused> {
+    let (id, now): (SessionId, _) = (call.id()?, call.console.now()?);
+    let session = api::people::look_at(call.engine(), id).await?;
+    Ok(render(&SessionPage::of(call.frame("Sessions").await?, &session, now)))
 }
 
 /// Taking something away from an agent needs no signature; who did it is on the record.

@@ -222,6 +222,12 @@ impl Engine {
         Arc::clone(&self.own)
     }
 
+    /// The sessions of roles that were taken on in this one, oldest first.
+    pub fn roles_taken_on(&self, id: SessionId) -> Vec<Arc<Session>> {
+        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+        sessions.children(id).cloned().collect()
+    }
+
     /// Puts a signed request on record that could not be judged.
     pub fn note_unjudged(&self, session: &Session, line: &str) {
         self.meter.ended(Ending::Deny);

@@ -4,6 +4,9 @@
 //! Rows are documents: the bytes of a model type as JSON, of which the ledger keeps the digest. Columns and the index
 //! of what changes did are derived from the document and only find it; where the two disagree nothing is returned.
 //!
+//! What a session asked for in passing is counted from the entries that tell of it, for people to look at; nothing is decided by it, and
+//! the log is what proves it.
+//!
 //! Bodies, which may hold anything, lie beside the documents as salted blobs; a document holds only the commitment. Each
 //! is checked against it whenever it is read, and goes only by [`Tx::erase`].
 //!
@@ -16,7 +19,9 @@
 //! Invariant: no row without its entry. Every write of [`Tx`] takes the entry of its event; where a new log begins under rows
 //! that are there ([`Tx::begin_anew`]), each gets one.
 
+mod activity;
 mod anew;
+mod asked;
 mod bodies;
 mod document;
 mod error;
@@ -33,6 +38,7 @@ mod tx;
 mod view;
 mod writer;
 
+pub use activity::{Activity, Often, Passing};
 pub use anew::{Carried, Carrier};
 pub use bodies::{Fetched, StoredBody, is_over};
 pub use document::{Document, Projection};

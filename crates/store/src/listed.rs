@@ -103,7 +103,8 @@ const CREATES_ANEW: &[(&str, &str, &str)] = &[
 /// Of the lists and of [`LOGIC`]: an index that other ones made is made again.
 pub(crate) fn fingerprint() -> String {
     let lists = format!(
-        "{LOGIC} {:?}",
+        "{LOGIC} {} {:?}",
+        crate::asked::LOGIC,
         (DATA, DATA_WHOLE, BACKUP, BACKUP_WHOLE, CONTAINERS, LOWERS, RAISES, CREATES_ANEW)
     );
     Digest::of(lists.as_bytes()).to_string()

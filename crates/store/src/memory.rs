@@ -9,7 +9,9 @@ use std::{
 use model::Blob;
 
 use crate::{
-    Filter, Pending, StorageError, Tx, listed,
+    Filter, Pending, StorageError, Tx,
+    asked::{Asked, Came, Counted},
+    listed,
     readers::Source,
     rows::{
         Appended, ApprovalRow, BodyRow, ChangeRow, Deeds, EntryRow, Found, OPEN, Rows, RowsMut, SessionRow,
@@ -34,6 +36,7 @@ struct State {
     /// `None` once it is gone.
     bodies: BTreeMap<String, Option<Blob>>,
     traces: BTreeMap<String, Trace>,
+    asked: BTreeMap<(String, Asked), Counted>,
     outbox: BTreeMap<i64, (EntryRow, Option<i64>)>,
     /// Rows of the outbox by the entry's id.
     entries: BTreeMap<String, i64>,
@@ -48,9 +51,10 @@ enum Undo {
     Approval((String, String), Option<ApprovalRow>),
     Body(String, Option<Option<Blob>>),
     Trace(String, Option<Trace>),
+    Asked((String, Asked), Option<Counted>),
     Appended(i64),
     Sequenced(i64),
-    Forgotten(BTreeMap<i64, (EntryRow, Option<i64>)>),
+    Forgotten(BTreeMap<i64, (EntryRow, Option<i64>)>, BTreeMap<(String, Asked), Counted>),
 }
 
 impl Backend for Arc<Memory> {
@@ -97,6 +101,7 @@ impl State {
                 Undo::Approval(id, old) => restore(&mut self.approvals, id, old),
                 Undo::Body(id, old) => restore(&mut self.bodies, id, old),
                 Undo::Trace(id, old) => restore(&mut self.traces, id, old),
+                Undo::Asked(key, old) => restore(&mut self.asked, key, old),
                 Undo::Appended(row) => {
                     if let Some((entry, _)) = self.outbox.remove(&row) {
                         self.entries.remove(&entry.id);
@@ -107,12 +112,20 @@ impl State {
                         *index = None;
                     }
                 }
-                Undo::Forgotten(outbox) => {
+                Undo::Forgotten(outbox, asked) => {
                     self.entries = outbox.iter().map(|(row, (entry, _))| (entry.id.clone(), *row)).collect();
                     self.outbox = outbox;
+                    self.asked = asked;
                 }
             }
         }
+    }
+
+    fn asked_by<'a>(&'a self, session: &'a str) -> impl Iterator<Item = (&'a Asked, &'a Counted)> {
+        self.asked
+            .iter()
+            .filter(move |((of, _), _)| of == session)
+            .map(|((_, what), counted)| (what, counted))
     }
 
     fn owned<'a>(&'a self, who: Who<'a>) -> impl Iterator<Item = &'a Trace> {
@@ -287,6 +300,51 @@ impl Rows for Memory {
         Ok(Some(listed::fingerprint()))
     }
 
+    fn asked(&self, session: &str, what: &Asked) -> Found<Option<Counted>> {
+        Ok(self.state().asked.get(&(session.to_owned(), what.clone())).copied())
+    }
+
+    fn kinds_asked(&self, session: &str) -> Found<u64> {
+        Ok(self.state().asked_by(session).count() as u64)
+    }
+
+    fn passing(&self, session: &str) -> Found<Vec<(Came, u64, Counted)>> {
+        let state = self.state();
+        let mut sums: BTreeMap<Came, (u64, Counted)> = BTreeMap::new();
+        for (what, counted) in state.asked_by(session) {
+            let sum =
+                sums.get(&what.came).map_or((1, *counted), |(kinds, sum)| (kinds + 1, sum.and(*counted)));
+            sums.insert(what.came, sum);
+        }
+        Ok(sums.into_iter().map(|(came, (kinds, sum))| (came, kinds, sum)).collect())
+    }
+
+    fn operations_read(&self, session: &str) -> Found<Vec<(String, i64)>> {
+        let state = self.state();
+        let mut sums: BTreeMap<String, i64> = BTreeMap::new();
+        for (what, counted) in state.asked_by(session).filter(|(what, _)| what.came == Came::Read) {
+            let sum = sums.entry(what.operation.clone()).or_default();
+            *sum = sum.saturating_add(counted.times);
+        }
+        let mut sums: Vec<_> = sums.into_iter().collect();
+        sums.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+        Ok(sums)
+    }
+
+    fn most_asked(&self, session: &str, came: Came, limit: usize) -> Found<Vec<(Asked, Counted)>> {
+        let state = self.state();
+        let own = state.asked_by(session).filter(|(what, _)| what.came == came);
+        let mut own: Vec<_> = own.map(|(what, counted)| (what.clone(), *counted)).collect();
+        own.sort_by_key(|(_, counted)| std::cmp::Reverse(counted.times));
+        own.truncate(limit);
+        Ok(own)
+    }
+
+    fn session_in_state(&self, session: &str, state: &str) -> Found<u64> {
+        let own = |row: &&ChangeRow| row.session == session && row.state == state;
+        Ok(self.state().changes.values().filter(own).count() as u64)
+    }
+
     fn last_recorded_at(&self) -> Found<Option<i64>> {
         Ok(self.state().outbox.values().map(|(entry, _)| entry.at).max())
     }
@@ -390,6 +448,14 @@ impl RowsMut for Memory {
         Ok(())
     }
 
+    fn put_asked(&self, session: &str, what: &Asked, counted: Counted) -> Found<()> {
+        let mut state = self.state_mut();
+        let key = (session.to_owned(), what.clone());
+        let old = state.asked.insert(key.clone(), counted);
+        state.undo.push(Undo::Asked(key, old));
+        Ok(())
+    }
+
     fn sequence(&self, row: i64, index: i64) -> Found<()> {
         let mut state = self.state_mut();
         if let Some((_, slot)) = state.outbox.get_mut(&row) {
@@ -403,7 +469,8 @@ impl RowsMut for Memory {
         let mut state = self.state_mut();
         let outbox = std::mem::take(&mut state.outbox);
         state.entries.clear();
-        state.undo.push(Undo::Forgotten(outbox));
+        let asked = std::mem::take(&mut state.asked);
+        state.undo.push(Undo::Forgotten(outbox, asked));
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use model::{Blob, ChangeState};
 
 use crate::{
     Filter, Pending, StorageError,
+    asked::{Asked, Came, Counted},
     trace::{Mark, Trace, Who},
 };
 
@@ -134,6 +135,19 @@ pub(crate) trait Rows {
     /// The fingerprint of the rules by which the index was derived.
     fn derived_by(&self) -> Found<Option<String>>;
 
+    /// How often the session asked for this in passing.
+    fn asked(&self, session: &str, what: &Asked) -> Found<Option<Counted>>;
+    /// How many different things it asked for in passing.
+    fn kinds_asked(&self, session: &str) -> Found<u64>;
+    /// Of each end that something came to: how many different things, and how often all of them.
+    fn passing(&self, session: &str) -> Found<Vec<(Came, u64, Counted)>>;
+    /// Each operation by which something was read and how often, the most often first.
+    fn operations_read(&self, session: &str) -> Found<Vec<(String, i64)>>;
+    /// The most often first.
+    fn most_asked(&self, session: &str, came: Came, limit: usize) -> Found<Vec<(Asked, Counted)>>;
+    /// How many changes of the session are in this state.
+    fn session_in_state(&self, session: &str, state: &str) -> Found<u64>;
+
     fn last_recorded_at(&self) -> Found<Option<i64>>;
     /// Oldest first.
     fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>>;
@@ -159,7 +173,9 @@ pub(crate) trait RowsMut: Rows {
     fn leave_no_copy(&self) {}
     /// Replaces what the index says of a change.
     fn put_trace(&self, row: &ChangeRow, trace: &Trace) -> Found<()>;
+    /// In the place of what was counted so far.
+    fn put_asked(&self, session: &str, what: &Asked, counted: Counted) -> Found<()>;
     fn sequence(&self, row: i64, index: i64) -> Found<()>;
-    /// Every entry, wherever it stands.
+    /// Every entry, wherever it stands, and what was counted from them.
     fn forget_entries(&self) -> Found<()>;
 }

@@ -9,7 +9,7 @@ use model::{
 };
 
 use crate::{
-    Conflict, StorageError, View,
+    Conflict, StorageError, View, asked,
     bodies::{self, Moves, Offered},
     document::{Stored, encode},
     rows::{Appended, EntryRow, Found, RowsMut, Standing, is_open},
@@ -271,7 +271,7 @@ impl<'a> Tx<'a> {
             return Err(StorageError::EntryTooLarge { id, bytes: bytes.len(), max: Entry::MAX_BYTES });
         }
         match self.rows.append(&EntryRow { id: id.to_string(), at: entry.at.millis(), bytes })? {
-            Appended::Added => Ok(()),
+            Appended::Added => asked::count(self.rows, &entry),
             Appended::Known => Err(StorageError::EntryKnown(id)),
         }
     }

@@ -23,7 +23,7 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// Times that a change is looked for at, and entries of one time: more tell nobody anything.
     const TIMES: usize = 200;
-    const AT_ONCE: usize = 1000;
+    pub(crate) const AT_ONCE: usize = 1000;
 
     pub(crate) fn new(rows: &'a dyn Rows) -> Self {
         Self { rows }
@@ -302,6 +302,10 @@ impl<'a> View<'a> {
             sequenced: self.sequenced_through()?,
             pending: self.unsequenced(usize::MAX)?.into_iter().map(|it| it.bytes).collect(),
         })
+    }
+
+    pub(crate) fn rows(&self) -> &dyn Rows {
+        self.rows
     }
 
     pub(crate) fn approval_row(&self, change: &str, person: &str) -> Found<Option<ApprovalRow>> {

@@ -34,6 +34,7 @@ use crate::{
 
 pub(crate) use self::call::{Shape, understood};
 pub(crate) use self::changes::{Wait, wait};
+pub use self::sessions::look_at;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +91,7 @@ routes! { Handler, handled {
     Get "/v1/sessions" Reader list_sessions []
         "Every session there is, with how it stands.";
     Get "/v1/sessions/{id}" Reader show_session []
-        "One session.";
+        "One session, with what it read, what came of what it asked for, and what it was refused.";
     Post "/v1/sessions" Person new_session [403 404]
         "Opens a session for an agent. The only answer that ever holds a secret.";
     Post "/v1/sessions/stop" Person stop_sessions [403 404]

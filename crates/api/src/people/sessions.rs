@@ -1,14 +1,15 @@
 //! Sessions: opening, looking, stopping, and breaking the glass.
 
 use axum::Json;
-use engine::{GlassRequest, NewSession};
+use engine::{Engine, GlassRequest, NewSession};
 use model::{AgentId, SessionId};
 
 use super::{call::Call, changes::view};
 use crate::{
     ApiError, Endpoints,
     types::{
-        BreakGlassRequest, ChangeView, SessionIssued, SessionList, SessionRequest, SessionView, StopRequest,
+        BreakGlassRequest, ChangeView, SessionIssued, SessionList, SessionRequest, SessionSummary,
+        SessionView, StopRequest,
     },
 };
 
@@ -20,11 +21,24 @@ pub(super) async fn list_sessions(call: Call) -> Result<Json<SessionList>, ApiEr
 }
 
 pub(super) async fn show_session(call: Call<SessionId>) -> Result<Json<SessionView>, ApiError> {
-    let id = call.of;
-    let now = call.shared.engine.now()?;
-    let found = call.shared.engine.read(move |view| view.session(id)).await?;
-    let session = found.ok_or_else(|| ApiError::not_found(format!("no session {id}")))?;
-    Ok(Json(SessionView::of(&session, now)))
+    Ok(Json(look_at(&call.shared.engine, call.of).await?))
+}
+
+/// A session with what it did.
+///
+/// # Errors
+/// Where there is no such session, or it cannot be read.
+pub async fn look_at(engine: &Engine, id: SessionId) -> Result<SessionView, ApiError> {
+    let now = engine.now()?;
+    let found = engine.read(move |view| {
+        let Some(session) = view.session(id)? else { return Ok(None) };
+        let activity = view.activity(&session, SessionSummary::MOST)?;
+        Ok(Some((session, activity)))
+    });
+    let (session, activity) = found.await?.ok_or_else(|| ApiError::not_found(format!("no session {id}")))?;
+    let roles = engine.roles_taken_on(id);
+    let summary = SessionSummary::of(&session, &activity, roles.iter().map(|role| &**role), now);
+    Ok(SessionView { summary: Some(summary), ..SessionView::of(&session, now) })
 }
 
 pub(super) async fn new_session(call: Call<(), (), SessionRequest>) -> Result<Json<SessionIssued>, ApiError> {

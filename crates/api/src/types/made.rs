@@ -140,11 +140,7 @@ impl ActionView {
                 .and_then(|it| it.as_str().map(str::to_owned))
                 .unwrap_or_default(),
             summary: step.action.summary.clone(),
-            undo: match (&step.undo, step.action.undo) {
-                (Some(undo), _) => format!("captured: {}", undo.summary),
-                (None, model::Undo::NotNeeded | model::Undo::Additive) => "not needed".to_owned(),
-                (None, model::Undo::Capturable | model::Undo::Unlisted) => "not captured".to_owned(),
-            },
+            undo: undo_of(step),
             parameters: step.action.shown.clone(),
             inner: step.observation.iter().flat_map(|it| &it.inner).map(|it| it.summary.clone()).collect(),
             observed: step.observation.as_ref().map(|it| ObservedView {
@@ -161,6 +157,14 @@ impl ActionView {
                 .collect(),
             erased: step.erased.as_ref().map(ErasedView::of),
         }
+    }
+}
+
+pub(super) fn undo_of(step: &Step) -> String {
+    match (&step.undo, step.action.undo) {
+        (Some(undo), _) => format!("captured: {}", undo.summary),
+        (None, model::Undo::NotNeeded | model::Undo::Additive) => "not needed".to_owned(),
+        (None, model::Undo::Capturable | model::Undo::Unlisted) => "not captured".to_owned(),
     }
 }
 
@@ -246,6 +250,7 @@ impl SessionView {
             parent: session.parent,
             role: session.assumed.as_ref().map(|it| it.role.clone()),
             glass_broken_until: session.glass.map(|glass| glass.until).filter(|until| now < *until),
+            summary: None,
         }
     }
 }

@@ -3,11 +3,17 @@
 
 mod made;
 mod requests;
+mod summary;
 mod views;
 
 pub use requests::{
     AdoptRequest, BreakGlassRequest, EraseRequest, Proposal, ProposedAction, ReportLine, ReportRequest,
     SessionRequest, SignRequest, SimulateRequest, StopRequest, UndoRequest,
+};
+pub use summary::{
+    ChangedSummary, ChangedView, EndedView, HeldSummary, HeldView, LapsedSummary, Line, OperationRead,
+    ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView, RoleView, ServiceRead, SessionSummary,
+    VerdictCounts, times_of,
 };
 pub use views::{
     ActionView, ApprovalView, BundleView, ChangeList, ChangeView, ConsistencyView, ErasedView, EvidenceView,

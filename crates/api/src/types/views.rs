@@ -9,6 +9,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::SessionSummary;
 use crate::openapi::words;
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -216,6 +217,9 @@ pub struct SessionView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(value_type = Option<words::Timestamp>)]
     pub glass_broken_until: Option<Timestamp>,
+    /// What it did, where one session is asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub summary: Option<SessionSummary>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

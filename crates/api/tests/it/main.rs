@@ -6,3 +6,4 @@ mod house;
 mod openapi;
 mod passkey;
 mod routes;
+mod sessions;

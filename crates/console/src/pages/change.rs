@@ -4,7 +4,7 @@
 use api::types::{ActionView, ChangeView};
 use approval::Statement;
 use askama::Template;
-use model::{Change, EvidenceStatus, LinkKind, PersonId, RuleRef, Timestamp, Undo, Verdict};
+use model::{Change, EvidenceStatus, LinkKind, PersonId, RuleRef, SessionId, Timestamp, Undo, Verdict};
 
 use super::{Frame, inbox::sentence};
 use crate::{
@@ -29,6 +29,8 @@ pub(crate) struct ChangePage {
     undo: Shown,
     unknowns: Vec<Shown>,
     agent: Shown,
+    /// Not of Countersign's own changes, which stand in none.
+    session: Option<SessionId>,
     operator: PersonId,
     asked: String,
     left: Option<String>,
@@ -202,6 +204,7 @@ impl ChangePage {
             undo,
             unknowns: all(unknowns),
             agent: Shown::of(&view.agent),
+            session: (!own).then_some(view.session),
             operator: view.operator.clone(),
             asked: ago(change.created_at, now),
             left: if change.state.is_open() { left(change.expires_at, now) } else { None },

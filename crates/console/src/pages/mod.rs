@@ -8,6 +8,7 @@ pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod inbox;
 pub(crate) mod policy;
+pub(crate) mod session;
 pub(crate) mod sessions;
 
 use std::sync::Arc;
@@ -97,7 +98,7 @@ pub(crate) fn render(page: &impl Template) -> Response {
 
 /// For who looks at what pages are made of.
 #[cfg(test)]
-pub(crate) const TEMPLATES: [(&str, &str); 14] = [
+pub(crate) const TEMPLATES: [(&str, &str); 15] = [
     ("around", include_str!("../../templates/around.html")),
     ("audit", include_str!("../../templates/audit.html")),
     ("base", include_str!("../../templates/base.html")),
@@ -110,6 +111,7 @@ pub(crate) const TEMPLATES: [(&str, &str); 14] = [
     ("policy", include_str!("../../templates/policy.html")),
     ("row", include_str!("../../templates/row.html")),
     ("said", include_str!("../../templates/said.html")),
+    ("session", include_str!("../../templates/session.html")),
     ("sessions", include_str!("../../templates/sessions.html")),
     ("signin", include_str!("../../templates/signin.html")),
 ];

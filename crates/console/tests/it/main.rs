@@ -4,3 +4,4 @@
 mod many;
 mod place;
 mod rules;
+mod sessions;

@@ -9,6 +9,7 @@ pub(crate) enum SessionCommand {
     /// Open a session and print its virtual credentials.
     New(SessionNewArgs),
     List(ServerArgs),
+    /// One session, and what it read, changed, had held and was refused.
     Show {
         id: String,
         #[command(flatten)]

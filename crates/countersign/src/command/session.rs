@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use api::types::{
-    BreakGlassRequest, ChangeView, SessionIssued, SessionList, SessionRequest, SessionView, StopRequest,
+    BreakGlassRequest, ChangeView, Line, SessionIssued, SessionList, SessionRequest, SessionView, StopRequest,
 };
 use model::ChangeState;
 use serde_json::json;
@@ -144,6 +144,21 @@ fn print(session: &SessionView, format: Format) -> Result<ExitCode, Failure> {
 }
 
 fn show(session: &SessionView) {
+    head(session);
+    for line in session.summary.iter().flat_map(api::types::SessionSummary::lines) {
+        let text = model::sanitize(&line.to_string(), LONGEST_LINE);
+        match line {
+            Line::Head(_) => output::line(styled(BOLD, text)),
+            Line::Item(_) => output::line(text),
+            Line::Part(_) => output::line(styled(DIM, text)),
+        }
+    }
+}
+
+/// The server keeps them shorter.
+const LONGEST_LINE: usize = 4000;
+
+fn head(session: &SessionView) {
     output::line(format!(
         "{}  {:8} {} for {}  {}  until {}",
         session.id, session.state, session.agent, session.operator, session.autonomy, session.expires_at

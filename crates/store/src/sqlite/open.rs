@@ -138,10 +138,13 @@ pub(super) fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Resu
     match (number("application_id")?, number("user_version")?, tables, empty) {
         (schema::APPLICATION, schema::LAYOUT, _, _) => Ok(()),
         (schema::APPLICATION, schema::FIRST_LAYOUT, _, Empty::Create) => {
-            bring_up(conn, &[schema::SINCE_FIRST, schema::SINCE_SECOND]).map_err(fail)
+            bring_up(conn, &[schema::SINCE_FIRST, schema::SINCE_SECOND, schema::SINCE_THIRD]).map_err(fail)
         }
         (schema::APPLICATION, schema::SECOND_LAYOUT, _, Empty::Create) => {
-            bring_up(conn, &[schema::SINCE_SECOND]).map_err(fail)
+            bring_up(conn, &[schema::SINCE_SECOND, schema::SINCE_THIRD]).map_err(fail)
+        }
+        (schema::APPLICATION, schema::THIRD_LAYOUT, _, Empty::Create) => {
+            bring_up(conn, &[schema::SINCE_THIRD]).map_err(fail)
         }
         (schema::APPLICATION, found, _, _) => {
             Err(OpenError::Layout { path: path.to_owned(), found, known: schema::LAYOUT })
@@ -154,10 +157,11 @@ pub(super) fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Resu
 
 fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(&format!(
-        "PRAGMA synchronous = EXTRA; BEGIN EXCLUSIVE; {} {} {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
+        "PRAGMA synchronous = EXTRA; BEGIN EXCLUSIVE; {} {} {} {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
         schema::CREATE,
         schema::SINCE_FIRST,
         schema::SINCE_SECOND,
+        schema::SINCE_THIRD,
         schema::APPLICATION,
         schema::LAYOUT,
     ))

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params, params_f
 use super::{Probe, fault::classify};
 use crate::{
     Filter, Pending, StorageError,
+    asked::{self, Asked, Came, Counted},
     rows::{
         Appended, ApprovalRow, BodyRow, ChangeRow, Deeds, EntryRow, Found, Rows, RowsMut, SessionRow,
         Standing,
@@ -127,6 +128,10 @@ fn body(row: &Row<'_>) -> rusqlite::Result<BodyRow> {
     let salt = salt.and_then(|salt| <[u8; Blob::SALT_BYTES]>::try_from(salt).ok());
     let blob = salt.zip(row.get(2)?).and_then(|(salt, bytes)| Blob::new(salt, bytes).ok());
     Ok(BodyRow { commitment: row.get(0)?, blob })
+}
+
+fn counted_row(row: &Row<'_>) -> rusqlite::Result<Counted> {
+    Ok(Counted { times: row.get("times")?, first: row.get("first_at")?, last: row.get("last_at")? })
 }
 
 fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
@@ -346,6 +351,50 @@ impl Rows for SqliteRows<'_> {
         self.one("SELECT rules FROM derived_by", [], |row| row.get(0))
     }
 
+    fn asked(&self, session: &str, what: &Asked) -> Found<Option<Counted>> {
+        let sql = "SELECT times, first_at, last_at FROM asked
+            WHERE session = ?1 AND came = ?2 AND operation = ?3 AND target = ?4 AND why = ?5";
+        self.one(sql, [session, what.came.name(), &what.operation, &what.target, &what.why], counted_row)
+    }
+
+    fn kinds_asked(&self, session: &str) -> Found<u64> {
+        let sql = "SELECT count(*) FROM asked WHERE session = ?1";
+        Ok(counted(self.one(sql, [session], |row| row.get(0))?.unwrap_or(0)))
+    }
+
+    fn passing(&self, session: &str) -> Found<Vec<(Came, u64, Counted)>> {
+        let sql = "SELECT count(*), coalesce(sum(times), 0) AS times, coalesce(min(first_at), 0) AS first_at,
+            coalesce(max(last_at), 0) AS last_at FROM asked WHERE session = ?1 AND came = ?2";
+        let mut found = Vec::new();
+        for came in [Came::Read, Came::Denied] {
+            let sums = self.one(sql, [session, came.name()], |row| Ok((row.get(0)?, counted_row(row)?)))?;
+            found
+                .extend(sums.filter(|(kinds, _)| *kinds > 0).map(|(kinds, sum)| (came, counted(kinds), sum)));
+        }
+        Ok(found)
+    }
+
+    fn operations_read(&self, session: &str) -> Found<Vec<(String, i64)>> {
+        let sql = "SELECT operation, sum(times) AS often FROM asked WHERE session = ?1 AND came = 'read'
+            GROUP BY operation ORDER BY often DESC, operation";
+        self.all(sql, [session], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    fn most_asked(&self, session: &str, came: Came, limit: usize) -> Found<Vec<(Asked, Counted)>> {
+        let sql = "SELECT operation, target, why, times, first_at, last_at FROM asked WHERE session = ?1 AND came = ?2
+            ORDER BY times DESC, operation, target, why LIMIT ?3";
+        let rows = self.all(sql, params![session, came.name(), count(limit)], |row| {
+            Ok(((row.get(0)?, row.get(1)?, row.get(2)?), counted_row(row)?))
+        })?;
+        let named = |((operation, target, why), counted)| (Asked { came, operation, target, why }, counted);
+        Ok(rows.into_iter().map(named).collect())
+    }
+
+    fn session_in_state(&self, session: &str, state: &str) -> Found<u64> {
+        let sql = "SELECT count(*) FROM changes WHERE session = ?1 AND state = ?2";
+        Ok(counted(self.one(sql, [session, state], |row| row.get(0))?.unwrap_or(0)))
+    }
+
     fn last_recorded_at(&self) -> Found<Option<i64>> {
         Ok(self.one("SELECT max(at) FROM outbox", [], |row| row.get::<_, Option<i64>>(0))?.flatten())
     }
@@ -472,13 +521,24 @@ impl RowsMut for SqliteRows<'_> {
         Ok(())
     }
 
+    fn put_asked(&self, session: &str, what: &Asked, counted: Counted) -> Found<()> {
+        let sql = "INSERT INTO asked (session, came, operation, target, why, times, first_at, last_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (session, came, operation, target, why)
+            DO UPDATE SET times = excluded.times, first_at = excluded.first_at, last_at = excluded.last_at";
+        let Asked { came, operation, target, why } = what;
+        let Counted { times, first, last } = counted;
+        self.put("put asked", sql, params![session, came.name(), operation, target, why, times, first, last])
+            .map(|_| ())
+    }
+
     fn sequence(&self, row: i64, index: i64) -> Found<()> {
         let sql = "UPDATE outbox SET place = ?2 WHERE number = ?1 AND place IS NULL";
         self.put("sequence", sql, params![row, index]).map(|_| ())
     }
 
     fn forget_entries(&self) -> Found<()> {
-        self.put("forget entries", "DELETE FROM outbox", []).map(|_| ())
+        self.put("forget entries", "DELETE FROM outbox", [])?;
+        self.put("forget what was asked", "DELETE FROM asked", []).map(|_| ())
     }
 }
 
@@ -495,9 +555,29 @@ pub(crate) fn derive_again(conn: &Connection) -> Result<(), StorageError> {
         let Some(row) = rows.change(&id)? else { continue };
         rows.put_trace(&row, &Trace::of(&crate::document::decode(&row)?))?;
     }
+    count_again(&rows)?;
     let sql = "INSERT INTO derived_by (only, rules) VALUES (1, ?1)
         ON CONFLICT (only) DO UPDATE SET rules = excluded.rules";
     rows.put("derive", sql, [&rules]).map(|_| ())
+}
+
+/// Counts anew what was asked for in passing. Other entries are passed over as they lie there.
+fn count_again(rows: &SqliteRows<'_>) -> Found<()> {
+    rows.put("forget what was asked", "DELETE FROM asked", [])?;
+    let after = "SELECT number, bytes FROM outbox WHERE number > ?1
+        AND instr(bytes, CAST('\"reads_admitted\"' AS BLOB)) > 0 ORDER BY number LIMIT 500";
+    let mut last = 0;
+    loop {
+        let some = rows.all(after, [last], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let Some((end, _)) = some.last() else { return Ok(()) };
+        last = *end;
+        for (_, bytes) in &some {
+            // What is no entry is found by whoever compares with the log.
+            if let Ok(entry) = serde_json::from_slice(bytes) {
+                asked::count(rows, &entry)?;
+            }
+        }
+    }
 }
 
 fn count(limit: usize) -> i64 {

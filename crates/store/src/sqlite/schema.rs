@@ -1,7 +1,8 @@
 //! Tables. A document stands last in its row, so that looking at columns does not read it.
 
-/// In `PRAGMA user_version`. A file of layout 1 or 2 is brought up to this one; of any other it is not opened.
-pub(crate) const LAYOUT: i64 = 3;
+/// In `PRAGMA user_version`. A file of layout 1 to 3 is brought up to this one; of any other it is not opened.
+pub(crate) const LAYOUT: i64 = 4;
+pub(crate) const THIRD_LAYOUT: i64 = 3;
 pub(crate) const SECOND_LAYOUT: i64 = 2;
 pub(crate) const FIRST_LAYOUT: i64 = 1;
 /// In `PRAGMA application_id`: "CSgn".
@@ -115,4 +116,21 @@ CREATE TABLE bodies (
     salt BLOB NOT NULL,
     bytes BLOB NOT NULL
 ) STRICT;
+";
+
+/// What layout 4 has and layout 3 had not. Of a session's changes, those that came to one end are few among many.
+pub(crate) const SINCE_THIRD: &str = "
+CREATE INDEX changes_by_session_and_state ON changes (session, state, created_at, id);
+
+CREATE TABLE asked (
+    session TEXT NOT NULL,
+    came TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    target TEXT NOT NULL,
+    why TEXT NOT NULL,
+    times INTEGER NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    PRIMARY KEY (session, came, operation, target, why)
+) STRICT, WITHOUT ROWID;
 ";

@@ -41,6 +41,16 @@ pub(crate) fn entry(n: u64) -> Entry {
     entry
 }
 
+/// Reads of session `session` at second `second`, as the engine counts them: each line, and how often.
+pub(crate) fn reads(n: u64, session: u64, second: i64, lines: &[(&str, u64)]) -> Entry {
+    let mut entry = Entry::new(entry_id(n), at(second), EntryKind::ReadsAdmitted);
+    entry.actors.session = Some(session_id(session));
+    let (lines, times): (Vec<_>, Vec<_>) = lines.iter().copied().unzip();
+    entry.detail.insert("reads".to_owned(), serde_json::to_string(&lines).unwrap());
+    entry.detail.insert("times".to_owned(), serde_json::to_string(&times).unwrap());
+    entry
+}
+
 pub(crate) fn chain() -> Chain {
     Chain { agent: "coder".parse().unwrap(), operator: "olga".parse().unwrap(), launcher: None, owner: None }
 }

@@ -18,6 +18,8 @@ macro_rules! on_both {
 }
 
 #[cfg(test)]
+mod activity;
+#[cfg(test)]
 mod anew;
 #[cfg(test)]
 mod bodies;

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use store::{Conflict, Filter, HistoryQuery, StorageError, Store, Target, Tx, WriteError};
 
 use crate::fixture::{
-    approval, at, blob, chain, change, change_id, digest, entry, entry_id, moved_to, session, session_id,
-    undoable,
+    approval, at, blob, chain, change, change_id, digest, entry, entry_id, moved_to, reads, session,
+    session_id, undoable,
 };
 
 #[derive(Clone, Debug)]
@@ -42,6 +42,12 @@ enum Call {
         person: usize,
     },
     Record,
+    /// Reads of a session: which of a few, and how often.
+    Read {
+        session: u64,
+        what: usize,
+        times: u64,
+    },
     Sequence {
         rows: i64,
         index: u64,
@@ -58,6 +64,12 @@ enum End {
 /// Calls of one operation, each with the number of its entry.
 type Operation = (Vec<(Call, u64)>, End);
 
+const READS: [&str; 4] = [
+    "s3:GetObject one",
+    "s3:GetObject two",
+    "denied s3:GetObject three (secrets-stay)",
+    "refused Delete four (the session is stopped)",
+];
 const PEOPLE: [&str; 3] = ["ada", "bob", "cyd"];
 
 fn states() -> impl Strategy<Value = ChangeState> {
@@ -84,6 +96,7 @@ fn calls() -> impl Strategy<Value = Call> {
         2 => (1..6u64, 0..3usize).prop_map(|(change, person)| Call::Approve { change, person }),
         1 => (1..6u64, 0..3usize).prop_map(|(change, person)| Call::Replace { change, person }),
         1 => Just(Call::Record),
+        2 => (1..4u64, 0..4usize, 1..9u64).prop_map(|(session, what, times)| Call::Read { session, what, times }),
         2 => (0..6i64, 0..12u64).prop_map(|(rows, index)| Call::Sequence { rows, index }),
     ]
 }
@@ -130,6 +143,10 @@ fn call(tx: &mut Tx<'_>, call: &Call, n: u64) -> Result<(), Conflict> {
             tx.replace_approval(&words, entry(n))
         }
         Call::Record => Ok(tx.record(entry(n))?),
+        Call::Read { session, what, times } => {
+            let second = i64::try_from(n).unwrap();
+            Ok(tx.record(reads(n, session, second, &[(READS[what], times), ("ec2:DescribeVolumes ", 1)]))?)
+        }
         Call::Sequence { rows, index } => {
             let pending = tx.unsequenced(usize::try_from(rows).unwrap())?;
             let marks: Vec<_> = pending.iter().map(|it| it.row).zip(index..).collect();
@@ -196,7 +213,7 @@ async fn dump(store: &Store) -> String {
                 HistoryQuery { session: session_id(n), agent: chain().agent, targets: target, since: at(0) };
             let signature = digest(u64::try_from(at(i64::try_from(n).unwrap()).millis()).unwrap());
             told += &format!(
-                "{:?} {:?} {:?} {:?} {} {:?} {:?} {:?} {:?} {:?}\n",
+                "{:?} {:?} {:?} {:?} {} {:?} {:?} {:?} {:?} {:?} {:?}\n",
                 view.session(session_id(n))?,
                 view.open_change(digest(n))?.map(|it| (it.id, it.version)),
                 view.latest_by_digest(digest(n))?.map(|it| (it.id, it.version)),
@@ -207,6 +224,7 @@ async fn dump(store: &Store) -> String {
                 view.seen_signature(signature, at(0))?,
                 view.index_of(entry_id(n))?,
                 view.changes(&Filter { session: Some(session_id(n)), ..Filter::default() })?.len(),
+                view.activity(&session(n), 2)?,
             );
         }
         Ok(told)

@@ -9,6 +9,7 @@ mod hostile_words;
 mod in_the_browser;
 mod kept;
 mod refusals;
+mod session_page;
 mod sign_in;
 mod site_name;
 mod strict;
@@ -242,11 +243,13 @@ fn every_page_can_be_read_by_everybody() -> Result<()> {
     let folder = testkit::root().join("target/console");
     fs::create_dir_all(&folder)?;
     let change = format!("/changes/{id}");
+    let session = format!("/sessions/{}", site.lab.session.id);
     let entrances = [("signin", "/signin"), ("enrol", "/enrol")];
     let pages = [
         ("inbox", "/inbox"),
         ("change", change.as_str()),
         ("sessions", "/sessions"),
+        ("session", session.as_str()),
         ("findings", "/findings"),
         ("costs", "/costs"),
         ("costs-by-tag", "/costs?by=tag:team"),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path, process::ExitCode};
 
 use ::plan::conduct::{Ending, Taken, Why};
-use api::types::ReportLine;
+use api::types::{ReportLine, SessionView};
 use model::{ChangeId, EntryId};
 use serde::Serialize;
 
@@ -30,6 +30,9 @@ pub(super) struct Outcome {
     pub(super) reported: Option<EntryId>,
     /// How many checks were read.
     pub(super) looks: u32,
+    /// Where it was opened for this run: what the server has on record of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<SessionView>,
     /// What broke a plan off, and whatever comes after it was done; or why no plan was made. The first decides the exit code.
     #[serde(skip)]
     pub(super) failures: Vec<u8>,
@@ -231,6 +234,12 @@ impl Outcome {
             count(State::Stopped),
             self.left.len()
         ));
+        for session in &self.session {
+            if let Some(summary) = &session.summary {
+                let line = format!("session {}: {}", session.id, summary.line());
+                output::line(format!("{line}; more: countersign session show {}", session.id));
+            }
+        }
         for left in self.left.iter().take(MOST_LEFT) {
             let (about, why) = (model::sanitize(&left.about, 160), model::sanitize(&left.why, 200));
             output::line(styled(DIM, format!("  left: {about}: {why}")));

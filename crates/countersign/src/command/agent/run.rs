@@ -69,6 +69,12 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
         ran = within(args, format, helper.as_mut(), begun, wait, &session.env, &mut outcome) => ran,
         _ = signals.next() => Err(outcome.interrupted()),
     };
+    if ran.as_ref().err().is_none_or(|failure| failure.exit != INTERRUPTED) {
+        outcome.session = tokio::select! {
+            view = session.view() => view,
+            _ = signals.next() => None,
+        };
+    }
     // What waits for people, or may still be under way, runs and is taken back in no other session than one that is still open.
     let stays = outcome.plans.iter().any(Planned::needs_session)
         || ran.as_ref().is_err_and(|failure| failure.exit == INTERRUPTED && outcome.under_way);

@@ -65,6 +65,12 @@ impl Session {
         self.made.as_ref().map(|(_, id)| id.as_str())
     }
 
+    /// What the server has on record of it, where it was made for this; who cannot be asked tells nothing.
+    pub(in crate::command) async fn view(&self) -> Option<SessionView> {
+        let (client, id) = self.made.as_ref()?;
+        client.get(&format!("/v1/sessions/{id}")).await.ok()
+    }
+
     pub(in crate::command) async fn close(self) {
         let Some((client, id)) = self.made else { return };
         let ended: Result<SessionView, Failure> =
