@@ -159,7 +159,7 @@ mod tests {
                 request = request.header("host", host);
             }
             let (parts, ()) = request.body(()).unwrap().into_parts();
-            assert_eq!(uri.trim_start_matches("https://").split_once('/').unwrap().1, &place(&parts)[1..]);
+            assert!(uri.ends_with(place(&parts)), "{uri}");
             assert_eq!(elsewhere(&parts, &site.parse().unwrap()), expected, "{site} {host:?} {uri}");
         };
         check("localhost", Some("localhost:7381"), "/inbox", None);

@@ -40,16 +40,18 @@ pub(crate) fn tightened(found: Verdict, agreed: u32, eligible: impl FnOnce() -> 
     let more = |count: u32| if count == 0 { 0 } else { count.saturating_add(1) };
     match found {
         Verdict::Allow if agreed > 0 => Verdict::Allow,
-        Verdict::Allow if eligible().people == 0 => Verdict::Deny(Denial {
-            fault: None,
-            rules: rule(),
-            alternatives: vec![Alternative("ask for it as a goal that the planner derives".to_owned())],
-        }),
-        Verdict::Allow => Verdict::Hold(Hold {
-            requirement: Requirement { people: 1, ..Requirement::default() },
-            rules: rule(),
-            alternatives: Vec::new(),
-        }),
+        Verdict::Allow => match eligible().people {
+            0 => Verdict::Deny(Denial {
+                fault: None,
+                rules: rule(),
+                alternatives: vec![Alternative("ask for it as a goal that the planner derives".to_owned())],
+            }),
+            _ => Verdict::Hold(Hold {
+                requirement: Requirement { people: 1, ..Requirement::default() },
+                rules: rule(),
+                alternatives: Vec::new(),
+            }),
+        },
         Verdict::Hold(hold) => {
             let Requirement { people, touched, rendered, .. } = hold.requirement;
             let requirement = Requirement {

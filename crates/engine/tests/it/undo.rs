@@ -208,7 +208,8 @@ fn undo_refused(undone: Result<ChangeId, SignError>, kind: RefusalKind) -> Optio
 async fn promise_12_an_agents_undo_stays_the_agents_while_it_waits_for_people() {
     let (world, done, held) = agents_held_undo().await;
     let files = frozen(&world);
-    let found = world.engine.simulate(engine::draft(&files).unwrap(), Timestamp::from_millis(0)).await.unwrap();
+    let candidate = engine::draft(&files).unwrap_or_else(|err| panic!("{err}"));
+    let found = world.engine.simulate(candidate, Timestamp::from_millis(0)).await.unwrap();
     assert!(found.changed.iter().any(|it| it.change == held), "{found:#?}");
     world.adopted(&files).await;
     world.approve(held, &BEN).await.unwrap();
