@@ -239,7 +239,7 @@ const fn has_run(step: &Step) -> bool {
 fn undo(change: &Change) -> String {
     let ran: Vec<&Step> = change.steps.iter().filter(|step| has_run(step)).collect();
     let taken_back = ran.iter().filter(|step| step.state == StepState::Undone).count();
-    match ran[..] {
+    match ran.as_slice() {
         [] => String::new(),
         _ if taken_back == ran.len() => "undone".to_owned(),
         [one] => sanitize(&undo_of(one), WORDS),

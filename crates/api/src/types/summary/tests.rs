@@ -157,11 +157,36 @@ fn check(session: &Session, activity: &Activity, roles: &[Session], expected: &E
 #[test]
 fn who_did_nothing_is_said_to_have_done_nothing() {
     let nothing = Activity::default();
-    check(&session(), &nothing, &[], &expect![[]]);
+    check(
+        &session(),
+        &nothing,
+        &[],
+        &expect![[r#"
+        0 read, 0 changed, 0 held, 0 refused (0 allowed, 0 to wait, 0 denied)
+          began 2026-11-21T02:40:00.000Z, has done nothing
+    "#]],
+    );
     let expired = Session { expires_at: at(60), ..session() };
-    check(&expired, &nothing, &[], &expect![[]]);
+    check(
+        &expired,
+        &nothing,
+        &[],
+        &expect![[r#"
+        0 read, 0 changed, 0 held, 0 refused (0 allowed, 0 to wait, 0 denied)
+          began 2026-11-21T02:40:00.000Z, has done nothing, expired 2026-11-21T02:41:00.000Z
+    "#]],
+    );
     let role = Session { parent: Some(session_id(2)), stopped_at: Some(at(60)), ..session() };
-    check(&role, &nothing, &[], &expect![[]]);
+    check(
+        &role,
+        &nothing,
+        &[],
+        &expect![[r#"
+        0 read, 0 changed, 0 held, 0 refused (0 allowed, 0 to wait, 0 denied)
+          began 2026-11-21T02:40:00.000Z, has done nothing, stopped 2026-11-21T02:41:00.000Z
+        what it changes is told of with ses-2, which it came from
+    "#]],
+    );
 }
 
 fn full() -> Activity {
@@ -268,7 +293,51 @@ fn everything_that_it_did_is_told() {
         }),
         ..session()
     };
-    check(&stopped, &full(), &[role(2)], &expect![[]]);
+    check(
+        &stopped,
+        &full(),
+        &[role(2)],
+        &expect![[r#"
+        1230 read, 4 changed, 2 held, 9 refused, 4 lapsed (1234 allowed, 7 to wait, 8 denied)
+          began 2026-11-21T02:40:00.000Z, last acted 2026-11-21T02:41:35.000Z, stopped by ada 2026-11-21T02:41:40.000Z
+        read 1230 times
+          ec2 999: DescribeInstances 900, DescribeVolumes 50, DescribeImages 20, DescribeVpcs 20, and 1 more
+          s3 230: GetObject 230
+          iam 1: ListRoles 1
+          most often
+            900 times ec2:DescribeInstances
+            200 times s3:GetObject b/one
+            and 122 more
+        changed 4: 2 executed, 1 undone, 1 failed
+          chg-12 failed (2 of 3 actions ran): Puts the parameter /one. Puts the parameter /one. Puts the parameter /one.
+            in production; undo: captured for 1 of 2 actions
+          chg-11 executed: Puts the parameter /one.
+            in production; approved by ben, carla; undo: captured: puts the parameter /one back
+          chg-10 undone: Puts the parameter /one.
+            in production; undo: undone
+          and 1 more
+        held 2: 1 waiting for people, 1 approved and waiting for the agent
+          chg-14 approved: Puts the parameter /one.
+            in production; the agent may run it
+          chg-13 held: Puts the parameter /one.
+            in production; by two-people: In production, what cannot be undone takes two people; it needs 2 other people
+        refused 9: 2 denied, 1 rejected, 6 denied in passing
+          chg-17 rejected: Puts the parameter /one.
+            in production; by carla: “not tonight”
+          chg-16 denied: Puts the parameter /one.
+            in production; by data-stays, no-keys: Data stays
+          chg-15 denied: Puts the parameter /one.
+            in production; unknown operation: ssm:Nonsense [CS106]
+          in passing
+            3 times s3:GetObject b/key: secrets-stay
+            once iam:Nonsense: CS106
+            once Deletes the stack orders: chg was rejected
+            once s3:GetObject b/other: no rule allows it
+        lapsed 4: 3 expired, 1 withdrawn
+        roles taken on
+          ses-2 arn:aws:iam::123456789012:role/deploy
+    "#]],
+    );
 }
 
 #[test]
@@ -333,11 +402,11 @@ fn what_others_wrote_is_nothing_that_a_terminal_obeys() {
             change.verdict = denied(None, vec![rule("two-people", &hostile)]);
             for step in &mut change.steps {
                 step.action.summary.clone_from(&hostile);
-                for undo in &mut step.undo {
+                if let Some(undo) = &mut step.undo {
                     undo.summary.clone_from(&hostile);
                 }
             }
-            for veto in &mut change.rejection {
+            if let Some(veto) = &mut change.rejection {
                 veto.reason.clone_from(&hostile);
             }
         }

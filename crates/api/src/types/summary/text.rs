@@ -208,7 +208,7 @@ impl ReadOften {
 impl RefusedOften {
     /// What it was, and why.
     pub fn what(&self) -> String {
-        format!("{}: {}", named(&self.operation, &self.resource), self.why)
+        format!("{}: {}", named(&self.operation, &self.resource).trim_end_matches('.'), self.why)
     }
 }
 
@@ -243,6 +243,7 @@ fn named(operation: &str, resource: &str) -> String {
 }
 
 fn by_rules(rules: &[String], why: &str) -> Option<String> {
+    let why = why.trim_end_matches('.');
     match (rules.is_empty(), why.is_empty()) {
         (true, true) => None,
         (true, false) => Some(why.to_owned()),

@@ -234,11 +234,11 @@ impl Outcome {
             count(State::Stopped),
             self.left.len()
         ));
-        for session in &self.session {
-            if let Some(summary) = &session.summary {
-                let line = format!("session {}: {}", session.id, summary.line());
-                output::line(format!("{line}; more: countersign session show {}", session.id));
-            }
+        if let Some((session, summary)) =
+            self.session.as_ref().and_then(|it| Some((it, it.summary.as_ref()?)))
+        {
+            let line = format!("session {}: {}", session.id, summary.line());
+            output::line(format!("{line}; more: countersign session show {}", session.id));
         }
         for left in self.left.iter().take(MOST_LEFT) {
             let (about, why) = (model::sanitize(&left.about, 160), model::sanitize(&left.why, 200));
