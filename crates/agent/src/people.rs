@@ -41,11 +41,8 @@ impl Rules<'_> {
     fn people(&self, judge: &Judge, account: &Account, steps: &[Step]) -> People {
         let destroys = steps.iter().filter(|step| step.effects.contains(Effect::Destroy)).count();
         let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
-        let change = ChangeFacts {
-            destroys: count(destroys),
-            steps: count(steps.len()),
-            ..ChangeFacts::default()
-        };
+        let change =
+            ChangeFacts { destroys: count(destroys), steps: count(steps.len()), ..ChangeFacts::default() };
         let (mut people, mut rules, mut denied) = (0, BTreeSet::new(), BTreeSet::new());
         for step in steps {
             match self.verdict(judge, account, change, step) {

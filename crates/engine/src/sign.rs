@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use approval::{Act, Ineligible, Manner, Statement};
 use model::{
-    Approval, AskedBy, Change, ChangeId, ChangeState, EntryKind, Fault, Joint, Link, LinkKind, PersonId, Presence,
-    Rejection, Session, SessionId, Step, StepState, Verdict,
+    Approval, AskedBy, Change, ChangeId, ChangeState, EntryKind, Fault, Joint, Link, LinkKind, PersonId,
+    Presence, Rejection, Session, SessionId, Step, StepState, Verdict,
 };
 use store::{Tx, WriteError};
 

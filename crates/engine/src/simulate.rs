@@ -11,8 +11,8 @@ use std::{
 };
 
 use model::{
-    AgentId, AllowanceId, AskedBy, Autonomy, Chain, Change, ChangeId, ChangeState, Digest, LinkKind, Marks, Operation,
-    Scope, Session, SessionId, Step, StepState, Tags, Timestamp, Verdict,
+    AgentId, AllowanceId, AskedBy, Autonomy, Chain, Change, ChangeId, ChangeState, Digest, LinkKind, Marks,
+    Operation, Scope, Session, SessionId, Step, StepState, Tags, Timestamp, Verdict,
 };
 use policy::{Bundle, Override, Spent};
 use store::{Filter, Past};

@@ -44,8 +44,8 @@ pub use answer::{Answer, Outcome};
 pub use blob::{Blob, BlobError, Commitment, Content, Kept};
 pub use canonical::{Value, encode};
 pub use change::{
-    Approval, AskedBy, Change, ChangeState, Charge, Execution, Given, Gone, IllegalTransition, Joint, Link, LinkKind,
-    Presence, Rejection, Step, StepState, Vouched, change_digest,
+    Approval, AskedBy, Change, ChangeState, Charge, Execution, Given, Gone, IllegalTransition, Joint, Link,
+    LinkKind, Presence, Rejection, Step, StepState, Vouched, change_digest,
 };
 pub use consent::Consent;
 pub use continuity::{Continuity, ContinuityError};

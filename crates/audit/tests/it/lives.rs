@@ -224,8 +224,7 @@ impl Life {
                 let (text, vetoed) = (said.to_text(), vetoed.to_string());
                 let signature = sign("alice", &text);
                 self.asked(of);
-                let detail =
-                    [("signature", signature.as_str()), ("statement", &text), ("vetoed", &vetoed)];
+                let detail = [("signature", signature.as_str()), ("statement", &text), ("vetoed", &vetoed)];
                 self.write(EntryKind::ChangeReopened, self.changes.last().copied(), Some("alice"), &detail);
             }
             Event::Deny { change } => {

@@ -448,7 +448,9 @@ fn what_is_over_is_so_in_all_that_could_still_run() {
     assert_eq!(told(&[], &[0, 1], &listed), "");
     assert_eq!(told(&["0"], &[1], &listed), "");
     let each = "and does not name the read of each that had not run";
-    for (ran, steps) in [(&[][..], &[0][..]), (&[], &[1]), (&[], &[0, 1, 2]), (&["0"], &[2]), (&["0", "1"], &[7])] {
+    for (ran, steps) in
+        [(&[][..], &[0][..]), (&[], &[1]), (&[], &[0, 1, 2]), (&["0"], &[2]), (&["0", "1"], &[7])]
+    {
         assert_eq!(told(ran, steps, &listed), each, "{ran:?} {steps:?}");
     }
     for steps in [&[0, 0][..], &[1, 0], &[0, 1, 1]] {

@@ -80,7 +80,9 @@ impl Looking {
         let facts = Facts { given: &self.given, answers: self.reads.answers() };
         match self.reads.answers().get(spec.name()) {
             Some(Answer::Absent) if self.cut => Seen::Unknown("the answer is cut short".to_owned()),
-            Some(Answer::Absent) if self.foreign => Seen::Unknown("the answer is to something else".to_owned()),
+            Some(Answer::Absent) if self.foreign => {
+                Seen::Unknown("the answer is to something else".to_owned())
+            }
             Some(Answer::Absent) => Seen::Gone,
             Some(Answer::Found(_)) if self.entry.over.iter().any(|it| facts.holds(it)) => Seen::Gone,
             Some(Answer::Found(_)) => Seen::There,

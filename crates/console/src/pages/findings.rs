@@ -85,11 +85,7 @@ impl Of {
                     analysed.file,
                     ago(until, now)
                 );
-                Self {
-                    snapshot: Some(Shown::of(snapshot)),
-                    stale: stale.map(Shown::of),
-                    ..nothing
-                }
+                Self { snapshot: Some(Shown::of(snapshot)), stale: stale.map(Shown::of), ..nothing }
             }
         }
     }

@@ -6,9 +6,9 @@ mod show;
 use std::{path::Path, process::ExitCode};
 
 use ::plan::{Asker, Given, Goal, PlanError, Plans, Problem};
+use agent::Rules;
 use engine::{Clock as _, SystemClock};
 use findings::Parameters;
-use agent::Rules;
 use model::{AgentId, Autonomy, Chain, Digest, Environment, PersonId};
 use policy::Bundle;
 use serde_json::json;

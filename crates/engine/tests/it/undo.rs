@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use engine::{
-    Admitted, Asked, By, Collector, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal, RefusalKind, Settled,
-    SignError, Undoing,
+    Admitted, Asked, By, Collector, Connector, Engine, Gathered, Later, Proposed, Purpose, Refusal,
+    RefusalKind, Settled, SignError, Undoing,
 };
 use model::{
     Action, ActionParts, CapturedUndo, ChangeId, ChangeState, EntryKind, LinkKind, Session, StepState,

@@ -101,7 +101,8 @@ fn each_way_says_how_many_people_it_takes() -> Result<()> {
     ensure!(other["count"] == 2 && other["why"].to_string().contains("two-people-to-destroy"), "{other}");
     let told = run(&file, &[&goal[..], &whose].concat())?.expect(0)?.stdout;
     ensure!(told.lines().any(|line| line.contains("delete and recreate") && line.ends_with(" 2")), "{told}");
-    let unknown = run(&file, &[&goal[..], &["--bundle", bundle, "--agent", "nobody", "--operator", "olga"]].concat())?;
+    let unknown =
+        run(&file, &[&goal[..], &["--bundle", bundle, "--agent", "nobody", "--operator", "olga"]].concat())?;
     ensure!(unknown.expect(2)?.stderr.contains("has no agent nobody"));
     Ok(())
 }

@@ -320,10 +320,14 @@ fn an_answer_to_something_else_says_nothing() {
 #[test]
 fn an_empty_answer_is_a_clear_one() {
     let error = |code: &str| {
-        format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>")
+        format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>"
+        )
     };
     let of_ec2 = |code: &str| {
-        format!("<Response><Errors><Error><Code>{code}</Code><Message>m</Message></Error></Errors></Response>")
+        format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>m</Message></Error></Errors></Response>"
+        )
     };
     let json = |kind: &str| format!(r#"{{"__type": "{kind}", "message": "m"}}"#);
     let listed = |operation: &str, list: &str| {
@@ -347,7 +351,13 @@ fn an_empty_answer_is_a_clear_one() {
     let no_alarm = r#"{"CompositeAlarms": [], "MetricAlarms": []}"#;
     let groups = listed("DescribeAutoScalingGroups", "AutoScalingGroups");
     let cases: [(&str, &str, u16, &str, &str); 14] = [
-        ("ec2:DeleteVolume", r#"{"VolumeId":"v"}"#, 400, &of_ec2("InvalidVolume.NotFound"), "DescribeVolumes"),
+        (
+            "ec2:DeleteVolume",
+            r#"{"VolumeId":"v"}"#,
+            400,
+            &of_ec2("InvalidVolume.NotFound"),
+            "DescribeVolumes",
+        ),
         ("ec2:TerminateInstances", r#"{"InstanceId":["i-1"]}"#, 200, terminated, "DescribeInstances"),
         ("ec2:TerminateInstances", r#"{"InstanceId":["i-1"]}"#, 200, no_instance, "DescribeInstances"),
         ("sqs:DeleteQueue", r#"{"QueueUrl":"q"}"#, 400, &no_queue, "GetQueueAttributes"),
