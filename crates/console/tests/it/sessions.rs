@@ -20,8 +20,8 @@ fn a_hundred_thousand_reads_are_one_page() {
         }
     });
     for nth in 0..100_000 {
-        place.engine.note_unjudged(&session, &format!("svc{}:Read{} <thing>-{nth}", nth % 40, nth % 400));
-        place.engine.note_unjudged(&session, &format!("denied svc:Look thing-{nth} (secrets-stay)"));
+        place.engine.note_unjudged(&session, &format!("svc{}:Read{} thing-{nth}", nth % 40, nth % 400));
+        place.engine.note_unjudged(&session, &format!("denied svc:Look <thing>-{nth} (secrets-stay)"));
     }
     let shown = |target: &str| {
         let page = place.get(target, &[("cookie", &cookie), ("accept", "text/html")]);

@@ -204,11 +204,11 @@ async fn our_own_collectors_only_read() {
 #[tokio::test]
 async fn how_free_a_session_is_decides_for_calls_and_proposals_alike() {
     use Autonomy::{Autonomous, Suggest, Supervised};
-    let (passes, held) = (("permit", "approved"), ("held", "held"));
+    let (passes, held, denied) = (("permit", "approved"), ("held", "held"), ("denied", "denied"));
     for (autonomy, call, expected) in [
         (Suggest, DESCRIBE_STACKS, passes),
-        (Suggest, PUT_PARAMETER, held),
-        (Suggest, DELETE_STACK, held),
+        (Suggest, PUT_PARAMETER, denied),
+        (Suggest, DELETE_STACK, denied),
         (Supervised, DESCRIBE_STACKS, passes),
         (Supervised, PUT_PARAMETER, held),
         (Supervised, DELETE_STACK, held),
@@ -228,6 +228,7 @@ async fn how_free_a_session_is_decides_for_calls_and_proposals_alike() {
                 world.engine.withdraw(&session, refusal.change.unwrap()).await.unwrap();
                 "held"
             }
+            Admitted::Refused(refusal) if refusal.kind == RefusalKind::Denied => "denied",
             other => panic!("{other:?}"),
         };
         let gathered = world.target.gather(&world.engine, &call.action()).await;
