@@ -1,6 +1,6 @@
 //! One step: a call, why, what it does by the table, what must hold before and after, and how it is undone.
 
-use model::EffectSet;
+use model::{EffectSet, sanitize};
 use serde::{Deserialize, Serialize};
 
 use crate::Check;
@@ -15,6 +15,18 @@ pub struct Call {
     pub region: String,
     /// Members by their names on the wire.
     pub parameters: serde_json::Value,
+}
+
+impl Call {
+    /// In one line for people; names in it are the cloud's own.
+    pub fn told(&self) -> String {
+        format!(
+            "{}:{} {}",
+            sanitize(&self.service, 64),
+            sanitize(&self.operation, 128),
+            sanitize(&self.parameters.to_string(), 1000)
+        )
+    }
 }
 
 /// A step of a plan. Steps run in their order, each only once everything before it ran and was checked.
@@ -65,6 +77,18 @@ pub enum Undo {
     Calls(Vec<Call>),
     /// And why.
     Impossible(String),
+}
+
+impl Undo {
+    /// For people.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Captured => "captured before it runs".into(),
+            Self::NotNeeded(why) => format!("not needed: {}", sanitize(why, 300)),
+            Self::Impossible(why) => format!("none: {}", sanitize(why, 300)),
+            Self::Calls(calls) => calls.iter().map(Call::told).collect::<Vec<_>>().join(", then "),
+        }
+    }
 }
 
 /// Who says that this step is right.

@@ -2,7 +2,6 @@
 //! are there whole or not at all; records are only added to.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions, TryLockError},
     io::{ErrorKind, Read as _, Write as _},
     path::{Path, PathBuf},
@@ -12,9 +11,12 @@ use ::plan::{
     Plan,
     conduct::{Known, Moment},
 };
-use ::spec::{Check, CheckId, Files, Outcome, Run, Seen, SpecName, Specification, TaskId, Tasks, layout};
+use ::spec::{
+    Check, CheckId, Files, OfChange, Outcome, Run, Seen, SpecName, Specification, Standing, TaskId, Tasks,
+    layout,
+};
 use model::{ChangeId, Digest, Timestamp};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     super::{scan::write_whole, spec::files},
@@ -22,40 +24,12 @@ use super::{
 };
 use crate::failure::{Failure, NOT_FOUND};
 
-const SCHEMA: &str = "countersign.run-change/v1";
 const LOCK: &str = ".lock";
 const MOST_PLAN: u64 = 4 << 20;
-const MOST_CHANGE: u64 = 64 << 10;
+const MOST_CHANGE: u64 = OfChange::MOST as u64;
 /// Folders of one name.
 const MOST_ALIKE: u32 = 99;
 const MOST_FOLDERS: usize = 1000;
-
-/// `change.json`: where the plan stands on the server.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OfChange {
-    schema: String,
-    plan: Digest,
-    change: ChangeId,
-    #[serde(default, skip_serializing_if = "Standing::is_none")]
-    steps: Standing,
-}
-
-/// What is known of steps by their ids, whatever the world became since.
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Standing {
-    /// Ran, and every check after it passed.
-    checked: BTreeSet<String>,
-    /// How many of its own calls that take it back were made.
-    inverted: BTreeMap<String, usize>,
-}
-
-impl Standing {
-    fn is_none(&self) -> bool {
-        self.checked.is_empty() && self.inverted.is_empty()
-    }
-}
 
 pub(super) struct Folder {
     dir: PathBuf,
@@ -101,7 +75,7 @@ impl Folder {
         let lock = locked(dir)?;
         let change: Option<OfChange> = json(&dir.join(layout::CHANGE), MOST_CHANGE)?;
         if let Some(of) = &change
-            && (of.schema != SCHEMA || of.plan != plan.id)
+            && !(of.is_known() && of.plan == plan.id)
         {
             return Err(Failure::usage(format!("{} is of another plan", dir.join(layout::CHANGE).display()))
                 .hint("a plan that was edited is a new one: begin a new specification with --plan"));
@@ -138,7 +112,7 @@ impl Folder {
 
     fn stand(&self) -> Result<(), Failure> {
         let Some(change) = self.change else { return Ok(()) };
-        let of = OfChange { schema: SCHEMA.to_owned(), plan: self.plan, change, steps: self.steps.clone() };
+        let of = OfChange::new(self.plan, change, self.steps.clone());
         let text = serde_json::to_vec_pretty(&of).map_err(Failure::unexpected)?;
         write_whole(&self.dir.join(layout::CHANGE), &text)
     }

@@ -16,9 +16,8 @@ pub(super) fn goal(args: &MakeArgs) -> Result<Option<Goal>, Failure> {
         return goal_of(&text_of(file, MOST_GOAL)?).map(Some);
     }
     let Some(goal) = args.goal else {
-        // What findings are named, their analyzers say which goal it is.
         let of = which(args);
-        return Ok((of != Which::All).then_some(Goal::Repair { of, networks: args.network.clone() }));
+        return Ok((of != Which::All).then(|| Goal::of_findings(of, args.network.clone())));
     };
     Ok(Some(match goal {
         GoalArg::Repair => Goal::Repair { of: which(args), networks: args.network.clone() },
