@@ -5,6 +5,7 @@
 //! What is *absent*: a shell, a write, and any word of a model's that does something. A plan is the planner's, made of the snapshot and the
 //! operation table; a step that a model proposes and the planner cannot derive is marked, and needs more people.
 
+mod asked;
 mod catalogue;
 mod converse;
 #[cfg(feature = "llm")]
@@ -12,7 +13,8 @@ mod drive;
 mod people;
 mod specify;
 
-pub use catalogue::{CAN, Facts, Question, Understanding, answer, understand};
+pub use asked::{Asked, asked};
+pub use catalogue::{CAN, Facts, Question, Understanding, answer, examples, nearest, understand};
 pub use converse::{
     Bounds, ByGiven, CallOf, Claim, Converse, Ending, Event, INSTRUCTIONS, Next, Planner, Proposed, Record,
     Refusal, Returned, TOOLS, Told, ToolText, claims, sort_of,

@@ -106,6 +106,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "CS203", NOT_FOUND, message, None)
     }
 
+    /// What is a fault of ours; nothing was done.
+    pub fn unexpected(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "CS000", UNEXPECTED, message, None)
+    }
+
     pub fn may_not(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "CS204", DENIED, message, None)
     }

@@ -1,13 +1,16 @@
 //! What the newest snapshot of the environment shows: what is faulty or wasteful in it, and where its money goes. It is read and
-//! analysed beside the requests and kept here; who reads files is the caller. Nothing rests on it: no verdict, no approval.
+//! analysed beside the requests and kept here, with its text, of which a question is answered; who reads files is the caller. Nothing
+//! rests on it: no verdict, no approval.
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock},
 };
 
+use agent::Facts;
 use findings::{By, Costs, Parameters, Prices, Report, analyse, costs};
-use model::Timestamp;
+use model::{Digest, Timestamp};
+use plan::{Asker, Given, Goal, Which};
 use snapshot::{Snapshot, SnapshotError};
 
 /// As it is now, for whoever asks.
@@ -28,9 +31,11 @@ pub enum Seen {
 }
 
 /// A snapshot, analysed. Lists are cut: pages are for people.
-#[derive(Debug)]
 pub struct Analysed {
     pub(crate) file: String,
+    /// As it was read, for whatever is asked of it later.
+    text: String,
+    digest: Digest,
     pub(crate) report: Report,
     pub(crate) stale_days: u32,
     /// Before the report's lists were cut.
@@ -38,6 +43,8 @@ pub struct Analysed {
     pub(crate) faults: usize,
     pub(crate) spared: usize,
     pub(crate) unjudged: usize,
+    /// Of the findings that are left: whether the planner has a plan for it.
+    pub(crate) planned: Vec<bool>,
     /// By service, by finding, by each of the tags that most resources have.
     pub(crate) costs: Vec<Counted>,
 }
@@ -66,13 +73,20 @@ impl Estate {
     }
 }
 
+impl std::fmt::Debug for Analysed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Analysed({})", self.digest.short())
+    }
+}
+
 impl Analysed {
     /// Takes seconds where the account is large.
     ///
     /// # Errors
     /// Where the text is no snapshot.
-    pub fn of(file: String, text: &str, now: Timestamp) -> Result<Self, SnapshotError> {
-        let snapshot = Snapshot::parse(text, now)?;
+    pub fn of(file: String, text: String, now: Timestamp) -> Result<Self, SnapshotError> {
+        let digest = Digest::of(text.as_bytes());
+        let snapshot = Snapshot::parse(&text, now)?;
         let (parameters, prices) = (Parameters::default(), Prices::shipped());
         let mut report = analyse(&snapshot, &parameters, &prices, now);
         let ways = [By::Service, By::Finding].into_iter().chain(tags(&snapshot).into_iter().map(By::Tag));
@@ -86,12 +100,57 @@ impl Analysed {
             .collect();
         let faults = report.findings.iter().filter(|it| it.class == findings::Class::Fault).count();
         let [found, spared, unjudged] = [report.findings.len(), report.spared.len(), report.unjudged.len()];
+        let given = given(&snapshot, digest, &report, now, parameters.stale_days);
+        let planned = report.findings.iter().take(MOST).map(|it| {
+            let goal = Goal::of_findings(Which::Findings(vec![it.id.clone()]), Vec::new());
+            plan::of(&given, &goal).is_ok()
+        });
+        let planned = planned.collect();
         report.findings.truncate(MOST);
         report.spared.truncate(MOST);
         report.unjudged.truncate(MOST);
         let stale_days = parameters.stale_days;
-        Ok(Self { file, report, stale_days, findings: found, faults, spared, unjudged, costs })
+        Ok(Self {
+            file,
+            text,
+            digest,
+            report,
+            stale_days,
+            findings: found,
+            faults,
+            spared,
+            unjudged,
+            planned,
+            costs,
+        })
     }
+
+    /// The same snapshot whole, for a question that is asked now. It is analysed once more, which takes as long as before: what a large
+    /// account's findings take of memory is not kept meanwhile.
+    ///
+    /// # Errors
+    /// Where the text is no snapshot (any more: it may be of the future where a clock was put back).
+    pub(crate) fn whole<T>(
+        &self,
+        now: Timestamp,
+        then: impl FnOnce(Facts<'_, '_>, &Given<'_, '_>) -> T,
+    ) -> Result<T, SnapshotError> {
+        let snapshot = Snapshot::parse(&self.text, now)?;
+        let (parameters, prices) = (Parameters::default(), Prices::shipped());
+        let report = analyse(&snapshot, &parameters, &prices, now);
+        let given = given(&snapshot, self.digest, &report, now, parameters.stale_days);
+        Ok(then(Facts { snapshot: &snapshot, report: &report, prices: &prices }, &given))
+    }
+}
+
+fn given<'s, 'a>(
+    snapshot: &'s Snapshot<'a>,
+    digest: Digest,
+    report: &'s Report,
+    now: Timestamp,
+    stale_days: u32,
+) -> Given<'s, 'a> {
+    Given { snapshot, digest, report, now, before: None, stale_days, asker: Asker::Person }
 }
 
 /// The keys that most resources have.
@@ -107,7 +166,7 @@ fn tags(snapshot: &Snapshot<'_>) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use askama::Template as _;
     use serde_json::json;
     use snapshot::{Builder, Outcome, Taken};
@@ -115,13 +174,18 @@ mod tests {
     use super::*;
     use crate::pages::{Frame, costs::CostsPage, findings::FindingsPage};
 
-    const NOW: Timestamp = Timestamp::from_seconds(1_795_228_800);
-    const HOSTILE: &str = "</td><script>alert(1)</script>\u{202e}";
+    pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_795_228_800);
+    pub(crate) const HOSTILE: &str = "</td><script>alert(1)</script>\u{202e}";
 
-    /// Two volumes that nothing uses, with everything hostile that a cloud lets others write.
-    fn seen(taken: Timestamp) -> Seen {
+    /// Two volumes of an older generation, with everything hostile that a cloud lets others write.
+    pub(crate) fn seen(taken: Timestamp) -> Seen {
         let mut builder = Builder::new("111122223333", &["us-east-1"], Taken { from: taken, until: taken });
-        for list in ["ec2:DescribeInstances", "ec2:DescribeSnapshots", "cloudformation:DescribeStacks"] {
+        for list in [
+            "ec2:DescribeInstances",
+            "ec2:DescribeSnapshots",
+            "ec2:DescribeVolumesModifications",
+            "cloudformation:DescribeStacks",
+        ] {
             builder.read(list, "us-east-1", Outcome::Complete);
         }
         let denied = builder.read("lambda:ListFunctions", "us-east-1", Outcome::Denied);
@@ -129,13 +193,13 @@ mod tests {
         let read = builder.read("ec2:DescribeVolumes", "us-east-1", Outcome::Complete);
         for name in ["vol-1", HOSTILE] {
             let attributes = json!({
-                "VolumeId": name, "Size": 100, "VolumeType": "gp2", "State": "available", "CreateTime": "2024-06-01T00:00:00Z",
+                "VolumeId": name, "Size": 100, "VolumeType": "gp2", "Iops": 300, "State": "in-use", "CreateTime": "2024-06-01T00:00:00Z",
             });
             let id = format!("arn:aws:ec2:us-east-1:111122223333:volume/{name}");
             let tags = json!({ "team": HOSTILE, HOSTILE: "x" });
             builder.resource(read, [&id, "ec2:volume", name, "us-east-1"], &tags, attributes);
         }
-        Seen::Read(Box::new(Analysed::of("s.json".to_owned(), &builder.draft(), NOW).unwrap()))
+        Seen::Read(Box::new(Analysed::of("s.json".to_owned(), builder.draft(), NOW).unwrap()))
     }
 
     fn costs(seen: &Seen, by: &str) -> String {

@@ -12,6 +12,9 @@
 //! What the browser has seen of the log it keeps itself (`assets/kept.js`), and signs with that; what does not continue it ends
 //! approving there.
 //!
+//! The agent's faces ([`faces`]) show what a sentence would come to, the plan for a finding, and what the agent has done by its folders. They
+//! start nothing: there is no agent's credential here, and no button that would be another way to production.
+//!
 //! What is *absent*: enrolling (a roster changes by an approved bundle; the page makes the line for it), and JSON for
 //! programs ([`api`]).
 
@@ -19,11 +22,15 @@ mod around;
 mod assets;
 mod estate;
 mod events;
+mod faces;
 mod guard;
 mod logins;
+mod needed;
 mod pages;
 mod proof;
+mod prose;
 mod routes;
+mod shelf;
 mod sign_on;
 mod text;
 mod timeline;
@@ -31,4 +38,5 @@ mod when;
 
 pub use estate::{Analysed, Estate, Seen};
 pub use routes::{Access, Entrance, ROUTES, Route, router};
+pub use shelf::{Folder, Shelf, WANTED, most};
 pub use sign_on::way_back;

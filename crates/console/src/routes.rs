@@ -28,11 +28,13 @@ use model::{
 use oidc::Provider;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::{
     assets,
     estate::Estate,
     events::{Feed, Queue},
+    faces::{ask, plan, runs},
     guard,
     logins::{By, Logins, Who},
     pages::{
@@ -50,6 +52,7 @@ use crate::{
         sessions::{self, Sessions},
     },
     proof,
+    shelf::Shelf,
     sign_on::{SignOn, begin, come_back},
     text::Shown,
     timeline,
@@ -99,6 +102,9 @@ routes! { Handler, page {
     Post "/sessions/{id}/stop" Viewer stop;
     Get "/findings" Viewer findings;
     Get "/costs" Viewer costs;
+    Get "/plan" Viewer plan;
+    Get "/ask" Viewer ask;
+    Get "/runs" Viewer runs;
     Get "/policy" Viewer policy;
     Get "/audit" Viewer audit;
     Get "/health" Viewer health;
@@ -113,6 +119,9 @@ struct Console {
     feed: Arc<Feed>,
     address: String,
     estate: Arc<Estate>,
+    shelf: Option<Arc<dyn Shelf>>,
+    /// Whose turn it is to take a snapshot or a folder apart.
+    desk: Arc<Semaphore>,
 }
 
 /// How people come in.
@@ -137,13 +146,19 @@ pub(crate) struct Call {
     body: Bytes,
 }
 
-/// The console's part of the people listener.
-pub fn router(shared: Shared, health: Arc<Health>, entrance: Entrance, estate: Arc<Estate>) -> Router {
+/// The console's part of the people listener. `shelf`: where the agent's specifications lie, if somebody has said so.
+pub fn router(
+    shared: Shared,
+    health: Arc<Health>,
+    entrance: Entrance,
+    estate: Arc<Estate>,
+    shelf: Option<Arc<dyn Shelf>>,
+) -> Router {
     let Entrance { address, providers, secret } = entrance;
     let feed = Arc::new(Feed::of(&shared.engine));
     let sign_on = SignOn::of(providers, secret);
-    let console =
-        Arc::new(Console { shared, health, logins: Logins::default(), sign_on, feed, address, estate });
+    let (logins, desk) = (Logins::default(), Arc::new(Semaphore::new(1)));
+    let console = Arc::new(Console { shared, health, logins, sign_on, feed, address, estate, shelf, desk });
     tables::router(ROUTES, console, answer)
 }
 
@@ -267,8 +282,33 @@ impl Call {
         self.viewer.clone().ok_or(Refused::NotSignedIn)
     }
 
+    pub(crate) fn estate(&self) -> &Estate {
+        &self.console.estate
+    }
+
+    pub(crate) fn shelf(&self) -> Option<&Arc<dyn Shelf>> {
+        self.console.shelf.as_ref()
+    }
+
+    /// Beside the requests and one at a time, whoever asks: what a large account takes of memory and time, it takes once.
+    pub(crate) async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refused> {
+        let broken = |err: String| Refused::Api(ApiError::unexpected(format!("the page broke off: {err}")));
+        let turn = Arc::clone(&self.console.desk).acquire_owned().await;
+        let turn = turn.map_err(|err| broken(err.to_string()))?;
+        // The turn lasts as long as the work, whether or not anybody still waits for it.
+        let worked = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        worked.await.map_err(|err| broken(err.to_string()))
+    }
+
     /// With what everybody must hear.
-    async fn frame(&self, here: &'static str) -> Result<Frame, Refused> {
+    pub(crate) async fn frame(&self, here: &'static str) -> Result<Frame, Refused> {
         let engine = &self.console.shared.engine;
         let mut frame = Frame::new(self.viewer.clone(), here);
         if self.viewer.is_some() {

@@ -33,3 +33,52 @@ pub(crate) fn lines(text: &str) -> Vec<Shown> {
 pub(crate) fn all<T: fmt::Display>(texts: impl IntoIterator<Item = T>) -> Vec<Shown> {
     texts.into_iter().map(Shown::of).collect()
 }
+
+/// As a value of an address's query.
+pub(crate) fn encoded(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let coded = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    value.bytes().map(coded).collect()
+}
+
+/// As one word of a shell, to be copied; `None` where what is shown would be another text than what is meant.
+pub(crate) fn quoted(word: &str) -> Option<Shown> {
+    let whole = Shown::of(word);
+    let plain = |it: char| it.is_alphanumeric() || "-_./:=,+@".contains(it);
+    if whole.0 != word || word.is_empty() || word.starts_with('-') {
+        return None;
+    }
+    Some(if word.chars().all(plain) { whole } else { Shown(format!("'{}'", word.replace('\'', "'\\''"))) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_a_shell_is_that_word_or_none() {
+        for (word, expected) in [
+            ("plain", Some("plain")),
+            (
+                "volume-unattached:arn:aws:ec2:volume/vol-1",
+                Some("volume-unattached:arn:aws:ec2:volume/vol-1"),
+            ),
+            ("fix stack shop", Some("'fix stack shop'")),
+            ("$(rm -rf ~); `x` \\ \"y\" !", Some("'$(rm -rf ~); `x` \\ \"y\" !'")),
+            ("it's", Some("'it'\\''s'")),
+            ("", None),
+            ("--plan=x", None),
+            ("a\nb", None),
+            ("a\u{202e}b", None),
+            ("\u{1b}[2J", None),
+        ] {
+            assert_eq!(quoted(word).map(|it| it.to_string()).as_deref(), expected, "{word:?}");
+        }
+        assert_eq!(quoted(&"a".repeat(Shown::MOST + 1)), None);
+    }
+
+    #[test]
+    fn a_value_of_a_query_ends_nowhere_else() {
+        assert_eq!(encoded("tag:a&b=c d#é\""), "tag%3Aa%26b%3Dc%20d%23%C3%A9%22");
+    }
+}

@@ -165,6 +165,8 @@ struct Paths {
     run: PathBuf,
     /// Where the console looks for the newest snapshot of the environment; it need not be there.
     snapshots: PathBuf,
+    /// Where the console looks for the specifications of the agent's runs; nowhere unless it stands here.
+    specifications: Option<PathBuf>,
 }
 
 impl Default for Listen {
@@ -191,6 +193,7 @@ impl Default for Paths {
             keys: "keys".into(),
             run: "run".into(),
             snapshots: "snapshots".into(),
+            specifications: None,
         }
     }
 }
@@ -225,7 +228,8 @@ pub(crate) fn template(upstream: Option<&str>, site: &Site) -> String {
          [paths]             # relative to this file\n\
          bundle = \"bundle\"\nbundles = \"bundles\"   # those that were adopted or may be\nlog = \"log\"\ncheckpoint = \"lock/checkpoint\"   # keep it out of the database's backups\n\
          database = \"data/countersign.db\"\nkeys = \"keys\"\nrun = \"run\"\n\
-         snapshots = \"snapshots\"   # of the environment (`countersign scan`); the console shows what the newest one tells\n"
+         snapshots = \"snapshots\"   # of the environment (`countersign scan`); the console shows what the newest one tells\n\
+         # specifications = \"repository/.kiro/specs\"   # of the agent's runs (`countersign agent run`); the console shows them\n"
     )
 }
 
@@ -317,6 +321,10 @@ impl Config {
         self.dir.join(&self.paths.snapshots)
     }
 
+    pub(crate) fn specifications(&self) -> Option<PathBuf> {
+        self.paths.specifications.as_ref().map(|path| self.dir.join(path))
+    }
+
     /// Every folder that must be the server's alone.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let parent = |path: PathBuf| path.parent().map(Path::to_path_buf).unwrap_or(path);
@@ -370,6 +378,10 @@ mod tests {
                 .unwrap();
         assert_eq!(config.aws.upstream.as_deref(), Some("http://127.0.0.1:5000"));
         assert_eq!(config.database(), Path::new("/x/data/countersign.db"));
+        assert_eq!(config.specifications(), None);
+        let text = "[paths]\nspecifications = \"repository/.kiro/specs\"\n";
+        let config = Config::parse(text, Path::new("/x/countersign.toml")).unwrap();
+        assert_eq!(config.specifications().as_deref(), Some(Path::new("/x/repository/.kiro/specs")));
         let site = "console.corp.example".parse().unwrap();
         let config = Config::parse(&template(None, &site), Path::new("/x/countersign.toml")).unwrap();
         assert!(config.aws.upstream.is_none());
@@ -387,6 +399,7 @@ mod tests {
             ("[aws]\nupstraem = \"x\"\n", ":2:", Some("did you mean `upstream`?")),
             ("[listen]\naws = \"nonsense\"\n", ":2:", None),
             ("[listen\n", ":1:", None),
+            ("[paths]\nspecification = \"x\"\n", ":2:", Some("did you mean `specifications`?")),
             ("[tls]\ncertificat = \"x\"\n", ":2:", Some("did you mean `certificate`?")),
             ("[tls]\nkey = \"x\"\n", "or neither", None),
             ("[witness]\nW1 = \"http://w\"\n", "`W1` is no witness's name", None),
@@ -458,6 +471,8 @@ mod tests {
             keys: _,
             run: _,
             snapshots: _,
+            specifications,
         } = paths;
+        assert_eq!(specifications, None, "nobody's repository is looked into unasked");
     }
 }

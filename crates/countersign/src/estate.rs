@@ -66,7 +66,7 @@ fn seen(folder: &Path, newest: Option<&Glance>, now: Timestamp) -> Seen {
     let Some((path, ..)) = newest else { return nothing(folder) };
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let analysed =
-        text_of(path).and_then(|text| Analysed::of(file.clone(), &text, now).map_err(|err| err.to_string()));
+        text_of(path).and_then(|text| Analysed::of(file.clone(), text, now).map_err(|err| err.to_string()));
     match analysed {
         Ok(analysed) => Seen::Read(Box::new(analysed)),
         Err(why) => {

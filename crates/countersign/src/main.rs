@@ -21,6 +21,7 @@ mod output;
 mod providers;
 mod queue;
 mod receivers;
+mod shelf;
 mod ssh_agent;
 mod tables;
 mod tls;

@@ -1,7 +1,10 @@
 //! How dangerous a remedy is: each of its operations is made into the request that an SDK would send, and classified like
 //! everyone else's. What cannot be built or is in no table counts as the worst.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use classify_aws::{
     call::{self, BuildError, Call},
@@ -9,7 +12,7 @@ use classify_aws::{
     gather,
     table::Table,
 };
-use model::{Account, Action, Effect, EffectSet, Partition, Undo, Value};
+use model::{Account, Action, Effect, EffectSet, Kind, Partition, Undo, Value};
 use serde::Serialize;
 
 use crate::{Step, draft::StepDraft};
@@ -47,6 +50,8 @@ pub struct Judged {
     pub undo: Undo,
     /// What it names, as the request says it: a name, an id, an ARN; `*` where it does not say.
     pub resources: Vec<String>,
+    /// Of what kinds that is, as rules know them.
+    pub kinds: BTreeSet<Kind>,
 }
 
 impl Judged {
@@ -159,7 +164,8 @@ impl Judge {
         let effects =
             if undo == Undo::Unlisted { parts.effects.with(Effect::Destroy) } else { parts.effects };
         let resources = parts.resources.iter().map(|resource| resource.name.clone()).collect();
-        Ok(Judged { effects, undo, resources })
+        let kinds = parts.resources.iter().map(|resource| resource.kind.clone()).collect();
+        Ok(Judged { effects, undo, resources, kinds })
     }
 }
 

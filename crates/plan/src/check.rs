@@ -63,6 +63,13 @@ pub struct Patience {
     pub every_s: u16,
 }
 
+impl Patience {
+    /// How long it looks before an answer counts.
+    pub fn seconds(self) -> u32 {
+        u32::from(self.again).saturating_mul(u32::from(self.every_s))
+    }
+}
+
 /// What came back for a read, as a scan understands it.
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'v> {

@@ -148,6 +148,11 @@ impl Kind {
 }
 
 impl Goal {
+    /// What these findings are a reason for: their analyzers say which goal it is.
+    pub fn of_findings(of: Which, networks: Vec<String>) -> Self {
+        Self::Repair { of, networks }
+    }
+
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Rightsize { .. } => "rightsize",

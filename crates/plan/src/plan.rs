@@ -91,6 +91,16 @@ pub struct People {
     pub why: String,
 }
 
+impl std::fmt::Display for People {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.count {
+            None => f.write_str(&self.why),
+            Some(0) => f.write_str("nobody"),
+            Some(count) => write!(f, "{count}: {}", self.why),
+        }
+    }
+}
+
 /// The answer to one goal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,7 +1,7 @@
 //! One step: a call, why, what it does by the table, what must hold before and after, and how it is undone.
 
 use findings::canonical;
-use model::{EffectSet, Value};
+use model::{EffectSet, Value, sanitize};
 use serde::{Deserialize, Serialize};
 
 use crate::Check;
@@ -28,6 +28,16 @@ impl Call {
             ("region", Value::text(region)),
             ("parameters", canonical(parameters)),
         ])
+    }
+
+    /// In one line for people; names in it are the cloud's own.
+    pub fn told(&self) -> String {
+        format!(
+            "{}:{} {}",
+            sanitize(&self.service, 64),
+            sanitize(&self.operation, 128),
+            sanitize(&self.parameters.to_string(), 1000)
+        )
     }
 }
 
@@ -79,6 +89,18 @@ pub enum Undo {
     Calls(Vec<Call>),
     /// And why.
     Impossible(String),
+}
+
+impl Undo {
+    /// For people.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Captured => "captured before it runs".into(),
+            Self::NotNeeded(why) => format!("not needed: {}", sanitize(why, 300)),
+            Self::Impossible(why) => format!("none: {}", sanitize(why, 300)),
+            Self::Calls(calls) => calls.iter().map(Call::told).collect::<Vec<_>>().join(", then "),
+        }
+    }
 }
 
 /// Who says that this step is right.

@@ -1,5 +1,7 @@
 //! What lies where. A specification is a folder `.kiro/specs/NAME`; Kiro ignores the files that it does not know.
 
+use crate::bounds::Bounds;
+
 /// Where specifications lie, from the top of a repository.
 pub const SPECS: &str = ".kiro/specs";
 /// Where steering files lie.
@@ -25,3 +27,12 @@ pub const RUN: &str = "run.jsonl";
 
 /// What is read of a folder; a name that is not here is left alone.
 pub const READ: [&str; 6] = [REQUIREMENTS, BUGFIX, DESIGN, TASKS, INTENT, RUN];
+
+/// How much of such a file is read.
+pub fn bounds(name: &str) -> Bounds {
+    match name {
+        RUN => Bounds::RUN,
+        INTENT => Bounds::INTENT,
+        _ => Bounds::DOCUMENT,
+    }
+}

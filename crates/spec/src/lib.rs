@@ -13,6 +13,7 @@
 
 mod bounds;
 mod bugfix;
+mod change;
 mod check;
 mod criterion;
 mod design;
@@ -39,6 +40,7 @@ mod trace;
 
 pub use bounds::Bounds;
 pub use bugfix::{Behavior, Bugfix, Defect};
+pub use change::{OfChange, Standing};
 pub use check::{Check, Checks, Moment, When};
 pub use criterion::Criterion;
 pub use design::{Design, Property};

@@ -69,6 +69,43 @@ impl Status {
     }
 }
 
+impl Status {
+    /// In a line.
+    pub fn told(&self) -> String {
+        format!(
+            "{}: {} criteria, {} properties, {} checks ({} of them around each step), {} records, {} untraced",
+            self.goal, self.criteria, self.properties, self.checks, self.guards, self.records, self.untraced
+        )
+    }
+
+    /// How many tasks records prove.
+    pub fn proved(&self) -> usize {
+        self.tasks.iter().filter(|it| it.proof == Proof::Passed).count()
+    }
+}
+
+impl TaskStatus {
+    /// What is proved of it, in words.
+    pub fn told(&self) -> String {
+        match (&self.proof, self.state) {
+            (Proof::Passed, _) => "proved".to_owned(),
+            (Proof::Lacks(why), State::Done) => format!("ticked and not proved: {why}"),
+            (Proof::Lacks(why), State::Todo | State::InProgress) => why.clone(),
+        }
+    }
+}
+
+impl State {
+    /// As `tasks.md` has it.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Self::Todo => "[ ]",
+            Self::InProgress => "[-]",
+            Self::Done => "[x]",
+        }
+    }
+}
+
 fn each(spec: &Specification, tasks: &Tasks) -> Vec<TaskStatus> {
     let checks = spec.checks();
     let proof = |id: &TaskId| match checks.passed(tasks, &spec.run, id) {

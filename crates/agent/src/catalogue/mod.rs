@@ -6,6 +6,7 @@
 
 mod answer;
 mod names;
+mod nearest;
 mod orders;
 mod questions;
 mod scope;
@@ -17,6 +18,7 @@ use plan::Goal;
 use snapshot::Snapshot;
 
 pub use answer::{Facts, answer};
+pub use nearest::{examples, nearest};
 use orders::Order;
 use sentence::{Mood, Sentence};
 pub use vocabulary::CAN;

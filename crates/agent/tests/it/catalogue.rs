@@ -1,6 +1,6 @@
 //! What sentences are understood as, over one small account: the table is the specification.
 
-use agent::{Facts, Question, Understanding, answer, understand};
+use agent::{CAN, Facts, Question, Understanding, answer, examples, nearest, understand};
 use findings::{Parameters, Prices, analyse};
 use model::Timestamp;
 use plan::{Deploy, Goal, RollBack, Which};
@@ -310,5 +310,40 @@ fn whatever_is_said_something_is_answered_and_nothing_is_a_control_character() {
         }
         assert!(!told.trim().is_empty(), "{said}");
         assert!(!told.contains(|it: char| it.is_control() && it != '\n'), "{told:?}");
+    }
+}
+
+/// A suggestion is found by words alone; it is never what was meant.
+#[test]
+fn what_is_nearest_to_a_sentence_shares_words_with_it() {
+    for (said, first) in [
+        (
+            "sing me a song about volumes",
+            Some("clean up waste, unused volumes, snapshots, images, addresses …"),
+        ),
+        ("would the bill be cheaper by team", Some("say what costs most")),
+        ("rolling back", Some("go back to what ran before")),
+        ("certificate trouble ahead", Some("say which certificates expire")),
+        ("sing me a song", None),
+        ("", None),
+        ("the what of it all", None),
+        ("\u{202e}</td><script>alert(1)</script>", None),
+    ] {
+        let near = nearest(said);
+        assert_eq!(near.first().map(|it| it.split(" (").next().unwrap()), first, "{said}: {near:?}");
+        assert!(near.len() <= 3);
+    }
+    assert!(nearest(&"volume ".repeat(10_000)).is_empty());
+}
+
+/// What is given as an example is understood, wherever the things that it names are there.
+#[test]
+fn what_is_given_as_an_example_is_understood() {
+    let text = account();
+    let snapshot = Snapshot::parse(&text, NOW).unwrap();
+    let all: Vec<&str> = CAN.iter().flat_map(|it| examples(it)).collect();
+    assert!(all.len() > 10 && all.iter().all(|it| !it.contains('…')), "{all:?}");
+    for example in all {
+        assert_ne!(understand(example, &snapshot), Understanding::NotUnderstood, "{example}");
     }
 }

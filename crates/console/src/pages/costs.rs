@@ -7,7 +7,7 @@ use model::Timestamp;
 use super::{Frame, findings::Of};
 use crate::{
     estate::{Analysed, Counted, Seen},
-    text::Shown,
+    text::{Shown, encoded},
 };
 
 #[derive(Debug, Template)]
@@ -65,7 +65,7 @@ impl Table {
         let dearest = costs.lines.iter().map(|it| it.micros.0).max().unwrap_or(0).max(1);
         let ways = analysed.costs.iter().map(|Counted { costs: it, .. }| {
             let words = it.by.strip_prefix("tag:").map_or_else(|| it.by.clone(), |key| format!("tag {key}"));
-            (Shown::of(words), format!("/costs?{}", query(&it.by)), it.by == costs.by)
+            (Shown::of(words), format!("/costs?by={}", encoded(&it.by)), it.by == costs.by)
         });
         let head = match costs.by.strip_prefix("tag:") {
             Some(key) => Shown::of(format!("Tag {key}")),
@@ -95,14 +95,4 @@ impl Row {
             open: line.not_known > 0,
         }
     }
-}
-
-/// `by=` as an address has it.
-fn query(by: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let coded: String = by
-        .bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect();
-    format!("by={coded}")
 }

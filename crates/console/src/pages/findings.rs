@@ -1,5 +1,5 @@
 //! What is faulty or wasteful, by the newest snapshot: what was seen, how sure that is, what it is worth, what a remedy would do; and
-//! what is not claimed, and not known. Nothing is carried out from here.
+//! what is not claimed, and not known. Nothing is carried out from here; where the planner has a plan, a link leads to it.
 
 use askama::Template;
 use findings::{Class, Finding, GraceState, Remedy, Step};
@@ -8,7 +8,7 @@ use model::Timestamp;
 use super::Frame;
 use crate::{
     estate::{Analysed, Seen},
-    text::Shown,
+    text::{Shown, encoded},
     when::ago,
 };
 
@@ -56,6 +56,8 @@ struct Found {
     facts: Vec<(Shown, Shown)>,
     remedy: Shown,
     steps: Vec<Shown>,
+    /// Where the plan for it is, if the planner has one.
+    plan: Option<String>,
     in_the_end: Option<Shown>,
     danger: Option<Shown>,
     traps: Vec<Shown>,
@@ -106,9 +108,10 @@ impl List {
     fn of(analysed: &Analysed) -> Self {
         let report = &analysed.report;
         let mut seen = std::collections::BTreeSet::new();
-        let found = report.findings.iter().map(|it| {
+        let found = report.findings.iter().zip(&analysed.planned).map(|(it, planned)| {
             let anchor = seen.insert(it.analyzer).then_some(it.analyzer);
-            Found::of(it, anchor, &report.currency.to_string())
+            let plan = planned.then(|| format!("/plan?finding={}", encoded(&it.id)));
+            Found { plan, ..Found::of(it, anchor, &report.currency.to_string()) }
         });
         let found: Vec<_> = found.collect();
         let spared = report
@@ -160,6 +163,7 @@ impl Found {
                 None => remedy,
             }),
             steps,
+            plan: None,
             in_the_end: (!later.is_empty()).then(|| Shown::of(later.join(", then "))),
             danger: it.danger.destroys().then(|| Shown::of("cannot be undone")),
             traps: crate::text::all(&it.traps),

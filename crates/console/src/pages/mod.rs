@@ -1,5 +1,6 @@
 //! The pages: each a struct that has all its template shows, made of the record by a pure function.
 
+pub(crate) mod ask;
 pub(crate) mod audit;
 pub(crate) mod change;
 pub(crate) mod costs;
@@ -7,7 +8,10 @@ pub(crate) mod entrance;
 pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod inbox;
+pub(crate) mod plan;
+pub(crate) mod plans;
 pub(crate) mod policy;
+pub(crate) mod runs;
 pub(crate) mod session;
 pub(crate) mod sessions;
 
@@ -54,6 +58,8 @@ const PLACES: &[(&str, &str)] = &[
     ("Inbox", "/inbox"),
     ("Sessions", "/sessions"),
     ("Findings", "/findings"),
+    ("Ask", "/ask"),
+    ("Runs", "/runs"),
     ("Policy", "/policy"),
     ("Audit", "/audit"),
     ("Health", "/health"),
@@ -98,8 +104,9 @@ pub(crate) fn render(page: &impl Template) -> Response {
 
 /// For who looks at what pages are made of.
 #[cfg(test)]
-pub(crate) const TEMPLATES: [(&str, &str); 15] = [
+pub(crate) const TEMPLATES: [(&str, &str); 22] = [
     ("around", include_str!("../../templates/around.html")),
+    ("ask", include_str!("../../templates/ask.html")),
     ("audit", include_str!("../../templates/audit.html")),
     ("base", include_str!("../../templates/base.html")),
     ("change", include_str!("../../templates/change.html")),
@@ -108,8 +115,14 @@ pub(crate) const TEMPLATES: [(&str, &str); 15] = [
     ("findings", include_str!("../../templates/findings.html")),
     ("health", include_str!("../../templates/health.html")),
     ("inbox", include_str!("../../templates/inbox.html")),
+    ("nothing", include_str!("../../templates/nothing.html")),
+    ("plan", include_str!("../../templates/plan.html")),
+    ("plans", include_str!("../../templates/plans.html")),
     ("policy", include_str!("../../templates/policy.html")),
+    ("prose", include_str!("../../templates/prose.html")),
     ("row", include_str!("../../templates/row.html")),
+    ("run", include_str!("../../templates/run.html")),
+    ("runs", include_str!("../../templates/runs.html")),
     ("said", include_str!("../../templates/said.html")),
     ("session", include_str!("../../templates/session.html")),
     ("sessions", include_str!("../../templates/sessions.html")),

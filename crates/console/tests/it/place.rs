@@ -60,6 +60,7 @@ impl Place {
                 health,
                 Entrance { address: String::new(), providers: Vec::new(), secret: [3; 32] },
                 Arc::new(Estate::new(Seen::Nothing { folder: "snapshots".to_owned() })),
+                None,
             );
             let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let people = socket.local_addr().unwrap().to_string();

@@ -24,12 +24,15 @@ pub(crate) enum AgentCommand {
     after_help = "Examples:\n  eval \"$(countersign session new --agent fixer --operator olga --task 'repair' --output env …)\"\n  countersign agent run --goal repair\n  countersign agent run \"clean up what nobody uses\" --from snapshot.json --wait 30m\n  countersign agent run --resume .kiro/specs/repair-the-queue"
 )]
 pub(crate) struct RunArgs {
-    /// What is wanted, in a sentence; without one, and without --goal, all that a snapshot gives reason for.
+    /// What is wanted, in a sentence; without one, and without --goal and --finding, all that a snapshot gives reason for.
     #[arg(conflicts_with_all = ["plan", "resume"])]
     pub(crate) sentence: Option<String>,
     /// A language model that understands the sentence, as TOML (docs/ask.md); without, a closed catalogue is understood.
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_MODEL")]
     pub(crate) model: Option<PathBuf>,
+    /// Only what this finding gives reason for, by its id; may be given several times.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["sentence", "goal", "plan", "resume"])]
+    pub(crate) finding: Vec<String>,
     /// Only plans of this kind; may be given several times.
     #[arg(long, value_parser = kinds(), conflicts_with_all = ["sentence", "plan", "resume"])]
     pub(crate) goal: Vec<Kind>,

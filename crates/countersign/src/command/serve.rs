@@ -37,7 +37,7 @@ use crate::{
     library::Library,
     loaded::loaded,
     output::{self, BOLD, WARN, styled},
-    providers, queue, receivers, tables,
+    providers, queue, receivers, shelf, tables,
     tls::{self, Tls},
     watch,
     witnesses::{self, Gate, Reachable},
@@ -139,6 +139,7 @@ pub(super) async fn run(args: &ServeArgs, format: Format) -> Result<ExitCode, Fa
         Arc::clone(&health),
         console::Entrance { address: console.clone(), providers, secret: drawn()? },
         Arc::clone(&estate),
+        config.specifications().map(shelf::of),
     ));
     open.spawn(api::listen(of_people, people, for_people, Arc::clone(&engine)));
     open.spawn(api::listen(api::agent::router(shared), agent, for_agents, Arc::clone(&engine)));

@@ -4,6 +4,7 @@ mod by_hand;
 mod crowd;
 mod enrolled;
 mod every_route;
+mod faces;
 mod gone;
 mod hostile_words;
 mod in_the_browser;
@@ -237,9 +238,11 @@ fn surveyed(site: &mut Site) -> Result<()> {
 /// and what matters of a change in the first 400 pixels. The pictures are left in `target/console/`.
 #[test]
 fn every_page_can_be_read_by_everybody() -> Result<()> {
-    let Some(mut site) = Site::open()? else { return Ok(()) };
+    let Some(mut site) = faces::open()? else { return Ok(()) };
     let id = site.lab.hold("orders")?;
     surveyed(&mut site)?;
+    faces::carried_out(&mut site)?;
+    let planned = faces::first_plan(&mut site)?;
     let folder = testkit::root().join("target/console");
     fs::create_dir_all(&folder)?;
     let change = format!("/changes/{id}");
@@ -254,6 +257,15 @@ fn every_page_can_be_read_by_everybody() -> Result<()> {
         ("costs", "/costs"),
         ("costs-by-tag", "/costs?by=tag:team"),
         ("costs-by-nothing", "/costs?by=nothing"),
+        ("ask", "/ask?sentence=fix+the+table+orders"),
+        ("ask-nothing", "/ask"),
+        ("ask-not-understood", "/ask?sentence=sing+me+a+song+about+volumes"),
+        ("ask-answered", "/ask?sentence=what+is+wrong"),
+        ("plan", planned.as_str()),
+        ("plan-none", "/plan?finding=nothing"),
+        ("runs", "/runs"),
+        ("run", faces::RUN),
+        ("run-malformed", "/runs?spec=malformed"),
         ("policy", "/policy"),
         (
             "what-if",

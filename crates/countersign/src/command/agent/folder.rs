@@ -2,7 +2,7 @@
 //! are there whole or not at all; records are only added to.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs::{self, File, OpenOptions, TryLockError},
     io::{ErrorKind, Read as _, Write as _},
     path::{Path, PathBuf},
@@ -12,9 +12,9 @@ use ::plan::{
     MOST_BYTES, Plan,
     conduct::{Known, Moment},
 };
-use ::spec::{Check, CheckId, Outcome, Run, Seen, Specification, TaskId, Tasks, layout};
+use ::spec::{Check, CheckId, OfChange, Outcome, Run, Seen, Specification, Standing, TaskId, Tasks, layout};
 use model::{ChangeId, Digest, Timestamp};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     super::{
@@ -26,44 +26,8 @@ use super::{
 };
 use crate::failure::{Failure, NOT_FOUND};
 
-const SCHEMA: &str = "countersign.run-change/v1";
 const LOCK: &str = ".lock";
-const MOST_CHANGE: usize = 64 << 10;
 const MOST_FOLDERS: usize = 1000;
-
-/// `change.json`: where the plan stands on the server.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OfChange {
-    schema: String,
-    plan: Digest,
-    change: ChangeId,
-    #[serde(default, skip_serializing_if = "Standing::is_none")]
-    steps: Standing,
-}
-
-/// What is known of steps by their ids, whatever the world became since.
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Standing {
-    /// Ran, and every check after it passed.
-    checked: BTreeSet<String>,
-    /// How many of its own calls that take it back were made.
-    inverted: BTreeMap<String, usize>,
-    /// The next of them was begun, and there is no answer yet.
-    inverting: BTreeSet<String>,
-}
-
-impl Standing {
-    fn is_none(&self) -> bool {
-        self.checked.is_empty() && self.stands()
-    }
-
-    /// Nothing was taken back, nor begun to be.
-    fn stands(&self) -> bool {
-        self.inverted.is_empty() && self.inverting.is_empty()
-    }
-}
 
 pub(super) struct Folder {
     dir: PathBuf,
@@ -93,9 +57,9 @@ impl Folder {
     pub(super) fn open(dir: &Path) -> Result<(Plan, Self), Failure> {
         let plan = plan_of(dir)?;
         let lock = locked(dir)?;
-        let change: Option<OfChange> = json(&dir.join(layout::CHANGE), MOST_CHANGE)?;
+        let change: Option<OfChange> = json(&dir.join(layout::CHANGE), OfChange::MOST)?;
         if let Some(of) = &change
-            && (of.schema != SCHEMA || of.plan != plan.id)
+            && !(of.is_known() && of.plan == plan.id)
         {
             return Err(Failure::usage(format!("{} is of another plan", dir.join(layout::CHANGE).display()))
                 .hint("a plan that was edited is a new one: begin a new specification with --plan"));
@@ -132,7 +96,7 @@ impl Folder {
 
     fn stand(&self) -> Result<(), Failure> {
         let Some(change) = self.change else { return Ok(()) };
-        let of = OfChange { schema: SCHEMA.to_owned(), plan: self.plan, change, steps: self.steps.clone() };
+        let of = OfChange::new(self.plan, change, self.steps.clone());
         let text = serde_json::to_vec_pretty(&of).map_err(Failure::unexpected)?;
         write_whole(&self.dir.join(layout::CHANGE), &text)
     }
@@ -286,7 +250,7 @@ fn plan_of(dir: &Path) -> Result<Plan, Failure> {
 pub(super) fn carried_out(specs: &Path, plan: Digest) -> bool {
     let folders = fs::read_dir(specs).into_iter().flatten().take(MOST_FOLDERS).flatten();
     folders.map(|folder| folder.path()).any(|dir| {
-        let of: Option<OfChange> = json(&dir.join(layout::CHANGE), MOST_CHANGE).ok().flatten();
+        let of: Option<OfChange> = json(&dir.join(layout::CHANGE), OfChange::MOST).ok().flatten();
         let Some(of) = of.filter(|of| of.plan == plan && of.steps.stands()) else { return false };
         plan_of(&dir).is_ok_and(|there| {
             Plan::id_of(&there.steps) == plan
@@ -297,7 +261,7 @@ pub(super) fn carried_out(specs: &Path, plan: Digest) -> bool {
 
 /// The change that a plan stands in, and the steps that ran and were checked, as `change.json` of its folder has it.
 pub(super) fn on_record(dir: &Path) -> Option<(ChangeId, BTreeSet<String>)> {
-    let of: Option<OfChange> = json(&dir.join(layout::CHANGE), MOST_CHANGE).ok().flatten();
+    let of: Option<OfChange> = json(&dir.join(layout::CHANGE), OfChange::MOST).ok().flatten();
     of.map(|of| (of.change, of.steps.checked))
 }
 
@@ -347,7 +311,7 @@ mod tests {
         let (run, steps, lock) = (Run::default(), Standing::default(), locked(&dir).unwrap());
         let mut folder = Folder { dir, run, plan: Digest::of(b"plan"), change, steps, _lock: lock };
         let on_record = || {
-            let of: OfChange = json(&top.path().join(layout::CHANGE), MOST_CHANGE).unwrap().unwrap();
+            let of: OfChange = json(&top.path().join(layout::CHANGE), OfChange::MOST).unwrap().unwrap();
             (of.steps.inverting.contains("1.1"), of.steps.inverted.get("1.1").copied(), of.steps.stands())
         };
         folder.inverting("1.1").unwrap();

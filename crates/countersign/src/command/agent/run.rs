@@ -328,6 +328,9 @@ fn goals(args: &RunArgs, snapshot: &Snapshot<'_>) -> Result<Vec<Goal>, Failure> 
                 .hint("say what is to be done, or give --goal repair, rightsize or clean-up")),
         };
     }
+    if !args.finding.is_empty() {
+        return Ok(vec![Goal::of_findings(Which::Findings(args.finding.clone()), Vec::new())]);
+    }
     let asked = |kind: &Kind| args.goal.is_empty() || args.goal.contains(kind);
     Ok(Kind::ALL.into_iter().filter(asked).map(|kind| kind.goal(Which::All)).collect())
 }

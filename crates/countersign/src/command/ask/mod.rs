@@ -14,10 +14,10 @@ use std::{
 };
 
 use ::model::{Digest, sanitize};
-use agent::{Claim, Event, Facts, Proposed, Question, Understanding, answer, sort_of, understand};
+use agent::{Asked, Claim, Event, Facts, Proposed, asked};
 use engine::{Clock as _, SystemClock};
 use findings::{Prices, Report, analyse};
-use plan::{Asker, Given, Goal, Left};
+use plan::{Asker, Given, Left};
 use serde::Serialize;
 
 use super::findings::{MOST_SNAPSHOT, parameters, prices, snapshot, text_of};
@@ -171,36 +171,14 @@ impl Helper {
 }
 
 fn by_catalogue(desk: &Desk<'_>, question: &str) -> Outcome {
-    let understood = understand(question, desk.facts.snapshot);
-    let mut outcome = Outcome {
+    let Asked { understood, answer, proposed, left } = asked(question, desk.facts, desk.given);
+    Outcome {
         question: sanitize(question, 2_000),
         by: "catalogue".into(),
         understood: understood.said(),
+        answer,
+        proposed,
+        left,
         ..Outcome::default()
-    };
-    match &understood {
-        Understanding::Goals(goals) => goals.iter().for_each(|(goal, _)| planned(desk, goal, &mut outcome)),
-        Understanding::Question(Question::Change(id)) => {
-            outcome.answer =
-                format!("The server knows that: `countersign change show {}`.", sanitize(id, 64));
-        }
-        Understanding::Question(it) => outcome.answer = answer(it, desk.facts).unwrap_or_default(),
-        Understanding::Asks { .. } | Understanding::Refused { .. } | Understanding::NotUnderstood => {}
-    }
-    outcome
-}
-
-fn planned(desk: &Desk<'_>, goal: &Goal, outcome: &mut Outcome) {
-    match plan::of(desk.given, goal) {
-        Ok(plans) => {
-            let sort = sort_of(goal);
-            outcome.proposed.extend(plans.plans.into_iter().map(|plan| Proposed {
-                goal: Some(goal.clone()),
-                sort,
-                plan,
-            }));
-            outcome.left.extend(plans.left);
-        }
-        Err(err) => outcome.answer.push_str(&format!("There is no plan: {err}. {}\n", err.hint())),
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn goal(args: &MakeArgs) -> Result<Option<Goal>, Failure> {
             Which::All => Ok(None),
             // Their analyzers say which goal it is.
             of @ (Which::Findings(_) | Which::Analyzer(_)) => {
-                Ok(Some(Goal::Repair { of, networks: args.network.clone() }))
+                Ok(Some(Goal::of_findings(of, args.network.clone())))
             }
             Which::Resources(_) => Err(Failure::usage(
                 "--goal is missing: what is to become of the resource?",

@@ -1,8 +1,7 @@
 //! Plans for people: each step with what it stops and how it is undone, then the other ways side by side. Names in it are the cloud's
-//! own, and are sanitized where the planner took them up; what is not (calls' parameters), here.
+//! own, and are sanitized where the planner took them up; what is not (calls' parameters), where they are told.
 
-use ::plan::{Alternative, Call, People, Plan, Plans, Step, Undo};
-use model::sanitize;
+use ::plan::{Alternative, People, Plan, Plans, Step};
 
 use crate::output::{self, BAD, BOLD, DIM, GOOD, WARN, styled};
 
@@ -53,39 +52,21 @@ fn one(number: usize, plan: &Plan, all: &[Plan]) {
 }
 
 fn step(step: &Step) {
-    output::line(format!("  {} {}: {}", step.id, call(&step.call), step.why));
+    output::line(format!("  {} {}: {}", step.id, step.call.told(), step.why));
     let undoable =
         if step.undoable { styled(GOOD, "can be undone") } else { styled(BAD, "cannot be undone") };
     output::line(format!("      {}, {undoable}", step.effects));
-    output::line(format!("      undo: {}", undo(&step.undo)));
+    output::line(format!("      undo: {}", step.undo.told()));
     if let Some(interrupts) = &step.interrupts {
         output::line(format!("      {} {interrupts}", styled(WARN, "interrupts")));
     }
     for (when, checks) in [("before", &step.before), ("after", &step.after)] {
         for check in checks {
-            let patience = u32::from(check.patience.again) * u32::from(check.patience.every_s);
+            let patience = check.patience.seconds();
             let within = if patience == 0 { String::new() } else { format!(" within {patience} s") };
             output::line(styled(DIM, format!("      {when}: {}{within}", check.verifies)));
         }
     }
-}
-
-fn undo(undo: &Undo) -> String {
-    match undo {
-        Undo::Captured => "captured before it runs".into(),
-        Undo::NotNeeded(why) => format!("not needed: {}", sanitize(why, 300)),
-        Undo::Impossible(why) => format!("none: {}", sanitize(why, 300)),
-        Undo::Calls(calls) => calls.iter().map(call).collect::<Vec<_>>().join(", then "),
-    }
-}
-
-fn call(call: &Call) -> String {
-    format!(
-        "{}:{} {}",
-        sanitize(&call.service, 64),
-        sanitize(&call.operation, 128),
-        sanitize(&call.parameters.to_string(), 1000)
-    )
 }
 
 /// The proposed way and the others, side by side.

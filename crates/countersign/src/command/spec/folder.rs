@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use ::spec::{Bounds, Files, Malformed, Specification, Unreadable, layout};
+use ::spec::{Files, Malformed, Specification, Unreadable, layout};
 use serde_json::json;
 
 use crate::{
@@ -48,21 +48,13 @@ pub(in crate::command) fn files(dir: &Path) -> Result<Files, Failure> {
             Ok(it) if !it.is_file() => return Err(unreadable(&file, "it is no file".to_owned())),
             Ok(_) => {}
         }
-        let most = u64::try_from(bounds(name).bytes).unwrap_or(u64::MAX).saturating_add(1);
+        let most = u64::try_from(layout::bounds(name).bytes).unwrap_or(u64::MAX).saturating_add(1);
         let mut bytes = Vec::new();
         let read = File::open(&file).and_then(|opened| opened.take(most).read_to_end(&mut bytes));
         read.map_err(|err| unreadable(&file, err.to_string()))?;
         files.insert(name.to_owned(), bytes);
     }
     Ok(files)
-}
-
-fn bounds(name: &str) -> Bounds {
-    match name {
-        layout::RUN => Bounds::RUN,
-        layout::INTENT => Bounds::INTENT,
-        _ => Bounds::DOCUMENT,
-    }
 }
 
 fn absent(dir: &Path) -> Failure {

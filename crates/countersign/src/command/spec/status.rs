@@ -20,39 +20,25 @@ pub(super) fn run(spec: &Specification, format: Format) -> Result<ExitCode, Fail
 }
 
 fn human(status: &Status) {
-    output::line(format!(
-        "{}: {} criteria, {} properties, {} checks ({} of them around each step), {} records, {} untraced",
-        status.goal,
-        status.criteria,
-        status.properties,
-        status.checks,
-        status.guards,
-        status.records,
-        status.untraced
-    ));
+    output::line(status.told());
     match status.intent {
         Some(digest) => output::line(format!("intent: sha-256 {digest}")),
         None => output::line("intent: not kept"),
     }
     status.tasks.iter().for_each(task);
-    let proved = status.tasks.iter().filter(|it| it.proof == Proof::Passed).count();
-    output::line(format!("{proved} of {} proved", status.tasks.len()));
+    output::line(format!("{} of {} proved", status.proved(), status.tasks.len()));
     if let Some(next) = &status.next {
         output::line(format!("next: {next}"));
     }
 }
 
 fn task(task: &TaskStatus) {
-    let mark = match task.state {
-        State::Todo => "[ ]",
-        State::InProgress => "[-]",
-        State::Done => "[x]",
-    };
+    let mark = task.state.mark();
     let optional = if task.optional { " (optional)" } else { "" };
     let proof = match (&task.proof, task.state) {
-        (Proof::Passed, _) => styled(GOOD, "proved"),
-        (Proof::Lacks(why), State::Done) => styled(BAD, format!("ticked and not proved: {why}")),
-        (Proof::Lacks(why), State::Todo | State::InProgress) => styled(DIM, why),
+        (Proof::Passed, _) => styled(GOOD, task.told()),
+        (Proof::Lacks(_), State::Done) => styled(BAD, task.told()),
+        (Proof::Lacks(_), State::Todo | State::InProgress) => styled(DIM, task.told()),
     };
     let dots = task.id.to_string().matches('.').count();
     let indent = "  ".repeat(dots);

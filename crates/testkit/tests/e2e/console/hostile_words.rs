@@ -58,6 +58,11 @@ const LOOKED_AT: &str = r##"
   }
   return [...found, ...dialogs, ...said];"##;
 
+/// As a value of an address's query.
+fn encoded(words: &str) -> String {
+    words.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
 fn look(site: &mut Site, paths: &[String]) -> Result<()> {
     let paths: Vec<String> = paths.iter().map(|path| format!("{}{path}", site.url)).collect();
     let found = site.run("ben", &format!("const paths = {};\n{LOOKED_AT}", json!(paths)))?;
@@ -102,6 +107,9 @@ fn hostile_words_are_shown_and_obeyed_nowhere() -> Result<()> {
         let id = held(&agent.form("cloudformation", &gateway, &asked).send(&gateway)?)
             .with_context(|| format!("{words:?}"))?;
         paths.push(format!("/changes/{id}"));
+        let asked: String = words.chars().take(400).collect();
+        paths.push(format!("/ask?sentence={}", encoded(&asked)));
+        paths.push(format!("/plan?finding={}", encoded(&asked)));
 
         // What it does is told first, and not in the agent's words; those stand apart, as what it claims.
         let told = site.run(
