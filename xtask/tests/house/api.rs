@@ -7,8 +7,9 @@ use serde_json::Value;
 use crate::tree::{none, read, sources};
 
 /// On the agent listener, which has another description.
-const OF_AGENTS: [&str; 3] = [
+const OF_AGENTS: [&str; 4] = [
     "crates/countersign/src/command/propose.rs",
+    "crates/countersign/src/command/agent/asked.rs",
     "crates/countersign/src/command/agent/carry_out.rs",
     "crates/countersign/src/command/mcp/backend.rs",
 ];

@@ -29,3 +29,5 @@ mod since;
 mod story;
 #[cfg(test)]
 mod tampered;
+#[cfg(test)]
+mod turns;
