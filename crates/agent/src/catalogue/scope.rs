@@ -17,7 +17,19 @@ pub(super) enum Scope {
     Everything,
 }
 
-pub(super) fn of(sentence: &Sentence, goal: Kind) -> Result<Scope, Understanding> {
+/// What is asked back.
+pub(super) struct Unclear {
+    ask: String,
+    choices: Vec<String>,
+}
+
+impl From<Unclear> for Understanding {
+    fn from(Unclear { ask, choices }: Unclear) -> Self {
+        Self::Asks { ask, choices }
+    }
+}
+
+pub(super) fn of(sentence: &Sentence, goal: Kind) -> Result<Scope, Unclear> {
     let place = |word: &&Word| GENTLE.iter().chain(&SERIOUS).any(|it| *it == word.text);
     if let Some(word) = sentence.words.iter().find(place) {
         return Err(not_known(word, goal));
@@ -53,7 +65,7 @@ fn is_general(word: &Word) -> bool {
     !word.quoted && lists.into_iter().flatten().flat_map(|it| it.split(' ')).any(|it| it == word.text)
 }
 
-fn nobody_judges(kind: &str, goal: Kind) -> Understanding {
+fn nobody_judges(kind: &str, goal: Kind) -> Unclear {
     let mut choices: Vec<String> =
         ANALYZERS.iter().filter(|it| Kind::of(it.name) == goal).map(|it| it.kind.to_owned()).collect();
     choices.sort();
@@ -62,16 +74,16 @@ fn nobody_judges(kind: &str, goal: Kind) -> Understanding {
         "Nothing that I look for says which {kind} {}. Name one of them, or one of these kinds.",
         what(goal).1
     );
-    Understanding::Asks { ask, choices }
+    Unclear { ask, choices }
 }
 
-fn not_known(word: &Word, goal: Kind) -> Understanding {
+fn not_known(word: &Word, goal: Kind) -> Unclear {
     let (everything, is) = what(goal);
     let ask = format!(
         "I do not know which you mean by `{}`. Name one thing, or a kind of which some {is}; or say “{everything}”.",
         sanitize(&word.raw, 80)
     );
-    Understanding::Asks { ask, choices: Vec::new() }
+    Unclear { ask, choices: Vec::new() }
 }
 
 const fn what(goal: Kind) -> (&'static str, &'static str) {

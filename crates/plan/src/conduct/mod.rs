@@ -473,6 +473,11 @@ impl<'p> Conduct<'p> {
                     Called::Later(_) | Called::Answered | Called::Unsure(_) => self.unsettled(turn),
                 }
             }
+            // It ended between the question and the call, which then was judged by itself, outside of the plan.
+            (StepState::Pending, _, Some(Called::Answered | Called::Unsure(_))) => {
+                let why = format!("the change was {} when it was called: {}", self.state, said());
+                self.halt(Some(step), Why::NotKnown(why));
+            }
             (StepState::Pending, ..) => self.halt(Some(step), Why::Closed(self.state)),
         }
     }

@@ -70,6 +70,8 @@ struct World {
     stuck: Option<usize>,
     /// A step that begins right before the change would be withdrawn, which then is not.
     late: Option<usize>,
+    /// A step before whose call the change ends.
+    ended: Option<usize>,
 }
 
 impl World {
@@ -119,6 +121,10 @@ impl World {
             Do::Call(nth) => {
                 assert!(self.states[*nth] != StepState::Executing, "it is called while it runs");
                 let (state, said) = match self.unknown {
+                    _ if self.ended == Some(*nth) => {
+                        self.closed = Some(ChangeState::Expired);
+                        (StepState::Pending, Called::Answered)
+                    }
                     _ if self.lost == Some(*nth) => {
                         (StepState::Pending, Called::Unsure("no answer".to_owned()))
                     }

@@ -295,7 +295,11 @@ impl Hands<'_> {
         let state = |name: &str| {
             serde_json::from_value(serde_json::Value::String(name.to_owned())).unwrap_or(StepState::Unknown)
         };
-        Ok(Heard::Stands(view.state, view.actions.iter().map(|action| state(&action.state)).collect()))
+        let stands: Vec<StepState> = view.actions.iter().map(|action| state(&action.state)).collect();
+        // The server says so at its next round, and judges a call by itself from now on.
+        let over = SystemClock.now() >= view.expires_at && !stands.contains(&StepState::Executing);
+        let closed = if over && view.state.is_open() { ChangeState::Expired } else { view.state };
+        Ok(Heard::Stands(closed, stands))
     }
 
     fn step(&self, nth: usize) -> &str {

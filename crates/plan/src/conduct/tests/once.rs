@@ -384,3 +384,21 @@ fn a_later_look_at_the_same_counts_in_place_of_an_earlier_one() {
     assert_eq!(told.matches("inverse 0 of 0").count(), usize::from(TRIES_BACK) + 1, "{told}");
     assert!(told.ends_with("1.2 undone\n1.1 stands: it is still stopping\n"), "{told}");
 }
+
+/// What was called when its change had just ended was judged by itself: it may have happened, and is not told as what never ran.
+#[test]
+fn what_was_called_after_the_end_is_not_known() {
+    check(
+        &three()[..1],
+        World { ended: Some(0), ..World::default() },
+        &expect![[r#"
+            propose
+            check before-1-1
+            ready 0
+            ask
+            call 0
+            ask
+            stopped at 1.1: whether it happened is not known: the change was expired when it was called: it was answered, and the change does not have it
+        "#]],
+    );
+}
