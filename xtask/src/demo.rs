@@ -6,6 +6,8 @@
 mod stage;
 mod story;
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
@@ -39,6 +41,7 @@ fn play(story: &mut Story, stage: &mut Stage) -> Result<()> {
     it_takes_the_smaller_way(story, stage)?;
     let again = the_operator_asks_again(story, stage, &delete)?;
     it_goes_through_once(story, stage, &again)?;
+    our_own_agent_goes_the_same_way(story, stage)?;
     the_record_convicts(story, stage)
 }
 
@@ -216,8 +219,34 @@ fn it_goes_through_once(story: &mut Story, stage: &Stage, id: &str) -> Result<()
     Ok(())
 }
 
+fn our_own_agent_goes_the_same_way(story: &mut Story, stage: &Stage) -> Result<()> {
+    story.chapter("9. Countersign's own agent looks for faults and waste, and goes the same way");
+    stage.forget()?;
+    let disks = stage.disks()?;
+    let folder = tempfile::tempdir()?;
+    story.command("countersign agent run --region us-east-1");
+    let seen = stage.agent_runs(folder.path())?;
+    let told = seen.json().unwrap_or_default();
+    let plans = told.get("plans").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    for plan in plans {
+        let text = |name: &str| plan.get(name).and_then(Value::as_str).unwrap_or_default();
+        story.tell(&format!("{}: {}", text("state"), text("goal")));
+    }
+    let found = |state: &str| plans.iter().any(|it| it.get("state").and_then(Value::as_str) == Some(state));
+    story.expect("it does what can be undone, each step checked", found("done"), &seen);
+    story.expect("what cannot waits for people (exit code 10)", seen.code == 10 && found("held"), &seen);
+    let specified = plans.iter().all(|it| {
+        let folder = it.get("folder").and_then(Value::as_str).map(Path::new);
+        let there = |name: &str| folder.is_some_and(|folder| folder.join(name).is_file());
+        ["findings.json", "plan.json", "design.md", "tasks.md", "change.json"].into_iter().all(there)
+    });
+    story.expect("each plan has its specification, and what it was found by", specified, &seen);
+    story.expect("not one disk is gone", stage.disks()? == disks, &stage.disks()?);
+    Ok(())
+}
+
 fn the_record_convicts(story: &mut Story, stage: &mut Stage) -> Result<()> {
-    story.chapter("9. The record");
+    story.chapter("10. The record");
     let seen = stage.verify()?;
     let entries =
         seen.json().ok().and_then(|told| told.get("entries").and_then(Value::as_u64)).unwrap_or_default();

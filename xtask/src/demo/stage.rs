@@ -1,10 +1,12 @@
 //! What the play needs: the mock AWS with a production stack of real resources, keys, an installation, a session; and
 //! the deeds of those who play in it, each through the door that is theirs.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::{Installation, Key, Moto, Output, Serve, Session, Venv};
+use testkit::{Cli, Installation, Key, Moto, Output, Serve, Session, Venv};
 
 use crate::{setup, suites};
 
@@ -158,6 +160,43 @@ print(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=['All'])['Attributes
         self.owner(
             "import boto3; print(boto3.client('ssm').get_parameter(Name='/cost/rate')['Parameter']['Value'])",
         )
+    }
+
+    /// What the account's owner forgot over the years: a disk that nobody uses, one of an old generation, a database without backups and
+    /// one with room for ten times its load, logs that are kept for ever.
+    pub(crate) fn forget(&self) -> Result<String> {
+        let script = "
+import boto3
+ec2 = boto3.client('ec2')
+disk = ec2.create_volume(AvailabilityZone='us-east-1a', Size=100, VolumeType='gp2')['VolumeId']
+image = ec2.register_image(Name='base', Architecture='x86_64', RootDeviceName='/dev/sda1')['ImageId']
+instance = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType='t3.large')['Instances'][0]['InstanceId']
+used = ec2.create_volume(AvailabilityZone='us-east-1a', Size=8, VolumeType='gp2')['VolumeId']
+ec2.attach_volume(VolumeId=used, InstanceId=instance, Device='/dev/sdf')
+boto3.client('rds').create_db_instance(DBInstanceIdentifier='reports', DBInstanceClass='db.t3.medium', Engine='postgres',
+    AllocatedStorage=20, MasterUsername='root', MasterUserPassword='not-for-production', BackupRetentionPeriod=0)
+boto3.client('dynamodb').create_table(TableName='costs', KeySchema=[{'AttributeName': 'id', 'KeyType': 'HASH'}],
+    AttributeDefinitions=[{'AttributeName': 'id', 'AttributeType': 'S'}], BillingMode='PROVISIONED',
+    ProvisionedThroughput={'ReadCapacityUnits': 100, 'WriteCapacityUnits': 50})
+boto3.client('logs').create_log_group(logGroupName='/cost/report')
+print(disk)
+";
+        self.owner(script)
+    }
+
+    /// How many disks there are.
+    pub(crate) fn disks(&self) -> Result<String> {
+        self.owner("import boto3; print(len(boto3.client('ec2').describe_volumes()['Volumes']))")
+    }
+
+    /// Our own agent, in the session of the other one: the whole way, without a language model.
+    pub(crate) fn agent_runs(&self, folder: &Path) -> Result<Output> {
+        let snapshot = folder.join("snapshot.json");
+        let [folder, snapshot] =
+            [folder, &snapshot].map(|path| path.to_str().context("a path that is not text"));
+        let line = ["agent", "run", "--region", REGION, "--days", "30", "--rate", "500", "--output", "json"];
+        let line = line.into_iter().chain(["--dir", folder?, "--snapshot", snapshot?]);
+        Cli::run_with(line, &self.session.env())
     }
 
     /// Changes one stored approval's person, as someone with the database file could; tells what it did.
