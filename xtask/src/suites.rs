@@ -86,14 +86,7 @@ impl Suite {
                 build_crash_binary()?;
                 build_binary()?;
                 // Which auditors have.
-                succeed(&mut cargo(&[
-                    "build",
-                    "--quiet",
-                    "--package",
-                    "audit",
-                    "--bin",
-                    "countersign-verify",
-                ]))?;
+                build("countersign-verify", &[])?;
                 // The tests tell where it hurts, also where the story breaks off.
                 let played = demo::run(demo::Ending::Check);
                 tests(self)?;
@@ -126,7 +119,13 @@ pub(crate) fn run(names: &[&str]) -> Result<()> {
 }
 
 pub(crate) fn build_binary() -> Result<()> {
-    succeed(&mut cargo(&["build", "--quiet", "--package", "countersign"]))
+    build("countersign", &[])
+}
+
+/// With the features that the whole workspace gives its dependencies, as the tests have them: of one package alone, Cedar and a hundred
+/// others would be compiled once more for each program.
+fn build(program: &str, features: &[&str]) -> Result<()> {
+    succeed(cargo(&["build", "--quiet", "--workspace", "--bin", program]).args(features))
 }
 
 /// The same binary with the points at which the crash tests kill it and with a language model, put aside; whoever calls this builds the real one
@@ -135,7 +134,7 @@ fn build_crash_binary() -> Result<()> {
     // The real one first: then it is the older, and building it again is no work.
     build_binary()?;
     let features = ["--features", "countersign/crash-points,countersign/llm"];
-    succeed(cargo(&["build", "--quiet", "--package", "countersign"]).args(features))?;
+    build("countersign", &features)?;
     let aside = crash_binary();
     std::fs::create_dir_all(aside.parent().context("a folder for the crash tests' binary")?)?;
     // The old one may be running: a new file takes its name.
