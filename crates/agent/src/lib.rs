@@ -21,5 +21,5 @@ pub use converse::{
 };
 #[cfg(feature = "llm")]
 pub use drive::{Broke, Look, drive, opened};
-pub use people::Rules;
+pub use people::{Law, Rules};
 pub use specify::{Guard, Measured, Order, SpecifyError, answered, folder, guards, specify};

@@ -80,7 +80,7 @@ async fn show(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let (session, _) = auth::agent(&shared, &parts, body).await?;
-    Ok(Json(own(&shared, &session, &id).await?).into_response())
+    Ok(Json(view(&shared, &session, named(&id)?).await?).into_response())
 }
 
 async fn wait(
@@ -94,9 +94,9 @@ async fn wait(
     let asked: Wait = people::understood(&parts.uri)?;
     let change = own(&shared, &session, &id).await?;
     let turn = waiting.begin(session.id).ok_or_else(ApiError::too_many_waiting)?;
-    people::wait(&shared, change.id, &asked).await?;
+    people::wait(&shared, change, &asked).await?;
     drop(turn);
-    Ok(Json(own(&shared, &session, &id).await?).into_response())
+    Ok(Json(view(&shared, &session, change).await?).into_response())
 }
 
 async fn withdraw(
@@ -107,8 +107,8 @@ async fn withdraw(
     let (parts, body) = request.into_parts();
     let (session, _) = auth::agent(&shared, &parts, body).await?;
     let change = own(&shared, &session, &id).await?;
-    shared.engine.withdraw(&session, change.id).await?;
-    Ok(Json(own(&shared, &session, &id).await?).into_response())
+    shared.engine.withdraw(&session, change).await?;
+    Ok(Json(view(&shared, &session, change).await?).into_response())
 }
 
 /// The captured inverse of one action, through the same door as everything; the answer is of the change that undoes.
@@ -123,8 +123,8 @@ async fn undo(
     let UndoRequest { action } =
         asked.map_err(|err| ApiError::usage(format!("an undo is {{action?}}: {err}")))?;
     let change = own(&shared, &session, &id).await?;
-    let undoing = shared.engine.undo_own(&session, change.id, action).await?;
-    Ok(Json(own(&shared, &session, &undoing.to_string()).await?).into_response())
+    let undoing = shared.engine.undo_own(&session, change, action).await?;
+    Ok(Json(view(&shared, &session, undoing).await?).into_response())
 }
 
 /// Goes on record as the agent's word.
@@ -179,13 +179,21 @@ async fn propose(State(shared): State<Shared>, request: Request) -> Result<Respo
             Err(refusal) => return Err(refusal.into()),
         }
     };
-    Ok(Json(own(&shared, &session, &change.id.to_string()).await?).into_response())
+    Ok(Json(view(&shared, &session, change.id).await?).into_response())
 }
 
 /// A change of the caller's own agent; anything else does not exist for them.
-async fn own(shared: &Shared, session: &Session, id: &str) -> Result<ChangeView, ApiError> {
-    let missing = || ApiError::not_found("no such change of yours");
-    let id: ChangeId = id.parse().map_err(|_| missing())?;
+async fn own(shared: &Shared, session: &Session, id: &str) -> Result<ChangeId, ApiError> {
+    let (id, chain) = (named(id)?, session.chain.clone());
+    let is_own = shared
+        .engine
+        .read(move |view| Ok(view.change(id)?.is_some_and(|change| change.chain == chain)))
+        .await?;
+    if is_own { Ok(id) } else { Err(missing()) }
+}
+
+/// The same as it stands, whole.
+async fn view(shared: &Shared, session: &Session, id: ChangeId) -> Result<ChangeView, ApiError> {
     let chain = session.chain.clone();
     let found = shared
         .engine
@@ -197,6 +205,14 @@ async fn own(shared: &Shared, session: &Session, id: &str) -> Result<ChangeView,
     let (change, approvals): (Change, Vec<Approval>) = found.ok_or_else(missing)?;
     let reading = shared.engine.reading(session);
     Ok(ChangeView::for_agent(&change, &approvals, &|step, resource| reading.may_read(step, resource)))
+}
+
+fn named(id: &str) -> Result<ChangeId, ApiError> {
+    id.parse().map_err(|_| missing())
+}
+
+fn missing() -> ApiError {
+    ApiError::not_found("no such change of yours")
 }
 
 fn value(json: serde_json::Value, depth: u32) -> Option<Value> {

@@ -4,15 +4,17 @@
 
 use std::sync::Arc;
 
+use agent::{Law, Rules};
 use api::ApiError;
 use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
+use model::Timestamp;
+use policy::Bundle;
 
 use crate::{
     estate::Seen,
-    needed::Rules,
     pages::{
         ask::{self, AskPage},
         plan::{self, PlanPage, Sought},
@@ -45,7 +47,7 @@ pub(crate) async fn ask(call: Call) -> Result<Response, Refused> {
         };
         let asked = analysed.whole(now, |facts, given| agent::asked(&sentence, facts, given));
         let asked = asked.map_err(|err| format!("The snapshot cannot be read now: {err}"));
-        render(&AskPage::of(frame, &seen, &sentence, asked, Rules { bundle: &bundle, now }))
+        render(&AskPage::of(frame, &seen, &sentence, asked, constitution(&bundle, now)))
     };
     call.apart(answered).await
 }
@@ -68,7 +70,7 @@ pub(crate) async fn plan(call: Call) -> Result<Response, Refused> {
             return render(&PlanPage::empty(frame, &seen, None, now));
         };
         match analysed.whole(now, |_, given| Sought::of(&id, given)) {
-            Ok(sought) => render(&PlanPage::of(frame, &seen, &id, &sought, Rules { bundle: &bundle, now })),
+            Ok(sought) => render(&PlanPage::of(frame, &seen, &id, &sought, constitution(&bundle, now))),
             Err(err) => {
                 let wrong = ("the snapshot cannot be read now".to_owned(), err.to_string());
                 render(&PlanPage::empty(frame, &seen, Some(wrong), now))
@@ -76,6 +78,11 @@ pub(crate) async fn plan(call: Call) -> Result<Response, Refused> {
         }
     };
     call.apart(answered).await
+}
+
+/// Who looks proposes nothing: no agent's grants are asked.
+fn constitution(bundle: &Bundle, now: Timestamp) -> Rules<'_> {
+    Rules { bundle, now, law: Law::Constitution }
 }
 
 pub(crate) async fn runs(call: Call) -> Result<Response, Refused> {

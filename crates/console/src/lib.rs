@@ -25,7 +25,6 @@ mod events;
 mod faces;
 mod guard;
 mod logins;
-mod needed;
 mod pages;
 mod proof;
 mod prose;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// Cleaned of everything that moves, hides or recolours what stands around it, and bounded. Templates escape it besides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shown(String);
@@ -34,11 +36,12 @@ pub(crate) fn all<T: fmt::Display>(texts: impl IntoIterator<Item = T>) -> Vec<Sh
     texts.into_iter().map(Shown::of).collect()
 }
 
+/// RFC 3986's unreserved characters stand for themselves.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// As a value of an address's query.
 pub(crate) fn encoded(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let coded = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    value.bytes().map(coded).collect()
+    utf8_percent_encode(value, UNRESERVED).to_string()
 }
 
 /// As one word of a shell, to be copied; `None` where what is shown would be another text than what is meant.

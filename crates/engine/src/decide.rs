@@ -419,8 +419,16 @@ fn rejudge(
     if let Some(stored) = change.steps.get(nth) {
         unverified::mark(&mut question.step, stored.vouched);
     }
+    let mut named = false;
     let moved = match change.steps.get_mut(nth) {
-        Some(stored) if same_facts(stored, &question.step) => false,
+        Some(stored) if same_facts(stored, &question.step) => {
+            // What was held before targets were looked for is found from now on.
+            if stored.sought.is_none() {
+                stored.sought = question.step.sought.take();
+                named = stored.sought.is_some();
+            }
+            false
+        }
         Some(stored) => {
             // What it is looked for by is of the request, and the same one is asked for: what is not seen now may be gone.
             question.step.sought = question.step.sought.or_else(|| stored.sought.take());
@@ -488,7 +496,7 @@ fn rejudge(
             go(tx, book, drawn, (Create::Stored, change), nth, (question.signature, &question.purpose), leave)
         }
         Verdict::Hold(_) => {
-            if moved || rebound || reworded || another_asks || change.state != ChangeState::Held {
+            if moved || rebound || reworded || another_asks || named || change.state != ChangeState::Held {
                 let from = change.version;
                 // A change whose first steps ran stays executing until all have.
                 if change.state.is_open() {
@@ -502,6 +510,7 @@ fn rejudge(
                     }
                     (false, true) => "another bundle is in force; earlier approvals are void",
                     (false, false) if another_asks => "it is asked for by another than before",
+                    (false, false) if named && !reworded => "its target is looked for from now on",
                     (false, false) => "what it needs has changed",
                 };
                 entry.detail.insert("why".to_owned(), why.to_owned());

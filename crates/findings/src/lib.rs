@@ -24,6 +24,7 @@ mod report;
 mod rhythm;
 mod signs;
 mod subject;
+mod told;
 mod views;
 
 pub use analyzer::{ANALYZERS, Analyzer, Class};

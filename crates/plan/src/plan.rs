@@ -87,17 +87,25 @@ pub struct Alternative {
 pub struct People {
     /// `None`: the rules deny it, whoever agrees.
     pub count: Option<u32>,
-    /// The rules that ask for them.
+    /// The rules that say so, and what they ask for besides people.
     pub why: String,
+}
+
+impl People {
+    /// In one word.
+    pub fn how_many(&self) -> String {
+        match self.count {
+            None => "denied".to_owned(),
+            Some(0) => "nobody".to_owned(),
+            Some(count) => count.to_string(),
+        }
+    }
 }
 
 impl std::fmt::Display for People {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.count {
-            None => f.write_str(&self.why),
-            Some(0) => f.write_str("nobody"),
-            Some(count) => write!(f, "{count}: {}", self.why),
-        }
+        f.write_str(&self.how_many())?;
+        if self.why.is_empty() { Ok(()) } else { write!(f, ": {}", self.why) }
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) enum Grants<'a> {
         agent: &'a AgentId,
         operator: &'a PersonId,
     },
-    /// For examples of the constitution, which must not depend on who happens to be in the roster.
+    /// For the constitution alone, which must not depend on who happens to be in the roster.
     Assumed,
 }
 

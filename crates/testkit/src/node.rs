@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::{Output, npm, process, root};
+use crate::{Output, npm, once::once, process, root};
 
 const PACKAGES: [&str; 3] =
     ["@aws-sdk/client-s3@3.1175.0", "@aws-sdk/client-sqs@3.1175.0", "@aws-sdk/client-ssm@3.1169.0"];
+const OLDEST: (u32, u32) = (18, 0);
 const INSTALL: Duration = Duration::from_secs(10 * 60);
 const CALL: Duration = Duration::from_secs(120);
 
@@ -24,28 +25,20 @@ pub struct Node {
 impl Node {
     /// `None` where Node.js 18 or npm is missing; the caller says loudly that it skips.
     pub fn of_checkout() -> Result<Option<Self>> {
-        let mut version = Command::new("node");
-        version.arg("--version");
-        let found = process::run(version, CALL).ok().filter(|output| output.code == 0);
-        let major =
-            found.as_ref().and_then(|it| it.stdout.trim().strip_prefix('v')?.split('.').next()?.parse().ok());
-        if major.is_none_or(|major: u32| major < 18) || !npm::runs("npm") {
+        if version(Path::new("node")).is_none_or(|it| it < OLDEST) || !npm::runs("npm") {
             return Ok(None);
         }
         let home = root().join("target/node");
-        fs::create_dir_all(&home)?;
-        let lock = fs::File::create(home.join("lock"))?;
-        lock.lock().context("waiting for another installation of the JavaScript SDK")?;
-        let (stamp, wanted) = (home.join("stamp"), PACKAGES.join("\n"));
-        if fs::read_to_string(&stamp).ok().as_deref() != Some(wanted.as_str()) {
+        let install = || {
             fs::write(home.join("package.json"), "{\"private\": true}\n")?;
             let mut install = Command::new("npm");
             install.args(["install", "--no-audit", "--no-fund", "--no-package-lock"]).args(PACKAGES);
             install.current_dir(&home);
             let done = process::run(install, INSTALL)?;
             ensure!(done.code == 0, "the JavaScript SDK cannot be installed: {done}");
-            fs::write(&stamp, wanted)?;
-        }
+            Ok(())
+        };
+        once(|mark| home.join(mark), &PACKAGES.join("\n"), || true, install)?;
         Ok(Some(Self { home }))
     }
 
@@ -64,4 +57,13 @@ impl Node {
         let _ = fs::remove_file(file);
         told
     }
+}
+
+/// Major and minor; `None` where it cannot be run.
+pub(crate) fn version(node: &Path) -> Option<(u32, u32)> {
+    let mut command = Command::new(node);
+    command.arg("--version");
+    let told = process::run(command, CALL).ok().filter(|it| it.code == 0)?.stdout;
+    let mut parts = told.trim().strip_prefix('v')?.split('.').map(|it| it.parse().ok());
+    Some((parts.next()??, parts.next()??))
 }

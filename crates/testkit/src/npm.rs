@@ -2,9 +2,9 @@
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::{process, root};
+use crate::{once::once, process, root};
 
 const INSTALL: Duration = Duration::from_secs(10 * 60);
 const CALL: Duration = Duration::from_secs(60);
@@ -18,19 +18,13 @@ pub(crate) fn runs(program: &str) -> bool {
 /// `name` is of what keeps the lock and the stamp, below `target`.
 pub(crate) fn install(folder: &Path, name: &str) -> Result<()> {
     let place = root().join("target").join(name);
-    fs::create_dir_all(&place)?;
-    let lock = fs::File::create(place.join("lock"))?;
-    lock.lock().with_context(|| format!("waiting for another installation of {}", folder.display()))?;
     let wanted = fs::read_to_string(folder.join("package-lock.json"))?;
-    let stamp = place.join("stamp");
-    let is_there = folder.join("node_modules").is_dir();
-    if is_there && fs::read_to_string(&stamp).ok().as_deref() == Some(wanted.as_str()) {
-        return Ok(());
-    }
-    let mut npm = Command::new("npm");
-    npm.arg("ci").current_dir(folder);
-    let done = process::run(npm, INSTALL)?;
-    ensure!(done.code == 0, "the packages of {} cannot be installed: {done}", folder.display());
-    fs::write(stamp, wanted)?;
-    Ok(())
+    let install = || {
+        let mut npm = Command::new("npm");
+        npm.arg("ci").current_dir(folder);
+        let done = process::run(npm, INSTALL)?;
+        ensure!(done.code == 0, "the packages of {} cannot be installed: {done}", folder.display());
+        Ok(())
+    };
+    once(|mark| place.join(mark), &wanted, || folder.join("node_modules").is_dir(), install)
 }

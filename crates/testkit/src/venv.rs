@@ -1,7 +1,6 @@
 //! The Python environment with the mock AWS and the real clients, at pinned versions, installed once per checkout.
 
 use std::{
-    fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -9,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{Output, process, python_home, root};
+use crate::{Output, once::once, process, python_home, root};
 
 /// The versions the wire facts were measured with; another version is another set of facts.
 const PACKAGES: [&str; 4] =
@@ -42,22 +41,13 @@ impl Venv {
     }
 
     fn with(home: &Path, packages: &[&str]) -> Result<Self> {
-        let beside = |ending: &str| home.with_extension(ending);
-        let stamp = beside("stamp");
-        let wanted = packages.join("\n");
         let venv = Self { home: home.to_owned() };
-        let ready =
-            || fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && venv.bin("python").exists();
-        if ready() {
-            return Ok(venv);
-        }
-        fs::create_dir_all(home.parent().context("a Python environment needs a folder above it")?)?;
-        let lock = File::create(beside("lock"))?;
-        lock.lock().context("waiting for another installation of the Python environment")?;
-        if !ready() {
-            venv.install(packages)?;
-            fs::write(&stamp, wanted)?;
-        }
+        once(
+            |mark| home.with_extension(mark),
+            &packages.join("\n"),
+            || venv.bin("python").exists(),
+            || venv.install(packages),
+        )?;
         Ok(venv)
     }
 

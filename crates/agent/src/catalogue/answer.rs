@@ -204,13 +204,9 @@ fn explain(out: &mut String, what: &str, report: &Report) {
                     )
                 });
             }
-            Remedy::StackUpdate { stack, change } => {
-                line(out, format_args!("  - proposed: an update of {}: {}", text(stack), text(change)))
+            other @ (Remedy::StackUpdate { .. } | Remedy::Wait { .. } | Remedy::Advice(_)) => {
+                line(out, format_args!("  - {}", text(&other.told())))
             }
-            Remedy::Wait { until } => {
-                line(out, format_args!("  - marked; nothing is to be done before {until}"))
-            }
-            Remedy::Advice(advice) => line(out, format_args!("  - for people: {}", text(advice))),
         }
         return;
     }

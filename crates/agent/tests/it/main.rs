@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod model;
+mod people;
 mod plans;
 mod rig;
 mod specify;

@@ -11,9 +11,9 @@ pub use requests::{
     SessionRequest, SignRequest, SimulateRequest, StopRequest, UndoRequest,
 };
 pub use summary::{
-    ChangedSummary, ChangedView, EndedView, HeldSummary, HeldView, LapsedSummary, Line, OperationRead,
-    ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView, RoleView, ServiceRead, SessionSummary,
-    VerdictCounts, times_of,
+    ChangedSummary, ChangedView, Counted, EndedView, HeldSummary, HeldView, LapsedSummary, Line,
+    OperationRead, ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView, RoleView, ServiceRead,
+    SessionSummary, VerdictCounts, times_of,
 };
 pub use views::{
     ActionView, ApprovalView, BundleView, ChangeList, ChangeView, ConsistencyView, ErasedView, EvidenceView,

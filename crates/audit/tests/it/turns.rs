@@ -1,7 +1,7 @@
 //! What runs in which turn, and what is over and runs no more.
 
 use approval::Act;
-use expect_test::expect;
+use expect_test::{Expect, expect};
 use model::{Chain, Digest, EntryKind, change_digest};
 
 use crate::{
@@ -9,62 +9,81 @@ use crate::{
     story::{Scribe, change, checkpoint_line, digest, name, statement},
 };
 
+/// What is on record of a change, by its number; steps by theirs.
+enum Move {
+    Permitted(u8, &'static str),
+    Done(u8, &'static str),
+    Failed(u8, &'static str),
+    Undone(u8, &'static str),
+    Joined(u8),
+    Sealed(u8),
+    Vetoed(u8),
+    /// The first as the second.
+    Reopened(u8, u8),
+}
+
+use Move::{Done, Failed, Joined, Permitted, Reopened, Sealed, Undone, Vetoed};
+
+impl Move {
+    fn write(&self, log: &mut Scribe) {
+        let ended = |log: &mut Scribe, nth: u8, step: &str, status: &str| {
+            log.permit(nth, step, "0");
+            log.about(EntryKind::OutcomeRecorded, nth, Some("change"), &[("step", step), ("status", status)]);
+        };
+        match *self {
+            Permitted(nth, step) => log.permit(nth, step, "0"),
+            Done(nth, step) => ended(log, nth, step, "200"),
+            Failed(nth, step) => ended(log, nth, step, "400"),
+            Undone(nth, step) => {
+                log.about(EntryKind::ChangeJudged, nth, None, &[("step", step), ("undone_by", "chg-1")]);
+            }
+            Joined(nth) => log.about(EntryKind::ChangeJoined, nth, None, &[]),
+            Sealed(nth) => log.about(EntryKind::ChangeSealed, nth, None, &[]),
+            Vetoed(nth) => log.reject(nth, "bob"),
+            Reopened(vetoed, nth) => {
+                let line = checkpoint_line(&log.entries);
+                let said = statement(Act::Reopen, "alice", change(vetoed), digest(), line);
+                log.signed(EntryKind::ChangeReopened, nth, &said);
+            }
+        }
+    }
+}
+
+fn plays(moves: &[Move], expected: &Expect) {
+    check(|log| moves.iter().for_each(|it| it.write(log)), expected);
+}
+
 /// What was proposed as a plan runs in its order, each step once those in front of it are done.
 #[test]
 fn a_plan_runs_in_its_order() {
-    let run = |log: &mut Scribe, step: &str, status: &str| {
-        log.permit(1, step, "0");
-        log.about(EntryKind::OutcomeRecorded, 1, None, &[("step", step), ("status", status)]);
-    };
-    check(
-        |log| {
-            run(log, "0", "200");
-            run(log, "1", "200");
-            log.permit(1, "2", "0");
-        },
-        &expect![""],
-    );
-    check(
-        |log| log.permit(1, "1", "0"),
+    plays(&[Done(1, "0"), Done(1, "1"), Permitted(1, "2")], &expect![""]);
+    plays(
+        &[Permitted(1, "1")],
         &expect![[r#"
-        permit_out_of_turn @1: entry 1 permits step 1 of chg-01m7xzk500040g2081040g2081 before step 0 of it was done
-    "#]],
+            permit_out_of_turn @1: entry 1 permits step 1 of chg-01m7xzk500040g2081040g2081 before step 0 of it was done
+        "#]],
     );
-    check(
-        |log| {
-            run(log, "0", "200");
-            run(log, "1", "400");
-            log.permit(1, "2", "0");
-        },
+    plays(
+        &[Done(1, "0"), Failed(1, "1"), Permitted(1, "2")],
         &expect![[r#"
             permit_out_of_turn @5: entry 5 permits step 2 of chg-01m7xzk500040g2081040g2081 before step 1 of it was done
         "#]],
     );
-    check(
-        |log| {
-            log.permit(1, "0", "0");
-            log.permit(1, "1", "0");
-        },
+    plays(
+        &[Permitted(1, "0"), Permitted(1, "1")],
         &expect![[r#"
             permit_out_of_turn @2: entry 2 permits step 1 of chg-01m7xzk500040g2081040g2081 before step 0 of it was done
         "#]],
     );
-    check(
-        |log| {
-            run(log, "0", "200");
-            log.about(EntryKind::ChangeJudged, 1, None, &[("step", "0"), ("undone_by", "chg-1")]);
-            log.permit(1, "1", "0");
-        },
+    plays(
+        &[Done(1, "0"), Undone(1, "0"), Permitted(1, "1")],
         &expect![[r#"
             permit_out_of_turn @4: entry 4 permits step 1 of chg-01m7xzk500040g2081040g2081 before step 0 of it was done
         "#]],
     );
     // What was asked for one by one waits for nothing.
-    check(
-        |log| {
-            log.about(EntryKind::ChangeJoined, 1, None, &[]);
-            log.permit(1, "1", "0");
-        },
+    plays(
+        &[Joined(1), Permitted(1, "1")],
         &expect![[r#"
             change_altered @1: entry 1 puts an action into chg-01m7xzk500040g2081040g2081 and does not list them all
         "#]],
@@ -74,82 +93,48 @@ fn a_plan_runs_in_its_order() {
 /// What ran before a veto stays done when the plan is reopened, and is all that need not run again.
 #[test]
 fn a_plan_that_was_reopened_goes_on_where_it_was() {
-    let run = |log: &mut Scribe, nth: u8, step: &str| {
-        log.permit(nth, step, "0");
-        log.outcome(nth, step);
-    };
-    let reopens = |log: &mut Scribe, vetoed: u8, nth: u8| {
-        let line = checkpoint_line(&log.entries);
-        let said = statement(Act::Reopen, "alice", change(vetoed), digest(), line);
-        log.signed(EntryKind::ChangeReopened, nth, &said);
-    };
-    check(
-        |log| {
-            run(log, 1, "0");
-            log.reject(1, "bob");
-            reopens(log, 1, 2);
-            run(log, 2, "1");
-            log.reject(2, "bob");
-            reopens(log, 2, 3);
-            log.permit(3, "2", "0");
-        },
+    plays(
+        &[
+            Done(1, "0"),
+            Vetoed(1),
+            Reopened(1, 2),
+            Done(2, "1"),
+            Vetoed(2),
+            Reopened(2, 3),
+            Permitted(3, "2"),
+        ],
         &expect![""],
     );
-    check(
-        |log| {
-            run(log, 1, "0");
-            log.reject(1, "bob");
-            reopens(log, 1, 2);
-            log.permit(2, "2", "0");
-        },
+    plays(
+        &[Done(1, "0"), Vetoed(1), Reopened(1, 2), Permitted(2, "2")],
         &expect![[r#"
             permit_out_of_turn @5: entry 5 permits step 2 of chg-01m7xzk500081040g2081040g2 before step 1 of it was done
         "#]],
     );
     // Undone before.
-    check(
-        |log| {
-            run(log, 1, "0");
-            log.about(EntryKind::ChangeJudged, 1, None, &[("step", "0"), ("undone_by", "chg-1")]);
-            log.reject(1, "bob");
-            reopens(log, 1, 2);
-            log.permit(2, "1", "0");
-        },
+    plays(
+        &[Done(1, "0"), Undone(1, "0"), Vetoed(1), Reopened(1, 2), Permitted(2, "1")],
         &expect![[r#"
             permit_out_of_turn @6: entry 6 permits step 1 of chg-01m7xzk500081040g2081040g2 before step 0 of it was done
         "#]],
     );
     // From one that nobody knows of.
-    check(
-        |log| {
-            reopens(log, 1, 2);
-            log.permit(2, "1", "0");
-        },
+    plays(
+        &[Reopened(1, 2), Permitted(2, "1")],
         &expect![[r#"
             permit_out_of_turn @2: entry 2 permits step 1 of chg-01m7xzk500081040g2081040g2 before step 0 of it was done
         "#]],
     );
     // Said of one that is under way already, whoever else was vetoed.
-    check(
-        |log| {
-            run(log, 1, "0");
-            log.reject(1, "bob");
-            log.about(EntryKind::ChangeSealed, 2, None, &[]);
-            reopens(log, 1, 2);
-            log.permit(2, "1", "0");
-        },
+    plays(
+        &[Done(1, "0"), Vetoed(1), Sealed(2), Reopened(1, 2), Permitted(2, "1")],
         &expect![[r#"
             permit_out_of_turn @6: entry 6 permits step 1 of chg-01m7xzk500081040g2081040g2 before step 0 of it was done
         "#]],
     );
     // What was asked for one by one waits for nothing afterwards either.
-    check(
-        |log| {
-            log.about(EntryKind::ChangeJoined, 1, None, &[]);
-            log.reject(1, "bob");
-            reopens(log, 1, 2);
-            log.permit(2, "1", "0");
-        },
+    plays(
+        &[Joined(1), Vetoed(1), Reopened(1, 2), Permitted(2, "1")],
         &expect![[r#"
             change_altered @1: entry 1 puts an action into chg-01m7xzk500040g2081040g2081 and does not list them all
         "#]],
@@ -204,7 +189,7 @@ fn what_is_over_is_let_through_no_more_and_says_how_it_is_known_to_be() {
             "#]],
         );
     }
-    for gone in [
+    let misshapen = [
         "",
         "0",
         "0:",
@@ -213,15 +198,9 @@ fn what_is_over_is_let_through_no_more_and_says_how_it_is_known_to_be() {
         seen.trim_start_matches('0'),
         &format!("{seen} "),
         &seen.replace("0:", "00:"),
-    ] {
-        check(
-            |log| ended(log, EntryKind::ChangeWithdrawn, &[("why", why), ("gone", gone)]),
-            &expect![[r#"
-                end_unfounded @4: entry 4 withdraws chg-01m7xzk500040g2081040g2081 because its targets are gone, and does not say by which reads that is known
-            "#]],
-        );
-    }
-    for detail in [[("why", why)], [("gone", seen)]] {
+    ];
+    let unfounded = misshapen.map(|gone| vec![("why", why), ("gone", gone)]);
+    for detail in unfounded.into_iter().chain([vec![("why", why)], vec![("gone", seen)]]) {
         check(
             |log| ended(log, EntryKind::ChangeWithdrawn, &detail),
             &expect![[r#"

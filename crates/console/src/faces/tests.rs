@@ -2,7 +2,7 @@
 
 use askama::Template as _;
 use model::Digest;
-use policy::{Bundle, Profile, StarterOptions};
+use policy::{Profile, StarterOptions};
 use spec::{Files, Intent, layout};
 use testkit::Key;
 
@@ -39,7 +39,7 @@ fn asked(seen: &Seen, sentence: &str) -> String {
     let bundle = bundle();
     let asked = analysed.whole(NOW, |facts, given| agent::asked(sentence, facts, given));
     let asked = asked.map_err(|err| err.to_string());
-    let rules = Rules { bundle: &bundle, now: NOW };
+    let rules = constitution(&bundle, NOW);
     AskPage::of(Frame::new(None, "Ask"), seen, sentence, asked, rules).render().unwrap()
 }
 
@@ -47,7 +47,7 @@ fn planned(seen: &Seen, id: &str) -> String {
     let Seen::Read(analysed) = seen else { panic!("{seen:?}") };
     let bundle = bundle();
     let sought = analysed.whole(NOW, |_, given| Sought::of(id, given)).unwrap();
-    let rules = Rules { bundle: &bundle, now: NOW };
+    let rules = constitution(&bundle, NOW);
     PlanPage::of(Frame::new(None, "Findings"), seen, id, &sought, rules).render().unwrap()
 }
 
@@ -270,23 +270,21 @@ fn step(service: &str, operation: &str, parameters: serde_json::Value) -> ::plan
 #[test]
 fn whom_a_way_would_need_is_what_the_rules_in_force_say() {
     let bundle = bundle();
-    let needed = |steps: &[::plan::Step]| {
-        let asked = Rules { bundle: &bundle, now: NOW }.ask("111122223333", steps);
-        asked.map(|it| it.to_string()).unwrap_or_default()
-    };
+    let needed =
+        |steps: &[::plan::Step]| constitution(&bundle, NOW).people("111122223333", steps).to_string();
     let delete = || step("ec2", "DeleteVolume", serde_json::json!({ "VolumeId": "vol-0abc1" }));
     let tag = || {
         let tags = serde_json::json!([{ "Key": "a", "Value": "b" }]);
         step("ec2", "CreateTags", serde_json::json!({ "Resources": ["vol-0abc1"], "Tags": tags }))
     };
     let read = || step("ec2", "DescribeVolumes", serde_json::json!({}));
-    assert_eq!(needed(&[]), "");
-    assert_eq!(needed(&[read()]), "nobody");
-    assert_eq!(needed(&[tag()]), "nobody");
+    for steps in [vec![], vec![read()], vec![tag()]] {
+        assert_eq!(needed(&steps), "nobody");
+    }
     for steps in [vec![delete()], vec![tag(), delete(), read()]] {
-        let told = needed(&steps);
-        assert!(told.starts_with("2 other people"), "{told}");
+        assert_eq!(needed(&steps), "2: two-people-to-destroy");
     }
     // What is in no table is not judged to need less.
-    assert_eq!(needed(&[read(), step("ec2", "NoSuchThing", serde_json::json!({}))]), "not known");
+    let unknown = needed(&[read(), step("ec2", "NoSuchThing", serde_json::json!({}))]);
+    assert!(unknown.starts_with("denied: "), "{unknown}");
 }

@@ -1,14 +1,13 @@
 //! A sentence, and what the closed catalogue makes of it over the newest snapshot: an answer, a question back, or plans. It is a link like
 //! any other page, and does nothing.
 
-use agent::{Asked, CAN, Understanding, examples, nearest};
+use agent::{Asked, CAN, Rules, Understanding, examples, nearest};
 use askama::Template;
 use model::Timestamp;
 
 use super::{Frame, findings::Of, plans::Planned};
 use crate::{
     estate::Seen,
-    needed::Rules,
     prose::{self, Block, Span},
     text::{Shown, encoded, quoted},
 };

@@ -2,7 +2,7 @@
 //! what is not claimed, and not known. Nothing is carried out from here; where the planner has a plan, a link leads to it.
 
 use askama::Template;
-use findings::{Class, Finding, GraceState, Remedy, Step};
+use findings::{Class, Finding};
 use model::Timestamp;
 
 use super::Frame;
@@ -56,6 +56,7 @@ struct Found {
     facts: Vec<(Shown, Shown)>,
     remedy: Shown,
     steps: Vec<Shown>,
+    grace: Option<Shown>,
     /// Where the plan for it is, if the planner has one.
     plan: Option<String>,
     in_the_end: Option<Shown>,
@@ -118,13 +119,10 @@ impl List {
             .spared
             .iter()
             .map(|it| (Shown::of(it.analyzer), Shown::of(&it.resource), Shown::of(&it.why)));
-        let not_known = report.unjudged.iter().map(|it| {
-            let of = match it.resources {
-                Some(count) => format!("{} ({count}, such as {})", it.why, it.examples.join(", ")),
-                None => it.why.clone(),
-            };
-            (Shown::of(it.analyzer), Shown::of(&it.region), Shown::of(of))
-        });
+        let not_known = report
+            .unjudged
+            .iter()
+            .map(|it| (Shown::of(it.analyzer), Shown::of(&it.region), Shown::of(it.told())));
         Self {
             faults: analysed.faults,
             waste: analysed.findings.saturating_sub(analysed.faults),
@@ -141,13 +139,6 @@ impl List {
 
 impl Found {
     fn of(it: &Finding, anchor: Option<&'static str>, currency: &str) -> Self {
-        let (remedy, steps) = remedy(&it.remedy);
-        let later: Vec<String> = it
-            .way
-            .iter()
-            .filter(|step| !it.remedy.steps().contains(step))
-            .map(|step| format!("{}:{} ({})", step.service, step.operation, step.effects))
-            .collect();
         Self {
             anchor,
             title: Shown::of(&it.title),
@@ -158,40 +149,18 @@ impl Found {
             level: it.confidence.level.name(),
             why: crate::text::all(&it.confidence.why),
             facts: it.facts.iter().map(|it| (Shown::of(&it.text), Shown::of(it.reads.join(" ")))).collect(),
-            remedy: Shown::of(match &it.grace {
-                Some(grace) => format!("{remedy}{}", said(&grace.state, grace.days)),
-                None => remedy,
-            }),
-            steps,
+            remedy: Shown::of(capital(&it.remedy.told())),
+            steps: crate::text::all(it.remedy.steps().iter().map(|step| step.told(step.undo_word()))),
+            grace: it.grace.as_ref().map(|grace| Shown::of(grace.told())),
             plan: None,
-            in_the_end: (!later.is_empty()).then(|| Shown::of(later.join(", then "))),
+            in_the_end: it.in_the_end().map(Shown::of),
             danger: it.danger.destroys().then(|| Shown::of("cannot be undone")),
             traps: crate::text::all(&it.traps),
         }
     }
 }
 
-fn remedy(remedy: &Remedy) -> (String, Vec<Shown>) {
-    match remedy {
-        Remedy::Steps(steps) => ("Proposed:".to_owned(), steps.iter().map(step).collect()),
-        Remedy::StackUpdate { stack, change } => {
-            (format!("Proposed: an update of {stack}: {change}"), Vec::new())
-        }
-        Remedy::Wait { until } => (format!("Marked; nothing is to be done before {until}"), Vec::new()),
-        Remedy::Advice(text) => (format!("For people: {text}"), Vec::new()),
-    }
-}
-
-fn said(state: &GraceState, days: u32) -> String {
-    match state {
-        GraceState::NotMarked => format!(" What follows waits for {days} days."),
-        GraceState::Marked { since, .. } | GraceState::Over { since } => format!(" Unused since {since}."),
-        GraceState::UsedAgain { since } => format!(" Marked on {since}."),
-    }
-}
-
-fn step(step: &Step) -> Shown {
-    let undo = if step.undoable { "can be undone" } else { "cannot be undone" };
-    let (service, operation, effects) = (&step.service, &step.operation, step.effects);
-    Shown::of(format!("{service}:{operation} {} ({effects}, {undo}): {}", step.parameters, step.why))
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -1,5 +1,6 @@
 //! The plan for one finding, as `countersign plan --finding` makes it; or why there is none.
 
+use agent::Rules;
 use askama::Template;
 use findings::Finding;
 use model::Timestamp;
@@ -8,7 +9,6 @@ use plan::{Given, Goal, PlanError, Plans, Which};
 use super::{Frame, findings::Of, plans::Planned};
 use crate::{
     estate::Seen,
-    needed::Rules,
     text::{Shown, quoted},
 };
 

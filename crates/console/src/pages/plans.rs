@@ -1,10 +1,11 @@
 //! Plans as pages show them: each step with its checks and how it is taken back, then the ways side by side. One partial template for
 //! whoever shows plans; nothing is carried out from here.
 
+use agent::Rules;
 use model::{Digest, Effect, sanitize};
 use plan::{Alternative, Left, Origin, Plan, Step};
 
-use crate::{needed::Rules, text::Shown};
+use crate::text::Shown;
 
 #[derive(Debug, Default)]
 pub(crate) struct Planned {
@@ -143,7 +144,7 @@ impl OneStep {
 fn ways(plan: &Plan, rules: Option<Rules<'_>>) -> Vec<Way> {
     let asked = |people: Option<&plan::People>, steps: &[Step]| match (people, rules) {
         (Some(people), _) => Shown::of(people),
-        (None, Some(rules)) => rules.ask(&plan.basis.account, steps).unwrap_or_else(|| Shown::of("nobody")),
+        (None, Some(rules)) => Shown::of(rules.people(&plan.basis.account, steps)),
         (None, None) => Shown::of("not asked"),
     };
     let gone = plan.steps.iter().filter(|it| it.effects.contains(Effect::Destroy));

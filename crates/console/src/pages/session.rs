@@ -1,11 +1,10 @@
 //! One session: for whom it is, how it stands, and what it did, added up; each change leads to its own page.
 
 use api::types::{
-    ChangedView, HeldView, ReadOften, RefusedOften, RefusedView, RoleView, ServiceRead, SessionSummary,
-    SessionView, times_of,
+    Counted, ReadOften, RefusedOften, RoleView, ServiceRead, SessionSummary, SessionView, times_of,
 };
 use askama::Template;
-use model::{PersonId, SessionId, Timestamp};
+use model::{ChangeId, ChangeState, PersonId, SessionId, Timestamp};
 
 use super::Frame;
 use crate::{
@@ -112,6 +111,20 @@ impl Did {
     fn of(summary: &SessionSummary, now: Timestamp) -> Self {
         let (changed, held, refused) = (&summary.changed, &summary.held, &summary.refused);
         let services = summary.read.services.iter().map(service);
+        let row = |id: ChangeId, state: ChangeState, at: Timestamp, summary: &str, how: String| Row {
+            id: id.to_string(),
+            state: state.name(),
+            outcome: Shown::of(state),
+            summary: Shown::of(summary),
+            how: Shown::of(how),
+            at: ago(at, now),
+        };
+        let ran = changed.newest.iter().map(|it| Row {
+            outcome: Shown::of(it.outcome()),
+            ..row(it.change, it.state, it.at, &it.summary, it.how())
+        });
+        let waits = held.newest.iter().map(|it| row(it.change, it.state, it.at, &it.summary, it.how()));
+        let denied = refused.newest.iter().map(|it| row(it.change, it.state, it.at, &it.summary, it.how()));
         Self {
             line: summary.line(),
             when: Shown::of(summary.when()),
@@ -126,24 +139,9 @@ impl Did {
                 more: summary.read.more,
                 merged: summary.read.merged.then_some(api::types::ReadSummary::MERGED),
             },
-            changed: Part {
-                all: changed.all(),
-                each: changed.each(),
-                changes: changed.newest.iter().map(|it| Row::changed(it, now)).collect(),
-                more: changed.more,
-            },
-            held: Part {
-                all: held.all(),
-                each: held.each(),
-                changes: held.newest.iter().map(|it| Row::held(it, now)).collect(),
-                more: held.more,
-            },
-            refused: Part {
-                all: refused.all(),
-                each: refused.each(),
-                changes: refused.newest.iter().map(|it| Row::refused(it, now)).collect(),
-                more: refused.more,
-            },
+            changed: Part::of(changed, ran, changed.more),
+            held: Part::of(held, waits, held.more),
+            refused: Part::of(refused, denied, refused.more),
             in_passing: refused.most.iter().map(in_passing).collect(),
             more_in_passing: refused.more_in_passing,
             lapsed: (summary.lapsed.all() > 0).then(|| summary.lapsed.each()),
@@ -154,38 +152,9 @@ impl Did {
     }
 }
 
-impl Row {
-    fn changed(it: &ChangedView, now: Timestamp) -> Self {
-        Self {
-            id: it.change.to_string(),
-            state: it.state.name(),
-            outcome: Shown::of(it.outcome()),
-            summary: Shown::of(&it.summary),
-            how: Shown::of(it.how()),
-            at: ago(it.at, now),
-        }
-    }
-
-    fn held(it: &HeldView, now: Timestamp) -> Self {
-        Self {
-            id: it.change.to_string(),
-            state: it.state.name(),
-            outcome: Shown::of(it.state),
-            summary: Shown::of(&it.summary),
-            how: Shown::of(it.how()),
-            at: ago(it.at, now),
-        }
-    }
-
-    fn refused(it: &RefusedView, now: Timestamp) -> Self {
-        Self {
-            id: it.change.to_string(),
-            state: it.state.name(),
-            outcome: Shown::of(it.state),
-            summary: Shown::of(&it.summary),
-            how: Shown::of(it.how()),
-            at: ago(it.at, now),
-        }
+impl Part {
+    fn of(counted: &impl Counted, changes: impl Iterator<Item = Row>, more: u64) -> Self {
+        Self { all: counted.all(), each: counted.each(), changes: changes.collect(), more }
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 use api::types::{ChangeList, ChangeView, ErasedView, SignRequest, SignedView, StatementView};
 use approval::{Act, Statement};
 use model::{ChangeState, Digest};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::session::safe;
@@ -381,15 +382,10 @@ fn state(state: ChangeState) -> String {
     styled(style, state)
 }
 
+/// RFC 3986's unreserved characters stand for themselves.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// For a query string.
-pub(super) fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
 }

@@ -6,7 +6,7 @@ mod show;
 use std::{path::Path, process::ExitCode};
 
 use ::plan::{Asker, Given, Goal, PlanError, Plans, Problem};
-use agent::Rules;
+use agent::{Law, Rules};
 use engine::{Clock as _, SystemClock};
 use findings::Parameters;
 use model::{AgentId, Autonomy, Chain, Digest, Environment, PersonId};
@@ -101,13 +101,8 @@ fn ask_rules(dir: &Path, agent: &str, operator: &str, plans: &mut Plans) -> Resu
     let eligible = |chain: &Chain, environment: &Environment| {
         approval::eligible(chain, bundle.roster(), engine::file_rule_at(&bundle, environment))
     };
-    let rules = Rules {
-        bundle: &bundle,
-        chain: &chain,
-        autonomy: Autonomy::default(),
-        now: SystemClock.now(),
-        eligible: &eligible,
-    };
+    let law = Law::WithGrants { chain: &chain, autonomy: Autonomy::default(), eligible: &eligible };
+    let rules = Rules { bundle: &bundle, now: SystemClock.now(), law };
     plans.plans.iter_mut().for_each(|plan| rules.fill(plan));
     Ok(())
 }

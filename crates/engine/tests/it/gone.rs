@@ -6,7 +6,8 @@ use std::{
 };
 
 use engine::{
-    Connector, Engine, Gathered, Later, Proposed, Refusal, RefusalKind, Rounds, SignError, Undoing,
+    Collector as _, Connector, Engine, Gathered, Later, Proposed, Refusal, RefusalKind, Rounds, SignError,
+    Undoing,
 };
 use model::{
     Absence, Action, ActionParts, Autonomy, CapturedUndo, ChangeId, ChangeState, Digest, EntryKind,
@@ -194,6 +195,30 @@ async fn nothing_is_over_that_is_not_known_to_be_gone() {
     assert_eq!(eyes.looked(), ["app"]);
     assert_eq!(world.state(unseen.id).await, ChangeState::Held);
     assert_eq!(world.count(EntryKind::ChangeWithdrawn).await, 0);
+    world.finish().await;
+}
+
+/// As what an earlier version held.
+#[tokio::test]
+async fn what_was_held_without_its_targets_name_is_looked_for_once_it_is_asked_for_again() {
+    let (world, eyes) = World::with_eyes().await;
+    let action = DELETE_STACK.action();
+    let unnamed = Gathered { sought: None, ..world.target.gather(&world.engine, &action).await };
+    let held = world.propose(vec![(action.clone(), unnamed)], "tidy up").await.unwrap().id;
+    world.approve(held, &BEN).await.unwrap();
+    eyes.see("app", gone());
+    world.round().await;
+    assert_eq!((eyes.looked(), world.state(held).await), (Vec::new(), ChangeState::Held));
+
+    let before = world.count(EntryKind::ChangeJudged).await;
+    for _ in 0..3 {
+        assert_eq!(world.hold(&action).await, held);
+    }
+    assert_eq!(world.count(EntryKind::ChangeJudged).await, before + 1, "it is said once");
+    world.approve(held, &CLEO).await.unwrap();
+    assert_eq!(world.state(held).await, ChangeState::Approved, "what was signed before stands");
+    world.round().await;
+    assert_eq!((eyes.looked(), world.state(held).await), (vec!["app".into()], ChangeState::Withdrawn));
     world.finish().await;
 }
 

@@ -9,6 +9,7 @@ use super::Bundle;
 use crate::{
     ask::{Ahead, Ask},
     calendar::TimeFacts,
+    examples::many,
     facts::{Facts, Hour},
     kinds,
     law::{Grants, Law, Question},
@@ -26,6 +27,14 @@ impl Bundle {
         let hour = self.hour(ask, self.facts_of_minute(ask.now, ask.environment));
         self.decisions
             .of(Facts::of(ask), hour, |facts, hour| self.judge(facts, hour, Grants::enforced(facts), None))
+    }
+
+    /// By the constitution alone, as its examples are judged: whoever asks, whoever could agree, and out of no allowance.
+    pub fn by_constitution(&self, ask: &Ask<'_>) -> Verdict {
+        let anybody = many();
+        let ask = Ask { eligible: &anybody, ..ask.clone() };
+        let hour = self.hour(&ask, self.facts_of_minute(ask.now, ask.environment));
+        self.judge(&Facts::of(&ask), &hour, Grants::Assumed, Some(Ahead::default()))
     }
 
     pub(crate) fn hour(&self, ask: &Ask<'_>, facts: Arc<TimeFacts>) -> Hour {

@@ -6,9 +6,9 @@ use model::{Change, ChangeState, PersonId, Session, Step, StepState, Timestamp, 
 use store::{Activity, Often};
 
 use super::{
-    ChangedSummary, ChangedView, EndedView, HeldSummary, HeldView, LapsedSummary, OperationRead, ReadOften,
-    ReadSummary, RefusedOften, RefusedSummary, RefusedView, RoleView, ServiceRead, SessionSummary,
-    VerdictCounts,
+    ChangedSummary, ChangedView, Counted as _, EndedView, HeldSummary, HeldView, LapsedSummary,
+    OperationRead, ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView, RoleView, ServiceRead,
+    SessionSummary, VerdictCounts,
 };
 use crate::types::made::undo_of;
 

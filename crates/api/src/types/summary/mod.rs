@@ -221,57 +221,50 @@ impl ReadSummary {
     }
 }
 
-impl ChangedSummary {
-    pub const fn all(&self) -> u64 {
-        let over = self.undone.saturating_add(self.failed).saturating_add(self.unknown);
-        self.executing.saturating_add(self.executed).saturating_add(over)
+/// What is told by how many there are of each.
+pub trait Counted {
+    /// Each with its word, in the order in which they are told.
+    fn counts(&self) -> Vec<(u64, &'static str)>;
+
+    fn all(&self) -> u64 {
+        self.counts().into_iter().fold(0, |all, (count, _)| all.saturating_add(count))
     }
 
     /// `2 executed, 1 undone`: what there is of each.
-    pub fn each(&self) -> String {
-        each(&[
+    fn each(&self) -> String {
+        let there = self.counts().into_iter().filter(|(count, _)| *count > 0);
+        there.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Counted for ChangedSummary {
+    fn counts(&self) -> Vec<(u64, &'static str)> {
+        vec![
             (self.executing, "executing"),
             (self.executed, "executed"),
             (self.undone, "undone"),
             (self.failed, "failed"),
             (self.unknown, "of unknown outcome"),
-        ])
+        ]
     }
 }
 
-impl HeldSummary {
-    pub const fn all(&self) -> u64 {
-        self.held.saturating_add(self.approved)
-    }
-
-    pub fn each(&self) -> String {
-        each(&[(self.held, "waiting for people"), (self.approved, "approved and waiting for the agent")])
+impl Counted for HeldSummary {
+    fn counts(&self) -> Vec<(u64, &'static str)> {
+        vec![(self.held, "waiting for people"), (self.approved, "approved and waiting for the agent")]
     }
 }
 
-impl RefusedSummary {
-    pub const fn all(&self) -> u64 {
-        self.denied.saturating_add(self.rejected).saturating_add(self.in_passing)
-    }
-
-    pub fn each(&self) -> String {
-        each(&[(self.denied, "denied"), (self.rejected, "rejected"), (self.in_passing, "denied in passing")])
+impl Counted for RefusedSummary {
+    fn counts(&self) -> Vec<(u64, &'static str)> {
+        vec![(self.denied, "denied"), (self.rejected, "rejected"), (self.in_passing, "denied in passing")]
     }
 }
 
-impl LapsedSummary {
-    pub const fn all(&self) -> u64 {
-        self.expired.saturating_add(self.withdrawn)
+impl Counted for LapsedSummary {
+    fn counts(&self) -> Vec<(u64, &'static str)> {
+        vec![(self.expired, "expired"), (self.withdrawn, "withdrawn")]
     }
-
-    pub fn each(&self) -> String {
-        each(&[(self.expired, "expired"), (self.withdrawn, "withdrawn")])
-    }
-}
-
-fn each(parts: &[(u64, &str)]) -> String {
-    let there = parts.iter().filter(|(count, _)| *count > 0);
-    there.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

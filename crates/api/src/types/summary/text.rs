@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use model::{ChangeState, PersonId};
+use model::{ChangeId, ChangeState, PersonId};
 
 use super::{
-    ChangedView, HeldView, ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView, SessionSummary,
+    ChangedView, Counted, HeldView, ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView,
+    SessionSummary,
 };
 
 /// What a line is, so that whoever shows it says how it looks.
@@ -71,20 +72,20 @@ impl SessionSummary {
             Line::Item(self.when()),
         ];
         self.read.tell(&mut lines);
-        if self.changed.all() > 0 {
-            lines.push(Line::Head(format!("changed {}: {}", self.changed.all(), self.changed.each())));
-            self.changed.newest.iter().for_each(|it| it.tell(&mut lines));
-            more(&mut lines, self.changed.more);
-        }
-        if self.held.all() > 0 {
-            lines.push(Line::Head(format!("held {}: {}", self.held.all(), self.held.each())));
-            self.held.newest.iter().for_each(|it| it.tell(&mut lines));
-            more(&mut lines, self.held.more);
-        }
-        self.refused.tell(&mut lines);
-        if self.lapsed.all() > 0 {
-            lines.push(Line::Head(format!("lapsed {}: {}", self.lapsed.all(), self.lapsed.each())));
-        }
+        let changed = self.changed.newest.iter();
+        let changed = changed.flat_map(|it| told(it.change, it.outcome(), &it.summary, it.how()));
+        lines.extend(head("changed", &self.changed).into_iter().chain(changed));
+        more(&mut lines, self.changed.more);
+        let held = self.held.newest.iter();
+        let held = held.flat_map(|it| told(it.change, it.state, &it.summary, it.how()));
+        lines.extend(head("held", &self.held).into_iter().chain(held));
+        more(&mut lines, self.held.more);
+        let refused = self.refused.newest.iter();
+        let refused = refused.flat_map(|it| told(it.change, it.state, &it.summary, it.how()));
+        lines.extend(head("refused", &self.refused).into_iter().chain(refused));
+        more(&mut lines, self.refused.more);
+        self.refused.tell_in_passing(&mut lines);
+        lines.extend(head("lapsed", &self.lapsed));
         if let Some(session) = self.came_from {
             lines.push(Line::Head(format!("what it changes is told of with {session}, which it came from")));
         }
@@ -155,11 +156,6 @@ impl ChangedView {
         }
         parts.join("; ")
     }
-
-    fn tell(&self, lines: &mut Vec<Line>) {
-        lines.push(Line::Item(format!("{} {}: {}", self.change, self.outcome(), self.summary)));
-        lines.push(Line::Part(self.how()));
-    }
 }
 
 impl HeldView {
@@ -175,11 +171,6 @@ impl HeldView {
         parts.extend(approved(&self.approved_by));
         parts.join("; ")
     }
-
-    fn tell(&self, lines: &mut Vec<Line>) {
-        lines.push(Line::Item(format!("{} {}: {}", self.change, self.state, self.summary)));
-        lines.push(Line::Part(self.how()));
-    }
 }
 
 impl RefusedView {
@@ -191,11 +182,6 @@ impl RefusedView {
             None => parts.extend(by_rules(&self.rules, &self.why)),
         }
         parts.join("; ")
-    }
-
-    fn tell(&self, lines: &mut Vec<Line>) {
-        lines.push(Line::Item(format!("{} {}: {}", self.change, self.state, self.summary)));
-        lines.push(Line::Part(self.how()));
     }
 }
 
@@ -213,23 +199,27 @@ impl RefusedOften {
 }
 
 impl RefusedSummary {
-    fn tell(&self, lines: &mut Vec<Line>) {
-        if self.all() == 0 {
+    fn tell_in_passing(&self, lines: &mut Vec<Line>) {
+        if self.most.is_empty() {
             return;
         }
-        lines.push(Line::Head(format!("refused {}: {}", self.all(), self.each())));
-        self.newest.iter().for_each(|it| it.tell(lines));
-        more(lines, self.more);
-        if !self.most.is_empty() {
-            lines.push(Line::Item("in passing".to_owned()));
-            lines.extend(
-                self.most.iter().map(|it| Line::Part(format!("{} {}", times_of(it.times), it.what()))),
-            );
-            if self.more_in_passing > 0 {
-                lines.push(Line::Part(format!("and {} more", self.more_in_passing)));
-            }
+        lines.push(Line::Item("in passing".to_owned()));
+        lines.extend(self.most.iter().map(|it| Line::Part(format!("{} {}", times_of(it.times), it.what()))));
+        if self.more_in_passing > 0 {
+            lines.push(Line::Part(format!("and {} more", self.more_in_passing)));
         }
     }
+}
+
+/// Of how many the following ones are; none where there are none.
+fn head(what: &str, of: &impl Counted) -> Option<Line> {
+    let all = of.all();
+    (all > 0).then(|| Line::Head(format!("{what} {all}: {}", of.each())))
+}
+
+/// One change.
+fn told(change: ChangeId, outcome: impl fmt::Display, summary: &str, how: String) -> [Line; 2] {
+    [Line::Item(format!("{change} {outcome}: {summary}")), Line::Part(how)]
 }
 
 /// An operation on what it named.

@@ -1,6 +1,6 @@
 //! Both reports for people. Everything that came from a cloud was sanitized where it entered the report.
 
-use findings::{Class, Costs, Finding, GraceState, Level, Remedy, Report, Shared, Step, Unjudged};
+use findings::{Class, Costs, Finding, Level, Report, Shared, Step, Unjudged};
 
 use crate::output::{self, BAD, BOLD, DIM, GOOD, WARN, styled};
 
@@ -67,51 +67,23 @@ fn one(finding: &Finding, currency: &Shared) {
 }
 
 fn remedy(finding: &Finding) {
-    match &finding.remedy {
-        Remedy::Steps(steps) => {
-            output::line("  proposed:");
-            steps.iter().for_each(step);
-        }
-        Remedy::StackUpdate { stack, change } => {
-            output::line(format!("  proposed: an update of {stack}: {change}"));
-        }
-        Remedy::Wait { until } => output::line(format!("  marked; nothing is to be done before {until}")),
-        Remedy::Advice(text) => output::line(format!("  for people: {text}")),
-    }
+    output::line(format!("  {}", finding.remedy.told()));
+    finding.remedy.steps().iter().for_each(step);
     if let Some(grace) = &finding.grace {
-        let after = match grace.state {
-            GraceState::NotMarked => format!("what follows waits for {} days", grace.days),
-            GraceState::Marked { since, .. } | GraceState::Over { since } => format!("unused since {since}"),
-            GraceState::UsedAgain { since } => format!("marked on {since}"),
-        };
-        output::line(format!("  grace: {after}"));
+        output::line(format!("  grace: {}", grace.told()));
     }
-    let later: Vec<String> = finding
-        .way
-        .iter()
-        .filter(|step| !finding.remedy.steps().contains(step))
-        .map(|step| format!("{}:{} ({})", step.service, step.operation, step.effects))
-        .collect();
-    if !later.is_empty() {
-        output::line(format!("  in the end: {}", later.join(", then ")));
+    if let Some(later) = finding.in_the_end() {
+        output::line(format!("  in the end: {later}"));
     }
 }
 
 fn step(step: &Step) {
-    let undo = if step.undoable { styled(GOOD, "can be undone") } else { styled(BAD, "cannot be undone") };
-    // Names in it are the cloud's own.
-    let parameters = model::sanitize(&step.parameters.to_string(), 1000);
-    output::line(format!(
-        "    {}:{} {parameters} ({}, {undo}): {}",
-        step.service, step.operation, step.effects, step.why
-    ));
+    let style = if step.undoable { GOOD } else { BAD };
+    output::line(format!("    {}", step.told(styled(style, step.undo_word()))));
 }
 
 fn not_known(unjudged: &Unjudged) {
-    let of = unjudged
-        .resources
-        .map_or_else(String::new, |count| format!(" ({count}, such as {})", unjudged.examples.join(", ")));
-    output::line(format!("  {} in {}: {}{of}", unjudged.analyzer, unjudged.region, unjudged.why));
+    output::line(format!("  {} in {}: {}", unjudged.analyzer, unjudged.region, unjudged.told()));
 }
 
 pub(super) fn costs(costs: &Costs) {

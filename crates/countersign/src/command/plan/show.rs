@@ -119,11 +119,7 @@ fn row([name, effects, undo, interrupts, destroys, people]: [&str; 6]) -> String
 }
 
 fn people(people: Option<&People>) -> String {
-    match people {
-        None => "?".into(),
-        Some(People { count: Some(count), .. }) => self::count(usize::try_from(*count).unwrap_or(usize::MAX)),
-        Some(People { count: None, .. }) => "denied".into(),
-    }
+    people.map_or_else(|| "?".into(), People::how_many)
 }
 
 const fn undo_word(undoable: bool) -> &'static str {
