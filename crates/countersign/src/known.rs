@@ -11,8 +11,7 @@ use model::Genesis;
 use tlog::{Checkpoint, VerifierKey, open_checkpoint};
 
 use crate::{
-    client,
-    failure::{Failure, VERIFICATION},
+    failure::{Failure, USAGE, VERIFICATION},
 };
 
 /// A checkpoint with many cosignatures.
@@ -30,7 +29,7 @@ pub(crate) fn guard(ledger: &Ledger, genesis: &Genesis, given: &[PathBuf]) -> Re
         contained(ledger, &checkpoint, file)?;
     }
     // Of another log, or none: it says nothing here.
-    let own = client::kept_file(genesis.fingerprint());
+    let own = crate::memory::checkpoint_of(genesis.fingerprint());
     if let Some((file, checkpoint)) = own.and_then(|file| Some((file.clone(), read(&file, &key).ok()?))) {
         contained(ledger, &checkpoint, &file)?;
     }
@@ -57,7 +56,8 @@ fn contained(ledger: &Ledger, seen: &Checkpoint, file: &Path) -> Result<(), Fail
             file.display()
         ));
     }
-    if ledger.root_at(size) == Some(seen.root) {
+    let unreadable = |err| Failure::new(USAGE, "CS005", format!("the log: {err}"));
+    if ledger.root_at(size).map_err(unreadable)? == Some(seen.root) {
         return Ok(());
     }
     refused(format!(
