@@ -10,9 +10,7 @@ use ledger::Ledger;
 use model::Genesis;
 use tlog::{Checkpoint, VerifierKey, open_checkpoint};
 
-use crate::{
-    failure::{Failure, USAGE, VERIFICATION},
-};
+use crate::failure::{Failure, USAGE, VERIFICATION};
 
 /// A checkpoint with many cosignatures.
 const MAX_NOTE: u64 = 256 * 1024;

@@ -150,7 +150,10 @@ impl Source {
         }
         let path = resource.path();
         let bytes = self.find(&path, most).await?.ok_or_else(|| {
-            Failure::verification(format!("{}/{path}: there is none, and the checkpoint covers it", self.base))
+            Failure::verification(format!(
+                "{}/{path}: there is none, and the checkpoint covers it",
+                self.base
+            ))
         })?;
         put(&to, &bytes)
     }
@@ -171,7 +174,9 @@ impl Source {
             let status = answer.status();
             let body = Limited::new(answer.into_body(), most).collect().await;
             let body = body.map_err(|err| match err.is::<LengthLimitError>() {
-                true => Failure::verification(format!("{url}: longer than the {most} bytes that it can have")),
+                true => {
+                    Failure::verification(format!("{url}: longer than the {most} bytes that it can have"))
+                }
                 false => failed(err.to_string()),
             })?;
             let body = body.to_bytes();
@@ -229,10 +234,13 @@ mod tests {
     }
 
     fn check(signer: u8, size: u64, expected: Option<Digest>, told: &Expect) {
-        let checkpoint = Checkpoint { origin: "log.example/1".to_owned(), size, root: Hash::from_bytes([7; 32]) };
+        let checkpoint =
+            Checkpoint { origin: "log.example/1".to_owned(), size, root: Hash::from_bytes([7; 32]) };
         let note = tlog::sign_checkpoint(&checkpoint, &key(signer));
         let found = claimed("http://log", &genesis().to_json(), note.as_bytes(), expected);
-        told.assert_eq(&found.map_or_else(|err| format!("{}: {}", err.exit, err.message), |it| it.to_string()));
+        told.assert_eq(
+            &found.map_or_else(|err| format!("{}: {}", err.exit, err.message), |it| it.to_string()),
+        );
     }
 
     #[test]
@@ -241,6 +249,11 @@ mod tests {
         check(1, 5, Some(genesis().fingerprint()), &expect!["5"]);
         check(2, 5, None, &expect![[""]]);
         check(1, 5, Some(Digest::of(b"another")), &expect![[""]]);
-        check(1, MAX_ENTRIES + 1, None, &expect!["20: http://log/checkpoint: 4294967297 entries are not read through a wire"]);
+        check(
+            1,
+            MAX_ENTRIES + 1,
+            None,
+            &expect!["20: http://log/checkpoint: 4294967297 entries are not read through a wire"],
+        );
     }
 }

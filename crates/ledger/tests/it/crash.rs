@@ -231,7 +231,8 @@ fn no_fault_at_the_boundary_of_a_level_loses_anything() {
             ledger.append(&batch("last", 1)).unwrap();
             for index in [0, 65_499, 65_500, size] {
                 let proof = ledger.prove_inclusion(index).unwrap();
-                let (entry, root) = (ledger.entry(index).unwrap(), ledger.root_at(size + 1).unwrap().unwrap());
+                let (entry, root) =
+                    (ledger.entry(index).unwrap(), ledger.root_at(size + 1).unwrap().unwrap());
                 let verified = verify_inclusion(&leaf_hash(&entry), index, size + 1, &proof, &root);
                 assert_eq!(verified, Ok(()), "{at}: entry {index}");
             }

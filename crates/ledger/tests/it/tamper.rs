@@ -232,7 +232,10 @@ fn what_an_edge_check_does_not_see_is_never_vouched_for() {
     assert!(matches!(ledger.entry(300), Err(EntryError::Tile { index: 300, .. })));
     assert!(matches!(ledger.inclusion(300), Err(ProveError::Changed(_))));
     assert!(matches!(ledger.consistency(300), Err(ProveError::Changed(_))));
-    assert!(matches!(ledger.root_at(300), Err(ProveError::Changed(_))), "damage is no word against a checkpoint");
+    assert!(
+        matches!(ledger.root_at(300), Err(ProveError::Changed(_))),
+        "damage is no word against a checkpoint"
+    );
 
     let signed = open_checkpoint(&appended.checkpoint_note, &key().verifier()).unwrap();
     let proof = ledger.prove_inclusion(18).unwrap();

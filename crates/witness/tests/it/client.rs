@@ -117,7 +117,8 @@ fn a_witness_that_knows_more_convicts_the_disk() {
     assert_eq!(contradiction("w1", &seen, 6, root_at), Ok(None));
     assert_eq!(contradiction("w1", &seen, 5, root_at), Ok(None));
     assert_eq!(contradiction("w1", &seen, 6, |_| Err("damaged")), Err("damaged"), "which is no fork");
-    let told = |seen: &Checkpoint, here| contradiction("w1", seen, here, root_at).unwrap().unwrap().to_string();
+    let told =
+        |seen: &Checkpoint, here| contradiction("w1", seen, here, root_at).unwrap().unwrap().to_string();
     assert!(
         told(&seen, 4)
             .contains("has cosigned 5 entries of this log, but here are 4: this looks like a restored")

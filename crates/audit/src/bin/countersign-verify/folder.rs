@@ -33,7 +33,10 @@ impl Folder {
         let witnessed =
             small(&log.join("witnessed")).ok().map(|note| String::from_utf8_lossy(&note).into_owned());
         if !["genesis.json", "checkpoint"].iter().any(|name| log.join(name).exists()) {
-            return Err(format!("{}: neither genesis.json nor checkpoint is there: is it a log?", log.display()));
+            return Err(format!(
+                "{}: neither genesis.json nor checkpoint is there: is it a log?",
+                log.display()
+            ));
         }
         let mut damage = Vec::new();
         let mut read = |name: &str| {
@@ -67,7 +70,8 @@ impl Folder {
                     let here = entries.len() as u64;
                     if here < bundle::WIDTH {
                         let last = !self.log.join(bundle::entry_path(number.saturating_add(1))).exists();
-                        return (!last).then(|| format!("{name}: has {here} entries, but is not the last bundle"));
+                        return (!last)
+                            .then(|| format!("{name}: has {here} entries, but is not the last bundle"));
                     }
                 }
                 // What follows would stand at other places than it had.
@@ -89,7 +93,9 @@ impl Folder {
             Ok(found) => found,
             Err(why) => return Some(format!("{name}: {why}")),
         };
-        let differs = |(nth, hash): (usize, &Hash)| (found.chunks(32).nth(nth) != Some(hash.as_bytes().as_slice())).then_some(nth);
+        let differs = |(nth, hash): (usize, &Hash)| {
+            (found.chunks(32).nth(nth) != Some(hash.as_bytes().as_slice())).then_some(nth)
+        };
         let nth = hashes.iter().enumerate().find_map(differs)?;
         Some(format!("{name}: hash {nth} is not that of what stands below it: one of the two was altered"))
     }

@@ -14,10 +14,9 @@ use super::{Asking, fetch::given, text};
 use crate::{
     backup::bounded,
     client::Client,
-    memory,
     command::prove,
     failure::{Failure, PROOF},
-    output,
+    memory, output,
 };
 
 /// The certificate: made here, before anybody is asked for anything.
