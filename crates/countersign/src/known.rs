@@ -50,7 +50,8 @@ fn contained(ledger: &Ledger, seen: &Checkpoint, file: &Path) -> Result<(), Fail
     if size > here {
         return refused(format!(
             "the log: the checkpoint in {} covers {size} entries of it, but here are {here}: this looks like a restored \
-             backup; bring back the newer log folder with its database and lock file, nothing is signed on top of an older one",
+             backup; bring back the newer log folder with its database and lock file, nothing is signed on top of an older one. If it is lost \
+             for good, a new log can continue this one: `countersign restore BACKUP --new-origin --checkpoint FILE`",
             file.display()
         ));
     }

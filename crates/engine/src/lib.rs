@@ -286,8 +286,8 @@ impl Engine {
         }
     }
 
-    /// Resolves once the ledger takes no more entries: after a failed write or flush nothing more is signed by this process,
-    /// and only opening the log anew tells what is on disk.
+    /// Resolves once the ledger or the database takes nothing more: after a failed flush nothing more is signed by this process, and
+    /// only opening both anew tells what is on disk.
     pub async fn broken(&self) {
         // The sender lives as long as the engine.
         let _ = self.broken.subscribe().wait_for(|broken| *broken).await;
