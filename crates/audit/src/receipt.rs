@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use model::{Digest, Entry, Genesis};
 use serde::{Deserialize, Serialize};
 use tlog::{
-    Checkpoint, Hash, Plan, Receipt, ReceiptError, Resource, Tile, VerifierKey, bundle, inclusion_proof,
-    leaf_hash, open_checkpoint, root_of, verify_inclusion,
+    Checkpoint, Hash, Plan, Policy, Receipt, ReceiptError, Resource, Tile, VerifierKey, Vouched, bundle,
+    inclusion_proof, leaf_hash, open_checkpoint, root_of, verify_inclusion,
 };
 
 use crate::CheckpointView;
@@ -162,6 +162,17 @@ pub fn check_receipt(text: &str, expected: Option<Digest>) -> Result<Shown, Void
         index: receipt.index,
         entry,
     })
+}
+
+/// Who vouches for the checkpoint of a receipt that [`check_receipt`] has shown, by an auditor's trust policy (C2SP `tlog-policy`).
+///
+/// # Errors
+/// [`Void::Receipt`], where it does not satisfy the policy.
+pub fn vouched(text: &str, policy: &Policy) -> Result<Vouched, Void> {
+    let receipt = Receipt::parse(text)?;
+    let extra: Extra = serde_json::from_slice(receipt.extra.as_deref().unwrap_or_default())
+        .map_err(|err| Void::Extra(err.to_string()))?;
+    Ok(receipt.verify_under(&leaf_hash(extra.entry.as_bytes()), policy)?)
 }
 
 fn key_of(genesis: &str) -> Result<(Genesis, VerifierKey), String> {

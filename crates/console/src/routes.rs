@@ -620,7 +620,10 @@ async fn health(call: Call) -> Result<Response, Refused> {
 /// An entry of the log with the hashes that lead from it to the newest root, drawn.
 fn drawn(engine: &Engine, index: Option<u64>) -> Result<Drawn, String> {
     let index = index.ok_or("the number of an entry is a whole number from 0 on")?;
-    let (size, path) = engine.inclusion(index).ok_or_else(|| format!("the log has no entry {index} yet"))?;
+    let (size, path) = engine
+        .inclusion(index)
+        .map_err(|fault| fault.to_string())?
+        .ok_or_else(|| format!("the log has no entry {index} yet"))?;
     Ok(Drawn {
         index,
         said: format!("{} hashes lead from entry {index} to the root over {size} entries", path.len()),

@@ -435,6 +435,9 @@ pub(crate) enum AuditCommand {
         /// The fingerprint of the installation it must be of; without it the answer is not authenticated.
         #[arg(long, value_name = "FINGERPRINT")]
         genesis: Option<String>,
+        /// Whose signatures its checkpoint must bear: the log, witnesses and a quorum (C2SP tlog-policy).
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
     },
     /// Every entry of the log, a line each, for other tools.
     Export(ExportArgs),

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -25,7 +25,8 @@ use crate::{
     cli::ServerArgs,
     config::Config,
     failure::{Failure, VERIFICATION},
-    identity::{Identity, variable},
+    identity::Identity,
+    memory,
     output::{self, WARN, styled},
     transport::{self, Http},
 };
@@ -218,8 +219,8 @@ impl Client {
                 Failure::verification(format!("the checkpoint is not signed by this log: {err}"))
             })
         };
-        let kept_file = kept_file(self.installation);
-        let kept = kept_file.as_deref().and_then(|file| fs::read_to_string(file).ok());
+        let kept_file = memory::checkpoint_of(self.installation);
+        let kept = kept_file.as_deref().map_or(Ok(None), memory::read)?;
         let note = match &kept {
             Some(old_note) => {
                 let old = opened(old_note)?;
@@ -240,7 +241,8 @@ impl Client {
         self.checkpoint =
             format!("{} {} {}", checkpoint.origin, checkpoint.size, hex::encode(checkpoint.root));
         if let Some(file) = kept_file {
-            keep(&file, &note)?;
+            let newer = |other: &str| opened(other).is_ok_and(|other| other.size > checkpoint.size);
+            memory::keep_unless(&file, &note, newer)?;
         }
         Ok(())
     }
@@ -344,32 +346,4 @@ fn lost(old: &Checkpoint, failure: &Failure) -> Failure {
 fn alarm(message: String) -> Failure {
     Failure::new(VERIFICATION, "CS211", message)
         .hint("sign nothing; keep your copy of the checkpoint and tell the other approvers")
-}
-
-/// Where this person's client keeps the newest checkpoint of an installation: in their own home, out of the server's.
-pub(crate) fn kept_file(installation: Digest) -> Option<PathBuf> {
-    Some(home()?.join("checkpoints").join(installation.to_string()))
-}
-
-/// Where it keeps what was proved of a bundle that this person asked for.
-pub(crate) fn kept_proof(of: &str) -> Option<PathBuf> {
-    Some(home()?.join("proofs").join(format!("{of}.json")))
-}
-
-fn home() -> Option<PathBuf> {
-    let state = variable("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local/state")))?;
-    Some(state.join("countersign"))
-}
-
-pub(crate) fn keep(file: &Path, text: &str) -> Result<(), Failure> {
-    let failed =
-        |err: std::io::Error| Failure::unexpected(format!("{} cannot be written: {err}", file.display()));
-    if let Some(dir) = file.parent() {
-        fs::create_dir_all(dir).map_err(failed)?;
-    }
-    let partial = file.with_extension(format!("{}.new", std::process::id()));
-    fs::write(&partial, text).map_err(failed)?;
-    fs::rename(&partial, file).map_err(failed)
 }

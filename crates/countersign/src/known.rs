@@ -10,10 +10,7 @@ use ledger::Ledger;
 use model::Genesis;
 use tlog::{Checkpoint, VerifierKey, open_checkpoint};
 
-use crate::{
-    client,
-    failure::{Failure, VERIFICATION},
-};
+use crate::failure::{Failure, USAGE, VERIFICATION};
 
 /// A checkpoint with many cosignatures.
 const MAX_NOTE: u64 = 256 * 1024;
@@ -30,7 +27,7 @@ pub(crate) fn guard(ledger: &Ledger, genesis: &Genesis, given: &[PathBuf]) -> Re
         contained(ledger, &checkpoint, file)?;
     }
     // Of another log, or none: it says nothing here.
-    let own = client::kept_file(genesis.fingerprint());
+    let own = crate::memory::checkpoint_of(genesis.fingerprint());
     if let Some((file, checkpoint)) = own.and_then(|file| Some((file.clone(), read(&file, &key).ok()?))) {
         contained(ledger, &checkpoint, &file)?;
     }
@@ -53,11 +50,13 @@ fn contained(ledger: &Ledger, seen: &Checkpoint, file: &Path) -> Result<(), Fail
     if size > here {
         return refused(format!(
             "the log: the checkpoint in {} covers {size} entries of it, but here are {here}: this looks like a restored \
-             backup; bring back the newer log folder with its database and lock file, nothing is signed on top of an older one",
+             backup; bring back the newer log folder with its database and lock file, nothing is signed on top of an older one. If it is lost \
+             for good, a new log can continue this one: `countersign restore BACKUP --new-origin --checkpoint FILE`",
             file.display()
         ));
     }
-    if ledger.root_at(size) == Some(seen.root) {
+    let unreadable = |err| Failure::new(USAGE, "CS005", format!("the log: {err}"));
+    if ledger.root_at(size).map_err(unreadable)? == Some(seen.root) {
         return Ok(());
     }
     refused(format!(

@@ -16,6 +16,7 @@ mod identity;
 mod known;
 mod library;
 mod loaded;
+mod memory;
 mod mirror;
 mod output;
 mod providers;

@@ -1,6 +1,6 @@
 //! A served log (C2SP `tlog-tiles`), fetched whole into a folder that is laid out as the server's own: whatever reads a
-//! log's folder reads it then. What is there already and full is not fetched again. Nothing is believed here; that is
-//! for who verifies it.
+//! log's folder reads it then. What is there already and full is not fetched again. What the log contains is not believed
+//! here, that is for who verifies it; but nothing is fetched on the word of a checkpoint that the log's own key did not sign.
 
 use std::{
     fs,
@@ -9,9 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::StatusCode;
-use tlog::{Resource, Tile, bundle};
+use model::{Digest, Genesis};
+use tlog::{Resource, Tile, VerifierKey, bundle};
 
 use crate::{
     failure::{Failure, VERIFICATION},
@@ -29,16 +30,19 @@ const MAX_EARLIER: usize = 10_000;
 /// A log of more is not read through a wire.
 const MAX_ENTRIES: u64 = 1 << 32;
 
-/// Fetches the log at `url` into `dir`, which is made where it is not there.
-pub(crate) async fn fetch(url: &str, dir: &Path, ca: Option<&Path>) -> Result<(), Failure> {
+/// Fetches the log at `url` into `dir`, which is made where it is not there; only that of the installation `expected`, where one is.
+pub(crate) async fn fetch(
+    url: &str,
+    dir: &Path,
+    ca: Option<&Path>,
+    expected: Option<Digest>,
+) -> Result<(), Failure> {
     let source = Source::at(url, ca)?;
     // Before the checkpoint: of a log that grows meanwhile it is the older.
     let witnessed = source.find("witnessed", MAX_NOTE).await?;
     let genesis = source.get("genesis.json", MAX_NOTE).await?;
     let note = source.get("checkpoint", MAX_NOTE).await?;
-    let size = size_of(&note).filter(|size| *size <= MAX_ENTRIES).ok_or_else(|| {
-        Failure::usage(format!("{}/checkpoint does not say how many entries there are", source.base))
-    })?;
+    let size = claimed(&source.base, &genesis, &note, expected)?;
     keep_earlier(dir, &genesis, size)?;
     put(&dir.join("genesis.json"), &genesis)?;
     let mut level = 0;
@@ -56,6 +60,25 @@ pub(crate) async fn fetch(url: &str, dir: &Path, ca: Option<&Path>) -> Result<()
     // Last: they speak of what is there by now.
     put(&dir.join("checkpoint"), &note)?;
     witnessed.map_or(Ok(()), |note| put(&dir.join("witnessed"), &note))
+}
+
+/// How many entries the checkpoint covers that the log's own key has signed: what there is to fetch, and no more.
+fn claimed(base: &str, genesis: &[u8], note: &[u8], expected: Option<Digest>) -> Result<u64, Failure> {
+    let wrong = |what: &str, why: &dyn std::fmt::Display| {
+        Failure::verification(format!("{base}/{what}: {why}")).hint("nothing of it was fetched")
+    };
+    let genesis = Genesis::from_json(genesis).map_err(|err| wrong("genesis.json", &err))?;
+    if let Some(expected) = expected.filter(|it| *it != genesis.fingerprint()) {
+        let why = format!("another installation: expected {expected}, found {}", genesis.fingerprint());
+        return Err(wrong("genesis.json", &why));
+    }
+    let key: VerifierKey = genesis.vkey.parse().map_err(|err| wrong("genesis.json", &err))?;
+    let note = std::str::from_utf8(note).map_err(|err| wrong("checkpoint", &err))?;
+    let signed = tlog::open_checkpoint(note, &key).map_err(|err| wrong("checkpoint", &err))?;
+    if signed.size > MAX_ENTRIES {
+        return Err(wrong("checkpoint", &format!("{} entries are not read through a wire", signed.size)));
+    }
+    Ok(signed.size)
 }
 
 /// What an earlier copy has seen is evidence, and is not written over: its checkpoint is kept beside the new one, and a log
@@ -125,7 +148,13 @@ impl Source {
         if resource.tile().is_full() && to.exists() && is_whole(resource, &to) {
             return Ok(());
         }
-        let bytes = self.get(&resource.path(), most).await?;
+        let path = resource.path();
+        let bytes = self.find(&path, most).await?.ok_or_else(|| {
+            Failure::verification(format!(
+                "{}/{path}: there is none, and the checkpoint covers it",
+                self.base
+            ))
+        })?;
         put(&to, &bytes)
     }
 
@@ -144,7 +173,13 @@ impl Source {
             let answer = self.http.request(request).await.map_err(|err| failed(model::causes(&err)))?;
             let status = answer.status();
             let body = Limited::new(answer.into_body(), most).collect().await;
-            let body = body.map_err(|err| failed(err.to_string()))?.to_bytes();
+            let body = body.map_err(|err| match err.is::<LengthLimitError>() {
+                true => {
+                    Failure::verification(format!("{url}: longer than the {most} bytes that it can have"))
+                }
+                false => failed(err.to_string()),
+            })?;
+            let body = body.to_bytes();
             match status {
                 StatusCode::OK => Ok(Some(body)),
                 StatusCode::NOT_FOUND => Ok(None),
@@ -178,4 +213,47 @@ fn put(file: &Path, content: &[u8]) -> Result<(), Failure> {
     let partial = file.with_extension("new");
     fs::write(&partial, content).map_err(failed)?;
     fs::rename(&partial, file).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use tlog::{Checkpoint, Hash, SigningKey};
+
+    use super::*;
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_seed("log.example/1", &[seed; 32]).unwrap()
+    }
+
+    fn genesis() -> Genesis {
+        let vkey = key(1).verifier().to_string();
+        let text = serde_json::json!({ "origin": "log.example/1", "vkey": vkey, "installation": "00",
+            "created_at": "2026-11-21T00:00:00Z" });
+        Genesis::from_json(text.to_string().as_bytes()).unwrap()
+    }
+
+    fn check(signer: u8, size: u64, expected: Option<Digest>, told: &Expect) {
+        let checkpoint =
+            Checkpoint { origin: "log.example/1".to_owned(), size, root: Hash::from_bytes([7; 32]) };
+        let note = tlog::sign_checkpoint(&checkpoint, &key(signer));
+        let found = claimed("http://log", &genesis().to_json(), note.as_bytes(), expected);
+        told.assert_eq(
+            &found.map_or_else(|err| format!("{}: {}", err.exit, err.message), |it| it.to_string()),
+        );
+    }
+
+    #[test]
+    fn nothing_is_fetched_on_an_unsigned_word() {
+        check(1, 5, None, &expect!["5"]);
+        check(1, 5, Some(genesis().fingerprint()), &expect!["5"]);
+        check(2, 5, None, &expect![[""]]);
+        check(1, 5, Some(Digest::of(b"another")), &expect![[""]]);
+        check(
+            1,
+            MAX_ENTRIES + 1,
+            None,
+            &expect!["20: http://log/checkpoint: 4294967297 entries are not read through a wire"],
+        );
+    }
 }

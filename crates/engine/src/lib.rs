@@ -180,15 +180,23 @@ impl Engine {
 
     /// How many entries the newest checkpoint has, and the hashes that lead from one of them to its root, that entry's sibling
     /// first; `None` where it has no such entry.
-    pub fn inclusion(&self, index: u64) -> Option<(u64, Vec<tlog::Hash>)> {
+    ///
+    /// # Errors
+    /// Where the log on disk cannot be read, or is not what was signed.
+    pub fn inclusion(&self, index: u64) -> Result<Option<(u64, Vec<tlog::Hash>)>, Fault> {
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        Some((ledger.size(), ledger.inclusion(index)?))
+        let path = ledger.inclusion(index).map_err(|err| Fault::NoLedger(err.to_string()))?;
+        Ok(path.map(|path| (ledger.size(), path)))
     }
 
-    /// The newest checkpoint, and the proof that the log of `old` entries is a prefix of it.
-    pub fn consistency(&self, old: u64) -> Option<(String, Vec<tlog::Hash>)> {
+    /// The newest checkpoint, and the proof that the log of `old` entries is a prefix of it; `None` where it never had so many.
+    ///
+    /// # Errors
+    /// As [`Self::inclusion`].
+    pub fn consistency(&self, old: u64) -> Result<Option<(String, Vec<tlog::Hash>)>, Fault> {
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        Some((ledger.checkpoint().to_owned(), ledger.consistency(old)?))
+        let proof = ledger.consistency(old).map_err(|err| Fault::NoLedger(err.to_string()))?;
+        Ok(proof.map(|proof| (ledger.checkpoint().to_owned(), proof)))
     }
 
     /// A fresh nonce, 32 hexadecimal digits.
@@ -278,8 +286,8 @@ impl Engine {
         }
     }
 
-    /// Resolves once the ledger takes no more entries: after a failed write or flush nothing more is signed by this process,
-    /// and only opening the log anew tells what is on disk.
+    /// Resolves once the ledger or the database takes nothing more: after a failed flush nothing more is signed by this process, and
+    /// only opening both anew tells what is on disk.
     pub async fn broken(&self) {
         // The sender lives as long as the engine.
         let _ = self.broken.subscribe().wait_for(|broken| *broken).await;

@@ -61,7 +61,7 @@ pub(crate) struct Writer {
     pub(crate) grown: watch::Sender<u64>,
     /// Told the newest checkpoint then ([`in_one_line`]).
     pub(crate) newest: watch::Sender<Arc<str>>,
-    /// Told once the ledger takes no more entries.
+    /// Told once the ledger, or the database that it is made of, takes nothing more.
     pub(crate) broken: watch::Sender<bool>,
 }
 
@@ -90,7 +90,8 @@ async fn run(writer: Writer, mut woken: mpsc::Receiver<Waiter>) {
             }
             *known = result.as_ref().err().cloned();
         }
-        if ledger.lock().unwrap_or_else(PoisonError::into_inner).is_poisoned() {
+        let unsure = ledger.lock().unwrap_or_else(PoisonError::into_inner).is_poisoned();
+        if unsure || store.is_poisoned() {
             broken.send_replace(true);
         }
         let (size, note) = {

@@ -77,7 +77,8 @@ pub(crate) fn knows(book: &Book, line: &str) -> bool {
     };
     let Ok(size) = size.parse::<u64>() else { return false };
     let ledger = book.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-    origin == ledger.origin() && ledger.root_at(size).is_some_and(|known| hex::encode(known) == root)
+    let known = ledger.root_at(size).ok().flatten();
+    origin == ledger.origin() && known.is_some_and(|known| hex::encode(known) == root)
 }
 
 /// And whether each of the row's signatures is one of a person who may approve, whether it stands or not.

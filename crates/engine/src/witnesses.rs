@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use ledger::ProveError;
 use model::{Entry, EntryKind, Fault, Timestamp, WitnessId};
 use policy::Bundle;
 use tlog::{Hash, KeyError, NoteError, VerifierKey, WitnessKey};
@@ -75,6 +76,8 @@ pub enum CosignedError {
     Note(#[from] NoteError),
     #[error("{0}")]
     Contradiction(#[from] Contradiction),
+    #[error("whether this log contains it cannot be told: {0}")]
+    Unreadable(#[from] ProveError),
 }
 
 /// Fewer witnesses than were asked for have cosigned in time.
@@ -242,7 +245,7 @@ impl Engine {
     /// The newest checkpoint with a proof from each of the sizes `from`, all of one moment.
     pub fn growth(&self, from: impl IntoIterator<Item = u64>) -> Growth {
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let proofs = from.into_iter().filter_map(|old| Some((old, ledger.consistency(old)?))).collect();
+        let proofs = from.into_iter().filter_map(|old| Some((old, ledger.consistency(old).ok()??))).collect();
         Growth { note: ledger.checkpoint().to_owned(), size: ledger.size(), proofs }
     }
 
@@ -292,15 +295,15 @@ impl Engine {
     /// It is looked at and nothing more: nobody whom the bundle in force does not name ends anything here.
     ///
     /// # Errors
-    /// Where it does not verify.
+    /// Where it does not verify, or the log on disk cannot be read.
     pub fn contradicted(
         &self,
         witness: &WitnessId,
         key: &WitnessKey,
         note: &str,
-    ) -> Result<Option<Contradiction>, NoteError> {
+    ) -> Result<Option<Contradiction>, CosignedError> {
         let (checkpoint, _) = open_witnessed(note, &self.log_key, key)?;
-        Ok(self.against(witness, &checkpoint))
+        Ok(self.against(witness, &checkpoint)?)
     }
 
     /// Holds a checkpoint that `witness` shows, signed by this log and by it, against the log on disk. Where the log
@@ -311,7 +314,7 @@ impl Engine {
     pub fn compare(&self, witness: &WitnessId, note: &str) -> Result<(tlog::Checkpoint, u64), CosignedError> {
         let key = self.witnesses.key_of(witness).ok_or_else(|| CosignedError::Unknown(witness.clone()))?;
         let (checkpoint, time) = open_witnessed(note, &self.log_key, &key)?;
-        match self.against(witness, &checkpoint) {
+        match self.against(witness, &checkpoint)? {
             None => Ok((checkpoint, time)),
             Some(found) => {
                 tracing::error!("{found}");
@@ -321,7 +324,11 @@ impl Engine {
         }
     }
 
-    fn against(&self, witness: &WitnessId, seen: &tlog::Checkpoint) -> Option<Contradiction> {
+    fn against(
+        &self,
+        witness: &WitnessId,
+        seen: &tlog::Checkpoint,
+    ) -> Result<Option<Contradiction>, ProveError> {
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         contradiction(witness.as_str(), seen, ledger.size(), |size| ledger.root_at(size))
     }

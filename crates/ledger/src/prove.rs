@@ -24,28 +24,42 @@ impl Ledger {
         self.tiles().fill(&plan.ok_or(ProveError::NotSoLarge { asked: old, size: self.size() })?)
     }
 
-    /// The root that the log had when it had `size` entries.
-    pub fn find_root(&self, size: u64) -> Result<Hash, ProveError> {
-        self.tiles().root_at(size)
+    /// The root that the log had when it had `size` entries, by which a checkpoint that somebody has seen is one of ours or is
+    /// not; `None` where it never had so many.
+    ///
+    /// # Errors
+    /// Where it cannot be told: a file that cannot be read, or a tile that is not the one that was signed for. That is no
+    /// word against who asked.
+    pub fn root_at(&self, size: u64) -> Result<Option<Hash>, ProveError> {
+        had(self.tiles().root_at(size))
     }
 
-    /// Whether a checkpoint that somebody has seen is one of ours: [`Self::find_root`] for who takes whatever keeps it
-    /// from being had for a no.
-    pub fn root_at(&self, size: u64) -> Option<Hash> {
-        self.find_root(size).ok()
+    /// [`Self::prove_consistency`]; `None` where the log never had `old` entries.
+    ///
+    /// # Errors
+    /// As [`Self::root_at`].
+    pub fn consistency(&self, old: u64) -> Result<Option<Vec<Hash>>, ProveError> {
+        had(self.prove_consistency(old))
     }
 
-    /// [`Self::prove_consistency`], `None` whatever keeps it from being had.
-    pub fn consistency(&self, old: u64) -> Option<Vec<Hash>> {
-        self.prove_consistency(old).ok()
-    }
-
-    /// [`Self::prove_inclusion`], `None` whatever keeps it from being had.
-    pub fn inclusion(&self, index: u64) -> Option<Vec<Hash>> {
-        self.prove_inclusion(index).ok()
+    /// [`Self::prove_inclusion`]; `None` where the log has no such entry.
+    ///
+    /// # Errors
+    /// As [`Self::root_at`].
+    pub fn inclusion(&self, index: u64) -> Result<Option<Vec<Hash>>, ProveError> {
+        had(self.prove_inclusion(index))
     }
 
     pub(crate) fn tiles(&self) -> Tiles<'_> {
         Tiles::new(self.disk.as_ref(), &self.files, self.tree.edge())
+    }
+}
+
+/// What the log does not have is an answer; what it has and cannot be read is none.
+fn had<T>(found: Result<T, ProveError>) -> Result<Option<T>, ProveError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(ProveError::NoSuchEntry { .. } | ProveError::NotSoLarge { .. }) => Ok(None),
+        Err(err @ (ProveError::Changed(_) | ProveError::Io(_))) => Err(err),
     }
 }

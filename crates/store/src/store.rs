@@ -4,7 +4,11 @@ use std::{
     convert::Infallible,
     fmt, io,
     path::Path,
-    sync::{Arc, Mutex, mpsc as sync_mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc as sync_mpsc,
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -30,6 +34,7 @@ struct Inner {
     writes: Option<mpsc::Sender<Box<dyn writer::Job>>>,
     reads: Option<mpsc::Sender<Box<dyn readers::Job>>>,
     threads: Vec<JoinHandle<()>>,
+    spoiled: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -38,7 +43,12 @@ impl Store {
         let memory = Arc::new(Memory::default());
         let sources = (0..readers::THREADS).map(|_| Arc::clone(&memory)).collect();
         Self::start(memory, sources, writer::SOON).unwrap_or_else(|_| Self {
-            inner: Arc::new(Inner { writes: None, reads: None, threads: Vec::new() }),
+            inner: Arc::new(Inner {
+                writes: None,
+                reads: None,
+                threads: Vec::new(),
+                spoiled: Arc::default(),
+            }),
         })
     }
 
@@ -131,6 +141,12 @@ impl Store {
         self.queued(Flush::Soon, op).await
     }
 
+    /// Whether a flush has failed, or the file is damaged: nothing is written any more, and only opening it anew tells what is on
+    /// disk.
+    pub fn is_poisoned(&self) -> bool {
+        self.inner.spoiled.load(Ordering::SeqCst)
+    }
+
     /// Resolves once everything that was acknowledged, or could be read, before the call is durable. Flushes nothing where
     /// it is already.
     ///
@@ -181,11 +197,13 @@ impl Store {
         }
         let (debts, owing) = sync_mpsc::sync_channel(1);
         // Joined last: it owns the lock, which may go only when nobody reads any more.
-        threads.push(spawn("store-writer", move || writer::run(backend, queue, &debts))?);
+        let spoiled = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&spoiled);
+        threads.push(spawn("store-writer", move || writer::run(backend, queue, &debts, &told))?);
         let weak = writes.downgrade();
         // Ends with the writer, by itself: the writer's own thread may be the one that would have to join it.
         spawn("store-settler", move || writer::settle(soon, &owing, &weak))?;
-        Ok(Self { inner: Arc::new(Inner { writes: Some(writes), reads: Some(reads), threads }) })
+        Ok(Self { inner: Arc::new(Inner { writes: Some(writes), reads: Some(reads), threads, spoiled }) })
     }
 }
 

@@ -4,7 +4,10 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+    },
     time::Duration,
 };
 
@@ -53,11 +56,13 @@ pub(crate) trait Backend: Send + 'static {
 
 pub(crate) type Answer<T, E> = oneshot::Receiver<Result<T, WriteError<E>>>;
 
-/// Runs until every sender is gone and the queue is empty. `owing` is told whenever a debt begins.
+/// Runs until every sender is gone and the queue is empty. `owing` is told whenever a debt begins, and `spoiled` once nothing is
+/// written any more.
 pub(crate) fn run(
     mut backend: impl Backend,
     mut queue: mpsc::Receiver<Box<dyn Job>>,
     owing: &SyncSender<()>,
+    spoiled: &AtomicBool,
 ) {
     let mut jobs = Vec::with_capacity(BATCH);
     while let Some(first) = queue.blocking_recv() {
@@ -72,6 +77,9 @@ pub(crate) fn run(
         if backend.owes() && !owed {
             // Where one is noticed already, that one is not over before this one.
             let _ = owing.try_send(());
+        }
+        if results.iter().any(|result| matches!(result, Err(StorageError::Poisoned(_)))) {
+            spoiled.store(true, Ordering::SeqCst);
         }
         let results = results.into_iter().chain(std::iter::repeat(Err(StorageError::Closed)));
         for (job, result) in jobs.drain(..).zip(results) {

@@ -31,16 +31,19 @@ pub fn open_witnessed(
 
 /// What `seen`, which [`open_witnessed`] gave, says against a log of `here` entries that had the root `root_at(size)`
 /// when it had `size`. `None` where the log contains it.
-pub fn contradiction(
+///
+/// # Errors
+/// What keeps the root from being had: then nothing is said against anybody.
+pub fn contradiction<E>(
     witness: &str,
     seen: &Checkpoint,
     here: u64,
-    root_at: impl FnOnce(u64) -> Option<Hash>,
-) -> Option<Contradiction> {
+    root_at: impl FnOnce(u64) -> Result<Option<Hash>, E>,
+) -> Result<Option<Contradiction>, E> {
     let witness = witness.to_owned();
     if seen.size > here {
-        return Some(Contradiction::Longer { witness, seen: seen.size, here });
+        return Ok(Some(Contradiction::Longer { witness, seen: seen.size, here }));
     }
-    let same = root_at(seen.size) == Some(seen.root);
-    (!same).then_some(Contradiction::Forked { witness, size: seen.size })
+    let same = root_at(seen.size)? == Some(seen.root);
+    Ok((!same).then_some(Contradiction::Forked { witness, size: seen.size }))
 }

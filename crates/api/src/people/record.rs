@@ -50,7 +50,7 @@ pub(super) async fn consistency(call: Call<(), Known>) -> Result<Json<Consistenc
     let (checkpoint, proof) = call
         .shared
         .engine
-        .consistency(from)
+        .consistency(from)?
         .ok_or_else(|| ApiError::not_found(format!("this log never had {from} entries")))?;
     Ok(Json(ConsistencyView { checkpoint, proof: proof.iter().map(hex::encode).collect() }))
 }

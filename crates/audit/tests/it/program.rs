@@ -83,6 +83,16 @@ fn what_was_done_to_a_copy_is_named() {
     edited(&first, &|bytes| bytes[0] ^= 1, "tile/entries/000");
     edited(&second, &|bytes| bytes.truncate(40), "tile/entries/001");
     edited(&log.join("checkpoint"), &|bytes| bytes[30] ^= 1, "checkpoint");
+    edited(&log.join("checkpoint"), &|bytes| bytes.resize(2 << 20, b' '), "checkpoint: it has more than");
+    edited(&log.join("genesis.json"), &|bytes| bytes.resize(2 << 20, b' '), "genesis.json: it has more than");
+    let ten = |bytes: &mut Vec<u8>| bytes.truncate(bundle::whole_entries(bytes, 10).len);
+    edited(&first, &ten, "tile/entries/000: has 10 entries, but is not the last bundle");
+    // What nothing rests on is not passed over either.
+    let (tile, edge) = (log.join("tile/0/000"), log.join("tile/0/001"));
+    edited(&tile, &|bytes| bytes[200] ^= 1, "tile/0/000: hash 6 is not that of what stands below it");
+    edited(&tile, &|bytes| bytes.push(0), "tile/0/000: it has more than 8192 bytes");
+    edited(&edge, &|bytes| bytes.truncate(100), "tile/0/001: hash 3 is not that");
+    edited(&first, &|bytes| bytes[200] ^= 1, "tile/0/000: hash 0 is not that of what stands below it");
     fs::remove_file(&second).unwrap();
     check(&log, &genesis, 20, "entries_missing");
     let other = "0".repeat(64);

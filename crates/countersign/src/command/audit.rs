@@ -21,14 +21,15 @@ pub(super) async fn run(command: &AuditCommand, format: Format) -> Result<ExitCo
     match command {
         AuditCommand::Verify(args) => verify(args, format).await,
         AuditCommand::Mirror { url, dir } => {
-            mirror::fetch(url, dir, None).await?;
+            mirror::fetch(url, dir, None, None).await?;
             Ok(ExitCode::SUCCESS)
         }
         AuditCommand::Receipt(args) => super::receipt::give(args).await,
         AuditCommand::Export(args) => super::export::all(args).await,
         AuditCommand::Tail { log, lines, follow } => super::export::tail(log, *lines, *follow, format).await,
-        AuditCommand::CheckReceipt { file, genesis } => {
-            super::receipt::check(file, genesis.as_deref(), format)
+        AuditCommand::CheckReceipt { file, genesis, policy } => {
+            let policy = policy.as_ref().map(|file| read_policy(file)).transpose()?;
+            super::receipt::check(file, genesis.as_deref(), policy.as_ref(), format)
         }
         AuditCommand::Reconcile(args) => super::reconcile::run(args, format),
     }
@@ -107,8 +108,8 @@ async fn since(
 async fn whole(args: &VerifyArgs, expected: Option<Digest>, held: Vec<String>) -> Result<Told, Failure> {
     let config = args.config.as_ref().map(|file| Config::load(file)).transpose()?;
     let place = match (&config, &args.log) {
-        (Some(config), _) => Place::named(&config.log().to_string_lossy()).await?,
-        (None, Some(log)) => Place::named(log).await?,
+        (Some(config), _) => Place::named(&config.log().to_string_lossy(), expected).await?,
+        (None, Some(log)) => Place::named(log, expected).await?,
         (None, None) => {
             return Err(Failure::usage("what is to be verified? give --config FILE, --log DIR or --log URL"));
         }

@@ -2,15 +2,16 @@
 
 use std::{fs, path::Path, process::ExitCode};
 
-use audit::{NoReceipt, Shown};
+use audit::{NoReceipt, Shown, Void};
 use ledger::{FileProblem, LogReader};
 use model::{ChangeId, Digest, Entry, EntryId};
-use tlog::Receipt;
+use tlog::{Policy, Receipt};
 
 use super::place::Place;
 use crate::{
     cli::{Format, ReceiptArgs},
     failure::{Failure, VERIFICATION},
+    mirror,
     output::{self, BAD, GOOD, WARN, styled},
 };
 
@@ -22,9 +23,19 @@ pub(super) async fn give(args: &ReceiptArgs) -> Result<ExitCode, Failure> {
     let dir = place.dir();
     let unreadable = |err: std::io::Error| Failure::usage(format!("{}: {err}", dir.display()));
     let log = LogReader::open(dir).map_err(unreadable)?;
-    let (genesis, checkpoint) = (log.genesis_bytes().to_vec(), log.checkpoint_note().to_vec());
-    let size = log.covered().unwrap_or_default();
+    let (genesis, newest) = (log.genesis_bytes().to_vec(), log.checkpoint_note().to_vec());
+    // Read before the entries are: it is of what they begin with.
+    let witnessed = super::audit::small(&dir.join("witnessed"));
+    let covered = log.covered().unwrap_or_default();
     let index = index_of(log, &args.id, args.kind.as_deref())?;
+    let cosigned = witnessed.and_then(|note| {
+        let size = mirror::size_of(note.as_bytes()).filter(|size| (index + 1..=covered).contains(size))?;
+        Some((note.into_bytes(), size))
+    });
+    if cosigned.is_none() {
+        output::note("no witness has cosigned this entry yet: the receipt has the log's own signature alone");
+    }
+    let (checkpoint, size) = cosigned.unwrap_or((newest, covered));
     let read = |resource| ledger::read_resource(dir, resource, size).ok().flatten();
     let receipt = match audit::receipt_from_tiles(&genesis, &checkpoint, index, read) {
         // A log of an earlier version has no tiles.
@@ -107,26 +118,39 @@ fn each(mut log: LogReader, text: &str, mut show: impl FnMut(u64, &Entry)) -> Re
     log.finish().first().map_or(Ok(()), |damage| Err(damaged(damage)))
 }
 
-pub(super) fn check(file: &Path, genesis: Option<&str>, format: Format) -> Result<ExitCode, Failure> {
+pub(super) fn check(
+    file: &Path,
+    genesis: Option<&str>,
+    policy: Option<&Policy>,
+    format: Format,
+) -> Result<ExitCode, Failure> {
     let expected: Option<Digest> = genesis
         .map(|text| text.parse().map_err(|err| Failure::usage(format!("--genesis: {err}"))))
         .transpose()?;
     let unreadable = |err: &dyn std::fmt::Display| Failure::usage(format!("{}: {err}", file.display()));
     let length = fs::metadata(file).map_err(|err| unreadable(&err))?.len();
-    if length > MAX_FILE {
-        return Err(unreadable(&format!("{length} bytes are no receipt; it has at most {MAX_FILE}")));
-    }
-    let text = fs::read_to_string(file).map_err(|err| unreadable(&err))?;
-    match audit::check_receipt(&text, expected) {
-        Ok(shown) => {
+    let judged = if length > MAX_FILE {
+        Err(format!("{length} bytes are no receipt; it has at most {MAX_FILE}"))
+    } else {
+        let text = fs::read_to_string(file).map_err(|err| unreadable(&err))?;
+        judge(&text, expected, policy).map_err(|void| void.to_string())
+    };
+    match judged {
+        Ok((shown, witnesses)) => {
             match format {
-                Format::Json => output::json(&shown)?,
-                Format::Human => show(&shown)?,
+                Format::Json => {
+                    let mut told = serde_json::to_value(&shown).map_err(Failure::unexpected)?;
+                    if let (Some(told), Some(witnesses)) = (told.as_object_mut(), &witnesses) {
+                        told.insert("witnesses".to_owned(), witnesses.clone().into());
+                    }
+                    output::json(&told)?;
+                }
+                Format::Human => show(&shown, witnesses.as_deref())?,
             }
             Ok(ExitCode::SUCCESS)
         }
         Err(void) => {
-            let why = model::sanitize(&void.to_string(), 600);
+            let why = model::sanitize(&void, 600);
             match format {
                 Format::Json => output::json(&serde_json::json!({ "void": why }))?,
                 Format::Human => output::line(format!("{} {why}", styled(BAD, "The receipt does not hold."))),
@@ -136,11 +160,25 @@ pub(super) fn check(file: &Path, genesis: Option<&str>, format: Format) -> Resul
     }
 }
 
-fn show(shown: &Shown) -> Result<(), Failure> {
+/// What it shows, and under a policy who of its witnesses cosigned.
+fn judge(
+    text: &str,
+    expected: Option<Digest>,
+    policy: Option<&Policy>,
+) -> Result<(Shown, Option<Vec<String>>), Void> {
+    let shown = audit::check_receipt(text, expected)?;
+    let vouched = policy.map(|policy| audit::vouched(text, policy)).transpose()?;
+    Ok((shown, vouched.map(|it| it.cosigned.into_iter().map(|it| it.witness.to_string()).collect())))
+}
+
+fn show(shown: &Shown, witnesses: Option<&[String]>) -> Result<(), Failure> {
     let Shown { authenticated, genesis, checkpoint, index, entry } = shown;
     output::line(format!("{} Entry {index} of {}.", styled(GOOD, "The receipt holds."), checkpoint.origin));
     output::line(format!("  installation {genesis}"));
     output::line(format!("  checkpoint   {} entries, {}", checkpoint.size, checkpoint.root));
+    if let Some(witnesses) = witnesses {
+        output::line(format!("  cosigned by  {}", model::sanitize(&witnesses.join(", "), 600)));
+    }
     let told = serde_json::to_string_pretty(entry).map_err(Failure::unexpected)?;
     told.lines().for_each(|line| output::line(format!("  {}", model::sanitize(line, 2000))));
     if !authenticated {

@@ -187,7 +187,7 @@ pub(super) async fn run(args: &ServeArgs, format: Format) -> Result<ExitCode, Fa
             tokio::time::sleep(FAREWELL).await;
             let _ = fs::remove_file(config.run("serve.json"));
             let why = engine.close().await.err().map_or_else(String::new, |fault| format!(": {fault}"));
-            return Err(Failure::new(UNEXPECTED, "CS008", format!("the log cannot be written{why}"))
+            return Err(Failure::new(UNEXPECTED, "CS008", format!("the record cannot be written{why}"))
                 .hint("start it again once the cause is gone; `countersign explain CS008`"));
         }
     };

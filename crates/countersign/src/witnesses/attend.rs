@@ -121,8 +121,8 @@ impl Attendant {
                 Ok(())
             }
             // As at a start: what it cosigns has to verify all the same.
-            Err(CosignedError::Note(err)) => {
-                tracing::warn!(%witness, "what this witness shows of the log does not verify: {err}");
+            Err(err @ (CosignedError::Note(_) | CosignedError::Unreadable(_))) => {
+                tracing::warn!(%witness, "what this witness shows of the log does not count: {err}");
                 Ok(())
             }
             Err(err @ (CosignedError::Contradiction(_) | CosignedError::Unknown(_))) => Err(judged(err)),
@@ -226,6 +226,6 @@ fn judged(err: CosignedError) -> NotCosigned {
     match err {
         CosignedError::Contradiction(_) => NotCosigned::Contradicted,
         CosignedError::Unknown(_) => NotCosigned::Dismissed,
-        CosignedError::Note(_) => away(err),
+        CosignedError::Note(_) | CosignedError::Unreadable(_) => away(err),
     }
 }

@@ -94,6 +94,6 @@ fn judged(
             tracing::error!(%witness, "a bundle was asked for that names this witness: {found}");
             Err(format!("{found}; `countersign explain CS005`"))
         }
-        Err(err) => Ok(Some(format!("what it shows of this log does not verify: {err}"))),
+        Err(err) => Ok(Some(format!("what it shows of this log does not count: {err}"))),
     }
 }

@@ -74,10 +74,14 @@ impl Reachable {
             .map_err(|err| refused(&format!("the genesis names no usable key: {err}")))?;
         let contradicted = |witness: &WitnessId, seen: &Checkpoint| {
             let root_at = |size| ledger.root_at(size);
-            contradiction(witness.as_str(), seen, ledger.size(), root_at).map_or(Ok(()), |found| {
-                let why = format!("the log: {found}");
-                Err(Failure::new(VERIFICATION, "CS005", why).hint("`countersign explain CS005`"))
-            })
+            match contradiction(witness.as_str(), seen, ledger.size(), root_at) {
+                Ok(None) => Ok(()),
+                Ok(Some(found)) => {
+                    let why = format!("the log: {found}");
+                    Err(Failure::new(VERIFICATION, "CS005", why).hint("`countersign explain CS005`"))
+                }
+                Err(err) => Err(refused(&err)),
+            }
         };
         for (witness, key) in &self.keys {
             for note in Kept::at(folder).notes(witness) {

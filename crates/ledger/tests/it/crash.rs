@@ -44,7 +44,7 @@ impl Expected {
         }
         let checkpoint = open_checkpoint(ledger.checkpoint(), &key().verifier()).unwrap();
         assert_eq!(checkpoint.size, ledger.size(), "{at}");
-        assert_eq!(checkpoint.root, ledger.find_root(ledger.size()).unwrap(), "{at}");
+        assert_eq!(checkpoint.root, ledger.root_at(ledger.size()).unwrap().unwrap(), "{at}");
         for index in (0..ledger.size()).rev().step_by(97) {
             let proof = ledger.prove_inclusion(index).unwrap();
             let leaf = leaf_hash(&both[index as usize]);
@@ -117,7 +117,7 @@ fn live(nth: usize, fault: Fault, cut: Cut) -> bool {
     assert!(recovery.rebuilt <= 2, "{at}: more than the tiles that are not full");
     for note in seen {
         let checkpoint = open_checkpoint(&note, &key().verifier()).unwrap();
-        assert_eq!(ledger.root_at(checkpoint.size), Some(checkpoint.root), "{at}: a fork");
+        assert_eq!(ledger.root_at(checkpoint.size).unwrap(), Some(checkpoint.root), "{at}: a fork");
     }
     drop(ledger);
     let (_, recovery) = open(&disk, Check::Whole).unwrap_or_else(|err| panic!("{at}, whole: {err}"));
@@ -227,11 +227,12 @@ fn no_fault_at_the_boundary_of_a_level_loses_anything() {
             let (mut ledger, _) = open(&disk, Check::Edge).unwrap_or_else(|err| panic!("{at}: {err}"));
             let size = ledger.size();
             assert!(size == 65_800 || (size == 65_500 && appended.is_err()), "{at}: {size}");
-            assert_eq!(ledger.find_root(65_500).unwrap(), before.root, "{at}");
+            assert_eq!(ledger.root_at(65_500).unwrap().unwrap(), before.root, "{at}");
             ledger.append(&batch("last", 1)).unwrap();
             for index in [0, 65_499, 65_500, size] {
                 let proof = ledger.prove_inclusion(index).unwrap();
-                let (entry, root) = (ledger.entry(index).unwrap(), ledger.find_root(size + 1).unwrap());
+                let (entry, root) =
+                    (ledger.entry(index).unwrap(), ledger.root_at(size + 1).unwrap().unwrap());
                 let verified = verify_inclusion(&leaf_hash(&entry), index, size + 1, &proof, &root);
                 assert_eq!(verified, Ok(()), "{at}: entry {index}");
             }

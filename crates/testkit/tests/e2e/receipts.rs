@@ -43,6 +43,31 @@ fn a_receipt_shows_an_entry_to_somebody_who_has_nothing_else() -> Result<()> {
     let shown = check(&text, genesis)?.expect(0)?.json()?;
     ensure!(shown["entry"]["kind"] == "permit_issued" && shown["entry"]["change"] == id.as_str(), "{shown}");
     ensure!(shown["authenticated"] == true, "{shown}");
+    // Whose signatures it has to bear: here no witness has seen the log.
+    let document = std::fs::read(lab.installation.folder().join("log/genesis.json"))?;
+    let document: serde_json::Value = serde_json::from_slice(&document)?;
+    let policy = elsewhere.path().join("policy").display().to_string();
+    let held = file.display().to_string();
+    let under = |quorum: &str| -> Result<testkit::Output> {
+        std::fs::write(
+            &policy,
+            format!("log {}\n{quorum}\n", document["vkey"].as_str().unwrap_or_default()),
+        )?;
+        Cli::run([
+            "audit",
+            "check-receipt",
+            &held,
+            "--genesis",
+            genesis,
+            "--policy",
+            &policy,
+            "--output",
+            "json",
+        ])
+    };
+    ensure!(under("quorum none")?.expect(0)?.json()?["witnesses"] == serde_json::json!([]));
+    let unmade = under("quorum w")?.expect(2)?;
+    ensure!(unmade.stderr.contains("line 2"), "{unmade}");
     let other = genesis.replace(|it: char| it.is_ascii_digit(), "0");
     for (void, genesis, says) in [
         (text.clone(), other.as_str(), "another installation"),

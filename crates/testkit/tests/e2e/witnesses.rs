@@ -166,6 +166,55 @@ pub(crate) fn add_checkpoint(witness: &Witness, old: u64, note: &str) -> Result<
     send(witness.authority(), "POST", "/add-checkpoint", &[], format!("old {old}\n\n{note}").as_bytes())
 }
 
+/// A receipt, and the log, bear the signatures that an auditor's policy wants, and not those of a witness that has seen nothing.
+fn shows_who_cosigned(watched: &Watched) -> Result<()> {
+    let log = watched.dir().join("log").display().to_string();
+    let genesis = watched.lab.installation.genesis();
+    let document: Value = serde_json::from_slice(&fs::read(format!("{log}/genesis.json"))?)?;
+    let vkey = document["vkey"].as_str().context("no key")?;
+    let [w1, w2] = watched.witnesses.as_slice() else { anyhow::bail!("two witnesses") };
+    let (policy, file) = (watched.folder.join("policy"), watched.folder.join("receipt"));
+    let both = format!(
+        "log {vkey}\nwitness w1 {}\nwitness w2 {}\ngroup both all w1 w2\nquorum both\n",
+        w1.vkey, w2.vkey
+    );
+    fs::write(&policy, both)?;
+    let policy = policy.display().to_string();
+    let checked = |text: &str| -> Result<testkit::Output> {
+        fs::write(&file, text)?;
+        let file = file.display().to_string();
+        Cli::run([
+            "audit",
+            "check-receipt",
+            &file,
+            "--genesis",
+            genesis,
+            "--policy",
+            &policy,
+            "--output",
+            "json",
+        ])
+    };
+    let receipt = Cli::run(["audit", "receipt", "0", "--log", &log])?.expect(0)?.stdout;
+    ensure!(checked(&receipt)?.expect(0)?.json()?["witnesses"] == serde_json::json!(["w1", "w2"]));
+    let without: Vec<_> = receipt.lines().filter(|line| !line.contains("witness.example/w2 ")).collect();
+    let told = checked(&(without.join("\n") + "\n"))?.expect(20)?;
+    ensure!(told.stdout.contains("too few witnesses"), "{told}");
+
+    let verify = |more: &[&str]| {
+        Cli::run(
+            [["audit", "verify", "--log", &log, "--genesis", genesis, "--policy", &policy].as_slice(), more]
+                .concat(),
+        )
+    };
+    verify(&["--unwitnessed", "10"])?.expect(0)?;
+    let noted = fs::read_to_string(format!("{log}/witnessed"))?;
+    fs::write(format!("{log}/witnessed"), fs::read(format!("{log}/checkpoint"))?)?;
+    let told = verify(&["--output", "json"])?.expect(20)?;
+    ensure!(told.stdout.contains("policy_unmet"), "{told}");
+    Ok(fs::write(format!("{log}/witnessed"), noted)?)
+}
+
 #[test]
 fn each_checkpoint_goes_to_every_witness_and_one_may_be_away() -> Result<()> {
     let mut watched = Watched::open(2, 2)?;
@@ -180,6 +229,8 @@ fn each_checkpoint_goes_to_every_witness_and_one_may_be_away() -> Result<()> {
     let [_, _, people] = watched.lab.serve.authorities();
     let served = send(people, "GET", "/v1/witnessed", &[], b"")?;
     ensure!(served.status == 200 && size_of(&served.text()) >= Some(size), "{}", served.text());
+
+    shows_who_cosigned(&watched)?;
 
     // One is away: the log goes on, the other is given everything, and nothing newer is witnessed by two.
     // (That the two have cosigned is an entry of its own, of whose checkpoint the first may not have been given the signature.)

@@ -113,10 +113,12 @@ fn a_witness_that_knows_more_convicts_the_disk() {
     let unsigned = format!("{}\n{}", checkpoint(5), line(5, &w1()));
     assert!(open_witnessed(&unsigned, &log().verifier(), &w1().verifier()).is_err(), "the log's is missing");
 
-    let root_at = |size: u64| (size <= 6).then(|| root_of(&leaves(size)));
-    assert_eq!(contradiction("w1", &seen, 6, root_at), None);
-    assert_eq!(contradiction("w1", &seen, 5, root_at), None);
-    let told = |seen: &Checkpoint, here| contradiction("w1", seen, here, root_at).unwrap().to_string();
+    let root_at = |size: u64| Ok::<_, &str>((size <= 6).then(|| root_of(&leaves(size))));
+    assert_eq!(contradiction("w1", &seen, 6, root_at), Ok(None));
+    assert_eq!(contradiction("w1", &seen, 5, root_at), Ok(None));
+    assert_eq!(contradiction("w1", &seen, 6, |_| Err("damaged")), Err("damaged"), "which is no fork");
+    let told =
+        |seen: &Checkpoint, here| contradiction("w1", seen, here, root_at).unwrap().unwrap().to_string();
     assert!(
         told(&seen, 4)
             .contains("has cosigned 5 entries of this log, but here are 4: this looks like a restored")

@@ -1,5 +1,5 @@
-//! A log's folder, read by nothing that writes one: `genesis.json`, `checkpoint`, `witnessed`, and the entry bundles that the
-//! checkpoint's size says there are. Every file has a bound.
+//! A log's folder, read by nothing that writes one: `genesis.json`, `checkpoint`, `witnessed`, the entry bundles that the
+//! checkpoint's size says there are, and what there is of tiles of hashes. Every file has a bound.
 
 use std::{
     fs::File,
@@ -7,11 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tlog::{Resource, bundle};
+use tlog::{Hash, Resource, Tile, bundle};
 
 const MAX_SMALL: u64 = 1024 * 1024;
 /// 256 entries of 65,535 bytes, each after its length.
 const MAX_BUNDLE: u64 = 256 * (65_535 + 2);
+const MAX_TILE: u64 = 256 * 32;
 
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -20,6 +21,8 @@ pub(crate) struct Folder {
     pub(crate) checkpoint: Vec<u8>,
     /// The newest checkpoint that witnesses have cosigned, where there is one.
     pub(crate) witnessed: Option<String>,
+    /// What of these could not be read.
+    pub(crate) damage: Vec<String>,
 }
 
 impl Folder {
@@ -29,15 +32,31 @@ impl Folder {
         // Before the checkpoint: of a log that grows meanwhile it is the older.
         let witnessed =
             small(&log.join("witnessed")).ok().map(|note| String::from_utf8_lossy(&note).into_owned());
-        let genesis = small(&log.join("genesis.json"))?;
-        let checkpoint = small(&log.join("checkpoint"))?;
-        Ok(Self { log: log.to_owned(), genesis, checkpoint, witnessed })
+        if !["genesis.json", "checkpoint"].iter().any(|name| log.join(name).exists()) {
+            return Err(format!(
+                "{}: neither genesis.json nor checkpoint is there: is it a log?",
+                log.display()
+            ));
+        }
+        let mut damage = Vec::new();
+        let mut read = |name: &str| {
+            bounded(&log.join(name), MAX_SMALL).unwrap_or_else(|why| {
+                damage.push(format!("{name}: {why}"));
+                Vec::new()
+            })
+        };
+        let (genesis, checkpoint) = (read("genesis.json"), read("checkpoint"));
+        Ok(Self { log: log.to_owned(), genesis, checkpoint, witnessed, damage })
+    }
+
+    /// How many entries the checkpoint says there are.
+    pub(crate) fn size(&self) -> Option<u64> {
+        String::from_utf8_lossy(&self.checkpoint).lines().nth(1)?.parse().ok()
     }
 
     /// Shows every entry, in order, and yields the damage that ended it, if any did.
     pub(crate) fn read(&self, mut show: impl FnMut(&[u8])) -> Option<String> {
-        let text = String::from_utf8_lossy(&self.checkpoint);
-        let size: u64 = text.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or(u64::MAX);
+        let size = self.size().unwrap_or(u64::MAX);
         for number in 0..=u64::MAX {
             let covered = number.saturating_mul(bundle::WIDTH);
             let name = bundle::entry_path(number);
@@ -48,8 +67,11 @@ impl Folder {
             match bundle_at(&path) {
                 Ok(entries) => {
                     entries.iter().for_each(|entry| show(entry));
-                    if (entries.len() as u64) < bundle::WIDTH {
-                        break;
+                    let here = entries.len() as u64;
+                    if here < bundle::WIDTH {
+                        let last = !self.log.join(bundle::entry_path(number.saturating_add(1))).exists();
+                        return (!last)
+                            .then(|| format!("{name}: has {here} entries, but is not the last bundle"));
                     }
                 }
                 // What follows would stand at other places than it had.
@@ -57,6 +79,25 @@ impl Folder {
             }
         }
         None
+    }
+
+    /// What is wrong with a tile, whose hashes are to be `hashes`; nothing where there is no such file: a log of an earlier version
+    /// has none, and nothing here rests on them.
+    pub(crate) fn differing(&self, tile: Tile, hashes: &[Hash]) -> Option<String> {
+        let name = Resource::Hashes(tile).full_path();
+        let path = self.log.join(&name);
+        if !path.exists() {
+            return None;
+        }
+        let found = match bounded(&path, MAX_TILE) {
+            Ok(found) => found,
+            Err(why) => return Some(format!("{name}: {why}")),
+        };
+        let differs = |(nth, hash): (usize, &Hash)| {
+            (found.chunks(32).nth(nth) != Some(hash.as_bytes().as_slice())).then_some(nth)
+        };
+        let nth = hashes.iter().enumerate().find_map(differs)?;
+        Some(format!("{name}: hash {nth} is not that of what stands below it: one of the two was altered"))
     }
 
     /// A file of the log as its checkpoint has it: the beginning of one that may have grown; `None` where there is less.

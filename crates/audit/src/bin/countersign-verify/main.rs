@@ -10,9 +10,12 @@ use std::{io::Write as _, path::Path, process::ExitCode};
 use args::{Args, Asked, USAGE};
 use audit::{Auditor, Code, Given, Report, Since, Step};
 use folder::Folder;
+use tlog::Edge;
 
 const FAILED: u8 = 20;
 const MISUSED: u8 = 2;
+/// Files that are damaged, named in a report: one altered entry makes a wrong tile of each above it.
+const MOST_TOLD: usize = 20;
 
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args_os().skip(1)) {
@@ -60,6 +63,7 @@ fn verify(args: &Args) -> Result<Report, String> {
     };
     let told = args.since.as_ref().map(|old| since(&log, given, old)).transpose()?;
     let mut report = told.unwrap_or_else(|| whole(&log, given));
+    log.damage.iter().for_each(|damage| report.add(Code::FileDamaged, None, damage));
     if let Some(policy) = policy {
         let witnessed = log.witnessed.as_deref().unwrap_or_default();
         let newest = String::from_utf8_lossy(&log.checkpoint);
@@ -72,11 +76,23 @@ fn verify(args: &Args) -> Result<Report, String> {
 
 fn whole(log: &Folder, given: Given<'_>) -> Report {
     let mut auditor = Auditor::new(given);
-    let damage = log.read(|entry| auditor.entry(entry));
-    let mut report = auditor.finish();
-    if let Some(damage) = damage {
-        report.add(Code::FileDamaged, None, &damage);
+    let (mut edge, mut damage) = (Edge::new(), Vec::new());
+    let signed = log.size().unwrap_or(0);
+    let ended = log.read(|entry| {
+        auditor.entry(entry);
+        // What is appended just now has no tile yet.
+        if edge.size() < signed {
+            let filled = edge.append(tlog::leaf_hash(entry));
+            damage.extend(filled.iter().filter_map(|full| log.differing(full.tile, &full.hashes)));
+            damage.truncate(MOST_TOLD);
+        }
+    });
+    match ended {
+        Some(why) => damage.push(why),
+        None => damage.extend(edge.tiles().filter_map(|(tile, hashes)| log.differing(tile, hashes))),
     }
+    let mut report = auditor.finish();
+    damage.iter().for_each(|damage| report.add(Code::FileDamaged, None, damage));
     report
 }
 

@@ -13,10 +13,10 @@ use serde_json::Value as Json;
 use super::{Asking, fetch::given, text};
 use crate::{
     backup::bounded,
-    client::{self, Client},
+    client::Client,
     command::prove,
     failure::{Failure, PROOF},
-    output,
+    memory, output,
 };
 
 /// The certificate: made here, before anybody is asked for anything.
@@ -87,7 +87,7 @@ struct Kept {
 
 impl Kept {
     fn of(what: &str, most: usize) -> Self {
-        Self { file: client::kept_proof(what), most }
+        Self { file: memory::proof_of(what), most }
     }
 
     fn text(&self) -> Option<String> {
@@ -96,7 +96,7 @@ impl Kept {
 
     fn keep(&self, made: &Json) -> Result<String, Failure> {
         let made = serde_json::to_string(made).map_err(Failure::unexpected)?;
-        self.file.as_deref().map_or(Ok(()), |file| client::keep(file, &made))?;
+        self.file.as_deref().map_or(Ok(()), |file| memory::keep(file, &made))?;
         Ok(made)
     }
 }
