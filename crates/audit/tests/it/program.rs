@@ -91,7 +91,8 @@ fn what_was_done_to_a_copy_is_named() {
     let (tile, edge) = (log.join("tile/0/000"), log.join("tile/0/001"));
     edited(&tile, &|bytes| bytes[200] ^= 1, "tile/0/000: hash 6 is not that of what stands below it");
     edited(&tile, &|bytes| bytes.push(0), "tile/0/000: it has more than 8192 bytes");
-    edited(&edge, &|bytes| bytes.truncate(100), "tile/0/001: hash 3 is not that");
+    edited(&tile, &|bytes| bytes.truncate(100), "tile/0/000: breaks off after 3 of 256 hashes");
+    edited(&edge, &|bytes| bytes[100] ^= 1, "tile/0/001: hash 3 is not that");
     edited(&first, &|bytes| bytes[200] ^= 1, "tile/0/000: hash 0 is not that of what stands below it");
     fs::remove_file(&second).unwrap();
     check(&log, &genesis, 20, "entries_missing");

@@ -1,9 +1,33 @@
 //! A receipt: taken from a running installation, checked where nothing of it is.
 
-use anyhow::{Result, ensure};
-use testkit::Cli;
+use anyhow::{Context as _, Result, ensure};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use testkit::{Cli, send};
 
 use crate::lab::Lab;
+
+/// Whoever gets any answer has a checkpoint that left the building: signed by the log's key, and of the log that is there.
+#[test]
+fn every_answer_carries_the_checkpoint() -> Result<()> {
+    let lab = Lab::open()?;
+    lab.hold("carried")?;
+    let [gateway, agent, people] = lab.serve.authorities();
+    let answers = [
+        ("gateway", lab.delete_stack("carried")?),
+        ("gateway, refused", send(gateway, "GET", "/", &[], b"")?),
+        ("agent", send(agent, "GET", "/v1/changes", &[], b"")?),
+        ("people", send(people, "GET", "/v1/genesis", &[], b"")?),
+    ];
+    let place = tempfile::tempdir()?;
+    for (from, answer) in answers {
+        let carried = answer.header("x-countersign-checkpoint").with_context(|| format!("{from}: none"))?;
+        let file = place.path().join("carried");
+        std::fs::write(&file, BASE64_STANDARD.decode(carried).context(from)?)?;
+        let (config, file) = (lab.installation.config().display().to_string(), file.display().to_string());
+        Cli::run(["audit", "verify", "--config", &config, "--checkpoint", &file])?.expect(0).context(from)?;
+    }
+    Ok(())
+}
 
 #[test]
 fn a_receipt_shows_an_entry_to_somebody_who_has_nothing_else() -> Result<()> {

@@ -82,7 +82,7 @@ impl Folder {
     }
 
     /// What is wrong with a tile, whose hashes are to be `hashes`; nothing where there is no such file: a log of an earlier version
-    /// has none, and nothing here rests on them.
+    /// has none, and nothing here rests on them. One that is not full may break off: it is not synced by who writes it.
     pub(crate) fn differing(&self, tile: Tile, hashes: &[Hash]) -> Option<String> {
         let name = Resource::Hashes(tile).full_path();
         let path = self.log.join(&name);
@@ -93,11 +93,16 @@ impl Folder {
             Ok(found) => found,
             Err(why) => return Some(format!("{name}: {why}")),
         };
-        let differs = |(nth, hash): (usize, &Hash)| {
-            (found.chunks(32).nth(nth) != Some(hash.as_bytes().as_slice())).then_some(nth)
-        };
-        let nth = hashes.iter().enumerate().find_map(differs)?;
-        Some(format!("{name}: hash {nth} is not that of what stands below it: one of the two was altered"))
+        let same = |(found, hash): &(&[u8], &Hash)| *found == hash.as_bytes().as_slice();
+        let at = found.chunks(32).zip(hashes).take_while(same).count();
+        let there = found.len() / 32;
+        if at == hashes.len() || (at == there && !tile.is_full()) {
+            return None;
+        }
+        if at == there {
+            return Some(format!("{name}: breaks off after {there} of {} hashes", hashes.len()));
+        }
+        Some(format!("{name}: hash {at} is not that of what stands below it: one of the two was altered"))
     }
 
     /// A file of the log as its checkpoint has it: the beginning of one that may have grown; `None` where there is less.
