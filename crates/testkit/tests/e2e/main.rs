@@ -19,6 +19,7 @@ mod clients;
 mod console;
 mod crash;
 mod crash_plan;
+mod crash_writer;
 mod credentials;
 mod described;
 mod erase;
