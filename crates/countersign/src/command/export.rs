@@ -69,7 +69,7 @@ fn tell(log: &mut LogReader, index: u64, from: u64, format: Format) -> u64 {
 fn whole(log: LogReader) -> Result<ExitCode, Failure> {
     match log.finish().first() {
         None => Ok(ExitCode::SUCCESS),
-        Some(damage) => Err(Failure::usage(format!("{}: {}", damage.file, damage.message))
+        Some(damage) => Err(Failure::verification(format!("{}: {}", damage.file, damage.message))
             .hint("entries are missing above; run `countersign audit verify`")),
     }
 }

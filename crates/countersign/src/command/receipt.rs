@@ -56,7 +56,7 @@ fn of_all(dir: &Path, genesis: &[u8], checkpoint: &[u8], index: u64) -> Result<R
 }
 
 fn damaged(damage: &FileProblem) -> Failure {
-    Failure::usage(format!("{}: {}", damage.file, damage.message))
+    Failure::verification(format!("{}: {}", damage.file, damage.message))
         .hint("run `countersign audit verify` on it")
 }
 

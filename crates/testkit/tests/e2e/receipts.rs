@@ -1,10 +1,17 @@
 //! A receipt: taken from a running installation, checked where nothing of it is.
 
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+    sync::mpsc,
+};
+
 use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use testkit::{Cli, send};
+use serde_json::Value;
+use testkit::{Cli, binary, send};
 
-use crate::lab::Lab;
+use crate::{lab::Lab, witnesses::SOON};
 
 /// Whoever gets any answer has a checkpoint that left the building: signed by the log's key, and of the log that is there.
 #[test]
@@ -26,6 +33,36 @@ fn every_answer_carries_the_checkpoint() -> Result<()> {
         let (config, file) = (lab.installation.config().display().to_string(), file.display().to_string());
         Cli::run(["audit", "verify", "--config", &config, "--checkpoint", &file])?.expect(0).context(from)?;
     }
+    Ok(())
+}
+
+/// Whoever follows the log sees an entry without asking again, and until they stop.
+#[test]
+fn what_comes_is_followed() -> Result<()> {
+    let lab = Lab::open()?;
+    let config = lab.installation.config().display().to_string();
+    let mut tail = Command::new(binary("countersign")?);
+    tail.args(["audit", "tail", "--config", &config, "-n", "1", "--follow", "--output", "json"]);
+    let mut tail = tail.stdout(Stdio::piped()).spawn()?;
+    let (told, lines) = mpsc::channel();
+    let from = tail.stdout.take().context("no output")?;
+    std::thread::spawn(move || {
+        BufReader::new(from).lines().map_while(Result::ok).try_for_each(|it| told.send(it))
+    });
+    let first: Value = serde_json::from_str(&lines.recv_timeout(SOON)?)?;
+    let id = lab.hold("followed")?;
+    let mut seen = vec![first["index"].as_u64().context("no index")?];
+    let held = loop {
+        let entry: Value = serde_json::from_str(&lines.recv_timeout(SOON)?)?;
+        seen.extend(entry["index"].as_u64());
+        if entry["entry"]["change"] == id.as_str() {
+            break entry;
+        }
+    };
+    ensure!(held["entry"]["schema"] == "countersign.entry/v1", "{held}");
+    ensure!(seen.windows(2).all(|two| two[1] == two[0] + 1), "each once, in order: {seen:?}");
+    tail.kill()?;
+    tail.wait()?;
     Ok(())
 }
 
