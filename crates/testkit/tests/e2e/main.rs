@@ -54,5 +54,6 @@ mod simulate;
 mod stopped;
 mod tamper;
 mod undo;
+mod unheard;
 mod unwritable;
 mod witnesses;
