@@ -20,6 +20,7 @@ mod console;
 mod crash;
 mod crash_plan;
 mod credentials;
+mod deployed;
 mod described;
 mod erase;
 mod findings;
