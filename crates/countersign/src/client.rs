@@ -287,7 +287,9 @@ async fn exchange(
         return Ok((head.headers, body));
     }
     match serde_json::from_slice::<api::ErrorBody>(&body) {
-        Ok(error) => Err(error.into()),
+        Ok(error) => {
+            Err(Failure { busy: status == hyper::StatusCode::TOO_MANY_REQUESTS, ..Failure::from(error) })
+        }
         Err(_) => Err(Failure::unexpected(format!(
             "the server answered {status}: {}",
             model::sanitize(&String::from_utf8_lossy(&body), 300)

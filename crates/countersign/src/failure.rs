@@ -20,11 +20,20 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
     pub(crate) change: Option<model::ChangeId>,
+    /// The server was asked too much at once.
+    pub(crate) busy: bool,
 }
 
 impl Failure {
     pub(crate) fn new(exit: u8, code: &str, message: impl Display) -> Self {
-        Self { exit, code: code.to_owned(), message: message.to_string(), hint: None, change: None }
+        Self {
+            exit,
+            code: code.to_owned(),
+            message: message.to_string(),
+            hint: None,
+            change: None,
+            busy: false,
+        }
     }
 
     pub(crate) fn usage(message: impl Display) -> Self {
@@ -58,6 +67,11 @@ impl Failure {
         self
     }
 
+    /// Nobody answered, or somebody who could not or was too busy: the same may be answered when it is asked again.
+    pub(crate) const fn passes(&self) -> bool {
+        self.exit == UNEXPECTED || self.busy
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.exit)
     }
@@ -65,6 +79,13 @@ impl Failure {
 
 impl From<api::ErrorBody> for Failure {
     fn from(body: api::ErrorBody) -> Self {
-        Self { exit: body.exit, code: body.code, message: body.message, hint: body.hint, change: body.change }
+        Self {
+            exit: body.exit,
+            code: body.code,
+            message: body.message,
+            hint: body.hint,
+            change: body.change,
+            busy: false,
+        }
     }
 }

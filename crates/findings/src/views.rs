@@ -2,7 +2,7 @@
 //! default: without it, the resource is not judged.
 
 use model::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::draft::NotKnown;
 
@@ -172,7 +172,15 @@ pub(crate) struct Database {
 pub(crate) struct Service {
     pub(crate) cluster_arn: String,
     pub(crate) desired_count: u64,
+    pub(crate) running_count: Option<u64>,
     pub(crate) launch_type: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Scaling {
+    #[serde(default)]
+    pub(crate) scalable_targets: Vec<IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -150,6 +150,7 @@ impl Run {
             Origin::Derived { findings } => self.words(&format!("{place}.origin"), findings),
         }
         let Some(judged) = self.judged(&format!("{place}.call"), &step.call) else { return };
+        let judged = make::as_undone(judged, step);
         self.milder(&format!("{place}.effects"), step.effects, judged.effects);
         if step.undoable && !judged.undoable() {
             self.tell(format!("{place}.undoable"), "by the operation table it cannot be undone");

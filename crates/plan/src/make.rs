@@ -9,7 +9,7 @@ use snapshot::Resource;
 
 use crate::{
     Call, Check, Comparison, Expectation, Given, Origin, Patience, Step, Undo,
-    table::{CheckRow, Filling, Look, Looked, Row, Table, UndoRow},
+    table::{CheckRow, Filling, Look, Looked, Row, Table, UndoRow, at},
 };
 
 /// A call and why; everything else follows from the tables.
@@ -42,7 +42,6 @@ impl<'g, 's, 'a> Maker<'g, 's, 'a> {
     pub(crate) fn step(&self, draft: Draft, subject: &Resource<'_>) -> Step {
         let call = call_of(&draft.call, &draft.region, draft.parameters);
         let judged = judged(&self.judge, &call);
-        let judged = judged.as_ref();
         let filling = Filling {
             parameters: &call.parameters,
             subject: Some(subject),
@@ -54,6 +53,8 @@ impl<'g, 's, 'a> Maker<'g, 's, 'a> {
             Looks { filling, look: Table::shared().look(subject.kind.as_str()), region: &draft.region };
         let (before, after) =
             row.map_or_else(Default::default, |row| (looks.checks(&row.before), looks.checks(&row.after)));
+        let judged = judged.map(|judged| as_captured(judged, row, &looks));
+        let judged = judged.as_ref();
         Step {
             id: String::new(),
             why: draft.why,
@@ -107,6 +108,39 @@ pub(crate) fn is_inverse(inverse: &Call, of: &Call) -> bool {
 /// What puts back some of what a call changes puts nothing back: it counts only where it names everything that is given.
 fn covers(undo: &UndoRow, given: &Value) -> bool {
     undo.whole || given.as_object().is_none_or(|given| given.keys().all(|name| undo.with.contains_key(name)))
+}
+
+/// The engine captures an inverse of what scales out, and none of what scales in: where the planner knows what puts that back, the step
+/// counts as one that cannot be undone, as a server counts it.
+fn as_captured(judged: Judged, row: Option<&Row>, looks: &Looks<'_>) -> Judged {
+    let scales_in = judged.undo == model::Undo::Capturable
+        && row.is_some_and(|row| {
+            row.lowers.iter().any(|(given, was)| {
+                let number = |operand: &str| looks.filling.operand(operand).and_then(|it| it.as_i64());
+                number(given).zip(number(was)).is_some_and(|(given, was)| given < was)
+            }) && row.undo.iter().any(|undo| looks.undo(undo).is_some())
+        });
+    if scales_in { uncaptured(judged) } else { judged }
+}
+
+/// Nothing puts it back but a call of the planner's own, and a server counts it as destroyed.
+fn uncaptured(judged: Judged) -> Judged {
+    Judged { effects: judged.effects.with(Effect::Destroy), undo: model::Undo::Unlisted, ..judged }
+}
+
+/// What the tables say of a step's call, where its own inverse shows that it scales in.
+pub(crate) fn as_undone(judged: Judged, step: &Step) -> Judged {
+    let Undo::Calls(calls) = &step.undo else { return judged };
+    let row = Table::shared().row(&format!("{}:{}", step.call.service, step.call.operation));
+    let scales_in = judged.undo == model::Undo::Capturable
+        && row.is_some_and(|row| {
+            row.lowers.iter().filter_map(|(given, _)| given.strip_prefix('$')).any(|path| {
+                let number = |of: &Call| at(&of.parameters, path).and_then(Value::as_i64);
+                let back = calls.iter().find_map(number);
+                number(&step.call).zip(back).is_some_and(|(given, was)| given < was)
+            })
+        });
+    if scales_in { uncaptured(judged) } else { judged }
 }
 
 /// The engine's own inverse where it captures one; else the planner's.

@@ -49,6 +49,9 @@ pub(crate) struct Row {
     pub(crate) calls: Vec<String>,
     #[serde(default)]
     pub(crate) interrupts: Option<String>,
+    /// Parameters, each with what it was: where the call makes one of them less, the engine captures no inverse of it.
+    #[serde(default)]
+    pub(crate) lowers: Vec<(String, String)>,
     /// The first that can be filled.
     #[serde(default)]
     pub(crate) undo: Vec<UndoRow>,

@@ -212,6 +212,32 @@ fn what_is_given_may_rule_an_inverse_out() {
     check("ec2", "TerminateInstances", &[("InstanceId.1", "i")], false);
 }
 
+/// Scaling out is put back by the number before; scaling in interrupts, and so the engine captures nothing that would put it back.
+#[test]
+fn a_service_that_is_scaled_in_has_no_captured_inverse() {
+    let undo = |count: i64| {
+        let parameters = Value::map([
+            ("cluster", Value::text("c")),
+            ("service", Value::text("s")),
+            ("desiredCount", Value::Int(count)),
+        ]);
+        let call = Call {
+            service: "ecs".into(),
+            operation: "UpdateService".into(),
+            region: "us-east-1".into(),
+            parameters,
+        };
+        let classified = classified("ecs", crate::call::build(&call).unwrap());
+        let (parts, marks) = (classified.action.parts(), classified.action.marks());
+        let mut gathering = start(parts, marks, &classified.params, Timestamp::from_millis(0)).unwrap();
+        let now = r#"{"services":[{"serviceName":"s","status":"ACTIVE","desiredCount":4,"runningCount":4}]}"#;
+        gathered(&mut gathering, |_| answer(200, now)).undo.as_ref().map(shown)
+    };
+    assert_eq!(undo(2), None);
+    assert_eq!(undo(0), None);
+    assert!(undo(6).unwrap().contains(r#""desiredCount":4"#));
+}
+
 const TEMPLATE: &str = r#"{"Parameters":{"Size":{"Type":"Number","Default":30}},"Resources":{
   "Queue":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"q","VisibilityTimeout":{"Ref":"Size"}}},
   "Kept":{"Type":"AWS::SNS::Topic","DeletionPolicy":"Retain"},

@@ -3,7 +3,7 @@
 use model::Timestamp;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use snapshot::EdgeKind;
+use snapshot::{EdgeKind, ReadRef};
 
 use super::in_use;
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     rhythm::{self, Metric, day},
     signs,
     subject::{Answer, Subject},
-    views::{DescribedTaskDefinition, Function, Instance, Service},
+    views::{DescribedTaskDefinition, Function, Instance, Scaling, Service},
 };
 
 pub(crate) const INSTANCE_IDLE: Analyzer = Analyzer {
@@ -301,11 +301,15 @@ fn function_idle(subject: &Subject<'_, '_>) -> Judged {
 pub(crate) const SERVICE_OVERSIZED: Analyzer = Analyzer {
     name: "service-oversized",
     class: Class::Waste,
-    about: "A container service on Fargate whose tasks never used more than `oversized_cpu` of the processor and `oversized_memory` of the memory that their definition reserves.",
+    about: "A container service on Fargate whose tasks never used more than `oversized_cpu` of the processor and `oversized_memory` of the memory that their definition reserves. Of more than two tasks, half are proposed where nothing else sets how many there are; otherwise smaller ones, which people register.",
     kind: kind::SERVICE,
     listing: "ecs:ListServices",
     against: &["ecs:DescribeServices"],
-    each: &["ecs:DescribeTaskDefinition", "cloudwatch:GetMetricData"],
+    each: &[
+        "ecs:DescribeTaskDefinition",
+        "application-autoscaling:DescribeScalableTargets",
+        "cloudwatch:GetMetricData",
+    ],
     judge: service_oversized,
 };
 
@@ -313,8 +317,6 @@ const SERVICE_CPU: Metric =
     Metric { namespace: "AWS/ECS", name: "CPUUtilization", statistic: "Maximum", above: 0.0 };
 const SERVICE_MEMORY: Metric =
     Metric { namespace: "AWS/ECS", name: "MemoryUtilization", statistic: "Maximum", above: 0.0 };
-/// The smallest that Fargate offers.
-const LEAST_CPU: u64 = 256;
 /// What each processor size offers of memory, in MiB, at least.
 const LEAST_MEMORY: [(u64, u64); 5] = [(256, 512), (512, 1024), (1024, 2048), (2048, 4096), (4096, 8192)];
 
@@ -332,42 +334,115 @@ fn service_oversized(subject: &Subject<'_, '_>) -> Judged {
     let (cpu_peak, cpu_reads, window) = rhythm::peak(subject, &SERVICE_CPU)?;
     let (memory_peak, memory_reads, _) = rhythm::peak(subject, &SERVICE_MEMORY)?;
     let parameters = subject.parameters;
-    if cpu_peak > parameters.oversized_cpu || memory_peak > parameters.oversized_memory || cpu <= LEAST_CPU {
+    if cpu_peak > parameters.oversized_cpu || memory_peak > parameters.oversized_memory {
         return Ok(Judgement::Fine);
     }
+    let Some(way) = fewer(subject, &service).or_else(|| smaller(cpu, memory)) else {
+        return Ok(Judgement::Fine);
+    };
     if window < i64::from(parameters.idle_days) {
         return Err(NotKnown(format!("it was observed for {window} days only")));
     }
     if let Some(why) = signs::of(subject) {
         return spared(why);
     }
-    let smaller = cpu / 2;
-    let Some((_, least)) = LEAST_MEMORY.iter().find(|(size, _)| *size == smaller) else {
-        return Ok(Judgement::Fine);
-    };
-    let less = (memory / 2).max(*least);
-    let draft = Draft::new("Service that is too large", format!("{cpu} of processor and {memory} MiB for each of {} tasks", service.desired_count), vec![read])
+    let text = format!("{cpu} of processor and {memory} MiB for each of {} tasks", service.desired_count);
+    let draft = Draft::new("Service that is too large", text, vec![read])
         .fact(format!("never above {cpu_peak:.0} % of its processor in {window} days"), cpu_reads)
-        .fact(format!("never above {memory_peak:.0} % of its memory"), memory_reads)
-        .saving(difference(subject, &price_of::fargate(smaller, less, service.desired_count)))
-        .trap("A new task definition runs with the role that it names: registering it hands that role on.")
-        .trap("The rollout replaces every task; with a circuit breaker it goes back by itself, without one it does not.");
+        .fact(format!("never above {memory_peak:.0} % of its memory"), memory_reads);
     let draft = if window < i64::from(parameters.season_days) {
         draft.at_most(Level::Medium, format!("observed for {window} days: a yearly peak would not show"))
     } else {
         draft.because(format!("observed for {window} days"))
     };
+    match way {
+        Way::Fewer { tasks, scaling } => with_fewer_tasks(
+            subject,
+            &service,
+            tasks,
+            draft
+                .fact("nothing is registered that sets how many tasks it has", vec![scaling])
+                .saving(difference(subject, &price_of::fargate(cpu, memory, tasks))),
+        ),
+        Way::Smaller { cpu, memory } => with_smaller_tasks(
+            subject,
+            &service,
+            (cpu, memory),
+            draft.saving(difference(subject, &price_of::fargate(cpu, memory, service.desired_count))),
+        ),
+    }
+    .found()
+}
+
+/// How a service becomes smaller.
+enum Way {
+    /// And the read that shows that nothing else sets how many there are.
+    Fewer {
+        tasks: u64,
+        scaling: ReadRef,
+    },
+    Smaller {
+        cpu: u64,
+        memory: u64,
+    },
+}
+
+/// Half of them, each with twice the load at most; two stay at least, so that one may fail. None where something else sets their number,
+/// that is not known, or it does not run as it should.
+fn fewer(subject: &Subject<'_, '_>, service: &Service) -> Option<Way> {
+    let tasks = service.desired_count.div_ceil(2).max(2);
+    if tasks >= service.desired_count || service.running_count != Some(service.desired_count) {
+        return None;
+    }
+    match subject.answer::<Scaling>("application-autoscaling:DescribeScalableTargets") {
+        Ok(Answer::Is(scaling, read)) if scaling.scalable_targets.is_empty() => {
+            Some(Way::Fewer { tasks, scaling: read })
+        }
+        Ok(Answer::Is(..) | Answer::Absent(_)) | Err(_) => None,
+    }
+}
+
+fn smaller(cpu: u64, memory: u64) -> Option<Way> {
+    let cpu = cpu / 2;
+    let (_, least) = LEAST_MEMORY.iter().find(|(size, _)| *size == cpu)?;
+    Some(Way::Smaller { cpu, memory: (memory / 2).max(*least) })
+}
+
+fn with_fewer_tasks(subject: &Subject<'_, '_>, service: &Service, count: u64, draft: Draft) -> Draft {
+    let parameters =
+        json!({ "cluster": service.cluster_arn, "service": subject.name(), "desiredCount": count });
+    let scale_in = StepDraft::new(
+        "ecs:UpdateService",
+        parameters,
+        format!(
+            "{count} tasks in place of {}, each with twice the load at most; the number before puts it back",
+            service.desired_count
+        ),
+    );
+    draft
+        .trap("Tasks that are stopped lose what they hold and have under way, unless they end it when they are told to.")
+        .trap("Load that is not spread evenly (a queue's partitions, sticky sessions) may come to one task alone.")
+        .propose(Proposal::Change(vec![scale_in]), format!("the service's `DesiredCount: {count}`"))
+}
+
+fn with_smaller_tasks(
+    subject: &Subject<'_, '_>,
+    service: &Service,
+    (cpu, memory): (u64, u64),
+    draft: Draft,
+) -> Draft {
     let advice = format!(
-        "ecs:RegisterTaskDefinition with {smaller} of processor and {less} MiB and all else as it is, then ecs:UpdateService of {} in {}; UpdateService with the revision before puts it back",
+        "ecs:RegisterTaskDefinition with {cpu} of processor and {memory} MiB and all else as it is, then ecs:UpdateService of {} in {}; UpdateService with the revision before puts it back",
         model::sanitize(subject.name(), 120),
         model::sanitize(&service.cluster_arn, 200)
     );
     draft
+        .trap("A new task definition runs with the role that it names: registering it hands that role on.")
+        .trap("The rollout replaces every task; with a circuit breaker it goes back by itself, without one it does not.")
         .propose(
             Proposal::Advice(advice),
-            format!("the task definition's `Cpu: {smaller}` and `Memory: {less}`"),
+            format!("the task definition's `Cpu: {cpu}` and `Memory: {memory}`"),
         )
-        .found()
 }
 
 #[cfg(test)]

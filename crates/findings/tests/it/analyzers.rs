@@ -464,21 +464,35 @@ fn functions_that_nobody_calls_and_services_that_are_too_large() {
         EdgeKind::Triggers,
         &fed,
     );
-    let mut service = |name: &str, cpu: f64, memory: f64, size: &str| {
-        let attributes = json!({ "serviceName": name, "clusterArn": "arn:aws:ecs:us-east-1:1:cluster/shop", "desiredCount": 4, "launchType": "FARGATE" });
+    let mut service = |name: &str,
+                       (cpu, memory): (f64, f64),
+                       size: &str,
+                       [tasks, running]: [u32; 2],
+                       scaling: Option<Value>| {
+        let attributes = json!({ "serviceName": name, "clusterArn": "arn:aws:ecs:us-east-1:1:cluster/shop", "desiredCount": tasks, "runningCount": running, "launchType": "FARGATE" });
         world.add("ecs:ListServices", "ecs:service", name, json!({}), json!({}));
         world.answered("ecs:DescribeServices", attributes);
         world.answered(
             "ecs:DescribeTaskDefinition",
             json!({ "taskDefinition": { "cpu": size, "memory": "4096" } }),
         );
+        if let Some(scaling) = scaling {
+            world.answered("application-autoscaling:DescribeScalableTargets", scaling);
+        }
         world.series(["AWS/ECS", "CPUUtilization", "Maximum"], &[Some(cpu); 60]);
         world.series(["AWS/ECS", "MemoryUtilization", "Maximum"], &[Some(memory); 60]);
     };
-    service("large", 20.0, 30.0, "1024");
-    service("needs-memory", 20.0, 85.0, "1024");
-    service("busy", 85.0, 30.0, "1024");
-    service("smallest", 5.0, 5.0, "256");
+    let nothing = || Some(json!({ "ScalableTargets": [] }));
+    let scaled = || Some(json!({ "ScalableTargets": [{ "ResourceId": "service/shop/scaled" }] }));
+    service("large", (20.0, 30.0), "1024", [4, 4], None);
+    service("many", (20.0, 30.0), "1024", [6, 6], nothing());
+    service("small-and-many", (5.0, 5.0), "256", [3, 3], nothing());
+    service("two", (20.0, 30.0), "1024", [2, 2], nothing());
+    service("scaled", (20.0, 30.0), "1024", [4, 4], scaled());
+    service("being-deployed", (20.0, 30.0), "1024", [4, 3], nothing());
+    service("needs-memory", (20.0, 85.0), "1024", [4, 4], nothing());
+    service("busy", (85.0, 30.0), "1024", [4, 4], nothing());
+    service("smallest", (5.0, 5.0), "256", [2, 2], nothing());
     check(
         &world,
         "function-idle",
@@ -488,7 +502,18 @@ fn functions_that_nobody_calls_and_services_that_are_too_large() {
         ~ public its policy lets somebody call it
         ? lambda:GetPolicy was denied"#]],
     );
-    check(&world, "service-oversized", &expect!["+ large medium advice"]);
+    // As many as two stay; and only where nothing else sets how many there are, and all of them run.
+    check(
+        &world,
+        "service-oversized",
+        &expect![[r#"
+        + many medium ecs:UpdateService
+        + being-deployed medium advice
+        + large medium advice
+        + scaled medium advice
+        + two medium advice
+        + small-and-many medium ecs:UpdateService"#]],
+    );
 }
 
 pub(crate) fn database(world: &mut World, name: &str, tags: Value, changes: &Value) -> String {

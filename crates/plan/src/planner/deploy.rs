@@ -173,6 +173,8 @@ fn of_stack(
     let mut prepare = parameters;
     if let Some(members) = prepare.as_object_mut() {
         members.insert("ChangeSetName".into(), set.clone().into());
+        // Left out it is what the service takes it for; a change set of the other type makes a stack of that name.
+        members.insert("ChangeSetType".into(), "UPDATE".into());
     }
     let step = |call: &str, parameters: Value, why: String| -> Step {
         maker.step(
@@ -204,6 +206,10 @@ fn of_stack(
         )],
     );
     second.follows = true;
+    second.unknowns.push(
+        "what the change set changes, and so whom it takes: a server judges the changes that it lists; by the operation alone it counts as code that runs"
+            .into(),
+    );
     second.traps.push(
         "Look at what the change set says: a property that cannot be changed in place replaces its resource."
             .into(),

@@ -1,4 +1,5 @@
-//! Operands of the tables: `$parameter`, `@attribute`, `~name`, `^` (a value as it was), and words in which they stand in braces.
+//! Operands of the tables: `$parameter`, `@attribute`, `~name`, `^` (a value as it was), what stands behind the last `/` of one
+//! (`/@attribute`), and texts in which they stand in braces.
 
 use model::sanitize;
 use serde_json::{Map, Value};
@@ -25,7 +26,12 @@ impl Filling<'_> {
         if let Some(path) = operand.strip_prefix('@') {
             return attribute(self.subject?, path);
         }
-        let Some(word) = operand.strip_prefix('~') else { return Some(Value::from(operand)) };
+        if let Some(whole) = operand.strip_prefix('/') {
+            return Some(Value::from(self.operand(whole)?.as_str()?.rsplit('/').next()?));
+        }
+        let Some(word) = operand.strip_prefix('~') else {
+            return self.within(operand, str::to_owned).map(Value::from);
+        };
         Some(Value::from(match word {
             "name" => self.subject?.name.as_str(),
             "id" => self.subject?.id.as_str(),
@@ -94,6 +100,10 @@ impl Filling<'_> {
 
     /// Words for people.
     pub(crate) fn words(&self, template: &str) -> Option<String> {
+        self.within(template, |text| sanitize(text, 200))
+    }
+
+    fn within(&self, template: &str, shown: impl Fn(&str) -> String) -> Option<String> {
         let mut words = String::new();
         let mut rest = template;
         while let Some((before, behind)) = rest.split_once('{') {
@@ -101,7 +111,7 @@ impl Filling<'_> {
             words.push_str(before);
             let filled = self.operand(operand)?;
             let text = filled.as_str().map_or_else(|| filled.to_string(), str::to_owned);
-            words.push_str(&sanitize(&text, 200));
+            words.push_str(&shown(&text));
             rest = behind;
         }
         words.push_str(rest);

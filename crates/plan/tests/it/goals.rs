@@ -84,6 +84,73 @@ fn deploying_and_rolling_back_a_service() {
     );
 }
 
+/// Six small tasks, of which three would do.
+fn oversized() -> String {
+    let mut world = World::new().listed(STACKS);
+    let read = world.list("ecs:ListServices");
+    let id = world.resource(read, "ecs:service", "web", json!({}), json!({}));
+    let views = [
+        (
+            "ecs:DescribeServices",
+            json!({
+                "serviceName": "web", "clusterArn": "arn:aws:ecs:us-east-1:123456789012:cluster/main", "desiredCount": 6, "runningCount": 6,
+                "taskDefinition": "arn:aws:ecs:us-east-1:123456789012:task-definition/web:7", "launchType": "FARGATE", "status": "ACTIVE",
+            }),
+        ),
+        ("ecs:DescribeTaskDefinition", json!({ "taskDefinition": { "cpu": "256", "memory": "512" } })),
+        ("application-autoscaling:DescribeScalableTargets", json!({ "ScalableTargets": [] })),
+    ];
+    for (operation, view) in views {
+        let read = world.builder.read_about(operation, &id, snapshot::Outcome::Complete);
+        world.builder.view(read, view);
+    }
+    let read = world.builder.read_about("cloudwatch:GetMetricData", &id, snapshot::Outcome::Complete);
+    let from = crate::world::time("2026-11-29T00:00:00Z").plus_seconds(-60 * 86_400);
+    for metric in ["CPUUtilization", "MemoryUtilization"] {
+        world.builder.metric(read, [&id, "AWS/ECS", metric, "Maximum"], (from, 86_400), &[Some(20.0); 60]);
+    }
+    world.text()
+}
+
+/// Scaling in is put back by the number before; the engine captures no inverse of what interrupts, and so it counts as that.
+#[test]
+fn a_service_with_too_many_tasks_has_fewer() {
+    let goal = || json!({ "kind": "rightsize", "of": "all" });
+    check(
+        &oversized(),
+        goal(),
+        expect![[r#"
+            rightsize: Service that is too large (UpdateService): write, destroy
+              1 ecs:UpdateService {cluster=arn:aws:ecs:us-east-1:123456789012:cluster/main desiredCount=3 service=web}
+                write, destroy, cannot be undone
+                before: web is in service (ecs:DescribeServices, 0 s)
+                before: web still runs what the snapshot saw (ecs:DescribeServices, 0 s)
+                before: web is still to run 6 times (ecs:DescribeServices, 0 s)
+                before: no deployment of web is under way (ecs:DescribeServices, 0 s)
+                before: no deployment of web is being rolled out (ecs:DescribeServices, 0 s)
+                before: nothing is registered that sets how often web runs (application-autoscaling:DescribeScalableTargets, 0 s)
+                after: web is to run 3 times (ecs:DescribeServices, 30 s)
+                after: web runs 3 times (ecs:DescribeServices, 900 s)
+                undo: ecs:UpdateService {cluster=arn:aws:ecs:us-east-1:123456789012:cluster/main desiredCount=6 service=web}
+              or leave it [] read: not chosen, what it costs goes on
+              not known: web: confidence is medium: observed for 60 days: a yearly peak would not show
+              mind: Load that is not spread evenly (a queue's partitions, sticky sessions) may come to one task alone.
+              mind: Tasks that are stopped lose what they hold and have under way, unless they end it when they are told to.
+        "#]],
+    );
+    let mut plans = planned(&oversized(), None, goal()).unwrap().plans;
+    let step = &mut plans[0].steps[0];
+    let scaling = step.before.iter().find(|it| it.read.service == "application-autoscaling").unwrap();
+    assert_eq!(scaling.read.parameters["ResourceIds"], json!(["service/main/web"]));
+    // As what the engine captures it is not told, nor is a smaller number what puts it back.
+    step.undoable = true;
+    let problems = |plan: &plan::Plan| plan::lint(plan).iter().map(|it| it.place.clone()).collect::<Vec<_>>();
+    assert_eq!(problems(&plans[0]), ["steps[0].undoable"]);
+    let plan::Undo::Calls(calls) = &mut plans[0].steps[0].undo else { panic!("no calls") };
+    calls[0].parameters["desiredCount"] = json!(1);
+    assert_eq!(problems(&plans[0]), ["steps[0].undo"]);
+}
+
 #[test]
 fn a_failing_health_check_leads_back_to_the_one_deployment_that_was_made() {
     against(

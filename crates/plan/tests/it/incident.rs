@@ -81,7 +81,7 @@ fn a_small_defect_is_put_right_in_place() {
         json!({ "kind": "deploy", "what": "stack", "stack": "cost-explorer", "parameters": { "Timeout": "60" } }),
         expect![[r#"
             deploy: work out what cost-explorer with another Timeout would change: write
-              1 cloudformation:CreateChangeSet {Capabilities=[CAPABILITY_IAM] ChangeSetName=countersign-86a6ce82a08a-faf66961cda6 Parameters=[{ParameterKey=Size UsePreviousValue=true} {ParameterKey=Timeout ParameterValue=60}] StackName=cost-explorer UsePreviousTemplate=true}
+              1 cloudformation:CreateChangeSet {Capabilities=[CAPABILITY_IAM] ChangeSetName=countersign-86a6ce82a08a-faf66961cda6 ChangeSetType=UPDATE Parameters=[{ParameterKey=Size UsePreviousValue=true} {ParameterKey=Timeout ParameterValue=60}] StackName=cost-explorer UsePreviousTemplate=true}
                 write
                 before: cost-explorer is at rest (cloudformation:DescribeStacks, 0 s)
                 after: what would change is worked out (cloudformation:DescribeChangeSet, 300 s)
@@ -125,6 +125,7 @@ fn a_small_defect_is_put_right_in_place() {
                 loses whatever lies in the bucket cost-exports; its name may be taken by somebody else
                 interrupts arn:aws:route53:::record/A/costs.example.com. leads to costs-lb
                 interrupts everything that cost-explorer holds
+              not known: what the change set changes, and so whom it takes: a server judges the changes that it lists; by the operation alone it counts as code that runs
               mind: Look at what the change set says: a property that cannot be changed in place replaces its resource.
         "#]],
     );
@@ -206,7 +207,7 @@ fn the_demos_environment_is_changed_by_its_template() {
         json!({ "kind": "deploy", "what": "stack", "stack": "cost-explorer", "template": template }),
         expect![[r#"
             deploy: work out what cost-explorer with the changed template would change: write
-              1 cloudformation:CreateChangeSet {ChangeSetName=countersign-0bced9e4606d-fc38c7325af3 Parameters=[] StackName=cost-explorer TemplateBody={"Resources":{"Jobs":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"cost-jobs","VisibilityTimeout":60}}}}}
+              1 cloudformation:CreateChangeSet {ChangeSetName=countersign-0bced9e4606d-fc38c7325af3 ChangeSetType=UPDATE Parameters=[] StackName=cost-explorer TemplateBody={"Resources":{"Jobs":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"cost-jobs","VisibilityTimeout":60}}}}}
                 write
                 before: cost-explorer is at rest (cloudformation:DescribeStacks, 0 s)
                 after: what would change is worked out (cloudformation:DescribeChangeSet, 300 s)
@@ -234,6 +235,7 @@ fn the_demos_environment_is_changed_by_its_template() {
                 destroys AWS::SSM::Parameter /cost/rate
                 destroys cloudformation:stack/cost-explorer
                 interrupts everything that cost-explorer holds
+              not known: what the change set changes, and so whom it takes: a server judges the changes that it lists; by the operation alone it counts as code that runs
               mind: Look at what the change set says: a property that cannot be changed in place replaces its resource.
         "#]],
     );

@@ -19,9 +19,9 @@ use crate::lab::Lab;
 type Line = (Vec<String>, Vec<(String, String)>);
 
 /// A lab, a repository, and parameters that the owner has set to `old!`.
-struct Bench {
-    lab: Lab,
-    top: TempDir,
+pub(crate) struct Bench {
+    pub(crate) lab: Lab,
+    pub(crate) top: TempDir,
 }
 
 fn digest(of: char) -> String {
@@ -29,7 +29,7 @@ fn digest(of: char) -> String {
 }
 
 /// Overwrites a parameter; afterwards the log group `/gate/NAME` must be there.
-fn write(id: &str, name: &str, again: u16) -> Value {
+pub(crate) fn write(id: &str, name: &str, again: u16) -> Value {
     let gate = format!("/gate/{name}");
     let read = json!({ "service": "logs", "operation": "DescribeLogGroups", "region": "us-east-1",
         "parameters": { "logGroupNamePrefix": gate } });
@@ -45,7 +45,7 @@ fn write(id: &str, name: &str, again: u16) -> Value {
     })
 }
 
-fn plan(steps: &[Value]) -> Value {
+pub(crate) fn plan(steps: &[Value]) -> Value {
     json!({
         "schema": "countersign.plan/v1", "id": digest('a'), "goal": "renew the parameters",
         "basis": { "snapshot": digest('b'), "taken": "2026-03-01T11:00:00Z", "account": "123456789012", "findings": [] },
@@ -54,12 +54,12 @@ fn plan(steps: &[Value]) -> Value {
 }
 
 impl Bench {
-    fn open() -> Result<Self> {
+    pub(crate) fn open() -> Result<Self> {
         Ok(Self { lab: Lab::open()?, top: tempfile::tempdir()? })
     }
 
     /// Parameters with their gates open or not.
-    fn with(parameters: &[(&str, bool)]) -> Result<Self> {
+    pub(crate) fn with(parameters: &[(&str, bool)]) -> Result<Self> {
         let bench = Self::open()?;
         for (name, open) in parameters {
             let before = json!({ "Name": format!("/{name}"), "Value": "old!", "Type": "String" });
@@ -77,13 +77,13 @@ impl Bench {
         Ok(())
     }
 
-    fn file(&self, plan: &Value) -> Result<PathBuf> {
+    pub(crate) fn file(&self, plan: &Value) -> Result<PathBuf> {
         let file = self.top.path().join("plan.json");
         fs::write(&file, plan.to_string())?;
         Ok(file)
     }
 
-    fn line(&self, session: &Session, args: &[&str]) -> Result<Line> {
+    pub(crate) fn line(&self, session: &Session, args: &[&str]) -> Result<Line> {
         let top = self.top.path().to_str().context("a path that is not text")?;
         let line = [&["agent", "run", "--output", "json", "--dir", top], args].concat();
         let mut env = session.env.clone();
@@ -98,7 +98,7 @@ impl Bench {
         Cli::run_with(line, &env)
     }
 
-    fn run(&self, args: &[&str]) -> Result<Output> {
+    pub(crate) fn run(&self, args: &[&str]) -> Result<Output> {
         self.run_as(&self.lab.session, args)
     }
 
@@ -119,11 +119,11 @@ impl Bench {
         Ok(fs::read_to_string(self.folder().join(name))?)
     }
 
-    fn value(&self, name: &str) -> Result<String> {
+    pub(crate) fn value(&self, name: &str) -> Result<String> {
         self.lab.parameter(&format!("/{name}"))?.context("no parameter")
     }
 
-    fn sent(&self, name: &str, value: &str) -> Result<usize> {
+    pub(crate) fn sent(&self, name: &str, value: &str) -> Result<usize> {
         self.lab.moto.recorded(&["AmazonSSM.PutParameter", &format!("/{name}"), value])
     }
 

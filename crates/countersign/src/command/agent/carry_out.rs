@@ -12,16 +12,17 @@ use api::types::{ChangeView, Proposal, ProposedAction};
 use classify_aws::gather;
 use engine::{Clock as _, SystemClock};
 use inventory::Answered;
-use model::{ChangeState, Digest, StepState, Timestamp, Value};
+use model::{ChangeId, ChangeState, Digest, StepState, Timestamp, Value};
 
 use super::{
     super::scan::cloud::Cloud,
+    again,
     folder::{self, Folder},
     reading, undo,
 };
 use crate::{
     agent::Agent,
-    failure::{DENIED, Failure, HELD, UNEXPECTED},
+    failure::{DENIED, Failure, HELD},
     output::{self, DIM, styled},
 };
 
@@ -30,10 +31,6 @@ const TURN_MS: i64 = 250;
 /// Of one request that waits.
 const LONGEST_WAIT_S: i64 = 50;
 const LONGEST_INTENT: usize = 1900;
-/// Between questions that were not answered.
-const PAUSES: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
-
 pub(super) struct Hands<'a> {
     pub(super) agent: &'a Agent,
     pub(super) cloud: &'a Cloud,
@@ -98,7 +95,9 @@ impl Hands<'_> {
             actions: self.plan.steps.iter().map(action).collect(),
         };
         let body = serde_json::to_vec(&proposal).map_err(Failure::unexpected)?;
-        match self.agent.send::<ChangeView>("POST", "/v1/changes", body).await {
+        // The server answers the same actions with the change in which they stand: asked twice, they stand in one.
+        let propose = async || self.agent.send::<ChangeView>("POST", "/v1/changes", body.clone()).await;
+        match again::heard(propose, async || Ok(None), tokio::time::sleep).await {
             Ok(view) => {
                 self.folder.stands_in(view.id)?;
                 output::note(format!("proposed as {}: {}", view.id, view.state));
@@ -120,14 +119,12 @@ impl Hands<'_> {
     async fn change(&self, more: &str) -> Result<ChangeView, Failure> {
         let id = self.folder.change().ok_or_else(|| Failure::unexpected("there is no change yet"))?;
         let target = format!("/v1/changes/{id}{more}");
-        for pause in PAUSES {
-            match self.agent.send("GET", &target, Vec::new()).await {
-                // Nobody answered, or somebody who cannot now: asking does nothing, so it is asked again.
-                Err(failure) if failure.exit == UNEXPECTED => tokio::time::sleep(pause).await,
-                answered => return answered,
-            }
-        }
-        self.agent.send("GET", &target, Vec::new()).await
+        let ask = async || self.agent.send("GET", &target, Vec::new()).await;
+        again::heard(ask, async || Ok(None), tokio::time::sleep).await
+    }
+
+    async fn now(&self, id: ChangeId) -> Result<ChangeView, Failure> {
+        self.agent.send("GET", &format!("/v1/changes/{id}"), Vec::new()).await
     }
 
     async fn wait(&self) -> Result<Heard, Failure> {
@@ -135,7 +132,12 @@ impl Hands<'_> {
         if left <= 0 {
             return Ok(Heard::GaveUp);
         }
-        let (asked, view) = (SystemClock.now(), self.change(&format!("/wait?seconds={left}")).await?);
+        let asked = SystemClock.now();
+        let view = match self.change(&format!("/wait?seconds={left}")).await {
+            // Too many requests of the session wait already: how it stands is told to whoever does not.
+            Err(failure) if failure.busy => self.change("").await?,
+            answered => answered?,
+        };
         // One that stands down answers at once.
         let spare = TURN_MS.saturating_sub(SystemClock.now().since(asked));
         if view.state == ChangeState::Held
@@ -226,7 +228,10 @@ impl Hands<'_> {
     async fn withdraw(&self) -> Heard {
         if let Some(id) = self.folder.change() {
             let target = format!("/v1/changes/{id}/withdraw");
-            if let Err(failure) = self.agent.send::<ChangeView>("POST", &target, Vec::new()).await {
+            let withdraw = async || self.agent.send::<ChangeView>("POST", &target, Vec::new()).await;
+            let closed =
+                async || self.now(id).await.map(|view| Some(view).filter(|view| !view.state.is_open()));
+            if let Err(failure) = again::heard(withdraw, closed, tokio::time::sleep).await {
                 output::note(format!("{id} was not withdrawn: {}", model::sanitize(&failure.message, 300)));
             }
         }
@@ -236,12 +241,21 @@ impl Hands<'_> {
     async fn undo(&mut self, step: usize) -> Result<Undid, Failure> {
         let id = self.folder.change().ok_or_else(|| Failure::unexpected("there is no change yet"))?;
         let nth = step.saturating_add(1);
-        Ok(match undo::one(self.agent, &id.to_string(), step).await {
-            Ok(view) if view.state == ChangeState::Executed => {
+        let name = id.to_string();
+        let undo = async || undo::one(self.agent, &name, step).await.map(Some);
+        let undone = |view: &ChangeView| {
+            view.actions.get(step).is_some_and(|action| action.state == StepState::Undone.name())
+        };
+        let look = async || self.now(id).await.map(|view| undone(&view).then_some(None));
+        Ok(match again::heard(undo, look, tokio::time::sleep).await {
+            Ok(Some(view)) if view.state != ChangeState::Executed => {
+                Undid::Not(format!("its undo is {} as {}", view.state, view.id))
+            }
+            // By its own answer, or by how the change stands where that did not come.
+            Ok(Some(_) | None) => {
                 self.taken(step);
                 Undid::Back
             }
-            Ok(view) => Undid::Not(format!("its undo is {} as {}", view.state, view.id)),
             Err(failure) if failure.exit == HELD => {
                 let held = failure.change.map_or_else(String::new, |it| format!(" as {it}"));
                 Undid::Not(format!(

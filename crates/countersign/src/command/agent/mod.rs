@@ -1,6 +1,7 @@
 //! `countersign agent run|undo`: our own agent. It has no rights but a session's, and no way to anything but the gateway and the agent
 //! listener, like everybody's agent; nothing here decides whether something may happen.
 
+mod again;
 mod asked;
 mod carry_out;
 mod folder;
