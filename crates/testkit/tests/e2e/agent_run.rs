@@ -119,12 +119,11 @@ impl Bench {
     /// How each session there is stands, by its id.
     fn sessions(&self) -> Result<BTreeMap<String, String>> {
         let told = self.lab.installation.run(["session", "list"])?.expect(0)?.json()?;
+        let text = |of: &Value, name: &str| -> Result<String> {
+            Ok(of[name].as_str().with_context(|| name.to_owned())?.to_owned())
+        };
         let all = told["sessions"].as_array().context("no sessions")?.iter();
-        all.map(|it| {
-            let text = |name: &str| Ok(it[name].as_str().with_context(|| name.to_owned())?.to_owned());
-            Ok((text("id")?, text("state")?))
-        })
-        .collect()
+        all.map(|it| Ok((text(it, "id")?, text(it, "state")?))).collect()
     }
 
     fn begin(&self, plan: &Value) -> Result<Output> {
