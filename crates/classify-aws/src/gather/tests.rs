@@ -198,6 +198,16 @@ fn what_is_given_may_rule_an_inverse_out() {
         &[("DBInstanceIdentifier", "d"), ("DBInstanceClass", "db.t3.micro")],
         false,
     );
+    // What can be put back does not stand for what cannot.
+    let both =
+        [("DBInstanceIdentifier", "d"), ("DeletionProtection", "true"), ("DBInstanceClass", "db.t3.micro")];
+    check("rds", "ModifyDBInstance", &both, false);
+    check(
+        "ecs",
+        "UpdateService",
+        &[("service", "s"), ("desiredCount", "3"), ("taskDefinition", "t:2")],
+        false,
+    );
     check("ecs", "UpdateService", &[("service", "s"), ("desiredCount", "3")], true);
     check("ecs", "UpdateService", &[("service", "s"), ("taskDefinition", "t:2")], false);
     check("ecs", "UpdateService", &[("service", "s")], false);
@@ -236,6 +246,53 @@ fn a_service_that_is_scaled_in_has_no_captured_inverse() {
     assert_eq!(undo(2), None);
     assert_eq!(undo(0), None);
     assert!(undo(6).unwrap().contains(r#""desiredCount":4"#));
+}
+
+/// Both families of addresses; and where a request does more than its inverse would take back, there is none.
+#[test]
+fn what_a_security_group_lets_through_is_taken_back_whole_or_not_at_all() {
+    const GROUP: &str = "GroupId=sg-5096ad6f2c9aaa7b8";
+    let check = |direction: &str, given: &str, taken_back: Option<&str>| {
+        let named = format!("ec2:AuthorizeSecurityGroup{direction}");
+        let case = cases().into_iter().find(|case| case.operation == named).unwrap();
+        let call = |verb: &str, given: &str| {
+            format!("Action={verb}SecurityGroup{direction}&Version=2016-11-15&{GROUP}&{given}")
+        };
+        let request = Request {
+            method: case.method,
+            path: case.path,
+            query: case.query,
+            headers: case.headers,
+            body: call("Authorize", given).into_bytes(),
+        };
+        let classified = classified(&case.signing, request);
+        let parts = classified.action.parts();
+        let now = Timestamp::from_millis(0);
+        let mut gathering = start(parts, classified.action.marks(), &classified.params, now).unwrap();
+        let found = gathered(&mut gathering, |call| {
+            let (_, status, body) = case.answers.iter().find(|(it, ..)| *it == call.operation).unwrap();
+            answer(*status, body)
+        });
+        let undo = taken_back.map(|given| format!("POST /\n{}", call("Revoke", given)));
+        assert_eq!(found.undo.as_ref().map(shown), undo, "{given}: {:?}", found.unknowns);
+        assert_eq!(may_capture(&parts.operation, &classified.params), taken_back.is_some(), "{given}");
+    };
+    let ssh = |ranges: &str| {
+        format!(
+            "IpPermissions.1.FromPort=22&IpPermissions.1.IpProtocol=tcp{ranges}&IpPermissions.1.ToPort=22"
+        )
+    };
+    let four = "&IpPermissions.1.IpRanges.1.CidrIp=10.1.0.0%2F16";
+    let six = "&IpPermissions.1.Ipv6Ranges.1.CidrIpv6=2001%3Adb8%3A%3A%2F32";
+    for direction in ["Ingress", "Egress"] {
+        for ranges in [four.to_owned(), six.to_owned(), format!("{four}{six}")] {
+            check(direction, &ssh(&ranges), Some(&ssh(&ranges)));
+        }
+        let tagged = "&TagSpecification.1.ResourceType=security-group-rule&TagSpecification.1.Tag.1.Key=a";
+        check(direction, &format!("{}{tagged}", ssh(six)), None);
+        check(direction, "CidrIp=10.1.0.0%2F16&FromPort=22&IpProtocol=tcp&ToPort=22", None);
+        check(direction, &format!("{}&CidrIp=10.2.0.0%2F16", ssh(six)), None);
+    }
 }
 
 const TEMPLATE: &str = r#"{"Parameters":{"Size":{"Type":"Number","Default":30}},"Resources":{

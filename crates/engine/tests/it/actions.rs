@@ -24,6 +24,8 @@ pub(crate) struct Call {
     pub(crate) units: u64,
     /// A header that means nothing.
     pub(crate) date: &'static str,
+    /// The role that it is called in.
+    pub(crate) acting_as: Option<&'static str>,
 }
 
 const NOTHING_SHOWN: Exposure = Exposure { data: false, credentials: false };
@@ -39,6 +41,7 @@ pub(crate) const DELETE_STACK: Call = Call {
     exposure: NOTHING_SHOWN,
     units: 1,
     date: "20261121T000000Z",
+    acting_as: None,
 };
 
 pub(crate) const CREATE_STACK: Call = Call {
@@ -92,7 +95,7 @@ impl Call {
             summary: format!("{operation} {}.", self.name),
             shown: vec![("Name".to_owned(), self.name.to_owned())],
             unknowns: Vec::new(),
-            acting_as: None,
+            acting_as: self.acting_as.map(str::to_owned),
             second_lock: None,
         };
         let content = Value::map([("Name", Value::text(self.name))]);

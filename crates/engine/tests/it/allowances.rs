@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use engine::{Gathered, RefusalKind};
-use model::{AllowanceId, ChangeState, Effect, EntryKind, Undo, Verdict};
+use model::{AllowanceId, ChangeState, Effect, EntryKind, Undo, Verdict, Vouched};
 
 use crate::{
     actions::{Call, DELETE_STACK, Found},
-    cast::BEN,
+    cast::{BEN, CLEO},
     world::{Unusual, World, expect_refusal, permitted},
 };
 
@@ -149,6 +149,46 @@ async fn a_plan_asks_for_all_that_it_takes() {
     for call in [Call { name: "c", ..BATCH }, named("d"), named("e")] {
         assert_eq!(world.run(&call.action()).await, five.id);
     }
+    world.finish().await;
+}
+
+/// The mark takes a person more; what the step takes out of a budget is what anybody's would.
+#[tokio::test]
+async fn what_only_a_model_vouches_for_counts_against_a_budget_as_any_other() {
+    let world = world().await;
+    let refunds = Call { name: "refunds", ..BATCH };
+    for (call, people, before, after) in [
+        // There is room: the one person stands for the model's word, and the budget for the rest.
+        (BATCH, 1, 0, 3),
+        // There is none left: the rules ask for a person, the mark for one more, and who agreed to it pays for it.
+        (refunds, 2, 3, 3),
+    ] {
+        let asked = vec![(call.action(), Gathered::default(), Vouched::ByModelAlone)];
+        let marked = world.propose_vouched(asked, "its own idea").await.unwrap();
+        assert_eq!(world.hold(&call.action()).await, marked.id);
+        let Verdict::Hold(hold) = world.change(marked.id).await.verdict else { panic!("held") };
+        assert_eq!(hold.requirement.people, people, "{}", call.name);
+        assert_eq!(charged(&world, "mails").await, before, "what waits takes nothing");
+        for (who, nth) in [BEN, CLEO].into_iter().zip(1..).take_while(|(_, nth)| *nth <= people) {
+            let signed = world.approve(marked.id, &who).await.unwrap();
+            let state = if nth == people { ChangeState::Approved } else { ChangeState::Held };
+            assert_eq!(signed.change.state, state, "{}: {}", call.name, signed.note);
+        }
+        assert_eq!(world.run(&call.action()).await, marked.id);
+        assert_eq!(charged(&world, "mails").await, after);
+    }
+    // What is left of it is anybody's.
+    for name in ["returns", "complaints"] {
+        world.run(&Call { name, ..PUBLISH }.action()).await;
+    }
+    expect_refusal(world.ask(&PUBLISH.action()).await, RefusalKind::Held, "beyond the budget");
+    let entries = world.entries().await;
+    let noted: Vec<Option<&str>> = entries
+        .iter()
+        .filter(|entry| entry.kind == EntryKind::PermitIssued)
+        .map(|entry| entry.detail.get("charges").map(String::as_str))
+        .collect();
+    assert_eq!(noted, [Some("3 from mails"), None, Some("1 from mails"), Some("1 from mails")]);
     world.finish().await;
 }
 

@@ -2,22 +2,26 @@
 
 use std::sync::Arc;
 
-use engine::{IssueError, RefusalKind};
-use model::{EntryKind, Session};
+use engine::{IssueError, RefusalKind, SignError};
+use model::{ChangeState, EntryKind, Session};
 
 use crate::{
-    actions::{Call, DELETE_STACK, DESCRIBE_STACKS, PUT_PARAMETER},
+    actions::{Call, DELETE_STACK, DESCRIBE_STACKS, Found, PUT_PARAMETER, inverse},
     cast::{ANA, name},
+    undo::{Gateway, undo_refused},
     world::{Unusual, World, expect_refusal, permitted, refused},
 };
 
 const DEPLOY: &str = "arn:aws:iam::123456789012:role/deploy";
+const TUNE: &str = "arn:aws:iam::123456789012:role/tune";
 
 const ACCOUNTS: &str = r#"
 [accounts.123456789012]
 read_role = "arn:aws:iam::123456789012:role/cs-read"
 write_role = "arn:aws:iam::123456789012:role/cs-write"
 [assumable."arn:aws:iam::123456789012:role/deploy"]
+agents = ["kiro"]
+[assumable."arn:aws:iam::123456789012:role/tune"]
 agents = ["kiro"]
 [assumable."arn:aws:iam::123456789012:role/others"]
 agents = ["codex"]
@@ -28,7 +32,15 @@ async fn world() -> World {
 }
 
 async fn taken_on(world: &World) -> Arc<Session> {
-    world.engine.assume(&world.session, DEPLOY, 3600).await.unwrap().0
+    in_role(world, Some(DEPLOY)).await
+}
+
+/// The session that came first, or that of a role.
+async fn in_role(world: &World, role: Option<&str>) -> Arc<Session> {
+    match role {
+        Some(role) => world.engine.assume(&world.session, role, 3600).await.unwrap().0,
+        None => Arc::clone(&world.session),
+    }
 }
 
 #[tokio::test]
@@ -108,5 +120,61 @@ async fn it_is_stopped_with_the_session_it_came_from_also_after_a_restart() {
     assert_eq!(world.count(EntryKind::SessionStopped).await, 2);
     let refused = world.engine.assume(&world.session, DEPLOY, 3600).await;
     assert!(refused.is_err(), "a stopped session begins nothing");
+    world.finish().await;
+}
+
+/// A role takes back what was done in it; the session it came from, all that was done in its name.
+#[tokio::test]
+async fn a_session_in_a_role_undoes_what_was_done_in_that_role_and_nothing_else() {
+    for (done_in, undone_in, may) in [
+        (None, None, true),
+        (Some(DEPLOY), Some(DEPLOY), true),
+        (Some(DEPLOY), None, true),
+        (None, Some(DEPLOY), false),
+        (Some(DEPLOY), Some(TUNE), false),
+    ] {
+        let world = world().await;
+        world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+        let (doing, undoing) = (in_role(&world, done_in).await, in_role(&world, undone_in).await);
+        let call = Call { acting_as: done_in, ..PUT_PARAMETER };
+        let permit = permitted(world.ask_as(&doing, &call.action()).await);
+        let done = permit.change().unwrap();
+        world.answer(permit, 200).await;
+        world.engine.connect(Arc::new(Gateway::inverting(Call { date: "inverse", ..call })));
+        match world.engine.undo_own(&undoing, done, None).await {
+            Ok(undo) if may => {
+                assert_eq!(world.state(done).await, ChangeState::Undone);
+                let change = world.change(undo).await;
+                assert_eq!((change.state, change.session), (ChangeState::Executed, world.session.id));
+                let entries = world.entries().await;
+                let permit =
+                    entries.iter().find(|it| it.kind == EntryKind::PermitIssued && it.change == Some(undo));
+                let detail = &permit.unwrap().detail;
+                let said = |key: &str| detail.get(key).map(String::as_str);
+                assert_eq!((said("acting_as"), said("asked_by_agent")), (done_in, Some("kiro")));
+            }
+            Err(SignError::UnknownChange(unknown)) if !may => {
+                assert_eq!((unknown, world.state(done).await), (done, ChangeState::Executed));
+                assert_eq!(world.count(EntryKind::PermitIssued).await, 1, "nothing was sent");
+            }
+            other => panic!("done in {done_in:?}, undone in {undone_in:?}: {other:?}"),
+        }
+        world.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_role_takes_nothing_back_once_the_session_it_came_from_is_stopped() {
+    let world = world().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let child = taken_on(&world).await;
+    let call = Call { acting_as: Some(DEPLOY), ..PUT_PARAMETER };
+    let permit = permitted(world.ask_as(&child, &call.action()).await);
+    let done = permit.change().unwrap();
+    world.answer(permit, 200).await;
+    world.engine.connect(Arc::new(Gateway::inverting(Call { date: "inverse", ..call })));
+    world.engine.stop(world.session.id, name(ANA.name)).await.unwrap();
+    undo_refused(world.engine.undo_own(&child, done, None).await, RefusalKind::SessionClosed);
+    assert_eq!(world.state(done).await, ChangeState::Executed);
     world.finish().await;
 }

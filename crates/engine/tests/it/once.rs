@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use engine::{Admitted, Gathered, RefusalKind, Settled};
-use model::{Change, ChangeState, EntryKind};
+use model::{Answer, Blob, Change, ChangeState, EntryKind};
 
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, STAGING, inverse},
     cast::{BEN, CLEO, DAN},
-    world::{World, expect_refusal, permitted, refused},
+    world::{World, answer, expect_refusal, permitted, refused},
 };
 
 const RETRY_WINDOW_S: i64 = 900;
@@ -35,6 +35,30 @@ async fn promise_06_an_identical_call_soon_after_is_answered_from_the_record() {
             }
             other => panic!("{state}: {other:?}"),
         }
+    }
+    assert_eq!(world.count(EntryKind::PermitIssued).await, 1);
+    world.finish().await;
+}
+
+/// That it ran is told again; what it was answered is not made up, and the call is not sent again to find out.
+#[tokio::test]
+async fn an_answer_that_was_too_large_to_keep_is_not_fetched_a_second_time() {
+    let world = World::in_memory().await;
+    world.target.is_in("CREATE_COMPLETE");
+    let held = world.hold(&DELETE_STACK.action()).await;
+    world.approve_by_two(held).await;
+    let permit = permitted(world.ask(&DELETE_STACK.action()).await);
+    let large = Answer { body: Some("x".repeat(Blob::MAX_BYTES)), ..answer(200) };
+    world.settle(permit, Settled::Answered(large)).await;
+    for repeats in [1, 2] {
+        match world.ask(&DELETE_STACK.action()).await {
+            Admitted::Recorded { change, answer } => {
+                assert_eq!((change, answer.status, answer.body), (held, 200, None));
+            }
+            other => panic!("{other:?}"),
+        }
+        let decided = world.engine.vitals().await.counted.decisions;
+        assert!(decided.contains(&("repeat", repeats)), "{decided:?}");
     }
     assert_eq!(world.count(EntryKind::PermitIssued).await, 1);
     world.finish().await;
@@ -77,14 +101,11 @@ async fn promise_06_an_allowed_call_is_a_replay_only_by_its_signature() {
 
 #[tokio::test]
 async fn promise_06_an_unknown_outcome_is_read_back_and_never_sent_again() {
-    for (state, found, answer) in [
+    for (state, found, says) in [
         ("CREATE_COMPLETE", ChangeState::Failed, "is now failed"),
         ("DELETE_COMPLETE", ChangeState::Executed, "is now executed"),
     ] {
-        for settled in [
-            Settled::Unknown("the connection broke".to_owned()),
-            Settled::Answered(crate::world::answer(503)),
-        ] {
+        for settled in [Settled::Unknown("the connection broke".to_owned()), Settled::Answered(answer(503))] {
             let world = World::in_memory().await;
             world.target.is_in("CREATE_COMPLETE");
             let held = world.hold(&DELETE_STACK.action()).await;
@@ -93,8 +114,7 @@ async fn promise_06_an_unknown_outcome_is_read_back_and_never_sent_again() {
             world.settle(permit, settled).await;
             assert_eq!(world.state(held).await, ChangeState::Unknown);
             world.target.is_in(state);
-            let refusal =
-                expect_refusal(world.ask(&DELETE_STACK.action()).await, RefusalKind::Denied, answer);
+            let refusal = expect_refusal(world.ask(&DELETE_STACK.action()).await, RefusalKind::Denied, says);
             assert!(refusal.message.contains("It was not sent again"), "{}", refusal.message);
             assert_eq!(world.state(held).await, found);
             assert_ne!(world.hold(&DELETE_STACK.action()).await, held, "asked anew, it is a new change");
@@ -216,6 +236,24 @@ async fn promise_06_of_a_plan_each_step_runs_once() {
         assert_ne!(world.hold(&call.action()).await, plan.id, "once");
     }
     world.finish().await;
+}
+
+/// Whoever did not hear the answer asks again, and people have one thing to decide.
+#[tokio::test]
+async fn the_same_proposal_is_the_same_change_while_it_is_open() {
+    for held in [false, true] {
+        let calls =
+            if held { [DELETE_STACK, Call { name: "app2", ..DELETE_STACK }] } else { [FIRST, SECOND] };
+        let world = World::in_memory().await;
+        let first = proposed(&world, &calls).await;
+        assert_eq!(first.state, if held { ChangeState::Held } else { ChangeState::Approved });
+        assert_eq!(proposed(&world, &calls).await.id, first.id);
+        let [one, other] = calls;
+        assert_ne!(proposed(&world, &[other, one]).await.id, first.id, "another order is another plan");
+        world.engine.withdraw(&world.session, first.id).await.unwrap();
+        assert_ne!(proposed(&world, &calls).await.id, first.id, "what is over is not taken up again");
+        world.finish().await;
+    }
 }
 
 #[tokio::test]

@@ -188,12 +188,12 @@ async fn agents_held_undo() -> (World, ChangeId, ChangeId) {
     let world = World::on_disk().await;
     world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
     let done = world.run(&PUT_PARAMETER.action()).await;
-    world.engine.connect(Arc::new(Gateway { inverse: Some(GRANT), ..Gateway::default() }));
+    world.engine.connect(Arc::new(Gateway::inverting(GRANT)));
     let held = undo_refused(world.engine.undo_own(&world.session, done, None).await, RefusalKind::Held);
     (world, done, held.unwrap())
 }
 
-fn undo_refused(undone: Result<ChangeId, SignError>, kind: RefusalKind) -> Option<ChangeId> {
+pub(crate) fn undo_refused(undone: Result<ChangeId, SignError>, kind: RefusalKind) -> Option<ChangeId> {
     match undone {
         Err(SignError::Refused(refusal)) => {
             assert_eq!(refusal.kind, kind, "{}", refusal.message);
@@ -295,7 +295,7 @@ async fn promise_12_an_undo_that_destroys_waits_for_people_too() {
     let removal = CapturedUndo { removes_created: true, summary: "DeleteStack app".to_owned(), ..inverse() };
     world.target.is(Found { state: Some("absent"), undo: Some(removal), ..Found::default() });
     let done = world.run(&Call { undo: Undo::Capturable, ..crate::actions::CREATE_STACK }.action()).await;
-    world.engine.connect(Arc::new(Gateway { inverse: Some(DELETE_STACK), ..Gateway::default() }));
+    world.engine.connect(Arc::new(Gateway::inverting(DELETE_STACK)));
     match world.engine.undo(done, None, name(ANA.name)).await {
         Err(SignError::Refused(refusal)) => {
             assert_eq!(refusal.kind, engine::RefusalKind::Held, "{}", refusal.message)
@@ -369,6 +369,12 @@ pub(crate) struct Gateway {
     inverse: Option<Call>,
     target: Target,
     sent: Mutex<Vec<model::Request>>,
+}
+
+impl Gateway {
+    pub(crate) fn inverting(inverse: Call) -> Self {
+        Self { inverse: Some(inverse), ..Self::default() }
+    }
 }
 
 impl Connector for Gateway {

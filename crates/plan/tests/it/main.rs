@@ -4,6 +4,7 @@
 
 mod goals;
 mod incident;
+mod inverses;
 mod properties;
 mod proposals;
 mod refusals;

@@ -197,3 +197,38 @@ fn a_role_that_the_bundle_lets_an_agent_take_on_is_a_session_of_its_own() -> Res
     assert_eq!(lab.moto.recorded(&["Action=AssumeRole&", "RoleSessionName=ci"])?, 0);
     lab.verify()?.expect(0).map(drop)
 }
+
+const WRITES: &str = "
+import boto3
+role = 'arn:aws:iam::444455556666:role/deploy'
+keys = boto3.client('sts').assume_role(RoleArn=role, RoleSessionName='ci')['Credentials']
+there = boto3.Session(aws_access_key_id=keys['AccessKeyId'], aws_secret_access_key=keys['SecretAccessKey'], aws_session_token=keys['SessionToken'])
+def write(session, value, **more):
+    told = session.client('ssm').put_parameter(Name='/there', Value=value, Type='String', **more)
+    return told['ResponseMetadata']['HTTPHeaders']['x-countersign-change']
+write(there, 'old!')
+print(write(there, 'new!', Overwrite=True), write(boto3, 'here'), keys['AccessKeyId'], keys['SecretAccessKey'])
+";
+
+/// With the role's own credentials: what was done in it goes back the way it went out, and what was done outside of it is none of its.
+#[test]
+fn what_was_done_in_a_role_is_undone_in_that_role() -> Result<()> {
+    let assumable = "[assumable.\"arn:aws:iam::444455556666:role/deploy\"]\nagents = [\"fixer\"]\n";
+    let lab = lab(&format!("{}{assumable}", roles("444455556666", false)))?;
+    let told = lab.python(WRITES, &[])?.expect(0)?.stdout;
+    let [inside, outside, key, secret] = told.split_whitespace().collect::<Vec<_>>()[..] else {
+        anyhow::bail!("{told}")
+    };
+    let mut env = lab.session.env();
+    env.retain(|(name, _)| !["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].contains(name));
+    env.extend([("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", secret)]);
+    let undo = |id: &str| Cli::run_with(["agent", "undo", id], &env);
+    undo(outside)?.expect(4)?;
+    let as_role = ["Action=AssumeRole&", "role%2Fdeploy", "RoleSessionName=chg-"];
+    let before = lab.moto.recorded(&as_role)?;
+    undo(inside)?.expect(0)?;
+    assert_eq!(lab.moto.recorded(&["AmazonSSM.PutParameter", "/there", "old!"])?, 2);
+    assert_eq!(lab.moto.recorded(&as_role)?, before + 1, "the undo is a change of its own, in the role");
+    assert_eq!((lab.state(inside)?.as_str(), lab.state(outside)?.as_str()), ("undone", "executed"));
+    lab.verify()?.expect(0).map(drop)
+}

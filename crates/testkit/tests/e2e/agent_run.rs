@@ -2,6 +2,7 @@
 //! nothing past the people who decide.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -100,6 +101,29 @@ impl Bench {
 
     pub(crate) fn run(&self, args: &[&str]) -> Result<Output> {
         self.run_as(&self.lab.session, args)
+    }
+
+    /// What a run takes that opens a session by itself: by the key of who answers for it.
+    fn own_session(&self, more: &[&str]) -> Result<Vec<String>> {
+        let top = self.top.path().to_str().context("a path that is not text")?;
+        let line = ["agent", "run", "--dir", top, "--agent", "fixer", "--operator", "olga"];
+        Ok([&line, more].concat().into_iter().map(str::to_owned).collect())
+    }
+
+    fn run_in_own_session(&self, more: &[&str]) -> Result<Output> {
+        let line = self.own_session(more)?;
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        self.lab.signs(&self.lab.people.olga, &line)
+    }
+
+    /// How each session there is stands, by its id.
+    fn sessions(&self) -> Result<BTreeMap<String, String>> {
+        let told = self.lab.installation.run(["session", "list"])?.expect(0)?.json()?;
+        let text = |of: &Value, name: &str| -> Result<String> {
+            Ok(of[name].as_str().with_context(|| name.to_owned())?.to_owned())
+        };
+        let all = told["sessions"].as_array().context("no sessions")?.iter();
+        all.map(|it| Ok((text(it, "id")?, text(it, "state")?))).collect()
     }
 
     fn begin(&self, plan: &Value) -> Result<Output> {
@@ -481,4 +505,130 @@ fn written(lab: &Lab, body: &Value, plan: &str) -> Result<String> {
     let written = lab.call("ssm", "AmazonSSM.PutParameter", body)?;
     ensure!(written.status == 200, "{}", written.text());
     crate::lab::named(&written)
+}
+
+/// What waits for people, and what may be under way, is run and taken back in no session but one that is open; every other is closed.
+#[test]
+fn a_session_that_a_run_opens_ends_with_it_unless_something_of_it_is_not_over() -> Result<()> {
+    let mut bench = Bench::with(&[("one", true), ("two", false), ("three", true), ("four", true)])?;
+    let mut known = bench.sessions()?;
+    let mut waits = None;
+    let cases: [(&str, &[&str], i32, &str); 4] = [
+        ("one", &[], 0, "stopped"),
+        // Its check fails, and what ran is taken back.
+        ("two", &[], 12, "stopped"),
+        ("three", &["--autonomy", "suggest"], 11, "stopped"),
+        ("four", &["--autonomy", "supervised"], 10, "live"),
+    ];
+    for (name, more, exit, state) in cases {
+        bench.top = tempfile::tempdir()?;
+        let file = bench.file(&plan(&[write("1.1", name, 0)]))?;
+        let file = file.to_str().context("a path that is not text")?;
+        let output = bench.run_in_own_session(&[&["--plan", file], more].concat())?.expect(exit)?;
+        let id = opened(&bench, &mut known, state).context(name)?;
+        ensure!(output.json()?["session"]["id"] == id.as_str(), "{name}: {output}");
+        let stays = format!("session {id} stays open");
+        ensure!(output.stderr.contains(&stays) == (state == "live"), "{name}: {output}");
+        waits = Some(id);
+    }
+    let waits = waits.context("no session")?;
+    ensure!(bench.value("one")? == "new!" && bench.value("two")? == "old!" && bench.value("four")? == "old!");
+
+    // Once people have agreed, another session of the agent goes on with what waits, and ends with its own run.
+    bench.lab.approve(&bench.change()?, &bench.lab.people.ben)?.expect(0)?;
+    let folder = bench.folder();
+    let resume = ["--resume", folder.to_str().context("a path that is not text")?];
+    bench.run_in_own_session(&[&resume[..], &["--autonomy", "supervised"]].concat())?.expect(0)?;
+    opened(&bench, &mut known, "stopped")?;
+    ensure!(bench.value("four")? == "new!");
+    let olga = &bench.lab.people.olga;
+    bench.lab.signs(olga, &["session", "stop", &waits])?.expect(0)?;
+    known.insert(waits, "stopped".to_owned());
+
+    // One that fails before there is a plan leaves none behind; one that is refused before it begins opens none.
+    let none = bench.top.path().join("none.json");
+    fs::write(&none, "{}")?;
+    let none = none.to_str().context("a path that is not text")?;
+    bench.run_in_own_session(&["--from", none])?.expect(2)?;
+    opened(&bench, &mut known, "stopped")?;
+    bench.run_in_own_session(&["--plan", none])?.expect(2)?;
+    ensure!(bench.sessions()? == known, "{known:?}");
+    let ended = bench.lab.entries_of("session_stopped", 6)?;
+    ensure!(ended.iter().all(|it| it["actors"]["person"] == "olga"), "{ended:#?}");
+    bench.lab.verify()?.expect(0).map(drop)
+}
+
+/// The one session that is new, which must stand so; and no other stands otherwise than it did.
+fn opened(bench: &Bench, known: &mut BTreeMap<String, String>, state: &str) -> Result<String> {
+    let now = bench.sessions()?;
+    let new: Vec<&String> = now.keys().filter(|id| !known.contains_key(*id)).collect();
+    let [new] = new.as_slice() else { anyhow::bail!("not one more: {now:?}") };
+    let new = (*new).clone();
+    known.insert(new.clone(), state.to_owned());
+    ensure!(now == *known, "{now:?} where there should be {known:?}");
+    Ok(new)
+}
+
+#[test]
+fn who_interrupts_a_step_keeps_the_session_that_could_take_it_back() -> Result<()> {
+    let bench = Bench::with(&[("one", false)])?;
+    let mut known = bench.sessions()?;
+    let file = bench.file(&plan(&[write("1.1", "one", 600)]))?;
+    let line = bench.own_session(&["--plan", file.to_str().context("a path that is not text")?])?;
+    let lab = &bench.lab;
+    let mut command = Command::new(testkit::binary("countersign")?);
+    command.args(line).arg("--config").arg(lab.installation.config());
+    command.arg("--key").arg(&lab.people.olga.private);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    command.env_clear().env("PATH", path).env("HOME", lab.installation.beside());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let ran = until("the step", Duration::from_secs(60), || {
+        Ok(Some(bench.sent("one", "new!")?).filter(|sent| *sent > 0))
+    });
+    if ran.is_err() {
+        child.kill()?;
+    }
+    let mut signal = Command::new("kill");
+    signal.args(["-INT", &child.id().to_string()]);
+    testkit::run(signal, Duration::from_secs(10))?;
+    let output = child.wait_with_output()?;
+    ran?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(130), "{:?}: {told}", output.status);
+    let id = opened(&bench, &mut known, "live")?;
+    ensure!(told.contains(&format!("session {id} stays open")), "{told}");
+    ensure!(told.contains("agent run --resume"), "{told}");
+    lab.verify()?.expect(0).map(drop)
+}
+
+/// Where nothing could be looked at, a tick rests on the server's word that the cloud took the call, and on nothing less.
+#[test]
+fn a_step_that_nothing_can_look_at_is_ticked_by_the_servers_word() -> Result<()> {
+    let bench = Bench::with(&[("one", false), ("two", true)])?;
+    let mut blind = write("1.1", "one", 0);
+    blind["after"] = json!([]);
+    bench.begin(&plan(&[blind, write("1.2", "two", 0)]))?.expect(0)?;
+    let (done, all) = ticked(&bench.read("tasks.md")?);
+    ensure!(done == all && all >= 2, "{}", bench.read("tasks.md")?);
+    let lines = bench.read("run.jsonl")?;
+    let records: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let of_call = |record: &&Value| record["check"] == "answered-1-1";
+    let found: Vec<&Value> = records.iter().filter(of_call).collect();
+    let [record] = found.as_slice() else { anyhow::bail!("{lines}") };
+    ensure!(record["task"] == "1.1" && record["moment"] == "after", "{record:#}");
+    let digest = record["outcome"]["passed"]["evidence"].as_str().with_context(|| record.to_string())?;
+    let said: Value = serde_json::from_str(&bench.read(&format!("evidence/{digest}.json"))?)?;
+    ensure!(said["state"] == "executed" && said["step"] == "1.1", "{said:#}");
+    ensure!(said["change"] == bench.change()?.as_str(), "{said:#}");
+    ensure!(!records.iter().any(|it| it["check"] == "answered-1-2"), "the other was looked at: {lines}");
+
+    // One that the cloud refuses has no such record, and no tick.
+    let other = Bench::with(&[("there", false)])?;
+    let mut refused = write("1.1", "there", 0);
+    refused["after"] = json!([]);
+    refused["call"]["parameters"]["Overwrite"] = false.into();
+    other.begin(&plan(&[refused]))?.expect(12)?;
+    ensure!(ticked(&other.read("tasks.md")?).0 == 0, "{}", other.read("tasks.md")?);
+    ensure!(!other.read("run.jsonl").unwrap_or_default().contains("answered-1-1"));
+    other.lab.verify()?.expect(0).map(drop)
 }
