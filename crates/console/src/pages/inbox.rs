@@ -206,16 +206,16 @@ mod tests {
         };
         for (effects, undo, unknown, expected) in [
             (&[Effect::Destroy][..], Some(Back::Not), false, "destroys or interrupts, no undo"),
-            (&[Effect::Write], Some(Back::Captured), false, "undo is ready"),
-            (&[Effect::Write], Some(Back::Not), true, "no undo, not all is known"),
-            (&[Effect::Read, Effect::Write], Some(Back::Adds), false, "only adds or reads"),
+            (&[Effect::Write][..], Some(Back::Captured), false, "undo is ready"),
+            (&[Effect::Write][..], Some(Back::Not), true, "no undo, not all is known"),
+            (&[Effect::Read, Effect::Write][..], Some(Back::Adds), false, "only adds or reads"),
             (
-                &[Effect::Spend, Effect::Execute, Effect::Privilege, Effect::Emit],
+                &[Effect::Spend, Effect::Execute, Effect::Privilege, Effect::Emit][..],
                 Some(Back::Not),
                 false,
                 "changes rights, runs code, commits money, sends messages, no undo",
             ),
-            (&[], None, false, ""),
+            (&[][..], None, false, ""),
         ] {
             assert_eq!(said(effects, undo, unknown), expected);
         }
