@@ -1,5 +1,6 @@
-// What the pages do besides being read: the live queue, the keyboard, and passkeys. No other script runs here but its module that
-// keeps the log's checkpoint, and nothing is made into HTML but what this server rendered (the policy below is the only door).
+// What the pages do besides being read: the live queue, the keyboard, and passkeys. No other script runs here but its modules, for the
+// queue and for the log's checkpoint, and nothing is made into HTML but what this server rendered (the policy below is the only door).
+import { inbox } from "./inbox.js";
 import { saw } from "./kept.js";
 
 const html = self.trustedTypes?.createPolicy("countersign", { createHTML: (text) => text }) ?? { createHTML: (text) => text };
@@ -11,6 +12,7 @@ const site = document.body.dataset.site ?? location.hostname;
 // Bytes and texts.
 const bytes = (text) => new TextEncoder().encode(text);
 const base64 = (data) => btoa(String.fromCharCode(...new Uint8Array(data)));
+const unbase64url = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (it) => it.charCodeAt(0));
 const base64url = (data) => base64(data).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
 /** SHA-256 over the namespace, a zero byte and the text: see `approval::passkey::challenge`. */
@@ -51,8 +53,11 @@ function say(text, good) {
   said.className = `said ${good ? "good" : "bad"}`;
 }
 
-/** Why a browser gave no signature, in words. */
+/** Why a browser gave no signature, or no passkey, in words. */
 function told(error) {
+  if (error.name === "InvalidStateError") {
+    return "This device or security key has a passkey of yours already, and it works as before: sign in with it. Nothing was made and nothing was replaced; for one more passkey, use another device or security key.";
+  }
   if (error.name === "NotAllowedError") return "Nothing was signed: no passkey was used, or the time was over.";
   if (error.name === "SecurityError") return `This address is no place where passkeys work: open the page as ${site}.`;
   return error.message;
@@ -116,19 +121,25 @@ if (page === "enrol" && by("enrol")) {
       // It becomes part of a command that somebody else runs.
       if (!named.test(person)) throw new Error("A name is 1 to 64 of a–z, 0–9, `.`, `_`, `-`, and begins with a letter or digit.");
       const installation = document.querySelector("[data-installation]").dataset.installation;
+      // An authenticator that has one of theirs makes no other in its place: the roster would go on naming the one that is gone.
+      const { passkeys } = await asked("GET", `/enrol?${new URLSearchParams({ passkeys_of: person })}`);
       const made = await navigator.credentials.create({
         publicKey: {
           rp: { id: site, name: "Countersign" },
-          user: { id: (await challenge("countersign-user@v1", `${installation} ${person}`)).slice(0, 32), name: person, displayName: person },
+          // By chance: one that was made before, and may be under way into the roster, is not written over.
+          user: { id: crypto.getRandomValues(new Uint8Array(32)), name: person, displayName: person },
           challenge: await challenge("countersign-enrol@v1", `${installation} ${person}`),
           pubKeyCredParams: [{ type: "public-key", alg: -7 }, { type: "public-key", alg: -8 }],
           authenticatorSelection: { residentKey: "required", userVerification: "required" },
+          excludeCredentials: passkeys.map((id) => ({ type: "public-key", id: unbase64url(id) })),
           attestation: "none",
         },
       });
       const { line } = await asked("POST", "/enrol", {
-        authenticator_data: base64url(made.response.getAuthenticatorData()),
+        person,
         site,
+        authenticator_data: base64url(made.response.getAuthenticatorData()),
+        client_data: base64url(made.response.clientDataJSON),
       });
       by("line").textContent = line;
       by("command").textContent = `countersign people enrol ${person} --approver --passkey '${line}' --server ${location.origin} --genesis ${installation} --key KEY`;
@@ -205,88 +216,4 @@ if (page === "change") {
   });
 }
 
-// The queue.
-if (page === "inbox") {
-  const rows = by("rows");
-  const waiting = new Map();
-  let inside = false;
-  rows.addEventListener("pointerenter", () => (inside = true));
-  rows.addEventListener("pointerleave", () => (inside = false));
-
-  const counted = () => {
-    const open = rows.querySelectorAll(".row:not(.gone)").length;
-    by("count").textContent = open + waiting.size;
-    by("empty").hidden = rows.children.length + waiting.size > 0;
-    by("fresh").hidden = waiting.size === 0;
-    by("fresh").textContent = `${waiting.size} new`;
-  };
-  const shown = () => {
-    // Ids sort by time, and the newest come first: one that moved up from the next page goes to the end.
-    for (const [id, text] of waiting) {
-      const next = [...rows.children].find((row) => row.id < id);
-      if (next) next.insertAdjacentHTML("beforebegin", html.createHTML(text));
-      else rows.insertAdjacentHTML("beforeend", html.createHTML(text));
-    }
-    waiting.clear();
-    counted();
-  };
-  by("fresh").addEventListener("click", shown);
-
-  // What moves says nothing of the log: that is asked for now and then.
-  let looked = Date.now();
-  const moved = () => {
-    if (Date.now() - looked < 30000) return;
-    looked = Date.now();
-    look().catch(() => {});
-  };
-  const events = new EventSource("/events");
-  events.addEventListener("row", moved);
-  events.addEventListener("gone", moved);
-  events.addEventListener("row", (event) => {
-    const { id, row } = JSON.parse(event.data);
-    const there = by(id);
-    if (there) {
-      const chosen = there.classList.contains("chosen");
-      there.outerHTML = html.createHTML(row);
-      by(id).classList.toggle("chosen", chosen);
-      counted();
-    } else if (!("older" in rows.dataset)) {
-      waiting.set(id, row);
-      // What the pointer is on, or what has the focus, never moves.
-      if (inside || rows.contains(document.activeElement) || scrollY > 0) counted();
-      else shown();
-    }
-  });
-  events.addEventListener("gone", (event) => {
-    const { id, state, why } = JSON.parse(event.data);
-    waiting.delete(id);
-    const there = by(id);
-    if (there) {
-      there.classList.add("gone");
-      there.querySelector(".state").textContent = state;
-      there.querySelector(".state").className = `state ${state}`;
-      there.querySelector(".need").replaceChildren(there.querySelector(".state"), why ? ` ${why}` : "");
-    }
-    counted();
-  });
-  events.addEventListener("reload", () => location.reload());
-  events.addEventListener("open", () => (by("live").textContent = "Live"));
-  events.addEventListener("error", () => (by("live").textContent = "Not live: the connection is gone; trying again"));
-
-  const choose = (step) => {
-    const all = [...rows.querySelectorAll(".row")];
-    if (all.length === 0) return;
-    const at = all.findIndex((it) => it.classList.contains("chosen"));
-    all[at]?.classList.remove("chosen");
-    const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
-    next.classList.add("chosen");
-    next.querySelector("a").focus();
-  };
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "j") choose(1);
-    if (event.key === "k") choose(-1);
-    const chosen = rows.querySelector(".row.chosen a") ?? document.activeElement?.closest(".row")?.querySelector("a");
-    if (chosen && ["a", "r"].includes(event.key)) location.assign(`${chosen.href}#${event.key}`);
-  });
-}
+if (page === "inbox") inbox(html, look);

@@ -1,4 +1,4 @@
-//! The one sheet, the script with its one module, and the mark, compiled in. Each is served under a name that has its
+//! The one sheet, the script with its modules, and the mark, compiled in. Each is served under a name that has its
 //! content's digest in it, so that it may be kept for ever and never be another one.
 
 use std::sync::LazyLock;
@@ -26,20 +26,26 @@ struct Asset {
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-static ALL: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+static ALL: LazyLock<[Asset; 6]> = LazyLock::new(|| {
     let kept = Asset::of("kept.js", JAVASCRIPT, include_str!("../assets/kept.js").to_owned());
-    // Its own name follows from the module's, too.
+    let when = Asset::of("when.js", JAVASCRIPT, include_str!("../assets/when.js").to_owned());
+    // The name of what imports follows from what it imports, too.
+    let inbox = include_str!("../assets/inbox.js").replace("./when.js", &when.place);
+    let inbox = Asset::of("inbox.js", JAVASCRIPT, inbox);
     let script = include_str!("../assets/console.js").replace("./kept.js", &kept.place);
+    let script = script.replace("./inbox.js", &inbox.place);
     [
         Asset::of("console.css", "text/css; charset=utf-8", include_str!("../assets/console.css").to_owned()),
         Asset::of("console.js", JAVASCRIPT, script),
         Asset::of("mark.svg", "image/svg+xml", include_str!("../assets/mark.svg").to_owned()),
         kept,
+        inbox,
+        when,
     ]
 });
 
 static PLACES: LazyLock<Assets> = LazyLock::new(|| {
-    let [style, script, mark, _] = &*ALL;
+    let [style, script, mark, ..] = &*ALL;
     let place = |asset: &Asset| asset.place.clone();
     Assets { style: place(style), script: place(script), mark: place(mark) }
 });
@@ -73,8 +79,10 @@ mod tests {
             assert!(serve(&place.replace("/assets/", "/assets/0")).is_none());
         }
         assert!(serve("/assets/../Cargo.toml").is_none());
-        let [_, script, _, kept] = &*ALL;
-        assert!(script.content.contains(&format!("from \"{}\"", kept.place)));
+        let [_, script, _, kept, inbox, when] = &*ALL;
+        for (whose, module) in [(script, kept), (script, inbox), (inbox, when)] {
+            assert!(whose.content.contains(&format!("from \"{}\"", module.place)), "{}", module.place);
+        }
     }
 
     /// The policy would block it, and nobody would notice but whoever needs the page.

@@ -1,11 +1,11 @@
 //! What moves, as server-sent events: each change in the queue that is new or otherwise, rendered once for all who look; and
-//! each that has left it.
+//! each that has left it, with why.
 //!
-//! One task watches the engine. A page that does not keep up loses events and is told to load itself anew; nobody waits for
-//! it.
+//! One task watches the engine, and has a board of how the queue stands. A page says by what number it was made, or what it heard
+//! last; its stream begins with whatever is otherwise since, and goes on so. Nothing is kept for it, so a page that does not keep up, or
+//! was away, misses nothing, and nobody waits for it.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -18,23 +18,20 @@ use axum::{
 };
 use engine::Engine;
 use http_body_util::channel::Channel;
-use model::{Change, ChangeId, ChangeState, PersonId};
+use model::{Change, ChangeId, ChangeState, PersonId, Timestamp};
 use serde_json::json;
 use store::{Filter, StorageError};
-use tokio::{
-    sync::{broadcast, watch},
-    time::MissedTickBehavior,
-};
+use tokio::{sync::watch, time::MissedTickBehavior};
 
 use crate::{
-    pages::inbox::{MOST, Row},
-    text::Shown,
+    board::{Board, Look, event},
+    pages::inbox::{MOST, Row, why_left},
 };
 
-/// Events that a page may be behind.
-const BEHIND: usize = 256;
 /// Changes that move together are told together.
 const SETTLES: Duration = Duration::from_millis(40);
+/// Where the queue could not be read.
+const AGAIN: Duration = Duration::from_secs(1);
 /// A dead connection is noticed, and whether the login still holds is looked at.
 const BEAT: Duration = Duration::from_secs(15);
 /// A page that reads nothing for so long is given up.
@@ -46,13 +43,12 @@ pub(crate) struct Feed {
     engine: Weak<Engine>,
     /// True once the server ends.
     ending: watch::Receiver<bool>,
-    events: broadcast::Sender<Bytes>,
-    /// Begun with the first page that listens.
+    board: watch::Sender<Arc<Board>>,
+    /// How often the engine had moved when the board was last looked after.
+    looked: watch::Sender<Option<u64>>,
+    /// Begun with the first page that is made, or listens.
     begun: Mutex<bool>,
 }
-
-/// A change's version, and how many people have signed for it: an approval that is not the last leaves the version as it is.
-type Stand = (u64, usize);
 
 /// Changes that wait for people, the newest first, each with who has signed for it.
 #[derive(Debug)]
@@ -102,10 +98,6 @@ impl Queue {
     pub(crate) fn end(&self) -> Option<ChangeId> {
         self.changes.last().map(|(change, _)| change.id)
     }
-
-    fn stands(&self) -> HashMap<ChangeId, Stand> {
-        self.changes.iter().map(|(change, signed)| (change.id, (change.version, signed.len()))).collect()
-    }
 }
 
 fn row(engine: &Engine, change: &Change, signed: &[PersonId]) -> Option<String> {
@@ -120,27 +112,46 @@ impl Feed {
         Self {
             engine: Arc::downgrade(engine),
             ending: engine.standing_down(),
-            events: broadcast::Sender::new(BEHIND),
+            board: watch::Sender::default(),
+            looked: watch::Sender::default(),
             begun: Mutex::default(),
         }
     }
 
-    /// A stream of events for one page, for as long as `may` says so.
-    pub(crate) fn listen(self: &Arc<Self>, may: impl Fn() -> bool + Send + 'static) -> Response {
-        let mut events = self.events.subscribe();
+    /// By which a page is told later what it has missed: asked for before the page is made.
+    pub(crate) fn number(self: &Arc<Self>) -> u64 {
         self.begin();
-        let mut ending = self.ending.clone();
+        self.board.borrow().number()
+    }
+
+    /// A stream of events for one page, from the number on that it has `seen` (or from now on, where it does not say), for as long
+    /// as `may` says so.
+    pub(crate) fn listen(
+        self: &Arc<Self>,
+        seen: Option<u64>,
+        may: impl Fn() -> bool + Send + 'static,
+    ) -> Response {
+        self.begin();
+        let mut ears = Ears {
+            moves: self.engine.upgrade().map_or(0, |engine| *engine.changes_moved().borrow()),
+            looked: self.looked.subscribe(),
+            board: self.board.subscribe(),
+        };
+        let (engine, mut ending) = (Weak::clone(&self.engine), self.ending.clone());
         let (mut page, body) = Channel::<Bytes, std::convert::Infallible>::new(8);
         tokio::spawn(async move {
             let mut beat = tokio::time::interval(BEAT);
             beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut told = None;
             loop {
                 let next = tokio::select! {
-                    event = events.recv() => match event {
-                        Ok(event) => event,
-                        Err(broadcast::error::RecvError::Lagged(_)) => Bytes::from_static(RELOAD),
-                        Err(broadcast::error::RecvError::Closed) => return,
-                    },
+                    heard = ears.hear(told.is_some()) => {
+                        let Some(board) = heard else { return };
+                        let now = engine.upgrade().and_then(|engine| engine.now().ok());
+                        let news = board.since(told.unwrap_or_else(|| board.from(seen)), told.is_none(), now);
+                        told = Some(board.number());
+                        Bytes::from(news.concat())
+                    }
                     // No stream outlasts the server: it would keep it from ending.
                     () = ended(&mut ending) => return,
                     _ = beat.tick() => Bytes::from_static(b": here\n\n"),
@@ -166,36 +177,60 @@ impl Feed {
     }
 }
 
+/// Of one page.
+struct Ears {
+    /// How often the engine had moved when it came.
+    moves: u64,
+    looked: watch::Receiver<Option<u64>>,
+    board: watch::Receiver<Arc<Board>>,
+}
+
+impl Ears {
+    /// At first the board as soon as it has all that the page may show, which may be newer than the last look; then each other one.
+    /// `None` once there are no more.
+    async fn hear(&mut self, begun: bool) -> Option<Arc<Board>> {
+        if begun {
+            self.board.changed().await.ok()?;
+        } else {
+            let moves = self.moves;
+            self.looked.wait_for(|looked| *looked >= Some(moves)).await.ok()?;
+        }
+        Some(Arc::clone(&self.board.borrow_and_update()))
+    }
+}
+
 async fn ended(ending: &mut watch::Receiver<bool>) {
     let _ = ending.wait_for(|ending| *ending).await;
 }
 
-/// The page loads itself anew: what it missed is on it then.
+/// The page loads itself anew, and is asked to sign in.
 const RELOAD: &[u8] = b"event: reload\ndata: {}\n\n";
 
 async fn watch(feed: Weak<Feed>) {
     let Some(engine) = feed.upgrade().and_then(|it| it.engine.upgrade()) else { return };
     let mut moved = engine.changes_moved();
     drop(engine);
-    let mut known: Option<HashMap<ChangeId, Stand>> = None;
     loop {
-        moved.borrow_and_update();
+        let moves = *moved.borrow_and_update();
         let Some((feed, engine)) =
             feed.upgrade().and_then(|it| Some((Arc::clone(&it), it.engine.upgrade()?)))
         else {
             return;
         };
-        match Queue::of(&engine, None).await {
-            Ok(queue) => {
-                let now = queue.stands();
-                if let Some(before) = &known {
-                    for event in news(&engine, before, &now, &queue).await {
-                        let _ = feed.events.send(event);
-                    }
+        let before = Arc::clone(&feed.board.borrow());
+        match look(&engine, &before).await {
+            Ok(look) => {
+                if let Some(board) = before.next(look) {
+                    feed.board.send_replace(Arc::new(board));
                 }
-                known = Some(now);
+                feed.looked.send_replace(Some(moves));
             }
-            Err(err) => tracing::warn!("the queue cannot be read: {err}"),
+            Err(err) => {
+                tracing::warn!("the queue cannot be read: {err}");
+                drop((feed, engine));
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
         }
         drop((feed, engine));
         tokio::time::sleep(SETTLES).await;
@@ -205,36 +240,30 @@ async fn watch(feed: Weak<Feed>) {
     }
 }
 
-/// The oldest first, as they came.
-async fn news(
-    engine: &Engine,
-    before: &HashMap<ChangeId, Stand>,
-    now: &HashMap<ChangeId, Stand>,
-    queue: &Queue,
-) -> Vec<Bytes> {
-    let mut events = Vec::new();
-    for (change, signed) in queue.changes.iter().rev() {
-        if before.get(&change.id) != now.get(&change.id)
-            && let Some(row) = row(engine, change, signed)
-        {
-            events.push(event("row", &json!({ "id": change.id, "row": row })));
-        }
+async fn look(engine: &Engine, before: &Board) -> Result<Look, StorageError> {
+    let queue = Queue::of(engine, None).await?;
+    let mut stood = before.stands();
+    let mut rows = Vec::with_capacity(queue.changes.len());
+    for (change, signed) in &queue.changes {
+        let stand = (change.version, signed.len());
+        let told = match stood.remove(&change.id) {
+            Some(stood) if stood == stand => None,
+            _ => row(engine, change, signed).map(|row| event("row", &json!({ "id": change.id, "row": row }))),
+        };
+        rows.push((change.id, stand, told));
     }
-    for id in before.keys().filter(|id| !now.contains_key(*id)).copied() {
-        let left = engine.read(move |view| view.change(id)).await.ok().flatten();
+    let mut left = Vec::new();
+    for id in stood.into_keys() {
+        let change = engine.read(move |view| view.change(id)).await?;
         // What newer ones pushed out of sight waits as before.
-        if !left.as_ref().is_some_and(|change| WAITING.contains(&change.state)) {
-            let state = left.as_ref().map_or("gone", |change| change.state.name());
-            let why = left.and_then(|change| Some(Shown::of(change.gone?.why).to_string()));
-            events.push(event("gone", &json!({ "id": id, "state": state, "why": why })));
+        if !change.as_ref().is_some_and(|change| WAITING.contains(&change.state)) {
+            let state = change.as_ref().map_or("gone", |change| change.state.name());
+            let why = change.as_ref().and_then(why_left).map(|why| why.to_string());
+            left.push(event("gone", &json!({ "id": id, "state": state, "why": why })));
         }
     }
-    events
-}
-
-/// One line of data: JSON has no line breaks of its own.
-fn event(name: &str, data: &serde_json::Value) -> Bytes {
-    Bytes::from(format!("event: {name}\ndata: {data}\n\n"))
+    let at = engine.now().unwrap_or(Timestamp::from_millis(0));
+    Ok(Look { at, rows, left, all: queue.all })
 }
 
 #[cfg(test)]
@@ -247,54 +276,110 @@ mod tests {
 
     /// That nothing moves by itself in, and what ends it.
     fn feed() -> (Arc<Feed>, watch::Sender<bool>) {
-        let (events, (end, ending)) = (broadcast::Sender::new(BEHIND), watch::channel(false));
-        (Arc::new(Feed { engine: Weak::new(), ending, events, begun: Mutex::default() }), end)
+        let (looked, (end, ending)) = (watch::Sender::new(Some(0)), watch::channel(false));
+        let (engine, board, begun) = (Weak::new(), watch::Sender::default(), Mutex::default());
+        (Arc::new(Feed { engine, ending, board, looked, begun }), end)
     }
 
-    async fn next(body: &mut Body) -> Option<Bytes> {
-        Some(body.frame().await?.unwrap().into_data().unwrap())
+    async fn next(body: &mut Body) -> Option<String> {
+        let data = body.frame().await?.unwrap().into_data().unwrap();
+        Some(String::from_utf8(data.to_vec()).unwrap())
     }
 
-    const HERE: &[u8] = b": here\n\n";
+    /// Past the beats.
+    async fn news(body: &mut Body) -> Option<String> {
+        let mut got = next(body).await?;
+        while got == HERE {
+            got = next(body).await?;
+        }
+        Some(got)
+    }
+
+    const HERE: &str = ": here\n\n";
+
+    /// One row, in its `nth` version; its event.
+    fn moves(feed: &Feed, nth: u64) -> String {
+        let id: ChangeId = "chg-01m8na0tq630pm18pd9z5y9evj".parse().unwrap();
+        let told = event("row", &json!({ "id": id, "row": nth }));
+        let at = Timestamp::from_millis(0);
+        let look = Look { at, rows: vec![(id, (nth, 0), Some(told.clone()))], left: Vec::new(), all: 1 };
+        let board = feed.board.borrow().next(look).unwrap();
+        feed.board.send_replace(Arc::new(board));
+        String::from_utf8(told.to_vec()).unwrap()
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_page_that_reads_nothing_is_given_up_and_delays_nobody() {
         let (feed, _end) = feed();
-        let unread = feed.listen(|| true);
-        let mut read = feed.listen(|| true).into_body();
-        for nth in 0..BEHIND * 3 {
-            let sent = event("row", &json!({ "id": nth }));
-            feed.events.send(sent.clone()).unwrap();
-            let mut got = next(&mut read).await.unwrap();
-            while got == HERE {
-                got = next(&mut read).await.unwrap();
-            }
-            assert_eq!(got, sent);
+        let unread = feed.listen(None, || true);
+        let mut read = feed.listen(None, || true).into_body();
+        assert!(news(&mut read).await.unwrap().starts_with("event: now\n"));
+        for nth in 0..1000 {
+            let sent = moves(&feed, nth);
+            let got = news(&mut read).await.unwrap();
+            assert!(got.starts_with(&sent) && got.contains("event: now\n"), "{got}");
         }
-        assert_eq!(feed.events.receiver_count(), 2);
+        assert_eq!(feed.board.receiver_count(), 2);
         tokio::time::sleep(UNREAD + BEAT).await;
-        assert_eq!(feed.events.receiver_count(), 1);
+        assert_eq!(feed.board.receiver_count(), 1);
         drop(unread);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_begins_with_what_its_page_has_missed() {
+        let (feed, _end) = feed();
+        moves(&feed, 1);
+        let shown = feed.board.borrow().number();
+        let missed = moves(&feed, 2);
+        let heard = feed.board.borrow().number();
+        let mut pages = Vec::new();
+        for (seen, told) in [(Some(0), true), (Some(shown), true), (Some(heard), false), (None, false)] {
+            let mut page = feed.listen(seen, || true).into_body();
+            let got = news(&mut page).await.unwrap();
+            assert_eq!(got.starts_with(&missed), told, "{seen:?}: {got}");
+            assert!(got.contains("\"ids\":[\"chg-") && got.contains(&format!("id: {heard}\n")), "{got}");
+            pages.push(page);
+        }
+        // All of them go on from there.
+        let after = moves(&feed, 3);
+        for page in &mut pages {
+            let got = news(page).await.unwrap();
+            assert!(got.starts_with(&after) && !got.contains("\"ids\""), "{got}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_told_before_the_board_has_what_the_page_may_show() {
+        let (feed, _end) = feed();
+        feed.looked.send_replace(None);
+        let mut page = feed.listen(Some(0), || true).into_body();
+        assert_eq!(next(&mut page).await.unwrap(), HERE);
+        let row = moves(&feed, 1);
+        assert_eq!(next(&mut page).await.unwrap(), HERE, "no look has been taken since it came");
+        feed.looked.send_replace(Some(0));
+        assert!(news(&mut page).await.unwrap().starts_with(&row));
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_is_signed_out_hears_only_that() {
         let ((feed, _end), may) = (feed(), Arc::new(AtomicBool::new(true)));
         let of = Arc::clone(&may);
-        let mut read = feed.listen(move || of.load(Ordering::SeqCst)).into_body();
-        assert_eq!(next(&mut read).await.unwrap(), HERE);
+        let mut read = feed.listen(None, move || of.load(Ordering::SeqCst)).into_body();
+        assert!(news(&mut read).await.unwrap().starts_with("event: now\n"));
         may.store(false, Ordering::SeqCst);
-        feed.events.send(event("row", &json!({ "id": 1 }))).unwrap();
-        assert_eq!(next(&mut read).await.unwrap(), RELOAD);
+        moves(&feed, 1);
+        assert_eq!(news(&mut read).await.unwrap().as_bytes(), RELOAD);
         assert_eq!(next(&mut read).await, None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_stream_outlasts_the_server() {
         let (feed, end) = feed();
-        let mut read = feed.listen(|| true).into_body();
-        assert_eq!(next(&mut read).await.unwrap(), HERE);
+        let mut read = feed.listen(None, || true).into_body();
+        assert!(news(&mut read).await.unwrap().starts_with("event: now\n"));
         end.send(true).unwrap();
-        assert_eq!(next(&mut read).await, None);
+        while let Some(got) = next(&mut read).await {
+            assert_eq!(got, HERE);
+        }
     }
 }

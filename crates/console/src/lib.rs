@@ -20,6 +20,8 @@
 
 mod around;
 mod assets;
+mod board;
+mod enrolling;
 mod estate;
 mod events;
 mod faces;

@@ -9,10 +9,7 @@ use api::{
     table::{self as tables, Asked},
     types::{ChangeView, SessionView},
 };
-use approval::{
-    Act, Statement,
-    passkey::{RpId, RpIdError},
-};
+use approval::{Act, Statement};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
@@ -32,6 +29,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     assets,
+    enrolling::{enrol, enrol_page},
     estate::Estate,
     events::{Feed, Queue},
     faces::{ask, plan, runs},
@@ -42,10 +40,10 @@ use crate::{
         audit::{Audit, Drawn},
         change::{ChangePage, Sign},
         costs::CostsPage,
-        entrance::{Enrol, SignIn},
+        entrance::SignIn,
         findings::FindingsPage,
         health::HealthPage,
-        inbox::Inbox,
+        inbox::{Inbox, MOST},
         policy::{Policy, Proof, WhatIf},
         render,
         session::SessionPage,
@@ -274,6 +272,11 @@ impl Call {
         Ok(guard::set_cookie(&chance))
     }
 
+    /// The body, as JSON.
+    pub(crate) fn sent<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refused> {
+        parse(&self.body)
+    }
+
     fn id<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Result<T, Refused> {
         Ok(self.part("id").parse().map_err(|err: T::Err| ApiError::not_found(err.to_string()))?)
     }
@@ -378,34 +381,6 @@ async fn sign_out(call: Call) -> Result<Response, Refused> {
     Ok(([(SET_COOKIE, guard::clear_cookie())], Redirect::to("/signin")).into_response())
 }
 
-async fn enrol_page(call: Call) -> Result<Response, Refused> {
-    let genesis = call.console.shared.engine.installation().to_string();
-    Ok(render(&Enrol { frame: call.frame("").await?, genesis }))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Made {
-    authenticator_data: String,
-    site: String,
-}
-
-/// The line of a passkey that a browser has made. Nothing is kept of it: it counts once it stands in an adopted roster.
-async fn enrol(call: Call) -> Result<Response, Refused> {
-    let Made { authenticator_data, site } = parse(&call.body)?;
-    let usage = |err: String| ApiError::usage(err);
-    let data = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, authenticator_data)
-        .map_err(|err| usage(format!("`authenticator_data` is no base64url: {err}")))?;
-    let site: RpId = site.parse().map_err(|err: RpIdError| usage(err.to_string()))?;
-    let own = call.engine().genesis().site.as_ref();
-    if let Some(own) = own.filter(|own| RpId::from(*own) != site) {
-        let why = format!("a passkey of `{site}` would be of no use: they work at `{own}` alone");
-        return Err(usage(why).into());
-    }
-    let made = approval::passkey::made(site, &data).map_err(|err| usage(err.to_string()))?;
-    Ok(Json(json!({ "line": made.to_key().0 })).into_response())
-}
-
 fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
     Ok(serde_json::from_slice(body)
         .map_err(|err| ApiError::usage(format!("the body is not what is expected: {err}")))?)
@@ -417,11 +392,13 @@ async fn inbox(call: Call) -> Result<Response, Refused> {
         Some(id) => Some(id.parse().map_err(|err: model::IdError| ApiError::usage(err.to_string()))?),
         None => None,
     };
+    // Whatever moves from here on, the page's stream of events tells it.
+    let seen = call.console.feed.number();
     let queue = Queue::of(engine, before).await?;
-    let older = queue.more.then(|| queue.end()).flatten();
-    let frame = call.frame("Inbox").await?;
-    let page = Inbox { frame, rows: queue.rows(engine), all: queue.all, older, newest: before.is_none() };
-    Ok(render(&page))
+    let (older, rows) = (queue.more.then(|| queue.end()).flatten(), queue.rows(engine));
+    let more = queue.all > u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    let (frame, now) = (call.frame("Inbox").await?, call.now()?.millis());
+    Ok(render(&Inbox { frame, rows, all: queue.all, more, older, before, seen, most: MOST, now }))
 }
 
 async fn events(call: Call) -> Result<Response, Refused> {
@@ -433,7 +410,10 @@ async fn events(call: Call) -> Result<Response, Refused> {
         let who = now.and_then(|now| of.logins.holds(&token, now));
         who.is_some_and(|it| it.stands_in(of.shared.engine.bundle().roster()))
     };
-    Ok(console.feed.listen(may))
+    // After a break the browser says by itself what it heard last (HTML §9.2.4); what is no number is none of ours.
+    let last = call.parts.headers.get("last-event-id").and_then(|it| it.to_str().ok());
+    let last = last.or_else(|| call.query.get("seen").map(String::as_str));
+    Ok(console.feed.listen(last.map(|it| it.parse().unwrap_or(0)), may))
 }
 
 async fn change(call: Call) -> Result<Response, Refused> {

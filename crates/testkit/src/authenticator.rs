@@ -40,6 +40,14 @@ pub struct Asserted {
     pub signature: Vec<u8>,
 }
 
+/// What the page gets where a credential was made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The JSON.
+    pub client_data: String,
+    pub authenticator_data: Vec<u8>,
+}
+
 impl Authenticator {
     /// User present, user verified.
     pub const PRESENT_AND_VERIFIED: u8 = 0x05;
@@ -109,6 +117,21 @@ impl Authenticator {
         }
     }
 
+    /// This credential as it was made, on the site's own page and by a person who was verified, without attestation (§6.5.1).
+    #[must_use]
+    pub fn made(&self, challenge: &[u8]) -> Made {
+        let client_data = self.ceremony(challenge).client_data.replace("webauthn.get", "webauthn.create");
+        let mut data = Sha256::digest(&self.rp_id).to_vec();
+        data.push(Self::PRESENT_AND_VERIFIED | ATTESTED);
+        // No signature yet, and no model that anybody should know.
+        data.extend([0; 4 + 16]);
+        let length = u16::try_from(self.credential_id.len()).unwrap_or(u16::MAX);
+        data.extend(length.to_be_bytes());
+        data.extend(&self.credential_id);
+        data.extend(self.public_key());
+        Made { client_data, authenticator_data: data }
+    }
+
     #[must_use]
     pub fn sign(&self, it: &Ceremony) -> Asserted {
         let mut data = Sha256::digest(&it.rp_id).to_vec();
@@ -151,6 +174,8 @@ impl Asserted {
         )
     }
 }
+
+const ATTESTED: u8 = 0x40;
 
 fn base64url(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)

@@ -32,7 +32,7 @@ mod venv;
 mod wait;
 mod witness;
 
-pub use authenticator::{Asserted, Authenticator, Ceremony};
+pub use authenticator::{Asserted, Authenticator, Ceremony, Made};
 pub use browser::Browser;
 pub use certificate::{certificate, checked, comparison, files_below};
 pub use fake_llm::{FakeLlm, Fault, Heard, Protocol, Scenario};

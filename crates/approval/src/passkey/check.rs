@@ -5,7 +5,8 @@ use model::Digest;
 
 use super::{
     assertion::Assertion,
-    authenticator_data, client_data,
+    authenticator_data,
+    client_data::{self, Unfit},
     cose::{self, Failed},
     enrolled::Passkey,
     rp_id::RpId,
@@ -68,6 +69,19 @@ pub enum AssertionError {
     Mismatch,
 }
 
+impl AssertionError {
+    fn said(unfit: Unfit, rp_id: &RpId) -> Self {
+        match unfit {
+            Unfit::Unreadable(why) => Self::ClientData(why),
+            Unfit::Type(kind) => Self::Type(kind),
+            Unfit::Challenge => Self::Challenge,
+            Unfit::Origin(found) => Self::Origin { found, rp_id: rp_id.clone() },
+            Unfit::CrossOrigin => Self::CrossOrigin,
+            Unfit::TopOrigin => Self::TopOrigin,
+        }
+    }
+}
+
 /// What an assertion shows besides its text. A person was present and verified, or there would be none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proven {
@@ -96,7 +110,8 @@ pub fn check(assertion: &Assertion, passkey: &Passkey, challenge: &Digest) -> Re
     if credential_id != passkey.credential_id() {
         return Err(AssertionError::Credential);
     }
-    client_data::check(client_data, passkey.rp_id(), challenge)?;
+    client_data::check(client_data, client_data::GET, passkey.rp_id(), challenge)
+        .map_err(|unfit| AssertionError::said(unfit, passkey.rp_id()))?;
     let proven = authenticator_data::check(authenticator_data, passkey.rp_id())?;
     let signed = [&authenticator_data[..], Digest::of(client_data).as_bytes()].concat();
     match cose::verify(passkey.public_key(), &signed, signature) {

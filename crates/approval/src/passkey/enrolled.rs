@@ -68,6 +68,11 @@ impl Passkey {
         Ok(passkey)
     }
 
+    /// `None` where the key is of another kind.
+    pub fn of(key: &EnrolledKey) -> Option<Self> {
+        Self::parse(&key.0).ok()
+    }
+
     pub const fn rp_id(&self) -> &RpId {
         &self.rp_id
     }

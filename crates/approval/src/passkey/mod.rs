@@ -23,5 +23,5 @@ pub use check::{AssertionError, Proven, challenge, check};
 pub use counter::{Counter, compare_counters, counted};
 pub use elsewhere::{Elsewhere, elsewhere};
 pub use enrolled::{Passkey, PasskeyError};
-pub use made::{MadeError, made};
+pub use made::{Creation, ENROLMENT, MadeError, made};
 pub use rp_id::{RpId, RpIdError};

@@ -8,6 +8,8 @@ mod fixture;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod made;
+#[cfg(test)]
 mod openssh;
 #[cfg(test)]
 mod passkey;

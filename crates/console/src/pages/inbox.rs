@@ -1,12 +1,12 @@
 //! The queue: one row for each change that waits for people, the newest first.
 
 use askama::Template;
-use model::{Change, ChangeId, ChangeState, PersonId, Timestamp, Verdict};
+use model::{Change, ChangeId, ChangeState, Effect, EffectSet, PersonId, Timestamp, Undo, Verdict};
 
 use super::Frame;
 use crate::{
     text::Shown,
-    when::{ago, left},
+    when::{ago, left, over},
 };
 
 /// On one page: more than anybody reads. How many there are is said, and the rest is on pages behind.
@@ -20,10 +20,17 @@ pub(crate) struct Inbox {
     pub(crate) rows: Vec<String>,
     /// How many there are, on all pages.
     pub(crate) all: u64,
+    /// There are more than on this page.
+    pub(crate) more: bool,
     /// The next page has those that come after this one.
     pub(crate) older: Option<ChangeId>,
-    /// The first page: what comes anew belongs here.
-    pub(crate) newest: bool,
+    /// Of a further page: what it comes after. Only the first is live: what comes anew belongs there.
+    pub(crate) before: Option<ChangeId>,
+    /// What the page has seen, as its stream of events is to know it.
+    pub(crate) seen: u64,
+    pub(crate) most: usize,
+    /// In milliseconds: the browser's clock may be another.
+    pub(crate) now: i64,
 }
 
 /// One change in a queue.
@@ -32,31 +39,113 @@ pub(crate) struct Inbox {
 pub(crate) struct Row {
     id: String,
     state: &'static str,
+    /// The same where nothing but time has gone on.
+    stand: String,
     production: bool,
     environment: Shown,
     sentence: Shown,
+    /// How bad it could be, each a style and words.
+    risks: Vec<(&'static str, &'static str)>,
     agent: Shown,
     operator: PersonId,
-    asked: String,
-    left: Option<String>,
+    asked: Time,
+    left: Time,
     need: Shown,
+}
+
+/// For people, and for the script that keeps it true (`assets/when.js`).
+#[derive(Debug)]
+struct Time {
+    at: String,
+    said: String,
 }
 
 impl Row {
     /// `could`: who may still sign for it. `signed`: how many people have.
     pub(crate) fn of(change: &Change, signed: usize, could: &[PersonId], now: Timestamp) -> Self {
+        let time = |at: Timestamp, said: String| Time { at: at.to_string(), said };
         Self {
             id: change.id.to_string(),
             state: change.state.name(),
+            stand: format!("{}.{signed}", change.version),
             production: change.environment.production,
             environment: Shown::of(&change.environment.name),
             sentence: sentence(change),
+            risks: risks(change),
             agent: Shown::of(&change.chain.agent),
             operator: change.chain.operator.clone(),
-            asked: ago(change.created_at, now),
-            left: left(change.expires_at, now),
+            asked: time(change.created_at, ago(change.created_at, now)),
+            left: time(change.expires_at, left(change.expires_at, now).unwrap_or_else(over)),
             need: need(change, signed, could),
         }
+    }
+}
+
+/// As far as it is known from the record; the change's own page has what is known of each action.
+fn risks(change: &Change) -> Vec<(&'static str, &'static str)> {
+    let steps = || change.steps.iter();
+    // What counts as destroying only for want of an undo does not say so: it says that there is none.
+    let effects = steps().map(|step| step.listed.unwrap_or(step.action.effects));
+    let undo = steps().map(|step| match (&step.undo, step.action.undo) {
+        (None, Undo::Capturable | Undo::Unlisted) => Back::Not,
+        (None, Undo::NotNeeded | Undo::Additive) => Back::Adds,
+        (Some(_), _) => Back::Captured,
+    });
+    let unknown = steps().any(|step| !step.action.unknowns.is_empty());
+    words(effects.reduce(EffectSet::union), undo.max(), unknown)
+}
+
+/// Whether it can be undone; the worst comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Back {
+    Adds,
+    Captured,
+    Not,
+}
+
+fn words(effects: Option<EffectSet>, undo: Option<Back>, unknown: bool) -> Vec<(&'static str, &'static str)> {
+    let effect = |effect: Effect| match effect {
+        // What writes says no more than the sentence does.
+        Effect::Read | Effect::Write => None,
+        Effect::Emit => Some(("emit", "sends messages")),
+        Effect::Spend => Some(("spend", "commits money")),
+        Effect::Execute => Some(("execute", "runs code")),
+        Effect::Privilege => Some(("privilege", "changes rights")),
+        Effect::Destroy => Some(("destroy", "destroys or interrupts")),
+    };
+    let mut all: Vec<_> = effects.into_iter().flat_map(EffectSet::iter).filter_map(effect).collect();
+    all.reverse();
+    all.extend(undo.map(|undo| match undo {
+        Back::Adds => ("undo", "only adds or reads"),
+        Back::Captured => ("undo", "undo is ready"),
+        Back::Not => ("no", "no undo"),
+    }));
+    all.extend(unknown.then_some(("no", "not all is known")));
+    all
+}
+
+/// Why it waits no longer, where the state's name alone does not say so.
+pub(crate) fn why_left(change: &Change) -> Option<Shown> {
+    let gone = change.gone.as_ref().map(|gone| gone.why.as_str());
+    let veto = change.rejection.as_ref().map(|veto| (&veto.approval.person, veto.reason.as_str()));
+    because(change.state, gone, veto).map(Shown::of)
+}
+
+/// As much of a reason as a row has room for.
+const REASON: usize = 160;
+
+fn because(state: ChangeState, gone: Option<&str>, veto: Option<(&PersonId, &str)>) -> Option<String> {
+    match state {
+        ChangeState::Held | ChangeState::Approved | ChangeState::Executed | ChangeState::Undone => None,
+        ChangeState::Executing => Some("its agent asked again, and it was let go".to_owned()),
+        ChangeState::Rejected => {
+            veto.map(|(person, reason)| format!("by {person}: {}", model::sanitize(reason, REASON)))
+        }
+        ChangeState::Expired => Some("nobody decided or used it in time, so nothing happens".to_owned()),
+        ChangeState::Withdrawn => Some(gone.map_or_else(|| "by its agent".to_owned(), str::to_owned)),
+        ChangeState::Denied => Some("it was judged again, and may not be done at all".to_owned()),
+        ChangeState::Failed => Some("it was let go, and did not succeed".to_owned()),
+        ChangeState::Unknown => Some("it was let go, and what came of it is not known".to_owned()),
     }
 }
 
@@ -79,5 +168,56 @@ fn need(change: &Change, signed: usize, could: &[PersonId]) -> Shown {
     match hold.requirement.people {
         0 => Shown::of("waits for evidence or an hour"),
         people => Shown::of(format!("{signed} of {people} approved; {names}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_leaves_the_queue_says_why() {
+        let carla: PersonId = "carla".parse().unwrap();
+        let long = "no ".repeat(200);
+        for (state, gone, veto, said) in [
+            (ChangeState::Rejected, None, Some("not before the backup"), "by carla: not before the backup"),
+            (ChangeState::Withdrawn, Some("its target is gone: orders"), None, "its target is gone: orders"),
+            (ChangeState::Withdrawn, None, None, "by its agent"),
+            (ChangeState::Expired, None, None, "nobody decided or used it in time, so nothing happens"),
+            (ChangeState::Denied, None, None, "it was judged again, and may not be done at all"),
+            (ChangeState::Executed, None, None, ""),
+        ] {
+            let found = because(state, gone, veto.map(|reason| (&carla, reason)));
+            assert_eq!(found.as_deref().unwrap_or_default(), said, "{state}");
+        }
+        let cut = because(ChangeState::Rejected, None, Some((&carla, &long))).unwrap();
+        assert!(cut.chars().count() < REASON + 20, "{cut}");
+        // It names what no longer waits, and nothing of what does.
+        for state in ChangeState::ALL.into_iter().filter(|state| state.is_open()) {
+            assert_eq!(because(state, Some("gone"), Some((&carla, "no"))), None, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_row_says_in_words_how_bad_it_could_be() {
+        let said = |effects: &[Effect], undo, unknown| {
+            let effects = effects.iter().map(|effect| EffectSet::of(*effect)).reduce(EffectSet::union);
+            words(effects, undo, unknown).into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(", ")
+        };
+        for (effects, undo, unknown, expected) in [
+            (&[Effect::Destroy][..], Some(Back::Not), false, "destroys or interrupts, no undo"),
+            (&[Effect::Write][..], Some(Back::Captured), false, "undo is ready"),
+            (&[Effect::Write][..], Some(Back::Not), true, "no undo, not all is known"),
+            (&[Effect::Read, Effect::Write][..], Some(Back::Adds), false, "only adds or reads"),
+            (
+                &[Effect::Spend, Effect::Execute, Effect::Privilege, Effect::Emit][..],
+                Some(Back::Not),
+                false,
+                "changes rights, runs code, commits money, sends messages, no undo",
+            ),
+            (&[][..], None, false, ""),
+        ] {
+            assert_eq!(said(effects, undo, unknown), expected);
+        }
     }
 }

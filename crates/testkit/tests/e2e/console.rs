@@ -9,6 +9,7 @@ mod gone;
 mod hostile_words;
 mod in_the_browser;
 mod kept;
+mod live;
 mod refusals;
 mod session_page;
 mod sign_in;

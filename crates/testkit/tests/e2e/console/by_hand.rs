@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, ensure};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use testkit::{Authenticator, Caller, Ceremony, Response, send};
@@ -78,6 +79,17 @@ impl Desk {
 
     pub(super) fn touched(&self, hand: &Hand, namespace: &str, text: &str) -> String {
         hand.key.sign(&self.ceremony(hand, namespace, text)).text()
+    }
+
+    /// What the page `/enrol` sends of a passkey that somebody has made there under this name.
+    pub(super) fn creation(&self, hand: &Hand, person: &str) -> Value {
+        let asked = format!("{} {person}", self.lab.installation.genesis());
+        let made =
+            hand.key.made(&Sha256::digest([&b"countersign-enrol@v1\0"[..], asked.as_bytes()].concat()));
+        let client_data = made.client_data.replace("https://localhost", &format!("http://{}", self.host));
+        let [client, authenticator] = [client_data.as_bytes(), &made.authenticator_data[..]]
+            .map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes));
+        json!({ "person": person, "site": "localhost", "client_data": client, "authenticator_data": authenticator })
     }
 
     /// The headers of a request that a person signs.

@@ -57,6 +57,9 @@ fn whatever_is_held_is_reached_page_by_page() -> Result<()> {
         let page = send(at, "GET", &target, &[("cookie", cookie), ("accept", "text/html")], b"")?.text();
         ensure!(page.contains(&format!("of {MANY} waiting")), "{target}");
         ensure!(page.len() < 200_000, "{target} has {} bytes", page.len());
+        // What comes anew belongs on the first: the others do not say that they follow.
+        let live = if pages == 0 { "Connecting…" } else { "Not live: a further page" };
+        ensure!(page.contains(live), "{target}: not `{live}`");
         shown.extend(
             page.split("<li class=\"row\" id=\"")
                 .skip(1)

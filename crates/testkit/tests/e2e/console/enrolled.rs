@@ -3,9 +3,14 @@
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::Value;
 use testkit::certificate;
 
-use super::Site;
+use super::{
+    Site,
+    by_hand::{Desk, told},
+};
 use crate::adopt::text;
 
 impl Site {
@@ -128,5 +133,69 @@ fn what_enrols_somebody_changes_nobody_else() -> Result<()> {
     asks(&["ben", "--passkey", &line, "--account", account, "--into", text(&more)?])?.expect(0)?;
     let roster = fs::read_to_string(more.join("roster.toml"))?;
     ensure!(roster.contains(&line) && roster.contains(account), "{roster}");
+    Ok(())
+}
+
+#[test]
+fn no_passkey_is_made_in_the_place_of_one_that_is_enrolled() -> Result<()> {
+    let Some(mut site) = Site::open()? else { return Ok(()) };
+    let make = r##"await page.goto("{url}/enrol?as=ben");
+        await page.check("input[type=checkbox]");
+        await page.click("button.approve");
+        await page.waitForFunction(() => document.getElementById("said")?.textContent);
+        const { credentials } = await keys.send("getCredentials");
+        return { said: await page.textContent("#said"), has: credentials.length };"##;
+    let same = site.run("ben", make)?;
+    let said = same["said"].as_str().unwrap_or_default();
+    ensure!(said.contains("has a passkey of yours already") && same["has"] == 1, "{same}");
+    // It is the one that the roster has.
+    site.sign_in("ben")?;
+    // Another device has none of his.
+    let other = site.run("ben's phone", make)?;
+    ensure!(other["said"] == "The passkey is made." && other["has"] == 1, "{other}");
+    // One that is under way into the roster is not written over by the next.
+    let again = site.run("ben's phone", make)?;
+    ensure!(again["has"] == 2, "{again}");
+    let of = |site: &mut Site, person: &str| {
+        let ask = r##"await page.goto("{url}/signin");
+            return page.evaluate(async (person) => (await (await fetch(`/enrol?passkeys_of=${person}`)).json()).passkeys, "PERSON");"##;
+        site.run("ben", &ask.replace("PERSON", person))
+    };
+    ensure!(of(&mut site, "ben")?.as_array().is_some_and(|it| it.len() == 1));
+    ensure!(of(&mut site, "nobody")?.as_array().is_some_and(Vec::is_empty));
+    Ok(())
+}
+
+#[test]
+fn a_passkey_that_no_page_of_ours_made_for_this_installation_becomes_no_line() -> Result<()> {
+    let desk = Desk::open()?;
+    let cookie = desk.sign_in(&desk.ben)?;
+    let good = desk.creation(&desk.dora, "dora");
+    let ask = |body: &Value| desk.post(&cookie, "/enrol", body);
+    let line = ask(&good)?;
+    told(&line, 200, &desk.dora.key.roster_line())?;
+    let said = |from: &str, to: &str| -> Result<Value> {
+        let text = BASE64_URL_SAFE_NO_PAD.decode(good["client_data"].as_str().context("no client data")?)?;
+        let text = String::from_utf8(text)?;
+        let altered = text.replace(from, to);
+        ensure!(altered != text, "{text}");
+        let mut body = good.clone();
+        body["client_data"] = BASE64_URL_SAFE_NO_PAD.encode(altered).into();
+        Ok(body)
+    };
+    let mut bens = good.clone();
+    bens["person"] = "ben".into();
+    let mut bare = good.clone();
+    bare.as_object_mut().context("no object")?.remove("client_data");
+    for (what, body, why) in [
+        ("an assertion", said("webauthn.create", "webauthn.get")?, "not for `webauthn.create`"),
+        ("another site's page", said("://localhost", "://evil.example")?, "was made on a page of"),
+        ("inside another page", said("false}", "true}")?, "inside another site's page"),
+        ("another challenge", said("\"challenge\":\"", "\"challenge\":\"A")?, "for another installation"),
+        ("another name", bens, "or under another name"),
+        ("without what the browser said", bare, "client_data"),
+    ] {
+        told(&ask(&body)?, 400, why).with_context(|| what.to_owned())?;
+    }
     Ok(())
 }

@@ -87,28 +87,13 @@ impl Matter {
                 json!({ "agent": "fixer", "operator": "olga", "task": "more", "ttl_seconds": 60 }).to_string()
             }
             "/v1/sessions/stop" => json!({ "agent": "tidier" }).to_string(),
-            "/enrol" if row.method == "POST" => {
-                json!({ "authenticator_data": created(hand), "site": "localhost" }).to_string()
-            }
+            "/enrol" if row.method == "POST" => desk.creation(hand, hand.name).to_string(),
             path if row.method == "POST" && path.starts_with("/v1") && !path.ends_with("/undo") => {
                 "{}".to_owned()
             }
             _ => String::new(),
         })
     }
-}
-
-/// The authenticator data of a new credential (Web Authentication §6.1): user present and verified, attested.
-fn created(hand: &Hand) -> String {
-    use base64::Engine as _;
-    use sha2::Digest as _;
-    let mut data = sha2::Sha256::digest("localhost").to_vec();
-    data.extend([0x45, 0, 0, 0, 0]);
-    data.extend([0; 16]);
-    data.extend([0, 32]);
-    data.extend(&hand.key.credential_id);
-    data.extend(hand.key.public_key());
-    base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(data)
 }
 
 /// A stream of events does not end: only how it begins is looked at.

@@ -330,7 +330,7 @@ fn no_other_sites_page_acts_for_whoever_is_signed_in() -> Result<()> {
     let stop = format!("/sessions/{}/stop", desk.lab.session.id);
     let sign = format!("/changes/{id}/sign");
     for (target, body, status) in [
-        ("/enrol", r#"{"authenticator_data":"","site":"localhost"}"#, 400),
+        ("/enrol", r#"{"person":"dora","client_data":"","authenticator_data":"","site":"localhost"}"#, 400),
         ("/signin", "", 401),
         (&sign, &signed, 200),
         (&stop, "", 303),

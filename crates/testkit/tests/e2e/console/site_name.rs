@@ -89,7 +89,7 @@ fn a_page_that_was_opened_by_another_name_says_where_passkeys_work() -> Result<(
         ensure!(form(&here) == ["/signin", "/enrol"].contains(&path) && !form(&there), "{path}");
     }
     for site in ["127.0.0.1", "old.example", "sub.localhost"] {
-        let body = json!({ "authenticator_data": "", "site": site });
+        let body = json!({ "person": "dora", "client_data": "", "authenticator_data": "", "site": site });
         told(
             &desk.post(&cookie, "/enrol", &body)?,
             400,
