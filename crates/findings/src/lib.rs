@@ -24,6 +24,7 @@ mod report;
 mod rhythm;
 mod signs;
 mod subject;
+mod tags;
 mod views;
 
 pub use analyzer::{ANALYZERS, Analyzer, Class};
@@ -39,3 +40,4 @@ pub use parameters::{Parameters, ParametersError, stale};
 pub use price_of::{Amount, Bound, Part};
 pub use prices::{Prices, PricesError, Shared};
 pub use report::{Report, analyse};
+pub use tags::tags_read;

@@ -103,7 +103,7 @@ pub(crate) fn replace_stack(
     let lost = Lost::of(snapshot, stack);
     let mut interrupts = lost.interrupts;
     interrupts.extend(steps.iter().filter_map(|step| step.interrupts.clone()));
-    let known = snapshot.answer("cloudformation:DescribeStackResources", stack.id.as_str());
+    let known = snapshot.answer("cloudformation:ListStackResources", stack.id.as_str());
     let whole = known.is_some_and(|(_, read)| read.outcome.is_whole());
     let mut why_not = format!(
         "it destroys {} things for good to repair one, and none of them comes back as it was",
@@ -249,7 +249,7 @@ impl Lost {
 
 /// What a stack holds of kinds that no scan lists: `AWS::SQS::Queue cost-jobs`.
 fn unlisted(snapshot: &Snapshot<'_>, stack: &Resource<'_>, gone: &BTreeSet<&str>) -> Vec<String> {
-    let listed = attribute(stack, "StackResources");
+    let listed = attribute(stack, "StackResourceSummaries");
     let listed = listed.as_ref().and_then(Value::as_array).into_iter().flatten();
     let is_told = |physical: &str| {
         gone.iter().any(|id| {

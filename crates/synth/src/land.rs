@@ -131,15 +131,14 @@ impl Land {
             "DriftInformation": { "StackDriftStatus": "IN_SYNC" } });
         let stack =
             self.add("cloudformation:DescribeStacks", "cloudformation:stack", &name, json!({}), attributes);
-        let read =
-            self.builder.read_about("cloudformation:DescribeStackResources", &stack, Outcome::Complete);
+        let read = self.builder.read_about("cloudformation:ListStackResources", &stack, Outcome::Complete);
         self.builder.edge(read, &stack, EdgeKind::Owns, &owned);
     }
 
     /// What every stack is asked.
     pub(crate) fn stack_read(&mut self) {
         let stack = self.last.clone();
-        self.builder.read_about("cloudformation:DescribeStackResources", &stack, Outcome::Complete);
+        self.builder.read_about("cloudformation:ListStackResources", &stack, Outcome::Complete);
     }
 
     /// A daily metric of the last resource, as far back as was asked: what `value` gives for each day before the snapshot.

@@ -150,7 +150,7 @@ impl World {
             json!({ "StackStatus": "CREATE_COMPLETE", "CreationTime": "2025-01-01T00:00:00Z",
                 "DriftInformation": { "StackDriftStatus": "IN_SYNC" } }),
         );
-        let read = self.builder.read_about("cloudformation:DescribeStackResources", &id, Outcome::Complete);
+        let read = self.builder.read_about("cloudformation:ListStackResources", &id, Outcome::Complete);
         self.builder.edge(read, &id, EdgeKind::Owns, &owned);
     }
 
