@@ -23,10 +23,11 @@ pub(super) fn service(land: &mut Land) -> Planted {
     let resource = land.add("ecs:ListServices", "ecs:service", &name, tags, json!({}));
     let tasks = if cause == Cause::Broken { 1 } else { 4 };
     let cluster = "arn:aws:ecs:us-east-1:111122223333:cluster/shop";
+    let made = Land::ago(land.dice.between(650, 900));
     land.answered(
         "ecs:DescribeServices",
         json!({ "serviceName": name, "clusterArn": cluster, "desiredCount": tasks, "runningCount": tasks, "launchType": "FARGATE",
-            "status": "ACTIVE", "schedulingStrategy": "REPLICA", "createdAt": Land::ago(land.dice.between(650, 900)) }),
+            "status": "ACTIVE", "schedulingStrategy": "REPLICA", "createdAt": made }),
     );
     land.answered(
         "ecs:DescribeTaskDefinition",
