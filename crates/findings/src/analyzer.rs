@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::{
-    analyzers::{compute, data, faults, network, storage},
+    analyzers::{buckets, compute, containers, data, faults, network, storage, zones},
     draft::Judged,
+    signs::Signs,
     subject::Subject,
 };
 
@@ -21,6 +22,7 @@ pub struct Analyzer {
     pub against: &'static [&'static str],
     /// Asked of each resource; without an answer, that resource is not judged.
     pub each: &'static [&'static str],
+    pub(crate) spared_by: Signs,
     pub(crate) judge: fn(&Subject<'_, '_>) -> Judged,
 }
 
@@ -31,8 +33,18 @@ pub enum Class {
     Waste,
 }
 
+impl Analyzer {
+    /// What is written on a resource that holds against the claim: of waste at least the tag that keeps, whatever the analyzer says.
+    pub(crate) fn signs(&self) -> Signs {
+        match self.class {
+            Class::Fault => self.spared_by,
+            Class::Waste => self.spared_by.max(Signs::Keep),
+        }
+    }
+}
+
 /// All of them, faults first.
-pub const ANALYZERS: [Analyzer; 27] = [
+pub const ANALYZERS: [Analyzer; 34] = [
     faults::TARGET_UNHEALTHY,
     faults::ALARM_ON,
     faults::STACK_STUCK,
@@ -42,12 +54,18 @@ pub const ANALYZERS: [Analyzer; 27] = [
     data::DATABASE_ONE_ZONE,
     data::DATABASE_UNPROTECTED,
     data::TABLE_UNPROTECTED,
+    zones::CLUSTER_ONE_ZONE,
+    zones::CLUSTER_UNPROTECTED,
     network::LOAD_BALANCER_ONE_ZONE,
+    zones::NAT_GATEWAY_ONE_ZONE,
+    zones::GROUP_ONE_ZONE,
+    containers::SERVICE_OF_ONE_TASK,
     storage::VOLUME_UNATTACHED,
     storage::VOLUME_OLD_GENERATION,
     storage::SNAPSHOT_ORPHANED,
     storage::IMAGE_UNUSED,
-    storage::BUCKET_UPLOADS,
+    buckets::BUCKET_UPLOADS,
+    buckets::BUCKET_WITHOUT_LIFECYCLE,
     storage::LOGS_FOR_EVER,
     storage::REPOSITORY_GROWS,
     network::ADDRESS_IDLE,
@@ -58,6 +76,7 @@ pub const ANALYZERS: [Analyzer; 27] = [
     compute::INSTANCE_STOPPED,
     compute::FUNCTION_IDLE,
     compute::SERVICE_OVERSIZED,
+    containers::SERVICE_IDLE,
     data::DATABASE_IDLE,
     data::TABLE_OVERSIZED,
 ];

@@ -11,6 +11,7 @@ use crate::{
     Micros, Prices, Report, Saving,
     price_of::{self, Bound, Cost},
     prices::Shared,
+    tags,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,8 @@ impl Line {
 const SCHEMA: &str = "countersign.costs/v1";
 /// Of resources that do not have the tag.
 const UNTAGGED: &str = "(no tag)";
+/// Of those whose tags were not read.
+const UNREAD: &str = "(tags not known)";
 
 /// `report` is of the same snapshot; only [`By::Finding`] reads it.
 pub fn costs(snapshot: &Snapshot<'_>, prices: &Prices, by: &By, report: &Report) -> Costs {
@@ -92,9 +95,11 @@ pub fn costs(snapshot: &Snapshot<'_>, prices: &Prices, by: &By, report: &Report)
         By::Service | By::Tag(_) => {
             for resource in snapshot.resources() {
                 let name = match by {
-                    By::Tag(key) => {
-                        resource.tag(key).map_or_else(|| UNTAGGED.to_owned(), |value| sanitize(value, 256))
-                    }
+                    By::Tag(key) => match (resource.tag(key), tags::known(snapshot, resource)) {
+                        (Some(value), _) => sanitize(value, 256),
+                        (None, Ok(())) => UNTAGGED.to_owned(),
+                        (None, Err(_)) => UNREAD.to_owned(),
+                    },
                     By::Service | By::Finding => resource.service().to_owned(),
                 };
                 add(&name, price_of::cost(snapshot, resource, prices));

@@ -24,6 +24,7 @@ mod report;
 mod rhythm;
 mod signs;
 mod subject;
+mod tags;
 mod told;
 mod views;
 
@@ -40,3 +41,4 @@ pub use parameters::{Parameters, ParametersError, stale};
 pub use price_of::{Amount, Bound, Part};
 pub use prices::{Prices, PricesError, Shared};
 pub use report::{Report, analyse};
+pub use tags::tags_read;

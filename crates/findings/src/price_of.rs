@@ -129,6 +129,7 @@ fn bought(snapshot: &Snapshot<'_>, resource: &Resource<'_>) -> Result<Option<(Ve
             match (instance.state.name.as_str(), &instance.instance_lifecycle) {
                 ("running", None) => exactly(vec![(format!("ec2:{}", instance.instance_type), UNIT)]),
                 ("running", Some(_)) => Err("it is not paid for on demand".into()),
+                // Its volumes are paid for, each as what it is.
                 _ => Ok(None),
             }
         }
@@ -157,12 +158,33 @@ fn bought(snapshot: &Snapshot<'_>, resource: &Resource<'_>) -> Result<Option<(Ve
             let units = &table.provisioned_throughput;
             match table.is_provisioned() {
                 true => exactly(capacity(units.read_capacity_units, units.write_capacity_units)),
-                false => Ok(None),
+                false => Err("not priced: it is paid for by the request, and by what it holds".into()),
             }
         }
-        _ => Ok(None),
+        kind::BUCKET | kind::REPOSITORY => Err("not priced: how much it holds was not read".into()),
+        kind::FUNCTION => Err("not priced: it is paid for by the call".into()),
+        free if FREE.contains(&free) => Ok(None),
+        _ => Err("not priced: the price table has nothing of its kind".into()),
     }
 }
+
+/// What costs nothing by being there; what it is made of does, and is counted as what it is.
+const FREE: [&str; 14] = [
+    kind::CERTIFICATE,
+    kind::GROUP,
+    kind::IMAGE,
+    kind::MODIFICATION,
+    kind::ROUTE_TABLE,
+    kind::SECURITY_GROUP,
+    kind::STACK,
+    kind::SUBNET,
+    kind::TARGET_GROUP,
+    "ec2:internet-gateway",
+    "ec2:network-interface",
+    "ec2:vpc",
+    "ecs:cluster",
+    "events:rule",
+];
 
 pub(crate) fn volume(volume: &Volume) -> Vec<Bought> {
     let kind = volume.volume_type.as_str();
@@ -195,9 +217,15 @@ fn database(database: &Database) -> Result<Vec<Bought>, String> {
     )];
     // A stopped one costs its storage.
     if database.status != "stopped" {
-        bought.push((format!("rds:{}:{}", database.engine, database.class), zones * UNIT));
+        bought.extend(running(database));
     }
     Ok(bought)
+}
+
+/// What is paid for it only while it runs.
+pub(crate) fn running(database: &Database) -> Vec<Bought> {
+    let zones = if database.multi_az { 2 } else { 1 };
+    vec![(format!("rds:{}:{}", database.engine, database.class), zones * UNIT)]
 }
 
 /// `cpu` in 1024ths, `memory` in MiB, as task definitions have them.

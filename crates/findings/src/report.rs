@@ -14,9 +14,10 @@ use crate::{
     ANALYZERS, Analyzer, Class, Finding, Micros, Parameters, Prices, Saving, Spared, Unjudged,
     asked::{self, Missing},
     danger::Judge,
-    draft::Judgement,
+    draft::{Judged, Judgement, NotKnown},
     finding, grace,
     prices::Shared,
+    signs,
     subject::Subject,
 };
 use remedy::{Owners, Remedies};
@@ -61,6 +62,9 @@ pub fn analyse(snapshot: &Snapshot<'_>, parameters: &Parameters, prices: &Prices
     };
     for analyzer in &ANALYZERS {
         run.analyzer(analyzer);
+    }
+    for (resource, why) in unmark::not_known(snapshot) {
+        run.not_known(unmark::NAME, resource, why);
     }
     let unmarks = unmark::all(snapshot, &run.kept_marks, &run.remedies);
     run.findings.extend(unmarks);
@@ -164,7 +168,7 @@ impl<'s> Run<'s, '_> {
             now: self.now,
         };
         let id = sanitize(resource.id.as_str(), 2048);
-        match (analyzer.judge)(&subject) {
+        match (analyzer.judge)(&subject).and_then(|judgement| spare(analyzer, &subject, judgement)) {
             Ok(Judgement::Fine) => {}
             Ok(Judgement::Spared(why)) => {
                 self.spared.push(Spared { analyzer: analyzer.name, resource: id, why })
@@ -179,13 +183,17 @@ impl<'s> Run<'s, '_> {
                 if analyzer.class == Class::Waste {
                     self.keep_mark(resource);
                 }
-                let key = (analyzer.name, resource.region.as_str().to_owned(), not_known.0);
-                let (count, examples) = self.unjudged.entry(key).or_default();
-                *count = Some(count.unwrap_or(0) + 1);
-                if examples.len() < EXAMPLES {
-                    examples.push(id);
-                }
+                self.not_known(analyzer.name, resource, not_known);
             }
+        }
+    }
+
+    fn not_known(&mut self, analyzer: &'static str, resource: &Resource<'_>, why: NotKnown) {
+        let key = (analyzer, resource.region.as_str().to_owned(), why.0);
+        let (count, examples) = self.unjudged.entry(key).or_default();
+        *count = Some(count.unwrap_or(0) + 1);
+        if examples.len() < EXAMPLES {
+            examples.push(sanitize(resource.id.as_str(), 2048));
         }
     }
 
@@ -214,6 +222,17 @@ impl<'s> Run<'s, '_> {
             spared: self.spared,
             unjudged: unjudged.collect(),
         }
+    }
+}
+
+/// What is written on it holds against a claim, whichever analyzer makes it; where that was not read, nothing is claimed.
+fn spare(analyzer: &Analyzer, subject: &Subject<'_, '_>, judgement: Judgement) -> Judged {
+    match judgement {
+        Judgement::Found(draft) => Ok(match signs::of(subject, analyzer.signs())? {
+            Some(why) => Judgement::Spared(why),
+            None => Judgement::Found(draft),
+        }),
+        Judgement::Fine | Judgement::Spared(_) => Ok(judgement),
     }
 }
 

@@ -3,12 +3,13 @@
 
 use model::{Timestamp, sanitize};
 use serde::Deserialize;
-use snapshot::{Edge, EdgeKind, Outcome, ReadRef, Resource, Snapshot};
+use snapshot::{Edge, EdgeKind, Outcome, ReadRef, Resource, Snapshot, Text};
 
 use crate::{
     Parameters, Prices, Saving, asked,
     draft::NotKnown,
     price_of::{self, Cost},
+    tags,
 };
 
 pub(crate) const DAY_S: i64 = 86_400;
@@ -40,6 +41,18 @@ impl<'s, 'a> Subject<'s, 'a> {
 
     pub(crate) fn region(&self) -> &'s str {
         self.resource.region.as_str()
+    }
+
+    /// What is written on it, ascending by key.
+    pub(crate) fn tags(&self) -> Result<&'s [(Text<'a>, Text<'a>)], NotKnown> {
+        tags::known(self.snapshot, self.resource)?;
+        Ok(&self.resource.tags)
+    }
+
+    /// The value of one tag; `None`: it is known not to be there.
+    pub(crate) fn tag(&self, key: &str) -> Result<Option<&'s str>, NotKnown> {
+        tags::known(self.snapshot, self.resource)?;
+        Ok(self.resource.tag(key))
     }
 
     /// Its attributes as the read that listed it showed them.

@@ -19,6 +19,16 @@ pub(crate) struct Volume {
     pub(crate) throughput: u64,
 }
 
+/// The last change of a volume.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Modification {
+    pub(crate) modification_state: String,
+    pub(crate) start_time: Timestamp,
+    #[serde(default)]
+    pub(crate) end_time: Option<Timestamp>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct DiskSnapshot {
@@ -66,6 +76,9 @@ pub(crate) struct Address {
 pub(crate) struct NatGateway {
     pub(crate) state: String,
     pub(crate) create_time: Timestamp,
+    /// Absent: it stands in every zone.
+    #[serde(default)]
+    pub(crate) subnet_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,6 +133,9 @@ pub(crate) struct Instance {
     /// `spot` or `scheduled`; absent: on demand.
     #[serde(default)]
     pub(crate) instance_lifecycle: Option<String>,
+    /// `ebs` or `instance-store`.
+    #[serde(default)]
+    pub(crate) root_device_type: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -165,6 +181,62 @@ pub(crate) struct Database {
     pub(crate) replicas: Vec<String>,
     #[serde(default, rename = "DBClusterIdentifier")]
     pub(crate) cluster: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Cluster {
+    pub(crate) engine: String,
+    #[serde(rename = "MultiAZ")]
+    pub(crate) multi_az: bool,
+    pub(crate) backup_retention_period: u32,
+    pub(crate) deletion_protection: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ScalingGroup {
+    pub(crate) desired_capacity: u64,
+    pub(crate) availability_zones: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Subnet {
+    pub(crate) vpc_id: String,
+    pub(crate) availability_zone: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct RouteTable {
+    pub(crate) vpc_id: String,
+    #[serde(default)]
+    pub(crate) associations: Vec<Association>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Association {
+    /// Of every subnet that has no table of its own.
+    #[serde(default)]
+    pub(crate) main: bool,
+    #[serde(default)]
+    pub(crate) subnet_id: Option<String>,
+}
+
+/// How many tasks a service is to run.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Tasks {
+    pub(crate) desired_count: u64,
+    /// `DAEMON`: one on each machine, however many these are.
+    #[serde(default)]
+    pub(crate) scheduling_strategy: String,
+    #[serde(default)]
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) created_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -221,6 +293,18 @@ pub(crate) struct LifecycleRule {
     pub(crate) status: String,
     #[serde(default)]
     pub(crate) abort_incomplete_multipart_upload: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    pub(crate) noncurrent_version_expiration: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    pub(crate) noncurrent_version_transitions: Vec<serde::de::IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Versioning {
+    /// `Enabled`, or `Suspended`; absent: there never were versions.
+    #[serde(default)]
+    pub(crate) status: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

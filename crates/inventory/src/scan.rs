@@ -536,17 +536,18 @@ fn tags(item: &Json, path: &str) -> BTreeMap<String, String> {
         return BTreeMap::new();
     }
     let mut tags = BTreeMap::new();
+    // A map of tags, one of which may be called `Key`, is no list of pairs.
+    let there = path.split('.').try_fold(item, |value, step| value.get(step));
+    if let Some(Json::Object(members)) = there {
+        let pairs = members.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        return pairs.collect();
+    }
     for part in kept::select(item, path) {
         let Json::Object(members) = part else { continue };
         let pair = ["Key", "key"].iter().find_map(|it| members.get(*it)).and_then(Json::as_str);
-        match pair {
-            Some(key) => {
-                let value = ["Value", "value"].iter().find_map(|it| members.get(*it)).and_then(Json::as_str);
-                tags.insert(key.to_owned(), value.unwrap_or_default().to_owned());
-            }
-            None => tags.extend(
-                members.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))),
-            ),
+        if let Some(key) = pair {
+            let value = ["Value", "value"].iter().find_map(|it| members.get(*it)).and_then(Json::as_str);
+            tags.insert(key.to_owned(), value.unwrap_or_default().to_owned());
         }
     }
     tags

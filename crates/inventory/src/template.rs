@@ -1,6 +1,7 @@
 //! Texts with places to be filled from an answer: `arn:{partition}:ec2:{region}:{account}:volume/{VolumeId}`. A place is a path into the
 //! item by the SDKs' names (`{State.Name}`), `{^Path}` into what the question was about, `{}` the item itself, or one of the three
-//! words that every scan has. `|after:TEXT` and `|before:TEXT` keep what stands behind or before the first such text.
+//! words that every scan has. `|after:TEXT` and `|before:TEXT` keep what stands behind or before the first such text; `|bare:KIND` takes
+//! what stands behind the name off an ARN of that kind (a version, an alias), and leaves every other text as it is.
 
 use serde_json::Value;
 
@@ -66,7 +67,19 @@ fn cut(text: &str, filter: &str) -> Option<String> {
     match filter.split_once(':')? {
         ("after", mark) => Some(text.split_once(mark)?.1.to_owned()),
         ("before", mark) => Some(text.split_once(mark)?.0.to_owned()),
+        ("bare", kind) => Some(bare(text, kind)),
         _ => None,
+    }
+}
+
+/// `arn:aws:lambda:us-east-1:1:function:close:live` is the function `close`, asked for by an alias.
+fn bare(text: &str, kind: &str) -> String {
+    const NAME: usize = 7;
+    let mut parts = text.split(':');
+    if parts.clone().nth(NAME - 2) == Some(kind) {
+        parts.by_ref().take(NAME).collect::<Vec<_>>().join(":")
+    } else {
+        text.to_owned()
     }
 }
 
@@ -85,7 +98,8 @@ mod tests {
     fn places_are_filled_or_there_is_no_text() {
         let place =
             Place { partition: "aws".to_owned(), account: "111122223333".to_owned(), regions: vec![] };
-        let item = json!({ "Id": "v-1", "Size": 8, "State": { "Name": "up" }, "Many": [{ "A": "x" }, { "A": "y" }], "Arn": "arn:a:targetgroup/web/1" });
+        let item = json!({ "Id": "v-1", "Size": 8, "State": { "Name": "up" }, "Many": [{ "A": "x" }, { "A": "y" }], "Arn": "arn:a:targetgroup/web/1",
+            "Alias": "arn:aws:lambda:r:1:function:close:live", "Plain": "arn:aws:lambda:r:1:function:close", "Queue": "arn:aws:sqs:r:1:q" });
         let about = json!({ "Id": "parent" });
         let filling = Filling { place: &place, region: "eu-west-1", item: &item, about: &about };
         let check = |template, expected: Option<&str>| {
@@ -99,6 +113,9 @@ mod tests {
         check("{Arn|after:targetgroup/}", Some("web/1"));
         check("{Arn|after:nothing}", None);
         check("{Arn|after:targetgroup/|before:/}", Some("web"));
+        check("{Alias|bare:function}", Some("arn:aws:lambda:r:1:function:close"));
+        check("{Plain|bare:function}", Some("arn:aws:lambda:r:1:function:close"));
+        check("{Queue|bare:function}", Some("arn:aws:sqs:r:1:q"));
         check("{Missing}", None);
         check("{Many.A}", None);
         check("plain", Some("plain"));

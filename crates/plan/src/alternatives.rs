@@ -16,8 +16,8 @@ use crate::{
     table::{attribute, text},
 };
 
-/// Resources that are told of one stack.
-const MOST: usize = 200;
+/// What is told by its name; how many more there are is said after it. A stack holds 500 resources at most, and others within them.
+const MOST: usize = 2_000;
 
 /// Nothing is done.
 pub(crate) fn leave(why_not: String) -> Alternative {
@@ -103,11 +103,11 @@ pub(crate) fn replace_stack(
     let lost = Lost::of(snapshot, stack);
     let mut interrupts = lost.interrupts;
     interrupts.extend(steps.iter().filter_map(|step| step.interrupts.clone()));
-    let known = snapshot.answer("cloudformation:DescribeStackResources", stack.id.as_str());
+    let known = snapshot.answer("cloudformation:ListStackResources", stack.id.as_str());
     let whole = known.is_some_and(|(_, read)| read.outcome.is_whole());
     let mut why_not = format!(
         "it destroys {} things for good to repair one, and none of them comes back as it was",
-        lost.destroys.len()
+        lost.count
     );
     if !whole {
         why_not.push_str("; what else the stack holds was not read whole, and would go with it");
@@ -190,6 +190,8 @@ fn alternative(name: &str, steps: Vec<Step>, destroys: Vec<String>, why_not: Str
 
 /// What goes with a resource, and who notices.
 struct Lost {
+    /// How many are destroyed, told by name or not.
+    count: usize,
     destroys: Vec<String>,
     interrupts: Vec<String>,
     loses: Vec<String>,
@@ -211,7 +213,7 @@ impl Lost {
                 .filter(|edge| lies_in(snapshot, edge.from.as_str(), edge.kind))
                 .map(|edge| edge.from.as_str());
             for next in owned.chain(on_it) {
-                if gone.len() < MOST && gone.insert(next) {
+                if gone.insert(next) {
                     open.push(next);
                 }
             }
@@ -240,16 +242,25 @@ impl Lost {
         let stacks = gone.iter().filter_map(|id| snapshot.resource(id));
         destroys.extend(stacks.flat_map(|stack| unlisted(snapshot, stack, &gone)));
         Self {
-            destroys: destroys.into_iter().collect(),
-            interrupts: interrupts.into_iter().collect(),
-            loses: loses.into_iter().collect(),
+            count: destroys.len(),
+            destroys: named(destroys),
+            interrupts: named(interrupts),
+            loses: named(loses),
         }
     }
 }
 
+/// The first of them by their names, and how many more there are.
+fn named(all: BTreeSet<String>) -> Vec<String> {
+    let more = all.len().saturating_sub(MOST);
+    let mut told: Vec<String> = all.into_iter().take(MOST).collect();
+    told.extend((more > 0).then(|| format!("and {more} more that are not named here")));
+    told
+}
+
 /// What a stack holds of kinds that no scan lists: `AWS::SQS::Queue cost-jobs`.
 fn unlisted(snapshot: &Snapshot<'_>, stack: &Resource<'_>, gone: &BTreeSet<&str>) -> Vec<String> {
-    let listed = attribute(stack, "StackResources");
+    let listed = attribute(stack, "StackResourceSummaries");
     let listed = listed.as_ref().and_then(Value::as_array).into_iter().flatten();
     let is_told = |physical: &str| {
         gone.iter().any(|id| {
@@ -261,7 +272,6 @@ fn unlisted(snapshot: &Snapshot<'_>, stack: &Resource<'_>, gone: &BTreeSet<&str>
             Some((one.get("ResourceType")?.as_str()?, one.get("PhysicalResourceId")?.as_str()?))
         })
         .filter(|(_, physical)| !is_told(physical))
-        .take(MOST)
         .map(|(kind, physical)| sanitize(&format!("{kind} {physical}"), 2048))
         .collect()
 }
@@ -320,4 +330,17 @@ fn never_returns(resource: &Resource<'_>) -> Option<String> {
         "ecr:repository" => format!("the images in {name}"),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_named_is_counted() {
+        let of = |count: usize| named((0..count).map(|nth| format!("{nth:05}")).collect());
+        assert_eq!(of(MOST).len(), MOST);
+        assert_eq!(of(MOST + 7).last().unwrap(), "and 7 more that are not named here");
+        assert!(of(0).is_empty());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use findings::{Judge, Judged, Unjudgeable};
+use findings::{GraceState, Judge, Judged, Unjudgeable};
 use model::{Effect, EffectSet, sanitize};
 use serde_json::{Map, Value};
 use snapshot::Resource;
@@ -49,8 +49,10 @@ impl<'g, 's, 'a> Maker<'g, 's, 'a> {
             was: None,
         };
         let row = Table::shared().row(&draft.call);
+        let over = row.is_some_and(|row| row.before.iter().any(|check| check.after_grace))
+            && draft.findings.iter().any(|id| self.leads_over_a_mark(id));
         let looks =
-            Looks { filling, look: Table::shared().look(subject.kind.as_str()), region: &draft.region };
+            Looks { filling, look: Table::shared().look(subject.kind.as_str()), region: &draft.region, over };
         let (before, after) =
             row.map_or_else(Default::default, |row| (looks.checks(&row.before), looks.checks(&row.after)));
         let judged = judged.map(|judged| as_captured(judged, row, &looks));
@@ -68,6 +70,15 @@ impl<'g, 's, 'a> Maker<'g, 's, 'a> {
             origin: Origin::Derived { findings: draft.findings },
             call,
         }
+    }
+
+    fn leads_over_a_mark(&self, finding: &str) -> bool {
+        let of = self.given.report.findings.iter().find(|one| one.id == finding);
+        let grace = of.and_then(|one| one.grace.as_ref());
+        grace.is_some_and(|grace| match grace.state {
+            GraceState::Marked { .. } | GraceState::Over { .. } => true,
+            GraceState::NotMarked | GraceState::UsedAgain { .. } => false,
+        })
     }
 }
 
@@ -175,6 +186,8 @@ struct Looks<'f> {
     filling: Filling<'f>,
     look: Option<&'f Look>,
     region: &'f str,
+    /// The step comes at the end of a grace.
+    over: bool,
 }
 
 impl Looks<'_> {
@@ -212,6 +225,9 @@ impl Looks<'_> {
 
     /// `None` where something that it takes is not known.
     fn check(&self, row: &CheckRow) -> Option<Check> {
+        if row.after_grace && !self.over {
+            return None;
+        }
         if let Some(needs) = &row.needs {
             self.filling.operand(needs)?;
         }

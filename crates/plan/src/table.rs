@@ -88,6 +88,9 @@ pub(crate) struct CheckRow {
     pub(crate) only: Option<(String, toml::Value)>,
     #[serde(default)]
     pub(crate) unless: Option<(String, toml::Value)>,
+    /// Only where the step answers a finding whose way leads over a mark: at the end of its grace.
+    #[serde(default)]
+    pub(crate) after_grace: bool,
     /// A parameter: one check for each of its parts, whose words are `^`, and that compares with it.
     #[serde(default)]
     pub(crate) each: Option<String>,

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// Of any operation.
-const PAGES: [&str; 22] = [
+const PAGES: [&str; 24] = [
     "ContinuationToken",
     "ExclusiveStartTableName",
     "Limit",
@@ -16,9 +16,11 @@ const PAGES: [&str; 22] = [
     "NextToken",
     "PageSize",
     "StartingToken",
+    "continuation-token",
     "key-marker",
     "limit",
     "marker",
+    "max-buckets",
     "max-uploads",
     "maxItems",
     "maxResults",
@@ -37,6 +39,8 @@ const WITHIN: &[(&str, &str)] = &[
     ("ecs:DescribeServices", "services"),
     ("ecs:ListServices", "cluster"),
     ("elbv2:DescribeTargetHealth", "TargetGroupArn"),
+    ("events:ListRules", "EventBusName"),
+    ("events:ListTargetsByRule", "EventBusName"),
     ("events:ListTargetsByRule", "Rule"),
     ("route53:ListResourceRecordSets", "Id"),
 ];

@@ -3,6 +3,8 @@
 mod machines;
 mod network;
 mod others;
+mod places;
+mod sizes;
 mod stores;
 
 use serde_json::{Value, json};
@@ -30,6 +32,8 @@ pub enum Cause {
     UsedElsewhere,
     /// Kept because somebody must.
     KeptByLaw,
+    /// Unused, and its owner wrote on it that it is to be kept all the same.
+    KeptOnPurpose,
     /// Larger than what it does.
     TooLarge,
     /// Of an older kind that costs more.
@@ -41,7 +45,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::InDailyUse,
         Self::QuarterlyJob,
         Self::YearlyJob,
@@ -51,6 +55,7 @@ impl Cause {
         Self::StandsBy,
         Self::UsedElsewhere,
         Self::KeptByLaw,
+        Self::KeptOnPurpose,
         Self::TooLarge,
         Self::OldKind,
         Self::NeverTidied,
@@ -72,7 +77,8 @@ impl Cause {
             | Self::YearlyJob
             | Self::StandsBy
             | Self::UsedElsewhere
-            | Self::KeptByLaw => false,
+            | Self::KeptByLaw
+            | Self::KeptOnPurpose => false,
         }
     }
 
@@ -86,15 +92,63 @@ impl Cause {
             | Self::StandsBy
             | Self::UsedElsewhere
             | Self::KeptByLaw
+            | Self::KeptOnPurpose
             | Self::TooLarge
             | Self::OldKind
             | Self::NeverTidied
             | Self::Broken => false,
         }
     }
+
+    /// By what the cause is put right while the resource stays, and all that it holds. Some of these count as destroying, because no
+    /// call puts back what was before; nothing else that destroys is right where somebody needs the resource.
+    pub const fn mended_by(self) -> &'static [&'static str] {
+        match self {
+            Self::TooLarge => &[
+                "ec2:StopInstances",
+                "ec2:ModifyInstanceAttribute",
+                "ec2:StartInstances",
+                "dynamodb:UpdateTable",
+                "ecs:UpdateService",
+            ],
+            Self::OldKind => &["ec2:ModifyVolume"],
+            // Ends what was begun and never ended; of logs and images there is no such way.
+            Self::NeverTidied => &["s3:PutBucketLifecycleConfiguration"],
+            Self::Broken => &["cloudformation:ContinueUpdateRollback", "ec2:RevokeSecurityGroupIngress"],
+            Self::InDailyUse
+            | Self::QuarterlyJob
+            | Self::YearlyJob
+            | Self::Forgotten
+            | Self::OwnerDeleted
+            | Self::ForgottenInStack
+            | Self::StandsBy
+            | Self::UsedElsewhere
+            | Self::KeptByLaw
+            | Self::KeptOnPurpose => &[],
+        }
+    }
+
+    /// Whether to propose this, which destroys, would be wrong.
+    pub fn is_wronged_by(self, operation: &str) -> bool {
+        !self.is_expendable() && !self.mended_by().contains(&operation)
+    }
 }
 
+/// What is there more often stands there more often.
 const PLANTS: &[fn(&mut Land) -> Planted] = &[
+    machines::machine,
+    machines::machine,
+    machines::function,
+    network::address,
+    network::gateway,
+    network::balancer,
+    stores::volume,
+    stores::volume,
+    stores::volume,
+    stores::snapshot,
+    stores::snapshot,
+    stores::image,
+    stores::database,
     machines::machine,
     machines::machine,
     machines::function,
@@ -111,6 +165,17 @@ const PLANTS: &[fn(&mut Land) -> Planted] = &[
     others::logs,
     others::bucket,
     others::fault,
+    others::fault,
+    places::alarm,
+    places::drifted,
+    places::balancer,
+    places::gateway,
+    places::group,
+    places::cluster,
+    sizes::repository,
+    sizes::service,
+    sizes::stopped,
+    sizes::table,
 ];
 
 pub(crate) fn plant(land: &mut Land) -> Planted {
@@ -135,6 +200,7 @@ impl Uses {
             | Cause::StandsBy
             | Cause::UsedElsewhere
             | Cause::KeptByLaw
+            | Cause::KeptOnPurpose
             | Cause::TooLarge
             | Cause::OldKind
             | Cause::NeverTidied
@@ -150,7 +216,7 @@ impl Uses {
             Cause::QuarterlyJob => every(91),
             Cause::YearlyJob => every(365),
             Cause::Forgotten | Cause::OwnerDeleted | Cause::ForgottenInStack => day >= self.offset,
-            Cause::StandsBy | Cause::UsedElsewhere | Cause::KeptByLaw => false,
+            Cause::StandsBy | Cause::UsedElsewhere | Cause::KeptByLaw | Cause::KeptOnPurpose => false,
         }
     }
 }
@@ -171,6 +237,9 @@ fn tags(land: &mut Land, cause: Cause, service: &str) -> Value {
         Cause::KeptByLaw => {
             write("retention", "audit");
         }
+        Cause::KeptOnPurpose => {
+            write("countersign:keep", "its owner said so");
+        }
         Cause::QuarterlyJob if land.dice.percent(40) => {
             write("job", "quarterly-close");
         }
@@ -186,6 +255,7 @@ fn tags(land: &mut Land, cause: Cause, service: &str) -> Value {
             !silent && land.dice.percent(30)
         }
         Cause::UsedElsewhere
+        | Cause::KeptOnPurpose
         | Cause::InDailyUse
         | Cause::TooLarge
         | Cause::OldKind

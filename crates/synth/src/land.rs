@@ -32,6 +32,7 @@ const LISTS: &[&str] = &[
     "ec2:DescribeRouteTables",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSnapshots",
+    "ec2:DescribeSubnets",
     "ec2:DescribeVolumes",
     "ec2:DescribeVolumesModifications",
     "ecr:DescribeRepositories",
@@ -40,13 +41,25 @@ const LISTS: &[&str] = &[
     "elbv2:DescribeTargetGroups",
     "elbv2:DescribeTargetHealth",
     "events:ListRules",
+    "events:ListTargetsByRule",
     "lambda:ListEventSourceMappings",
     "lambda:ListFunctions",
     "logs:DescribeLogGroups",
+    "rds:DescribeDBClusters",
     "rds:DescribeDBInstances",
     "route53:ListResourceRecordSets",
     "s3:ListBuckets",
     "scheduler:ListSchedules",
+];
+
+/// What lists these has no tags: whoever reads an account asks for them of each.
+const TAGS_APART: [(&str, &str); 6] = [
+    ("dynamodb:table", "dynamodb:ListTagsOfResource"),
+    ("ecr:repository", "ecr:ListTagsForResource"),
+    ("elbv2:load-balancer", "elbv2:DescribeTags"),
+    ("lambda:function", "lambda:ListTags"),
+    ("logs:log-group", "logs:ListTagsForResource"),
+    ("s3:bucket", "s3:GetBucketTagging"),
 ];
 
 pub(crate) struct Land {
@@ -104,6 +117,9 @@ impl Land {
             self.builder.resource(read, [&id, kind, name, REGION], &tags, attributes);
             self.count += 1;
         }
+        if let Some((_, operation)) = TAGS_APART.iter().find(|(of, _)| *of == kind) {
+            self.builder.read_about(operation, &id, Outcome::Complete);
+        }
         self.last.clone_from(&id);
         id
     }
@@ -131,15 +147,14 @@ impl Land {
             "DriftInformation": { "StackDriftStatus": "IN_SYNC" } });
         let stack =
             self.add("cloudformation:DescribeStacks", "cloudformation:stack", &name, json!({}), attributes);
-        let read =
-            self.builder.read_about("cloudformation:DescribeStackResources", &stack, Outcome::Complete);
+        let read = self.builder.read_about("cloudformation:ListStackResources", &stack, Outcome::Complete);
         self.builder.edge(read, &stack, EdgeKind::Owns, &owned);
     }
 
     /// What every stack is asked.
     pub(crate) fn stack_read(&mut self) {
         let stack = self.last.clone();
-        self.builder.read_about("cloudformation:DescribeStackResources", &stack, Outcome::Complete);
+        self.builder.read_about("cloudformation:ListStackResources", &stack, Outcome::Complete);
     }
 
     /// A daily metric of the last resource, as far back as was asked: what `value` gives for each day before the snapshot.

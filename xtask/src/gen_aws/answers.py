@@ -127,8 +127,17 @@ class Model:
         return spec.get("locationName", parameter) if self.protocol in ("rest-xml", "rest-json") else parameter
 
 
+def unlisted(model, operation):
+    """How an operation goes on that has pages and no paginator."""
+    members = lambda way: model.shapes[model.operations[operation].get(way, {}).get("shape", "")].get("members", {})
+    if "input" not in model.operations[operation]:
+        return None
+    token = next((it for it in ("NextToken", "nextToken") if it in members("input") and it in members("output")), None)
+    return {"input_token": token, "output_token": token} if token else None
+
+
 def pages(service, model, operation):
-    found = newest(service, "paginators-1").get("pagination", {}).get(operation)
+    found = newest(service, "paginators-1").get("pagination", {}).get(operation) or unlisted(model, operation)
     if not found:
         return None
     many = lambda it: [it] if isinstance(it, str) else list(it)

@@ -364,7 +364,7 @@ pub(super) const SUBJECTS: [(&[&str], &[&str]); 11] = [
     (&["unhealthy", "targets"], &["target-unhealthy"]),
     (
         &["backup", "backups", "protected", "unprotected", "deletion protection"],
-        &["database-unprotected", "table-unprotected"],
+        &["database-unprotected", "cluster-unprotected", "table-unprotected"],
     ),
     (
         &[
@@ -374,7 +374,14 @@ pub(super) const SUBJECTS: [(&[&str], &[&str]); 11] = [
             "single points of failure",
             "availability zone",
         ],
-        &["database-in-one-zone", "targets-in-one-zone"],
+        &[
+            "database-in-one-zone",
+            "cluster-in-one-zone",
+            "targets-in-one-zone",
+            "nat-gateway-in-one-zone",
+            "group-in-one-zone",
+            "service-of-one-task",
+        ],
     ),
     (
         &["oversized", "too big", "too large", "overprovisioned"],

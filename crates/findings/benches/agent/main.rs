@@ -136,7 +136,8 @@ fn figure(name: &str, value: f64, unit: &'static str, peer: Option<(&str, f64)>,
 #[derive(Default)]
 struct Told {
     found: BTreeSet<String>,
-    destroys: BTreeSet<String>,
+    /// And by which operations.
+    destroys: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Summed over all accounts.
@@ -168,11 +169,10 @@ impl Score {
                 (false, true) => self.missed += 1,
                 (false, false) => {}
             }
-            if told.destroys.contains(&planted.resource) {
+            if let Some(operations) = told.destroys.get(&planted.resource) {
                 self.destroys += 1;
-                // Larger, broken or untidy things are needed; what only replaces a setting of theirs is told apart in `told`.
-                self.wrongful +=
-                    u64::from(!planted.cause.is_expendable() && !planted.cause.calls_for_action());
+                // What is too large, old, untidy or broken is needed: only what puts just that right may destroy something of it.
+                self.wrongful += u64::from(operations.iter().any(|it| planted.cause.is_wronged_by(it)));
             }
         }
     }
@@ -233,12 +233,13 @@ fn told(text: &str) -> Result<Told> {
     let report = analyse(&snapshot, &Parameters::default(), &Prices::shipped(), TAKEN);
     let mut told = Told::default();
     for finding in report.findings {
-        let destroys = match &finding.remedy {
-            Remedy::Steps(steps) => steps.iter().any(|step| step.effects.contains(model::Effect::Destroy)),
-            Remedy::StackUpdate { .. } | Remedy::Wait { .. } | Remedy::Advice(_) => false,
+        let steps = match &finding.remedy {
+            Remedy::Steps(steps) => steps.as_slice(),
+            Remedy::StackUpdate { .. } | Remedy::Wait { .. } | Remedy::Advice(_) => &[],
         };
-        if destroys {
-            told.destroys.insert(finding.resource.id.clone());
+        for step in steps.iter().filter(|step| step.effects.contains(model::Effect::Destroy)) {
+            let operation = format!("{}:{}", step.service, step.operation);
+            told.destroys.entry(finding.resource.id.clone()).or_default().insert(operation);
         }
         if finding.analyzer != "mark-outlived" {
             told.found.insert(finding.resource.id);

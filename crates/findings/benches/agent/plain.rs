@@ -59,7 +59,12 @@ pub(super) fn told(text: &str) -> Result<Told> {
             told.found.insert(id.to_owned());
         }
         if destroys {
-            told.destroys.insert(id.to_owned());
+            // The obvious remedy takes the thing away, but for what is a setting of it.
+            let operation = match text_of(of(resource, "kind")) {
+                "ec2:security-group" => "ec2:RevokeSecurityGroupIngress",
+                _ => "delete",
+            };
+            told.destroys.entry(id.to_owned()).or_default().insert(operation.to_owned());
         }
     }
     Ok(told)

@@ -13,7 +13,7 @@ use crate::{
     kind,
     price_of::{self, Bound, Cost},
     rhythm::{self, Metric, day},
-    signs,
+    signs::Signs,
     subject::{Answer, Subject},
     views::{DescribedTaskDefinition, Function, Instance, Scaling, Service},
 };
@@ -26,6 +26,7 @@ pub(crate) const INSTANCE_IDLE: Analyzer = Analyzer {
     listing: "ec2:DescribeInstances",
     against: &["autoscaling:DescribeAutoScalingGroups", "elbv2:DescribeTargetHealth"],
     each: &["cloudwatch:GetMetricData"],
+    spared_by: Signs::All,
     judge: instance_idle,
 };
 
@@ -67,13 +68,22 @@ fn instance_idle(subject: &Subject<'_, '_>) -> Judged {
         json!({ "InstanceId": [subject.name()] }),
         "ends what is paid for it while it is stopped; StartInstances brings it back where there is room",
     );
+    let proposal = if instance.stops() {
+        Proposal::Retire(vec![stop])
+    } else {
+        Proposal::Advice("its root disk is an instance store: it cannot be stopped, only terminated for good, so people decide".into())
+    };
     rhythm
         .sure(draft, parameters)
-        .propose(
-            Proposal::Retire(vec![stop]),
-            "take the machine out of the template, or put it on a schedule",
-        )
+        .propose(proposal, "take the machine out of the template, or put it on a schedule")
         .found()
+}
+
+impl Instance {
+    /// What has its root disk on the machine itself is lost when it stops: the cloud only terminates it.
+    fn stops(&self) -> bool {
+        self.root_device_type != "instance-store"
+    }
 }
 
 /// Launched so lately that nothing can be said yet.
@@ -97,6 +107,7 @@ pub(crate) const INSTANCE_OVERSIZED: Analyzer = Analyzer {
     listing: "ec2:DescribeInstances",
     against: &["autoscaling:DescribeAutoScalingGroups"],
     each: &["cloudwatch:GetMetricData"],
+    spared_by: Signs::All,
     judge: instance_oversized,
 };
 
@@ -120,8 +131,8 @@ fn instance_oversized(subject: &Subject<'_, '_>) -> Judged {
     if subject.leads_to(EdgeKind::MemberOf).next().is_some() {
         return spared("its scaling group says how large it is: the number of machines is what to change");
     }
-    if let Some(why) = signs::of(subject) {
-        return spared(why);
+    if !instance.stops() {
+        return spared("its root disk is an instance store: it cannot be stopped to be changed");
     }
     let Some((family, size)) = instance.instance_type.split_once('.') else { return Ok(Judgement::Fine) };
     let sizes = subject.prices.sizes(family);
@@ -164,6 +175,7 @@ fn instance_oversized(subject: &Subject<'_, '_>) -> Judged {
         .at_most(Level::Medium, "how much memory it uses, no metric of the cloud's own tells")
         .saving(difference(subject, &[(format!("ec2:{smaller}"), 1_000_000)]))
         .trap("Changing the size interrupts it; it may not start again where there is no room for the new size.")
+        .trap("While it is stopped it loses what is on its instance store, and its public address unless that is an elastic one.")
         .trap("Peaks shorter than a metric's period do not show in an average; the greatest value was taken.")
         .propose(Proposal::Change(steps), format!("the machine's `InstanceType: {smaller}`"))
         .found()
@@ -189,6 +201,7 @@ pub(crate) const INSTANCE_STOPPED: Analyzer = Analyzer {
     listing: "ec2:DescribeInstances",
     against: &["ec2:DescribeVolumes", "autoscaling:DescribeAutoScalingGroups"],
     each: &[],
+    spared_by: Signs::All,
     judge: instance_stopped,
 };
 
@@ -204,7 +217,7 @@ fn instance_stopped(subject: &Subject<'_, '_>) -> Judged {
     if days < i64::from(subject.parameters.stopped_days) {
         return Ok(Judgement::Fine);
     }
-    if let Some(why) = signs::of(subject).or_else(|| of_a_group(subject)) {
+    if let Some(why) = of_a_group(subject) {
         return spared(why);
     }
     let volumes: Vec<_> = subject.led_to_by(EdgeKind::AttachedTo).collect();
@@ -258,8 +271,14 @@ pub(crate) const FUNCTION_IDLE: Analyzer = Analyzer {
     about: "A function that was not called for `idle_days`, that no event source, schedule or rule calls. It costs next to nothing; what it may do does not.",
     kind: kind::FUNCTION,
     listing: "lambda:ListFunctions",
-    against: &["lambda:ListEventSourceMappings", "events:ListRules", "scheduler:ListSchedules"],
+    against: &[
+        "lambda:ListEventSourceMappings",
+        "events:ListRules",
+        "events:ListTargetsByRule",
+        "scheduler:ListSchedules",
+    ],
     each: &["lambda:GetPolicy", "cloudwatch:GetMetricData"],
+    spared_by: Signs::All,
     judge: function_idle,
 };
 
@@ -280,10 +299,11 @@ fn function_idle(subject: &Subject<'_, '_>) -> Judged {
         Answer::Is(_, _) => return spared("its policy lets somebody call it"),
         Answer::Absent(read) => read,
     };
-    let schedules = subject.whole("scheduler:ListSchedules")?;
+    let schedules =
+        [subject.whole("scheduler:ListSchedules")?, subject.whole("events:ListTargetsByRule")?].concat();
     let draft = Draft::new("Function that nobody calls", rhythm.tells(), rhythm.reads.clone())
-        .fact("its policy lets no service call it", vec![policy])
-        .fact("no schedule starts it", schedules)
+        .fact("its own policy lets no service call it (those of its versions and aliases were not read)", vec![policy])
+        .fact("no schedule and no rule of any bus starts it", schedules)
         .saving(Saving::NotKnown("a function that is not called costs next to nothing".into()))
         .trap("A function may be called by its name from anywhere: throttling it to nothing for a while shows who misses it.")
         .trap("What runs once a year does not show in a shorter window.");
@@ -310,6 +330,7 @@ pub(crate) const SERVICE_OVERSIZED: Analyzer = Analyzer {
         "application-autoscaling:DescribeScalableTargets",
         "cloudwatch:GetMetricData",
     ],
+    spared_by: Signs::All,
     judge: service_oversized,
 };
 
@@ -342,9 +363,6 @@ fn service_oversized(subject: &Subject<'_, '_>) -> Judged {
     };
     if window < i64::from(parameters.idle_days) {
         return Err(NotKnown(format!("it was observed for {window} days only")));
-    }
-    if let Some(why) = signs::of(subject) {
-        return spared(why);
     }
     let text = format!("{cpu} of processor and {memory} MiB for each of {} tasks", service.desired_count);
     let draft = Draft::new("Service that is too large", text, vec![read])

@@ -11,7 +11,7 @@ use crate::{
     kind,
     price_of::{self, Bound},
     rhythm::{self, Metric, day},
-    signs,
+    signs::Signs,
     subject::{Answer, Subject},
     views::{Backups, Database, Table},
 };
@@ -24,6 +24,7 @@ pub(crate) const DATABASE_IDLE: Analyzer = Analyzer {
     listing: "rds:DescribeDBInstances",
     against: &[],
     each: &["cloudwatch:GetMetricData"],
+    spared_by: Signs::All,
     judge: database_idle,
 };
 
@@ -73,7 +74,7 @@ fn database_idle(subject: &Subject<'_, '_>) -> Judged {
     ];
     let draft = Draft::new("Database that nothing connects to", text, subject.listed())
         .fact(rhythm.tells(), rhythm.reads.clone())
-        .saving(subject.whole_cost())
+        .saving(while_stopped(subject, &database))
         .trap("A stopped database starts again by itself after seven days: stopping alone saves nothing for good.")
         .trap("Deleting it deletes its automated backups with it; only a final snapshot stays.");
     rhythm
@@ -85,6 +86,14 @@ fn database_idle(subject: &Subject<'_, '_>) -> Judged {
         .found()
 }
 
+/// Its storage is paid for whether it runs or not, and after seven days it runs again by itself.
+fn while_stopped(subject: &Subject<'_, '_>, database: &Database) -> Saving {
+    match price_of::amount(&price_of::running(database), Bound::AtMost, subject.region(), subject.prices) {
+        Ok(amount) => Saving::Known(amount),
+        Err(why) => Saving::NotKnown(why),
+    }
+}
+
 pub(crate) const DATABASE_ONE_ZONE: Analyzer = Analyzer {
     name: "database-in-one-zone",
     class: Class::Fault,
@@ -93,17 +102,18 @@ pub(crate) const DATABASE_ONE_ZONE: Analyzer = Analyzer {
     listing: "rds:DescribeDBInstances",
     against: &[],
     each: &[],
+    spared_by: Signs::None,
     judge: database_one_zone,
 };
 
 /// Words that say it may fail. They spare from a fault: nothing is destroyed by believing them.
 const PLAYGROUND: [&str; 5] = ["dev", "development", "test", "sandbox", "playground"];
 
-fn is_playground(subject: &Subject<'_, '_>) -> bool {
-    ["env", "environment", "stage", "Environment", "Env", "Stage"]
-        .iter()
-        .filter_map(|key| subject.resource.tag(key))
-        .any(|value| PLAYGROUND.iter().any(|word| value.eq_ignore_ascii_case(word)))
+pub(super) fn is_playground(subject: &Subject<'_, '_>) -> Result<bool, NotKnown> {
+    const KEYS: [&str; 6] = ["env", "environment", "stage", "Environment", "Env", "Stage"];
+    let says = |value: &str| PLAYGROUND.iter().any(|word| value.eq_ignore_ascii_case(word));
+    let tags = subject.tags()?;
+    Ok(tags.iter().any(|(key, value)| KEYS.contains(&key.as_str()) && says(value.as_str())))
 }
 
 fn database_one_zone(subject: &Subject<'_, '_>) -> Judged {
@@ -115,7 +125,7 @@ fn database_one_zone(subject: &Subject<'_, '_>) -> Judged {
     if covered || database.status == "stopped" {
         return Ok(Judgement::Fine);
     }
-    if is_playground(subject) {
+    if is_playground(subject)? {
         return spared("a tag says that it is for development");
     }
     let parameters =
@@ -139,6 +149,7 @@ pub(crate) const DATABASE_UNPROTECTED: Analyzer = Analyzer {
     listing: "rds:DescribeDBInstances",
     against: &[],
     each: &[],
+    spared_by: Signs::None,
     judge: database_unprotected,
 };
 
@@ -156,7 +167,7 @@ fn database_unprotected(subject: &Subject<'_, '_>) -> Judged {
     if missing.is_empty() || database.cluster.is_some() {
         return Ok(Judgement::Fine);
     }
-    if is_playground(subject) {
+    if is_playground(subject)? {
         return spared("a tag says that it is for development");
     }
     let mut steps = Vec::new();
@@ -197,6 +208,7 @@ pub(crate) const TABLE_UNPROTECTED: Analyzer = Analyzer {
     listing: "dynamodb:ListTables",
     against: &["dynamodb:DescribeTable"],
     each: &["dynamodb:DescribeContinuousBackups"],
+    spared_by: Signs::None,
     judge: table_unprotected,
 };
 
@@ -212,7 +224,7 @@ fn table_unprotected(subject: &Subject<'_, '_>) -> Judged {
     if recovers && table.deletion_protection_enabled {
         return Ok(Judgement::Fine);
     }
-    if is_playground(subject) {
+    if is_playground(subject)? {
         return spared("a tag says that it is for development");
     }
     let (mut steps, mut lacks) = (Vec::new(), Vec::new());
@@ -253,6 +265,7 @@ pub(crate) const TABLE_OVERSIZED: Analyzer = Analyzer {
     listing: "dynamodb:ListTables",
     against: &["dynamodb:DescribeTable", "application-autoscaling:DescribeScalableTargets"],
     each: &["cloudwatch:GetMetricData"],
+    spared_by: Signs::All,
     judge: table_oversized,
 };
 
@@ -287,9 +300,6 @@ fn table_oversized(subject: &Subject<'_, '_>) -> Judged {
         || writes_used > units(has.write_capacity_units) * share
     {
         return Ok(Judgement::Fine);
-    }
-    if let Some(why) = signs::of(subject) {
-        return spared(why);
     }
     let (read, write) = (read.min(has.read_capacity_units), write.min(has.write_capacity_units));
     let draft = Draft::new(

@@ -9,6 +9,7 @@ use crate::{
     draft::{Draft, Judged, Judgement, Proposal, StepDraft, spared},
     kind,
     rhythm::day,
+    signs::Signs,
     subject::{Answer, Subject},
     views::{Alarm, Certificate, Permission, SecurityGroup, Stack, TargetHealth},
 };
@@ -21,6 +22,7 @@ pub(crate) const TARGET_UNHEALTHY: Analyzer = Analyzer {
     listing: "elbv2:DescribeTargetGroups",
     against: &[],
     each: &["elbv2:DescribeTargetHealth"],
+    spared_by: Signs::None,
     judge: target_unhealthy,
 };
 
@@ -63,6 +65,7 @@ pub(crate) const ALARM_ON: Analyzer = Analyzer {
     listing: "cloudwatch:DescribeAlarms",
     against: &[],
     each: &[],
+    spared_by: Signs::None,
     judge: alarm_on,
 };
 
@@ -100,6 +103,7 @@ pub(crate) const STACK_STUCK: Analyzer = Analyzer {
     listing: "cloudformation:DescribeStacks",
     against: &[],
     each: &[],
+    spared_by: Signs::None,
     judge: stack_stuck,
 };
 
@@ -152,6 +156,7 @@ pub(crate) const STACK_DRIFTED: Analyzer = Analyzer {
     listing: "cloudformation:DescribeStacks",
     against: &[],
     each: &[],
+    spared_by: Signs::None,
     judge: stack_drifted,
 };
 
@@ -192,6 +197,7 @@ pub(crate) const CERTIFICATE_ENDING: Analyzer = Analyzer {
     listing: "acm:ListCertificates",
     against: &[],
     each: &[],
+    spared_by: Signs::None,
     judge: certificate_ending,
 };
 
@@ -236,6 +242,7 @@ pub(crate) const PORT_OPEN: Analyzer = Analyzer {
     listing: "ec2:DescribeSecurityGroups",
     against: &["ec2:DescribeNetworkInterfaces"],
     each: &[],
+    spared_by: Signs::None,
     judge: port_open,
 };
 

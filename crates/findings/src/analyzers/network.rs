@@ -12,7 +12,7 @@ use crate::{
     draft::{Draft, Judged, Judgement, Proposal, StepDraft, spared},
     kind,
     rhythm::{self, Metric, day},
-    signs,
+    signs::Signs,
     subject::Subject,
     views::{Address, LoadBalancer, NatGateway},
 };
@@ -25,6 +25,7 @@ pub(crate) const ADDRESS_IDLE: Analyzer = Analyzer {
     listing: "ec2:DescribeAddresses",
     against: &["ec2:DescribeNetworkInterfaces", "route53:ListResourceRecordSets"],
     each: &[],
+    spared_by: Signs::All,
     judge: address_idle,
 };
 
@@ -43,9 +44,6 @@ fn address_idle(subject: &Subject<'_, '_>) -> Judged {
         return spared(format!(
             "{from} names it: released, the name would lead to whoever gets the address next"
         ));
-    }
-    if let Some(why) = signs::of(subject) {
-        return spared(why);
     }
     let records = subject.whole("route53:ListResourceRecordSets")?;
     Draft::new(
@@ -77,6 +75,7 @@ pub(crate) const NAT_GATEWAY_IDLE: Analyzer = Analyzer {
     listing: "ec2:DescribeNatGateways",
     against: &["ec2:DescribeRouteTables"],
     each: &["cloudwatch:GetMetricData"],
+    spared_by: Signs::All,
     judge: nat_gateway_idle,
 };
 
@@ -132,6 +131,7 @@ pub(crate) const LOAD_BALANCER_IDLE: Analyzer = Analyzer {
     listing: "elbv2:DescribeLoadBalancers",
     against: &["elbv2:DescribeTargetGroups", "route53:ListResourceRecordSets"],
     each: &["cloudwatch:GetMetricData"],
+    spared_by: Signs::All,
     judge: load_balancer_idle,
 };
 
@@ -193,6 +193,7 @@ pub(crate) const LOAD_BALANCER_ONE_ZONE: Analyzer = Analyzer {
     listing: "elbv2:DescribeLoadBalancers",
     against: &["elbv2:DescribeTargetGroups", "ec2:DescribeInstances"],
     each: &[],
+    spared_by: Signs::None,
     judge: load_balancer_one_zone,
 };
 

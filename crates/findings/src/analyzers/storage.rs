@@ -1,4 +1,4 @@
-//! Waste in what is stored: volumes, their snapshots, images, uploads, logs, container images.
+//! Waste in what is stored: volumes, their snapshots, images, logs, container images.
 
 use model::Timestamp;
 use serde::de::IgnoredAny;
@@ -14,9 +14,9 @@ use crate::{
     money::Micros,
     price_of::{self, Bound},
     rhythm::{self, Metric, day},
-    signs,
+    signs::Signs,
     subject::{Answer, Subject},
-    views::{DiskSnapshot, Image, LastLaunched, Lifecycle, LogGroup, Uploads, Volume},
+    views::{DiskSnapshot, Image, LastLaunched, LogGroup, Modification, Volume},
 };
 
 pub(crate) const VOLUME_UNATTACHED: Analyzer = Analyzer {
@@ -27,6 +27,7 @@ pub(crate) const VOLUME_UNATTACHED: Analyzer = Analyzer {
     listing: "ec2:DescribeVolumes",
     against: &["ec2:DescribeInstances"],
     each: &["cloudwatch:GetMetricData"],
+    spared_by: Signs::All,
     judge: volume_unattached,
 };
 
@@ -96,6 +97,7 @@ pub(crate) const VOLUME_OLD_GENERATION: Analyzer = Analyzer {
     listing: "ec2:DescribeVolumes",
     against: &["ec2:DescribeVolumesModifications"],
     each: &[],
+    spared_by: Signs::Keep,
     judge: volume_old_generation,
 };
 
@@ -108,8 +110,8 @@ fn volume_old_generation(subject: &Subject<'_, '_>) -> Judged {
     if volume.volume_type != "gp2" || volume.state != "in-use" {
         return Ok(Judgement::Fine);
     }
-    if subject.resource.tag(signs::KEEP).is_some() {
-        return spared(format!("its tag `{}` says that it is to be kept", signs::KEEP));
+    if let Some(why) = changed_lately(subject)? {
+        return spared(why);
     }
     // gp2 has three operations a second for each GB, at least 100 and at most 16,000; it bursts to 3,000 and to 250 MB/s.
     let iops = (volume.size * 3).clamp(GP3_IOPS, 16_000);
@@ -141,6 +143,22 @@ fn volume_old_generation(subject: &Subject<'_, '_>) -> Judged {
         .found()
 }
 
+/// Between two changes of a volume lie six hours, and while one is under way there is no other.
+fn changed_lately(subject: &Subject<'_, '_>) -> Result<Option<String>, NotKnown> {
+    const HOURS: i64 = 6;
+    let Some(last) = subject.snapshot.named(kind::MODIFICATION, subject.name(), subject.region()) else {
+        return Ok(None);
+    };
+    let parsed = last.views.first().and_then(|view| view.parse::<Modification>().ok());
+    let change = parsed.ok_or_else(|| NotKnown("when it was last changed is not understood".into()))?;
+    if matches!(change.modification_state.as_str(), "modifying" | "optimizing") {
+        return Ok(Some("it is being changed".into()));
+    }
+    let since = change.end_time.unwrap_or(change.start_time);
+    Ok((since.plus_seconds(HOURS * 3600) > subject.now)
+        .then(|| format!("it was changed at {since}: for {HOURS} hours it cannot be changed again")))
+}
+
 fn cheaper(subject: &Subject<'_, '_>, then: &Volume) -> Saving {
     let now = match subject.whole_cost() {
         Saving::Known(now) => now,
@@ -163,6 +181,7 @@ pub(crate) const SNAPSHOT_ORPHANED: Analyzer = Analyzer {
     listing: "ec2:DescribeSnapshots",
     against: &["ec2:DescribeVolumes", "ec2:DescribeImages", "ec2:DescribeLaunchTemplateVersions"],
     each: &["ec2:DescribeSnapshotAttribute"],
+    spared_by: Signs::All,
     judge: snapshot_orphaned,
 };
 
@@ -182,7 +201,8 @@ fn snapshot_orphaned(subject: &Subject<'_, '_>) -> Judged {
     if let Some(edge) = subject.led_to_by(EdgeKind::RefersTo).next() {
         return spared(format!("{} refers to it", model::sanitize(edge.from.as_str(), 200)));
     }
-    if MADE_BY.iter().any(|key| subject.resource.tag(key).is_some())
+    let tags = subject.tags()?;
+    if tags.iter().any(|(key, _)| MADE_BY.contains(&key.as_str()))
         || disk.description.starts_with("This snapshot is created by the AWS Backup service")
     {
         return spared("a backup service made it, and deletes it by its own rules");
@@ -191,9 +211,6 @@ fn snapshot_orphaned(subject: &Subject<'_, '_>) -> Judged {
         && let Some(edge) = subject.leads_to(EdgeKind::SharedWith).next()
     {
         return spared(format!("it is shared with {}", model::sanitize(edge.to.as_str(), 100)));
-    }
-    if let Some(why) = signs::of(subject) {
-        return spared(why);
     }
     let volumes = subject.whole("ec2:DescribeVolumes")?;
     let images = subject.whole("ec2:DescribeImages")?;
@@ -230,6 +247,7 @@ pub(crate) const IMAGE_UNUSED: Analyzer = Analyzer {
         "autoscaling:DescribeLaunchConfigurations",
     ],
     each: &["ec2:DescribeImageAttribute"],
+    spared_by: Signs::All,
     judge: image_unused,
 };
 
@@ -257,9 +275,6 @@ fn image_unused(subject: &Subject<'_, '_>) -> Judged {
             "it is shared with {}, which may start from it unseen",
             model::sanitize(edge.to.as_str(), 100)
         ));
-    }
-    if let Some(why) = signs::of(subject) {
-        return spared(why);
     }
     let text =
         format!("made on {}, {} days ago", day(image.creation_date), subject.days_since(image.creation_date));
@@ -294,61 +309,6 @@ fn image_unused(subject: &Subject<'_, '_>) -> Judged {
         .found()
 }
 
-pub(crate) const BUCKET_UPLOADS: Analyzer = Analyzer {
-    name: "bucket-abandoned-uploads",
-    class: Class::Waste,
-    about: "A bucket that holds uploads begun before `upload_days` and never ended, and no lifecycle rule that ends them: they are paid for and seen in no listing.",
-    kind: kind::BUCKET,
-    listing: "s3:ListBuckets",
-    against: &[],
-    each: &["s3:GetBucketLifecycleConfiguration", "s3:ListMultipartUploads"],
-    judge: bucket_uploads,
-};
-
-fn bucket_uploads(subject: &Subject<'_, '_>) -> Judged {
-    let (rules, lifecycle) = match subject.answer::<Lifecycle>("s3:GetBucketLifecycleConfiguration")? {
-        Answer::Is(lifecycle, read) => (lifecycle.rules, read),
-        Answer::Absent(read) => (Vec::new(), read),
-    };
-    if rules.iter().any(|rule| rule.status == "Enabled" && rule.abort_incomplete_multipart_upload.is_some()) {
-        return Ok(Judgement::Fine);
-    }
-    let (uploads, read) = match subject.answer::<Uploads>("s3:ListMultipartUploads")? {
-        Answer::Is(uploads, read) => (uploads.uploads, read),
-        Answer::Absent(_) => return Ok(Judgement::Fine),
-    };
-    let left = uploads
-        .iter()
-        .filter(|upload| subject.days_since(upload.initiated) >= i64::from(subject.parameters.upload_days));
-    let Some(oldest) = left.clone().map(|upload| upload.initiated).min() else { return Ok(Judgement::Fine) };
-    let text = format!("{} uploads never ended, the oldest begun on {}", left.count(), day(oldest));
-    let has = if rules.is_empty() {
-        "it has no lifecycle".to_owned()
-    } else {
-        format!("none of its {} lifecycle rules ends uploads", rules.len())
-    };
-    let proposal = if rules.is_empty() {
-        let rule = json!({ "ID": "abort-abandoned-uploads", "Status": "Enabled", "Filter": { "Prefix": "" },
-            "AbortIncompleteMultipartUpload": { "DaysAfterInitiation": subject.parameters.upload_days } });
-        let parameters = json!({ "Bucket": subject.name(), "LifecycleConfiguration": { "Rules": [rule] } });
-        Proposal::Change(vec![StepDraft::new(
-            "s3:PutBucketLifecycleConfiguration",
-            parameters,
-            "ends what was begun and not ended",
-        )])
-    } else {
-        Proposal::Advice("it has rules of its own: a rule is added to them by hand, because a Put replaces them all, and what stands there now may have changed since it was read".into())
-    };
-    Draft::new("Uploads that were never ended", text, vec![read])
-        .fact(has, vec![lifecycle])
-        .because("both reads were answered whole")
-        .saving(Saving::NotKnown("how much they hold, no listing tells".into()))
-        .trap("A lifecycle Put replaces the whole document: every rule that is not in it is gone.")
-        .trap("An upload that is slow on purpose (a large backup over weeks) is ended, too.")
-        .propose(proposal, "a rule `AbortIncompleteMultipartUpload` in the bucket's `LifecycleConfiguration`")
-        .found()
-}
-
 pub(crate) const LOGS_FOR_EVER: Analyzer = Analyzer {
     name: "logs-kept-for-ever",
     class: Class::Waste,
@@ -357,6 +317,7 @@ pub(crate) const LOGS_FOR_EVER: Analyzer = Analyzer {
     listing: "logs:DescribeLogGroups",
     against: &[],
     each: &[],
+    spared_by: Signs::All,
     judge: logs_for_ever,
 };
 
@@ -364,9 +325,6 @@ fn logs_for_ever(subject: &Subject<'_, '_>) -> Judged {
     let group: LogGroup = subject.attributes()?;
     if group.retention_in_days.is_some() || group.stored_bytes < subject.parameters.log_bytes {
         return Ok(Judgement::Fine);
-    }
-    if let Some(why) = signs::of(subject) {
-        return spared(why);
     }
     let gigabytes = group.stored_bytes / 1_000_000_000;
     let days = subject.parameters.retention_days;
@@ -395,6 +353,7 @@ pub(crate) const REPOSITORY_GROWS: Analyzer = Analyzer {
     listing: "ecr:DescribeRepositories",
     against: &[],
     each: &["ecr:GetLifecyclePolicy"],
+    spared_by: Signs::All,
     judge: repository_grows,
 };
 
@@ -405,9 +364,6 @@ fn repository_grows(subject: &Subject<'_, '_>) -> Judged {
     };
     if subject.snapshot.read(absent).is_none_or(|read| read.outcome != Outcome::Absent) {
         return Err(NotKnown("ecr:GetLifecyclePolicy was not answered".into()));
-    }
-    if let Some(why) = signs::of(subject) {
-        return spared(why);
     }
     Draft::new("Container images that are kept for ever", "it has no lifecycle policy", vec![absent])
         .because("the cloud says that there is none")

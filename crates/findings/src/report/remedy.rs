@@ -23,6 +23,7 @@ use crate::{
     report::named,
     rhythm::day,
     subject::Subject,
+    tags,
 };
 
 pub(super) struct Remedies<'s> {
@@ -50,13 +51,13 @@ impl Owners {
         let known = |region: &str| {
             asked::whole(snapshot, "cloudformation:DescribeStacks", region).map_err(|missing| missing.why)?;
             let unread = stacks.iter().filter(|stack| stack.region.as_str() == region).find(|stack| {
-                let answer = snapshot.answer("cloudformation:DescribeStackResources", stack.id.as_str());
+                let answer = snapshot.answer("cloudformation:ListStackResources", stack.id.as_str());
                 answer.is_none_or(|(_, read)| !read.outcome.is_whole())
             });
             match unread {
                 Some(stack) => {
                     let name = sanitize(stack.name.as_str(), 120);
-                    Err(format!("cloudformation:DescribeStackResources of {name} was not answered"))
+                    Err(format!("cloudformation:ListStackResources of {name} was not answered"))
                 }
                 None => Ok(()),
             }
@@ -70,6 +71,9 @@ impl Owners {
         }
         if let Some(stack) = resource.tag("aws:cloudformation:stack-name") {
             return Owner::Stack(sanitize(stack, 512), None);
+        }
+        if let Err(why) = tags::known(snapshot, resource) {
+            return Owner::NotKnown(why.0);
         }
         match self.0.get(resource.region.as_str()) {
             Some(Ok(())) => Owner::Nobody,

@@ -2,17 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use snapshot::Snapshot;
+use snapshot::{Resource, Snapshot};
 
 use super::remedy::{Owner, Remedies, facts, unchanged};
 use crate::{
     Class, Confidence, Danger, Finding, Grace, GraceState, HeldBack, Level, Remedy,
+    draft::NotKnown,
     grace::{self, MARK},
     report::named,
     rhythm::day,
+    tags,
 };
 
-const NAME: &str = "mark-outlived";
+pub(super) const NAME: &str = "mark-outlived";
+
+/// What could bear a mark, and whose tags were not read.
+pub(super) fn not_known<'s, 'a>(
+    snapshot: &'s Snapshot<'a>,
+) -> impl Iterator<Item = (&'s Resource<'a>, NotKnown)> {
+    let markable = |resource: &&Resource<'_>| grace::unmark(resource).is_some();
+    snapshot
+        .resources()
+        .iter()
+        .filter(|resource| tags::tags_read(resource.kind.as_str()).is_some())
+        .filter(markable)
+        .filter_map(move |resource| Some((resource, tags::known(snapshot, resource).err()?)))
+}
 
 /// `kept`: those that an analyzer still holds unused, or of which it could not tell.
 pub(super) fn all(snapshot: &Snapshot<'_>, kept: &BTreeSet<&str>, remedies: &Remedies<'_>) -> Vec<Finding> {

@@ -75,7 +75,7 @@ fn alarms_and_stacks() {
         let attributes = json!({ "StackStatus": status, "CreationTime": "2025-01-01T00:00:00Z", "LastUpdatedTime": updated, "DriftInformation": drift });
         let id =
             world.add("cloudformation:DescribeStacks", "cloudformation:stack", name, json!({}), attributes);
-        world.builder.read_about("cloudformation:DescribeStackResources", &id, snapshot::Outcome::Complete);
+        world.builder.read_about("cloudformation:ListStackResources", &id, snapshot::Outcome::Complete);
     };
     let sync = json!({ "StackDriftStatus": "IN_SYNC" });
     stack("cost-explorer", "UPDATE_ROLLBACK_FAILED", "2026-11-28T12:00:00Z", sync.clone());

@@ -4,7 +4,9 @@
 
 mod analyzers;
 mod faults;
+mod kept;
 mod page;
+mod places;
 mod properties;
 mod remedies;
 mod synthetic;

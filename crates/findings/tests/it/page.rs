@@ -27,7 +27,8 @@ table's spelling, which `countersign propose` takes. Beside the findings stand w
 it, it is used once a quarter, its name says that it stands by) and what is *not known*.
 
 - **What was refused is not known.** Where a list was refused, cut off, or asked with filters, an analyzer that rests on it claims nothing in
-  that region and says so. A snapshot older than `stale_days` lowers every confidence, and nothing is
+  that region and says so. Tags that are read apart from the list (of tables, functions, load balancers, buckets, log groups, repositories)
+  are not absent where they were refused: nothing is claimed of what may be kept by one. A snapshot older than `stale_days` lowers every confidence, and nothing is
   proposed by it.
 - **Quiet is not idle.** Something has stopped only where it is quiet for `pauses` times its longest pause before; what was used after
   pauses like the one it is in is spared. Confidence is at most medium until it has been quiet for a year and a month (`season_days`),
@@ -42,18 +43,22 @@ it, it is used once a quarter, its name says that it stands by) and what is *not
 Tags and names are text that others write. They can spare a resource, never accuse it.
 
 Prices are on-demand list prices of us-east-1, marked approximate; elsewhere they are not known, and said to be. `--prices FILE` takes a table
-of your own, in the form of `crates/findings/data/prices.toml`. Money is counted in whole millionths.
+of your own, in the form of `crates/findings/data/prices.toml`. Money is counted in whole millionths. What is paid for by what it holds or by
+what is asked of it (buckets, repositories, functions, tables on demand) is not priced, and is counted as that, with how many there are.
 
 How well this does is measured on accounts with planted causes: `cargo xtask bench agent`.
 
 ";
 
-const SOURCES: [&str; 5] = [
+pub(crate) const SOURCES: [&str; 8] = [
+    include_str!("../../src/analyzers/buckets.rs"),
     include_str!("../../src/analyzers/compute.rs"),
+    include_str!("../../src/analyzers/containers.rs"),
     include_str!("../../src/analyzers/data.rs"),
     include_str!("../../src/analyzers/faults.rs"),
     include_str!("../../src/analyzers/network.rs"),
     include_str!("../../src/analyzers/storage.rs"),
+    include_str!("../../src/analyzers/zones.rs"),
 ];
 
 #[test]

@@ -40,12 +40,15 @@ const LISTS: [&str; 27] = [
     "logs:DescribeLogGroups",
     "rds:DescribeDBInstances",
 ];
-const MORE_LISTS: [&str; 5] = [
+const MORE_LISTS: [&str; 8] = [
     "events:ListRules",
     "lambda:ListEventSourceMappings",
     "route53:ListResourceRecordSets",
     "s3:ListBuckets",
     "scheduler:ListSchedules",
+    "ec2:DescribeSubnets",
+    "events:ListTargetsByRule",
+    "rds:DescribeDBClusters",
 ];
 
 pub(crate) fn time(text: &str) -> Timestamp {
@@ -58,6 +61,7 @@ pub(crate) struct World {
     lists: BTreeMap<&'static str, ReadId>,
     pub(crate) parameters: Parameters,
     pub(crate) now: Timestamp,
+    denied: Vec<String>,
     last: String,
 }
 
@@ -82,11 +86,13 @@ impl World {
             lists,
             parameters: Parameters::default(),
             now: time("2026-11-29T06:00:00Z"),
+            denied: denied.iter().map(|&operation| operation.to_owned()).collect(),
             last: String::new(),
         }
     }
 
-    /// Adds a resource that `operation` listed; its id is given back.
+    /// Adds a resource that `operation` listed; its id is given back. Tags that its list does not have come from a read of their own, and
+    /// are not there where that was refused.
     pub(crate) fn add(
         &mut self,
         operation: &str,
@@ -97,7 +103,14 @@ impl World {
     ) -> String {
         let (service, noun) = kind.split_once(':').unwrap();
         let id = format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{noun}/{name}");
+        let apart = findings::tags_read(kind);
+        let refused = apart.is_some_and(|operation| self.denied.iter().any(|denied| denied == operation));
+        let tags = if refused { json!({}) } else { tags };
         self.builder.resource(self.lists[operation], [&id, kind, name, REGION], &tags, attributes);
+        if let Some(operation) = apart {
+            let outcome = if refused { Outcome::Denied } else { Outcome::Complete };
+            self.builder.read_about(operation, &id, outcome);
+        }
         self.last.clone_from(&id);
         id
     }
@@ -150,7 +163,7 @@ impl World {
             json!({ "StackStatus": "CREATE_COMPLETE", "CreationTime": "2025-01-01T00:00:00Z",
                 "DriftInformation": { "StackDriftStatus": "IN_SYNC" } }),
         );
-        let read = self.builder.read_about("cloudformation:DescribeStackResources", &id, Outcome::Complete);
+        let read = self.builder.read_about("cloudformation:ListStackResources", &id, Outcome::Complete);
         self.builder.edge(read, &id, EdgeKind::Owns, &owned);
     }
 

@@ -1,6 +1,8 @@
 //! Scans driven by hand: answers as a cloud gives them, and clouds that refuse, break off, repeat themselves or answer nonsense.
 #![cfg(test)]
 
+mod asked;
+
 use std::collections::BTreeMap;
 
 use classify_aws::{call::Call, gather::ReadAnswer};
@@ -74,11 +76,11 @@ const ADDRESSES: &str = "<DescribeAddressesResponse><addressesSet><item><publicI
 const STACKS: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackId>arn:aws:cloudformation:us-east-1:111122223333:stack/web/1</StackId>\
     <StackName>web</StackName><StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-01-01T00:00:00Z</CreationTime>\
     </member></Stacks></DescribeStacksResult></DescribeStacksResponse>";
-const OWNED: &str = "<DescribeStackResourcesResponse><DescribeStackResourcesResult><StackResources>\
+const OWNED: &str = "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>\
     <member><ResourceType>AWS::EC2::Volume</ResourceType><PhysicalResourceId>vol-1</PhysicalResourceId></member>\
     <member><ResourceType>AWS::EC2::Volume</ResourceType><PhysicalResourceId>vol-gone</PhysicalResourceId></member>\
     <member><ResourceType>AWS::Unheard::Of</ResourceType><PhysicalResourceId>x</PhysicalResourceId></member>\
-    </StackResources></DescribeStackResourcesResult></DescribeStackResourcesResponse>";
+    </StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>";
 const METRICS: &str =
     r#"{"MetricDataResults":[{"Id":"m0","StatusCode":"Complete","Timestamps":[1795737600],"Values":[3.5]}]}"#;
 const HAS: &[(&str, &str)] = &[
@@ -90,7 +92,7 @@ const HAS: &[(&str, &str)] = &[
     ("route53:ListHostedZones", ZONES),
     ("route53:ListResourceRecordSets", RECORDS),
     ("cloudformation:DescribeStacks", STACKS),
-    ("cloudformation:DescribeStackResources", OWNED),
+    ("cloudformation:ListStackResources", OWNED),
     ("cloudwatch:GetMetricData", METRICS),
 ];
 
@@ -142,12 +144,12 @@ fn an_environment_becomes_a_snapshot_whatever_the_order_of_the_answers() {
     assert_eq!(points, [("2026-11-27T00:00:00.000Z".to_owned(), 3.5)]);
     assert!(!text.contains("hunter2"), "what is not kept is not written down");
     let stack = snapshot.of_kind("cloudformation:stack").next().unwrap();
-    let held = snapshot.view(stack, "cloudformation:DescribeStackResources").unwrap();
+    let held = snapshot.view(stack, "cloudformation:ListStackResources").unwrap();
     assert!(held.text().contains("vol-gone"), "what only a stack speaks of, only it says");
     let there = |id: &str| id.contains("vol-gone");
     assert!(!snapshot.resources().iter().any(|one| there(one.id.as_str())));
     assert!(!snapshot.edges().iter().any(|edge| there(edge.to.as_str())));
-    let owned = snapshot.answer("cloudformation:DescribeStackResources", stack.id.as_str());
+    let owned = snapshot.answer("cloudformation:ListStackResources", stack.id.as_str());
     assert_eq!(
         owned.map(|(_, read)| read.outcome),
         Some(Outcome::Complete),
@@ -293,10 +295,7 @@ fn edges_say_which_read_showed_them() {
         .iter()
         .map(|edge| (edge.kind, snapshot.read(edge.read).unwrap().operation.as_str().to_owned()))
         .collect();
-    assert!(
-        shown.contains(&(EdgeKind::Owns, "cloudformation:DescribeStackResources".to_owned())),
-        "{shown:?}"
-    );
+    assert!(shown.contains(&(EdgeKind::Owns, "cloudformation:ListStackResources".to_owned())), "{shown:?}");
     assert!(shown.contains(&(EdgeKind::AttachedTo, "ec2:DescribeVolumes".to_owned())), "{shown:?}");
 }
 

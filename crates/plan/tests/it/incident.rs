@@ -62,7 +62,7 @@ fn demo() -> String {
     });
     world.stack("cost-explorer", attributes, &[]);
     let read = world.builder.read_about(
-        "cloudformation:DescribeStackResources",
+        "cloudformation:ListStackResources",
         &arn("cloudformation:stack", "cost-explorer"),
         Outcome::Complete,
     );
@@ -70,7 +70,7 @@ fn demo() -> String {
         { "ResourceType": "AWS::SQS::Queue", "PhysicalResourceId": "https://sqs.us-east-1.amazonaws.com/123456789012/cost-jobs" },
         { "ResourceType": "AWS::SSM::Parameter", "PhysicalResourceId": "/cost/rate" },
     ]);
-    world.builder.view(read, json!({ "StackResources": held }));
+    world.builder.view(read, json!({ "StackResourceSummaries": held }));
     world.text()
 }
 

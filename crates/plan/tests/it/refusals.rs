@@ -79,7 +79,7 @@ fn what_is_not_there_is_told_with_what_is_near() {
         json!({ "kind": "clean-up", "of": { "analyzer": "volume-unatached" } }),
         expect![[r#"
             no plan: there is no analyzer `volume-unatached` in the snapshot
-              hint: nearest: volume-unattached, snapshot-orphaned, image-unused, bucket-abandoned-uploads, logs-kept-for-ever, repository-without-lifecycle, address-idle, nat-gateway-idle, load-balancer-idle, instance-idle, instance-stopped, function-idle, database-idle
+              hint: nearest: volume-unattached, snapshot-orphaned, image-unused, bucket-abandoned-uploads, bucket-without-lifecycle, logs-kept-for-ever, repository-without-lifecycle, address-idle, nat-gateway-idle, load-balancer-idle, instance-idle, instance-stopped, function-idle, service-idle, database-idle
         "#]],
     );
     check(

@@ -60,7 +60,7 @@ impl World {
     pub(crate) fn stack(&mut self, name: &str, attributes: Value, owns: &[&str]) -> String {
         let read = self.list("cloudformation:DescribeStacks");
         let id = self.resource(read, "cloudformation:stack", name, json!({}), attributes);
-        let read = self.builder.read_about("cloudformation:DescribeStackResources", &id, Outcome::Complete);
+        let read = self.builder.read_about("cloudformation:ListStackResources", &id, Outcome::Complete);
         for owned in owns {
             self.builder.edge(read, &id, EdgeKind::Owns, owned);
         }

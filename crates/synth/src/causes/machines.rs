@@ -52,7 +52,7 @@ pub(super) fn machine(land: &mut Land) -> Planted {
     Planted { resource, cause, micros: wasted(cause, micros) }
 }
 
-fn small(number: u64) -> f64 {
+pub(super) fn small(number: u64) -> f64 {
     u32::try_from(number).map_or(0.0, f64::from)
 }
 
@@ -65,6 +65,7 @@ pub(super) fn function(land: &mut Land) -> Planted {
             Cause::QuarterlyJob,
             Cause::Forgotten,
             Cause::ForgottenInStack,
+            Cause::KeptOnPurpose,
         ],
     );
     let name = land.name("fn-");

@@ -52,7 +52,10 @@ pub(super) fn gateway(land: &mut Land) -> Planted {
 }
 
 pub(super) fn balancer(land: &mut Land) -> Planted {
-    let cause = one(land, &[Cause::InDailyUse, Cause::Forgotten, Cause::StandsBy, Cause::QuarterlyJob]);
+    let cause = one(
+        land,
+        &[Cause::InDailyUse, Cause::Forgotten, Cause::StandsBy, Cause::QuarterlyJob, Cause::KeptOnPurpose],
+    );
     let name = land.name("lb-");
     let tags = tags(land, cause, "web");
     let zones = json!([{ "ZoneName": "us-east-1a" }, { "ZoneName": "us-east-1b" }]);

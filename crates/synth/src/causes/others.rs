@@ -7,7 +7,7 @@ use super::{Cause, one, tags};
 use crate::{Planted, land::Land};
 
 pub(super) fn logs(land: &mut Land) -> Planted {
-    let cause = one(land, &[Cause::NeverTidied, Cause::InDailyUse, Cause::KeptByLaw]);
+    let cause = one(land, &[Cause::NeverTidied, Cause::InDailyUse, Cause::KeptByLaw, Cause::KeptOnPurpose]);
     let name = land.name("log-");
     let tags = tags(land, cause, "logs");
     let gigabytes = land.dice.between(5, 900);
@@ -21,25 +21,33 @@ pub(super) fn logs(land: &mut Land) -> Planted {
 }
 
 pub(super) fn bucket(land: &mut Land) -> Planted {
-    let cause = one(land, &[Cause::NeverTidied, Cause::InDailyUse]);
+    let cause = one(land, &[Cause::NeverTidied, Cause::NeverTidied, Cause::InDailyUse, Cause::KeptOnPurpose]);
     let name = land.name("bucket-");
-    let resource = land.add("s3:ListBuckets", "s3:bucket", &name, json!({}), json!({ "Name": name }));
-    match cause {
-        Cause::NeverTidied => {
-            land.absent("s3:GetBucketLifecycleConfiguration");
-            let begun = Land::ago(land.dice.between(20, 400));
-            land.answered(
-                "s3:ListMultipartUploads",
-                json!({ "Uploads": [{ "Initiated": begun, "Key": "big" }] }),
-            );
-        }
-        _ => {
-            land.absent("s3:GetBucketLifecycleConfiguration");
-            land.answered(
-                "s3:ListMultipartUploads",
-                json!({ "Uploads": [{ "Initiated": Land::ago(1), "Key": "big" }] }),
-            );
-        }
+    let tags = tags(land, cause, "files");
+    let resource = land.add("s3:ListBuckets", "s3:bucket", &name, tags, json!({ "Name": name }));
+    let abort = json!({ "DaysAfterInitiation": 7 });
+    if cause == Cause::InDailyUse {
+        let rule = json!({ "Status": "Enabled", "AbortIncompleteMultipartUpload": abort, "NoncurrentVersionExpiration": { "NoncurrentDays": 30 } });
+        land.answered("s3:GetBucketLifecycleConfiguration", json!({ "Rules": [rule] }));
+        land.answered("s3:GetBucketVersioning", json!({ "Status": "Enabled" }));
+        let begun = Land::ago(1);
+        land.answered(
+            "s3:ListMultipartUploads",
+            json!({ "Uploads": [{ "Initiated": begun, "Key": "big" }] }),
+        );
+    } else if land.dice.percent(50) {
+        land.absent("s3:GetBucketLifecycleConfiguration");
+        land.answered("s3:GetBucketVersioning", json!({}));
+        let begun = Land::ago(land.dice.between(20, 400));
+        land.answered(
+            "s3:ListMultipartUploads",
+            json!({ "Uploads": [{ "Initiated": begun, "Key": "big" }] }),
+        );
+    } else {
+        let rule = json!({ "Status": "Enabled", "AbortIncompleteMultipartUpload": abort });
+        land.answered("s3:GetBucketLifecycleConfiguration", json!({ "Rules": [rule] }));
+        land.answered("s3:GetBucketVersioning", json!({ "Status": "Enabled" }));
+        land.answered("s3:ListMultipartUploads", json!({ "Uploads": [] }));
     }
     Planted { resource, cause, micros: 0 }
 }

@@ -25,6 +25,7 @@ pub(super) fn volume(land: &mut Land) -> Planted {
             Cause::QuarterlyJob,
             Cause::ForgottenInStack,
             Cause::KeptByLaw,
+            Cause::KeptOnPurpose,
         ],
     );
     let size = gigabytes(land);
@@ -134,5 +135,6 @@ pub(super) fn database(land: &mut Land) -> Planted {
     if cause == Cause::ForgottenInStack {
         land.owned();
     }
-    Planted { resource, cause, micros: wasted(cause, 2 * (month(178_000) + 100 * 115_000)) }
+    // Its storage is paid for whether it runs or not.
+    Planted { resource, cause, micros: wasted(cause, 2 * month(178_000)) }
 }

@@ -20,7 +20,7 @@ fn snapshot() -> Value {
     json!({
         "schema": "countersign.snapshot/v1", "account": ACCOUNT, "regions": ["us-east-1"], "taken": { "from": taken, "until": taken },
         "reads": [list("r1", "cloudformation:DescribeStacks"), list("r2", "rds:DescribeDBInstances"),
-            { "id": "r3", "operation": "cloudformation:DescribeStackResources", "about": stack, "at": taken, "outcome": "complete" }],
+            { "id": "r3", "operation": "cloudformation:ListStackResources", "about": stack, "at": taken, "outcome": "complete" }],
         "resources": [
             { "id": stack, "kind": "cloudformation:stack", "name": "shop", "region": "us-east-1", "read": "r1", "tags": {},
               "attributes": { "StackName": "shop", "StackStatus": "UPDATE_COMPLETE", "CreationTime": "2025-01-01T00:00:00Z",

@@ -365,7 +365,7 @@ mod tests {
         let attributes = json!({ "StackName": "stuck", "StackStatus": "UPDATE_ROLLBACK_FAILED",
             "CreationTime": "2026-11-01T00:00:00Z" });
         builder.resource(read, [id, "cloudformation:stack", "stuck", "us-east-1"], &json!({}), attributes);
-        builder.read_about("cloudformation:DescribeStackResources", id, whole);
+        builder.read_about("cloudformation:ListStackResources", id, whole);
         builder.to_text(at).unwrap()
     }
 
