@@ -92,7 +92,9 @@ impl Derived {
             (0, _) => String::new(),
             (more, 0) => format!("and {more} more"),
             (1, _) => "and 1 more, which destroys or cannot be undone".to_owned(),
-            (more, bad) if more == bad => format!("and {more} more, all of which destroy or cannot be undone"),
+            (more, bad) if more == bad => {
+                format!("and {more} more, all of which destroy or cannot be undone")
+            }
             (more, 1) => format!("and {more} more, 1 of which destroys or cannot be undone"),
             (more, bad) => format!("and {more} more, {bad} of which destroy or cannot be undone"),
         };
