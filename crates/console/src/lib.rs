@@ -20,6 +20,7 @@
 
 mod around;
 mod assets;
+mod changes;
 mod estate;
 mod events;
 mod faces;

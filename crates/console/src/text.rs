@@ -34,6 +34,13 @@ pub(crate) fn all<T: fmt::Display>(texts: impl IntoIterator<Item = T>) -> Vec<Sh
     texts.into_iter().map(Shown::of).collect()
 }
 
+/// Many lines, each cleaned by itself and none cut that anybody could have signed.
+pub(crate) fn whole(text: &str) -> String {
+    const LINE: usize = 16_000;
+    let lines: Vec<String> = text.lines().map(|line| model::sanitize(line, LINE)).collect();
+    lines.join("\n")
+}
+
 /// As a value of an address's query.
 pub(crate) fn encoded(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
