@@ -78,6 +78,9 @@ fn a_link_on_another_site_opens_no_change() -> Result<()> {
         Ok::<_, anyhow::Error>(desk.send("GET", &format!("/changes/{id}"), &headers, "")?.text())
     };
     ensure!(asks("cross-site")?.contains("Open it to decide"));
+    // To take the newest receipt waits until all that was recorded stands in the log.
+    ensure!(desk.get(&cookie, &format!("/changes/{id}/receipt"))?.status == 200);
+    ensure!(desk.lab.entries("change_sealed")?.is_empty());
     ensure!(asks("same-origin")?.contains("id=\"approve\""));
     let opened = desk.lab.entries_of("change_sealed", 1)?;
     ensure!(opened[0]["actors"]["person"] == "ben", "{opened:#?}");
