@@ -22,8 +22,8 @@ mod words;
 
 pub use key::{KeyError, fingerprint, parse_public_key};
 pub use people::{
-    FileRule, Ineligible, Manner, Part, Rendering, counted, counts, eligible, may_approve, may_recover,
-    recovering,
+    FileRule, Ineligible, Manner, Part, Rendering, abilities, counted, counts, eligible, may_approve,
+    may_recover, recovering,
 };
 pub use sshsig::SignatureError;
 pub use statement::{Act, Observed, Parameter, Statement, StatementError, UnknownAct};

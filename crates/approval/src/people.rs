@@ -149,6 +149,12 @@ pub fn eligible(chain: &Chain, roster: &Roster, rule: FileRule) -> Tally {
     tally(chain, roster, &enrolment, best).1
 }
 
+/// What each of the roster could show of themselves at most, with all of their keys that count here.
+pub fn abilities(roster: &Roster, rule: FileRule) -> BTreeMap<PersonId, Manner> {
+    let enrolment = Enrolment::of(roster);
+    best(enrolment.manners(), rule).into_iter().map(|(person, manner)| (person.clone(), manner)).collect()
+}
+
 /// What counts of it, by person.
 fn best<'p>(
     given: impl Iterator<Item = (&'p PersonId, Manner)>,

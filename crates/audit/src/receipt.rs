@@ -108,6 +108,22 @@ pub fn receipt_from_tiles(
     log.receipt(entry, index, proof)
 }
 
+/// The same, where whoever has the log open has the entry and the proof at hand.
+///
+/// # Errors
+/// [`NoReceipt::Altered`] where they do not lead to the checkpoint's root.
+pub fn receipt_by_proof(
+    genesis: &[u8],
+    checkpoint: &[u8],
+    (index, entry): (u64, &[u8]),
+    proof: Vec<Hash>,
+) -> Result<Receipt, NoReceipt> {
+    let log = Log::open(genesis, checkpoint)?;
+    let Checkpoint { size, root, .. } = log.checkpoint;
+    verify_inclusion(&leaf_hash(entry), index, size, &proof, &root).map_err(|_| NoReceipt::Altered)?;
+    log.receipt(entry, index, proof)
+}
+
 /// What a log's small files say.
 struct Log<'a> {
     genesis: &'a str,

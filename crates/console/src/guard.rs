@@ -8,12 +8,20 @@ use axum::http::{
     request::Parts,
     uri::{Authority, PathAndQuery},
 };
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use model::Site;
 
 /// Only over TLS or on the machine itself, for this very host, and for no script (RFC 6265bis §4.1.3.2).
 const COOKIE_NAME: &str = "__Host-countersign";
 /// Likewise; of a sign-in that is under way at a provider.
 const ERRAND_NAME: &str = "__Host-countersign-errand";
+/// Likewise; where somebody was going when they had to sign in first.
+const WAY_NAME: &str = "__Host-countersign-way";
+/// Of what a login is known by.
+const MAX_TOKEN: usize = 128;
+/// Of a page's path and query; whoever was going anywhere longer begins at the inbox.
+const MAX_WAY: usize = 1000;
+const WAY_LIFE_S: i64 = 600;
 
 pub(crate) fn set_cookie(token: &str) -> String {
     format!("{COOKIE_NAME}={token}; Path=/; Secure; HttpOnly; SameSite=Lax")
@@ -31,39 +39,75 @@ pub(crate) fn clear_errand() -> String {
     set_errand("", 0)
 }
 
+/// That a page was asked for by somebody who has to sign in first; nothing where that is no page to come back to.
+pub(crate) fn set_way(place: &str) -> Option<String> {
+    let way = is_local(place).then(|| BASE64_URL_SAFE_NO_PAD.encode(place))?;
+    Some(format!("{WAY_NAME}={way}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={WAY_LIFE_S}"))
+}
+
+pub(crate) fn clear_way() -> String {
+    format!("{WAY_NAME}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0")
+}
+
+/// Where they were going: a page of ours, whatever the cookie says.
+pub(crate) fn way(headers: &HeaderMap) -> Option<String> {
+    let way = BASE64_URL_SAFE_NO_PAD.decode(cookie(headers, WAY_NAME, MAX_WAY * 2)?).ok()?;
+    String::from_utf8(way).ok().filter(|it| is_local(it))
+}
+
+/// A path below this very site, and no other site's: browsers take `//host` and `/\host` for one (WHATWG URL §4.4).
+fn is_local(place: &str) -> bool {
+    let path = place.strip_prefix('/');
+    place.len() <= MAX_WAY
+        && path.is_some_and(|it| !it.starts_with('/'))
+        && place.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+}
+
 /// What the browser holds.
 pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
-    cookie(headers, COOKIE_NAME)
+    cookie(headers, COOKIE_NAME, MAX_TOKEN)
 }
 
 /// Of the sign-in that it began last.
 pub(crate) fn errand(headers: &HeaderMap) -> Option<&str> {
-    cookie(headers, ERRAND_NAME)
+    cookie(headers, ERRAND_NAME, MAX_TOKEN)
 }
 
-fn cookie<'h>(headers: &'h HeaderMap, named: &str) -> Option<&'h str> {
+fn cookie<'h>(headers: &'h HeaderMap, named: &str, most: usize) -> Option<&'h str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs
         .find(|(name, _)| *name == named)
         .map(|(_, value)| value)
-        .filter(|it| !it.is_empty() && it.len() <= 128)
+        .filter(|it| !it.is_empty() && it.len() <= most)
 }
 
 /// Whether another site's page could have sent this: then it is not the person's doing. A request that may change something
 /// must say that it is ours (Fetch Metadata; and RFC 6454 §7 for whoever knows that only); one that reads may come from
-/// anywhere as a whole page, and as nothing else.
-pub(crate) fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
-    let text = |name: HeaderName| headers.get(name).and_then(|it| it.to_str().ok());
-    let site = text(HeaderName::from_static("sec-fetch-site"));
+/// anywhere as a whole page, and as nothing else. `address`: where browsers have the console. Where that is over TLS, a page of the
+/// same host without it is anybody's who stands in between; on the machine itself both are ours.
+pub(crate) fn is_foreign(method: &Method, headers: &HeaderMap, address: &str) -> bool {
+    let site = text(headers, SEC_FETCH_SITE);
     if [Method::GET, Method::HEAD].contains(method) {
-        let mode = text(HeaderName::from_static("sec-fetch-mode"));
-        return !matches!(site, None | Some("same-origin" | "none")) && mode != Some("navigate");
+        return comes_from_elsewhere(headers) && text(headers, SEC_FETCH_MODE) != Some("navigate");
     }
-    let host = text(HOST);
-    let origin = text(ORIGIN).and_then(|it| it.split_once("://")).map(|(_, host)| host);
-    let same = host.is_some() && origin == host;
+    let (host, origin) = (text(headers, HOST), text(headers, ORIGIN).and_then(|it| it.split_once("://")));
+    let plain = !address.starts_with("https://");
+    let ours = |scheme: &str| scheme == "https" || (scheme == "http" && plain);
+    let same = origin.is_some_and(|(scheme, of)| ours(scheme) && Some(of) == host);
     !same || !matches!(site, None | Some("same-origin"))
+}
+
+/// Whether another site's page led here: then the person may look, and has decided on nothing yet, not even on looking.
+pub(crate) fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
+    !matches!(text(headers, SEC_FETCH_SITE), None | Some("same-origin" | "none"))
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|it| it.to_str().ok())
 }
 
 /// The host by which a page was asked for, where that is not the site's.
@@ -116,7 +160,8 @@ mod tests {
         let host = ("host", "cs.example:8443");
         let ours = ("origin", "https://cs.example:8443");
         let check = |method: Method, pairs: &[(&'static str, &str)], foreign: bool| {
-            assert_eq!(is_foreign(&method, &headers(pairs)), foreign, "{method} {pairs:?}");
+            let address = "https://cs.example:8443";
+            assert_eq!(is_foreign(&method, &headers(pairs), address), foreign, "{method} {pairs:?}");
         };
         check(Method::POST, &[host, ours], false);
         check(Method::POST, &[host, ours, ("sec-fetch-site", "same-origin")], false);
@@ -125,6 +170,13 @@ mod tests {
         check(Method::POST, &[host, ("sec-fetch-site", "same-origin")], true);
         check(Method::POST, &[host, ("origin", "https://evil.example")], true);
         check(Method::POST, &[host, ("origin", "null")], true);
+        check(Method::POST, &[host, ("origin", "http://cs.example:8443")], true);
+        check(Method::POST, &[host, ("origin", "ftp://cs.example:8443")], true);
+        check(Method::POST, &[host, ("origin", "cs.example:8443")], true);
+        for ours in ["http://localhost:7381", "https://localhost:7381"] {
+            let of = headers(&[("host", "localhost:7381"), ("origin", ours)]);
+            assert!(!is_foreign(&Method::POST, &of, "http://localhost:7381"), "{ours}");
+        }
         check(Method::POST, &[ours], true);
         check(Method::GET, &[host], false);
         check(Method::HEAD, &[host], false);
@@ -132,6 +184,49 @@ mod tests {
         check(Method::GET, &[host, ("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")], false);
         check(Method::GET, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], false);
         check(Method::GET, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")], true);
+    }
+
+    /// A link that somebody made may lead to our sign-in, and from there to no other site.
+    #[test]
+    fn whoever_signs_in_comes_to_a_page_of_ours_alone() {
+        let check = |place: &str, kept: bool| {
+            let set = set_way(place);
+            assert_eq!(set.is_some(), kept, "{place}");
+            let of_ours = set.as_deref().and_then(|it| it.split(';').next());
+            let planted = format!("{WAY_NAME}={}", BASE64_URL_SAFE_NO_PAD.encode(place));
+            for cookie in [of_ours, Some(planted.as_str())].into_iter().flatten() {
+                let found = way(&headers(&[("cookie", cookie)]));
+                assert_eq!(found.as_deref(), kept.then_some(place), "{place}");
+            }
+        };
+        check("/changes/chg-1?a=b&c=%20d", true);
+        check("/", true);
+        for elsewhere in [
+            "",
+            "changes",
+            "//evil.example/",
+            "/\\evil.example",
+            "/a\\b",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/a b",
+            "/a\nset-cookie: b=c",
+            "/\u{e9}",
+        ] {
+            check(elsewhere, false);
+        }
+        check(&format!("/{}", "a".repeat(MAX_WAY)), false);
+        assert_eq!(way(&headers(&[("cookie", "__Host-countersign-way=%%%")])), None);
+        for (site, elsewhere) in [
+            (None, false),
+            (Some("same-origin"), false),
+            (Some("none"), false),
+            (Some("same-site"), true),
+            (Some("cross-site"), true),
+        ] {
+            let of: Vec<_> = site.map(|it| ("sec-fetch-site", it)).into_iter().collect();
+            assert_eq!(comes_from_elsewhere(&headers(&of)), elsewhere, "{site:?}");
+        }
     }
 
     #[test]
@@ -144,7 +239,8 @@ mod tests {
         assert_eq!(token(&HeaderMap::new()), None);
         let both = headers(&[("cookie", "__Host-countersign-errand=e; __Host-countersign=t")]);
         assert_eq!((errand(&both), token(&both)), (Some("e"), Some("t")));
-        for set in [set_cookie("t"), set_errand("e", 600), clear_cookie(), clear_errand()] {
+        let way = set_way("/inbox").unwrap();
+        for set in [set_cookie("t"), set_errand("e", 600), clear_cookie(), clear_errand(), way, clear_way()] {
             for guard in ["__Host-", "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
                 assert!(set.contains(guard) && !set.contains("Domain"), "{set}");
             }

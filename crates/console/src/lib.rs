@@ -21,6 +21,7 @@
 mod around;
 mod assets;
 mod board;
+mod changes;
 mod enrolling;
 mod estate;
 mod events;

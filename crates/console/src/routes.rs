@@ -7,21 +7,17 @@ use api::{
     health::Health,
     routes,
     table::{self as tables, Asked},
-    types::{ChangeView, SessionView},
+    types::SessionView,
 };
-use approval::{Act, Statement};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
     extract::Query,
-    http::{HeaderMap, header::SET_COOKIE, request::Parts},
+    http::{HeaderMap, Method, header::SET_COOKIE, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
 };
-use engine::{Engine, IssueError, SignError, Signer};
-use model::{
-    AgentId, Approval, Chain, Change, ChangeId, ChangeState, Environment, PersonId, Presence, SessionId,
-    Timestamp, Verdict,
-};
+use engine::{Engine, IssueError, SignError};
+use model::{AgentId, Chain, Environment, PersonId, SessionId, Timestamp};
 use oidc::Provider;
 use serde::Deserialize;
 use serde_json::json;
@@ -29,6 +25,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     assets,
+    changes::{change, receipt, sign, statement},
     enrolling::{enrol, enrol_page},
     estate::Estate,
     events::{Feed, Queue},
@@ -38,7 +35,6 @@ use crate::{
     pages::{
         Elsewhere, Frame, Said,
         audit::{Audit, Drawn},
-        change::{ChangePage, Sign},
         costs::CostsPage,
         entrance::SignIn,
         findings::FindingsPage,
@@ -53,7 +49,6 @@ use crate::{
     shelf::Shelf,
     sign_on::{SignOn, begin, come_back},
     text::Shown,
-    timeline,
 };
 
 /// Who may ask for a route.
@@ -92,6 +87,7 @@ routes! { Handler, page {
     Get "/inbox" Viewer inbox;
     Get "/events" Viewer events;
     Get "/changes/{id}" Viewer change;
+    Get "/changes/{id}/receipt" Viewer receipt;
     Get "/changes/{id}/statement" Viewer statement;
     Post "/changes/{id}/sign" Viewer sign;
     Get "/sessions" Viewer sessions;
@@ -162,9 +158,10 @@ pub fn router(
 
 async fn answer(route: &'static Route, console: Arc<Console>, asked: Result<Asked, ApiError>) -> Response {
     let page = asked.as_ref().is_ok_and(|asked| wants_a_page(&asked.parts));
+    let way = asked.as_ref().ok().and_then(|asked| way(&asked.parts));
     let mut answer = match called(route, console, asked).await {
         Ok(answer) => answer,
-        Err(refused) => refused.shown(page),
+        Err(refused) => refused.shown(page, way),
     };
     guard::harden(answer.headers_mut());
     answer
@@ -176,7 +173,7 @@ async fn called(
     asked: Result<Asked, ApiError>,
 ) -> Result<Response, Refused> {
     let Asked { path, parts, body } = asked?;
-    if guard::is_foreign(&parts.method, &parts.headers) {
+    if guard::is_foreign(&parts.method, &parts.headers, &console.address) {
         return Err(Refused::Foreign);
     }
     let viewer = match route.access {
@@ -219,9 +216,13 @@ impl<E: Into<ApiError>> From<E> for Refused {
 
 impl Refused {
     /// As a page, or for a script.
-    fn shown(self, page: bool) -> Response {
+    /// `way`: of where they were going, to come back to once they are signed in.
+    fn shown(self, page: bool, way: Option<String>) -> Response {
         let error = match self {
-            Self::NotSignedIn if page => return Redirect::to("/signin").into_response(),
+            Self::NotSignedIn if page => {
+                let way = way.map(|cookie| [(SET_COOKIE, cookie)]);
+                return (way, Redirect::to("/signin")).into_response();
+            }
             Self::NotSignedIn => ApiError::not_authenticated("nobody is signed in here: sign in again"),
             Self::Foreign => ApiError::may_not("this was not sent from a page of this site"),
             Self::Api(error) => error,
@@ -239,6 +240,13 @@ impl Refused {
         };
         (status, render(&said)).into_response()
     }
+}
+
+/// A cookie that remembers this page; the inbox is where everybody comes to anyway.
+fn way(parts: &Parts) -> Option<String> {
+    let place = guard::place(parts);
+    let worth = parts.method == Method::GET && !["/", "/inbox"].contains(&place);
+    if worth { guard::set_way(place) } else { None }
 }
 
 /// Whether a browser asks for a whole page, rather than a script for an answer.
@@ -277,12 +285,20 @@ impl Call {
         parse(&self.body)
     }
 
-    fn id<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Result<T, Refused> {
+    pub(crate) fn id<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Result<T, Refused> {
         Ok(self.part("id").parse().map_err(|err: T::Err| ApiError::not_found(err.to_string()))?)
     }
 
-    fn person(&self) -> Result<PersonId, Refused> {
+    pub(crate) fn person(&self) -> Result<PersonId, Refused> {
         self.viewer.clone().ok_or(Refused::NotSignedIn)
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    pub(crate) fn shared_engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.console.shared.engine)
     }
 
     pub(crate) fn estate(&self) -> &Estate {
@@ -381,12 +397,16 @@ async fn sign_out(call: Call) -> Result<Response, Refused> {
     Ok(([(SET_COOKIE, guard::clear_cookie())], Redirect::to("/signin")).into_response())
 }
 
-fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
     Ok(serde_json::from_slice(body)
         .map_err(|err| ApiError::usage(format!("the body is not what is expected: {err}")))?)
 }
 
 async fn inbox(call: Call) -> Result<Response, Refused> {
+    // Whoever was going somewhere else when they had to sign in goes there now.
+    if let Some(way) = guard::way(&call.parts.headers).filter(|_| wants_a_page(&call.parts)) {
+        return Ok(([(SET_COOKIE, guard::clear_way())], Redirect::to(&way)).into_response());
+    }
     let engine = &call.console.shared.engine;
     let before = match call.query.get("before") {
         Some(id) => Some(id.parse().map_err(|err: model::IdError| ApiError::usage(err.to_string()))?),
@@ -414,84 +434,6 @@ async fn events(call: Call) -> Result<Response, Refused> {
     let last = call.parts.headers.get("last-event-id").and_then(|it| it.to_str().ok());
     let last = last.or_else(|| call.query.get("seen").map(String::as_str));
     Ok(console.feed.listen(last.map(|it| it.parse().unwrap_or(0)), may))
-}
-
-async fn change(call: Call) -> Result<Response, Refused> {
-    let (id, viewer): (ChangeId, _) = (call.id()?, call.person()?);
-    let (engine, now) = (Arc::clone(&call.console.shared.engine), call.console.now()?);
-    // Whoever looks at it will decide on what they saw.
-    let opened = engine.open(id, Some(viewer.clone())).await?;
-    let change = opened.as_change().clone();
-    let (approvals, recorded) = {
-        let change = change.clone();
-        let both = move |view: &store::View<'_>| {
-            let approvals = view.approvals(id)?;
-            let recorded = view.recorded_of(id, &timeline::times(&change, &approvals))?;
-            Ok((approvals, recorded))
-        };
-        engine.read(both).await?
-    };
-    let happened = timeline::timeline(&change, &recorded);
-    let mut could = engine.could_sign(&change);
-    could.retain(|person| !approvals.iter().any(|it| it.person == *person));
-    let sign = matches!(change.state, ChangeState::Held | ChangeState::Approved).then(|| {
-        let signer = signer(&call, Act::Approve, None, viewer.clone());
-        let statement = engine.statement(&opened, &signer);
-        let signed = approvals.iter().find(|it| it.person == viewer);
-        let signed = signed.filter(|it| !adds_a_touch(&change, it));
-        let signed = signed.map(|_| "you have approved it already".to_owned());
-        let may_not = engine.may_sign(&change, &viewer).err().map(|why| why.to_string()).or(signed);
-        let keys = engine.bundle().roster().people.get(&viewer).map(|it| it.keys.clone()).unwrap_or_default();
-        let has_passkey = keys.iter().any(|key| key.0.starts_with("passkey "));
-        Sign::of(&statement, &change, may_not, has_passkey)
-    });
-    if !matches!(change.state, ChangeState::Held | ChangeState::Approved) {
-        could.clear();
-    }
-    let view = ChangeView::of(&change, &approvals);
-    Ok(render(&ChangePage::of(call.frame("Inbox").await?, &change, &view, could, sign, &happened, now)))
-}
-
-/// Whether a passkey would show of somebody who has approved what they have not shown, and what is asked for.
-fn adds_a_touch(change: &Change, given: &Approval) -> bool {
-    let asked = matches!(&change.verdict, Verdict::Hold(hold) if hold.requirement.touched > 0);
-    asked && given.given().iter().all(|it| it.presence == Presence::File)
-}
-
-/// With the checkpoint that the signer's own browser keeps, where it says which: a page's first request cannot. Whether it is
-/// one of this log's is asked when it comes back signed.
-fn signer(call: &Call, act: Act, reason: Option<String>, person: PersonId) -> Signer {
-    let kept = call.query.get("checkpoint").cloned();
-    let checkpoint = kept.unwrap_or_else(|| call.console.shared.engine.checkpoint_parts().join(" "));
-    Signer { act, person, presence: Presence::Touched, checkpoint, reason }
-}
-
-/// For a veto, whose own words stand in it, and for an approval with what the browser keeps of the log.
-async fn statement(call: Call) -> Result<Response, Refused> {
-    let (id, viewer): (ChangeId, _) = (call.id()?, call.person()?);
-    let asked = call.query.get("act").map(String::as_str).unwrap_or_default();
-    let act: Act = asked.parse().map_err(|err: approval::UnknownAct| ApiError::usage(err.to_string()))?;
-    let reason = call.query.get("reason").map(|it| model::sanitize(it, Statement::MAX_REASON));
-    let engine = &call.console.shared.engine;
-    let opened = engine.open(id, Some(viewer.clone())).await?;
-    let statement = engine.statement(&opened, &signer(&call, act, reason, viewer)).to_text();
-    Ok(Json(json!({ "statement": statement })).into_response())
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Signed {
-    statement: String,
-    signature: String,
-}
-
-/// The signature says who signs; being signed in is not asked what it is worth.
-async fn sign(call: Call) -> Result<Response, Refused> {
-    let id: ChangeId = call.id()?;
-    let engine = Arc::clone(&call.console.shared.engine);
-    let Signed { statement, signature } = parse(&call.body)?;
-    let signed = engine.sign(id, statement, signature).await.map_err(|err: SignError| ApiError::from(err))?;
-    Ok(Json(json!({ "id": id, "state": signed.change.state, "note": signed.note })).into_response())
 }
 
 async fn sessions(call: Call) -> Result<Response, Refused> {

@@ -39,6 +39,13 @@ pub(crate) fn all<T: fmt::Display>(texts: impl IntoIterator<Item = T>) -> Vec<Sh
 /// RFC 3986's unreserved characters stand for themselves.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// Many lines, each cleaned by itself and none cut that anybody could have signed.
+pub(crate) fn whole(text: &str) -> String {
+    const LINE: usize = 16_000;
+    let lines: Vec<String> = text.lines().map(|line| model::sanitize(line, LINE)).collect();
+    lines.join("\n")
+}
+
 /// As a value of an address's query.
 pub(crate) fn encoded(value: &str) -> String {
     utf8_percent_encode(value, UNRESERVED).to_string()

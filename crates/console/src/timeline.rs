@@ -1,10 +1,13 @@
-//! What became of a change and when, out of its document and of what the log says of it at those times. Pure.
+//! What became of a change and when: each entry that the log has of it, and when its targets were looked at. Pure.
 
 use std::collections::BTreeSet;
 
-use model::{Approval, Change, Entry, EntryKind, Timestamp};
+use model::{Change, ChangeId, Entry, EntryKind, Timestamp};
 
 use crate::text::Shown;
+
+/// Entries of one change that are shown; of more the newest.
+pub(crate) const MOST: usize = 200;
 
 /// One line; the oldest comes first.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,23 +18,7 @@ pub(crate) struct Event {
     pub(crate) index: Option<u64>,
 }
 
-/// At which times something is known to have happened to it.
-pub(crate) fn times(change: &Change, approvals: &[Approval]) -> BTreeSet<Timestamp> {
-    let mut times = BTreeSet::from([change.created_at, change.expires_at]);
-    times.extend(approvals.iter().flat_map(model::Approval::given).map(|it| it.at));
-    times.extend(change.rejection.iter().map(|it| it.approval.at));
-    times.extend(change.gone.iter().map(|it| it.at));
-    times.extend(change.reopened.iter().map(|it| it.at));
-    for step in &change.steps {
-        times.extend(step.observation.iter().map(|it| it.at));
-        times.extend(step.execution.iter().map(|it| it.started_at));
-        times.extend(step.execution.iter().filter_map(|it| it.outcome.as_ref()).map(|it| it.at));
-        times.extend(step.erased.iter().map(|it| it.at));
-    }
-    times
-}
-
-/// `recorded`: what the log has of it at those times.
+/// `recorded`: all that the log has of it.
 pub(crate) fn timeline(change: &Change, recorded: &[(Entry, Option<u64>)]) -> Vec<Event> {
     let seen = change.steps.iter().filter_map(|step| step.observation.as_ref());
     let seen: BTreeSet<Timestamp> = seen.map(|it| it.at).collect();
@@ -41,49 +28,81 @@ pub(crate) fn timeline(change: &Change, recorded: &[(Entry, Option<u64>)]) -> Ve
         Some(Event { at: entry.at, said: Shown::of(said(entry)?), index: *index })
     });
     let mut events: Vec<Event> = looked.chain(told).collect();
-    events.sort_by_key(|it| (it.at, it.index));
+    // Of one time, those that were recorded stay in the order in which they were.
+    events.sort_by_key(|it| it.at);
     events
+}
+
+/// The entry that says how it stands: the last one that is not about something beside it.
+pub(crate) fn last(recorded: &[(Entry, Option<u64>)]) -> Option<&(Entry, Option<u64>)> {
+    let beside = [EntryKind::ApprovalRefused, EntryKind::Alarm, EntryKind::BodyMoved];
+    recorded.iter().rev().find(|(entry, _)| !beside.contains(&entry.kind))
+}
+
+/// As the command line names it.
+pub(crate) fn kind_of(entry: &Entry) -> String {
+    let kind = serde_json::to_value(entry.kind).ok();
+    kind.as_ref().and_then(|it| it.as_str()).unwrap_or_default().to_owned()
+}
+
+/// What a receipt of it is kept as.
+pub(crate) fn file_of(id: ChangeId, entry: &Entry) -> String {
+    format!("{id}-{}.tlog-proof", kind_of(entry))
 }
 
 /// What happened, in a few words. `None` for what happens to no change.
 fn said(entry: &Entry) -> Option<String> {
-    let person = entry.actors.person.as_ref();
-    let by = |what: &str| match person {
+    let detail = |name: &str| entry.detail.get(name).map(String::as_str).unwrap_or_default();
+    let by = |what: &str| match &entry.actors.person {
         Some(person) => format!("{what} by {person}"),
         None => what.to_owned(),
     };
-    let detail = |name: &str| entry.detail.get(name).map(String::as_str).unwrap_or_default();
+    let with = |what: String, name: &str| match detail(name) {
+        "" => what,
+        why => format!("{what}: {why}"),
+    };
+    let plain = |what: &str| what.to_owned();
     Some(match entry.kind {
-        EntryKind::ChangeHeld => "asked for, and held".to_owned(),
-        EntryKind::ChangeJoined => "one more action was asked for with it".to_owned(),
-        EntryKind::ChangeSealed => by("opened for the first time"),
-        EntryKind::ChangeJudged => match detail("why") {
-            "" => "judged again".to_owned(),
-            why => format!("judged again: {why}"),
+        EntryKind::ChangeHeld => plain("asked for, and held"),
+        EntryKind::ChangeJoined => with(plain("one more action was asked for with it"), "summary"),
+        EntryKind::ChangeSealed => format!("{}; nothing joins it any more", by("opened for the first time")),
+        EntryKind::ChangeJudged => with(plain("judged again"), "why"),
+        EntryKind::ActionAllowed => plain("asked for, and allowed"),
+        EntryKind::ActionDenied => plain("asked for, and denied"),
+        EntryKind::ApprovalGiven => match detail("presence") {
+            "" => by("approved"),
+            presence => format!("{} ({presence})", by("approved")),
         },
-        EntryKind::ActionAllowed => "asked for, and allowed".to_owned(),
-        EntryKind::ActionDenied => "asked for, and denied".to_owned(),
-        EntryKind::ApprovalGiven => by("approved"),
-        EntryKind::ApprovalRefused => by("an approval was refused: signed"),
-        EntryKind::ChangeRejected => by("rejected"),
+        EntryKind::ApprovalRefused => {
+            let act = match detail("act") {
+                "reject" => "a rejection",
+                "reopen" => "a new intent",
+                _ => "an approval",
+            };
+            with(format!("{} was refused", by(act)), "why")
+        }
+        EntryKind::ChangeRejected => with(by("rejected"), "reason"),
         EntryKind::ChangeReopened => by("asked for anew after a rejection,"),
         EntryKind::ChangeWithdrawn => match detail("why") {
-            "" => "withdrawn".to_owned(),
+            "" => plain("withdrawn by its agent"),
             why => format!("withdrawn: {why}"),
         },
-        EntryKind::ChangeExpired => "over: its time went by".to_owned(),
-        EntryKind::PermitIssued => "let go: it was sent".to_owned(),
-        EntryKind::OutcomeRecorded => match detail("status") {
-            "" => "answered".to_owned(),
-            status => format!("answered with {status}"),
+        EntryKind::ChangeExpired => plain("over: its time went by"),
+        EntryKind::PermitIssued => plain("let go: it was sent"),
+        EntryKind::OutcomeRecorded => match (detail("status"), detail("read_back"), detail("not_sent")) {
+            ("", "", "") => plain("answered"),
+            ("", "", why) => format!("not sent after all: {why}"),
+            ("", found, _) => format!("read back: {found}"),
+            (status, _, _) => format!("answered with {status}"),
         },
-        EntryKind::OutcomeUnknown => "no answer came: what it did is not known".to_owned(),
-        EntryKind::BodyErased => "its answer and inverse were erased".to_owned(),
-        EntryKind::BundleAdopted => "the bundle came into force".to_owned(),
-        EntryKind::GlassBroken => "the glass was broken".to_owned(),
+        EntryKind::OutcomeUnknown => with(plain("no answer came: what it did is not known"), "unknown"),
+        EntryKind::BodyErased => plain("its answer and inverse were erased"),
+        EntryKind::BundleAdopted => plain("the bundle came into force"),
+        EntryKind::GlassBroken => plain("the glass was broken"),
+        EntryKind::Alarm => with(plain("an alarm"), "alarm"),
+        EntryKind::RowCarried => plain("carried over from the log before"),
         EntryKind::Genesis
         | EntryKind::ContinuityBroken
-        | EntryKind::RowCarried
         | EntryKind::SessionIssued
         | EntryKind::SessionStopped
         | EntryKind::ReadsAdmitted
@@ -91,7 +110,66 @@ fn said(entry: &Entry) -> Option<String> {
         | EntryKind::SignedIn
         | EntryKind::AgentReported
         | EntryKind::AuthenticationFailed
-        | EntryKind::CheckpointWitnessed
-        | EntryKind::Alarm => return None,
+        | EntryKind::CheckpointWitnessed => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use model::EntryId;
+
+    use super::*;
+
+    fn entry(kind: EntryKind, person: &str, details: &[(&str, &str)]) -> Entry {
+        let mut entry = Entry::new(EntryId::new(0, [0; 10]), Timestamp::from_seconds(0), kind);
+        entry.actors.person = person.parse().ok();
+        entry.detail.extend(details.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        entry
+    }
+
+    #[test]
+    fn each_entry_is_told_with_who_and_why() {
+        let check = |kind, person: &str, details: &[(&str, &str)], expected: &str| {
+            assert_eq!(said(&entry(kind, person, details)).as_deref(), Some(expected));
+        };
+        use EntryKind as Kind;
+        check(Kind::ChangeHeld, "", &[("summary", "x")], "asked for, and held");
+        check(
+            Kind::ChangeJoined,
+            "",
+            &[("summary", "Deletes b.")],
+            "one more action was asked for with it: Deletes b.",
+        );
+        check(Kind::ChangeSealed, "ben", &[], "opened for the first time by ben; nothing joins it any more");
+        check(Kind::ChangeJudged, "", &[("why", "the target moved")], "judged again: the target moved");
+        check(Kind::ApprovalGiven, "ben", &[("presence", "touched")], "approved by ben (touched)");
+        check(
+            Kind::ApprovalRefused,
+            "ben",
+            &[("act", "approve"), ("why", "pause until noon")],
+            "an approval by ben was refused: pause until noon",
+        );
+        check(Kind::ApprovalRefused, "ana", &[("act", "reject")], "a rejection by ana was refused");
+        check(Kind::ChangeRejected, "carla", &[("reason", "not now")], "rejected by carla: not now");
+        check(Kind::ChangeWithdrawn, "", &[], "withdrawn by its agent");
+        check(Kind::ChangeWithdrawn, "", &[("why", "it is gone")], "withdrawn: it is gone");
+        check(Kind::ChangeExpired, "", &[], "over: its time went by");
+        check(Kind::OutcomeRecorded, "", &[("status", "200")], "answered with 200");
+        check(Kind::OutcomeRecorded, "", &[("read_back", "it happened")], "read back: it happened");
+        check(Kind::OutcomeRecorded, "", &[("not_sent", "no log")], "not sent after all: no log");
+        check(Kind::Alarm, "", &[("alarm", "a row was made by hand")], "an alarm: a row was made by hand");
+        for of_no_change in [Kind::Genesis, Kind::SignedIn, Kind::CheckpointWitnessed] {
+            assert_eq!(said(&entry(of_no_change, "", &[])), None);
+        }
+    }
+
+    #[test]
+    fn how_it_stands_is_said_by_what_is_about_the_change_itself() {
+        let all =
+            [EntryKind::ChangeHeld, EntryKind::ChangeRejected, EntryKind::ApprovalRefused, EntryKind::Alarm];
+        let recorded = all.map(|kind| (entry(kind, "", &[]), None));
+        let found = last(&recorded).map(|(entry, _)| kind_of(entry));
+        assert_eq!(found.as_deref(), Some("change_rejected"));
+        assert_eq!(last(&[]), None);
+    }
 }

@@ -300,7 +300,7 @@ fn begin(
     let recreates = recreated(tx, &question)?;
     links.extend(recreates.iter().map(|change| Link::to(LinkKind::Recreates, *change)));
     let mut steps = vec![question.step];
-    links.extend(veto::earlier(tx, &session.chain, &mut steps)?);
+    links.extend(veto::earlier(tx, &mut steps)?);
 
     let draft = Draft {
         session: &session,

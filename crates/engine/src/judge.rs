@@ -435,7 +435,7 @@ pub(crate) fn evidence_of(step: &Step) -> Vec<Evidence> {
             observation.fingerprint,
             format!("{} facts at {}", observation.facts.len(), observation.at),
         ),
-        None => missing(EvidenceKind::StateObserved, "state not observed"),
+        None => missing(EvidenceKind::StateObserved, Step::NOT_OBSERVED),
     };
     let undo = match (&step.undo, step.action.undo) {
         (Some(undo), _) => Some(gathered(EvidenceKind::UndoCaptured, digest_of(undo), undo.summary.clone())),

@@ -152,7 +152,7 @@ pub(crate) fn ask(
     }
     let Wish { deed, step, intent, by, owner: _, signed: (request, signature) } = wish;
     let mut steps = vec![step];
-    let links = veto::earlier(tx, &chain, &mut steps)?;
+    let links = veto::earlier(tx, &mut steps)?;
     let mut change = draft(book, drawn, Draft { chain, deed, steps, links, intent });
     let mut entry = if let Verdict::Deny(_) = change.verdict {
         change.state = ChangeState::Denied;

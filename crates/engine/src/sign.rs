@@ -122,13 +122,6 @@ impl Engine {
         own::may_approve(change, self.bundle().roster(), person)
     }
 
-    /// Everybody whose approval would count, presence aside, whether they have given it or not.
-    pub fn could_sign(&self, change: &Change) -> Vec<PersonId> {
-        let bundle = self.bundle();
-        let people = bundle.roster().people.keys();
-        people.filter(|person| own::may_approve(change, bundle.roster(), person).is_ok()).cloned().collect()
-    }
-
     /// Takes a person's signature over a statement: an approval, a veto or, from the operator, a reopening.
     ///
     /// # Errors
@@ -428,7 +421,7 @@ impl Engine {
                     let message = answer::too_many_holds(limit);
                     return Ok(Err(Refusal { kind: RefusalKind::Denied, change: None, message }));
                 }
-                let links = veto::earlier(tx, &session.chain, &mut steps)?;
+                let links = veto::earlier(tx, &mut steps)?;
                 let draft = decide::Draft {
                     session: &session,
                     purpose: &Purpose::Agent,

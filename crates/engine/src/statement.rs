@@ -180,14 +180,9 @@ const MAX_LOCKED: usize = 3;
 
 /// Of several steps, each phrase says which it is about.
 fn unknowns(steps: &[Step]) -> Vec<String> {
-    let not_observed = ["state not observed".to_owned()];
     let mut all = Vec::new();
     for (step, nth) in steps.iter().zip(1..) {
-        let observed = match &step.observation {
-            Some(observation) => observation.unknowns.as_slice(),
-            None => &not_observed,
-        };
-        for unknown in step.action.unknowns.iter().chain(observed) {
+        for unknown in step.unknowns() {
             let unknown = model::sanitize(unknown, 300);
             all.push(if steps.len() > 1 { format!("step {nth}: {unknown}") } else { unknown });
         }

@@ -1,13 +1,15 @@
 //! What a veto does to what comes after it. The very same request comes back only through the operator's signed new
 //! intent; a request that is merely like it comes back with the veto in front of everyone who is asked to sign.
 
-use model::{Chain, Change, ChangeId, ChangeState, Link, LinkKind, Step};
-use store::{Filter, Tx};
+use std::collections::BTreeSet;
+
+use model::{Change, ChangeId, ChangeState, Link, LinkKind, Step};
+use store::Tx;
 
 use crate::decide::DecideError;
 
-/// How many vetoes are looked through; the newest count.
-const VETOES: usize = 100;
+/// How many vetoes of one thing are shown; the newest count.
+const VETOES: usize = 5;
 
 /// The veto that stands, where `last` is the newest change that asked for this: its own, or that of the change it
 /// reopened, unless something came of the reopening.
@@ -30,29 +32,17 @@ pub(crate) fn against(tx: &Tx<'_>, last: &Change) -> Result<Option<Change>, Deci
     }
 }
 
-/// Vetoes of the same chain over the same operation on the same target. They are linked, and shown on the steps.
-pub(crate) fn earlier(tx: &Tx<'_>, chain: &Chain, steps: &mut [Step]) -> Result<Vec<Link>, DecideError> {
-    if steps.iter().all(|step| step.action.effects.is_plain_read()) {
-        return Ok(Vec::new());
-    }
-    let filter = Filter {
-        states: vec![ChangeState::Rejected],
-        agent: Some(chain.agent.clone()),
-        session: None,
-        before: None,
-        limit: VETOES,
-    };
+/// Vetoes of the same operation on the same target, whoever asked for it then: an agent that somebody else launches, and another
+/// agent, are told no as well. They are linked, and shown on the steps.
+pub(crate) fn earlier(tx: &Tx<'_>, steps: &mut [Step]) -> Result<Vec<Link>, DecideError> {
+    let mut linked = BTreeSet::new();
     let mut links = Vec::new();
-    for vetoed in tx.changes(&filter)?.iter().filter(|change| change.chain.operator == chain.operator) {
-        let mut found = false;
-        for step in steps.iter_mut() {
-            if vetoed.steps.iter().any(|other| same_target(other, step)) {
-                step.action.unknowns.extend(notice(vetoed));
-                found = true;
+    for step in steps.iter_mut().filter(|step| !step.action.effects.is_plain_read()) {
+        for vetoed in tx.vetoes_of(&step.action, VETOES)? {
+            step.action.unknowns.extend(notice(&vetoed));
+            if linked.insert(vetoed.id) {
+                links.push(Link::to(LinkKind::AfterVeto, vetoed.id));
             }
-        }
-        if found {
-            links.push(Link::to(LinkKind::AfterVeto, vetoed.id));
         }
     }
     Ok(links)
@@ -77,17 +67,14 @@ pub(crate) fn show(tx: &Tx<'_>, change: &mut Change) -> Result<(), DecideError> 
     Ok(())
 }
 
-fn same_target(one: &Step, two: &Step) -> bool {
-    one.action.operation == two.action.operation
-        && one.action.resources.iter().any(|a| two.action.resources.iter().any(|b| a.key() == b.key()))
-}
-
 fn notice(vetoed: &Change) -> Option<String> {
     let veto = vetoed.rejection.as_ref()?;
     Some(format!(
-        "whether the reason still holds for which {} rejected {}: “{}”",
+        "whether the reason still holds for which {} rejected {}: “{}” (asked for by {} for {})",
         veto.approval.person,
         vetoed.id,
-        model::sanitize(&veto.reason, 300)
+        model::sanitize(&veto.reason, 300),
+        vetoed.chain.agent,
+        vetoed.chain.operator,
     ))
 }

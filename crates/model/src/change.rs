@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionParts, Adoption, AllowanceId, BreakGlass, Chain, ChangeId, Commitment, Digest, EffectSet,
+    ActionParts, Adoption, AllowanceId, BreakGlass, Chain, ChangeId, Commitment, Digest, Effect, EffectSet,
     Environment, Erased, Erasure, Observation, Outcome, PersonId, Scope, SessionId, Timestamp, Value,
     Verdict,
     evidence::{Evidence, KeptUndo, Sought},
@@ -183,6 +183,33 @@ impl Vouched {
 }
 
 impl Step {
+    /// What is not known of a target that nobody looked at.
+    pub const NOT_OBSERVED: &str = "state not observed";
+
+    /// Its own effects, and those of what it would carry out in turn.
+    pub fn effects(&self) -> EffectSet {
+        self.inner().fold(self.action.effects, EffectSet::union)
+    }
+
+    /// Whether it destroys or interrupts by what the tables make of it, and not only for want of a captured undo.
+    pub fn destroys(&self) -> bool {
+        let own = self.listed.unwrap_or(self.action.effects);
+        self.inner().fold(own, EffectSet::union).contains(Effect::Destroy)
+    }
+
+    fn inner(&self) -> impl Iterator<Item = EffectSet> {
+        self.observation.iter().flat_map(|it| &it.inner).map(|it| it.effects)
+    }
+
+    /// What is not known of it: by what was asked for, and by what was found when the target was looked at. For statements, pages
+    /// and answers alike.
+    pub fn unknowns(&self) -> impl Iterator<Item = &str> {
+        let looked = self.observation.as_ref();
+        let unseen = looked.is_none().then_some(Self::NOT_OBSERVED);
+        let found = looked.into_iter().flat_map(|it| &it.unknowns);
+        self.action.unknowns.iter().chain(found).map(String::as_str).chain(unseen)
+    }
+
     /// Of the bodies that lie in the blob store, or did before they were erased; ascending, each once.
     pub fn commitments(&self) -> Vec<Commitment> {
         let inverse = self.undo.as_ref().and_then(|undo| undo.request.commitment());

@@ -18,5 +18,5 @@ pub mod webhook;
 
 pub use event::{Event, UnknownEvent};
 pub use fold::{FLOOD, fold};
-pub use message::{About, Message, Sender, Subject, sentence};
+pub use message::{About, Derived, Message, Sender, Subject, sentence};
 pub use signature::{Secret, SecretError};

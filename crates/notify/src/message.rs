@@ -1,6 +1,6 @@
 //! One message, of whatever form: made of an entry, and of the change that it is about as it is now.
 
-use model::{Change, ChangeId, ChangeState, Digest, Entry, PersonId, Timestamp, Verdict};
+use model::{Change, ChangeId, ChangeState, Digest, Effect, Entry, PersonId, Step, Timestamp, Verdict};
 
 use crate::Event;
 
@@ -67,14 +67,50 @@ pub struct Subject<'a> {
 /// As much as anybody reads of one thing.
 const MOST: usize = 400;
 
-/// What it does, derived from its actions and from nothing that its agent says.
-pub fn sentence(change: &Change) -> String {
-    let Some(first) = change.steps.first() else { return "nothing".to_owned() };
-    let first = first.action.summary.trim_end_matches('.');
-    match change.steps.len().saturating_sub(1) {
-        0 => model::sanitize(first, MOST),
-        more => format!("{} (and {more} more)", model::sanitize(first, MOST)),
+/// What a change does, derived from its actions and from nothing that its agent says: not from the order in which it lists them
+/// either, so that a harmless one in front hides nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derived {
+    /// The worst of its actions; of several that are as bad, the first.
+    pub worst: String,
+    /// How many more there are, and how bad those are; empty where it is the only one.
+    pub others: String,
+}
+
+impl Derived {
+    pub fn of(change: &Change) -> Self {
+        // Of equals `max_by_key` has the last.
+        let Some((nth, worst)) = change.steps.iter().enumerate().rev().max_by_key(|(_, it)| badness(it))
+        else {
+            return Self { worst: "nothing".to_owned(), others: String::new() };
+        };
+        let others: Vec<&Step> =
+            change.steps.iter().zip(0..).filter(|(_, other)| *other != nth).map(|(it, _)| it).collect();
+        let destroying = others.iter().filter(|it| it.effects().contains(Effect::Destroy)).count();
+        let more = others.len();
+        let others = match (more, destroying) {
+            (0, _) => String::new(),
+            (more, 0) => format!("and {more} more"),
+            (1, _) => "and 1 more, which destroys or cannot be undone".to_owned(),
+            (more, bad) if more == bad => {
+                format!("and {more} more, all of which destroy or cannot be undone")
+            }
+            (more, 1) => format!("and {more} more, 1 of which destroys or cannot be undone"),
+            (more, bad) => format!("and {more} more, {bad} of which destroy or cannot be undone"),
+        };
+        Self { worst: model::sanitize(worst.action.summary.trim_end_matches('.'), MOST), others }
     }
+}
+
+/// What destroys or interrupts comes before what only cannot be undone, and that before all else, by severity.
+fn badness(step: &Step) -> (bool, Effect) {
+    (step.destroys(), step.effects().worst())
+}
+
+/// In one line.
+pub fn sentence(change: &Change) -> String {
+    let Derived { worst, others } = Derived::of(change);
+    if others.is_empty() { worst } else { format!("{worst} ({others})") }
 }
 
 impl Message {

@@ -173,6 +173,11 @@ impl Bundle {
         named.map(|(name, production)| Environment { name: name.clone(), production: *production })
     }
 
+    /// Every account that the map says is this environment.
+    pub fn accounts_of(&self, environment: &Environment) -> impl Iterator<Item = &Account> {
+        self.places.accounts().filter(|account| self.places.environment_of(account) == *environment)
+    }
+
     /// Whether the map names the account at all.
     pub fn knows(&self, account: &Account) -> bool {
         self.places.accounts().any(|known| known == account)

@@ -361,6 +361,14 @@ impl Rows for Memory {
         Ok(there.map(|(entry, index)| (entry.bytes.clone(), *index)).collect())
     }
 
+    fn recorded_of(&self, change: &str, limit: usize) -> Found<Vec<(Vec<u8>, Option<i64>)>> {
+        let state = self.state();
+        let own = state.outbox.values().rev().filter(|(entry, _)| entry.change.as_deref() == Some(change));
+        let mut found: Vec<_> = own.take(limit).map(|(entry, index)| (entry.bytes.clone(), *index)).collect();
+        found.reverse();
+        Ok(found)
+    }
+
     fn backlog(&self) -> Found<(u64, Option<i64>)> {
         let state = self.state();
         let pending =

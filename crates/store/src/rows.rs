@@ -40,6 +40,8 @@ pub(crate) struct ApprovalRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EntryRow {
     pub(crate) id: String,
+    /// The change that it is about.
+    pub(crate) change: Option<String>,
     pub(crate) at: i64,
     pub(crate) bytes: Vec<u8>,
 }
@@ -153,6 +155,8 @@ pub(crate) trait Rows {
     fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>>;
     /// Recorded at exactly that time, in the order in which they were, each with its index in the log.
     fn recorded_at(&self, at: i64, limit: usize) -> Found<Vec<(Vec<u8>, Option<i64>)>>;
+    /// The newest about a change, in the order in which they were recorded, each with its index in the log.
+    fn recorded_of(&self, change: &str, limit: usize) -> Found<Vec<(Vec<u8>, Option<i64>)>>;
     /// How many rows have no place in the log yet, and the time of the oldest.
     fn backlog(&self) -> Found<(u64, Option<i64>)>;
     /// The highest index that a row stands at.

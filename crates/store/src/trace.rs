@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Change, ChangeState, Step, StepState, Undo, change_digest};
+use model::{ActionParts, Change, ChangeState, Step, StepState, Undo, change_digest};
 
 use crate::{Target, bodies, listed, rows::is_open};
 
@@ -57,10 +57,12 @@ pub(crate) enum Mark {
     TakesMore,
     /// On nothing: its document, of an earlier version, holds a body.
     HoldsBody,
+    /// On what [`vetoed`] says: somebody rejected it.
+    Vetoed,
 }
 
 impl Mark {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Created,
         Self::Destroyed,
         Self::WaitsToDestroy,
@@ -68,6 +70,7 @@ impl Mark {
         Self::Asked,
         Self::TakesMore,
         Self::HoldsBody,
+        Self::Vetoed,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -79,6 +82,7 @@ impl Mark {
             Self::Asked => "asked",
             Self::TakesMore => "takes_more",
             Self::HoldsBody => "holds_body",
+            Self::Vetoed => "vetoed",
         }
     }
 }
@@ -91,6 +95,12 @@ impl Trace {
         }
         if bodies::holds_one(change) {
             trace.marks.insert((Mark::HoldsBody, String::new()), change.created_at.millis());
+        }
+        if let Some(veto) = change.rejection.as_ref().filter(|_| change.state == ChangeState::Rejected) {
+            let at = veto.approval.at.millis();
+            for key in change.steps.iter().flat_map(|step| vetoed(&step.action)) {
+                trace.marks.insert((Mark::Vetoed, key), at);
+            }
         }
         for (nth, step) in (0i64..).zip(&change.steps) {
             let at = step.execution.as_ref().map_or(change.created_at, |it| it.started_at).millis();
@@ -142,6 +152,12 @@ pub(crate) fn takes_more(change: &Change) -> Option<String> {
     let place = [&action.partition.0, &action.account.0, &action.region.0, &joint.parent];
     let place = place.map(String::as_str).join("\u{1f}");
     open.then(|| format!("{}\u{1f}{}\u{1f}{place}", change.session, action.operation))
+}
+
+/// How an action is found by the veto of one like it: the same operation on a target of the same name at the same place.
+pub(crate) fn vetoed(action: &ActionParts) -> Vec<String> {
+    let on = |target: &Target| format!("{}\u{1f}{}", action.operation, target.as_str());
+    Target::all(action).iter().map(on).collect()
 }
 
 /// How a step that stands beside others is found by the call that asks for it alone.

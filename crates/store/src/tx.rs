@@ -270,7 +270,8 @@ impl<'a> Tx<'a> {
         if bytes.len() > Entry::MAX_BYTES {
             return Err(StorageError::EntryTooLarge { id, bytes: bytes.len(), max: Entry::MAX_BYTES });
         }
-        match self.rows.append(&EntryRow { id: id.to_string(), at: entry.at.millis(), bytes })? {
+        let change = entry.change.map(|it| it.to_string());
+        match self.rows.append(&EntryRow { id: id.to_string(), change, at: entry.at.millis(), bytes })? {
             Appended::Added => asked::count(self.rows, &entry),
             Appended::Known => Err(StorageError::EntryKnown(id)),
         }

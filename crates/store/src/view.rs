@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use model::{
-    AgentId, AllowanceId, Approval, Change, ChangeId, ChangeState, Commitment, Digest, Entry, EntryId,
-    History, PersonId, Session, SessionId, Step, StepState, Timestamp,
+    ActionParts, AgentId, AllowanceId, Approval, Change, ChangeId, ChangeState, Commitment, Digest, Entry,
+    EntryId, History, PersonId, Session, SessionId, Step, StepState, Timestamp,
 };
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     document::{Stored, decode},
     listed,
     rows::{ApprovalRow, BodyRow, Found, Rows, Standing},
-    trace::{Mark, Trace, Who, takes_more},
+    trace::{Mark, Trace, Who, takes_more, vetoed},
 };
 
 /// Whatever is returned agreed with its row's columns; a row that does not is [`StorageError::Tampered`].
@@ -21,8 +21,7 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Times that a change is looked for at, and entries of one time: more tell nobody anything.
-    const TIMES: usize = 200;
+    /// Entries of one time: more tell nobody anything.
     pub(crate) const AT_ONCE: usize = 1000;
 
     pub(crate) fn new(rows: &'a dyn Rows) -> Self {
@@ -103,6 +102,17 @@ impl<'a> View<'a> {
             found.extend(self.change(change_id(&id)?)?);
         }
         Ok(found)
+    }
+
+    /// The newest changes in which somebody rejected this operation on one of these targets, whoever asked for it; at most
+    /// `limit` of each target, the newest first.
+    pub fn vetoes_of(&self, action: &ActionParts, limit: usize) -> Result<Vec<Change>, StorageError> {
+        let mut found = BTreeSet::new();
+        for key in vetoed(action) {
+            found.extend(self.rows.marked(Mark::Vetoed, &key, limit)?.into_iter().map(|(id, at)| (at, id)));
+        }
+        let newest = found.iter().rev().take(limit);
+        newest.filter_map(|(_, id)| change_id(id).and_then(|id| self.change(id)).transpose()).collect()
     }
 
     /// Newest first.
@@ -241,24 +251,20 @@ impl<'a> View<'a> {
         Ok(Reach { sequenced: self.sequenced_through()?, pending })
     }
 
-    /// What was recorded of a change at one of these times, in their order; each with its index in the ledger, once that is
-    /// known.
+    /// What was recorded of a change, the oldest first and of more than `limit` the newest; each with its index in the ledger,
+    /// once that is known.
     pub fn recorded_of(
         &self,
         change: ChangeId,
-        times: &BTreeSet<Timestamp>,
+        limit: usize,
     ) -> Result<Vec<(Entry, Option<u64>)>, StorageError> {
-        let mut found = Vec::new();
-        for at in times.iter().take(Self::TIMES) {
-            for (bytes, index) in self.rows.recorded_at(at.millis(), Self::AT_ONCE)? {
-                // What is no entry is found by whoever compares; here it tells nothing.
-                let Ok(entry) = serde_json::from_slice::<Entry>(&bytes) else { continue };
-                if entry.change == Some(change) {
-                    found.push((entry, index.and_then(|index| u64::try_from(index).ok())));
-                }
-            }
-        }
-        Ok(found)
+        let rows = self.rows.recorded_of(&change.to_string(), limit)?;
+        // What is no entry is found by whoever compares; here it tells nothing.
+        let entries = rows.into_iter().filter_map(|(bytes, index)| {
+            let entry = serde_json::from_slice::<Entry>(&bytes).ok()?;
+            Some((entry, index.and_then(|index| u64::try_from(index).ok())))
+        });
+        Ok(entries.filter(|(entry, _)| entry.change == Some(change)).collect())
     }
 
     /// Where in the ledger an entry stands, once it is known.

@@ -104,9 +104,12 @@ impl ChangeView {
                     if readable { it.summary.clone() } else { WITHHELD.to_owned() }
                 })
                 .collect();
-            if !action.unknowns.is_empty() {
-                action.unknowns = vec![NOT_ESTABLISHED.to_owned()];
-            }
+            // That nobody looked tells nothing of what is there.
+            let unseen = action.unknowns.iter().any(|it| it == Step::NOT_OBSERVED);
+            let more = action.unknowns.iter().any(|it| it != Step::NOT_OBSERVED);
+            let told = [(more, NOT_ESTABLISHED), (unseen, Step::NOT_OBSERVED)];
+            action.unknowns =
+                told.into_iter().filter(|(told, _)| *told).map(|(_, words)| words.to_owned()).collect();
             if is_inverse {
                 action.parameters.clear();
                 action.inner.clear();
@@ -148,13 +151,7 @@ impl ActionView {
                 at: it.at,
                 facts: it.facts.clone(),
             }),
-            unknowns: step
-                .action
-                .unknowns
-                .iter()
-                .chain(step.observation.iter().flat_map(|it| &it.unknowns))
-                .cloned()
-                .collect(),
+            unknowns: step.unknowns().map(str::to_owned).collect(),
             erased: step.erased.as_ref().map(ErasedView::of),
         }
     }

@@ -58,7 +58,7 @@ impl Place {
             let pages = console::router(
                 shared.clone(),
                 health,
-                Entrance { address: String::new(), providers: Vec::new(), secret: [3; 32] },
+                Entrance { address: "http://localhost".to_owned(), providers: Vec::new(), secret: [3; 32] },
                 Arc::new(Estate::new(Seen::Nothing { folder: "snapshots".to_owned() })),
                 None,
             );
@@ -124,7 +124,7 @@ pub(crate) async fn asks(engine: Arc<Engine>, session: Arc<Session>, stack: Stri
 
 const OF_REQUESTS: &str = "countersign-request@v1";
 
-fn deletes(stack: &str) -> Action {
+pub(crate) fn deletes(stack: &str) -> Action {
     let parts = ActionParts {
         operation: Operation::new("cloudformation", "DeleteStack"),
         partition: Partition("aws".to_owned()),

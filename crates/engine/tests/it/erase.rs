@@ -510,7 +510,7 @@ async fn bodies_move_out_of_documents_of_earlier_versions() {
     let values = params![entry.id.to_string(), now.millis(), bytes];
     beside.execute("INSERT INTO outbox (entry, at, bytes) VALUES (?1, ?2, ?3)", values).unwrap();
     beside
-        .execute_batch("DROP INDEX changes_by_session_and_state; DROP TABLE asked; DROP TABLE bodies; UPDATE derived_by SET rules = 'older'; PRAGMA user_version = 2")
+        .execute_batch("DROP TABLE recorded; DROP INDEX changes_by_session_and_state; DROP TABLE asked; DROP TABLE bodies; UPDATE derived_by SET rules = 'older'; PRAGMA user_version = 2")
         .unwrap();
     drop(beside);
     let world = place.restart(session, now.plus_seconds(5)).await.map_err(|(err, _)| err).unwrap();

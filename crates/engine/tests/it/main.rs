@@ -37,6 +37,8 @@ mod handed;
 #[cfg(test)]
 mod joint;
 #[cfg(test)]
+mod nearest;
+#[cfg(test)]
 mod once;
 #[cfg(test)]
 mod passkey;

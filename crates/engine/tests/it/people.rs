@@ -1,14 +1,16 @@
 //! Promise 3: two people means two people.
 
+use std::sync::Arc;
+
 use approval::Act;
-use engine::{Gathered, RefusalKind, SignError};
-use model::{ChangeState, EntryKind, LinkKind};
+use engine::{Gathered, NewSession, RefusalKind, SignError};
+use model::{Autonomy, ChangeState, EntryKind, LinkKind};
 
 use crate::{
     actions::{Call, DELETE_STACK},
     adopt::edited,
-    cast::{ANA, BEN, BEN_AGAIN, CLEO, DAN, MALLORY, OLGA, OTTO},
-    world::{World, expect_refusal},
+    cast::{ANA, BEN, BEN_AGAIN, CLEO, DAN, MALLORY, OLGA, OTTO, name},
+    world::{World, expect_refusal, refused},
 };
 
 #[tokio::test]
@@ -111,6 +113,38 @@ async fn promise_03_a_veto_is_shown_with_whatever_asks_for_the_same_again() {
     assert!(plan.links.iter().any(|link| link.kind == LinkKind::AfterVeto && link.change == held));
     let statement = world.statement(plan.id, Act::Approve, &BEN, None).await;
     assert!(statement.unknowns.iter().any(|it| it.contains("finance reads it")), "{:?}", statement.unknowns);
+    world.finish().await;
+}
+
+/// And another one: have another agent, which somebody else launched, ask for it.
+#[tokio::test]
+async fn promise_03_a_veto_is_shown_whoever_asks_for_the_same() {
+    let world = World::in_memory().await;
+    let held = world.hold(&DELETE_STACK.action()).await;
+    world.says(held, Act::Reject, &DAN, Some("finance reads it")).await.unwrap();
+    let asked = NewSession {
+        agent: "codex".parse().unwrap(),
+        operator: name(OLGA.name),
+        launcher: name(OLGA.name),
+        task: "tidy up".to_owned(),
+        scope: "".parse().unwrap(),
+        autonomy: Autonomy::Autonomous,
+        ttl_s: 3600,
+        signed: ("POST /sessions".to_owned(), "signed".to_owned()),
+    };
+    let session = Arc::new(world.engine.issue(asked).await.unwrap().0);
+    for (call, vetoed) in [(DELETE_STACK, true), (Call { name: "app2", ..DELETE_STACK }, false)] {
+        let refusal = refused(world.ask_as(&session, &call.action()).await);
+        assert_eq!(refusal.kind, RefusalKind::Held, "{}", refusal.message);
+        let change = world.change(refusal.change.unwrap()).await;
+        let linked = change.links.iter().any(|it| it.kind == LinkKind::AfterVeto && it.change == held);
+        let told = change.steps[0].unknowns().any(|it| {
+            it.contains("dan rejected")
+                && it.contains("finance reads it")
+                && it.contains("asked for by kiro for ana")
+        });
+        assert_eq!((linked, told), (vetoed, vetoed), "{}", call.name);
+    }
     world.finish().await;
 }
 

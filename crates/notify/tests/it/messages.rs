@@ -1,7 +1,7 @@
 //! Messages as programs read them.
 
 use expect_test::{Expect, expect};
-use model::{ChangeState, EntryKind};
+use model::{ChangeState, Effect, EffectSet, EntryKind, InnerAction, Observation, Step};
 use notify::{Event, FLOOD, Message, fold, webhook};
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ fn each_entry_is_told_in_our_words_and_none_of_its_agent() {
     check(
         told(EntryKind::ChangeHeld, &[], |it| it.steps.push(step("Delete the bucket logs."))),
         &expect![
-            "change_held | Held in production: people have to agree | Delete the stack cost-explorer and its 12 resources (and 1 more)"
+            "change_held | Held in production: people have to agree | Delete the stack cost-explorer and its 12 resources (and 1 more, which destroys or cannot be undone)"
         ],
     );
     check(
@@ -64,6 +64,72 @@ fn each_entry_is_told_in_our_words_and_none_of_its_agent() {
             assert!(!String::from_utf8(body).unwrap().contains("placeholder"), "{kind:?}");
         }
     }
+}
+
+/// Its agent chooses the order of what it asks for, and so chooses nothing by it.
+#[test]
+fn the_worst_of_several_actions_leads() {
+    let step = |summary: &str, effects: EffectSet, listed: Option<EffectSet>| Step {
+        action: model::ActionParts { effects, ..step(summary).action },
+        listed,
+        ..step(summary)
+    };
+    let (read, write) = (EffectSet::of(Effect::Read), EffectSet::of(Effect::Write));
+    let destroy = EffectSet::of(Effect::Destroy);
+    let looks = step("Look at the table orders.", read, None);
+    let tags = step("Tag the table orders.", write, None);
+    let rights = step("Hand the role admin to everybody.", EffectSet::of(Effect::Privilege), None);
+    let resizes = step("Resize the table orders.", write.with(Effect::Destroy), Some(write));
+    let deletes = step("Delete the table orders.", destroy, None);
+    let empties = step("Empty the bucket logs.", destroy, None);
+    let told = |steps: &[&Step]| {
+        let mut change = change("");
+        change.steps = steps.iter().map(|it| (*it).clone()).collect();
+        notify::sentence(&change)
+    };
+    let cases: [(&[&Step], &str); 9] = [
+        (&[], "nothing"),
+        (&[&looks], "Look at the table orders"),
+        (&[&looks, &tags], "Tag the table orders (and 1 more)"),
+        (&[&tags, &looks, &rights], "Hand the role admin to everybody (and 2 more)"),
+        (&[&rights, &resizes, &tags], "Resize the table orders (and 2 more)"),
+        (
+            &[&looks, &resizes, &deletes],
+            "Delete the table orders (and 2 more, 1 of which destroys or cannot be undone)",
+        ),
+        (&[&resizes, &deletes], "Delete the table orders (and 1 more, which destroys or cannot be undone)"),
+        // Of those that are as bad, the first.
+        (
+            &[&tags, &empties, &deletes, &resizes],
+            "Empty the bucket logs (and 3 more, 2 of which destroy or cannot be undone)",
+        ),
+        (
+            &[&deletes, &empties, &resizes],
+            "Delete the table orders (and 2 more, all of which destroy or cannot be undone)",
+        ),
+    ];
+    for (steps, expected) in cases {
+        assert_eq!(told(steps), expected);
+    }
+    // What it would carry out in turn counts as what it does itself.
+    let mut runs = step("Update the stack shop.", write, None);
+    runs.observation = Some(Observation {
+        at: NOON,
+        facts: Vec::new(),
+        fingerprint: runs.digest,
+        inner: vec![InnerAction {
+            operation: runs.action.operation.clone(),
+            effects: destroy,
+            resources: Vec::new(),
+            summary: "delete the table orders".to_owned(),
+        }],
+        inner_whole: true,
+        unknowns: Vec::new(),
+    });
+    assert_eq!(told(&[&rights, &runs]), "Update the stack shop (and 1 more)");
+    // However long its name is, what comes behind is told.
+    let long = step(&format!("Delete the table {}.", "x".repeat(1000)), destroy, None);
+    assert!(told(&[&long, &deletes]).ends_with("(and 1 more, which destroys or cannot be undone)"));
 }
 
 /// Whatever order an object's members are kept in.

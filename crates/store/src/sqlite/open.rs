@@ -137,14 +137,19 @@ pub(super) fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Resu
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
     match (number("application_id")?, number("user_version")?, tables, empty) {
         (schema::APPLICATION, schema::LAYOUT, _, _) => Ok(()),
-        (schema::APPLICATION, schema::FIRST_LAYOUT, _, Empty::Create) => {
-            bring_up(conn, &[schema::SINCE_FIRST, schema::SINCE_SECOND, schema::SINCE_THIRD]).map_err(fail)
-        }
+        (schema::APPLICATION, schema::FIRST_LAYOUT, _, Empty::Create) => bring_up(
+            conn,
+            &[schema::SINCE_FIRST, schema::SINCE_SECOND, schema::SINCE_THIRD, schema::SINCE_FOURTH],
+        )
+        .map_err(fail),
         (schema::APPLICATION, schema::SECOND_LAYOUT, _, Empty::Create) => {
-            bring_up(conn, &[schema::SINCE_SECOND, schema::SINCE_THIRD]).map_err(fail)
+            bring_up(conn, &[schema::SINCE_SECOND, schema::SINCE_THIRD, schema::SINCE_FOURTH]).map_err(fail)
         }
         (schema::APPLICATION, schema::THIRD_LAYOUT, _, Empty::Create) => {
-            bring_up(conn, &[schema::SINCE_THIRD]).map_err(fail)
+            bring_up(conn, &[schema::SINCE_THIRD, schema::SINCE_FOURTH]).map_err(fail)
+        }
+        (schema::APPLICATION, schema::FOURTH_LAYOUT, _, Empty::Create) => {
+            bring_up(conn, &[schema::SINCE_FOURTH]).map_err(fail)
         }
         (schema::APPLICATION, found, _, _) => {
             Err(OpenError::Layout { path: path.to_owned(), found, known: schema::LAYOUT })
@@ -157,11 +162,12 @@ pub(super) fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Resu
 
 fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(&format!(
-        "PRAGMA synchronous = EXTRA; BEGIN EXCLUSIVE; {} {} {} {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
+        "PRAGMA synchronous = EXTRA; BEGIN EXCLUSIVE; {} {} {} {} {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
         schema::CREATE,
         schema::SINCE_FIRST,
         schema::SINCE_SECOND,
         schema::SINCE_THIRD,
+        schema::SINCE_FOURTH,
         schema::APPLICATION,
         schema::LAYOUT,
     ))

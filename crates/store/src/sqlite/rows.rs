@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use model::Blob;
+use model::{Blob, Entry};
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params, params_from_iter, types::Value};
 
 use super::{Probe, fault::classify};
@@ -409,6 +409,13 @@ impl Rows for SqliteRows<'_> {
         self.all(sql, params![at, count(limit)], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
+    fn recorded_of(&self, change: &str, limit: usize) -> Found<Vec<(Vec<u8>, Option<i64>)>> {
+        let sql = "SELECT bytes, place FROM recorded JOIN outbox USING (number) WHERE change = ?1 ORDER BY number DESC LIMIT ?2";
+        let mut found = self.all(sql, params![change, count(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        found.reverse();
+        Ok(found)
+    }
+
     fn backlog(&self) -> Found<(u64, Option<i64>)> {
         let sql = "SELECT count(*), min(at) FROM outbox WHERE place IS NULL";
         let (rows, since) = self.one(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or_default();
@@ -434,7 +441,14 @@ impl RowsMut for SqliteRows<'_> {
     fn append(&self, entry: &EntryRow) -> Found<Appended> {
         let sql = "INSERT INTO outbox (entry, at, bytes) VALUES (?1, ?2, ?3) ON CONFLICT (entry) DO NOTHING";
         let added = self.put("append", sql, params![entry.id, entry.at, entry.bytes])?;
-        Ok(if added == 0 { Appended::Known } else { Appended::Added })
+        if added == 0 {
+            return Ok(Appended::Known);
+        }
+        if let Some(change) = &entry.change {
+            let sql = "INSERT INTO recorded (change, number) VALUES (?1, last_insert_rowid())";
+            self.put("find by its change", sql, [change])?;
+        }
+        Ok(Appended::Added)
     }
 
     fn put_session(&self, row: &SessionRow) -> Found<()> {
@@ -538,6 +552,7 @@ impl RowsMut for SqliteRows<'_> {
 
     fn forget_entries(&self) -> Found<()> {
         self.put("forget entries", "DELETE FROM outbox", [])?;
+        self.put("forget whose they were", "DELETE FROM recorded", [])?;
         self.put("forget what was asked", "DELETE FROM asked", []).map(|_| ())
     }
 }
@@ -556,6 +571,7 @@ pub(crate) fn derive_again(conn: &Connection) -> Result<(), StorageError> {
         rows.put_trace(&row, &Trace::of(&crate::document::decode(&row)?))?;
     }
     count_again(&rows)?;
+    find_again(&rows)?;
     let sql = "INSERT INTO derived_by (only, rules) VALUES (1, ?1)
         ON CONFLICT (only) DO UPDATE SET rules = excluded.rules";
     rows.put("derive", sql, [&rules]).map(|_| ())
@@ -566,15 +582,31 @@ fn count_again(rows: &SqliteRows<'_>) -> Found<()> {
     rows.put("forget what was asked", "DELETE FROM asked", [])?;
     let after = "SELECT number, bytes FROM outbox WHERE number > ?1
         AND instr(bytes, CAST('\"reads_admitted\"' AS BLOB)) > 0 ORDER BY number LIMIT 500";
+    through(rows, after, |_, entry| asked::count(rows, entry))
+}
+
+/// Finds anew which entries are about which change.
+fn find_again(rows: &SqliteRows<'_>) -> Found<()> {
+    rows.put("forget whose entries are", "DELETE FROM recorded", [])?;
+    let after = "SELECT number, bytes FROM outbox WHERE number > ?1
+        AND instr(bytes, CAST('\"change\":' AS BLOB)) > 0 ORDER BY number LIMIT 500";
+    through(rows, after, |number, entry| {
+        let Some(change) = entry.change else { return Ok(()) };
+        let sql = "INSERT INTO recorded (change, number) VALUES (?1, ?2)";
+        rows.put("find by its change", sql, params![change.to_string(), number]).map(|_| ())
+    })
+}
+
+/// What is no entry is passed over: it is found by whoever compares with the log.
+fn through(rows: &SqliteRows<'_>, after: &str, mut each: impl FnMut(i64, &Entry) -> Found<()>) -> Found<()> {
     let mut last = 0;
     loop {
         let some = rows.all(after, [last], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
         let Some((end, _)) = some.last() else { return Ok(()) };
         last = *end;
-        for (_, bytes) in &some {
-            // What is no entry is found by whoever compares with the log.
+        for (number, bytes) in &some {
             if let Ok(entry) = serde_json::from_slice(bytes) {
-                asked::count(rows, &entry)?;
+                each(*number, &entry)?;
             }
         }
     }

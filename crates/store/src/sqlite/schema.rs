@@ -1,7 +1,8 @@
 //! Tables. A document stands last in its row, so that looking at columns does not read it.
 
-/// In `PRAGMA user_version`. A file of layout 1 to 3 is brought up to this one; of any other it is not opened.
-pub(crate) const LAYOUT: i64 = 4;
+/// In `PRAGMA user_version`. A file of layout 1 to 4 is brought up to this one; of any other it is not opened.
+pub(crate) const LAYOUT: i64 = 5;
+pub(crate) const FOURTH_LAYOUT: i64 = 4;
 pub(crate) const THIRD_LAYOUT: i64 = 3;
 pub(crate) const SECOND_LAYOUT: i64 = 2;
 pub(crate) const FIRST_LAYOUT: i64 = 1;
@@ -132,5 +133,14 @@ CREATE TABLE asked (
     first_at INTEGER NOT NULL,
     last_at INTEGER NOT NULL,
     PRIMARY KEY (session, came, operation, target, why)
+) STRICT, WITHOUT ROWID;
+";
+
+/// What layout 5 has and layout 4 had not: which entries are about a change, for whoever looks at that change.
+pub(crate) const SINCE_FOURTH: &str = "
+CREATE TABLE recorded (
+    change TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (change, number)
 ) STRICT, WITHOUT ROWID;
 ";

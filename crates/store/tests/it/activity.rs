@@ -155,7 +155,7 @@ async fn what_was_asked_is_counted_again_from_the_entries() {
     let before = activity(&store, session(1), 3).await;
     assert_eq!((before.read.times, before.denied.times), (1400, 700));
     drop(store);
-    let older = "DROP INDEX changes_by_session_and_state; DROP TABLE asked; UPDATE derived_by SET rules = 'older'; PRAGMA user_version = 3";
+    let older = "DROP TABLE recorded; DROP INDEX changes_by_session_and_state; DROP TABLE asked; UPDATE derived_by SET rules = 'older'; PRAGMA user_version = 3";
     Connection::open(&path).unwrap().execute_batch(older).unwrap();
     let store = Store::sqlite(&path).unwrap();
     assert_eq!(activity(&store, session(1), 3).await, before);

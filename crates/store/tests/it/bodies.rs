@@ -324,7 +324,7 @@ async fn a_file_of_layout_2_is_brought_up_and_its_bodies_are_found() {
     drop(Store::sqlite(&path).unwrap());
     let old = inline(&held(1, 1));
     put_by_hand(&path, &old);
-    let older = "DROP INDEX changes_by_session_and_state; DROP TABLE asked; DROP TABLE bodies; UPDATE derived_by SET rules = 'older'; PRAGMA user_version = 2";
+    let older = "DROP TABLE recorded; DROP INDEX changes_by_session_and_state; DROP TABLE asked; DROP TABLE bodies; UPDATE derived_by SET rules = 'older'; PRAGMA user_version = 2";
     Connection::open(&path).unwrap().execute_batch(older).unwrap();
     let store = Store::sqlite(&path).unwrap();
     let found = store.read(|view| view.holding_bodies(10)).await.unwrap();

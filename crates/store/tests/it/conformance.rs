@@ -470,19 +470,24 @@ async fn entries_are_sequenced_in_order_and_once(store: &Store) {
         .await
         .unwrap();
     assert_eq!((through, left, one, none), (3, vec![c, c + 1], Some(2), None));
-    let recorded = async |change: ChangeId, times: &[u64]| -> Vec<(EntryId, Option<u64>)> {
-        let times = times.iter().map(|n| at(i64::try_from(*n).unwrap())).collect();
-        let found = store.read(move |view| view.recorded_of(change, &times)).await.unwrap();
+    let recorded = async |change: ChangeId, limit: usize| -> Vec<(EntryId, Option<u64>)> {
+        let found = store.read(move |view| view.recorded_of(change, limit)).await.unwrap();
         found.into_iter().map(|(entry, index)| (entry.id, index)).collect()
     };
-    write(store, |tx| tx.create_change(&change(9), Entry { change: Some(change_id(9)), ..entry(9) })).await;
-    assert_eq!(
-        recorded(change_id(9), &[8, 9]).await,
-        [(entry_id(9), None)],
-        "of this change, at these times"
-    );
-    assert_eq!(recorded(change_id(9), &[1, 2, 8]).await, []);
-    assert_eq!(recorded(change_id(8), &[9]).await, []);
+    let of = |n: u64| Entry { change: Some(change_id(9)), ..entry(n) };
+    write(store, move |tx| {
+        tx.create_change(&change(9), of(9))?;
+        tx.record(entry(10))?;
+        // What is recorded beside it counts as well, and more than once at one time.
+        tx.record(of(11))?;
+        Ok(tx.record(Entry { id: entry_id(12), ..of(11) })?)
+    })
+    .await;
+    write(store, move |tx| Ok(tx.mark_sequenced(&[(c, 3), (c + 1, 4), (c + 2, 5)])?)).await;
+    let all = [(entry_id(9), Some(5)), (entry_id(11), None), (entry_id(12), None)];
+    assert_eq!(recorded(change_id(9), 10).await, all, "of this change, in their order");
+    assert_eq!(recorded(change_id(9), 2).await, all[1..], "of too many the newest");
+    assert_eq!(recorded(change_id(8), 10).await, []);
 }
 
 async fn entries_have_bounds_and_are_recorded_once(store: &Store) {

@@ -156,7 +156,7 @@ async fn what_is_not_ours_is_left_alone() {
     fs::remove_file(&path).unwrap();
     filled(&path).await;
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 9").unwrap();
-    let newer = expect!["DB has layout 9, this version knows 4; use the version that wrote it"];
+    let newer = expect!["DB has layout 9, this version knows 5; use the version that wrote it"];
     check(Store::sqlite(&path), &path, newer);
 }
 
@@ -165,9 +165,9 @@ async fn a_file_of_the_layout_before_is_brought_up() {
     let (_folder, path) = place();
     filled(&path).await;
     let before = Store::projection_of(&path).unwrap();
-    let older = "DROP INDEX changes_by_session_and_state; DROP TABLE asked; DROP TABLE bodies; DROP TABLE charges; DROP INDEX changes_by_agent_and_state; UPDATE derived_by SET rules = 'older'; PRAGMA user_version = 1";
+    let older = "DROP TABLE recorded; DROP INDEX changes_by_session_and_state; DROP TABLE asked; DROP TABLE bodies; DROP TABLE charges; DROP INDEX changes_by_agent_and_state; UPDATE derived_by SET rules = 'older'; PRAGMA user_version = 1";
     Connection::open(&path).unwrap().execute_batch(older).unwrap();
-    let auditor = expect!["DB has layout 1, this version knows 4; use the version that wrote it"];
+    let auditor = expect!["DB has layout 1, this version knows 5; use the version that wrote it"];
     check(Store::projection_of(&path), &path, auditor);
     drop(Store::sqlite(&path).unwrap());
     assert_eq!(Store::projection_of(&path).unwrap(), before);

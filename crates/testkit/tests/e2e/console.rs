@@ -10,6 +10,7 @@ mod hostile_words;
 mod in_the_browser;
 mod kept;
 mod live;
+mod record;
 mod refusals;
 mod session_page;
 mod sign_in;
@@ -20,7 +21,7 @@ mod surroundings;
 use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{Browser, Key, certificate, until};
 
 use crate::{
@@ -306,20 +307,63 @@ fn every_page_can_be_read_by_everybody() -> Result<()> {
     look(&mut site, &entrances)?;
     site.sign_in("ben")?;
     look(&mut site, &pages)?;
+    let worst = format!("/changes/{}", pushy(&site)?);
+    look(&mut site, &[("change-pushy", &worst)])?;
+    for path in [&change, &worst] {
+        first_400_pixels(&mut site, path)?;
+    }
+    Ok(())
+}
+
+/// What an approver has to know stands there, whatever the names are that somebody chose: each part, and nothing above it.
+fn first_400_pixels(site: &mut Site, path: &str) -> Result<()> {
     for (width, height) in [(1280, 720), (390, 844)] {
         let code = format!(
             r##"await page.setViewportSize({{ width: {width}, height: {height} }});
-            await page.goto("{{url}}{change}");
+            await page.goto("{{url}}{path}");
             const ends = [];
             for (const it of await page.locator("#sentence, .facts > div").all()) {{
               const box = await it.boundingBox();
               ends.push(box.y + box.height);
             }}
-            return ends;"##
+            const facts = await page.textContent(".facts");
+            const notices = [];
+            for (const it of await page.locator(".notice:visible").all()) notices.push((await it.boundingBox()).y);
+            return {{ ends, facts, notices }};"##
         );
-        let ends = site.run("ben", &code)?;
-        let ends: Vec<f64> = ends.as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
-        ensure!(ends.len() == 5 && ends.iter().all(|end| *end <= 400.0), "{width}: {ends:?}");
+        let seen = site.run("ben", &code)?;
+        let numbers = |of: &Value| -> Vec<f64> {
+            of.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
+        };
+        let (ends, notices) = (numbers(&seen["ends"]), numbers(&seen["notices"]));
+        let last = ends.iter().copied().fold(0.0, f64::max);
+        ensure!(ends.len() == 6 && last <= 400.0, "{path} {width}: {ends:?}");
+        ensure!(notices.iter().all(|top| *top >= last), "a notice is above: {seen}");
+        let facts = seen["facts"].as_str().unwrap_or_default();
+        for fact in ["Does", "destroys or interrupts", "Undo", "no: ", "Where", "production", "Not known"] {
+            ensure!(facts.contains(fact), "{path} {width}: no {fact} in {facts}");
+        }
     }
     Ok(())
+}
+
+/// A plan as an agent would write it that wants to push out of sight what it does: a harmless step first, names without an end, and a
+/// veto of the same before it.
+fn pushy(site: &Site) -> Result<String> {
+    let lab = &site.lab;
+    let deletes = |name: &str| json!({ "service": "cloudformation", "operation": "DeleteStack", "parameters": { "StackName": name } });
+    let propose = |actions: Vec<Value>| -> Result<String> {
+        let asked = json!({ "intent": "no-op placeholder", "actions": actions });
+        let answer = lab.on_agent_listener("POST", "/v1/changes", Some(&asked))?;
+        let told: Value = serde_json::from_slice(&answer.body)?;
+        ensure!(answer.status == 200 && told["state"] == "held", "{told:#}");
+        Ok(told["id"].as_str().context("no id")?.to_owned())
+    };
+    let long = |letter: &str| letter.repeat(400);
+    let vetoed = propose(vec![deletes(&long("w"))])?;
+    let veto = ["change", "reject", &vetoed, "--reason", &"finance reads it ".repeat(40)];
+    lab.signs(&lab.people.carla, &veto)?.expect(0)?;
+    let harmless = json!({ "service": "ssm", "operation": "PutParameter",
+        "parameters": { "Name": "/a", "Value": "1", "Type": "String" } });
+    propose(vec![harmless, deletes(&long("w")), deletes(&long("i"))])
 }

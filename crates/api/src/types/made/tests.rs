@@ -140,6 +140,21 @@ fn an_agent_sees_what_it_asked_for_and_not_what_was_read() {
     assert!(agent.contains("withheld: your grant"), "{agent}");
 }
 
+/// A target that nobody looked at is not one of which all is known.
+#[test]
+fn what_nobody_looked_at_is_said_to_be_unknown() {
+    let mut change = change(Vec::new());
+    let unknowns = |view: ChangeView| view.actions.into_iter().next().unwrap().unknowns;
+    assert_eq!(unknowns(ChangeView::of(&change, &[])), ["the role prod-admin could not be read"]);
+    change.steps[0].action.unknowns.clear();
+    assert!(unknowns(ChangeView::of(&change, &[])).is_empty());
+    change.steps[0].observation = None;
+    let agents = ChangeView::for_agent(&change, &[], &|_, _| true);
+    for view in [ChangeView::of(&change, &[]), agents] {
+        assert_eq!(unknowns(view), [Step::NOT_OBSERVED]);
+    }
+}
+
 #[test]
 fn an_inverse_shows_an_agent_nothing_of_what_it_restores() {
     let link = Link::to(LinkKind::Undoes, ChangeId::new(2, [0; 10]));
