@@ -108,6 +108,22 @@ pub fn receipt_from_tiles(
     log.receipt(entry, index, proof)
 }
 
+/// The same of an entry whose way to the root is at hand, `proof`; where it leads elsewhere, [`NoReceipt::Altered`].
+pub fn receipt_along(
+    genesis: &[u8],
+    checkpoint: &[u8],
+    (index, entry): (u64, &[u8]),
+    proof: Vec<Hash>,
+) -> Result<Receipt, NoReceipt> {
+    let log = Log::open(genesis, checkpoint)?;
+    let Checkpoint { size, root, .. } = log.checkpoint;
+    if index >= size {
+        return Err(log.not_covered(index));
+    }
+    verify_inclusion(&leaf_hash(entry), index, size, &proof, &root).map_err(|_| NoReceipt::Altered)?;
+    log.receipt(entry, index, proof)
+}
+
 /// What a log's small files say.
 struct Log<'a> {
     genesis: &'a str,

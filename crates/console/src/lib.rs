@@ -24,6 +24,8 @@ mod estate;
 mod events;
 mod faces;
 mod guard;
+mod log;
+mod logged;
 mod logins;
 mod needed;
 mod pages;

@@ -36,10 +36,10 @@ use crate::{
     events::{Feed, Queue},
     faces::{ask, plan, runs},
     guard,
+    log::{audit, entry, receipt},
     logins::{By, Logins, Who},
     pages::{
         Elsewhere, Frame, Said,
-        audit::{Audit, Drawn},
         change::{ChangePage, Sign},
         costs::CostsPage,
         entrance::{Enrol, SignIn},
@@ -51,7 +51,6 @@ use crate::{
         session::SessionPage,
         sessions::{self, Sessions},
     },
-    proof,
     shelf::Shelf,
     sign_on::{SignOn, begin, come_back},
     text::Shown,
@@ -107,6 +106,8 @@ routes! { Handler, page {
     Get "/runs" Viewer runs;
     Get "/policy" Viewer policy;
     Get "/audit" Viewer audit;
+    Get "/audit/{id}" Viewer entry;
+    Get "/audit/{id}/receipt" Viewer receipt;
     Get "/health" Viewer health;
 }}
 
@@ -252,6 +253,11 @@ fn wants_a_page(parts: &Parts) -> bool {
 impl Call {
     pub(crate) fn engine(&self) -> &Engine {
         &self.console.shared.engine
+    }
+
+    /// For work that goes on beside the request.
+    pub(crate) fn own_engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.console.shared.engine)
     }
 
     pub(crate) fn sign_on(&self) -> &SignOn {
@@ -582,50 +588,9 @@ async fn policy(call: Call) -> Result<Response, Refused> {
     Ok(render(&page))
 }
 
-async fn audit(call: Call) -> Result<Response, Refused> {
-    let engine = &call.console.shared.engine;
-    let witnesses = engine.witnesses();
-    let seen = witnesses.names().into_iter().map(|name| {
-        let size = witnesses
-            .seen_of(&name)
-            .map_or_else(|| "nothing yet".to_owned(), |size| format!("{size} entries"));
-        (Shown::of(name), size)
-    });
-    let [_, size, _] = engine.checkpoint_parts();
-    let wanted = call.query.get("entry").filter(|it| !it.is_empty());
-    let drawn = wanted.map(|text| drawn(engine, text.parse().ok()));
-    let (entry, missing) = match drawn {
-        None => (None, None),
-        Some(Ok(drawn)) => (Some(drawn), None),
-        Some(Err(why)) => (None, Some(why)),
-    };
-    let page = Audit {
-        size,
-        checkpoint: crate::text::lines(&engine.checkpoint()),
-        entry,
-        missing,
-        witnesses: seen.collect(),
-        quorum: witnesses.quorum(),
-        genesis: engine.installation().to_string(),
-        frame: call.frame("Audit").await?,
-    };
-    Ok(render(&page))
-}
-
 async fn health(call: Call) -> Result<Response, Refused> {
     let report = call.console.health.report().await;
     Ok(render(&HealthPage::of(call.frame("Health").await?, &report)))
-}
-
-/// An entry of the log with the hashes that lead from it to the newest root, drawn.
-fn drawn(engine: &Engine, index: Option<u64>) -> Result<Drawn, String> {
-    let index = index.ok_or("the number of an entry is a whole number from 0 on")?;
-    let (size, path) = engine.inclusion(index).ok_or_else(|| format!("the log has no entry {index} yet"))?;
-    Ok(Drawn {
-        index,
-        said: format!("{} hashes lead from entry {index} to the root over {size} entries", path.len()),
-        picture: proof::drawn(index, size, &path),
-    })
 }
 
 #[cfg(test)]

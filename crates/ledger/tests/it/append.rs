@@ -41,6 +41,12 @@ fn indices_are_contiguous_and_every_checkpoint_is_proved() {
         assert_eq!(verify_inclusion(&leaf_hash(&entry), index, newest.size, &proof, &newest.root), Ok(()));
     }
     assert_eq!(ledger.entries().unwrap(), all);
+    for (end, count) in [(812, 50), (900, 1), (257, 3), (256, 256), (5, 50), (0, 50), (100, 0)] {
+        let found = ledger.entries_before(end, count).unwrap();
+        let (end, first) = (end.min(812), end.min(812).saturating_sub(count));
+        let expected = (first..end).map(|place| (place, all[place as usize].clone()));
+        assert_eq!(found, expected.collect::<Vec<_>>(), "{count} before {end}");
+    }
     assert!(matches!(ledger.entry(812), Err(EntryError::NoSuchEntry { index: 812, size: 812 })));
     assert_eq!((ledger.inclusion(812), ledger.consistency(813), ledger.root_at(813)), (None, None, None));
 

@@ -61,6 +61,7 @@ impl Matter {
             path if path.contains("sessions/") => self.session.clone(),
             path if path.contains("bundles/") => in_force(&desk.lab)?,
             path if path.contains("tables/") => "0".repeat(64),
+            path if path.starts_with("/audit/") => "0".to_owned(),
             _ => self.change.clone(),
         };
         let query = match row.path {
