@@ -29,6 +29,7 @@ mod logged;
 mod logins;
 mod needed;
 mod pages;
+mod pasted;
 mod proof;
 mod prose;
 mod routes;
@@ -36,6 +37,7 @@ mod shelf;
 mod sign_on;
 mod text;
 mod timeline;
+mod what_if;
 mod when;
 
 pub use estate::{Analysed, Estate, Seen};

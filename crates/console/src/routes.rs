@@ -22,8 +22,7 @@ use axum::{
 };
 use engine::{Engine, IssueError, SignError, Signer};
 use model::{
-    AgentId, Approval, Chain, Change, ChangeId, ChangeState, Environment, PersonId, Presence, SessionId,
-    Timestamp, Verdict,
+    AgentId, Approval, Change, ChangeId, ChangeState, PersonId, Presence, SessionId, Timestamp, Verdict,
 };
 use oidc::Provider;
 use serde::Deserialize;
@@ -46,7 +45,7 @@ use crate::{
         findings::FindingsPage,
         health::HealthPage,
         inbox::Inbox,
-        policy::{Policy, Proof, WhatIf},
+        policy::{Policy, Proof},
         render,
         session::SessionPage,
         sessions::{self, Sessions},
@@ -54,7 +53,7 @@ use crate::{
     shelf::Shelf,
     sign_on::{SignOn, begin, come_back},
     text::Shown,
-    timeline,
+    timeline, what_if,
 };
 
 /// Who may ask for a route.
@@ -336,9 +335,6 @@ impl Call {
     }
 }
 
-/// What somebody pastes to ask what would happen; a URL holds no more.
-const MAX_REQUEST: usize = 4000;
-
 /// A statement and a signature; forms are shorter.
 const MAX_BODY: usize = 256 * 1024;
 
@@ -575,15 +571,10 @@ async fn policy(call: Call) -> Result<Response, Refused> {
     let (bundle, now) = (call.console.shared.engine.bundle(), call.console.now()?);
     let proof = Proof::of(call.console.shared.engine.proof_at_hand().await);
     let mut page = Policy::of(call.frame("Policy").await?, &bundle, proof);
-    if let Some(asked) = call.query.get("request").filter(|it| it.len() <= MAX_REQUEST) {
+    page.account = call.query.get("account").map(|it| model::sanitize(it.trim(), 64)).unwrap_or_default();
+    if let Some(asked) = call.query.get("request") {
         page.asked.clone_from(asked);
-        let eligible = |chain: &Chain, environment: &Environment| {
-            approval::eligible(chain, bundle.roster(), engine::file_rule_at(&bundle, environment))
-        };
-        match bundle.explain("the request", asked, now, &eligible) {
-            Ok(found) => page.answers = found.iter().map(WhatIf::of).collect(),
-            Err(err) => page.wrong = Some(crate::text::lines(&err.to_string())),
-        }
+        page.answered = what_if::answered(&bundle, asked, &page.account, now);
     }
     Ok(render(&page))
 }
