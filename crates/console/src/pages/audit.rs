@@ -44,3 +44,36 @@ pub(crate) struct EntryPage {
     pub(crate) older: Option<u64>,
     pub(crate) genesis: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of those who cosign, of each by its name.
+    #[test]
+    fn witnesses_are_named_with_how_far_they_are() {
+        let page = |witnesses: &[(&str, &str)]| {
+            let witnesses = witnesses.iter().map(|(name, seen)| (Shown::of(name), (*seen).to_owned()));
+            let page = Audit {
+                frame: Frame::new(None, "Audit"),
+                size: "12".to_owned(),
+                checkpoint: Vec::new(),
+                entries: Vec::new(),
+                before: None,
+                older: None,
+                wrong: None,
+                witnesses: witnesses.collect(),
+                quorum: 2,
+                genesis: "0".repeat(64),
+            };
+            page.render().unwrap()
+        };
+        let named = page(&[("north<", "12 entries"), ("south", "nothing yet")]);
+        assert!(named.contains("<td>north&#60;</td><td>12 entries</td>"), "{named}");
+        assert!(
+            named.contains("<td>south</td><td>nothing yet</td>") && named.contains("witnessed with 2"),
+            "{named}"
+        );
+        assert!(page(&[]).contains("The bundle names none"));
+    }
+}
