@@ -102,7 +102,7 @@ impl Installation {
         let shown = self.run_with([&["change", "show", id], by].concat(), env)?;
         let words = shown.json().ok().and_then(|it| it.get("statement_words")?.as_str().map(str::to_owned));
         let words = words.as_deref().map_or_else(Vec::new, |words| vec!["--words", words]);
-        self.run_with([&["change", "approve", id], by, &words].concat(), env)
+        self.run_with([&["change", "approve", id], by, words.as_slice()].concat(), env)
     }
 
     /// `session new`; `more` holds further flags, such as `--scope`.

@@ -125,7 +125,7 @@ fn the_log_is_listed_and_an_entry_of_it_is_taken_along() -> Result<()> {
     ensure!(!first.contains("Those before"), "there is nothing before entry 0: {first}");
     says(&desk, &cookie, "/audit/0", &["The log begins", "Entry 1, after it"])?;
     let by_number = desk.get(&cookie, &format!("/audit?entry={index}"))?;
-    ensure!(by_number.status == 303 && by_number.header("location") == Some(&place), "{by_number:?}");
+    ensure!(by_number.status == 303 && by_number.header("location") == Some(place.as_str()), "{by_number:?}");
     says(&desk, &cookie, "/audit?entry=-1", &["a whole number from 0 on"])?;
     for (target, status) in
         [("/audit/999999", 404), ("/audit/x", 404), ("/audit/999999/receipt", 404), ("/audit?before=x", 400)]
