@@ -128,12 +128,13 @@ fn token(issuer: &str, authorization: &str, form: &str) -> (u16, Value) {
     let code = field("code").and_then(|it| BASE64_URL_SAFE_NO_PAD.decode(it).ok());
     let code: Option<Value> = code.and_then(|it| serde_json::from_slice(&it).ok());
     let verifier = field("code_verifier").map(|it| BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(it)));
-    let Some(code) = code.filter(|code| verifier.as_deref() == code["challenge"].as_str()) else {
+    let Some(code) = code.filter(|code| verifier.as_deref() == code.get("challenge").and_then(Value::as_str))
+    else {
         return refused("invalid_grant");
     };
     let now = crate::now();
     let claims = json!({
-        "iss": issuer, "sub": code["sub"], "aud": Idp::CLIENT, "nonce": code["nonce"], "iat": now, "exp": now + 300,
+        "iss": issuer, "sub": code.get("sub"), "aud": Idp::CLIENT, "nonce": code.get("nonce"), "iat": now, "exp": now + 300,
     });
     let encoded = |part: Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
     let signed = format!("{}.{}", encoded(json!({ "alg": "ES256", "kid": "1" })), encoded(claims));
