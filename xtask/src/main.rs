@@ -14,6 +14,7 @@ mod fuzz;
 mod gen_aws;
 mod gen_cfn;
 mod gen_openapi;
+mod gen_screenshots;
 mod run;
 mod setup;
 mod suites;
@@ -29,8 +30,8 @@ cargo xtask COMMAND
   demo [--check]            the story of December 2025, played against a mock AWS; --check fails if a step came out otherwise
   test [SUITE]...           unit, it, aws, e2e, proof; without a name: all of them
   bench NAME [--check]      one JSON line per figure; --check fails where a target is not met
-  gen [aws [--check] | cfn | openapi [--check]]
-                            writes what is generated and committed; --check compares instead
+  gen [aws [--check] | cfn | openapi [--check] | screenshots]
+                            writes what is generated and committed; --check compares instead; the pictures of the console only by name
   verifier                  builds the auditor's program, static, and says where it is and how large
   fuzz [SECONDS]            every fuzz target, for that long each (default 60)";
 
@@ -63,6 +64,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
             .and_then(|()| gen_openapi::run(gen_openapi::Then::Write)),
         ["gen", "openapi"] => gen_openapi::run(gen_openapi::Then::Write),
         ["gen", "openapi", "--check"] => gen_openapi::run(gen_openapi::Then::Compare),
+        ["gen", "screenshots"] => gen_screenshots::run(),
         ["gen", "cfn"] => gen_cfn::run(),
         ["gen", "aws", rest @ ..] => gen_aws::run(rest.iter().copied()),
         ["verifier"] => verifier::run(),

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::run::{answers, succeed, tool};
 
 /// A program or file that a suite uses, and the Debian package that has it.
-struct Need {
+pub(crate) struct Need {
     package: &'static str,
     there: fn() -> bool,
     /// Without it some tests are skipped, loudly; without the others nothing runs.
@@ -33,7 +33,7 @@ const CLOCK: Need = Need {
 const SOLVER: Need = Need { package: "cvc5", there: || answers("cvc5", &["--version"]), optional: true };
 
 /// Its driver comes with npm, where Node.js is.
-const BROWSER: Need =
+pub(crate) const BROWSER: Need =
     Need { package: "chromium", there: || Path::new("/usr/bin/chromium").exists(), optional: true };
 
 const PYTHON: Need = Need {
@@ -64,9 +64,9 @@ pub(crate) fn solver() -> Result<()> {
     provide(&[SOLVER])
 }
 
-/// For the console's pages.
+/// For the console's pages. Whoever may install it and could not, in a run that nobody watches, has not tested them.
 pub(crate) fn browser() -> Result<()> {
-    provide(&[BROWSER])
+    if is_ci() && may_install() { needed(&[BROWSER]) } else { provide(&[BROWSER]) }
 }
 
 /// For the mock AWS and the real clients as well.
@@ -74,6 +74,19 @@ pub(crate) fn clients() -> Result<testkit::Venv> {
     base()?;
     provide(&[PYTHON, CLOCK])?;
     testkit::Venv::of_checkout()
+}
+
+/// What is not there when it could be is no reason to skip.
+pub(crate) fn needed(needs: &[Need]) -> Result<()> {
+    provide(needs)?;
+    match needs.iter().find(|need| !(need.there)()) {
+        Some(need) => bail!(advice(need)),
+        None => Ok(()),
+    }
+}
+
+fn advice(need: &Need) -> String {
+    format!("not installed: {0}; on Debian: apt-get install {0}", need.package)
 }
 
 fn provide(needs: &[Need]) -> Result<()> {
@@ -88,7 +101,7 @@ fn provide(needs: &[Need]) -> Result<()> {
         succeed(install.args(&packages).env("DEBIAN_FRONTEND", "noninteractive"))?;
     }
     for need in missing() {
-        let advice = format!("not installed: {0}; on Debian: apt-get install {0}", need.package);
+        let advice = advice(need);
         if need.optional {
             eprintln!("SKIPPED: the tests that need it, as it is {advice}");
         } else {
@@ -96,6 +109,10 @@ fn provide(needs: &[Need]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|it| it == "true")
 }
 
 /// Root on a Debian: nobody else is asked for a password.

@@ -48,7 +48,8 @@ const BEFORE_PASSKEYS: &str = "only signatures by a touched security key count h
 pub enum Rendering {
     /// A page of the server: an authenticator shows no text.
     Page,
-    /// A client of their own. Only such a one asks an SSH key; no page can.
+    /// A program on a machine of their own. No page can ask an SSH key; `countersign change approve`, which does, writes the statement
+    /// out before every signature, and gives none that nobody has confirmed: at a terminal, or by the statement's eight words.
     Own,
 }
 

@@ -39,7 +39,9 @@ pub use continuity::Continues;
 pub use entries::decided_under;
 pub use policy::unmet;
 pub use proofs::{CERTIFICATE, UNPROVED, Unproved};
-pub use receipt::{NoReceipt, Shown, Void, check_receipt, receipt, receipt_by_proof, receipt_from_tiles, vouched};
+pub use receipt::{
+    NoReceipt, Shown, Void, check_receipt, receipt, receipt_by_proof, receipt_from_tiles, vouched,
+};
 pub use report::{CheckpointView, Code, Problem, Report};
 pub use rows::{Database, Row};
 pub use since::{Since, Step};

@@ -120,6 +120,9 @@ pub fn receipt_by_proof(
 ) -> Result<Receipt, NoReceipt> {
     let log = Log::open(genesis, checkpoint)?;
     let Checkpoint { size, root, .. } = log.checkpoint;
+    if index >= size {
+        return Err(log.not_covered(index));
+    }
     verify_inclusion(&leaf_hash(entry), index, size, &proof, &root).map_err(|_| NoReceipt::Altered)?;
     log.receipt(entry, index, proof)
 }

@@ -31,24 +31,24 @@ use crate::{
     events::{Feed, Queue},
     faces::{ask, plan, runs},
     guard,
+    log::{audit, entry, entry_receipt},
     logins::{By, Logins, Who},
     pages::{
         Elsewhere, Frame, Said,
-        audit::{Audit, Drawn},
         costs::CostsPage,
         entrance::SignIn,
         findings::FindingsPage,
         health::HealthPage,
         inbox::{Inbox, MOST},
-        policy::{Policy, Proof, WhatIf},
+        policy::{Policy, Proof},
         render,
         session::SessionPage,
         sessions::{self, Sessions},
     },
-    proof,
     shelf::Shelf,
     sign_on::{SignOn, begin, come_back},
     text::Shown,
+    what_if,
 };
 
 /// Who may ask for a route.
@@ -101,6 +101,8 @@ routes! { Handler, page {
     Get "/runs" Viewer runs;
     Get "/policy" Viewer policy;
     Get "/audit" Viewer audit;
+    Get "/audit/{id}" Viewer entry;
+    Get "/audit/{id}/receipt" Viewer entry_receipt;
     Get "/health" Viewer health;
 }}
 
@@ -349,9 +351,6 @@ impl Call {
     }
 }
 
-/// What somebody pastes to ask what would happen; a URL holds no more.
-const MAX_REQUEST: usize = 4000;
-
 /// A statement and a signature; forms are shorter.
 const MAX_BODY: usize = 256 * 1024;
 
@@ -491,66 +490,17 @@ async fn policy(call: Call) -> Result<Response, Refused> {
     let (bundle, now) = (call.console.shared.engine.bundle(), call.console.now()?);
     let proof = Proof::of(call.console.shared.engine.proof_at_hand().await);
     let mut page = Policy::of(call.frame("Policy").await?, &bundle, proof);
-    if let Some(asked) = call.query.get("request").filter(|it| it.len() <= MAX_REQUEST) {
+    page.account = call.query.get("account").map(|it| model::sanitize(it.trim(), 64)).unwrap_or_default();
+    if let Some(asked) = call.query.get("request") {
         page.asked.clone_from(asked);
-        let eligible = |chain: &Chain, environment: &Environment| {
-            approval::eligible(chain, bundle.roster(), engine::file_rule_at(&bundle, environment))
-        };
-        match bundle.explain("the request", asked, now, &eligible) {
-            Ok(found) => page.answers = found.iter().map(WhatIf::of).collect(),
-            Err(err) => page.wrong = Some(crate::text::lines(&err.to_string())),
-        }
+        page.answered = what_if::answered(&bundle, asked, &page.account, now);
     }
-    Ok(render(&page))
-}
-
-async fn audit(call: Call) -> Result<Response, Refused> {
-    let engine = &call.console.shared.engine;
-    let witnesses = engine.witnesses();
-    let seen = witnesses.names().into_iter().map(|name| {
-        let size = witnesses
-            .seen_of(&name)
-            .map_or_else(|| "nothing yet".to_owned(), |size| format!("{size} entries"));
-        (Shown::of(name), size)
-    });
-    let [_, size, _] = engine.checkpoint_parts();
-    let wanted = call.query.get("entry").filter(|it| !it.is_empty());
-    let drawn = wanted.map(|text| drawn(engine, text.parse().ok()));
-    let (entry, missing) = match drawn {
-        None => (None, None),
-        Some(Ok(drawn)) => (Some(drawn), None),
-        Some(Err(why)) => (None, Some(why)),
-    };
-    let page = Audit {
-        size,
-        checkpoint: crate::text::lines(&engine.checkpoint()),
-        entry,
-        missing,
-        witnesses: seen.collect(),
-        quorum: witnesses.quorum(),
-        genesis: engine.installation().to_string(),
-        frame: call.frame("Audit").await?,
-    };
     Ok(render(&page))
 }
 
 async fn health(call: Call) -> Result<Response, Refused> {
     let report = call.console.health.report().await;
     Ok(render(&HealthPage::of(call.frame("Health").await?, &report)))
-}
-
-/// An entry of the log with the hashes that lead from it to the newest root, drawn.
-fn drawn(engine: &Engine, index: Option<u64>) -> Result<Drawn, String> {
-    let index = index.ok_or("the number of an entry is a whole number from 0 on")?;
-    let (size, path) = engine
-        .inclusion(index)
-        .map_err(|fault| fault.to_string())?
-        .ok_or_else(|| format!("the log has no entry {index} yet"))?;
-    Ok(Drawn {
-        index,
-        said: format!("{} hashes lead from entry {index} to the root over {size} entries", path.len()),
-        picture: proof::drawn(index, size, &path),
-    })
 }
 
 #[cfg(test)]

@@ -315,7 +315,8 @@ pub(crate) enum ChangeCommand {
         #[command(flatten)]
         server: ServerArgs,
     },
-    /// Read the statement, and sign it. Asks first on a terminal, unless --seen says what you have read.
+    /// Read the statement, and sign it. It is written out before it is signed, and you are asked; where there is no terminal to ask
+    /// at, --words says what you have read.
     Approve(SignArgs),
     /// Veto; one is enough.
     Reject(SignArgs),
@@ -351,6 +352,9 @@ pub(crate) struct SignArgs {
     /// Sign only what `change show` showed under this digest (its first 12 digits or more).
     #[arg(long, value_name = "DIGEST", value_parser = seen)]
     pub(crate) seen: Option<String>,
+    /// The eight words under which `change show` showed on your own machine what you sign: you are not asked then.
+    #[arg(long, value_name = "EIGHT WORDS", value_parser = words)]
+    pub(crate) words: Option<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }
@@ -362,6 +366,18 @@ fn seen(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("it is 12 to 64 lower-case hexadecimal digits, as `change show` prints them".to_owned())
+    }
+}
+
+/// As people type them, in one spelling.
+fn words(text: &str) -> Result<String, String> {
+    let words: Vec<String> = text.split_whitespace().map(str::to_ascii_lowercase).collect();
+    let whole = words.len() == 8
+        && words.iter().all(|it| it.len() == 5 && it.bytes().all(|byte| byte.is_ascii_lowercase()));
+    if whole {
+        Ok(words.join(" "))
+    } else {
+        Err("they are eight words of five letters, as `change show` prints them".to_owned())
     }
 }
 

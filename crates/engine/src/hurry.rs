@@ -2,7 +2,7 @@
 //! says they are asked to pause: the next approval is refused, and that is on record. Vetoes are never refused for it. Changes
 //! are counted, not signatures: who signs one again, with another key or because of what has moved, has not hurried on.
 //!
-//! Kept in memory: a restart forgets it, as it forgets who was in a hurry.
+//! Made again at each start from the approvals on record; kept in memory from then on.
 
 use std::{
     collections::HashMap,
@@ -10,6 +10,7 @@ use std::{
 };
 
 use model::{ChangeId, PersonId, Timestamp};
+use store::{StorageError, View};
 
 /// Seconds over which approvals are counted.
 const WINDOW_S: i64 = 600;
@@ -21,6 +22,23 @@ pub(crate) struct Hurry {
 }
 
 impl Hurry {
+    /// What was approved within the last ten minutes before `now`, and may yet count.
+    pub(crate) fn on_record(view: &View<'_>, now: Timestamp) -> Result<Self, StorageError> {
+        let mut of_late = Vec::new();
+        for approval in view.approvals_since(now.plus_seconds(-WINDOW_S))? {
+            if view.change(approval.change)?.is_some_and(|change| change.environment.production) {
+                let first = approval.given().iter().map(|it| it.at).min().unwrap_or(approval.at);
+                of_late.push((first, approval.change, approval.person));
+            }
+        }
+        of_late.sort();
+        let hurry = Self::default();
+        for (at, change, person) in of_late {
+            hurry.approved(&person, change, at);
+        }
+        Ok(hurry)
+    }
+
     /// Until when `person` is to pause before they approve `change`, where they have approved `most` others or more of late.
     pub(crate) fn pause(
         &self,

@@ -28,6 +28,7 @@ mod joint;
 mod judge;
 mod library;
 mod live;
+mod log;
 mod meter;
 mod nearest;
 pub mod observe;
@@ -37,7 +38,6 @@ mod proof;
 mod read_back;
 mod readable;
 mod rebind;
-mod receipt;
 mod recent;
 mod record;
 mod recover;
@@ -79,6 +79,7 @@ pub use glass::GlassRequest;
 pub use joint::Opened;
 pub use judge::file_rule_at;
 pub use library::{Kept, Library, Shelf, Shown};
+pub use log::{LogError, LogPage, Logged, MOST_LOGGED};
 pub use meter::{Counted, Ending, Spread};
 pub use permit::{Permit, Receipt};
 pub use proof::{Unproved, proof_of};
@@ -181,21 +182,10 @@ impl Engine {
         Arc::clone(&self.newest.borrow())
     }
 
-    /// How many entries the newest checkpoint has, and the hashes that lead from one of them to its root, that entry's sibling
-    /// first; `None` where it has no such entry.
-    ///
-    /// # Errors
-    /// Where the log on disk cannot be read, or is not what was signed.
-    pub fn inclusion(&self, index: u64) -> Result<Option<(u64, Vec<tlog::Hash>)>, Fault> {
-        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = ledger.inclusion(index).map_err(|err| Fault::NoLedger(err.to_string()))?;
-        Ok(path.map(|path| (ledger.size(), path)))
-    }
-
     /// The newest checkpoint, and the proof that the log of `old` entries is a prefix of it; `None` where it never had so many.
     ///
     /// # Errors
-    /// As [`Self::inclusion`].
+    /// Where the log on disk cannot be read, or is not what was signed.
     pub fn consistency(&self, old: u64) -> Result<Option<(String, Vec<tlog::Hash>)>, Fault> {
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let proof = ledger.consistency(old).map_err(|err| Fault::NoLedger(err.to_string()))?;

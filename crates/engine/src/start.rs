@@ -14,6 +14,7 @@ use crate::{
     counters::Counters,
     decide::{DecideError, Drawn},
     entropy,
+    hurry::Hurry,
     in_force::InForce,
     meter,
     own::{self, Deed},
@@ -97,6 +98,7 @@ impl Engine {
 
         let sessions = store.read(|view| view.sessions()).await?;
         let counters = Arc::new(store.read(Counters::on_record).await?);
+        let hurry = Arc::new(store.read(move |view| Hurry::on_record(view, now)).await?);
         let ledger_fault = sequencer::Health::default();
         let grown = tokio::sync::watch::Sender::new(lock(&shared).size());
         let newest = tokio::sync::watch::Sender::new(sequencer::in_one_line(&lock(&shared)));
@@ -137,7 +139,7 @@ impl Engine {
             log_key,
             counters,
             connectors: Mutex::new(Vec::new()),
-            hurry: Arc::default(),
+            hurry,
             changed: tokio::sync::watch::Sender::new(0),
             standing_down: tokio::sync::watch::Sender::new(false),
             began: now,

@@ -53,6 +53,21 @@ impl Ledger {
         (0..self.size().div_ceil(bundle::WIDTH)).map(move |number| self.checked(number, &mut tiles))
     }
 
+    /// Up to `count` entries that stand before the place `end`, oldest first, each with its place and checked as by [`Ledger::entry`].
+    /// Two files are read for each 256 places that this touches.
+    pub fn entries_before(&self, end: u64, count: u64) -> Result<Vec<(u64, Vec<u8>)>, EntryError> {
+        let end = end.min(self.size());
+        let first = end.saturating_sub(count);
+        let mut tiles = self.tiles();
+        let mut found = Vec::new();
+        for number in first / bundle::WIDTH..end.div_ceil(bundle::WIDTH) {
+            let entries = self.checked(number, &mut tiles)?;
+            let placed = (number * bundle::WIDTH..).zip(entries);
+            found.extend(placed.filter(|(place, _)| (first..end).contains(place)));
+        }
+        Ok(found)
+    }
+
     fn checked(&self, number: u64, tiles: &mut Tiles<'_>) -> Result<Vec<Vec<u8>>, EntryError> {
         let first = number * bundle::WIDTH;
         let leaves = tiles.hashes(0, number).map_err(|source| EntryError::Tile { index: first, source })?;

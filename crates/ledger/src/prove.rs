@@ -42,14 +42,6 @@ impl Ledger {
         had(self.prove_consistency(old))
     }
 
-    /// [`Self::prove_inclusion`]; `None` where the log has no such entry.
-    ///
-    /// # Errors
-    /// As [`Self::root_at`].
-    pub fn inclusion(&self, index: u64) -> Result<Option<Vec<Hash>>, ProveError> {
-        had(self.prove_inclusion(index))
-    }
-
     pub(crate) fn tiles(&self) -> Tiles<'_> {
         Tiles::new(self.disk.as_ref(), &self.files, self.tree.edge())
     }

@@ -148,6 +148,13 @@ impl<'a> View<'a> {
         Ok(read.flat_map(|it| it.given()).map(|it| it.signature).collect())
     }
 
+    /// Those of which a signature was given at or after `since`, in no order. What cannot be read is told by whoever compares.
+    pub fn approvals_since(&self, since: Timestamp) -> Result<Vec<Approval>, StorageError> {
+        let rows = self.rows.all_approvals()?;
+        let read = rows.iter().filter_map(|row| decode::<Approval>(row).ok());
+        Ok(read.filter(|it| it.given().iter().any(|given| given.at >= since)).collect())
+    }
+
     pub fn approval(&self, change: ChangeId, person: &PersonId) -> Result<Option<Approval>, StorageError> {
         load::<Approval>(self.rows.approval(&change.to_string(), person.as_str())?)
     }

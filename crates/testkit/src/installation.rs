@@ -96,6 +96,15 @@ impl Installation {
         Cli::run_with(line, &[&[("HOME", home)], env].concat())
     }
 
+    /// `change approve`, as somebody does it who is not at a terminal: with the eight words under which `change show` has shown it
+    /// to them. `by`: the flags that say with which key. Where there is nothing to be shown, as whoever has read nothing.
+    pub fn approve(&self, id: &str, by: &[&str], env: &[(&str, &str)]) -> Result<Output> {
+        let shown = self.run_with([&["change", "show", id], by].concat(), env)?;
+        let words = shown.json().ok().and_then(|it| it.get("statement_words")?.as_str().map(str::to_owned));
+        let words = words.as_deref().map_or_else(Vec::new, |words| vec!["--words", words]);
+        self.run_with([&["change", "approve", id], by, words.as_slice()].concat(), env)
+    }
+
     /// `session new`; `more` holds further flags, such as `--scope`.
     pub fn session(
         &self,

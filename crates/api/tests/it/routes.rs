@@ -94,6 +94,17 @@ fn every_route_is_listed() {
     let routes: BTreeSet<_> = api::agent::ROUTES.iter().copied().collect();
     let cases: BTreeSet<_> = AGENTS.iter().map(|(method, path, ..)| (*method, *path)).collect();
     assert_eq!(routes, cases, "a route of the agent listener without a case, or the other way round");
+    // And so is what each leaves in the ledger.
+    let listed = include_str!("../../../testkit/tests/e2e/agent_routes.txt").lines();
+    let listed = listed.filter(|line| !line.starts_with('#')).filter_map(|line| {
+        let mut parts = line.split_whitespace();
+        Some((parts.next()?, parts.next()?))
+    });
+    assert_eq!(
+        routes,
+        listed.collect(),
+        "a route without a line in agent_routes.txt, or the other way round"
+    );
 }
 
 #[test]

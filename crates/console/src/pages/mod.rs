@@ -104,7 +104,7 @@ pub(crate) fn render(page: &impl Template) -> Response {
 
 /// For who looks at what pages are made of.
 #[cfg(test)]
-pub(crate) const TEMPLATES: [(&str, &str); 22] = [
+pub(crate) const TEMPLATES: [(&str, &str); 23] = [
     ("around", include_str!("../../templates/around.html")),
     ("ask", include_str!("../../templates/ask.html")),
     ("audit", include_str!("../../templates/audit.html")),
@@ -112,6 +112,7 @@ pub(crate) const TEMPLATES: [(&str, &str); 22] = [
     ("change", include_str!("../../templates/change.html")),
     ("costs", include_str!("../../templates/costs.html")),
     ("enrol", include_str!("../../templates/enrol.html")),
+    ("entry", include_str!("../../templates/entry.html")),
     ("findings", include_str!("../../templates/findings.html")),
     ("health", include_str!("../../templates/health.html")),
     ("inbox", include_str!("../../templates/inbox.html")),

@@ -7,7 +7,7 @@ use model::Verdict;
 use policy::{Bundle, Explanation, Part, ShownExample};
 
 use super::Frame;
-use crate::text::Shown;
+use crate::{text::Shown, what_if::Answered};
 
 #[derive(Debug, Template)]
 #[template(path = "policy.html")]
@@ -20,9 +20,9 @@ pub(crate) struct Policy {
     parts: Vec<(String, Vec<Rule>)>,
     /// As it was pasted.
     pub(crate) asked: String,
-    pub(crate) answers: Vec<WhatIf>,
-    /// What is wrong with what was pasted.
-    pub(crate) wrong: Option<Vec<Shown>>,
+    /// Where it would land, as it was said.
+    pub(crate) account: String,
+    pub(crate) answered: Answered,
 }
 
 /// What is proved of the bundle in force.
@@ -55,8 +55,8 @@ impl Proof {
 /// What would happen to one request.
 #[derive(Debug)]
 pub(crate) struct WhatIf {
-    name: Shown,
-    verdict: &'static str,
+    pub(crate) name: Shown,
+    pub(crate) verdict: &'static str,
     /// Whether grants had a say, or the constitution alone.
     with_grants: bool,
     needs: Option<Shown>,
@@ -87,7 +87,7 @@ impl WhatIf {
 
 /// What stands in the box before anybody has pasted something.
 pub(crate) const EXAMPLE: &str =
-    "effects = [\"destroy\"]\nkind = \"database\"\nenvironment = \"production\"\ntime = [\"peak\"]\n";
+    "aws rds delete-db-instance --db-instance-identifier orders --skip-final-snapshot\n";
 
 #[derive(Debug)]
 struct Rule {
@@ -128,8 +128,8 @@ impl Policy {
             count: parts.values().map(Vec::len).sum(),
             parts: parts.into_iter().map(|(part, rules)| (title(&part), rules)).collect(),
             asked: EXAMPLE.to_owned(),
-            answers: Vec::new(),
-            wrong: None,
+            account: String::new(),
+            answered: Answered::default(),
         }
     }
 }

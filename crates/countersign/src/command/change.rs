@@ -5,13 +5,13 @@ use std::{
     process::ExitCode,
 };
 
-use api::types::{ChangeList, ChangeView, ErasedView, SignRequest, SignedView, StatementView};
+use api::types::{ChangeList, ChangeView, SignRequest, SignedView, StatementView};
 use approval::{Act, Statement};
 use model::{ChangeState, Digest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use super::session::safe;
+use super::{session::safe, shown};
 use crate::{
     cli::{ChangeCommand, Format, ServerArgs, SignArgs},
     client::Client,
@@ -33,22 +33,7 @@ pub(super) async fn run(command: ChangeCommand, format: Format) -> Result<ExitCo
             }
             Ok(ExitCode::SUCCESS)
         }
-        ChangeCommand::Show { id, server } => {
-            let client = Client::connect(&server).await?;
-            let (change, matter) = read(&client, safe(&id)?).await?;
-            match format {
-                Format::Json => output::json(&Shown {
-                    change: &change,
-                    statement_digest: matter,
-                    statement_words: matter.as_ref().map(approval::words),
-                })?,
-                Format::Human => {
-                    show(&change);
-                    show_matter(&change, matter);
-                }
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+        ChangeCommand::Show { id, server } => show(safe(&id)?, &server, format).await,
         ChangeCommand::Watch { id: Some(id), server } => watch(&id, &server, format).await,
         ChangeCommand::Watch { id: None, server } => watch_all(&server, format).await,
         ChangeCommand::Approve(args) => sign(Act::Approve, &args, format).await,
@@ -58,49 +43,106 @@ pub(super) async fn run(command: ChangeCommand, format: Format) -> Result<ExitCo
     }
 }
 
-fn show_matter(change: &ChangeView, matter: Option<Digest>) {
-    let act = match change.state {
-        ChangeState::Held | ChangeState::Approved | ChangeState::Executing => Act::Approve,
-        ChangeState::Rejected => Act::Reopen,
+/// What is shown is read from the statement, here; where the server says something else of the change, nothing is shown as if it
+/// could be signed.
+async fn show(id: &str, server: &ServerArgs, format: Format) -> Result<ExitCode, Failure> {
+    let client = Client::connect(server).await?;
+    let (change, statement) = read(&client, id).await?;
+    if let Some(statement) = &statement {
+        agree(&client, id, &change, statement)?;
+    }
+    let matter = statement.as_ref().map(Statement::matter);
+    match format {
+        Format::Json => output::json(&Shown {
+            change: &change,
+            statement_digest: matter,
+            statement_words: matter.as_ref().map(approval::words),
+            statement: statement.as_ref().map(Statement::to_text),
+        })?,
+        Format::Human => {
+            shown::head(&change);
+            match (&statement, &matter) {
+                (Some(statement), Some(matter)) => {
+                    output::line(format!("statement {matter}"));
+                    output::line(format!("          {}", styled(BOLD, approval::words(matter))));
+                    shown::statement(statement);
+                }
+                _ => output::line(format!(
+                    "{} its statement cannot be read",
+                    styled(WARN, "not to be signed:")
+                )),
+            }
+            shown::beside(&change);
+            if let (Some(act), Some(matter)) = (signed_next(change.state), matter) {
+                let words = approval::words(&matter);
+                let more = if act == Act::Reopen { " --intent TEXT" } else { "" };
+                let signs = format!("countersign change {act} {}{more} --words \"{words}\"", change.id);
+                output::line(format!("\nto sign what you see here: {signs}"));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// That the statement is about what was asked for, and about what the server says otherwise.
+fn agree(client: &Client, id: &str, change: &ChangeView, statement: &Statement) -> Result<(), Failure> {
+    let mut differ = shown::differences(change, statement);
+    if statement.installation != client.installation() {
+        differ.push("installation");
+    }
+    if statement.change.to_string() != id && !differ.contains(&"change") {
+        differ.push("change");
+    }
+    if differ.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::verification(format!(
+        "what the server says of {id} is not what its statement says, in: {}",
+        differ.join(", ")
+    ))
+    .hint("sign nothing, and tell the other approvers: somebody may be showing you one thing to have another signed"))
+}
+
+/// What somebody could sign for a change that stands there.
+const fn signed_next(state: ChangeState) -> Option<Act> {
+    match state {
+        ChangeState::Held | ChangeState::Approved | ChangeState::Executing => Some(Act::Approve),
+        ChangeState::Rejected => Some(Act::Reopen),
         ChangeState::Executed
         | ChangeState::Undone
         | ChangeState::Expired
         | ChangeState::Withdrawn
         | ChangeState::Denied
         | ChangeState::Failed
-        | ChangeState::Unknown => return,
-    };
-    let Some(matter) = matter else {
-        output::line(format!("\n{} its statement cannot be read", styled(WARN, "not to be signed:")));
-        return;
-    };
-    output::line(format!("\nstatement {matter}"));
-    output::line(format!("          {}", styled(BOLD, approval::words(&matter))));
-    let (id, seen) = (change.id, matter.short());
-    output::line(format!("to sign what you see here: countersign change {act} {id} --seen {seen}"));
+        | ChangeState::Unknown => None,
+    }
 }
 
-/// `change show`: the change, and the digest of what a signature under it would be about.
+/// `change show`: the change as the server says it, and the statement that it was held against.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
     change: &'a ChangeView,
-    /// None where no statement of it can be read.
+    /// Of what a signature would be about; none where no statement can be read.
     statement_digest: Option<Digest>,
     /// The same for people, as the console shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     statement_words: Option<String>,
+    /// The text itself, as nobody in particular would sign it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<String>,
 }
 
-/// A change, with the matter of its statement at that very moment: the statement is read before and after, and a
-/// matter never comes back (it holds a nonce), so between two that are alike nothing has moved.
-async fn read(client: &Client, id: &str) -> Result<(ChangeView, Option<Digest>), Failure> {
-    let mut before = matter(client, id).await;
+/// A change, with its statement at that very moment: the statement is read before and after, and a matter never comes back (it
+/// holds a nonce), so between two that are alike nothing has moved.
+async fn read(client: &Client, id: &str) -> Result<(ChangeView, Option<Statement>), Failure> {
+    let mut before = statement_of(client, id).await.map(|it| it.matter());
     for _ in 0..5 {
         let change: ChangeView = client.get(&format!("/v1/changes/{id}")).await?;
-        let after = matter(client, id).await;
+        let statement = statement_of(client, id).await;
+        let after = statement.as_ref().map(Statement::matter);
         if before == after {
-            return Ok((change, after));
+            return Ok((change, statement));
         }
         before = after;
     }
@@ -108,14 +150,14 @@ async fn read(client: &Client, id: &str) -> Result<(ChangeView, Option<Digest>),
 }
 
 /// Whoever is named as the signer, the matter is the same.
-async fn matter(client: &Client, id: &str) -> Option<Digest> {
+async fn statement_of(client: &Client, id: &str) -> Option<Statement> {
     let target = format!(
         "/v1/changes/{id}/statement?act={}&person=anybody&presence=file&checkpoint={}",
         Act::Approve,
         encode(client.checkpoint())
     );
     let view: StatementView = client.get(&target).await.ok()?;
-    Statement::parse(&view.statement).ok().map(|statement| statement.matter())
+    Statement::parse(&view.statement).ok()
 }
 
 /// Fetches the statement, checks that it is about what was asked for, shows it, signs it with the person's own key.
@@ -169,13 +211,23 @@ async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Fai
         return Err(Failure::new(VERIFICATION, "CS208", message)
             .hint(format!("read it again: countersign change show {id}")));
     }
-    let asks = args.seen.is_none() && at_a_terminal();
-    if asks || format == Format::Human {
-        output::note(view.statement.trim_end());
-        output::note("");
-    }
-    if asks && !agreed("Sign this?").await? {
-        return Err(Failure::new(USAGE, "CS001", "nothing was signed: you did not say yes"));
+    // Always, and by this program: that a signer's own machine showed them what they sign is what such a signature is worth.
+    output::note(view.statement.trim_end());
+    output::note("");
+    match &args.words {
+        Some(words) if *words == approval::words(&matter) => {}
+        Some(words) => {
+            let stands = approval::words(&matter);
+            let message = format!("{id} reads “{stands}” now, not “{words}”; nothing was signed");
+            return Err(Failure::new(VERIFICATION, "CS208", message)
+                .hint(format!("read it again: countersign change show {id}")));
+        }
+        None if at_a_terminal() => {
+            if !agreed("Sign this?").await? {
+                return Err(Failure::new(USAGE, "CS001", "nothing was signed: you did not say yes"));
+            }
+        }
+        None => unasked(act, id)?,
     }
     let signature = identity.sign(approval::NAMESPACE, &view.statement)?;
     let request = SignRequest { statement: view.statement, signature };
@@ -188,6 +240,19 @@ async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Fai
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Nobody can be asked. A veto and a new request give an agent nothing; an approval is not given by a program that read nothing.
+fn unasked(act: Act, id: &str) -> Result<(), Failure> {
+    match act {
+        Act::Reject | Act::Reopen => Ok(()),
+        Act::Approve => {
+            let message = "nothing was signed: there is no terminal to ask at whether you have read this";
+            let hint =
+                format!("read `countersign change show {id}`, and give its eight words: --words \"…\"");
+            Err(Failure::usage(message).hint(hint))
+        }
+    }
 }
 
 /// Whether there is somebody who can be asked.
@@ -274,105 +339,7 @@ pub(super) fn row(change: &ChangeView) {
     }
 }
 
-pub(super) fn show(change: &ChangeView) {
-    let text = |text: &str| model::sanitize(text, 600);
-    output::line(format!("{}  {}", styled(BOLD, change.id), state(change.state)));
-    output::line(styled(BOLD, text(&change.summary)));
-    output::line(format!("  environment  {}", change.environment));
-    output::line(format!("  asked by     {} for {}", change.agent, change.operator));
-    output::line(format!("  it says      “{}”", text(&change.intent)));
-    output::line(format!("  until        {}", change.expires_at));
-    if let Some(gone) = &change.gone {
-        output::line(format!("  withdrawn    {}, found at {}", text(&gone.why), gone.at));
-    }
-    for (action, nth) in change.actions.iter().zip(1..) {
-        let place = if change.actions.len() > 1 {
-            format!("{nth}/{} {} ", change.actions.len(), action.state)
-        } else {
-            String::new()
-        };
-        output::line(format!("\n{place}{} [{}]", styled(BOLD, &action.operation), action.effects.join(", ")));
-        output::line(format!("  on     {}", text(&action.resources.join(", "))));
-        for (name, value) in &action.parameters {
-            parameter(name, value);
-        }
-        output::line(format!("  undo   {}", text(&action.undo)));
-        if let Some(erased) = &action.erased {
-            let ErasedView { at, by, asked_by, ground } = erased;
-            let ground = ground.as_deref().map(text).unwrap_or_default();
-            output::line(format!(
-                "  {} what was kept of it, on {at} by {by}, asked for by {asked_by}: “{ground}”",
-                styled(WARN, "erased")
-            ));
-        }
-        for inner in &action.inner {
-            output::line(format!("  would  {}", text(inner)));
-        }
-        for unknown in &action.unknowns {
-            output::line(format!("  {} {}", styled(WARN, "not known:"), text(unknown)));
-        }
-        if let Some(observed) = &action.observed {
-            output::line(format!("  seen   {} at {}", observed.fingerprint.short(), observed.at));
-            for (name, value) in observed.facts.iter().take(20) {
-                output::line(styled(DIM, format!("         {} = {}", text(name), text(value))));
-            }
-        }
-    }
-    if !change.verdict.rules.is_empty() {
-        output::line(format!("\n{}", styled(BOLD, format!("why {}", change.verdict.kind))));
-        for rule in &change.verdict.rules {
-            output::line(format!("  {} ({}:{}): {}", rule.id, rule.file, rule.line, text(&rule.reason)));
-        }
-    }
-    if let Some(requirement) = &change.verdict.requirement {
-        output::line(format!(
-            "\nneeds {} other people{}{}",
-            requirement.people,
-            match requirement.touched {
-                0 => String::new(),
-                touched => format!(", {touched} with a touched key"),
-            },
-            match requirement.rendered {
-                0 => String::new(),
-                rendered =>
-                    format!(", {rendered} by `change approve` on a machine of their own, not on a page"),
-            }
-        ));
-    }
-    for alternative in &change.verdict.alternatives {
-        output::line(format!("instead: {}", text(alternative)));
-    }
-    for approval in &change.approvals {
-        output::line(format!(
-            "  {} {} ({}) at {}",
-            styled(GOOD, "approved"),
-            approval.person,
-            approval.how(),
-            approval.at
-        ));
-    }
-    if let Some(veto) = &change.rejection {
-        output::line(format!(
-            "  {} {} at {}: “{}”",
-            styled(BAD, "rejected"),
-            veto.person,
-            veto.at,
-            text(&veto.reason)
-        ));
-    }
-}
-
-/// Whole, as the statement has it: a value's further lines stand behind a bar, where nothing of ours stands.
-fn parameter(name: &str, value: &str) {
-    let whole = |text: &str| model::sanitize(text, usize::MAX);
-    let mut lines = value.split('\n');
-    output::line(format!("  with   {} = {}", whole(name), whole(lines.next().unwrap_or_default())));
-    for line in lines {
-        output::line(format!("         | {}", whole(line)));
-    }
-}
-
-fn state(state: ChangeState) -> String {
+pub(super) fn state(state: ChangeState) -> String {
     let style = match state {
         ChangeState::Held | ChangeState::Unknown => WARN,
         ChangeState::Approved | ChangeState::Executing | ChangeState::Executed => GOOD,

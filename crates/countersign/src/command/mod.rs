@@ -33,6 +33,7 @@ mod restore;
 mod scan;
 mod serve;
 mod session;
+mod shown;
 mod since;
 mod spec;
 mod specified;

@@ -2,12 +2,14 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use engine::{RefusalKind, StartError};
+use engine::{RefusalKind, SignError, StartError};
 use model::{ChangeState, Entry, EntryId, EntryKind};
 use rusqlite::Connection;
 
 use crate::{
-    actions::DELETE_STACK,
+    actions::{Call, DELETE_STACK},
+    adopt::edited,
+    cast::{BEN, CLEO},
     world::{Place, START, World, expect_refusal, permitted, refused},
 };
 
@@ -36,6 +38,31 @@ async fn everything_goes_on_after_a_restart() {
         world.end().await.restart(session, START.plus_seconds(60)).await.map_err(|(err, _)| err).unwrap();
     assert!(world.engine.session_of(&world.session.access_key).is_some());
     assert_eq!(world.run(&DELETE_STACK.action()).await, held, "signatures are good beyond the process");
+    world.finish().await;
+}
+
+/// Who is asked to pause is still asked to after a restart: it is the record that says how many they approved.
+#[tokio::test]
+async fn nobody_in_a_hurry_is_forgotten_by_a_restart() {
+    let world = World::on_disk().await;
+    let session = Arc::clone(&world.session);
+    let limit = "clock_skew_s = 300";
+    let next = edited(&world.place.files, "bundle.toml", limit, &format!("{limit}\nhurried_approvals = 2"));
+    // Approving this is one.
+    world.adopted(&next).await;
+    let one = world.hold(&Call { name: "one", ..DELETE_STACK }.action()).await;
+    world.approve(one, &BEN).await.unwrap();
+    let two = world.hold(&Call { name: "two", ..DELETE_STACK }.action()).await;
+    let hurried = |told: Result<engine::Signed, SignError>| matches!(told, Err(SignError::Hurried(_)));
+    assert!(hurried(world.approve(two, &BEN).await));
+
+    let mut place = world.end().await;
+    place.files = next;
+    let world = place.restart(session, START.plus_seconds(60)).await.map_err(|(err, _)| err).unwrap();
+    assert!(hurried(world.approve(two, &BEN).await), "the restart gave ben a fresh start");
+    world.approve(one, &CLEO).await.unwrap();
+    world.clock.advance(600);
+    world.approve(two, &BEN).await.unwrap();
     world.finish().await;
 }
 

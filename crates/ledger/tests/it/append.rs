@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use expect_test::expect;
 use ledger::{
-    AppendError, CreateError, EntryError, Ledger, OpenError, Published, Recovery, read_log, read_resource,
+    AppendError, CreateError, EntryError, Ledger, OpenError, ProveError, Published, Recovery, read_log,
+    read_resource,
 };
 use tlog::{
     Plan, Resource, SigningKey, bundle, grown, leaf_hash, open_checkpoint, root_of, verify_growth,
@@ -37,12 +38,18 @@ fn indices_are_contiguous_and_every_checkpoint_is_proved() {
     for index in [0, 1, 255, 256, 511, 512, 811] {
         let entry = ledger.entry(index).unwrap();
         assert_eq!(entry, all[index as usize]);
-        let proof = ledger.inclusion(index).unwrap().unwrap();
+        let proof = ledger.prove_inclusion(index).unwrap();
         assert_eq!(verify_inclusion(&leaf_hash(&entry), index, newest.size, &proof, &newest.root), Ok(()));
     }
     assert_eq!(ledger.entries().unwrap(), all);
+    for (end, count) in [(812, 50), (900, 1), (257, 3), (256, 256), (5, 50), (0, 50), (100, 0)] {
+        let found = ledger.entries_before(end, count).unwrap();
+        let (end, first) = (end.min(812), end.min(812).saturating_sub(count));
+        let expected = (first..end).map(|place| (place, all[place as usize].clone()));
+        assert_eq!(found, expected.collect::<Vec<_>>(), "{count} before {end}");
+    }
     assert!(matches!(ledger.entry(812), Err(EntryError::NoSuchEntry { index: 812, size: 812 })));
-    assert_eq!(ledger.inclusion(812).unwrap(), None);
+    assert!(matches!(ledger.prove_inclusion(812), Err(ProveError::NoSuchEntry { .. })));
     assert_eq!(ledger.consistency(813).unwrap(), None);
     assert_eq!(ledger.root_at(813).unwrap(), None);
 

@@ -27,8 +27,8 @@ const CONTRACT: [&str; 14] = [
     "links",
     "expires_at",
 ];
-const BEYOND: [&str; 6] =
-    ["statement_digest", "statement_words", "session", "environment", "created_at", "rejection"];
+const BEYOND: [&str; 7] =
+    ["statement_digest", "statement_words", "statement", "session", "environment", "created_at", "rejection"];
 
 /// Ends with exactly one of the design's codes.
 fn ends(lab: &Lab, code: i32, key: &Key, args: &[&str]) -> Result<String> {
@@ -69,6 +69,44 @@ fn every_exit_code_of_a_signature() -> Result<()> {
         ends(&lab, 12, if act[1] == "reopen" { &people.olga } else { &people.ben }, act)?;
     }
     lab.verify()?.expect(0).map(drop)
+}
+
+/// A program that has read nothing approves nothing; and whoever approves has the statement before them, whatever form of answer
+/// they asked for.
+#[test]
+fn nobody_approves_what_their_own_client_has_not_shown() -> Result<()> {
+    let lab = Lab::open()?;
+    let (id, other) = (lab.hold("read")?, lab.hold("other")?);
+    let words = |id: &str| -> Result<String> {
+        let shown = lab.change(id)?;
+        let statement = shown["statement"].as_str().context("no statement")?;
+        ensure!(statement.contains(id) && statement.contains("DeleteStack"), "{statement}");
+        Ok(shown["statement_words"].as_str().context("no words")?.to_owned())
+    };
+    let private = lab.people.ben.private.to_str().context("a path that is not text")?.to_owned();
+    let approve = |more: &[&str]| {
+        let line = ["change", "approve", &id, "--key", &private];
+        lab.installation.run(line.into_iter().chain(more.iter().copied()))
+    };
+    let digest = lab.change(&id)?["statement_digest"].as_str().context("no digest")?.to_owned();
+    for (code, more) in [
+        (2, &[][..]),
+        (2, &["--seen", &digest][..]),
+        (20, &["--words", &words(&other)?][..]),
+        (20, &["--words", &words(&id)?, "--seen", "0123456789ab"][..]),
+        (2, &["--words", "lusab babad"][..]),
+    ] {
+        let refused = approve(more)?.expect(code)?;
+        ensure!(refused.stdout.is_empty(), "{refused}");
+        ensure!(lab.change(&id)?["approvals"] == json!([]), "{refused}");
+    }
+    let signed = approve(&["--words", &words(&id)?.to_uppercase()])?.expect(0)?;
+    for part in ["I, ben, APPROVE this change", "WHAT WILL HAPPEN", "DeleteStack", &id] {
+        ensure!(signed.stderr.contains(part), "it does not show `{part}`: {signed}");
+    }
+    ensure!(signed.json()?["state"] == "held", "{signed}");
+    ensure!(lab.change(&id)?["approvals"][0]["person"] == "ben");
+    Ok(())
 }
 
 #[test]
@@ -212,7 +250,7 @@ fn security_keys_are_touched_and_files_are_not_enough() -> Result<()> {
     // Through an agent, which is asked for every key it holds.
     let agent = KeyAgent::start(&[&emil])?;
     let [(name, socket)] = agent.env()?;
-    lab.installation.run_with(["change", "approve", &id], &[(name, &socket)])?.expect(0)?;
+    lab.installation.approve(&id, &[], &[(name, &socket)])?.expect(0)?;
 
     let change = lab.change(&id)?;
     let approvals = change["approvals"].as_array().context("none")?;

@@ -1,14 +1,17 @@
 //! The console without a browser: people whose authenticators are software, and do also what no browser lets them do.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use testkit::{Authenticator, Caller, Ceremony, Response, send};
+use testkit::{Authenticator, Caller, Ceremony, Idp, Response, Serve, send};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, OWNER, People};
 
 pub(super) const OF_STATEMENTS: &str = "countersign-statement@v1";
 pub(super) const OF_REQUESTS: &str = "countersign-request@v1";
@@ -22,6 +25,7 @@ pub(super) struct Desk {
     pub(super) ben: Hand,
     pub(super) carla: Hand,
     pub(super) dora: Hand,
+    provider: Option<Idp>,
 }
 
 /// A person at their authenticator.
@@ -44,6 +48,15 @@ impl Hand {
 
 impl Desk {
     pub(super) fn open() -> Result<Self> {
+        Self::over(None)
+    }
+
+    /// With a provider of identities, `corp`, at which olga and ben have accounts.
+    pub(super) fn with_accounts() -> Result<Self> {
+        Self::over(Some(Idp::start()?))
+    }
+
+    fn over(provider: Option<Idp>) -> Result<Self> {
         let [olga, ben, carla, dora] =
             [("olga", 1), ("ben", 2), ("carla", 3), ("dora", 4)].map(|(name, seed)| Hand::of(name, seed));
         let folder = tempfile::tempdir()?;
@@ -55,10 +68,15 @@ impl Desk {
             std::fs::write(&file, hand.key.roster_line())?;
             flags.extend([flag.to_owned(), format!("{}={}", hand.name, file.display())]);
         }
-        let lab = Lab::open_with(&flags)?;
+        let people = People::enter()?;
+        let flags = [people.flags()?, flags].concat();
+        let lab = Lab::over(people, &flags, |config| {
+            provider.iter().try_for_each(|provider| configure(config, provider))?;
+            Serve::start_with(config, &OWNER)
+        })?;
         let [_, _, people] = lab.serve.authorities();
         let host = format!("localhost:{}", people.rsplit(':').next().context("no port")?);
-        Ok(Self { lab, host, olga, ben, carla, dora })
+        Ok(Self { lab, host, olga, ben, carla, dora, provider })
     }
 
     /// Ports change; everybody signs in anew.
@@ -122,6 +140,27 @@ impl Desk {
         Ok(cookie.split(';').next().unwrap_or_default().to_owned())
     }
 
+    /// As a browser does that was sent to the provider, where somebody showed that they are `account`, and comes back.
+    pub(super) fn comes_back_as(&self, account: &str) -> Result<Response> {
+        let begun = self.send("GET", "/signin/with/corp", &[], "")?;
+        let page = begun.header("location").with_context(|| begun.text())?;
+        let errand = begun.header("set-cookie").and_then(|it| it.split(';').next()).context("no errand")?;
+        let provider = self.provider.as_ref().context("nobody has an account anywhere")?;
+        let target = format!("/signin/with/corp/return?{}", provider.sends_back(page, account)?);
+        let headers = [("cookie", errand), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+        self.send("GET", &target, &headers, "")
+    }
+
+    /// The cookie that a browser holds then.
+    pub(super) fn signs_in_as(&self, account: &str) -> Result<String> {
+        let answer = self.comes_back_as(account)?;
+        ensure!(answer.status == 303 && answer.header("location") == Some("/inbox"), "{}", answer.text());
+        let mut cookies =
+            answer.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value);
+        let login = cookies.find(|it| !it.contains("errand")).context("no cookie")?;
+        Ok(login.split(';').next().unwrap_or_default().to_owned())
+    }
+
     /// A request by whoever holds `cookie`, as one of our own pages makes it.
     pub(super) fn get(&self, cookie: &str, target: &str) -> Result<Response> {
         self.send("GET", target, &[("cookie", cookie), ("sec-fetch-site", "same-origin")], "")
@@ -179,6 +218,28 @@ impl Desk {
     pub(super) fn approvals(&self, id: &str) -> Result<usize> {
         Ok(self.lab.change(id)?["approvals"].as_array().map_or(0, Vec::len))
     }
+}
+
+/// Until the first `serve` the bundle may be edited; later this is a change like any other.
+fn configure(config: &Path, provider: &Idp) -> Result<()> {
+    let folder = config.parent().context("a file without a folder")?;
+    let secret = folder.join("keys/corp.secret");
+    std::fs::write(&secret, format!("{}\n", Idp::SECRET))?;
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    let (issuer, client) = (&provider.issuer, Idp::CLIENT);
+    let text = std::fs::read_to_string(config)?;
+    let corp = format!(
+        "[[sign_in]]\nname = \"corp\"\nissuer = \"{issuer}\"\nclient_id = \"{client}\"\nsecret = \"keys/corp.secret\"\n"
+    );
+    std::fs::write(config, format!("{text}\n{corp}"))?;
+    let file = folder.join("bundle/roster.toml");
+    let mut roster = std::fs::read_to_string(&file)?;
+    for person in ["olga", "ben"] {
+        let head = format!("[people.{person}]\n");
+        ensure!(roster.contains(&head), "{roster}");
+        roster = roster.replace(&head, &format!("{head}identities = [\"{issuer} sub {person}\"]\n"));
+    }
+    Ok(std::fs::write(&file, roster)?)
 }
 
 /// That an answer has this status, and says this.

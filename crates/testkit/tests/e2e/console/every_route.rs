@@ -1,6 +1,7 @@
 //! Every route of the people listener, asked by everybody (`routes.txt`): the answers, and what the ledger has of it afterwards.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{Read as _, Write as _},
     net::TcpStream,
@@ -14,7 +15,7 @@ use testkit::{Response, certificate, now, send, until};
 use super::by_hand::{Desk, Hand, OF_STATEMENTS};
 use crate::{
     adopt::{copied, in_force, text},
-    lab::named,
+    lab::{files_below, named},
 };
 
 const TABLE: &str = include_str!("../routes.txt");
@@ -48,8 +49,9 @@ struct Matter {
 }
 
 impl Matter {
-    fn new(desk: &Desk, name: &str) -> Result<Self> {
-        let change = desk.lab.hold(name)?;
+    fn new(desk: &Desk, name: &str, row: &Row) -> Result<Self> {
+        let of_what_ran = row.path.ends_with("/undo") || row.path.ends_with("/erase");
+        let change = if of_what_ran { written(desk, name)? } else { desk.lab.hold(name)? };
         let key = &desk.lab.people.olga.private;
         // Of an agent of its own, that can be stopped as a whole.
         let session = desk.lab.installation.session("tidier", "olga", key, "be stopped", &[])?.id;
@@ -61,6 +63,7 @@ impl Matter {
             path if path.contains("sessions/") => self.session.clone(),
             path if path.contains("bundles/") => in_force(&desk.lab)?,
             path if path.contains("tables/") => "0".repeat(64),
+            path if path.starts_with("/audit/") => "0".to_owned(),
             _ => self.change.clone(),
         };
         let query = match row.path {
@@ -72,7 +75,7 @@ impl Matter {
             "/v1/changes/{id}/statement" => "?act=approve&person=ben&presence=touched&checkpoint=x",
             _ => "",
         };
-        Ok(format!("{}{query}", row.path.replace("{id}", &id)))
+        Ok(format!("{}{query}", row.path.replace("{id}", &id).replace("{provider}", "corp")))
     }
 
     /// What `hand` would send; nobody sends what ben would.
@@ -88,12 +91,44 @@ impl Matter {
             }
             "/v1/sessions/stop" => json!({ "agent": "tidier" }).to_string(),
             "/enrol" if row.method == "POST" => desk.creation(hand, hand.name).to_string(),
-            path if row.method == "POST" && path.starts_with("/v1") && !path.ends_with("/undo") => {
-                "{}".to_owned()
+            "/v1/changes/{id}/erase" => json!({ "ground": "asked for" }).to_string(),
+            "/v1/sessions/{id}/break-glass" => {
+                json!({ "waives": ["nothing-in-a-freeze"], "minutes": 30, "ground": "the shop is down" })
+                    .to_string()
+            }
+            "/v1/bundles" => {
+                let (files, certificate) = candidate(desk, &self.change)?;
+                json!({ "files": files, "certificate": certificate }).to_string()
+            }
+            "/v1/simulations" => {
+                let (files, _) = candidate(desk, &self.change)?;
+                json!({ "files": files, "since": "2020-01-01T00:00:00Z" }).to_string()
             }
             _ => String::new(),
         })
     }
+}
+
+/// A change that ran, and what was there before is kept.
+fn written(desk: &Desk, name: &str) -> Result<String> {
+    let parameter = |value: &str| json!({ "Name": format!("/{name}"), "Value": value, "Type": "String", "Overwrite": true });
+    ensure!(desk.lab.owner_call("ssm", "AmazonSSM.PutParameter", &parameter("1"))?.status == 200);
+    let ran = desk.lab.call("ssm", "AmazonSSM.PutParameter", &parameter("2"))?;
+    ensure!(ran.status == 200, "{}", ran.text());
+    named(&ran)
+}
+
+/// The files of another bundle with the same rules, and what is proved of it; the same for the same `name`.
+fn candidate(desk: &Desk, name: &str) -> Result<(BTreeMap<String, String>, String)> {
+    let next = copied(&desk.lab, name)?;
+    let file = next.join("overrides.toml");
+    fs::write(&file, format!("{}\n# for {name}\n", fs::read_to_string(&file)?))?;
+    let mut files = BTreeMap::new();
+    for file in files_below(&next)? {
+        files.insert(text(file.strip_prefix(&next)?)?.to_owned(), fs::read_to_string(&file)?);
+    }
+    let proof = fs::read_to_string(certificate(&next)?)?;
+    Ok((files, proof))
 }
 
 /// A stream of events does not end: only how it begins is looked at.
@@ -126,6 +161,9 @@ fn as_person(
     if row.method == "POST" && row.path == "/signin" {
         return desk.signs_in(hand);
     }
+    if row.path.ends_with("/return") {
+        return desk.comes_back_as(hand.name);
+    }
     if row.path.starts_with("/v1") {
         let body = body()?;
         let headers = desk.signed_request(hand, (row.method, target, &body))?;
@@ -139,14 +177,14 @@ fn as_person(
 
 #[test]
 fn every_route_answers_everybody_and_tells_the_ledger() -> Result<()> {
-    let desk = Desk::open()?;
+    let desk = Desk::with_accounts()?;
     let (olgas, bens) = (desk.sign_in(&desk.olga)?, desk.sign_in(&desk.ben)?);
     let origin = format!("http://{}", desk.host);
     let described = desk.send("GET", "/v1/openapi.json", &[], "")?;
     let described: serde_json::Value = serde_json::from_slice(&described.body)?;
     for (nth, row) in rows()?.into_iter().enumerate() {
         let what = format!("{} {}", row.method, row.path);
-        let matter = Matter::new(&desk, &format!("route{nth}"))?;
+        let matter = Matter::new(&desk, &format!("route{nth}"), &row)?;
         let target = matter.target(&desk, &row)?;
         let before = if row.leaves.contains(' ') || row.leaves == "reads" {
             Vec::new()
@@ -181,9 +219,9 @@ fn every_route_answers_everybody_and_tells_the_ledger() -> Result<()> {
         let [nobody, agent] = answers(&words)?;
         let body = || matter.body(&desk, &row, &desk.olga, &olgas);
         let operator = as_person(&desk, &row, &target, &desk.olga, body)?;
-        // What was stopped is stopped: the approver has one of their own to stop.
-        let matter =
-            if row.path.ends_with("/stop") { Matter::new(&desk, &format!("too{nth}"))? } else { matter };
+        // What was stopped is stopped, and what was undone undone: the approver has one of their own.
+        let used = ["/stop", "/undo", "/erase"].iter().any(|end| row.path.ends_with(end));
+        let matter = if used { Matter::new(&desk, &format!("too{nth}"), &row)? } else { matter };
         let target = matter.target(&desk, &row)?;
         let body = || matter.body(&desk, &row, &desk.ben, &bens);
         let approver = as_person(&desk, &row, &target, &desk.ben, body)?;
@@ -206,7 +244,6 @@ fn every_route_answers_everybody_and_tells_the_ledger() -> Result<()> {
         } else if let Some(reason) = row.leaves.strip_prefix("nothing: ") {
             ensure!(reason.len() > 20, "{what}: why?");
         } else {
-            by_the_command_line(&desk, &row)?;
             let after = until(&format!("{what} to leave {}", row.leaves), Duration::from_secs(10), || {
                 Ok(Some(desk.lab.entries(row.leaves)?).filter(|it| it.len() > before.len()))
             })?;
@@ -219,45 +256,4 @@ fn every_route_answers_everybody_and_tells_the_ledger() -> Result<()> {
         let _ = desk.lab.signs(&desk.lab.people.ben, &reject)?;
     }
     desk.lab.verify()?.expect(0).map(drop)
-}
-
-/// What takes more than a path: asked for as people ask for it.
-fn by_the_command_line(desk: &Desk, row: &Row) -> Result<()> {
-    let (lab, olga) = (&desk.lab, &desk.lab.people.olga);
-    match row.path {
-        "/v1/changes/{id}/undo" | "/v1/changes/{id}/erase" => {
-            let name = if row.path.ends_with("undo") { "/undone" } else { "/erased" };
-            let parameter =
-                |value: &str| json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true });
-            ensure!(lab.owner_call("ssm", "AmazonSSM.PutParameter", &parameter("1"))?.status == 200);
-            let write = named(&lab.call("ssm", "AmazonSSM.PutParameter", &parameter("2"))?)?;
-            if row.path.ends_with("undo") {
-                lab.signs(olga, &["undo", &write])?.expect(0)?;
-            } else {
-                lab.signs(olga, &["change", "erase", &write, "--ground", "asked for"])?.expect(10)?;
-            }
-        }
-        "/v1/bundles" => {
-            let next = copied(lab, "every-route")?;
-            let file = next.join("overrides.toml");
-            fs::write(&file, format!("{}\n# another\n", fs::read_to_string(&file)?))?;
-            let proof = certificate(&next)?;
-            let ask = ["policy", "adopt", "--bundle", text(&next)?, "--certificate", text(&proof)?];
-            lab.signs(olga, &ask)?.expect(10)?;
-        }
-        "/v1/sessions/{id}/break-glass" => {
-            let ask = [
-                "session",
-                "break-glass",
-                &lab.session.id,
-                "--ground",
-                "the shop is down",
-                "--waive",
-                "nothing-in-a-freeze",
-            ];
-            lab.signs(olga, &ask)?.expect(10)?;
-        }
-        _ => {}
-    }
-    Ok(())
 }

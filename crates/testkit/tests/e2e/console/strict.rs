@@ -62,8 +62,11 @@ impl Strict {
         let key = if person == "ben" { &self.ben } else { &self.carla };
         let shown = self.site.lab.signs(key, &["change", "show", id])?.expect(0)?.json()?;
         ensure!(shown["statement_words"] == words && words.is_string(), "{words} on the page: {shown}");
-        let seen = shown["statement_digest"].as_str().context("no statement")?.to_owned();
-        self.site.lab.signs(key, &["change", "approve", id, "--seen", &seen])?.expect(0)?.json()
+        let words = words.as_str().context("no words")?;
+        let signed = self.site.lab.signs(key, &["change", "approve", id, "--words", words])?.expect(0)?;
+        // That is what makes it worth more than a touch on a page.
+        says("their own client", &signed.stderr, &["WHAT WILL HAPPEN", "DeleteStack", id])?;
+        signed.json()
     }
 
     fn lab(&self) -> &Lab {
@@ -119,8 +122,8 @@ fn of_two_who_touch_a_page_one_signs_what_their_own_client_shows() -> Result<()>
     }
     let config = text(strict.lab().installation.config())?.to_owned();
     let shown = Cli::run(["change", "show", &id, "--config", &config])?.expect(0)?.stdout;
-    let by_command = "1 by `change approve` on a machine of their own, not on a page";
-    says("the command line", &shown, &["needs 2 other people", by_command, "touched, on a page"])?;
+    let by_command = "1 of them by the command line, on a machine of their own";
+    says("the command line", &shown, &["2 other people", by_command, "touched, on a page"])?;
     let refused = strict.lab().delete_stack("lied")?;
     ensure!(refused.status == 403, "{}", refused.text());
     let asks = "1 of them by the command line, on a machine of their own";
