@@ -88,6 +88,31 @@ fn summary_of(change: &Change) -> String {
     model::sanitize(&all.join(" "), 4000)
 }
 
+/// That it was judged again, and what it needs since.
+pub(crate) fn judged_entry(drawn: &mut Drawn, change: &Change, why: &str) -> model::Entry {
+    let mut entry = held_entry(drawn, change);
+    entry.kind = EntryKind::ChangeJudged;
+    entry.detail.insert("why".to_owned(), why.to_owned());
+    entry
+}
+
+/// Why a permit is one: the verdict, the rules that asked for something, and the grants without which nothing passes.
+pub(crate) fn why_permitted(verdict: &Verdict, grants: &[&str]) -> Vec<(String, String)> {
+    let why = match verdict {
+        Verdict::Allow => "the grants let it through, and no rule asks for anything more",
+        Verdict::Hold(_) => model::Entry::EVERY_SIGNATURE,
+        // Nothing is let through that is denied; one that was is convicted by this.
+        Verdict::Deny(_) => "",
+    };
+    let mut detail = verdict_detail(verdict);
+    if !matches!(verdict, Verdict::Hold(_)) {
+        detail.push(("people".to_owned(), "0".to_owned()));
+    }
+    detail.push(("why".to_owned(), why.to_owned()));
+    detail.push(("grants".to_owned(), grants.join(", ")));
+    detail
+}
+
 pub(crate) fn verdict_detail(verdict: &Verdict) -> Vec<(String, String)> {
     let rules: Vec<String> = verdict
         .rules()

@@ -399,6 +399,11 @@ impl Rows for SqliteRows<'_> {
         Ok(self.one("SELECT max(at) FROM outbox", [], |row| row.get::<_, Option<i64>>(0))?.flatten())
     }
 
+    fn last_sequenced(&self) -> Found<Option<i64>> {
+        let sql = "SELECT number FROM outbox WHERE place IS NOT NULL ORDER BY place DESC LIMIT 1";
+        self.one(sql, [], |row| row.get(0))
+    }
+
     fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>> {
         let sql = "SELECT number, bytes FROM outbox WHERE place IS NULL ORDER BY number LIMIT ?1";
         self.all(sql, [count(limit)], |row| Ok(Pending { row: row.get(0)?, bytes: row.get(1)? }))
