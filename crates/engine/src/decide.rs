@@ -315,7 +315,8 @@ fn begin(
     let (mut change, leave) = open(tx, book, drawn, draft)?;
     match change.verdict.clone() {
         Verdict::Allow => {
-            let asked = Going { signature: question.signature, purpose: &question.purpose, session: session.id };
+            let asked =
+                Going { signature: question.signature, purpose: &question.purpose, session: session.id };
             go(tx, book, drawn, (Create::Fresh, change), 0, asked, leave)
         }
         // Nobody can sign for what has not come.
@@ -494,7 +495,8 @@ fn rejudge(
                 let entry = judged_entry(drawn, &change, judged_anew(moved, rebound, another_asks));
                 tx.record(entry)?;
             }
-            let asked = Going { signature: question.signature, purpose: &question.purpose, session: session.id };
+            let asked =
+                Going { signature: question.signature, purpose: &question.purpose, session: session.id };
             go(tx, book, drawn, (Create::Stored, change), nth, asked, leave)
         }
         Verdict::Hold(_) => {
