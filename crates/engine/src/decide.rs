@@ -594,7 +594,7 @@ pub(crate) fn go(
         Some(_) => Vec::new(),
         None => book.bundle.grants_of(&change.chain),
     };
-    entry.detail.extend(why_permitted(&change.verdict, &grants));
+    entry.detail.extend(why_permitted(&change.verdict, &grants, glass));
     for (key, value) in [
         ("step", nth.to_string()),
         ("operation", operation),
@@ -615,7 +615,6 @@ pub(crate) fn go(
             entry.detail.insert(key.to_owned(), parts.join(", "));
         }
     }
-    entry.detail.extend(glass.map(|change| ("glass".to_owned(), change.to_string())));
     asked_by(&mut entry, purpose);
     match create {
         Create::Fresh => tx.create_change(&change, entry)?,

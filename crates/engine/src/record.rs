@@ -1,6 +1,6 @@
 //! What the ledger is told about a change: one function per kind of event that several places record.
 
-use model::{Change, EntryKind, Verdict};
+use model::{Change, ChangeId, EntryKind, Verdict};
 
 use crate::{
     admit::{By, Purpose, Undoing},
@@ -97,8 +97,15 @@ pub(crate) fn judged_entry(drawn: &mut Drawn, change: &Change, why: &str) -> mod
 }
 
 /// Why a permit is one: the verdict, the rules that asked for something, and the grants without which nothing passes.
-pub(crate) fn why_permitted(verdict: &Verdict, grants: &[&str]) -> Vec<(String, String)> {
+pub(crate) fn why_permitted(
+    verdict: &Verdict,
+    grants: &[&str],
+    glass: Option<ChangeId>,
+) -> Vec<(String, String)> {
     let why = match verdict {
+        Verdict::Allow if glass.is_some() => {
+            "the grants or the broken glass let it through, and no rule that it leaves asks for anything more"
+        }
         Verdict::Allow => "the grants let it through, and no rule asks for anything more",
         Verdict::Hold(_) => model::Entry::EVERY_SIGNATURE,
         // Nothing is let through that is denied; one that was is convicted by this.
@@ -110,6 +117,7 @@ pub(crate) fn why_permitted(verdict: &Verdict, grants: &[&str]) -> Vec<(String, 
     }
     detail.push(("why".to_owned(), why.to_owned()));
     detail.push(("grants".to_owned(), grants.join(", ")));
+    detail.extend(glass.map(|change| ("glass".to_owned(), change.to_string())));
     detail
 }
 
