@@ -437,9 +437,12 @@ impl Rows for SqliteRows<'_> {
 
 impl RowsMut for SqliteRows<'_> {
     fn append(&self, entry: &EntryRow) -> Found<Appended> {
-        let sql = "INSERT INTO outbox (entry, at, bytes) VALUES (?1, ?2, ?3) ON CONFLICT (entry) DO NOTHING";
-        let added = self.put("append", sql, params![entry.id, entry.at, entry.bytes])?;
-        Ok(if added == 0 { Appended::Known } else { Appended::Added })
+        // An insert that does nothing for a conflict takes a number all the same, and none may be missing.
+        if self.standing_of_entry(&entry.id)? != Standing::Unknown {
+            return Ok(Appended::Known);
+        }
+        let sql = "INSERT INTO outbox (entry, at, bytes) VALUES (?1, ?2, ?3)";
+        self.put("append", sql, params![entry.id, entry.at, entry.bytes]).map(|_| Appended::Added)
     }
 
     fn put_session(&self, row: &SessionRow) -> Found<()> {
