@@ -2,7 +2,7 @@
 //! nobody signs here) grows with the log and with nothing more, and keeps of each entry what later ones can rest on; what
 //! came after a checkpoint is verified in a time in which what was before has no part.
 //!
-//! The entries are of the kinds and lengths that an engine writes: reads in batches; writes allowed, permitted and done;
+//! The entries are of the kinds and lengths that an engine writes: reads in batches; writes permitted, with why, and done;
 //! changes held for two people that expire; a session for every 512. They are made bundle by bundle, as a reader would
 //! have them from a disk, and the making is not measured; for what came after a checkpoint the making and hashing of the
 //! files that are asked for is.
@@ -89,20 +89,29 @@ impl Maker {
             0 if index == 0 => {
                 let roster = serde_json::to_string(&Roster::default())?;
                 let genesis = self.genesis.fingerprint().to_string();
-                (EntryKind::Genesis, None, vec![("genesis", genesis), ("roster", roster)])
+                let (key, says) = Entry::PERMITS_SAY_WHY;
+                let detail = vec![("genesis", genesis), ("roster", roster), (key, says.to_owned())];
+                (EntryKind::Genesis, None, detail)
             }
-            0 if group.is_multiple_of(64) => {
+            // The genesis stands where the first session would be.
+            place if group.is_multiple_of(64) && place == u64::from(group == 0) => {
                 let task = "restart what hangs and find out why".to_owned();
-                (EntryKind::SessionIssued, None, vec![("launcher", "erin".to_owned()), ("task", task)])
+                let ends = at(index + 1_000_000).to_string();
+                let detail = vec![("expires_at", ends), ("launcher", "erin".to_owned()), ("task", task)];
+                (EntryKind::SessionIssued, None, detail)
             }
-            2 => (EntryKind::ActionAllowed, Some(2), self.detail("allow", &digest)),
             3 => {
-                let more = [("people", "0".to_owned()), ("step", "0".to_owned())];
-                (EntryKind::PermitIssued, Some(2), [self.detail("allow", &digest), more.to_vec()].concat())
+                let more = [
+                    ("people", "0".to_owned()),
+                    ("step", "0".to_owned()),
+                    ("why", "the grants let it through, and no rule asks for anything more".to_owned()),
+                    ("grants", "grants/fixers.cedar, grants/alice.cedar".to_owned()),
+                ];
+                (EntryKind::PermitIssued, Some(3), [self.detail("allow", &digest), more.to_vec()].concat())
             }
             4 => {
                 let detail = vec![("answer", answer), ("status", "200".to_owned()), ("step", "0".to_owned())];
-                (EntryKind::OutcomeRecorded, Some(2), detail)
+                (EntryKind::OutcomeRecorded, Some(3), detail)
             }
             5 => {
                 let more = [("people", "2".to_owned()), ("requirement", "2 other people".to_owned())];

@@ -11,6 +11,7 @@ use crate::{
     Code, Database, Report,
     commitments::Commitments,
     continuity::Continuities,
+    decisions::Lacking,
     entries::{Entries, decides, read},
     history::{Digests, First, Times},
     permits::Permits,
@@ -69,6 +70,7 @@ pub(crate) struct Books {
     digests: Findings,
     continuities: Findings,
     permits: Verdicts,
+    lacking: Lacking,
     rows: Findings,
     proofs: Proofs,
 }
@@ -188,7 +190,8 @@ impl<'a> Auditor<'a> {
         self.times.take(&placed, &mut books.times);
         self.digests.take(&placed, &mut books.digests);
         self.continuities.take(&placed, self.genesis.as_ref(), &mut books.continuities);
-        self.permits.take(&placed, signed, &self.signatures, &self.roots, &mut books.permits);
+        let told = (&mut books.permits, &mut books.lacking);
+        self.permits.take(&placed, signed, &self.signatures, &self.roots, told);
         if let Some(rows) = &mut self.rows {
             rows.take(&placed);
         }
@@ -226,6 +229,7 @@ impl<'a> Auditor<'a> {
         let checkpoint = committed.and_then(|committed| committed.checkpoint);
         let mut report = findings.into_report(self.authenticated, roots.size(), checkpoint);
         report.unproved = books.proofs.told();
+        report.undecided = books.lacking.told();
         report.continues = self.continuities.told();
         report
     }

@@ -8,27 +8,30 @@ use std::{
 
 use model::{
     Adoption, AgentId, BundleParts, Chain, ChangeId, ChangeState, Consent, Digest, Entry, EntryKind, Erasure,
-    PersonId, SessionId, Timestamp, change_digest,
+    PersonId, Timestamp, change_digest,
 };
 
 use crate::{
     Code,
     auditor::Verdicts,
     bodies,
+    decisions::{self, Decisions, Lacking},
     entries::Placed,
     glass::{self, Broken},
     history::listed,
     roots::Roots,
+    sessions::Sessions,
     signatures::{Signatures, Signed},
     standing::{Approvals, Standing},
     steps::Steps,
 };
 
-/// What the entries so far say of changes, and of who launched sessions.
+/// What the entries so far say of changes, and of the sessions that they were asked for in.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
     changes: HashMap<ChangeId, Life>,
-    launchers: HashMap<SessionId, Option<PersonId>>,
+    sessions: Sessions,
+    decisions: Decisions,
     chains: HashMap<(AgentId, PersonId, Option<PersonId>), Rc<Chain>>,
     steps: BTreeSet<Rc<str>>,
 }
@@ -40,18 +43,11 @@ impl Permits {
         signed: Option<Signed>,
         signatures: &Signatures,
         roots: &Roots,
-        verdicts: &mut Verdicts,
+        (verdicts, lacking): (&mut Verdicts, &mut Lacking),
     ) {
         let (index, entry) = (placed.index, &placed.entry);
-        let tells_session = match entry.kind {
-            EntryKind::SessionIssued => true,
-            EntryKind::RowCarried => entry.subject.as_ref().is_some_and(|it| it.table == "session"),
-            _ => false,
-        };
-        if let (true, Some(session)) = (tells_session, entry.actors.session) {
-            let launcher = placed.detail("launcher").and_then(|text| text.parse::<PersonId>().ok());
-            self.launchers.entry(session).or_insert(launcher);
-        }
+        self.sessions.take(placed);
+        self.decisions.take(placed);
         let Some(change) = entry.change else {
             let nameless = match entry.kind {
                 EntryKind::PermitIssued => Some((Code::PermitMalformed, "permits something")),
@@ -70,6 +66,11 @@ impl Permits {
             && let Some(why) = self.through_glass(placed)
         {
             verdicts.add(Code::GlassUnapproved, index, &format!("entry {index} permits {change} {why}"));
+        }
+        if entry.kind == EntryKind::PermitIssued
+            && let Some(why) = self.sessions.closed(placed)
+        {
+            verdicts.add(Code::SessionClosed, index, &format!("entry {index} permits {change} {why}"));
         }
         let told = self.changes.get(&change).is_some_and(|life| life.chain.is_some());
         let chain = if told { None } else { self.chain(entry) };
@@ -101,7 +102,7 @@ impl Permits {
                 if let (Some(_), Some(step)) = (placed.detail("undone_by"), placed.detail("step")) {
                     life.steps.stands(interned(&mut self.steps, step), false);
                 }
-                if let Some(consent) = consent_of(placed) {
+                if let Some(consent) = decisions::needs(placed) {
                     life.of_people().held_for = Some((consent, index));
                 }
             }
@@ -120,6 +121,10 @@ impl Permits {
                     |text: &&str| text.parse::<u32>().is_ok_and(|step| step.to_string() == **text);
                 let step = placed.detail("step").filter(canonical);
                 let step = step.map(|text| interned(&mut self.steps, text));
+                let held_for = life.of_people.as_deref().and_then(|it| it.held_for.as_ref());
+                if self.decisions.permit(placed, change, held_for, lacking, verdicts) {
+                    life.of_people().held_for = Some((Consent::default(), index));
+                }
                 permit(placed, change, step, life, signatures, verdicts);
             }
             EntryKind::OutcomeRecorded | EntryKind::OutcomeUnknown => {
@@ -259,8 +264,7 @@ impl Permits {
     /// Whose an entry is, where it says so: many changes share one.
     fn chain(&mut self, entry: &Entry) -> Option<Rc<Chain>> {
         let (agent, operator) = (entry.actors.agent.clone()?, entry.actors.operator.clone()?);
-        let launcher =
-            entry.actors.session.and_then(|session| self.launchers.get(&session).cloned().flatten());
+        let launcher = entry.actors.session.and_then(|session| self.sessions.launcher(session));
         let chain = self.chains.entry((agent, operator, launcher)).or_insert_with_key(|key| {
             let (agent, operator, launcher) = key.clone();
             Rc::new(Chain { agent, operator, launcher, owner: None })
@@ -523,13 +527,6 @@ fn step_of_read(read: &str) -> Option<usize> {
 /// Whether people were asked.
 fn holds(permit: &Placed) -> bool {
     permit.detail("verdict") == Some("hold")
-}
-
-/// Whose consent an entry says that its change needs.
-fn consent_of(placed: &Placed) -> Option<Consent> {
-    let people = placed.detail("people").and_then(|text| text.parse().ok())?;
-    let words = placed.detail("requirement").and_then(Consent::read).unwrap_or_default();
-    Some(Consent { people, ..words })
 }
 
 /// Whatever its permit says, erasing takes two people, who were told of these very bodies.

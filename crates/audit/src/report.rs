@@ -6,7 +6,7 @@ use model::sanitize;
 use serde::{Deserialize, Serialize};
 use tlog::Checkpoint;
 
-use crate::{Continues, Unproved};
+use crate::{Continues, Undecided, Unproved};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -26,6 +26,9 @@ pub struct Report {
     /// Bundles that came into force with no certificate of a proof on record.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unproved: Vec<Unproved>,
+    /// Permits that carry no decision, in a log whose genesis does not say that each has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub undecided: Option<Undecided>,
     pub problems: Vec<Problem>,
 }
 
@@ -127,6 +130,10 @@ codes! {
     /// A signed statement says something else than the entry that carries it.
     StatementDiffers "statement_differs",
     PermitMalformed "permit_malformed",
+    /// A permit does not carry its decision, or another than follows from what the log says of its change before.
+    PermitUndecided "permit_undecided",
+    /// Something was let through in a session that was never issued, was stopped, or had expired.
+    SessionClosed "session_closed",
     /// The verified approvals are not what the permit, or the statement that was signed, says was required.
     PermitUnapproved "permit_unapproved",
     PermitAfterVeto "permit_after_veto",
@@ -222,6 +229,7 @@ impl Findings {
             checkpoint,
             continues: None,
             unproved: Vec::new(),
+            undecided: None,
             problems: self.problems,
         };
         if self.unlisted > 0 {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use model::{
     Answer, Blob, Body, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment, Erased,
-    Execution, Fault, Level, Link, LinkKind, Session, Step, StepState, Timestamp, Verdict, change_digest,
+    Execution, Fault, Level, Link, LinkKind, Session, SessionId, Step, StepState, Timestamp, Verdict,
+    change_digest,
 };
 use policy::Bundle;
 use store::{Conflict, StorageError, Tx};
@@ -16,9 +17,10 @@ use crate::{
     facts::{Facts, Leave},
     in_force::InForce,
     joint, judge,
+    own::Deed,
     permit::StepRef,
     read_back::{read_back, read_back_by_undo},
-    record::{about, asked_by, denied_entry, held_entry, verdict_detail},
+    record::{about, asked_by, denied_entry, held_entry, judged_entry, verdict_detail, why_permitted},
     sequencer::Shared,
     standing::standing_approvals,
     statement::signable,
@@ -313,7 +315,9 @@ fn begin(
     let (mut change, leave) = open(tx, book, drawn, draft)?;
     match change.verdict.clone() {
         Verdict::Allow => {
-            go(tx, book, drawn, (Create::Fresh, change), 0, (question.signature, &question.purpose), leave)
+            let asked =
+                Going { signature: question.signature, purpose: &question.purpose, session: session.id };
+            go(tx, book, drawn, (Create::Fresh, change), 0, asked, leave)
         }
         // Nobody can sign for what has not come.
         Verdict::Hold(_) if question.body == Body::ToCome => Ok(Decided::ContentNeeded),
@@ -469,6 +473,7 @@ fn rejudge(
         return Ok(Decided::Denied { change: Some(change.id), verdict: deny });
     }
     let reworded = base != change.verdict && !matches!(base, Verdict::Deny(_));
+    let needs_another = reworded && joint::needs(&base) != joint::needs(&change.verdict);
     if reworded {
         change.verdict = base.clone();
     }
@@ -493,7 +498,14 @@ fn rejudge(
         Verdict::Allow => {
             // What people agreed to takes nothing out of what may pass without them.
             let leave = if asks_nobody { leave } else { Leave::default() };
-            go(tx, book, drawn, (Create::Stored, change), nth, (question.signature, &question.purpose), leave)
+            // It is on record as needing something else: that it does not any more is a judgement of its own.
+            if needs_another {
+                let entry = judged_entry(drawn, &change, judged_anew(moved, rebound, another_asks, false));
+                tx.record(entry)?;
+            }
+            let asked =
+                Going { signature: question.signature, purpose: &question.purpose, session: session.id };
+            go(tx, book, drawn, (Create::Stored, change), nth, asked, leave)
         }
         Verdict::Hold(_) => {
             if moved || rebound || reworded || another_asks || named || change.state != ChangeState::Held {
@@ -502,18 +514,11 @@ fn rejudge(
                 if change.state.is_open() {
                     change.state = ChangeState::Held;
                 }
-                let mut entry = held_entry(drawn, &change);
-                entry.kind = EntryKind::ChangeJudged;
-                let why = match (moved, rebound) {
-                    (true, _) => {
-                        "the target or its facts are not what was seen before; earlier approvals are void"
-                    }
-                    (false, true) => "another bundle is in force; earlier approvals are void",
-                    (false, false) if another_asks => "it is asked for by another than before",
-                    (false, false) if named && !reworded => "its target is looked for from now on",
-                    (false, false) => "what it needs has changed",
-                };
-                entry.detail.insert("why".to_owned(), why.to_owned());
+                let mut entry = judged_entry(
+                    drawn,
+                    &change,
+                    judged_anew(moved, rebound, another_asks, named && !reworded),
+                );
                 if another_asks {
                     asked_by(&mut entry, &question.purpose);
                 }
@@ -532,6 +537,17 @@ fn rejudge(
     }
 }
 
+/// Why a change that was held is judged again.
+const fn judged_anew(moved: bool, rebound: bool, another_asks: bool, named: bool) -> &'static str {
+    match (moved, rebound) {
+        (true, _) => "the target or its facts are not what was seen before; earlier approvals are void",
+        (false, true) => "another bundle is in force; earlier approvals are void",
+        (false, false) if another_asks => "it is asked for by another than before",
+        (false, false) if named => "its target is looked for from now on",
+        (false, false) => "what it needs has changed",
+    }
+}
+
 /// An undo is whose who asks for it last: a person may want what an agent wanted, and what they sign is judged as theirs then.
 /// Whether it was another's before.
 fn asked_anew(change: &mut Change, purpose: &Purpose) -> bool {
@@ -545,16 +561,27 @@ pub(crate) enum Create {
     Stored,
 }
 
-/// Marks the step as executing and records the permit, in the same operation.
+/// As what a step is let through.
+#[derive(Clone, Copy)]
+pub(crate) struct Going<'a> {
+    /// Of the received request.
+    pub(crate) signature: Digest,
+    pub(crate) purpose: &'a Purpose,
+    /// That asks for it.
+    pub(crate) session: SessionId,
+}
+
+/// Marks the step as executing and records the permit, with why it is one, in the same operation.
 pub(crate) fn go(
     tx: &mut Tx<'_>,
     book: &Book,
     drawn: &mut Drawn,
     (create, mut change): (Create, Change),
     nth: usize,
-    (signature, purpose): (Digest, &Purpose),
+    going: Going<'_>,
     leave: Leave,
 ) -> Result<Decided, DecideError> {
+    let Going { signature, purpose, session } = going;
     let Leave { charges, standing, glass } = leave;
     let charged: Vec<String> =
         charges.iter().map(|it| format!("{} from {}", it.amount, it.allowance)).collect();
@@ -575,20 +602,23 @@ pub(crate) fn go(
     let acting_as = step.action.acting_as.clone();
     change.state = ChangeState::Executing;
     let mut entry = about(drawn, EntryKind::PermitIssued, &change);
-    let people = match &change.verdict {
-        Verdict::Hold(hold) => hold.requirement.people,
-        Verdict::Allow | Verdict::Deny(_) => 0,
+    let grants = match Deed::of(&change) {
+        // What Countersign does itself takes the same people under every bundle.
+        Some(_) => Vec::new(),
+        None => book.bundle.grants_of(&change.chain),
     };
+    entry.detail.extend(why_permitted(&change.verdict, &grants, glass));
     for (key, value) in [
         ("step", nth.to_string()),
-        ("people", people.to_string()),
         ("operation", operation),
         ("account", account),
         ("region", region),
         ("summary", summary),
-        ("verdict", change.verdict.name().to_owned()),
     ] {
         entry.detail.insert(key.to_owned(), value);
+    }
+    if purpose.by_the_agent() && session != change.session {
+        entry.detail.insert("asked_in".to_owned(), session.to_string());
     }
     entry.detail.extend(acting_as.map(|role| ("acting_as".to_owned(), role)));
     let standing: Vec<String> =
@@ -598,7 +628,6 @@ pub(crate) fn go(
             entry.detail.insert(key.to_owned(), parts.join(", "));
         }
     }
-    entry.detail.extend(glass.map(|change| ("glass".to_owned(), change.to_string())));
     asked_by(&mut entry, purpose);
     match create {
         Create::Fresh => tx.create_change(&change, entry)?,

@@ -126,7 +126,8 @@ fn apart(one: &Step, other: &Step) -> bool {
     Target::all(&other.action).iter().all(|target| !targets.contains(target))
 }
 
-fn needs(verdict: &Verdict) -> Option<&model::Requirement> {
+/// What a verdict waits for; `None` where it waits for nothing.
+pub(crate) fn needs(verdict: &Verdict) -> Option<&model::Requirement> {
     match verdict {
         Verdict::Hold(hold) => Some(&hold.requirement),
         Verdict::Allow | Verdict::Deny(_) => None,

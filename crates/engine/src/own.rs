@@ -19,7 +19,7 @@ pub(crate) use carry_out::{Done, VOID, alarm, carry_out, entry, lost};
 
 use crate::{
     Purpose, Refusal, RefusalKind, SignError, adopt, answer,
-    decide::{self, Book, Create, Decided, Drawn, strictest},
+    decide::{self, Book, Create, Decided, Drawn, Going, strictest},
     erase,
     facts::Leave,
     glass, judge,
@@ -402,7 +402,7 @@ fn again(
     if verdict(book, &change, &signed, drawn.now) == Some(Verdict::Allow) {
         let id = change.id;
         let signature = Digest::of(wish.signed.1.as_bytes());
-        let going = (signature, &Purpose::Agent);
+        let going = Going { signature, purpose: &Purpose::Agent, session: change.session };
         return match decide::go(tx, book, drawn, (Create::Stored, change), 0, going, Leave::default())? {
             Decided::Go { step, level } => Ok(Answered::Go(step.change, level.max(Level::Sequenced))),
             _ => Err(refused(RefusalKind::InFlight, id, answer::in_flight(id))),

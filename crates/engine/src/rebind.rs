@@ -2,7 +2,7 @@
 //! signs that. What was signed before is void. Its facts stay as they were gathered: when it is asked for again they are
 //! gathered anew, as ever.
 
-use model::{Change, ChangeState, EntryKind, StepState, Verdict};
+use model::{Change, ChangeState, StepState, Verdict};
 use store::Tx;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     decide::{Book, Drawn},
     facts::Facts,
     own,
-    record::held_entry,
+    record::judged_entry,
     sign::{purpose_of, session_for},
 };
 
@@ -47,10 +47,8 @@ pub(crate) fn rebind(
         };
     }
     let from = change.version;
-    let mut entry = held_entry(drawn, &change);
-    entry.kind = EntryKind::ChangeJudged;
     let why = "another bundle is in force; earlier approvals are void";
-    entry.detail.insert("why".to_owned(), why.to_owned());
+    let entry = judged_entry(drawn, &change, why);
     tx.advance_change(&change, from, entry)?;
     change.version = from.saturating_add(1);
     Ok(change)

@@ -1,6 +1,6 @@
 //! What the ledger is told about a change: one function per kind of event that several places record.
 
-use model::{Change, EntryKind, Verdict};
+use model::{Change, ChangeId, EntryKind, Verdict};
 
 use crate::{
     admit::{By, Purpose, Undoing},
@@ -86,6 +86,39 @@ pub(crate) fn asked_by(entry: &mut model::Entry, purpose: &Purpose) {
 fn summary_of(change: &Change) -> String {
     let all: Vec<&str> = change.steps.iter().map(|step| step.action.summary.as_str()).take(20).collect();
     model::sanitize(&all.join(" "), 4000)
+}
+
+/// That it was judged again, and what it needs since.
+pub(crate) fn judged_entry(drawn: &mut Drawn, change: &Change, why: &str) -> model::Entry {
+    let mut entry = held_entry(drawn, change);
+    entry.kind = EntryKind::ChangeJudged;
+    entry.detail.insert("why".to_owned(), why.to_owned());
+    entry
+}
+
+/// Why a permit is one: the verdict, the rules that asked for something, and the grants without which nothing passes.
+pub(crate) fn why_permitted(
+    verdict: &Verdict,
+    grants: &[&str],
+    glass: Option<ChangeId>,
+) -> Vec<(String, String)> {
+    let why = match verdict {
+        Verdict::Allow if glass.is_some() => {
+            "the grants or the broken glass let it through, and no rule that it leaves asks for anything more"
+        }
+        Verdict::Allow => "the grants let it through, and no rule asks for anything more",
+        Verdict::Hold(_) => model::Entry::EVERY_SIGNATURE,
+        // Nothing is let through that is denied; one that was is convicted by this.
+        Verdict::Deny(_) => "",
+    };
+    let mut detail = verdict_detail(verdict);
+    if !matches!(verdict, Verdict::Hold(_)) {
+        detail.push(("people".to_owned(), "0".to_owned()));
+    }
+    detail.push(("why".to_owned(), why.to_owned()));
+    detail.push(("grants".to_owned(), grants.join(", ")));
+    detail.extend(glass.map(|change| ("glass".to_owned(), change.to_string())));
+    detail
 }
 
 pub(crate) fn verdict_detail(verdict: &Verdict) -> Vec<(String, String)> {

@@ -125,16 +125,36 @@ impl Drop for LastWords {
     }
 }
 
-/// Sequences every pending row.
+/// The first number that is not there between the row that was sequenced last and those that wait. Without the former, any may be
+/// the first: a log that continues another begins in the middle of them.
+fn missing(last: Option<i64>, pending: impl Iterator<Item = i64>) -> Option<i64> {
+    let mut next = last.map(|last| last.saturating_add(1));
+    for row in pending {
+        if let Some(next) = next.filter(|next| *next != row) {
+            return Some(next);
+        }
+        next = Some(row.saturating_add(1));
+    }
+    None
+}
+
+/// Sequences every pending row. None may be missing among them: what it told of would have happened off the record, though its
+/// state is in the database.
 pub(crate) async fn drain(store: &Store, ledger: &Shared, stopped: &Stopped) -> Result<(), Fault> {
     loop {
         stopped.get().map_or(Ok(()), |fault| Err(fault.clone()))?;
         // An earlier try may have reached the log and not the database: then only that is made good.
         crate::start::reconcile(store, ledger).await.map_err(|err| Fault::NoLedger(err.to_string()))?;
-        let pending = store
-            .read(|view| view.unsequenced(BATCH))
+        let (last, pending) = store
+            .read(|view| Ok((view.last_sequenced_row()?, view.unsequenced(BATCH)?)))
             .await
             .map_err(|err| Fault::Storage(err.to_string()))?;
+        if let Some(row) = missing(last, pending.iter().map(|it| it.row)) {
+            return Err(Fault::NoLedger(format!(
+                "row {row} of the database's outbox is missing: it was recorded, and somebody has taken it away before it was signed; \
+                 nothing more is. Keep a copy of the database, run `countersign audit verify`, then `countersign restore`"
+            )));
+        }
         if pending.is_empty() {
             return Ok(());
         }
@@ -162,5 +182,27 @@ pub(crate) async fn drain(store: &Store, ledger: &Shared, stopped: &Stopped) -> 
         if !more {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(last: Option<i64>, pending: &[i64], expected: Option<i64>) {
+        assert_eq!(missing(last, pending.iter().copied()), expected, "{last:?} {pending:?}");
+    }
+
+    #[test]
+    fn a_number_that_is_missing_is_named() {
+        check(None, &[], None);
+        check(None, &[1, 2, 3], None);
+        check(None, &[40, 41], None);
+        check(None, &[1, 3], Some(2));
+        check(Some(7), &[], None);
+        check(Some(7), &[8, 9], None);
+        check(Some(7), &[9, 10], Some(8));
+        check(Some(7), &[8, 10], Some(9));
+        check(Some(7), &[10], Some(8));
     }
 }

@@ -248,7 +248,8 @@ pub(crate) fn pin_entry(
         entry.detail.insert(key.to_owned(), value);
     }
     entry.detail.extend(bundle.tables().aws.map(|table| ("table".to_owned(), table.to_string())));
-    entry.detail.extend([proof::on_record(proved)]);
+    let (says, why) = Entry::PERMITS_SAY_WHY;
+    entry.detail.extend([proof::on_record(proved), (says.to_owned(), why.to_owned())]);
     entry
 }
 

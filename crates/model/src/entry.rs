@@ -23,6 +23,7 @@ pub enum EntryKind {
     SessionStopped,
     /// Plain reads, many to an entry.
     ReadsAdmitted,
+    /// Written by no version: what is allowed has its permit, which says why. Whoever finds one finds nothing let through by it.
     ActionAllowed,
     ActionDenied,
     ChangeHeld,
@@ -38,6 +39,9 @@ pub enum EntryKind {
     ChangeReopened,
     ChangeWithdrawn,
     ChangeExpired,
+    /// Something is let through, and why: the `verdict`, the `rules` that asked for something, the `grants` that let it through
+    /// (those of the agent and of the operator, by their files), all of the entry's `bundle`. `asked_in` is the session that asked for
+    /// it, where that is not the one that its change belongs to.
     PermitIssued,
     OutcomeRecorded,
     OutcomeUnknown,
@@ -134,6 +138,9 @@ impl Entry {
     pub const MAX_BYTES: usize = 65_535;
     /// Why a change is approved, in a [`ChangeJudged`](EntryKind::ChangeJudged).
     pub const EVERY_SIGNATURE: &str = "every signature it needs is there";
+
+    /// In the genesis of a log each of whose permits says why.
+    pub const PERMITS_SAY_WHY: (&str, &str) = ("permits", "say why");
 
     /// Whether it says that a change is approved from here on.
     pub fn says_approved(&self) -> bool {

@@ -287,6 +287,11 @@ impl Bundle {
         })
     }
 
+    /// The files of the grants without which nothing passes that is asked for so: the agent's, then the operator's.
+    pub fn grants_of(&self, chain: &model::Chain) -> Vec<&str> {
+        self.law.grants_of(&chain.agent, &chain.operator).collect()
+    }
+
     /// Whether it has budgets or standing approvals at all.
     pub fn has_allowances(&self) -> bool {
         !self.allowances.is_empty()

@@ -166,6 +166,15 @@ impl Law {
         Ok(law)
     }
 
+    /// The files of the grants that stand between the constitution and what these two ask for.
+    pub(crate) fn grants_of(&self, agent: &AgentId, operator: &PersonId) -> impl Iterator<Item = &str> {
+        let both = [self.agents.get(agent), self.operators.get(operator)];
+        both.into_iter()
+            .flatten()
+            .filter_map(|grant| self.grants.get(*grant))
+            .map(|grant| grant.file.as_str())
+    }
+
     /// Adds a rule to the grant of this number, which may be the next. `needed`: what a permit must name to count for data,
     /// and for credentials.
     fn grant(

@@ -349,6 +349,12 @@ impl Rows for Memory {
         Ok(self.state().outbox.values().map(|(entry, _)| entry.at).max())
     }
 
+    fn last_sequenced(&self) -> Found<Option<i64>> {
+        let state = self.state();
+        let placed = state.outbox.iter().filter_map(|(row, (_, index))| Some(((*index)?, *row)));
+        Ok(placed.max().map(|(_, row)| row))
+    }
+
     fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>> {
         let state = self.state();
         let pending = state.outbox.iter().filter(|(_, (_, index))| index.is_none()).take(limit);

@@ -151,6 +151,8 @@ pub(crate) trait Rows {
     fn session_in_state(&self, session: &str, state: &str) -> Found<u64>;
 
     fn last_recorded_at(&self) -> Found<Option<i64>>;
+    /// The row that stands last in the log.
+    fn last_sequenced(&self) -> Found<Option<i64>>;
     /// Oldest first.
     fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>>;
     /// Recorded at exactly that time, in the order in which they were, each with its index in the log.

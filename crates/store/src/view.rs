@@ -237,6 +237,12 @@ impl<'a> View<'a> {
         self.rows.unsequenced(limit)
     }
 
+    /// The number of the outbox row that stands last in the ledger. Numbers are given once, each the one before and one more, and an
+    /// operation that is rolled back takes none: where one is missing after this one, somebody took a row away.
+    pub fn last_sequenced_row(&self) -> Result<Option<i64>, StorageError> {
+        self.rows.last_sequenced()
+    }
+
     /// How many entries the ledger does not hold yet, and since when the oldest of them waits.
     pub fn backlog(&self) -> Result<(u64, Option<Timestamp>), StorageError> {
         let (rows, since) = self.rows.backlog()?;

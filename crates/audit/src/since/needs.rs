@@ -11,6 +11,7 @@ use crate::{
     commitments::witnessed,
     entries::{Placed, decides, read},
     history::SLACK_MS,
+    sessions,
     signatures::checkpoint_of,
 };
 
@@ -121,6 +122,11 @@ impl Needs {
         if let Some(session) = entry.actors.session {
             self.sessions_of.entry(change).or_default().insert(session);
         }
+        // Whether it was issued, and is still what it was.
+        if entry.kind == EntryKind::PermitIssued {
+            let asked_in = sessions::asked_in(&placed);
+            entry.actors.session.into_iter().chain(asked_in).for_each(|session| self.launched(session));
+        }
     }
 
     /// The trees that an entry's signer or witness has seen.
@@ -146,7 +152,8 @@ impl Needs {
     }
 
     fn launched(&mut self, session: SessionId) {
-        if self.sessions.insert(session) {
+        // Nobody issues Countersign's own.
+        if session != sessions::own() && self.sessions.insert(session) {
             self.made(session.made_at());
         }
     }
@@ -183,7 +190,10 @@ impl Needs {
             found.adopted.extend(entry.bundle);
         }
         self.carrying &= entry.kind == EntryKind::RowCarried;
-        let launches = matches!(entry.kind, EntryKind::SessionIssued | EntryKind::RowCarried);
+        let launches = matches!(
+            entry.kind,
+            EntryKind::SessionIssued | EntryKind::SessionStopped | EntryKind::RowCarried
+        );
         let launches = launches && entry.actors.session.is_some_and(|it| self.sessions.contains(&it));
         let of_change = entry.change.filter(|it| self.changes.contains(it));
         if adopts || launches || of_change.is_some() || self.carrying {

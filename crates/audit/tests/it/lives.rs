@@ -16,6 +16,8 @@ pub(crate) enum Event {
     Session {
         launcher: Option<u8>,
     },
+    /// The last one.
+    Stop,
     Hold {
         people: u8,
     },
@@ -82,6 +84,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     ];
     prop_oneof![
         1 => proptest::option::of(0u8..4).prop_map(|launcher| Event::Session { launcher }),
+        1 => Just(Event::Stop),
         3 => (0u8..3).prop_map(|people| Event::Hold { people }),
         6 => (0u8..4, 0u8..4, seen).prop_map(|(change, person, seen)| Event::Approve { change, person, seen }),
         1 => (0u8..4, 1u8..4).prop_map(|(change, person)| Event::Reject { change, person }),
@@ -189,6 +192,7 @@ impl Life {
                 let detail: Vec<_> = launcher.iter().map(|it| ("launcher", *it)).collect();
                 self.write(EntryKind::SessionIssued, None, None, &detail);
             }
+            Event::Stop => self.write(EntryKind::SessionStopped, None, None, &[]),
             Event::Hold { people } => {
                 self.asked(Digest::of(&[self.changes.len() as u8]));
                 let detail = [("people", people.to_string()), ("verdict", "hold".to_owned())];

@@ -6,6 +6,8 @@ mod bodies;
 #[cfg(test)]
 mod consent;
 #[cfg(test)]
+mod decisions;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod glass;
@@ -23,6 +25,8 @@ mod receipts;
 mod recovery;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod sessions;
 #[cfg(test)]
 mod since;
 #[cfg(test)]

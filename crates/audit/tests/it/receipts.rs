@@ -52,6 +52,31 @@ fn what_a_receipt_carries_is_what_the_log_has_or_nothing() {
     assert!(check_receipt(&elsewhere, log.expected).is_err());
 }
 
+/// Two readers must be shown the same of what was signed: one takes the first of two members, the other the last.
+#[test]
+fn a_receipt_of_an_entry_that_says_two_things_shows_nothing() {
+    let with = |edit: &dyn Fn(String) -> String| {
+        let mut log = story();
+        let text = String::from_utf8(log.entries[PERMIT].clone()).unwrap();
+        let edited = edit(text.clone());
+        assert_ne!(edited, text);
+        log.entries[PERMIT] = edited.into_bytes();
+        log.sign_again();
+        check_receipt(&given(&log, PERMIT), log.expected).unwrap_err().to_string()
+    };
+    let differs = "what the receipt carries is no entry of a log: it is not written as its event is written";
+    for (from, to) in [
+        ("\"people\":\"2\"", "\"people\":\"0\",\"people\":\"2\""),
+        ("\"detail\"", "\"more\":1,\"detail\""),
+        ("\"kind\":", " \"kind\":"),
+    ] {
+        let why = with(&|text| text.replacen(from, to, 1));
+        assert!(why.starts_with(differs), "{to}: {why}");
+    }
+    let why = with(&|text| text.replace("entry/v1", "entry/v2"));
+    assert!(why.contains("countersign.entry/v2"), "{why}");
+}
+
 #[test]
 fn a_log_that_is_not_sound_gives_none() {
     let mut log = story();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use approval::{Act, NAMESPACE, Observed, Statement};
-use audit::{AuditInput, Body, Database, Report, Row};
+use audit::{AuditInput, Body, Code, Database, Report, Row};
 use model::{
     Actors, Adoption, Agent, Chain, ChangeId, Digest, EnrolledKey, Entry, EntryId, EntryKind, EvidenceKind,
     Genesis, Person, PersonId, Presence, Roster, SessionId, Subject, Timestamp, change_digest,
@@ -49,7 +49,17 @@ pub(crate) fn sign_log(entries: &[Vec<u8>]) -> String {
 }
 
 impl Log {
+    /// Most logs here leave out the session that they are told in. That it was never issued is `sessions`' to tell, where one is.
     pub(crate) fn verify(&self) -> Report {
+        let mut report = self.verify_with_sessions();
+        if !self.entries.iter().any(|entry| tells_of_a_session(entry)) {
+            report.problems.retain(|it| it.code != Code::SessionClosed);
+            report.ok = report.problems.is_empty();
+        }
+        report
+    }
+
+    pub(crate) fn verify_with_sessions(&self) -> Report {
         audit::verify(&AuditInput {
             genesis: self.genesis.to_json(),
             expected_genesis: self.expected,
@@ -96,6 +106,12 @@ impl Log {
         self.checkpoint = sign_log(&self.entries);
         self.rows = None;
     }
+}
+
+fn tells_of_a_session(entry: &[u8]) -> bool {
+    let Ok(entry) = serde_json::from_slice::<Entry>(entry) else { return false };
+    entry.kind == EntryKind::SessionIssued
+        || (entry.kind == EntryKind::RowCarried && entry.subject.is_some_and(|it| it.table == "session"))
 }
 
 pub(crate) fn name(text: &str) -> PersonId {
@@ -226,6 +242,37 @@ impl Scribe {
             ]);
         });
         scribe
+    }
+
+    /// As this version writes: each permit says why, and all is told in a session that was issued, until `time(300)`.
+    pub(crate) fn telling() -> Self {
+        let mut scribe = Self::new();
+        let (key, says) = Entry::PERMITS_SAY_WHY;
+        scribe.edit_last(|entry| drop(entry.detail.insert(key.into(), says.into())));
+        scribe.write(EntryKind::SessionIssued, |entry| {
+            entry.detail = details(&[("task", "tidy up"), ("expires_at", &time(300).to_string())]);
+        });
+        scribe
+    }
+
+    pub(crate) fn edit_last(&mut self, edit: impl FnOnce(&mut Entry)) {
+        let last = self.entries.last_mut().unwrap();
+        let mut entry: Entry = serde_json::from_slice(last).unwrap();
+        edit(&mut entry);
+        *last = serde_json::to_vec(&entry).unwrap();
+    }
+
+    /// What this version writes where nobody had to agree.
+    pub(crate) fn allow(&mut self, nth: u8) {
+        let detail = [
+            ("step", "0"),
+            ("people", "0"),
+            ("verdict", "allow"),
+            ("why", "the grants let it through, and no rule asks for anything more"),
+            ("rules", ""),
+            ("grants", "grants/kiro.cedar, grants/alice.cedar"),
+        ];
+        self.about(EntryKind::PermitIssued, nth, None, &detail);
     }
 
     pub(crate) fn write(&mut self, kind: EntryKind, fill: impl FnOnce(&mut Entry)) {

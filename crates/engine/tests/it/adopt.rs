@@ -494,6 +494,21 @@ async fn what_waits_is_judged_anew_for_whoever_opens_it() {
     let change = world.change(held).await;
     assert_eq!((change.bundle, change.state), (world.digest(), ChangeState::Held));
     assert_eq!(world.run(&DELETE_STACK.action()).await, held, "two people of staging agree to nothing");
+    // That it needs nobody any more is on record before it is let through, with why.
+    let entries = world.entries().await;
+    let of_held = entries.iter().filter(|it| it.change == Some(held));
+    let told: Vec<_> = of_held
+        .filter(|it| matches!(it.kind, EntryKind::ChangeJudged | EntryKind::PermitIssued))
+        .map(|it| (it.kind, it.detail["verdict"].as_str(), !it.detail["why"].is_empty()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (EntryKind::ChangeJudged, "hold", true),
+            (EntryKind::ChangeJudged, "allow", true),
+            (EntryKind::PermitIssued, "allow", true),
+        ]
+    );
     world.finish().await;
 }
 

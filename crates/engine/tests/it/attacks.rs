@@ -1,18 +1,19 @@
 //! Every way to make a log say something else than it said, by whoever runs the installation and has its key: each is
 //! convicted, and what it was, which entry and which file are named. What no log can show stands in SECURITY.md.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use audit::{AuditInput, Code, Database, Report};
 use ledger::{Ledger, read_log};
-use model::{Entry, EntryKind, Roster};
+use model::{Entry, EntryId, EntryKind, Roster};
+use store::Conflict;
 use tempfile::TempDir;
 use tlog::{Checkpoint, SigningKey, bundle, leaf_hash, root_of, sign_checkpoint};
 
 use crate::{
     actions::{Call, DELETE_STACK, Found, PUT_PARAMETER, inverse},
     cast::{BEN, CLEO, MALLORY},
-    world::{Place, World, entries_of, log_key},
+    world::{Place, START, World, entries_of, log_key},
 };
 
 /// A real installation's log: a session, a delete that two people approved, and more than a bundle of writes.
@@ -264,6 +265,7 @@ async fn promise_11_every_attack_on_the_record_is_convicted_and_named() {
     }
 
     wrong_key(&story);
+    alone(&story);
     fork(&story);
     rewritten_history(&story, approval);
     strangers(&story);
@@ -312,6 +314,49 @@ fn checkpoint_of(entries: &[Vec<u8>]) -> Checkpoint {
         size: leaves.len() as u64,
         root: root_of(&leaves),
     }
+}
+
+/// What two people had to agree to is said to have needed nobody, or no reason is given, or its session had been stopped: by whoever
+/// has the log's key, in a history that is whole and signed.
+fn alone(story: &Story) {
+    let permit = story.place_of(EntryKind::PermitIssued);
+    let edited = |edit: &dyn Fn(&mut Entry)| {
+        let mut entries = story.entries.clone();
+        entries[permit] = edit_entry(&entries[permit], edit);
+        let copy = story.rewritten(&entries);
+        story.verify(copy.path(), &[], None)
+    };
+    let attack = "a permit that says that nobody had to agree";
+    let report = edited(&|entry| {
+        entry.detail.extend([("verdict", "allow"), ("people", "0")].map(|(key, it)| (key.into(), it.into())));
+    });
+    story.check(
+        attack,
+        &report,
+        Code::PermitUndecided,
+        Some(permit),
+        "no entry says that it was judged anew",
+    );
+    for key in ["why", "rules", "verdict"] {
+        let report = edited(&|entry| drop(entry.detail.remove(key)));
+        let attack = "a permit without its decision";
+        story.check(attack, &report, Code::PermitUndecided, Some(permit), "does not say why");
+    }
+    let report = edited(&|entry| entry.actors.session = Some(model::SessionId::new(1, [9; 10])));
+    let attack = "a permit in a session of nobody's";
+    story.check(attack, &report, Code::SessionClosed, Some(permit), "never issued");
+
+    let mut entries = story.entries.clone();
+    let stopped = edit_entry(&entries[story.place_of(EntryKind::SessionIssued)], |entry| {
+        entry.kind = EntryKind::SessionStopped;
+        entry.id = EntryId::new(entry.at.millis(), [9; 10]);
+        entry.subject = None;
+    });
+    entries.insert(permit, stopped);
+    let copy = story.rewritten(&entries);
+    let report = story.verify(copy.path(), &[], None);
+    let attack = "a permit in a session that was stopped";
+    story.check(attack, &report, Code::SessionClosed, Some(permit + 1), "had stopped");
 }
 
 /// Two readers, two histories, both under the log's own key: whoever compares what they were shown has it.
@@ -407,4 +452,53 @@ async fn promise_11_a_dropped_outbox_row_is_convicted() {
         problems.iter().any(|it| it.starts_with("row_inserted") && it.contains(&held.to_string())),
         "{problems:?}"
     );
+}
+
+/// A row that no other entry contradicts, because it leaves nothing behind or another of the same change came after it: its number
+/// is missing, and nothing more is signed.
+#[tokio::test]
+async fn promise_11_a_number_that_is_missing_in_the_outbox_stops_the_ledger_and_is_named() {
+    for gone in [None, Some(0), Some(1), Some(2), Some(3)] {
+        let world = World::on_disk().await;
+        let session = Arc::clone(&world.session);
+        world.hold(&DELETE_STACK.action()).await;
+        let place = world.end().await;
+        let store = place.reopened().await;
+        let alarm = |nth: u8| {
+            let entry = Entry::new(EntryId::new(START.millis(), [nth; 10]), START, EntryKind::Alarm);
+            let store = store.clone();
+            async move { store.write(move |tx| tx.record(entry)).await.unwrap() }
+        };
+        alarm(1).await;
+        // What is rolled back takes no number.
+        let entry = Entry::new(EntryId::new(START.millis(), [9; 10]), START, EntryKind::Alarm);
+        let undone = store.write(move |tx| -> Result<(), Conflict> {
+            tx.record(entry)?;
+            Err(Conflict::Stopped)
+        });
+        undone.await.unwrap_err();
+        alarm(2).await;
+        alarm(3).await;
+        alarm(4).await;
+        let pending = store.read(|view| view.unsequenced(100)).await.unwrap();
+        let rows: Vec<i64> = pending.into_iter().map(|it| it.row).collect();
+        assert_eq!(rows, (rows[0]..rows[0] + 4).collect::<Vec<_>>(), "each the one before and one more");
+        if let Some(nth) = gone {
+            let beside = rusqlite::Connection::open(place.database()).unwrap();
+            beside.execute("DELETE FROM outbox WHERE number = ?1", [rows[nth]]).unwrap();
+        }
+        // Of the last one it shows with the next.
+        alarm(5).await;
+        drop(store);
+        let started = place.restart(session, START.plus_seconds(60)).await;
+        match (gone, started) {
+            (None, Ok(world)) => world.finish().await,
+            (Some(nth), Err((err, _))) => {
+                let says = format!("row {} of the database's outbox is missing", rows[nth]);
+                assert!(err.to_string().contains(&says), "{gone:?}: {err}");
+            }
+            (_, Ok(_)) => panic!("{gone:?}: it started"),
+            (None, Err((err, _))) => panic!("{err}"),
+        }
+    }
 }

@@ -30,6 +30,36 @@ async fn promise_02_a_permitted_destroy_is_in_the_signed_log_before_its_permit_i
     world.finish().await;
 }
 
+/// Why it passed, and not only that it did: the verdict, the rules that asked for people, and the grants.
+#[tokio::test]
+async fn promise_02_a_permit_says_why_it_is_one() {
+    let world = World::in_memory().await;
+    let held = world.hold(&DELETE_STACK.action()).await;
+    world.approve_by_two(held).await;
+    world.run(&DELETE_STACK.action()).await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let wrote = world.run(&PUT_PARAMETER.action()).await;
+    let entries = world.entries().await;
+    let permit = |id| {
+        let found = entries.iter().find(|it| it.kind == EntryKind::PermitIssued && it.change == Some(id));
+        found.unwrap().detail.clone()
+    };
+    let (alone, agreed) = (permit(wrote), permit(held));
+    assert_eq!(
+        (alone["verdict"].as_str(), alone["people"].as_str(), alone["rules"].as_str()),
+        ("allow", "0", "")
+    );
+    assert_eq!((agreed["verdict"].as_str(), agreed["people"].as_str()), ("hold", "2"));
+    assert!(agreed["rules"].contains(".cedar:"), "{agreed:?}");
+    assert_eq!(agreed["why"], model::Entry::EVERY_SIGNATURE);
+    for permit in [alone, agreed] {
+        assert!(permit["grants"].contains("kiro") && permit["grants"].contains("ana"), "{permit:?}");
+        assert!(!permit.contains_key("asked_in"), "its own session: {permit:?}");
+    }
+    assert_eq!(entries[0].detail[model::Entry::PERMITS_SAY_WHY.0], model::Entry::PERMITS_SAY_WHY.1);
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn promise_02_the_bundle_can_have_any_effect_wait_for_the_signed_log() {
     for (levels, waits) in [("", false), ("production = { write = \"sequenced\" }", true)] {

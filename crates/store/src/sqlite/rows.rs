@@ -399,6 +399,11 @@ impl Rows for SqliteRows<'_> {
         Ok(self.one("SELECT max(at) FROM outbox", [], |row| row.get::<_, Option<i64>>(0))?.flatten())
     }
 
+    fn last_sequenced(&self) -> Found<Option<i64>> {
+        let sql = "SELECT number FROM outbox WHERE place IS NOT NULL ORDER BY place DESC LIMIT 1";
+        self.one(sql, [], |row| row.get(0))
+    }
+
     fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>> {
         let sql = "SELECT number, bytes FROM outbox WHERE place IS NULL ORDER BY number LIMIT ?1";
         self.all(sql, [count(limit)], |row| Ok(Pending { row: row.get(0)?, bytes: row.get(1)? }))
@@ -439,11 +444,12 @@ impl Rows for SqliteRows<'_> {
 
 impl RowsMut for SqliteRows<'_> {
     fn append(&self, entry: &EntryRow) -> Found<Appended> {
-        let sql = "INSERT INTO outbox (entry, at, bytes) VALUES (?1, ?2, ?3) ON CONFLICT (entry) DO NOTHING";
-        let added = self.put("append", sql, params![entry.id, entry.at, entry.bytes])?;
-        if added == 0 {
+        // An insert that does nothing for a conflict takes a number all the same, and none may be missing.
+        if self.standing_of_entry(&entry.id)? != Standing::Unknown {
             return Ok(Appended::Known);
         }
+        let sql = "INSERT INTO outbox (entry, at, bytes) VALUES (?1, ?2, ?3)";
+        self.put("append", sql, params![entry.id, entry.at, entry.bytes])?;
         if let Some(change) = &entry.change {
             let sql = "INSERT INTO recorded (change, number) VALUES (?1, last_insert_rowid())";
             self.put("find by its change", sql, [change])?;

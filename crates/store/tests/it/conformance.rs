@@ -448,6 +448,8 @@ async fn entries_are_sequenced_in_order_and_once(store: &Store) {
         store.read(|view| view.unsequenced(3)).await.unwrap().iter().map(|it| it.row).collect();
     assert_eq!(rows.len(), 3);
     let (a, b, c) = (rows[0], rows[1], rows[2]);
+    assert_eq!((b, c), (a + 1, a + 2), "no number is missing");
+    assert_eq!(store.read(|view| view.last_sequenced_row()).await, Ok(None));
     // Entry 0 of the ledger is its genesis, which no store holds.
     write(store, move |tx| Ok(tx.mark_sequenced(&[(a, 1), (b, 2)])?)).await;
     write(store, move |tx| Ok(tx.mark_sequenced(&[(a, 1), (b, 2)])?)).await;
@@ -455,6 +457,13 @@ async fn entries_are_sequenced_in_order_and_once(store: &Store) {
         let err = store.write(move |tx| tx.mark_sequenced(&marks)).await.unwrap_err().to_string();
         assert!(err.ends_with(expected), "{err}");
     };
+    assert_eq!(store.read(|view| view.last_sequenced_row()).await, Ok(Some(b)));
+    // What is there already takes no number, also where whoever records it goes on.
+    write(store, |tx| {
+        tx.record(entry(4)).unwrap_err();
+        Ok(())
+    })
+    .await;
     check("it stands at another one", vec![(a, 3)]).await;
     check("that index is taken or passed", vec![(c, 2)]).await;
     check("it is named twice", vec![(c, 3), (c, 4)]).await;
