@@ -2,8 +2,8 @@
 //! money; nothing here can do more than the state machine says.
 
 use llm::{
-    Bound, Boxed, Budget, Conversation, ConversationError, Desk, Fence, Stopped, Tool, ToolError, Tools,
-    Untrusted, Watcher,
+    Bound, Boxed, Budget, Conversation, ConversationError, Desk, FailedTurn, Fence, Stopped, Tool, ToolError,
+    Tools, Untrusted, Watcher,
 };
 
 use crate::converse::{CallOf, Converse, Ending, INSTRUCTIONS, Next, Returned, TOOLS, Told};
@@ -56,7 +56,10 @@ pub async fn drive(
     look: &mut dyn Look,
 ) -> Result<String, Broke> {
     loop {
-        let turn = match desk.ask(conversation, budget, chance, watcher).await {
+        let mut noting = Noting { watcher: &mut *watcher, failed: Vec::new() };
+        let came = desk.ask(conversation, budget, chance, &mut noting).await;
+        noting.failed.iter().for_each(|why| talk.took_back(why));
+        let turn = match came {
             Ok(turn) => turn,
             Err(stopped) => {
                 talk.stopped(&model::causes(&stopped));
@@ -76,6 +79,23 @@ pub async fn drive(
                 return Err(Broke::Ended(ending));
             }
         }
+    }
+}
+
+/// Keeps why turns were not taken, those that were asked for again included.
+struct Noting<'w> {
+    watcher: &'w mut dyn Watcher,
+    failed: Vec<String>,
+}
+
+impl Watcher for Noting<'_> {
+    fn text(&mut self, piece: &str) {
+        self.watcher.text(piece);
+    }
+
+    fn took_back(&mut self, why: &FailedTurn) {
+        self.failed.push(model::causes(why));
+        self.watcher.took_back(why);
     }
 }
 

@@ -22,4 +22,4 @@ pub use converse::{
 #[cfg(feature = "llm")]
 pub use drive::{Broke, Look, drive, opened};
 pub use people::{Law, Rules};
-pub use specify::{Guard, Measured, Order, SpecifyError, answered, folder, guards, specify};
+pub use specify::{Guard, Held, Measured, NotHeld, Order, SpecifyError, answered, folder, guards, specify};

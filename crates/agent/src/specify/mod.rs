@@ -5,6 +5,7 @@
 
 mod design;
 mod guard;
+mod held;
 mod outline;
 mod tasks;
 mod wanted;
@@ -15,6 +16,7 @@ use plan::Plan;
 use spec::{Files, Intent, IntentError, Sort, SpecName, layout};
 
 pub use guard::{Guard, Measured, guards};
+pub use held::{Held, NotHeld};
 use outline::Outline;
 pub use outline::answered;
 
@@ -46,6 +48,8 @@ pub enum SpecifyError {
     TooManySteps { steps: usize },
     #[error("a plan without a step is nothing to specify")]
     NoSteps,
+    #[error("what was written of the plan cannot be read: {0}")]
+    Unread(String),
     #[error("writing {0}")]
     Written(&'static str, #[source] serde_json::Error),
 }

@@ -7,5 +7,6 @@ mod incident;
 mod properties;
 mod proposals;
 mod refusals;
+mod stays;
 mod texts;
 mod world;

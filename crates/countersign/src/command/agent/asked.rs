@@ -50,6 +50,7 @@ fn kept(came: &ask::Outcome) -> Vec<ReportLine> {
             Event::Claimed { claim } => {
                 (model::ReportedAs::Claimed, format!("{}: {}", claim.of.name(), claim.words))
             }
+            Event::TookBack { why } => (model::ReportedAs::Refused, format!("a turn was not taken: {why}")),
             Event::Ended { why } => (model::ReportedAs::Ended, why.clone()),
             Event::Called { .. } | Event::Planned { .. } => return None,
         };

@@ -61,6 +61,9 @@ pub(super) struct Planned {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stopped_at: Option<String>,
     pub(super) steps: Vec<StepDone>,
+    /// Lines of the specification that no machine measures: no task is ticked for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) unmeasured: Vec<String>,
     /// What became of what had run, the last first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) taken_back: Vec<TakenBack>,
@@ -211,6 +214,12 @@ impl Outcome {
                     plan.stopped_at.as_ref().map_or_else(String::new, |step| format!("at step {step}: "));
                 output::line(format!("  {at}{why}"));
             }
+            for line in &plan.unmeasured {
+                output::line(format!(
+                    "  {} not measured, so nothing is ticked for it: {line}",
+                    styled(WARN, "!")
+                ));
+            }
             for taken in &plan.taken_back {
                 output::line(format!("  step {} {}", taken.step, taken.what));
             }
@@ -268,6 +277,7 @@ mod tests {
             why: None,
             stopped_at: None,
             steps: Vec::new(),
+            unmeasured: Vec::new(),
             taken_back: Vec::new(),
             broke_off: false,
         }

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use ::agent::{Facts, Measured, Order, Understanding, guards, sort_of, understand};
+use ::agent::{Facts, Held, Measured, Order, Understanding, sort_of, understand};
 use ::plan::{Asker, Given, Goal, Kind, MOST_BYTES, Plan, PlanError, Which, conduct::Guard, lint};
 use ::spec::Sort;
 use engine::{Clock as _, SystemClock};
@@ -36,7 +36,6 @@ use crate::{
 };
 
 const MOST_TOLD: usize = 5;
-const MOST_KEPT: usize = 16 << 20;
 
 pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Failure> {
     // Who ends it must not leave a session behind that lives on for hours.
@@ -125,10 +124,21 @@ async fn within(
             outcome.plans.push(planned);
             continue;
         }
-        let measured = guards(&plan);
-        let around: Vec<Guard<'_>> = measured
+        let held = folder.held(&plan, SystemClock.now())?;
+        planned.unmeasured = held.not.iter().map(|it| model::sanitize(&it.to_string(), 400)).collect();
+        if !held.not.is_empty() && folder.change().is_none() {
+            let lines = planned.unmeasured.iter().take(MOST_TOLD).cloned().collect::<Vec<_>>().join("; ");
+            let why = format!("nothing is proposed, for nobody could say that it holds: {lines}");
+            output::note(format!("{why}; {}", Held::HINT));
+            (planned.state, planned.why) = (State::Stopped, Some(why));
+            outcome.failures.push(crate::failure::USAGE);
+            outcome.plans.push(planned);
+            continue;
+        }
+        let around: Vec<Guard<'_>> = held
+            .guards
             .iter()
-            .map(|guard| match &guard.measured {
+            .map(|measured| match measured {
                 Measured::WhatRan => Guard::WhatRan,
                 Measured::Check(check) => Guard::Check(check),
             })
@@ -140,6 +150,7 @@ async fn within(
             cloud: &cloud,
             plan: &plan,
             folder: &mut folder,
+            held: &held,
             until: SystemClock.now().plus_seconds(wait),
             looks: 0,
             done,
@@ -189,6 +200,7 @@ fn begin(plan: &Plan, folder: &Folder) -> Planned {
         why: None,
         stopped_at: None,
         steps: plan.steps.iter().map(step).collect(),
+        unmeasured: Vec::new(),
         taken_back: Vec::new(),
         broke_off: false,
     }
@@ -256,7 +268,7 @@ async fn found(
     for plan in each_once(plans) {
         let (plan, folder) = specified(args, plan, &report, words)?;
         // What findings lead back to; a larger one stays where it is, and the plan has its digest.
-        if text.len() <= MOST_KEPT {
+        if text.len() <= folder::MOST_KEPT {
             folder.put(text.as_bytes())?;
         }
         begun.push((plan, folder));
