@@ -260,6 +260,49 @@ fn what_people_decide_waits_for_them_whatever_the_agent_is_allowed() -> Result<(
     bench.lab.verify()?.expect(0).map(drop)
 }
 
+/// What was measured proves no words but those of which it was measured.
+#[test]
+fn a_line_that_was_edited_is_ticked_by_nothing() -> Result<()> {
+    let bench = Bench::with(&[("one", true)])?;
+    let lab = &bench.lab;
+    let key = &lab.people.olga.private;
+    let session = lab.installation.session("fixer", "olga", key, "renew", &["--autonomy", "supervised"])?;
+    let file = bench.file(&plan(&[write("1.1", "one", 0)]))?;
+    bench.run_as(&session, &["--plan", file.to_str().context("path")?])?.expect(10)?;
+    let folder = bench.folder();
+    let resume = || bench.run_as(&session, &["--resume", folder.to_str().context("path")?]);
+
+    let own = "SHALL CONTINUE TO pass the checks of each step that ran before";
+    let before = bench.read("bugfix.md")?;
+    ensure!(before.contains(own), "{before}");
+    fs::write(folder.join("bugfix.md"), before.replace(own, "SHALL CONTINUE TO answer within a second"))?;
+    // Before it is proposed, nothing is proposed at all.
+    let standing = fs::read(folder.join("change.json"))?;
+    fs::remove_file(folder.join("change.json"))?;
+    let refused = resume()?.expect(2)?;
+    let told = refused.json()?;
+    ensure!(told["plans"][0]["state"] == "stopped" && told["plans"][0]["change"].is_null(), "{told:#}");
+    ensure!(told["plans"][0]["why"].as_str().is_some_and(|it| it.contains("unchanged-3-1")), "{told:#}");
+    // Once it is, it is carried out, and says what it does not know.
+    fs::write(folder.join("change.json"), standing)?;
+    lab.approve(&bench.change()?, &lab.people.ben)?.expect(0)?;
+    let told = resume()?.expect(0)?.json()?;
+    ensure!(told["plans"][0]["state"] == "done" && bench.value("one")? == "new!", "{told:#}");
+    let line = told["plans"][0]["unmeasured"][0].as_str().context("nothing is said of it")?;
+    ensure!(line.contains("bugfix.md") && line.contains("no machine knows how to measure it"), "{line}");
+    ensure!(ticked(&bench.read("tasks.md")?).0 == 0, "{}", bench.read("tasks.md")?);
+    let run = bench.read("run.jsonl")?;
+    ensure!(run.lines().any(|it| it.contains("unchanged-3-1") && it.contains("unknown")), "{run}");
+    ensure!(!run.lines().any(|it| it.contains("unchanged-3-1") && it.contains("passed")), "{run}");
+
+    // A plan whose checks were edited is none that anybody agreed to.
+    let plan = bench.read("plan.json")?.replace("the gate one is open", "all is well");
+    fs::write(folder.join("plan.json"), plan)?;
+    let refused = resume()?.expect(2)?;
+    ensure!(refused.stderr.contains("says something else than what was proposed"), "{refused}");
+    Ok(())
+}
+
 /// What the session was issued with holds, whatever the agent says of itself.
 #[test]
 fn how_free_an_agent_is_its_session_says() -> Result<()> {

@@ -10,14 +10,14 @@ use ::agent::{Facts, Held, Measured, Order, Understanding, sort_of, understand};
 use ::plan::{Asker, Given, Goal, Kind, MOST_BYTES, Plan, PlanError, Which, conduct::Guard, lint};
 use ::spec::Sort;
 use engine::{Clock as _, SystemClock};
-use findings::{Parameters, Prices, Report, analyse};
+use findings::{Prices, Report, analyse};
 use model::Digest;
 use snapshot::{Snapshot, Taken};
 
 use super::{
     super::{
         ask::{Desk, Helper},
-        findings::{MOST_SNAPSHOT, snapshot, text_of},
+        findings::{MOST_SNAPSHOT, parameters, prices, snapshot, text_of},
         resident::Signals,
         scan::{self, Asked, Session, cloud::Cloud},
         session::seconds,
@@ -242,23 +242,30 @@ async fn found(
         None => (scan::taken(&args.read, false, env).await?, &args.read.snapshot),
     };
     let now = SystemClock.now();
+    let old = args.before.as_deref().map(|file| text_of(file, MOST_SNAPSHOT)).transpose()?;
+    let before = match (&old, &args.before) {
+        (Some(text), Some(file)) => Some(snapshot(text, now, file)?),
+        _ => None,
+    };
     let snapshot = snapshot(&text, now, file)?;
-    let (parameters, prices) = (Parameters::default(), Prices::shipped());
-    let report = analyse(&snapshot, &parameters, &prices, now);
+    let parameters = parameters(args.parameters.as_deref())?;
+    let prices = prices(args.prices.as_deref())?;
+    let prices: &Prices = &prices;
+    let report = analyse(&snapshot, &parameters, prices, now);
     output::note(format!("{} findings", report.findings.len()));
     let given = Given {
         snapshot: &snapshot,
         digest: Digest::of(text.as_bytes()),
         report: &report,
         now,
-        before: None,
+        before: before.as_ref(),
         stale_days: parameters.stale_days,
         asker: Asker::Person,
     };
     let words = args.sentence.as_deref().unwrap_or_default();
     let plans = match helper {
         Some(helper) => {
-            let facts = Facts { snapshot: &snapshot, report: &report, prices: &prices };
+            let facts = Facts { snapshot: &snapshot, report: &report, prices };
             let desk = Desk { facts, given: &given, format };
             asked::plans(helper, &desk, words, agent, outcome).await?
         }
@@ -362,6 +369,7 @@ fn specified(
 
 #[cfg(test)]
 mod tests {
+    use findings::Parameters;
     use model::Timestamp;
     use serde_json::json;
     use snapshot::Builder;
