@@ -383,6 +383,8 @@ fn the_whole_way_needs_no_model_and_leads_back_to_what_was_read() -> Result<()> 
         for name in [wanted, "design.md", "tasks.md", "intent.md", "change.json"] {
             ensure!(!text(name)?.is_empty(), "{name}");
         }
+        // Nobody said anything, and no words are put into anybody's mouth.
+        ensure!(text("intent.md")?.contains("Nobody said a sentence"), "{}", text("intent.md")?);
         let found: Value = serde_json::from_str(&text("findings.json")?)?;
         let named = found["findings"].as_array().context("no findings")?;
         ensure!(!named.is_empty(), "{found:#}");

@@ -354,14 +354,32 @@ fn goals(args: &RunArgs, snapshot: &Snapshot<'_>) -> Result<Vec<Goal>, Failure> 
     Ok(Kind::ALL.into_iter().filter(asked).map(|kind| kind.goal(Which::All)).collect())
 }
 
-/// The plan's specification, written; where nobody said anything, its goal is what was wanted.
+/// What stands where a person's words stand, where nobody said a sentence: that, and what was asked for in its place.
+fn unsaid(args: &RunArgs) -> String {
+    let what = if args.plan.is_some() {
+        "to carry out a plan from a file".to_owned()
+    } else if !args.finding.is_empty() {
+        format!("to answer these findings: {}", args.finding.join(", "))
+    } else if args.goal.is_empty() {
+        "for everything that the snapshot gives reason for".to_owned()
+    } else {
+        let kinds: Vec<&str> = args.goal.iter().map(|kind| kind.name()).collect();
+        format!("for everything of these kinds that the snapshot gives reason for: {}", kinds.join(", "))
+    };
+    let what = model::sanitize(&what, 4_000);
+    format!(
+        "(Nobody said a sentence. Whoever ran `countersign agent run` asked {what}. The goal is the planner's.)"
+    )
+}
+
+/// The plan's specification, written.
 fn specified(
     args: &RunArgs,
     (plan, sort): (Plan, Sort),
     report: &Report,
     words: &str,
 ) -> Result<(Plan, Folder), Failure> {
-    let words = if words.is_empty() { plan.goal.clone() } else { words.to_owned() };
+    let words = if words.is_empty() { unsaid(args) } else { words.to_owned() };
     let specified = Specified::of(Order { sort, plan: &plan, report, words: &words })?;
     let folder = Folder::begin(&args.dir, &plan, &specified)?;
     Ok((plan, folder))
