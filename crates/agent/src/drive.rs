@@ -6,7 +6,7 @@ use llm::{
     Tools, Untrusted, Watcher,
 };
 
-use crate::converse::{CallOf, Converse, Ending, INSTRUCTIONS, Next, Returned, TOOLS, Told};
+use crate::converse::{CallOf, Converse, Ending, INSTRUCTIONS, Next, OF_A_SERVER, Returned, TOOLS, Told};
 
 /// As much of one result as a model is shown.
 const SHOWN: Bound = Bound::bytes(24 * 1024);
@@ -33,12 +33,21 @@ pub enum Broke {
     Ended(Ending),
 }
 
+/// Whether somebody answers for changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Server,
+    /// What no server answers is not offered.
+    SnapshotAlone,
+}
+
 /// A conversation with our instructions and tools, and nothing said yet.
 ///
 /// # Errors
 /// Where a schema of ours is none.
-pub fn opened(fence: Fence) -> Result<Conversation, ToolError> {
-    let tools = TOOLS.iter().map(|it| Tool::new(it.name, it.about, it.schema)).collect::<Result<_, _>>()?;
+pub fn opened(fence: Fence, reach: Reach) -> Result<Conversation, ToolError> {
+    let offered = TOOLS.iter().filter(|it| reach == Reach::Server || it.name != OF_A_SERVER);
+    let tools = offered.map(|it| Tool::new(it.name, it.about, it.schema)).collect::<Result<_, _>>()?;
     Ok(Conversation::new(INSTRUCTIONS, fence, Tools::new(tools)?))
 }
 

@@ -29,6 +29,8 @@ use crate::catalogue::{Facts, Question, answer};
 pub use claims::{Claim, claims};
 pub use record::{Event, Record};
 pub use rederive::ByGiven;
+#[cfg(feature = "llm")]
+pub(crate) use tools::OF_A_SERVER;
 pub use tools::{INSTRUCTIONS, TOOLS, ToolText};
 pub use wanted::Refusal;
 use wanted::Wanted;

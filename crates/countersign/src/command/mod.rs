@@ -36,6 +36,7 @@ mod session;
 mod since;
 mod spec;
 mod specified;
+mod steering;
 mod table;
 mod trails;
 mod undo;

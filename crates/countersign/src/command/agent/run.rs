@@ -16,7 +16,7 @@ use snapshot::{Snapshot, Taken};
 
 use super::{
     super::{
-        ask::{Desk, Helper},
+        ask::{Desk, Helper, Server},
         findings::{MOST_SNAPSHOT, parameters, prices, snapshot, text_of},
         resident::Signals,
         scan::{self, Asked, Session, cloud::Cloud},
@@ -43,7 +43,7 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
     let wait = args.wait.as_deref().map(seconds).transpose()?.unwrap_or(0);
     scan::possible(&args.read)?;
     let mut helper = match (&args.sentence, &args.model) {
-        (Some(_), Some(file)) => Some(Helper::of(Some(file))?),
+        (Some(_), Some(file)) => Some(Helper::of(Some(file), &args.dir, Server::Known)?),
         _ => None,
     };
     let begun = match (&args.resume, &args.plan) {
@@ -266,7 +266,13 @@ async fn found(
     let plans = match helper {
         Some(helper) => {
             let facts = Facts { snapshot: &snapshot, report: &report, prices };
-            let desk = Desk { facts, given: &given, format };
+            let desk = Desk {
+                facts,
+                given: &given,
+                format,
+                #[cfg(feature = "llm")]
+                agent: Some(agent),
+            };
             asked::plans(helper, &desk, words, agent, outcome).await?
         }
         None => planned(&given, goals(args, &snapshot)?, asked_for(args), outcome),
