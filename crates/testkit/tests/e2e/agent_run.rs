@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -11,9 +12,11 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{CRASH_BINARY, Cli, FakeLlm, Output, Scenario, Session, crash_binary, until};
+use testkit::{
+    CRASH_BINARY, Cli, FakeLlm, Moto, Output, Relayed, Scenario, Serve, Session, crash_binary, relay, until,
+};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, OWNER, People};
 
 /// A command line, and the environment it runs in.
 type Line = (Vec<String>, Vec<(String, String)>);
@@ -406,11 +409,92 @@ fn the_whole_way_needs_no_model_and_leads_back_to_what_was_read() -> Result<()> 
             other => anyhow::bail!("{other:?}: {plan:#}"),
         }
     }
+    // What was planted was found, and each finding is answered by a plan, or left with its reason.
+    let found = Cli::run(["findings", "--from", file, "--output", "json"])?.expect(0)?.json()?;
+    let found = found["findings"].as_array().context("no findings")?;
+    for expected in PLANTED {
+        ensure!(found.iter().any(|it| it["analyzer"] == expected), "{expected} was not found: {found:#?}");
+    }
+    let mut answered: Vec<String> = Vec::new();
+    for plan in plans {
+        let folder = PathBuf::from(plan["folder"].as_str().context("no folder")?);
+        let plan: Value = serde_json::from_str(&fs::read_to_string(folder.join("plan.json"))?)?;
+        let of = plan["basis"]["findings"].as_array().into_iter().flatten();
+        answered.extend(of.filter_map(|it| it.as_str().map(str::to_owned)));
+    }
+    let left = told["left"].as_array().into_iter().flatten().filter_map(|it| it["about"].as_str());
+    answered.extend(left.map(str::to_owned));
+    for finding in found {
+        let id = finding["id"].as_str().context("no id")?;
+        ensure!(answered.iter().any(|it| it == id), "{id} is in no plan, and not left: {answered:#?}");
+        for fact in finding["facts"].as_array().into_iter().flatten() {
+            let of = fact["reads"].as_array().context("no reads")?;
+            ensure!(!of.is_empty() && of.iter().all(|read| reads.contains(&read)), "{fact}");
+        }
+    }
     // Nothing that cannot be undone was sent.
     for action in ["DeleteVolume", "TerminateInstances", "ReleaseAddress", "DeleteSnapshot"] {
         ensure!(bench.lab.moto.recorded(&[&format!("Action={action}")])? == 0, "{action}");
     }
     ensure!(!made.is_empty());
+    bench.lab.verify()?.expect(0).map(drop)
+}
+
+/// What the estate's owner left that is broken or wasteful.
+const PLANTED: [&str; 5] = [
+    "database-unprotected",
+    "database-in-one-zone",
+    "table-unprotected",
+    "bucket-abandoned-uploads",
+    "repository-without-lifecycle",
+];
+
+/// The cloud as it is, but for every stack that is stuck.
+fn stuck(moto: &Moto) -> Result<String> {
+    let url = moto.url();
+    relay(url.strip_prefix("http://").context("no plain URL")?, |mut request: Relayed| {
+        let answer = String::from_utf8(request.forward()?)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("an answer without a head")?;
+        let body = body.replace(
+            "<StackStatus>CREATE_COMPLETE</StackStatus>",
+            "<StackStatus>UPDATE_ROLLBACK_FAILED</StackStatus>",
+        );
+        let kept = head.lines().filter(|line| !line.to_lowercase().starts_with("content-length:"));
+        let head: Vec<&str> = kept.collect();
+        let length = body.len();
+        Ok(write!(request.client, "{}\r\ncontent-length: {length}\r\n\r\n{body}", head.join("\r\n"))?)
+    })
+}
+
+/// An update that is stuck is gone on with where it stands; what deleting the stack would take with it is shown beside that, and not asked for.
+#[test]
+fn a_stack_that_is_stuck_is_repaired_in_place() -> Result<()> {
+    let people = People::enter()?;
+    let flags = people.flags()?;
+    let lab = Lab::behind(people, &flags, stuck, |config| Serve::start_with(config, &OWNER))?;
+    let bench = Bench { lab, top: tempfile::tempdir()? };
+    bench.lab.make_stack("shop")?;
+    let file = bench.top.path().join("snapshot.json");
+    let file = file.to_str().context("a path that is not text")?;
+    let run = ["--region", "us-east-1", "--days", "30", "--rate", "500", "--snapshot", file];
+    let told = bench.run(&[&["--goal", "repair"], &run[..]].concat())?.expect(10)?.json()?;
+    let plans = told["plans"].as_array().context("no plans")?;
+    let repair = plans
+        .iter()
+        .find(|it| it["steps"][0]["call"] == "cloudformation:ContinueUpdateRollback")
+        .with_context(|| format!("no repair in place: {told:#}"))?;
+    ensure!(repair["state"] == "held", "{repair:#}");
+    ensure!(!told["plans"].to_string().contains("DeleteStack"), "{told:#}");
+    let folder = PathBuf::from(repair["folder"].as_str().context("no folder")?);
+    let text = |name: &str| fs::read_to_string(folder.join(name)).with_context(|| name.to_owned());
+    let planned: Value = serde_json::from_str(&text("plan.json")?)?;
+    let others = planned["alternatives"].as_array().context("no alternatives")?;
+    let other =
+        others.iter().find(|it| it["name"] == "delete and recreate").context("nothing was weighed")?;
+    ensure!(other["destroys"].as_array().is_some_and(|it| !it.is_empty()), "{other:#}");
+    ensure!(text("bugfix.md")?.contains("UPDATE_ROLLBACK_FAILED"), "{}", text("bugfix.md")?);
+    ensure!(text("design.md")?.contains("delete and recreate"), "{}", text("design.md")?);
+    ensure!(bench.lab.deletes("shop")? == 0 && bench.lab.stack_stands("shop")?);
     bench.lab.verify()?.expect(0).map(drop)
 }
 
