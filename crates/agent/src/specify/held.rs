@@ -173,7 +173,7 @@ fn promised(plan: &Plan, sort: Sort) -> Result<Promised, SpecifyError> {
     // Neither findings nor words stand in a line that is checked.
     let epoch = Timestamp::from_millis(0);
     let report = Report::none(&plan.basis.account, Taken { from: epoch, until: epoch }, epoch);
-    let files = specify(Order { sort, plan, report: &report, words: "-" })?;
+    let files = specify(Order { sort, plan, report: &report, words: "-", said: None })?;
     let spec = Specification::read(&files).map_err(|err| SpecifyError::Unread(err.to_string()))?;
     let checks = spec.checks();
     let mut own = BTreeMap::new();

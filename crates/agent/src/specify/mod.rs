@@ -1,5 +1,6 @@
 //! From a plan to a specification: what is wanted in EARS, how it holds together, and tasks that are the plan's steps with the plan's
-//! checks. The words are this program's, and the figures the plan's: the same plan and the same intent make the same files, byte for byte.
+//! checks. The words are this program's, and the figures the plan's: the same plan and the same intent make the same files, byte for byte. What a
+//! language model said of it stands in the design, marked as that.
 //!
 //! What a machine will verify stands under each task as the check of that id in the plan; what shall continue is [`guards`].
 
@@ -30,6 +31,8 @@ pub struct Order<'a> {
     pub report: &'a Report,
     /// What the person said, byte for byte.
     pub words: &'a str,
+    /// What a language model said of it, where one was asked: prose of the design, marked as its words, outside of everything that is checked.
+    pub said: Option<&'a str>,
 }
 
 #[derive(Debug, thiserror::Error)]

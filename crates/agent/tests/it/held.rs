@@ -39,7 +39,8 @@ fn account() -> String {
 fn check(sort: Sort, edits: &[(&str, &str, &str)], expected: Expect) {
     let plan = two();
     let report = report(1, 10);
-    let mut files = specify(Order { sort, plan: &plan, report: &report, words: "roll it back" }).unwrap();
+    let mut files =
+        specify(Order { sort, plan: &plan, report: &report, words: "roll it back", said: None }).unwrap();
     for (file, from, to) in edits {
         let text = String::from_utf8(files[*file].clone()).unwrap();
         assert!(text.contains(from), "{file} has no `{from}`:\n{text}");
@@ -72,7 +73,8 @@ fn what_nobody_edited_is_measured_whatever_was_found_and_said() {
     for sort in [Sort::Bugfix, Sort::Feature] {
         let plan = two();
         let report = report(1, 10);
-        let files = specify(Order { sort, plan: &plan, report: &report, words: "as I said" }).unwrap();
+        let files =
+            specify(Order { sort, plan: &plan, report: &report, words: "as I said", said: None }).unwrap();
         let spec = Specification::read(&files).unwrap();
         let held = Held::of(&plan, &spec, None).unwrap();
         assert_eq!(held.not, []);

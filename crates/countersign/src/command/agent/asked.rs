@@ -32,6 +32,7 @@ pub(super) async fn plans(
         outcome.reported = Some(reported.entry);
     }
     outcome.answer = (!came.answer.is_empty()).then_some(came.answer);
+    outcome.said = came.said;
     outcome.left.extend(came.left.into_iter().map(|it| Left { about: it.about, why: it.why }));
     match came.model_failed {
         Some(why) => {

@@ -23,6 +23,9 @@ pub(super) struct Outcome {
     /// What a model said, where one was asked. Markdown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) answer: Option<String>,
+    /// All that it answered, for the specifications.
+    #[serde(skip)]
+    pub(super) said: Option<String>,
     /// What a model wanted and did not get, or said without effect; on record in the entry `reported`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) kept: Vec<ReportLine>,

@@ -225,7 +225,7 @@ fn given(args: &RunArgs, file: &Path) -> Result<(Plan, Folder), Failure> {
     let plan = fit(plan)?;
     let taken = Taken { from: plan.basis.taken, until: plan.basis.taken };
     let report = Report::none(&plan.basis.account, taken, SystemClock.now());
-    specified(args, (plan, Sort::Bugfix), &report, "")
+    specified(args, (plan, Sort::Bugfix), &report, ("", None))
 }
 
 /// Everything that a snapshot gives reason for and that is asked for, each plan in its folder.
@@ -279,7 +279,7 @@ async fn found(
     };
     let mut begun = Vec::with_capacity(plans.len());
     for plan in each_once(plans) {
-        let (plan, folder) = specified(args, plan, &report, words)?;
+        let (plan, folder) = specified(args, plan, &report, (words, outcome.said.as_deref()))?;
         // What findings lead back to; a larger one stays where it is, and the plan has its digest.
         if text.len() <= folder::MOST_KEPT {
             folder.put(text.as_bytes())?;
@@ -383,10 +383,10 @@ fn specified(
     args: &RunArgs,
     (plan, sort): (Plan, Sort),
     report: &Report,
-    words: &str,
+    (words, said): (&str, Option<&str>),
 ) -> Result<(Plan, Folder), Failure> {
     let words = if words.is_empty() { unsaid(args) } else { words.to_owned() };
-    let specified = Specified::of(Order { sort, plan: &plan, report, words: &words })?;
+    let specified = Specified::of(Order { sort, plan: &plan, report, words: &words, said })?;
     let folder = Folder::begin(&args.dir, &plan, &specified)?;
     Ok((plan, folder))
 }

@@ -54,6 +54,9 @@ pub(super) struct Outcome {
     /// Why a model gave no answer; then the catalogue did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model_failed: Option<String>,
+    /// A model's answer, also where it was shown while it arrived.
+    #[serde(skip)]
+    pub(super) said: Option<String>,
     #[serde(skip)]
     pub(super) proposed: Vec<Proposed>,
 }

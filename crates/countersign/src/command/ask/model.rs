@@ -151,6 +151,7 @@ impl Model {
             proposed: talk.proposed().to_vec(),
             ..Outcome::default()
         };
+        outcome.said = came.as_ref().ok().cloned();
         match came {
             // On a terminal it was shown while it arrived.
             Ok(answer) if reader.shown => drop(answer),
