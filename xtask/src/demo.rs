@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use stage::{STACK, Stage};
+use stage::{PLANTED, STACK, STUCK, Stage};
 use story::Story;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,6 +241,21 @@ fn our_own_agent_goes_the_same_way(story: &mut Story, stage: &Stage) -> Result<(
         ["findings.json", "plan.json", "design.md", "tasks.md", "change.json"].into_iter().all(there)
     });
     story.expect("each plan has its specification, and what it was found by", specified, &seen);
+    let found = stage.found(folder.path())?;
+    for planted in PLANTED {
+        let there = found.analyzers.iter().any(|it| it == planted);
+        story.expect(&format!("what was planted is found: {planted}"), there, &format!("{found:?}"));
+    }
+    story.expect("and every fact leads back to what was read", found.traced, &format!("{found:?}"));
+    let in_place = |plan: &Value| {
+        let steps = plan.get("steps").map(ToString::to_string).unwrap_or_default();
+        steps.contains("cloudformation:ContinueUpdateRollback") && !steps.contains("Delete")
+    };
+    story.expect(
+        &format!("the stack {STUCK}, which is stuck, is to be repaired where it stands"),
+        plans.iter().any(in_place) && !seen.stdout.contains("cloudformation:DeleteStack"),
+        &seen,
+    );
     story.expect("not one disk is gone", stage.disks()? == disks, &stage.disks()?);
     Ok(())
 }

@@ -2,11 +2,11 @@
 //! money; nothing here can do more than the state machine says.
 
 use llm::{
-    Bound, Boxed, Budget, Conversation, ConversationError, Desk, Fence, Stopped, Tool, ToolError, Tools,
-    Untrusted, Watcher,
+    Bound, Boxed, Budget, Conversation, ConversationError, Desk, FailedTurn, Fence, Stopped, Tool, ToolError,
+    Tools, Untrusted, Watcher,
 };
 
-use crate::converse::{CallOf, Converse, Ending, INSTRUCTIONS, Next, Returned, TOOLS, Told};
+use crate::converse::{CallOf, Converse, Ending, INSTRUCTIONS, Next, OF_A_SERVER, Returned, TOOLS, Told};
 
 /// As much of one result as a model is shown.
 const SHOWN: Bound = Bound::bytes(24 * 1024);
@@ -33,12 +33,21 @@ pub enum Broke {
     Ended(Ending),
 }
 
+/// Whether somebody answers for changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Server,
+    /// What no server answers is not offered.
+    SnapshotAlone,
+}
+
 /// A conversation with our instructions and tools, and nothing said yet.
 ///
 /// # Errors
 /// Where a schema of ours is none.
-pub fn opened(fence: Fence) -> Result<Conversation, ToolError> {
-    let tools = TOOLS.iter().map(|it| Tool::new(it.name, it.about, it.schema)).collect::<Result<_, _>>()?;
+pub fn opened(fence: Fence, reach: Reach) -> Result<Conversation, ToolError> {
+    let offered = TOOLS.iter().filter(|it| reach == Reach::Server || it.name != OF_A_SERVER);
+    let tools = offered.map(|it| Tool::new(it.name, it.about, it.schema)).collect::<Result<_, _>>()?;
     Ok(Conversation::new(INSTRUCTIONS, fence, Tools::new(tools)?))
 }
 
@@ -56,7 +65,10 @@ pub async fn drive(
     look: &mut dyn Look,
 ) -> Result<String, Broke> {
     loop {
-        let turn = match desk.ask(conversation, budget, chance, watcher).await {
+        let mut noting = Noting { watcher: &mut *watcher, failed: Vec::new() };
+        let came = desk.ask(conversation, budget, chance, &mut noting).await;
+        noting.failed.iter().for_each(|why| talk.took_back(why));
+        let turn = match came {
             Ok(turn) => turn,
             Err(stopped) => {
                 talk.stopped(&model::causes(&stopped));
@@ -76,6 +88,23 @@ pub async fn drive(
                 return Err(Broke::Ended(ending));
             }
         }
+    }
+}
+
+/// Keeps why turns were not taken, those that were asked for again included.
+struct Noting<'w> {
+    watcher: &'w mut dyn Watcher,
+    failed: Vec<String>,
+}
+
+impl Watcher for Noting<'_> {
+    fn text(&mut self, piece: &str) {
+        self.watcher.text(piece);
+    }
+
+    fn took_back(&mut self, why: &FailedTurn) {
+        self.failed.push(model::causes(why));
+        self.watcher.took_back(why);
     }
 }
 

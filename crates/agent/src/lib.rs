@@ -20,6 +20,6 @@ pub use converse::{
     Refusal, Returned, TOOLS, Told, ToolText, claims, sort_of,
 };
 #[cfg(feature = "llm")]
-pub use drive::{Broke, Look, drive, opened};
+pub use drive::{Broke, Look, Reach, drive, opened};
 pub use people::{Law, Rules};
-pub use specify::{Guard, Measured, Order, SpecifyError, answered, folder, guards, specify};
+pub use specify::{Guard, Held, Measured, NotHeld, Order, SpecifyError, answered, folder, guards, specify};

@@ -31,8 +31,8 @@ pub enum FailedTurn {
     Empty,
     #[error("the answer is larger than {most} {what}")]
     TooLarge { most: usize, what: &'static str },
-    #[error("the answer calls a tool that was not offered")]
-    UnknownTool,
+    #[error("the answer calls `{name}`, a tool that was not offered")]
+    UnknownTool { name: String },
     #[error("the arguments for `{tool}` are {why}")]
     NotArguments { tool: &'static str, why: &'static str },
     #[error("the arguments for `{tool}` do not fit: {misfit}")]
@@ -61,6 +61,12 @@ pub enum Cost {
 }
 
 impl FailedTurn {
+    /// Of its name, what a name can have.
+    pub(crate) fn unknown_tool(name: &str) -> Self {
+        let name = name.chars().filter(|it| it.is_ascii_alphanumeric() || matches!(it, '_' | '-'));
+        Self::UnknownTool { name: name.take(40).collect() }
+    }
+
     pub const fn again(&self) -> Again {
         match self {
             Self::Overloaded { retry_after: Some(wait), .. } => Again::After(*wait),
@@ -74,7 +80,7 @@ impl FailedTurn {
             | Self::Contradiction(_)
             | Self::Empty
             | Self::TooLarge { .. }
-            | Self::UnknownTool
+            | Self::UnknownTool { .. }
             | Self::NotArguments { .. }
             | Self::Misfit { .. }
             | Self::CallId(_) => Again::Yes,
@@ -97,7 +103,7 @@ impl FailedTurn {
             | Self::Contradiction(_)
             | Self::Empty
             | Self::TooLarge { .. }
-            | Self::UnknownTool
+            | Self::UnknownTool { .. }
             | Self::NotArguments { .. }
             | Self::Misfit { .. }
             | Self::CallId(_) => Cost::Unknown,
@@ -124,7 +130,7 @@ impl FailedTurn {
             | Self::Contradiction(_)
             | Self::Empty
             | Self::TooLarge { .. }
-            | Self::UnknownTool
+            | Self::UnknownTool { .. }
             | Self::NotArguments { .. }
             | Self::Misfit { .. }
             | Self::CallId(_) => {

@@ -120,7 +120,7 @@ impl<'a> Assembly<'a> {
             return Err(FailedTurn::CallId("its id is none"));
         }
         within(self.calls.len() + 1, most::CALLS, "calls")?;
-        let tool = self.tools.find(&name).ok_or(FailedTurn::UnknownTool)?;
+        let tool = self.tools.find(&name).ok_or_else(|| FailedTurn::unknown_tool(&name))?;
         let mut started = Started { id, tool, arguments: Collected::Text(String::new()) };
         started.add(arguments)?;
         self.calls.push(started);

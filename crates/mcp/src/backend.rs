@@ -44,12 +44,14 @@ pub struct Reach {
 }
 
 /// What a snapshot is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Question {
     Inventory(InventoryQuery),
     Findings(FindingsQuery),
     Costs(CostsQuery),
     Plan(PlanQuery),
+    /// Which of these calls the planner would take.
+    Derived(Vec<Action>),
 }
 
 /// As the agent listener takes it.
@@ -76,6 +78,10 @@ pub struct Action {
     /// Members by their names on the wire.
     #[serde(default)]
     pub parameters: Document,
+    /// Nothing derives it: ours to say, and never a client's.
+    #[serde(default, skip_deserializing, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(skip)]
+    pub unverified: bool,
 }
 
 /// Why a tool did not do it; the agent reads it and goes on.

@@ -1,6 +1,7 @@
 //! Answers from a snapshot. Pure: what is held and a question in, what is told out.
 
 mod costs;
+mod derived;
 mod findings;
 mod inventory;
 mod page;
@@ -24,6 +25,8 @@ pub struct Held<'h, 'a> {
     pub report: &'h Report,
     pub prices: &'h Prices,
     pub parameters: &'h Parameters,
+    /// An earlier one of the same account, where there is one: what was before.
+    pub before: Option<&'h Snapshot<'a>>,
 }
 
 /// # Errors
@@ -34,6 +37,7 @@ pub fn answer(held: &Held<'_, '_>, question: &Question) -> Result<Told, Refusal>
         Question::Findings(query) => findings::answer(held, query),
         Question::Costs(query) => costs::answer(held, query),
         Question::Plan(query) => plan::answer(held, query),
+        Question::Derived(actions) => Ok(derived::answer(held, actions)),
     }
 }
 

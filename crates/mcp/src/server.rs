@@ -24,7 +24,7 @@ use tokio::{
 use crate::{
     Told,
     arguments::{self, ChangeQuery, ProposeQuery, StatusQuery, WaitQuery},
-    backend::{Backend, Document, Proposal, Question, Reach, Refusal},
+    backend::{Action, Backend, Document, Proposal, Question, Reach, Refusal},
     bounds::Most,
     instructions::instructions,
     plans::Plans,
@@ -141,21 +141,58 @@ impl Desk {
 
     async fn propose(&self, query: ProposeQuery) -> Result<Told, Refusal> {
         let ProposeQuery { intent, actions, plan } = query;
-        let actions = match plan {
+        let (mut actions, own) = match plan {
             Some(_) if !actions.is_empty() => {
                 return Err(Refusal::usage("give `actions` or `plan`, not both"));
             }
-            Some(id) => self.inner.plans.actions(&id).ok_or_else(|| {
-                Refusal::usage("no such plan was made here lately")
-                    .hint("make it with `plan`, and take its `id`")
-            })?,
-            None => actions,
+            Some(id) => {
+                let planned = self.inner.plans.actions(&id).ok_or_else(|| {
+                    Refusal::usage("no such plan was made here lately")
+                        .hint("make it with `plan`, and take its `id`")
+                })?;
+                (planned, false)
+            }
+            None => (actions, true),
         };
         if actions.is_empty() {
             return Err(Refusal::usage("there is nothing to propose")
                 .hint("give `actions`, as the steps of a finding have them, or the id of a plan"));
         }
-        standing::told(self.inner.backend.propose(Proposal { intent, actions }).await?)
+        let marked = if own { self.mark(&mut actions).await } else { Vec::new() };
+        let mut told = standing::told(self.inner.backend.propose(Proposal { intent, actions }).await?)?;
+        if !marked.is_empty() {
+            let are = if marked.len() == 1 {
+                "1 of its calls is".to_owned()
+            } else {
+                format!("{} of its calls are", marked.len())
+            };
+            told.said.push_str(&format!(
+                " {are} marked as not derived from what there is (`unverified` says why): it takes more people than a plan of `plan`."
+            ));
+            told.data.insert("unverified".to_owned(), marked.into());
+        }
+        Ok(told)
+    }
+
+    /// Calls of a client's own are the word of a language model: what the planner does not derive from the snapshot as well is marked, and so
+    /// is everything where there is no snapshot. Why, for each that is.
+    async fn mark(&self, actions: &mut [Action]) -> Vec<serde_json::Value> {
+        let derived = match self.inner.reach.snapshot {
+            true => self.look(Question::Derived(actions.to_vec())).await.ok(),
+            false => None,
+        };
+        let why = derived.as_ref().and_then(|told| told.data.get("why")?.as_array());
+        let mut marked = Vec::new();
+        for (nth, action) in actions.iter_mut().enumerate() {
+            let why = match why.and_then(|all| all.get(nth)) {
+                Some(serde_json::Value::Null) => continue,
+                Some(why) => why.clone(),
+                None => "there is no snapshot to derive it from".into(),
+            };
+            action.unverified = true;
+            marked.push(serde_json::json!({ "action": nth + 1, "why": why }));
+        }
+        marked
     }
 
     async fn wait(&self, query: WaitQuery, context: &RequestContext<RoleServer>) -> Result<Told, Refusal> {

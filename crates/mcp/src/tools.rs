@@ -94,7 +94,8 @@ const TABLE: [Row; 8] = [
         does: Does::File,
         input: schema::<ProposeQuery>,
         description: "Files one change of 1 to 20 calls, or of a plan by its id, with the reason for the people who decide. Answers with the \
-                      change's id, its state, why it is held, and what it takes. Carries nothing out by itself.",
+                      change's id, its state, why it is held, and what it takes. Calls that the planner does not derive from the snapshot as well \
+                      are marked, and take more people. Carries nothing out by itself.",
     },
     Row {
         name: Name::Status,

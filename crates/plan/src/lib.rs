@@ -18,6 +18,7 @@ mod plan;
 mod planner;
 mod rederive;
 mod resolve;
+mod stays;
 mod step;
 mod table;
 
@@ -29,4 +30,5 @@ pub use lint::{MOST_BYTES, Problem, lint, read};
 pub use plan::{Alternative, Basis, Left, People, Plan, Plans, SCHEMA};
 pub use planner::{all, goals, of};
 pub use rederive::{Proposed, Refused, of_steps, rederive};
+pub use stays::{NotMeasured, Stays, stays};
 pub use step::{Call, Origin, Step, Undo};

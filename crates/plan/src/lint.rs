@@ -115,6 +115,15 @@ impl Run {
                 }
             }
         }
+        if self.most("guards", plan.guards.len(), MOST_CHECKS) {
+            for (nth, check) in plan.guards.iter().enumerate() {
+                let place = format!("guards[{nth}]");
+                self.check(&place, check);
+                if !checks.insert(check.id.as_str()) {
+                    self.tell(&place, format!("the check `{}` stands there twice", sanitize(&check.id, 64)));
+                }
+            }
+        }
         self.milder("effects", plan.effects, pack::effects(&plan.steps));
         for (nth, alternative) in plan.alternatives.iter().enumerate() {
             let place = format!("alternatives[{nth}]");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use model::{Change, Digest, Effect, EffectSet};
 
-use crate::{Alternative, Given, Plan, SCHEMA, Step};
+use crate::{Alternative, Given, Plan, SCHEMA, Step, stays};
 
 /// Steps that depend on each other.
 #[derive(Clone, Debug)]
@@ -123,6 +123,7 @@ pub(crate) fn plan(given: &Given<'_, '_>, units: Vec<Unit>, follows: Option<Dige
         basis: given.basis(findings),
         follows,
         effects: effects(&steps),
+        guards: stays::around(given, &steps),
         steps,
         people: None,
         alternatives,

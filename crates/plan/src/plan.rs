@@ -3,7 +3,7 @@
 use model::{Digest, EffectSet, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::Step;
+use crate::{Check, Step};
 
 /// The one schema that there is.
 pub const SCHEMA: &str = "countersign.plan/v1";
@@ -23,6 +23,9 @@ pub struct Plan {
     pub follows: Option<Digest>,
     /// Never empty.
     pub steps: Vec<Step>,
+    /// What shall stay as it is, looked at before and after each step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<Check>,
     /// Of all steps together, by the operation table.
     pub effects: EffectSet,
     /// Policy decides: whoever asks a server fills it in.

@@ -1,5 +1,6 @@
 //! What a language model proposes, held against what the planner derives: the same call from the same snapshot, or nobody's word but a
-//! model's. A model can choose among what follows from findings and goals; what it adds is marked, and needs more people.
+//! model's. A model can choose among what follows from findings and goals, whole sequences at a time; what it adds or leaves out is marked,
+//! and needs more people.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -55,6 +56,8 @@ fn chosen(
     let mut before = BTreeSet::new();
     let of = |one: &Proposed| known.get(&key(&one.call)).map(|known| known.beside.plan);
     let plans: BTreeSet<Option<Digest>> = proposed.iter().map(of).collect();
+    // In the planner's own words.
+    let canonical = |one: &Proposed| known.get(&key(&one.call)).map(|known| key(&known.step.call));
     for (place, one) in proposed.iter().enumerate() {
         let id = (place + 1).to_string();
         let step = match known.get(&key(&one.call)) {
@@ -63,11 +66,17 @@ fn chosen(
                 if missing.is_none() {
                     before.insert(key(&known.step.call));
                 }
-                let why = match missing {
-                    Some((_, missing)) => Some(format!(
+                let later: BTreeSet<Digest> = proposed.iter().skip(place + 1).filter_map(canonical).collect();
+                let open = known.then.iter().find(|(key, _)| !later.contains(key));
+                let why = match (missing, open) {
+                    (Some((_, missing)), _) => Some(format!(
                         "the planner takes {missing} before it, and that is not proposed before it"
                     )),
-                    None => apart(known, plans.len()).map(str::to_owned),
+                    // A sequence that is broken off leaves what it began, such as something that is stopped.
+                    (None, Some((_, open))) => {
+                        Some(format!("the planner takes {open} after it, and that is not proposed after it"))
+                    }
+                    (None, None) => apart(known, plans.len()).map(str::to_owned),
                 };
                 match why {
                     Some(why) => Step { origin: Origin::Unverified { why }, ..known.step.clone() },
@@ -118,11 +127,12 @@ pub fn of_steps(
     Ok(pack::plan(given, units, None))
 }
 
-/// A step that the planner would take, and what it would take before it.
+/// A step that the planner would take, and what it would take before and after it.
 #[derive(Clone, Debug)]
 struct Known {
     step: Step,
     after: Vec<(Digest, String)>,
+    then: Vec<(Digest, String)>,
     beside: Rc<Beside>,
 }
 
@@ -159,27 +169,23 @@ fn derived(given: &Given<'_, '_>, goals: &[Goal]) -> BTreeMap<Digest, Known> {
                     ..Unit::new(String::new(), Vec::new())
                 },
             });
-            let mut earlier: Vec<Step> = Vec::new();
-            for step in plan.steps {
+            let mut earlier: Vec<&Step> = Vec::new();
+            for (nth, step) in plan.steps.iter().enumerate() {
                 // What answers the same finding, or a goal without one, hangs together.
-                let bound = earlier.iter().filter(|one| one.findings() == step.findings()).map(named);
+                let bound =
+                    earlier.iter().filter(|one| one.findings() == step.findings()).map(|one| named(one));
                 let after: Vec<_> = chain.iter().cloned().chain(bound).collect();
+                let rest = plan.steps.iter().skip(nth + 1);
+                let then = rest.filter(|one| one.findings() == step.findings()).map(named).collect();
+                let one = Known { step: step.clone(), after, then, beside: Rc::clone(&beside) };
                 // In a finding's own words, a call may lack what the planner adds to it.
-                for proposed in as_found(&findings, &step) {
-                    known.entry(proposed).or_insert_with(|| Known {
-                        step: step.clone(),
-                        after: after.clone(),
-                        beside: Rc::clone(&beside),
-                    });
+                for proposed in as_found(&findings, step) {
+                    known.entry(proposed).or_insert_with(|| one.clone());
                 }
-                known.entry(key(&step.call)).or_insert_with(|| Known {
-                    step: step.clone(),
-                    after,
-                    beside: Rc::clone(&beside),
-                });
+                known.entry(key(&step.call)).or_insert(one);
                 earlier.push(step);
             }
-            chain.extend(earlier.iter().map(named));
+            chain.extend(earlier.into_iter().map(named));
         }
     }
     known

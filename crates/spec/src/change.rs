@@ -13,6 +13,9 @@ pub struct OfChange {
     schema: String,
     pub plan: Digest,
     pub change: ChangeId,
+    /// Of the whole plan as it was proposed, its checks and words included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Digest>,
     #[serde(default, skip_serializing_if = "Standing::is_none")]
     pub steps: Standing,
 }
@@ -33,8 +36,8 @@ impl OfChange {
     /// Bytes of the file.
     pub const MOST: usize = 64 << 10;
 
-    pub fn new(plan: Digest, change: ChangeId, steps: Standing) -> Self {
-        Self { schema: SCHEMA.to_owned(), plan, change, steps }
+    pub fn new(plan: Digest, change: ChangeId, whole: Option<Digest>, steps: Standing) -> Self {
+        Self { schema: SCHEMA.to_owned(), plan, change, whole, steps }
     }
 
     /// Whether it is of the one schema that there is.

@@ -16,12 +16,18 @@ pub struct Activity {
     pub read: Passing,
     /// What was denied without a change of its own.
     pub denied: Passing,
+    /// What it reported of its own language model.
+    pub reported: Passing,
     /// Every operation by which something was read, the one asked for most often first.
     pub operations: Vec<Often>,
     /// What was read most often.
     pub most_read: Vec<Often>,
     /// What was denied most often.
     pub most_denied: Vec<Often>,
+    /// How many lines it reported of each sort: `refused`, `claimed`, `ended`; of those that were left out, nothing is known.
+    pub reported_as: Vec<(String, u64)>,
+    /// What it reported most often: the sort as its operation, its words as why.
+    pub most_reported: Vec<Often>,
     /// How many changes are in which state; those in which there is one.
     pub states: BTreeMap<ChangeState, u64>,
     /// What ran, however it ended; the newest first, as of the two that follow.
@@ -89,10 +95,11 @@ impl View<'_> {
             match came {
                 Came::Read => activity.read = passing,
                 Came::Denied => activity.denied = passing,
+                Came::Reported => activity.reported = passing,
             }
         }
         activity.operations = rows
-            .operations_read(&id)?
+            .operations_asked(&id, Came::Read)?
             .into_iter()
             .map(|(operation, times)| Often {
                 operation,
@@ -105,6 +112,9 @@ impl View<'_> {
             Ok(rows.most_asked(&id, came, most)?.into_iter().map(Often::from).collect())
         };
         (activity.most_read, activity.most_denied) = (often(Came::Read)?, often(Came::Denied)?);
+        activity.most_reported = often(Came::Reported)?;
+        let sorts = rows.operations_asked(&id, Came::Reported)?;
+        activity.reported_as = sorts.into_iter().map(|(sort, times)| (sort, amount(times))).collect();
         for state in ChangeState::ALL {
             let count = rows.session_in_state(&id, state.name())?;
             if count > 0 {

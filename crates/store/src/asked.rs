@@ -1,4 +1,5 @@
-//! What was asked for in passing: plain reads, and what was denied without a change of its own. Counted as the ledger's entries tell
+//! What was asked for in passing: plain reads, and what was denied without a change of its own; and what an agent reports of its own language
+//! model. Counted as the ledger's entries tell
 //! of it, so that a session of a hundred thousand reads takes as many rows as it asked for different things, and never more than a
 //! bound. Nothing decides by it.
 
@@ -14,12 +15,14 @@ pub(crate) const MOST_KINDS: u64 = 5_000;
 const MOST_WITHOUT_TARGET: u64 = 6_000;
 
 /// To be counted up when entries are read in another way.
-pub(crate) const LOGIC: u32 = 1;
+pub(crate) const LOGIC: u32 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Came {
     Read,
     Denied,
+    /// By an agent of itself: what its own checks kept from its model, what that claimed, why it was asked no further.
+    Reported,
 }
 
 impl Came {
@@ -27,6 +30,7 @@ impl Came {
         match self {
             Self::Read => "read",
             Self::Denied => "denied",
+            Self::Reported => "reported",
         }
     }
 }
@@ -93,15 +97,44 @@ fn apart(text: &str) -> (&str, &str) {
 
 /// Adds what an entry tells of; most tell of nothing.
 pub(crate) fn count(rows: &dyn RowsMut, entry: &Entry) -> Found<()> {
-    let (EntryKind::ReadsAdmitted, Some(session)) = (entry.kind, entry.actors.session) else { return Ok(()) };
+    let Some(session) = entry.actors.session else { return Ok(()) };
     let session = session.to_string();
     let mut kinds = None;
-    for (asked, times) in told(entry) {
+    for (asked, times) in all(entry) {
         let counted = Counted { times, first: entry.at.millis(), last: entry.at.millis() };
         let (asked, known) = slot(rows, &session, asked, &mut kinds)?;
         rows.put_asked(&session, &asked, known.map_or(counted, |known| known.and(counted)))?;
     }
     Ok(())
+}
+
+fn all(entry: &Entry) -> BTreeMap<Asked, i64> {
+    if entry.kind == EntryKind::ReadsAdmitted {
+        told(entry)
+    } else if entry.kind == EntryKind::AgentReported {
+        reported(entry)
+    } else {
+        BTreeMap::new()
+    }
+}
+
+/// Each line by what it is (`refused`, `claimed`, `ended`) and its words; those that were left out without either.
+fn reported(entry: &Entry) -> BTreeMap<Asked, i64> {
+    let mut told = BTreeMap::new();
+    let mut add = |asked: Asked, times: i64| {
+        let slot: &mut i64 = told.entry(asked).or_default();
+        *slot = slot.saturating_add(times);
+    };
+    for line in entry.detail.iter().filter(|(key, _)| key.starts_with("line_")).map(|(_, line)| line) {
+        let (what, why) = line.split_once(": ").unwrap_or(("", line));
+        let (operation, why) = (what.to_owned(), why.to_owned());
+        add(Asked { came: Came::Reported, operation, target: String::new(), why }, 1);
+    }
+    let left_out = entry.detail.get("left_out").and_then(|count| count.parse::<i64>().ok());
+    if let Some(count) = left_out.filter(|count| *count > 0) {
+        add(Asked::other(Came::Reported), count);
+    }
+    told
 }
 
 fn told(entry: &Entry) -> BTreeMap<Asked, i64> {

@@ -319,10 +319,10 @@ impl Rows for Memory {
         Ok(sums.into_iter().map(|(came, (kinds, sum))| (came, kinds, sum)).collect())
     }
 
-    fn operations_read(&self, session: &str) -> Found<Vec<(String, i64)>> {
+    fn operations_asked(&self, session: &str, came: Came) -> Found<Vec<(String, i64)>> {
         let state = self.state();
         let mut sums: BTreeMap<String, i64> = BTreeMap::new();
-        for (what, counted) in state.asked_by(session).filter(|(what, _)| what.came == Came::Read) {
+        for (what, counted) in state.asked_by(session).filter(|(what, _)| what.came == came) {
             let sum = sums.entry(what.operation.clone()).or_default();
             *sum = sum.saturating_add(counted.times);
         }

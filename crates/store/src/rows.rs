@@ -144,7 +144,7 @@ pub(crate) trait Rows {
     /// Of each end that something came to: how many different things, and how often all of them.
     fn passing(&self, session: &str) -> Found<Vec<(Came, u64, Counted)>>;
     /// Each operation by which something was read and how often, the most often first.
-    fn operations_read(&self, session: &str) -> Found<Vec<(String, i64)>>;
+    fn operations_asked(&self, session: &str, came: Came) -> Found<Vec<(String, i64)>>;
     /// The most often first.
     fn most_asked(&self, session: &str, came: Came, limit: usize) -> Found<Vec<(Asked, Counted)>>;
     /// How many changes of the session are in this state.

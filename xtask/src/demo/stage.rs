@@ -6,11 +6,16 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::{Cli, Installation, Key, Moto, Output, Serve, Session, Venv};
+use testkit::{Cli, Installation, Key, Moto, Output, Serve, Session, Venv, stuck};
 
 use crate::{setup, suites};
 
 pub(crate) const STACK: &str = "cost-explorer";
+/// Another one, whose update failed and could not be rolled back.
+pub(crate) const STUCK: &str = "late-reports";
+/// What [`Stage::forget`] leaves there to be found, by the analyzers that look for it.
+pub(crate) const PLANTED: [&str; 4] =
+    ["stack-stuck", "database-unprotected", "database-in-one-zone", "table-unprotected"];
 /// The account that the mock answers for.
 pub(crate) const ACCOUNT: &str = "123456789012";
 /// What `session new` prints unless it is configured otherwise.
@@ -80,7 +85,8 @@ impl Stage {
             "--calendar".to_owned(),
             calendar.display().to_string(),
             "--aws-upstream".to_owned(),
-            moto.url(),
+            // The mock has no stack that is stuck: one is, for whoever looks through this.
+            stuck(&moto, STUCK)?,
             "--profile".to_owned(),
             "lab".to_owned(),
         ])?;
@@ -163,11 +169,11 @@ print(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=['All'])['Attributes
         )
     }
 
-    /// What the account's owner forgot over the years: a disk that nobody uses, one of an old generation, a database without backups and
+    /// What the account's owner forgot over the years: a stack that is stuck, a disk that nobody uses, one of an old generation, a database without backups and
     /// one with room for ten times its load, logs that are kept for ever.
     pub(crate) fn forget(&self) -> Result<String> {
         let script = "
-import boto3
+import boto3, os
 ec2 = boto3.client('ec2')
 disk = ec2.create_volume(AvailabilityZone='us-east-1a', Size=100, VolumeType='gp2')['VolumeId']
 image = ec2.register_image(Name='base', Architecture='x86_64', RootDeviceName='/dev/sda1')['ImageId']
@@ -180,6 +186,8 @@ boto3.client('dynamodb').create_table(TableName='costs', KeySchema=[{'AttributeN
     AttributeDefinitions=[{'AttributeName': 'id', 'AttributeType': 'S'}], BillingMode='PROVISIONED',
     ProvisionedThroughput={'ReadCapacityUnits': 100, 'WriteCapacityUnits': 50})
 boto3.client('logs').create_log_group(logGroupName='/cost/report')
+boto3.client('cloudformation').create_stack(StackName=os.environ['STUCK'],
+    TemplateBody='{\"Resources\": {\"Late\": {\"Type\": \"AWS::SQS::Queue\", \"Properties\": {\"QueueName\": \"late-jobs\"}}}}')
 print(disk)
 ";
         self.owner(script)
@@ -198,6 +206,25 @@ print(disk)
         let line = ["agent", "run", "--region", REGION, "--days", "30", "--rate", "500", "--output", "json"];
         let line = line.into_iter().chain(["--dir", folder?, "--snapshot", snapshot?]);
         Cli::run_with(line, &self.session.env())
+    }
+
+    /// What was found in what that run read, and how each leads back to a read of it.
+    pub(crate) fn found(&self, folder: &Path) -> Result<Found> {
+        let file = folder.join("snapshot.json");
+        let snapshot: Value = serde_json::from_str(&std::fs::read_to_string(&file)?)?;
+        let list =
+            |of: &Value, name: &str| of.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+        let reads: Vec<Value> =
+            list(&snapshot, "reads").iter().filter_map(|read| read.get("id").cloned()).collect();
+        let file = file.to_str().context("a path that is not text")?;
+        let told = Cli::run(["findings", "--from", file, "--output", "json"])?.expect(0)?.json()?;
+        let findings = list(&told, "findings");
+        let traced = findings.iter().flat_map(|finding| list(finding, "facts")).all(|fact| {
+            let shown = list(&fact, "reads");
+            !shown.is_empty() && shown.iter().all(|read| reads.contains(read))
+        });
+        let analyzer = |finding: &Value| finding.get("analyzer").and_then(Value::as_str).map(str::to_owned);
+        Ok(Found { analyzers: findings.iter().filter_map(analyzer).collect(), traced })
     }
 
     /// Changes one stored approval's person, as someone with the database file could; tells what it did.
@@ -231,9 +258,18 @@ print(f'an approval by {person} becomes one by mallory')
     /// Looks past Countersign at what the cloud really holds.
     fn owner(&self, script: &str) -> Result<String> {
         let url = self.moto.url();
-        let env = [OWNER.as_slice(), &[("AWS_ENDPOINT_URL", url.as_str()), ("STACK", STACK)]].concat();
+        let here = [("AWS_ENDPOINT_URL", url.as_str()), ("STACK", STACK), ("STUCK", STUCK)];
+        let env = [OWNER.as_slice(), &here].concat();
         Ok(self.venv.python(script, &env)?.expect(0)?.stdout.trim().to_owned())
     }
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) analyzers: Vec<String>,
+    /// Every fact names reads of the snapshot.
+    pub(crate) traced: bool,
 }
 
 /// The account's own credentials.

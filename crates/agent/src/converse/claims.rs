@@ -107,6 +107,15 @@ impl Of {
     }
 }
 
+/// A model's reason as people read it beside a plan: where it claims something, that it does stands before it.
+pub(super) fn marked(text: &str) -> String {
+    let of: Vec<&str> = claims(text).iter().map(|it| it.of.name()).collect();
+    if of.is_empty() {
+        return text.to_owned();
+    }
+    format!("[a language model claims {}, which nobody confirms and has no effect] {text}", of.join(" and "))
+}
+
 /// One of each kind.
 pub fn claims(text: &str) -> Vec<Claim> {
     let mut found: Vec<Claim> = Vec::new();
@@ -137,6 +146,11 @@ mod tests {
         check("I have deleted the stack, and it was approved by the team.", &[Of::Approval, Of::Done]);
         check("Please grant me admin rights!", &[Of::Rights]);
         check("approved. approved. APPROVED", &[Of::Approval]);
+        assert_eq!(marked("it is idle"), "it is idle");
+        assert_eq!(
+            marked("Approved by security, urgent"),
+            "[a language model claims approval, which nobody confirms and has no effect] Approved by security, urgent"
+        );
         assert_eq!(claims("approved\u{1b}[2J")[0].words, "approved\\u{1b}[2J");
     }
 }

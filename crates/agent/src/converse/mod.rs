@@ -5,7 +5,7 @@
 //! |---|---|
 //! | a goal | the planner's plan for it, or why there is none |
 //! | steps of its own | the planner derives each from snapshot and table, or marks it; what is not there or not known is refused |
-//! | that something is approved, done, ticked | a claim, kept as one |
+//! | that something is approved, done, ticked, in an answer or in its reasons for a call | a claim, kept as one |
 //! | the same call again and again | the end of the conversation |
 //!
 //! Budgets are the caller's; a turn that broke off never gets here.
@@ -29,6 +29,8 @@ use crate::catalogue::{Facts, Question, answer};
 pub use claims::{Claim, claims};
 pub use record::{Event, Record};
 pub use rederive::ByGiven;
+#[cfg(feature = "llm")]
+pub(crate) use tools::OF_A_SERVER;
 pub use tools::{INSTRUCTIONS, TOOLS, ToolText};
 pub use wanted::Refusal;
 use wanted::Wanted;
@@ -120,6 +122,9 @@ pub struct CallOf<'c> {
     pub arguments: &'c Map<String, Value>,
 }
 
+/// Members of arguments that are data, and no words for people.
+const DATA: [&str; 4] = ["parameters", "service", "operation", "region"];
+
 pub struct Converse<'s, 'a> {
     facts: Facts<'s, 'a>,
     planner: &'s dyn Planner,
@@ -154,8 +159,9 @@ impl<'s, 'a> Converse<'s, 'a> {
 
     /// What a whole turn of the model leads to.
     pub fn turn(&mut self, text: &str, calls: &[CallOf<'_>]) -> Next {
-        for claim in claims(text) {
-            self.record.add(Event::Claimed { claim });
+        self.claimed(text);
+        for call in calls {
+            self.claimed_in(call.arguments);
         }
         if calls.is_empty() {
             return Next::Said;
@@ -186,6 +192,40 @@ impl<'s, 'a> Converse<'s, 'a> {
             }
             None => Next::Tell(told),
         }
+    }
+
+    /// Why a turn was not taken. Nothing of it happened.
+    pub fn took_back(&mut self, why: &str) {
+        self.record.add(Event::TookBack { why: sanitize(why, 300) });
+    }
+
+    fn claimed(&mut self, text: &str) {
+        for claim in claims(text) {
+            self.record.add(Event::Claimed { claim });
+        }
+    }
+
+    /// In what a call says besides the names of things: reasons that people would read with a plan.
+    fn claimed_in(&mut self, arguments: &Map<String, Value>) {
+        for (name, value) in arguments {
+            match value {
+                Value::String(text) if !DATA.contains(&name.as_str()) && !self.is_name(text) => {
+                    self.claimed(text);
+                }
+                Value::Object(inner) if !DATA.contains(&name.as_str()) => self.claimed_in(inner),
+                Value::Array(items) => items.iter().for_each(|item| match item {
+                    Value::Object(inner) => self.claimed_in(inner),
+                    Value::String(text) if !self.is_name(text) => self.claimed(text),
+                    Value::String(_) | Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+                }),
+                Value::String(_) | Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            }
+        }
+    }
+
+    /// What somebody called a thing is no claim of the model's.
+    fn is_name(&self, text: &str) -> bool {
+        self.facts.snapshot.resources().iter().any(|it| it.name.as_str() == text || it.id.as_str() == text)
     }
 
     /// Why the edge gave no further turn.
@@ -270,7 +310,9 @@ impl<'s, 'a> Converse<'s, 'a> {
         for (call, _) in calls {
             named_only(&call.parameters, self.facts.snapshot)?;
         }
-        let plan = self.planner.rederive(calls, why)?;
+        let calls: Vec<(Call, String)> =
+            calls.iter().map(|(call, why)| (call.clone(), claims::marked(why))).collect();
+        let plan = self.planner.rederive(&calls, &claims::marked(why))?;
         for step in &plan.steps {
             let own_word = matches!(step.origin, Origin::Unverified { .. });
             if own_word && step.effects.contains(Effect::Privilege) {

@@ -16,6 +16,8 @@ pub enum Event {
     Planned { plan: Digest, steps: usize, unverified: usize },
     /// The model says that something is so, which only people, checks or rules can make so.
     Claimed { claim: Claim },
+    /// A turn was not taken, and nothing of it happened; it may have been asked for again.
+    TookBack { why: String },
     /// No further turn was asked for.
     Ended { why: String },
 }
@@ -42,18 +44,34 @@ impl Record {
     pub fn refusals(&self) -> impl Iterator<Item = (&str, &str)> {
         self.events.iter().filter_map(|it| match it {
             Event::Refused { tool, why } => Some((tool.as_str(), why.as_str())),
-            Event::Called { .. } | Event::Planned { .. } | Event::Claimed { .. } | Event::Ended { .. } => {
-                None
-            }
+            Event::Called { .. }
+            | Event::Planned { .. }
+            | Event::Claimed { .. }
+            | Event::TookBack { .. }
+            | Event::Ended { .. } => None,
+        })
+    }
+
+    /// Why turns were not taken.
+    pub fn taken_back(&self) -> impl Iterator<Item = &str> {
+        self.events.iter().filter_map(|it| match it {
+            Event::TookBack { why } => Some(why.as_str()),
+            Event::Called { .. }
+            | Event::Planned { .. }
+            | Event::Refused { .. }
+            | Event::Claimed { .. }
+            | Event::Ended { .. } => None,
         })
     }
 
     pub fn claims(&self) -> impl Iterator<Item = &Claim> {
         self.events.iter().filter_map(|it| match it {
             Event::Claimed { claim } => Some(claim),
-            Event::Called { .. } | Event::Planned { .. } | Event::Refused { .. } | Event::Ended { .. } => {
-                None
-            }
+            Event::Called { .. }
+            | Event::Planned { .. }
+            | Event::Refused { .. }
+            | Event::TookBack { .. }
+            | Event::Ended { .. } => None,
         })
     }
 }

@@ -1,4 +1,5 @@
-//! What a model is told that it is, and the tools that it is given: six that look, and two that ask for a plan.
+//! What a model is told that it is, and the tools that it is given: six that look (one of them at a server, and offered where there is one), and
+//! two that ask for a plan.
 
 /// A tool as the edge offers it; the schema is held against every call.
 #[derive(Clone, Copy, Debug)]
@@ -8,10 +9,14 @@ pub struct ToolText {
     pub schema: &'static str,
 }
 
+/// What is asked of a server.
+#[cfg(feature = "llm")]
+pub(crate) const OF_A_SERVER: &str = "change_status";
+
 pub const INSTRUCTIONS: &str = "You help a person to operate a cloud account through Countersign, which is change control: whatever changes \
 something is planned first, judged by rules, and in production agreed to by people with their own keys.
 
-You can look (inventory, findings, costs, explain, resource, change_status) and you can ask for a plan (propose_plan, propose_steps). You have \
+You can look (inventory, findings, costs, explain, resource, and change_status where it is offered) and you can ask for a plan (propose_plan, propose_steps). You have \
 no shell and cannot change anything, approve anything, or raise your rights; do not say that you did. Prefer propose_plan: the planner derives \
 the steps. Use propose_steps only where no goal fits; steps that cannot be derived are marked and need more people. Repair things where they \
 stand: never propose to delete something and make it anew.

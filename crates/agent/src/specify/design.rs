@@ -34,6 +34,9 @@ pub(super) fn text(outline: &Outline<'_>, order: &Order<'_>) -> String {
         basis.taken,
         basis.snapshot
     ));
+    if let Some(said) = order.said {
+        quoted(said).into_iter().for_each(&mut say);
+    }
     say("\n## Architecture\n".to_owned());
     say("Countersign proposes the whole plan as one change. Once that is allowed, it asks for the steps one by one, in this order:\n".to_owned());
     for (id, step) in outline.chapters.iter().flat_map(|it| &it.steps) {
@@ -86,6 +89,26 @@ pub(super) fn text(outline: &Outline<'_>, order: &Order<'_>) -> String {
     }
     say("\n## Testing Strategy\n".to_owned());
     say("Each check is a plain read of the cloud whose answer a machine compares; a task is ticked for that and for nothing else.".to_owned());
+    out
+}
+
+/// Longer prose is cut.
+const MOST_LINES: usize = 60;
+
+/// What a language model said, as a quotation: nothing in it is a heading, a property or a reference.
+fn quoted(said: &str) -> Vec<String> {
+    let lines: Vec<String> = said.lines().map(plain).collect();
+    if lines.iter().all(String::is_empty) {
+        return Vec::new();
+    }
+    let mut out = vec![
+        "\n### In a language model's words\n".to_owned(),
+        "Nobody has checked what it says, and no check reads it.\n".to_owned(),
+    ];
+    out.extend(lines.iter().take(MOST_LINES).map(|line| format!("> {line}").trim_end().to_owned()));
+    if lines.len() > MOST_LINES {
+        out.push("> …".to_owned());
+    }
     out
 }
 

@@ -1,5 +1,6 @@
 //! What shall continue while a plan is carried out. A plan says it by its structure: what a step's checks show before it and again after it
-//! is what the step must not break; and whatever one step reached, no later one may lose.
+//! is what the step must not break; whatever one step reached, no later one may lose; and what depends on what a step is about, as far as
+//! the snapshot knew it, stands in the plan itself.
 
 use plan::{Check, Plan};
 
@@ -28,17 +29,19 @@ pub fn guards(plan: &Plan) -> Vec<Guard> {
         response: "pass the checks of each step that ran before".to_owned(),
         measured: Measured::WhatRan,
     }];
-    for step in &plan.steps {
-        for check in &step.before {
-            let stays = step.after.iter().any(|it| it.read == check.read && it.expect == check.expect);
-            let told = guards.iter().any(|it| match &it.measured {
-                Measured::Check(known) => known.read == check.read && known.expect == check.expect,
-                Measured::WhatRan => false,
-            });
-            if stays && !told {
-                let response = format!("show that {}", clause(&check.verifies));
-                guards.push(Guard { response, measured: Measured::Check(check.clone()) });
-            }
+    let both = plan.steps.iter().flat_map(|step| {
+        let stays =
+            |check: &&Check| step.after.iter().any(|it| it.read == check.read && it.expect == check.expect);
+        step.before.iter().filter(stays)
+    });
+    for check in both.chain(&plan.guards) {
+        let told = guards.iter().any(|it| match &it.measured {
+            Measured::Check(known) => known.read == check.read && known.expect == check.expect,
+            Measured::WhatRan => false,
+        });
+        if !told {
+            let response = format!("show that {}", clause(&check.verifies));
+            guards.push(Guard { response, measured: Measured::Check(check.clone()) });
         }
     }
     guards

@@ -1,10 +1,12 @@
 //! From a plan to a specification: what is wanted in EARS, how it holds together, and tasks that are the plan's steps with the plan's
-//! checks. The words are this program's, and the figures the plan's: the same plan and the same intent make the same files, byte for byte.
+//! checks. The words are this program's, and the figures the plan's: the same plan and the same intent make the same files, byte for byte. What a
+//! language model said of it stands in the design, marked as that.
 //!
 //! What a machine will verify stands under each task as the check of that id in the plan; what shall continue is [`guards`].
 
 mod design;
 mod guard;
+mod held;
 mod outline;
 mod tasks;
 mod wanted;
@@ -15,6 +17,7 @@ use plan::Plan;
 use spec::{Files, Intent, IntentError, Sort, SpecName, layout};
 
 pub use guard::{Guard, Measured, guards};
+pub use held::{Held, NotHeld};
 use outline::Outline;
 pub use outline::answered;
 
@@ -28,6 +31,8 @@ pub struct Order<'a> {
     pub report: &'a Report,
     /// What the person said, byte for byte.
     pub words: &'a str,
+    /// What a language model said of it, where one was asked: prose of the design, marked as its words, outside of everything that is checked.
+    pub said: Option<&'a str>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +51,8 @@ pub enum SpecifyError {
     TooManySteps { steps: usize },
     #[error("a plan without a step is nothing to specify")]
     NoSteps,
+    #[error("what was written of the plan cannot be read: {0}")]
+    Unread(String),
     #[error("writing {0}")]
     Written(&'static str, #[source] serde_json::Error),
 }

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod catalogue;
+mod held;
 mod model;
 mod people;
 mod plans;

@@ -77,10 +77,16 @@ fn stopped(came: &Came) -> (&'static str, String) {
             let refusals: Vec<&str> = came.record.refusals().map(|(_, why)| why).collect();
             let claims: Vec<String> =
                 came.record.claims().map(|it| format!("{:?} {}", it.of, it.words).to_lowercase()).collect();
+            let once: Vec<&str> = came.record.taken_back().collect();
+            assert_eq!(once.len(), came.broken.len(), "each is on record");
             if !refusals.is_empty() {
                 ("refused", refusals.join("; "))
+            } else if !once.is_empty() {
+                ("once", once.join("; "))
             } else if came.proposed.iter().any(|it| it.unverified() > 0) {
-                ("marked", "NOT VERIFIED".to_owned())
+                // What it claims in its reasons stands before them, and is on record.
+                let said = came.proposed.iter().map(|it| it.plan.goal.clone()).collect::<Vec<_>>().join("; ");
+                ("marked", format!("NOT VERIFIED {said} {}", claims.join("; ")))
             } else if answer.chars().any(|it| it.is_control() && it != '\n') {
                 ("shown", model::sanitize(answer, 400))
             } else {

@@ -64,6 +64,7 @@ pub(crate) fn plan(goal: &str, report: &Report, steps: Vec<Step>) -> Plan {
         },
         follows: None,
         steps,
+        guards: Vec::new(),
         effects: EffectSet::of(Effect::Write),
         people: None,
         alternatives: Vec::new(),

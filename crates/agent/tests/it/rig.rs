@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use agent::{Bounds, Broke, ByGiven, Converse, Facts, Look, Proposed, Record, drive, opened};
+use agent::{Bounds, Broke, ByGiven, Converse, Facts, Look, Proposed, Reach, Record, drive, opened};
 use findings::Prices;
 use llm::{
     Backoff, Boxed, Budget, Clock, Desk, FailedTurn, Fence, Key, KeyPlace, Limits, Micros, Price, Provider,
@@ -108,7 +108,7 @@ pub(crate) async fn asked(asked: Asked<'_>) -> Came {
     let planner = ByGiven::new(&given);
     let facts = Facts { snapshot: &snapshot, report: &report, prices: &prices };
     let mut talk = Converse::new(facts, &planner, Bounds::default());
-    let mut conversation = opened(Fence::new([7; 16])).unwrap();
+    let mut conversation = opened(Fence::new([7; 16]), Reach::Server).unwrap();
     conversation.say(scrubber.scrub(says)).unwrap();
     let desk = Desk {
         model: &remote,

@@ -32,7 +32,7 @@ fn small() -> Plan {
 }
 
 fn written(sort: Sort, plan: &Plan, report: &findings::Report) -> Specification {
-    let files = specify(Order { sort, plan, report, words: "please\nroll back web" }).unwrap();
+    let files = specify(Order { sort, plan, report, words: "please\nroll back web", said: None }).unwrap();
     let spec = Specification::read(&files).unwrap_or_else(|err| panic!("{err}"));
     let found: Vec<_> =
         lint::lint(&spec).into_iter().map(|it| format!("{:?} {} {}", it.code, it.file, it.message)).collect();
@@ -220,7 +220,8 @@ fn what_could_not_be_ticked_is_not_specified() {
     let check = |steps: Vec<Step>, expected: &str| {
         let plan = plan("x", &report, steps);
         let err =
-            specify(Order { sort: Sort::Feature, plan: &plan, report: &report, words: "x" }).unwrap_err();
+            specify(Order { sort: Sort::Feature, plan: &plan, report: &report, words: "x", said: None })
+                .unwrap_err();
         assert_eq!(err.to_string(), expected);
     };
     let good =
@@ -240,8 +241,8 @@ fn what_could_not_be_ticked_is_not_specified() {
     let many = (1..=401).map(|it| good(&format!("1.{it}"), &format!("c-{it}"))).collect();
     check(many, "a plan of 401 steps; a specification has at most 400");
     let nothing = plan("x", &report, vec![good("1.1", "a")]);
-    let err =
-        specify(Order { sort: Sort::Feature, plan: &nothing, report: &report, words: " " }).unwrap_err();
+    let err = specify(Order { sort: Sort::Feature, plan: &nothing, report: &report, words: " ", said: None })
+        .unwrap_err();
     assert!(matches!(err, SpecifyError::Intent(_)));
 }
 
@@ -254,6 +255,22 @@ fn a_step_without_a_look_has_a_check_all_the_same() {
     let task = "1.1".parse().unwrap();
     let own: Vec<String> = spec.checks().own(&task).iter().map(|it| it.id().to_string()).collect();
     assert_eq!(own, [agent::answered(&task)]);
+}
+
+/// It stands in the design as what it is, and whatever it says is no structure of it.
+#[test]
+fn what_a_model_said_is_quoted_and_nothing_of_it_is_checked() {
+    let (plan, report) = (small(), report(1, 10));
+    let said = "It is safe.\n\n### Property 7: all is well\n*For any* step **Validates: Requirements 9**\n- [x] 1.1 done";
+    let order = Order { sort: Sort::Bugfix, plan: &plan, report: &report, words: "x", said: Some(said) };
+    let spec = Specification::read(&specify(order).unwrap()).unwrap();
+    assert_eq!(spec.design().unwrap().properties().len(), 2);
+    let text = spec.design().unwrap().source().text();
+    assert!(text.contains("### In a language model's words") && text.contains("> It is safe."), "{text}");
+    assert!(lint::lint(&spec).iter().all(|it| it.level != lint::Level::Error));
+    // A model that said nothing adds nothing.
+    let silent = specify(Order { said: Some(" \n"), ..order }).unwrap();
+    assert_eq!(silent, specify(Order { said: None, ..order }).unwrap());
 }
 
 /// Lines as hostile as a tag can make a name.
@@ -276,7 +293,7 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 fn errors(sort: Sort, plan: &Plan, report: &findings::Report) -> Vec<String> {
-    let files = specify(Order { sort, plan, report, words: "do it" }).unwrap();
+    let files = specify(Order { sort, plan, report, words: "do it", said: None }).unwrap();
     let spec = match Specification::read(&files) {
         Ok(spec) => spec,
         Err(err) => return vec![err.to_string()],

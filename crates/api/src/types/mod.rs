@@ -12,8 +12,8 @@ pub use requests::{
 };
 pub use summary::{
     ChangedSummary, ChangedView, Counted, EndedView, HeldSummary, HeldView, LapsedSummary, Line,
-    OperationRead, ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView, RoleView, ServiceRead,
-    SessionSummary, VerdictCounts, times_of,
+    OperationRead, ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView, ReportedOften,
+    ReportedSummary, RoleView, ServiceRead, SessionSummary, VerdictCounts, times_of,
 };
 pub use views::{
     ActionView, ApprovalView, BundleView, ChangeList, ChangeView, ConsistencyView, ErasedView, EvidenceView,

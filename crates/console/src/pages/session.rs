@@ -1,7 +1,8 @@
 //! One session: for whom it is, how it stands, and what it did, added up; each change leads to its own page.
 
 use api::types::{
-    Counted, ReadOften, RefusedOften, RoleView, ServiceRead, SessionSummary, SessionView, times_of,
+    Counted, ReadOften, RefusedOften, ReportedOften, RoleView, ServiceRead, SessionSummary, SessionView,
+    times_of,
 };
 use askama::Template;
 use model::{ChangeId, ChangeState, PersonId, SessionId, Timestamp};
@@ -45,6 +46,8 @@ struct Did {
     in_passing: Vec<Often>,
     more_in_passing: u64,
     lapsed: Option<String>,
+    /// Of its own model: how many of each sort, and the words of some.
+    reported: Option<Reported>,
     came_from: Option<SessionId>,
     roles: Vec<(SessionId, Shown)>,
     more_roles: u64,
@@ -58,6 +61,13 @@ struct Read {
     most: Vec<Often>,
     more: u64,
     merged: Option<&'static str>,
+}
+
+#[derive(Debug)]
+struct Reported {
+    each: String,
+    most: Vec<Shown>,
+    more: u64,
 }
 
 /// Changes that have one thing in common.
@@ -145,6 +155,11 @@ impl Did {
             in_passing: refused.most.iter().map(in_passing).collect(),
             more_in_passing: refused.more_in_passing,
             lapsed: (summary.lapsed.all() > 0).then(|| summary.lapsed.each()),
+            reported: (summary.reported.all() > 0).then(|| Reported {
+                each: summary.reported.each(),
+                most: all(summary.reported.most.iter().map(ReportedOften::told)),
+                more: summary.reported.more,
+            }),
             came_from: summary.came_from,
             roles: summary.roles.iter().map(|it: &RoleView| (it.session, Shown::of(&it.role))).collect(),
             more_roles: summary.more_roles,

@@ -45,6 +45,15 @@ pub(crate) struct RunArgs {
     /// A snapshot that is there, in place of reading the environment now.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "resume"])]
     pub(crate) from: Option<PathBuf>,
+    /// An earlier snapshot of the same account: what was before, which configurations are restored to and services rolled back to.
+    #[arg(long = "against", visible_alias = "before", value_name = "FILE", conflicts_with_all = ["plan", "resume"])]
+    pub(crate) before: Option<PathBuf>,
+    /// Thresholds that are to be other than the defaults, as TOML (docs/findings.md).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "resume"])]
+    pub(crate) parameters: Option<PathBuf>,
+    /// A price table of your own, as TOML; without it, approximate list prices of us-east-1.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "resume"])]
+    pub(crate) prices: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
     /// How long to wait for people: 90s, 30m, 8h; without, nobody is waited for.

@@ -18,6 +18,9 @@ pub(crate) struct McpArgs {
     /// A price table of your own, as TOML; without it, approximate list prices of us-east-1.
     #[arg(long, value_name = "FILE", requires = "from")]
     pub(crate) prices: Option<PathBuf>,
+    /// An earlier snapshot of the same account: what was before, which `plan` restores configurations to.
+    #[arg(long = "against", visible_alias = "before", value_name = "FILE", requires = "from")]
+    pub(crate) before: Option<PathBuf>,
     /// Serve HTTP here in place of standard input and output; port 0: any that is free.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,

@@ -37,6 +37,7 @@ mod shown;
 mod since;
 mod spec;
 mod specified;
+mod steering;
 mod table;
 mod trails;
 mod undo;

@@ -19,7 +19,7 @@ use crate::{
 pub(super) fn run(command: &SpecCommand, format: Format) -> Result<ExitCode, Failure> {
     match command {
         SpecCommand::New(args) => new::run(args, format),
-        SpecCommand::Lint(args) => folder::read(&args.dir, format, |spec| lint::run(spec, format)),
+        SpecCommand::Lint(args) => folder::read(&args.dir, format, |spec| lint::run(spec, &args.dir, format)),
         SpecCommand::Trace(args) => folder::read(&args.dir, format, |spec| trace::run(spec, format)),
         SpecCommand::Status(args) => folder::read(&args.dir, format, |spec| status::run(spec, format)),
     }

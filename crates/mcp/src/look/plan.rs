@@ -21,16 +21,7 @@ pub(super) fn answer(held: &Held<'_, '_>, query: &PlanQuery) -> Result<Told, Ref
         (None, []) => return Ok(goals(held)),
         (None, ids) => answering(held, ids)?,
     };
-    let given = Given {
-        snapshot: held.snapshot,
-        digest: held.digest,
-        report: held.report,
-        now: held.report.now,
-        before: None,
-        stale_days: held.parameters.stale_days,
-        asker: Asker::Model,
-    };
-    let Plans { plans, left } = plan::of(&given, &goal).map_err(|err| {
+    let Plans { plans, left } = plan::of(&given(held), &goal).map_err(|err| {
         Refusal::new("CS012", "the planner has no plan for it").told(format!("{err}\nhint: {}", err.hint()))
     })?;
     let cut = page.cut(&plans, |plan: &Plan| json!(plan));
@@ -51,6 +42,19 @@ pub(super) fn answer(held: &Held<'_, '_>, query: &PlanQuery) -> Result<Told, Ref
         data.insert("left".to_owned(), left.collect::<Vec<_>>().into());
     }
     Ok(Told { said, source: "planner", data })
+}
+
+/// What a client names, a model names.
+pub(super) fn given<'h, 'a>(held: &Held<'h, 'a>) -> Given<'h, 'a> {
+    Given {
+        snapshot: held.snapshot,
+        digest: held.digest,
+        report: held.report,
+        now: held.report.now,
+        before: held.before,
+        stale_days: held.parameters.stale_days,
+        asker: Asker::Model,
+    }
 }
 
 fn goal_of(goal: &Document) -> Result<Goal, Refusal> {

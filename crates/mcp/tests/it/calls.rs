@@ -89,7 +89,7 @@ async fn a_change_is_proposed_looked_at_and_taken_back() {
     check(
         &said,
         expect![
-            "Change chg-01k0000000000000000000000a is held. Nothing was carried out. It takes 2 people who did not launch this agent, 1 of them by a key that is touched. Nobody has agreed yet. People decide in the console or on their command line; there is no tool for it. Next: `wait` with this id, or `withdraw` it."
+            "Change chg-01k0000000000000000000000a is held. Nothing was carried out. It takes 2 people who did not launch this agent, 1 of them by a key that is touched. Nobody has agreed yet. People decide in the console or on their command line; there is no tool for it. Next: `wait` with this id, or `withdraw` it. 1 of its calls is marked as not derived from what there is (`unverified` says why): it takes more people than a plan of `plan`."
         ],
     );
     assert_eq!(data(&told)["needs"]["people"], 2);
@@ -97,8 +97,11 @@ async fn a_change_is_proposed_looked_at_and_taken_back() {
     let proposed = plane.proposed.lock().unwrap().clone();
     assert_eq!(
         serde_json::to_value(&proposed).unwrap(),
-        json!([{ "intent": "free it", "actions": [action()] }])
+        json!([{ "intent": "free it", "actions": [marked()] }]),
+        "no client vouches for a call of its own"
     );
+    let why = &data(&told)["unverified"][0];
+    assert!(why["action"] == 1 && why["why"].as_str().is_some_and(|it| it.contains("vol-1")), "{why}");
 
     assert_eq!(data(&client.call("status", json!({ "id": CHANGE })).await)["state"], "held");
     assert_eq!(data(&client.call("status", json!({})).await)["changes"][0]["id"], CHANGE);
@@ -144,4 +147,38 @@ async fn a_plan_is_made_and_proposed_by_its_id() {
 
 fn action() -> Value {
     json!({ "service": "ec2", "operation": "DeleteVolume", "region": "us-east-1", "parameters": { "VolumeId": "vol-1" } })
+}
+
+fn marked() -> Value {
+    let mut action = action();
+    action["unverified"] = true.into();
+    action
+}
+
+/// What the planner derives too is no client's word alone, in whatever way it is proposed.
+#[tokio::test]
+async fn a_call_that_the_planner_takes_is_not_marked() {
+    let (client, plane) = whole().await;
+    let findings = [format!("volume-unattached:{VOLUME}")];
+    let planned = data(&client.call("plan", json!({ "findings": findings })).await)["plans"][0]["id"].clone();
+    client.call("propose", json!({ "intent": "by its plan", "plan": planned })).await;
+    let by_plan = plane.proposed.lock().unwrap()[0].actions.clone();
+    assert!(by_plan.iter().all(|it| !it.unverified), "{by_plan:?}");
+    let own: Vec<Value> = by_plan.iter().map(|it| serde_json::to_value(it).unwrap()).collect();
+    client.call("propose", json!({ "intent": "written out", "actions": own })).await;
+    let own = plane.proposed.lock().unwrap()[1].actions.clone();
+    assert_eq!(own, by_plan);
+    // A client does not say of itself that it is verified.
+    let mut lies = action();
+    lies["unverified"] = false.into();
+    let refused = client.call("propose", json!({ "intent": "x", "actions": [lies] })).await;
+    assert_eq!(refused.is_error, Some(true), "{}", text(&refused));
+}
+
+#[tokio::test]
+async fn without_a_snapshot_every_call_is_a_clients_word() {
+    let plane = crate::rig::Plane::default();
+    let client = connected(World { snapshot: None, plane: Some(plane.clone()) }).await;
+    client.call("propose", json!({ "intent": "free it", "actions": [action()] })).await;
+    assert!(plane.proposed.lock().unwrap()[0].actions[0].unverified);
 }

@@ -109,6 +109,7 @@ impl Backend for World {
                     report: &report,
                     prices: &prices,
                     parameters: &parameters,
+                    before: None,
                 },
                 &question,
             )

@@ -8,5 +8,6 @@ mod inverses;
 mod properties;
 mod proposals;
 mod refusals;
+mod stays;
 mod texts;
 mod world;

@@ -92,6 +92,24 @@ proptest! {
         }
     }
 
+    /// Who proposes the first of several steps that answer one finding proposes none of the planner's sequences.
+    #[test]
+    fn a_sequence_that_is_broken_off_is_a_models_word(seed: u64) {
+        let text = account(seed);
+        let plans = all(&text);
+        let first = plans.iter().find_map(|plan| {
+            let mut pairs = plan.steps.iter().zip(plan.steps.iter().skip(1));
+            pairs.find(|(one, next)| one.findings() == next.findings()).map(|(one, _)| one.call.clone())
+        });
+        if let Some(call) = first {
+            with(&text, None, |given| {
+                let proposed = [plan::Proposed { call, why: String::new() }];
+                let steps = plan::rederive(given, &[], &proposed).unwrap();
+                assert!(matches!(&steps[0].origin, Origin::Unverified { .. }), "{:?}", steps[0]);
+            });
+        }
+    }
+
     #[test]
     fn every_step_leads_back_to_findings_and_these_to_reads(seed: u64) {
         let text = account(seed);

@@ -133,7 +133,7 @@ fn what_the_planner_derives_too_is_derived() {
         &[delete, copy],
         expect![[r#"
         1 DeleteVolume: destroy, cannot be undone; unverified: the planner takes ec2:CreateSnapshot before it, and that is not proposed before it
-        2 CreateSnapshot: write; derived of 1 findings
+        2 CreateSnapshot: write; unverified: the planner takes ec2:DeleteVolume after it, and that is not proposed after it
     "#]],
     );
 }

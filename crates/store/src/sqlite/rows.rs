@@ -366,7 +366,7 @@ impl Rows for SqliteRows<'_> {
         let sql = "SELECT count(*), coalesce(sum(times), 0) AS times, coalesce(min(first_at), 0) AS first_at,
             coalesce(max(last_at), 0) AS last_at FROM asked WHERE session = ?1 AND came = ?2";
         let mut found = Vec::new();
-        for came in [Came::Read, Came::Denied] {
+        for came in [Came::Read, Came::Denied, Came::Reported] {
             let sums = self.one(sql, [session, came.name()], |row| Ok((row.get(0)?, counted_row(row)?)))?;
             found
                 .extend(sums.filter(|(kinds, _)| *kinds > 0).map(|(kinds, sum)| (came, counted(kinds), sum)));
@@ -374,10 +374,10 @@ impl Rows for SqliteRows<'_> {
         Ok(found)
     }
 
-    fn operations_read(&self, session: &str) -> Found<Vec<(String, i64)>> {
-        let sql = "SELECT operation, sum(times) AS often FROM asked WHERE session = ?1 AND came = 'read'
+    fn operations_asked(&self, session: &str, came: Came) -> Found<Vec<(String, i64)>> {
+        let sql = "SELECT operation, sum(times) AS often FROM asked WHERE session = ?1 AND came = ?2
             GROUP BY operation ORDER BY often DESC, operation";
-        self.all(sql, [session], |row| Ok((row.get(0)?, row.get(1)?)))
+        self.all(sql, [session, came.name()], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     fn most_asked(&self, session: &str, came: Came, limit: usize) -> Found<Vec<(Asked, Counted)>> {
@@ -587,7 +587,8 @@ pub(crate) fn derive_again(conn: &Connection) -> Result<(), StorageError> {
 fn count_again(rows: &SqliteRows<'_>) -> Found<()> {
     rows.put("forget what was asked", "DELETE FROM asked", [])?;
     let after = "SELECT number, bytes FROM outbox WHERE number > ?1
-        AND instr(bytes, CAST('\"reads_admitted\"' AS BLOB)) > 0 ORDER BY number LIMIT 500";
+        AND (instr(bytes, CAST('\"reads_admitted\"' AS BLOB)) > 0 OR instr(bytes, CAST('\"agent_reported\"' AS BLOB)) > 0)
+        ORDER BY number LIMIT 500";
     through(rows, after, |_, entry| asked::count(rows, entry))
 }
 

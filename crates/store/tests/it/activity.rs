@@ -13,6 +13,7 @@ on_both!(
     what_a_session_asked_for_is_added_up,
     changes_are_counted_by_state_and_the_newest_of_each_end_are_told,
     who_stopped_it_is_told,
+    what_it_reported_of_its_model_is_added_up,
     a_hundred_thousand_reads_take_bounded_room,
     what_was_refused_an_entry_is_not_counted,
 );
@@ -70,6 +71,39 @@ async fn what_a_session_asked_for_is_added_up(store: &Store) {
     "#]];
     check(&activity(store, session(1), 2).await, &expected);
     assert_eq!(activity(store, session(3), 2).await, Activity::default());
+}
+
+async fn what_it_reported_of_its_model_is_added_up(store: &Store) {
+    let reported = |n: u64, lines: &[&str], left_out: Option<&str>| {
+        let mut entry = Entry::new(entry_id(n), at(i64::try_from(n).unwrap()), EntryKind::AgentReported);
+        entry.actors.session = Some(session_id(1));
+        entry.detail.insert("asked".to_owned(), "tidy up".to_owned());
+        for (nth, line) in lines.iter().enumerate() {
+            entry.detail.insert(format!("line_{nth:02}"), (*line).to_owned());
+        }
+        entry.detail.extend(left_out.map(|count| ("left_out".to_owned(), count.to_owned())));
+        entry
+    };
+    let first = reported(1, &["refused: shell: no", "claimed: approval: they agreed"], None);
+    let second = reported(2, &["refused: shell: no"], Some("3"));
+    write(store, move |tx| {
+        tx.record(first)?;
+        Ok(tx.record(second)?)
+    })
+    .await;
+    let found = activity(store, session(1), 2).await;
+    assert_eq!(
+        (found.reported.times, found.reported.kinds, found.read.times, found.denied.times),
+        (6, 3, 0, 0)
+    );
+    let sorts: Vec<(&str, u64)> =
+        found.reported_as.iter().map(|(sort, times)| (sort.as_str(), *times)).collect();
+    assert_eq!(sorts, [("", 3), ("refused", 2), ("claimed", 1)]);
+    expect![[r#"
+        3 ||
+        2 refused||shell: no
+    "#]]
+    .assert_eq(&told(&found.most_reported));
 }
 
 async fn changes_are_counted_by_state_and_the_newest_of_each_end_are_told(store: &Store) {

@@ -30,6 +30,8 @@ struct Adversary {
     says: String,
     stopped_by: StoppedBy,
     words: String,
+    /// The beginning of a line of the log, besides.
+    reports: Option<String>,
     #[serde(default)]
     limits: toml::Table,
     script: toml::Table,
@@ -40,6 +42,7 @@ struct Adversary {
 #[serde(rename_all = "lowercase")]
 enum StoppedBy {
     Edge,
+    Once,
     Refused,
     Ended,
     Claimed,
@@ -53,6 +56,7 @@ impl StoppedBy {
         match self {
             Self::Edge | Self::Ended => Some("ended: "),
             Self::Refused => Some("refused: "),
+            Self::Once => Some("refused: a turn was not taken: "),
             Self::Claimed => Some("claimed: "),
             Self::Marked | Self::Shown => None,
         }
@@ -192,7 +196,7 @@ fn what_a_model_was_talked_into_is_stopped_and_the_log_says_why() -> Result<()> 
                     "{name}: {code:?} {out}{err}"
                 );
             }
-            StoppedBy::Refused | StoppedBy::Claimed | StoppedBy::Shown => {
+            StoppedBy::Refused | StoppedBy::Claimed | StoppedBy::Shown | StoppedBy::Once => {
                 let told: Value = serde_json::from_str(&out).with_context(|| format!("{name}: {err}"))?;
                 ensure!(code == Some(0) && told["plans"] == json!([]), "{name}: {code:?} {told:#}");
             }
@@ -204,14 +208,18 @@ fn what_a_model_was_talked_into_is_stopped_and_the_log_says_why() -> Result<()> 
                 }
             }
         }
-        let Some(kept) = adversary.stopped_by.reported() else { continue };
+        let (kept, words) = match (adversary.stopped_by.reported(), &adversary.reports) {
+            (Some(kept), _) => (kept, adversary.words.as_str()),
+            (None, Some(reports)) => (reports.as_str(), ""),
+            (None, None) => continue,
+        };
         // The log is written a moment after the answer.
         until(&format!("an entry of {name} that says `{}`: {err}", adversary.words), CALL, || {
             let says = |entry: &Value| {
                 let lines =
                     entry["detail"].as_object().into_iter().flatten().filter_map(|(_, it)| it.as_str());
                 entry["actors"]["session"] == lab.session.id.as_str()
-                    && lines.into_iter().any(|it| it.starts_with(kept) && it.contains(&adversary.words))
+                    && lines.into_iter().any(|it| it.starts_with(kept) && it.contains(words))
             };
             Ok(lab.entries("agent_reported")?.into_iter().find(says))
         })?;

@@ -12,9 +12,9 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{CRASH_BINARY, Cli, FakeLlm, Output, Scenario, Session, crash_binary, until};
+use testkit::{CRASH_BINARY, Cli, FakeLlm, Output, Scenario, Serve, Session, crash_binary, stuck, until};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, OWNER, People};
 
 /// A command line, and the environment it runs in.
 type Line = (Vec<String>, Vec<(String, String)>);
@@ -284,6 +284,49 @@ fn what_people_decide_waits_for_them_whatever_the_agent_is_allowed() -> Result<(
     bench.lab.verify()?.expect(0).map(drop)
 }
 
+/// What was measured proves no words but those of which it was measured.
+#[test]
+fn a_line_that_was_edited_is_ticked_by_nothing() -> Result<()> {
+    let bench = Bench::with(&[("one", true)])?;
+    let lab = &bench.lab;
+    let key = &lab.people.olga.private;
+    let session = lab.installation.session("fixer", "olga", key, "renew", &["--autonomy", "supervised"])?;
+    let file = bench.file(&plan(&[write("1.1", "one", 0)]))?;
+    bench.run_as(&session, &["--plan", file.to_str().context("path")?])?.expect(10)?;
+    let folder = bench.folder();
+    let resume = || bench.run_as(&session, &["--resume", folder.to_str().context("path")?]);
+
+    let own = "SHALL CONTINUE TO pass the checks of each step that ran before";
+    let before = bench.read("bugfix.md")?;
+    ensure!(before.contains(own), "{before}");
+    fs::write(folder.join("bugfix.md"), before.replace(own, "SHALL CONTINUE TO answer within a second"))?;
+    // Before it is proposed, nothing is proposed at all.
+    let standing = fs::read(folder.join("change.json"))?;
+    fs::remove_file(folder.join("change.json"))?;
+    let refused = resume()?.expect(2)?;
+    let told = refused.json()?;
+    ensure!(told["plans"][0]["state"] == "stopped" && told["plans"][0]["change"].is_null(), "{told:#}");
+    ensure!(told["plans"][0]["why"].as_str().is_some_and(|it| it.contains("unchanged-3-1")), "{told:#}");
+    // Once it is, it is carried out, and says what it does not know.
+    fs::write(folder.join("change.json"), standing)?;
+    lab.approve(&bench.change()?, &lab.people.ben)?.expect(0)?;
+    let told = resume()?.expect(0)?.json()?;
+    ensure!(told["plans"][0]["state"] == "done" && bench.value("one")? == "new!", "{told:#}");
+    let line = told["plans"][0]["unmeasured"][0].as_str().context("nothing is said of it")?;
+    ensure!(line.contains("bugfix.md") && line.contains("no machine knows how to measure it"), "{line}");
+    ensure!(ticked(&bench.read("tasks.md")?).0 == 0, "{}", bench.read("tasks.md")?);
+    let run = bench.read("run.jsonl")?;
+    ensure!(run.lines().any(|it| it.contains("unchanged-3-1") && it.contains("unknown")), "{run}");
+    ensure!(!run.lines().any(|it| it.contains("unchanged-3-1") && it.contains("passed")), "{run}");
+
+    // A plan whose checks were edited is none that anybody agreed to.
+    let plan = bench.read("plan.json")?.replace("the gate one is open", "all is well");
+    fs::write(folder.join("plan.json"), plan)?;
+    let refused = resume()?.expect(2)?;
+    ensure!(refused.stderr.contains("says something else than what was proposed"), "{refused}");
+    Ok(())
+}
+
 /// What the session was issued with holds, whatever the agent says of itself.
 #[test]
 fn how_free_an_agent_is_its_session_says() -> Result<()> {
@@ -364,6 +407,8 @@ fn the_whole_way_needs_no_model_and_leads_back_to_what_was_read() -> Result<()> 
         for name in [wanted, "design.md", "tasks.md", "intent.md", "change.json"] {
             ensure!(!text(name)?.is_empty(), "{name}");
         }
+        // Nobody said anything, and no words are put into anybody's mouth.
+        ensure!(text("intent.md")?.contains("Nobody said a sentence"), "{}", text("intent.md")?);
         let found: Value = serde_json::from_str(&text("findings.json")?)?;
         let named = found["findings"].as_array().context("no findings")?;
         ensure!(!named.is_empty(), "{found:#}");
@@ -385,11 +430,80 @@ fn the_whole_way_needs_no_model_and_leads_back_to_what_was_read() -> Result<()> 
             other => anyhow::bail!("{other:?}: {plan:#}"),
         }
     }
+    // What was planted was found, and each finding is answered by a plan, or left with its reason.
+    let found = Cli::run(["findings", "--from", file, "--output", "json"])?.expect(0)?.json()?;
+    let found = found["findings"].as_array().context("no findings")?;
+    for expected in PLANTED {
+        ensure!(found.iter().any(|it| it["analyzer"] == expected), "{expected} was not found: {found:#?}");
+    }
+    let mut answered: Vec<String> = Vec::new();
+    for plan in plans {
+        let folder = PathBuf::from(plan["folder"].as_str().context("no folder")?);
+        let plan: Value = serde_json::from_str(&fs::read_to_string(folder.join("plan.json"))?)?;
+        let of = plan["basis"]["findings"].as_array().into_iter().flatten();
+        answered.extend(of.filter_map(|it| it.as_str().map(str::to_owned)));
+    }
+    let left = told["left"].as_array().into_iter().flatten().filter_map(|it| it["about"].as_str());
+    answered.extend(left.map(str::to_owned));
+    for finding in found {
+        let id = finding["id"].as_str().context("no id")?;
+        let about = finding["resource"]["id"].as_str().unwrap_or_default();
+        ensure!(
+            answered.iter().any(|it| it == id || it == about),
+            "{id} is in no plan, and not left: {answered:#?}"
+        );
+        for fact in finding["facts"].as_array().into_iter().flatten() {
+            let of = fact["reads"].as_array().context("no reads")?;
+            ensure!(!of.is_empty() && of.iter().all(|read| reads.contains(&read)), "{fact}");
+        }
+    }
     // Nothing that cannot be undone was sent.
     for action in ["DeleteVolume", "TerminateInstances", "ReleaseAddress", "DeleteSnapshot"] {
         ensure!(bench.lab.moto.recorded(&[&format!("Action={action}")])? == 0, "{action}");
     }
     ensure!(!made.is_empty());
+    bench.lab.verify()?.expect(0).map(drop)
+}
+
+/// What the estate's owner left that is broken or wasteful.
+const PLANTED: [&str; 5] = [
+    "database-unprotected",
+    "database-in-one-zone",
+    "table-unprotected",
+    "bucket-abandoned-uploads",
+    "repository-without-lifecycle",
+];
+
+/// An update that is stuck is gone on with where it stands; what deleting the stack would take with it is shown beside that, and not asked for.
+#[test]
+fn a_stack_that_is_stuck_is_repaired_in_place() -> Result<()> {
+    let people = People::enter()?;
+    let flags = people.flags()?;
+    let lab =
+        Lab::behind(people, &flags, |moto| stuck(moto, "shop"), |config| Serve::start_with(config, &OWNER))?;
+    let bench = Bench { lab, top: tempfile::tempdir()? };
+    bench.lab.make_stack("shop")?;
+    let file = bench.top.path().join("snapshot.json");
+    let file = file.to_str().context("a path that is not text")?;
+    let run = ["--region", "us-east-1", "--days", "30", "--rate", "500", "--snapshot", file];
+    let told = bench.run(&[&["--goal", "repair"][..], &run[..]].concat())?.expect(10)?.json()?;
+    let plans = told["plans"].as_array().context("no plans")?;
+    let repair = plans
+        .iter()
+        .find(|it| it["steps"][0]["call"] == "cloudformation:ContinueUpdateRollback")
+        .with_context(|| format!("no repair in place: {told:#}"))?;
+    ensure!(repair["state"] == "held", "{repair:#}");
+    ensure!(!told["plans"].to_string().contains("DeleteStack"), "{told:#}");
+    let folder = PathBuf::from(repair["folder"].as_str().context("no folder")?);
+    let text = |name: &str| fs::read_to_string(folder.join(name)).with_context(|| name.to_owned());
+    let planned: Value = serde_json::from_str(&text("plan.json")?)?;
+    let others = planned["alternatives"].as_array().context("no alternatives")?;
+    let other =
+        others.iter().find(|it| it["name"] == "delete and recreate").context("nothing was weighed")?;
+    ensure!(other["destroys"].as_array().is_some_and(|it| !it.is_empty()), "{other:#}");
+    ensure!(text("bugfix.md")?.contains("UPDATE_ROLLBACK_FAILED"), "{}", text("bugfix.md")?);
+    ensure!(text("design.md")?.contains("delete and recreate"), "{}", text("design.md")?);
+    ensure!(bench.lab.deletes("shop")? == 0 && bench.lab.stack_stands("shop")?);
     bench.lab.verify()?.expect(0).map(drop)
 }
 

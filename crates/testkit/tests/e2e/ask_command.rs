@@ -124,3 +124,108 @@ fn a_model_turns_free_text_into_the_same_plan() -> Result<()> {
     }
     Ok(())
 }
+
+/// `[model]` of a file, for a model that speaks this protocol there.
+pub(crate) fn model(provider: &str, url: &str) -> String {
+    let path = if provider == "openai" { "/v1" } else { "" };
+    format!(
+        "[model]\nprovider = '{provider}'\nname = 'fake'\nbase_url = '{url}{path}'\nkey = {{ env = 'MODEL_KEY' }}\n"
+    )
+}
+
+/// Whole lines while they arrive, however the pieces are cut; what broke off is said not to count.
+#[test]
+fn an_answer_is_shown_while_it_arrives() -> Result<()> {
+    let Some(binary) = crash_binary()? else {
+        eprintln!(
+            "SKIPPED: no program with a language model ({CRASH_BINARY}); `cargo xtask test e2e` builds it"
+        );
+        return Ok(());
+    };
+    let folder = tempfile::tempdir()?;
+    let from = folder.path().join("snapshot.json");
+    fs::write(&from, snapshot().to_string())?;
+    let text = "# Disks\n\nThey can be **cheaper**, \u{1b}[2Jsee `vol-0aaaaaaaaaaaaaaa1`.\n- one\n- two\n";
+    let characters: Vec<char> = text.chars().collect();
+    for (provider, size) in [("anthropic", 1), ("openai", 3), ("bedrock", 7)] {
+        let pieces: Vec<String> = characters.chunks(size).map(|it| it.iter().collect()).collect();
+        // What JSON says of a text, TOML says of it too.
+        let script = format!(
+            "[[turns]]\nsay = [\"Half an answer.\\n\", \"and more\"]\nfault = 'cut'\n[[turns]]\nsay = {}\n",
+            serde_json::to_string(&pieces)?
+        );
+        let fake = FakeLlm::start(Scenario::parse(&script)?)?;
+        let file = folder.path().join("model.toml");
+        fs::write(&file, model(provider, &fake.url()))?;
+        let output = Command::new(&binary)
+            .args(["ask", "our disks feel old and dear", "--from"])
+            .arg(&from)
+            .arg("--model")
+            .arg(&file)
+            .env("MODEL_KEY", "local-key-of-this-test")
+            .output()?;
+        let (out, err) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr).into_owned());
+        ensure!(output.status.success(), "{provider}: {err}");
+        fake.finished()?;
+        let whole = "Disks\n\nThey can be cheaper, \\u{1b}[2Jsee vol-0aaaaaaaaaaaaaaa1.\n• one\n• two\n";
+        ensure!(out.contains(whole) && !out.contains('\u{1b}'), "{provider}: {out}");
+        let (half, rest) = out.split_once("Half an answer.").with_context(|| out.to_string())?;
+        ensure!(
+            !half.contains("Disks") && rest.contains("broke off and does not count"),
+            "{provider}: {out}"
+        );
+        ensure!(!out.contains("and more"), "{provider}: {out}");
+    }
+    Ok(())
+}
+
+/// Steering files are read where one works: a malformed one is told with its line, and what always applies is put before who works there.
+#[test]
+fn steering_applies_where_one_works() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let top = folder.path().to_str().context("a path that is not text")?;
+    let steering = folder.path().join(".kiro/steering");
+    fs::create_dir_all(&steering)?;
+    fs::write(steering.join("product.md"), "# Product\n\nA shop that never sleeps.\n")?;
+    fs::write(steering.join("tests.md"), "---\ninclusion: manual\n---\nOnly when asked.\n")?;
+    let new = ["spec", "new", "slow-search", "--dir", top, "--output", "json"];
+    let begun = Cli::run(new)?.expect(0)?.json()?;
+    ensure!(begun["steering"] == json!(["product.md"]), "{begun}");
+    let dir = begun["dir"].as_str().context("no folder")?.to_owned();
+    ensure!(fs::read_to_string(Path::new(&dir).join("design.md"))?.contains("`product.md`"));
+    let lint = |dir: &str| Cli::run(["spec", "lint", dir, "--output", "json"]);
+    let before = lint(&dir)?.json()?;
+    ensure!(before["problems"] == json!([]), "{before}");
+    fs::write(steering.join("wrong.md"), "---\ninclusion: sometimes\n---\n")?;
+    let after = lint(&dir)?.expect(21)?.json()?;
+    ensure!(
+        after["problems"][0]["file"] == "steering/wrong.md" && after["problems"][0]["line"] == 2,
+        "{after}"
+    );
+
+    let Some(binary) = crash_binary()? else {
+        eprintln!("SKIPPED: no program with a language model ({CRASH_BINARY})");
+        return Ok(());
+    };
+    let script = "[[turns]]\nsay = ['I look.']\nexpect = { says = ['A shop that never sleeps.'] }\n";
+    let fake = FakeLlm::start(Scenario::parse(script)?)?;
+    let (from, file) = (folder.path().join("snapshot.json"), folder.path().join("model.toml"));
+    fs::write(&from, snapshot().to_string())?;
+    fs::write(&file, model("anthropic", &fake.url()))?;
+    let output = Command::new(&binary)
+        .args(["ask", "what do you see?", "--output", "json", "--specify", top, "--from"])
+        .arg(&from)
+        .arg("--model")
+        .arg(&file)
+        .env("MODEL_KEY", "local-key-of-this-test")
+        .env_remove("COUNTERSIGN_AGENT_URL")
+        .output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fake.finished()?;
+    let heard = fake.heard();
+    ensure!(heard.iter().all(|it| !it.says("Only when asked")));
+    // No server is known here, so nobody is offered to ask one.
+    ensure!(heard.iter().all(|it| !it.tools().contains(&"change_status".to_owned())));
+    Ok(())
+}

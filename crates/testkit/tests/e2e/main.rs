@@ -7,6 +7,7 @@ mod accounts;
 mod addressing;
 mod adopt;
 mod agent_adversary;
+mod agent_canaries;
 mod agent_routes;
 mod agent_run;
 mod allowances;

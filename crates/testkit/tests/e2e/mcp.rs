@@ -12,9 +12,9 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{Cli, McpSuite, Output, Venv, binary, until};
+use testkit::{Cli, Key, McpSuite, Output, Venv, binary, until};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, enrol};
 
 const TOOLS: [&str; 8] = ["inventory", "findings", "costs", "plan", "propose", "status", "wait", "withdraw"];
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -413,7 +413,10 @@ fn agent(steps: &Value, env: &[(&str, &str)]) -> Result<Output> {
 
 #[test]
 fn an_agent_asks_by_mcp_and_people_decide() -> Result<()> {
-    let lab = Lab::open()?;
+    // A third approver: what only a client vouches for takes one more than the two of any deletion.
+    let keys = tempfile::tempdir()?;
+    let dora = Key::ed25519(keys.path(), "dora")?;
+    let lab = Lab::open_with(&enrol("--approver", "dora", &dora))?;
     lab.make_stack("orders")?;
     let (_folder, file) = snapshot()?;
     let (program, file) = (binary("countersign")?.display().to_string(), file.display().to_string());
@@ -433,7 +436,8 @@ fn an_agent_asks_by_mcp_and_people_decide() -> Result<()> {
     ensure!(told["tools"] == json!(TOOLS), "{told}");
     let said = |step: usize| told[step.to_string()]["text"].as_str().unwrap_or_default().to_owned();
     ensure!(said(0).contains("<quoted ") && said(0).contains("| "), "{told}");
-    ensure!(said(1).contains("is held. Nothing was carried out. It takes 2 people"), "{told}");
+    ensure!(said(1).contains("is held. Nothing was carried out. It takes 3 people"), "{told}");
+    ensure!(said(1).contains("marked as not derived from what there is"), "{told}");
     ensure!(told["2"]["data"]["state"] == "held" && told["4"]["data"]["state"] == "held", "{told}");
     ensure!(told["3"]["data"]["changes"][0]["id"] == told["change"], "{told}");
     ensure!(told["progress"].as_array().is_some_and(|it| !it.is_empty()), "{told}");
@@ -467,6 +471,7 @@ fn an_agent_asks_by_mcp_and_people_decide() -> Result<()> {
         let waiting = scope.spawn(|| agent(&json!([["wait", { "id": id, "seconds": 60 }]]), &over_http));
         lab.approve(&id, &lab.people.ben)?.expect(0)?;
         lab.approve(&id, &lab.people.carla)?.expect(0)?;
+        lab.approve(&id, &dora)?.expect(0)?;
         waiting.join().map_err(|_| anyhow::anyhow!("the agent's thread ended"))?
     })?;
     let waited = deciding.expect(0)?.json()?;

@@ -7,8 +7,8 @@ use store::{Activity, Often};
 
 use super::{
     ChangedSummary, ChangedView, Counted as _, EndedView, HeldSummary, HeldView, LapsedSummary,
-    OperationRead, ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView, RoleView, ServiceRead,
-    SessionSummary, VerdictCounts,
+    OperationRead, ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView, ReportedOften,
+    ReportedSummary, RoleView, ServiceRead, SessionSummary, VerdictCounts,
 };
 use crate::types::made::undo_of;
 
@@ -53,6 +53,7 @@ impl SessionSummary {
             held: held(activity),
             refused: refused(activity),
             lapsed,
+            reported: reported(activity),
             came_from: session.parent,
             more_roles: more(all, roles.len()),
             roles,
@@ -76,6 +77,7 @@ fn last_acted(activity: &Activity) -> Option<Timestamp> {
         .chain(activity.newest)
         .chain(activity.read.last)
         .chain(activity.denied.last)
+        .chain(activity.reported.last)
         .max()
 }
 
@@ -109,7 +111,12 @@ fn read(activity: &Activity) -> ReadSummary {
         more_services,
         most: activity.most_read.iter().map(often).collect(),
         more: rest(activity.read.kinds, activity.most_read.len()),
-        merged: activity.read.kinds.saturating_add(activity.denied.kinds) > Activity::MOST_KINDS,
+        merged: activity
+            .read
+            .kinds
+            .saturating_add(activity.denied.kinds)
+            .saturating_add(activity.reported.kinds)
+            > Activity::MOST_KINDS,
     }
 }
 
@@ -197,6 +204,25 @@ fn refused(activity: &Activity) -> RefusedSummary {
     };
     refused.more = rest(refused.denied.saturating_add(refused.rejected), refused.newest.len());
     refused
+}
+
+fn reported(activity: &Activity) -> ReportedSummary {
+    let of = |sort: &str| {
+        activity.reported_as.iter().filter(|(own, _)| own == sort).map(|(_, times)| *times).sum::<u64>()
+    };
+    let often = |it: &Often| ReportedOften {
+        outcome: sanitize(&it.operation, NAMES),
+        why: sanitize(&it.why, WORDS),
+        times: it.times,
+    };
+    ReportedSummary {
+        refused: of("refused"),
+        claimed: of("claimed"),
+        ended: of("ended"),
+        left_out: of(""),
+        most: activity.most_reported.iter().map(often).collect(),
+        more: rest(activity.reported.kinds, activity.most_reported.len()),
+    }
 }
 
 const NO_RULE: &str = "no rule allows it";

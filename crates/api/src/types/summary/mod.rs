@@ -28,6 +28,9 @@ pub struct SessionSummary {
     pub held: HeldSummary,
     pub refused: RefusedSummary,
     pub lapsed: LapsedSummary,
+    /// What it says of its own language model, where it has one: its word, from which nothing follows.
+    #[serde(default)]
+    pub reported: ReportedSummary,
     /// Where it is a role that was taken on: the session with which its changes are told of.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(value_type = Option<words::SessionId>)]
@@ -208,6 +211,29 @@ pub struct LapsedSummary {
     pub withdrawn: u64,
 }
 
+/// What an agent's own checks kept from its language model, what that claimed, and why it was asked no further.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportedSummary {
+    /// What the model wanted and did not get.
+    pub refused: u64,
+    /// What it said that only people, checks or rules can make so.
+    pub claimed: u64,
+    /// Conversations that were broken off.
+    pub ended: u64,
+    /// Lines that no report had room for.
+    pub left_out: u64,
+    pub most: Vec<ReportedOften>,
+    pub more: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportedOften {
+    /// `refused`, `claimed` or `ended`; empty where it was left out.
+    pub outcome: String,
+    pub why: String,
+    pub times: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RoleView {
     #[schema(value_type = words::SessionId)]
@@ -258,6 +284,17 @@ impl Counted for HeldSummary {
 impl Counted for RefusedSummary {
     fn counts(&self) -> Vec<(u64, &'static str)> {
         vec![(self.denied, "denied"), (self.rejected, "rejected"), (self.in_passing, "denied in passing")]
+    }
+}
+
+impl Counted for ReportedSummary {
+    fn counts(&self) -> Vec<(u64, &'static str)> {
+        vec![
+            (self.refused, "refused"),
+            (self.claimed, "claimed"),
+            (self.ended, "ended"),
+            (self.left_out, "left out"),
+        ]
     }
 }
 

@@ -244,6 +244,12 @@ fn full() -> Activity {
     Activity {
         read: Passing { times: 1230, kinds: 124, last: Some(at(95)) },
         denied: Passing { times: 6, kinds: 4, last: Some(at(80)) },
+        reported: Passing { times: 4, kinds: 3, last: Some(at(70)) },
+        reported_as: vec![("refused".into(), 3), ("claimed".into(), 1)],
+        most_reported: vec![
+            often("refused", "", "shell: there is no tool of that name", 2),
+            often("claimed", "", "approval: they agreed", 1),
+        ],
         operations: vec![
             often("ec2:DescribeInstances", "", "", 900),
             often("s3:GetObject", "", "", 230),
@@ -298,7 +304,7 @@ fn everything_that_it_did_is_told() {
         &full(),
         &[role(2)],
         &expect![[r#"
-        1230 read, 4 changed, 2 held, 9 refused, 4 lapsed (1234 allowed, 7 to wait, 8 denied)
+        1230 read, 4 changed, 2 held, 9 refused, 4 lapsed, 4 reported of its model (1234 allowed, 7 to wait, 8 denied)
           began 2026-11-21T02:40:00.000Z, last acted 2026-11-21T02:41:35.000Z, stopped by ada 2026-11-21T02:41:40.000Z
         read 1230 times
           ec2 999: DescribeInstances 900, DescribeVolumes 50, DescribeImages 20, DescribeVpcs 20, and 1 more
@@ -334,6 +340,10 @@ fn everything_that_it_did_is_told() {
             once Deletes the stack orders: chg was rejected
             once s3:GetObject b/other: no rule allows it
         lapsed 4: 3 expired, 1 withdrawn
+        reported of its model 4: 3 refused, 1 claimed
+          refused 2 times: shell: there is no tool of that name
+          claimed once: approval: they agreed
+          and 1 more
         roles taken on
           ses-2 arn:aws:iam::123456789012:role/deploy
     "#]],
@@ -392,6 +402,7 @@ fn what_others_wrote_is_nothing_that_a_terminal_obeys() {
     let mut activity = Activity {
         most_read: vec![often("svc:Read", &hostile, "", 1)],
         most_denied: vec![often(&hostile, &hostile, &hostile, 1)],
+        most_reported: vec![often(&hostile, &hostile, &hostile, 1)],
         operations: vec![often(&hostile, "", "", 1), often(&format!("{hostile}:{hostile}"), "", "", 1)],
         read: Passing { times: 2, kinds: 2, last: None },
         denied: Passing { times: 1, kinds: 1, last: None },

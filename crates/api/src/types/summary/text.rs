@@ -6,7 +6,7 @@ use model::{ChangeId, ChangeState, PersonId};
 
 use super::{
     ChangedView, Counted, HeldView, ReadOften, ReadSummary, RefusedOften, RefusedSummary, RefusedView,
-    SessionSummary,
+    ReportedOften, SessionSummary,
 };
 
 /// What a line is, so that whoever shows it says how it looks.
@@ -36,8 +36,12 @@ impl SessionSummary {
             0 => String::new(),
             lapsed => format!(", {lapsed} lapsed"),
         };
+        let reported = match self.reported.all() {
+            0 => String::new(),
+            reported => format!(", {reported} reported of its model"),
+        };
         format!(
-            "{} read, {} changed, {} held, {} refused{lapsed}",
+            "{} read, {} changed, {} held, {} refused{lapsed}{reported}",
             self.read.times,
             self.changed.all(),
             self.held.all(),
@@ -86,6 +90,9 @@ impl SessionSummary {
         more(&mut lines, self.refused.more);
         self.refused.tell_in_passing(&mut lines);
         lines.extend(head("lapsed", &self.lapsed));
+        lines.extend(head("reported of its model", &self.reported));
+        lines.extend(self.reported.most.iter().map(|it| Line::Item(it.told())));
+        more(&mut lines, self.reported.more);
         if let Some(session) = self.came_from {
             lines.push(Line::Head(format!("what it changes is told of with {session}, which it came from")));
         }
@@ -207,6 +214,18 @@ impl RefusedSummary {
         lines.extend(self.most.iter().map(|it| Line::Part(format!("{} {}", times_of(it.times), it.what()))));
         if self.more_in_passing > 0 {
             lines.push(Line::Part(format!("and {} more", self.more_in_passing)));
+        }
+    }
+}
+
+impl ReportedOften {
+    /// `refused 2 times: shell: …`.
+    pub fn told(&self) -> String {
+        let times = times_of(self.times);
+        match (self.outcome.is_empty(), self.why.is_empty()) {
+            (true, _) => format!("left out {times}"),
+            (false, true) => format!("{} {times}", self.outcome),
+            (false, false) => format!("{} {times}: {}", self.outcome, self.why),
         }
     }
 }

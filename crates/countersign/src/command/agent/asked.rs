@@ -32,6 +32,7 @@ pub(super) async fn plans(
         outcome.reported = Some(reported.entry);
     }
     outcome.answer = (!came.answer.is_empty()).then_some(came.answer);
+    outcome.said = came.said;
     outcome.left.extend(came.left.into_iter().map(|it| Left { about: it.about, why: it.why }));
     match came.model_failed {
         Some(why) => {
@@ -50,6 +51,7 @@ fn kept(came: &ask::Outcome) -> Vec<ReportLine> {
             Event::Claimed { claim } => {
                 (model::ReportedAs::Claimed, format!("{}: {}", claim.of.name(), claim.words))
             }
+            Event::TookBack { why } => (model::ReportedAs::Refused, format!("a turn was not taken: {why}")),
             Event::Ended { why } => (model::ReportedAs::Ended, why.clone()),
             Event::Called { .. } | Event::Planned { .. } => return None,
         };

@@ -36,6 +36,8 @@ pub(super) struct Hands<'a> {
     pub(super) cloud: &'a Cloud,
     pub(super) plan: &'a Plan,
     pub(super) folder: &'a mut Folder,
+    /// What the folder's lines are proved by.
+    pub(super) held: &'a ::agent::Held,
     /// Until when people are waited for.
     pub(super) until: Timestamp,
     /// How many checks were read.
@@ -167,11 +169,14 @@ impl Hands<'_> {
             Looked::Failed(why) => Outcome::Failed { evidence, why: why.clone() },
             Looked::Unknown(why) => Outcome::Unknown { why: why.clone() },
         };
+        let held = self.held;
         match (of, &looked) {
-            (Of::Step, _) => self.folder.record((&id, moment), folder::own(&check.id), outcome, now)?,
+            (Of::Step, _) => {
+                self.folder.record((&id, moment), folder::own(&check.id, held), &outcome, now)?
+            }
             (Of::Guard(nth), Looked::Passed) => self.guarded.entry(nth).or_default().push(evidence),
             (Of::Guard(nth), Looked::Failed(_) | Looked::Unknown(_)) => {
-                self.folder.record((&id, moment), folder::guard(nth), outcome, now)?;
+                self.folder.record((&id, moment), folder::guard(nth, held), &outcome, now)?;
             }
         }
         let said = match &looked {
@@ -195,9 +200,11 @@ impl Hands<'_> {
             let parts = guarded.remove(&nth).unwrap_or_default();
             let evidence = self.folder.together(now, &parts)?;
             let outcome = Outcome::Passed { evidence };
-            self.folder.record((&id, moment), folder::guard(nth), outcome, now)?;
+            self.folder.record((&id, moment), folder::guard(nth, self.held), &outcome, now)?;
         }
-        Ok(())
+        // Whatever else shall continue by the specification was not measured, and is not said to be.
+        let outcome = Outcome::Unknown { why: String::new() };
+        self.folder.record((&id, moment), folder::unmeasured(self.held), &outcome, now)
     }
 
     async fn call(&self, step: usize) -> Called {
@@ -219,7 +226,8 @@ impl Hands<'_> {
             let now = SystemClock.now();
             let outcome = Outcome::Passed { evidence: self.folder.executed(now, &id)? };
             let check = ::agent::answered(&task);
-            self.folder.record((&id, Moment::After), folder::own(&check), outcome, now)?;
+            let own = folder::own(&check, self.held);
+            self.folder.record((&id, Moment::After), own, &outcome, now)?;
         }
         self.folder.done(&id)
     }

@@ -8,13 +8,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ::agent::Held;
 use ::plan::{
     MOST_BYTES, Plan,
     conduct::{Known, Moment},
 };
-use ::spec::{Check, CheckId, OfChange, Outcome, Run, Seen, Specification, Standing, TaskId, Tasks, layout};
+use ::spec::{
+    Check, CheckId, OfChange, Outcome, Run, Seen, Specification, Standing, Task, TaskId, Tasks, layout,
+};
 use model::{ChangeId, Digest, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
+use snapshot::Snapshot;
 
 use super::{
     super::{
@@ -28,11 +32,18 @@ use crate::failure::{Failure, NOT_FOUND};
 
 const LOCK: &str = ".lock";
 const MOST_FOLDERS: usize = 1000;
+/// Of a snapshot that is kept in a folder.
+pub(super) const MOST_KEPT: usize = 16 << 20;
+/// Why nothing proves such a line.
+const EDITED: &str =
+    "nobody measured what it says now: it was edited, or is none of the lines that a machine can measure";
 
 pub(super) struct Folder {
     dir: PathBuf,
     run: Run,
     plan: Digest,
+    /// Of all that the plan says.
+    whole: Digest,
     change: Option<ChangeId>,
     steps: Standing,
     /// Nobody else carries this plan out meanwhile.
@@ -48,7 +59,7 @@ impl Folder {
                 let lock = locked(&dir)?;
                 specified.write(&dir)?;
                 let (run, steps) = (Run::default(), Standing::default());
-                Ok(Self { dir, run, plan: plan.id, change: None, steps, _lock: lock })
+                Ok(Self { dir, run, plan: plan.id, whole: whole(plan)?, change: None, steps, _lock: lock })
             }
         }
     }
@@ -64,11 +75,21 @@ impl Folder {
             return Err(Failure::usage(format!("{} is of another plan", dir.join(layout::CHANGE).display()))
                 .hint("a plan that was edited is a new one: begin a new specification with --plan"));
         }
+        let whole = whole(&plan)?;
+        if change.as_ref().and_then(|of| of.whole).is_some_and(|proposed| proposed != whole) {
+            return Err(Failure::usage(format!(
+                "{} says something else than what was proposed",
+                dir.join(layout::PLAN).display()
+            ))
+            .hint(
+                "put it back; a plan that was edited is a new one: begin a new specification with --plan",
+            ));
+        }
         let spec = specification(dir)?;
         let run = spec.run().clone();
         let (change, steps) = change.map(|of| (of.change, of.steps)).unzip();
         let steps = steps.unwrap_or_default();
-        let folder = Self { dir: dir.to_owned(), run, plan: plan.id, change, steps, _lock: lock };
+        let folder = Self { dir: dir.to_owned(), run, plan: plan.id, whole, change, steps, _lock: lock };
         Ok((plan, folder))
     }
 
@@ -96,7 +117,7 @@ impl Folder {
 
     fn stand(&self) -> Result<(), Failure> {
         let Some(change) = self.change else { return Ok(()) };
-        let of = OfChange::new(self.plan, change, self.steps.clone());
+        let of = OfChange::new(self.plan, change, Some(self.whole), self.steps.clone());
         let text = serde_json::to_vec_pretty(&of).map_err(Failure::unexpected)?;
         write_whole(&self.dir.join(layout::CHANGE), &text)
     }
@@ -156,29 +177,49 @@ impl Folder {
         Ok(digest)
     }
 
-    /// Writes down what a check of a step showed; nothing where the specification declares no such check.
+    /// What each line of the specification, as it stands now, is proved by.
+    pub(super) fn held(&self, plan: &Plan, now: Timestamp) -> Result<Held, Failure> {
+        let file = self.dir.join(layout::EVIDENCE).join(format!("{}.json", plan.basis.snapshot));
+        let text = kept(&file).filter(|text| Digest::of(text.as_bytes()) == plan.basis.snapshot);
+        let snapshot = text.as_deref().and_then(|text| Snapshot::parse(text, now).ok());
+        Held::of(plan, &specification(&self.dir)?, snapshot.as_ref()).map_err(|err| {
+            Failure::usage(format!("{}: {}", self.dir.display(), model::sanitize(&err.to_string(), 400)))
+        })
+    }
+
+    /// Writes down what a check of a step showed, for each line that it is of; nothing where the specification has none.
     pub(super) fn record(
         &mut self,
         (step, moment): (&str, Moment),
-        which: impl Fn(&Specification, &TaskId) -> Option<Check>,
-        outcome: Outcome,
+        which: impl Fn(&Specification, &Task) -> Vec<Line>,
+        outcome: &Outcome,
         at: Timestamp,
     ) -> Result<(), Failure> {
         let spec = specification(&self.dir)?;
         let Ok(id) = step.parse::<TaskId>() else { return Ok(()) };
         let Some(task) = spec.tasks().and_then(|tasks| tasks.get(&id)) else { return Ok(()) };
-        let Some(check) = which(&spec, &id) else { return Ok(()) };
         let moment = match moment {
             Moment::Before => ::spec::Moment::Before,
             Moment::After => ::spec::Moment::After,
         };
         let attempt = self.run.attempt(&id).unwrap_or(1);
-        let seen = Seen { at, task, attempt, check: &check, moment, outcome };
-        let line = self.run.add(seen).map_err(|cause| Failure::unexpected(format!("run.jsonl: {cause}")))?;
+        let mut lines = String::new();
+        for line in which(&spec, task) {
+            let (check, outcome) = match line {
+                Line::Measured(check) => (check, outcome.clone()),
+                Line::Edited(check) => (check, Outcome::Unknown { why: EDITED.to_owned() }),
+            };
+            let seen = Seen { at, task, attempt, check: &check, moment, outcome };
+            let line = self.run.add(seen);
+            lines.push_str(&line.map_err(|cause| Failure::unexpected(format!("run.jsonl: {cause}")))?);
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
         let path = self.dir.join(layout::RUN);
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let written = file.and_then(|mut file| {
-            file.write_all(line.as_bytes())?;
+            file.write_all(lines.as_bytes())?;
             file.sync_data()
         });
         written.map_err(|err| unwritable(&path, &err))
@@ -223,15 +264,55 @@ impl Folder {
     }
 }
 
-/// The check that a task declares under this name.
-pub(super) fn own(name: &str) -> impl Fn(&Specification, &TaskId) -> Option<Check> {
-    let name = name.parse::<CheckId>().ok();
-    move |spec, task| spec.checks().own(task).iter().find(|check| Some(check.id()) == name.as_ref()).cloned()
+/// A check as the specification has it now.
+pub(super) enum Line {
+    /// It says what was measured.
+    Measured(Check),
+    /// It says something else, which nobody has measured.
+    Edited(Check),
 }
 
-/// What shall continue, by its place.
-pub(super) fn guard(nth: usize) -> impl Fn(&Specification, &TaskId) -> Option<Check> {
-    move |spec, _| spec.checks().guards().get(nth).cloned()
+/// The check that a task declares under this name.
+pub(super) fn own<'h>(name: &str, held: &'h Held) -> impl Fn(&Specification, &Task) -> Vec<Line> + use<'h> {
+    let name = name.parse::<CheckId>().ok();
+    move |spec, task| {
+        let checks = spec.checks();
+        let named = checks.own(&task.id).iter().filter(|check| Some(check.id()) == name.as_ref()).cloned();
+        named
+            .map(
+                |check| {
+                    if held.is_own(spec, task, &check) { Line::Measured(check) } else { Line::Edited(check) }
+                },
+            )
+            .collect()
+    }
+}
+
+/// What shall continue, by the place of what measures it.
+pub(super) fn guard(nth: usize, held: &Held) -> impl Fn(&Specification, &Task) -> Vec<Line> {
+    move |spec, _| {
+        let guards = spec.checks().guards().to_vec();
+        guards.into_iter().filter(|it| held.guard_of(it) == Some(nth)).map(Line::Measured).collect()
+    }
+}
+
+/// What shall continue, and nobody measures.
+pub(super) fn unmeasured(held: &Held) -> impl Fn(&Specification, &Task) -> Vec<Line> {
+    move |spec, _| {
+        let guards = spec.checks().guards().to_vec();
+        guards.into_iter().filter(|it| held.guard_of(it).is_none()).map(Line::Edited).collect()
+    }
+}
+
+fn whole(plan: &Plan) -> Result<Digest, Failure> {
+    serde_json::to_vec(plan).map(|text| Digest::of(&text)).map_err(Failure::unexpected)
+}
+
+/// The snapshot that was kept beside it.
+fn kept(file: &Path) -> Option<String> {
+    let mut text = String::new();
+    File::open(file).ok()?.take((MOST_KEPT as u64).saturating_add(1)).read_to_string(&mut text).ok()?;
+    (text.len() <= MOST_KEPT).then_some(text)
 }
 
 fn specification(dir: &Path) -> Result<Specification, Failure> {
@@ -309,7 +390,8 @@ mod tests {
         let dir = top.path().to_owned();
         let change = Some(ChangeId::new(1, [7; 10]));
         let (run, steps, lock) = (Run::default(), Standing::default(), locked(&dir).unwrap());
-        let mut folder = Folder { dir, run, plan: Digest::of(b"plan"), change, steps, _lock: lock };
+        let plan = Digest::of(b"plan");
+        let mut folder = Folder { dir, run, plan, whole: plan, change, steps, _lock: lock };
         let on_record = || {
             let of: OfChange = json(&top.path().join(layout::CHANGE), OfChange::MOST).unwrap().unwrap();
             (of.steps.inverting.contains("1.1"), of.steps.inverted.get("1.1").copied(), of.steps.stands())

@@ -23,6 +23,9 @@ pub(super) struct Outcome {
     /// What a model said, where one was asked. Markdown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) answer: Option<String>,
+    /// All that it answered, for the specifications.
+    #[serde(skip)]
+    pub(super) said: Option<String>,
     /// What a model wanted and did not get, or said without effect; on record in the entry `reported`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) kept: Vec<ReportLine>,
@@ -61,6 +64,9 @@ pub(super) struct Planned {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stopped_at: Option<String>,
     pub(super) steps: Vec<StepDone>,
+    /// Lines of the specification that no machine measures: no task is ticked for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) unmeasured: Vec<String>,
     /// What became of what had run, the last first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) taken_back: Vec<TakenBack>,
@@ -211,6 +217,12 @@ impl Outcome {
                     plan.stopped_at.as_ref().map_or_else(String::new, |step| format!("at step {step}: "));
                 output::line(format!("  {at}{why}"));
             }
+            for line in &plan.unmeasured {
+                output::line(format!(
+                    "  {} not measured, so nothing is ticked for it: {line}",
+                    styled(WARN, "!")
+                ));
+            }
             for taken in &plan.taken_back {
                 output::line(format!("  step {} {}", taken.step, taken.what));
             }
@@ -268,6 +280,7 @@ mod tests {
             why: None,
             stopped_at: None,
             steps: Vec::new(),
+            unmeasured: Vec::new(),
             taken_back: Vec::new(),
             broke_off: false,
         }

@@ -6,18 +6,18 @@ use std::{
     process::ExitCode,
 };
 
-use ::agent::{Facts, Measured, Order, Understanding, guards, sort_of, understand};
+use ::agent::{Facts, Held, Measured, Order, Understanding, sort_of, understand};
 use ::plan::{Asker, Given, Goal, Kind, MOST_BYTES, Plan, PlanError, Which, conduct::Guard, lint};
 use ::spec::Sort;
 use engine::{Clock as _, SystemClock};
-use findings::{Parameters, Prices, Report, analyse};
+use findings::{Prices, Report, analyse};
 use model::Digest;
 use snapshot::{Snapshot, Taken};
 
 use super::{
     super::{
-        ask::{Desk, Helper},
-        findings::{MOST_SNAPSHOT, snapshot, text_of},
+        ask::{Desk, Helper, Server},
+        findings::{MOST_SNAPSHOT, parameters, prices, snapshot, text_of},
         resident::Signals,
         scan::{self, Asked, Session, cloud::Cloud},
         session::seconds,
@@ -36,7 +36,6 @@ use crate::{
 };
 
 const MOST_TOLD: usize = 5;
-const MOST_KEPT: usize = 16 << 20;
 
 pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Failure> {
     // Who ends it must not leave a session behind that lives on for hours.
@@ -44,7 +43,7 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
     let wait = args.wait.as_deref().map(seconds).transpose()?.unwrap_or(0);
     scan::possible(&args.read)?;
     let mut helper = match (&args.sentence, &args.model) {
-        (Some(_), Some(file)) => Some(Helper::of(Some(file))?),
+        (Some(_), Some(file)) => Some(Helper::of(Some(file), &args.dir, Server::Known)?),
         _ => None,
     };
     let begun = match (&args.resume, &args.plan) {
@@ -125,10 +124,21 @@ async fn within(
             outcome.plans.push(planned);
             continue;
         }
-        let measured = guards(&plan);
-        let around: Vec<Guard<'_>> = measured
+        let held = folder.held(&plan, SystemClock.now())?;
+        planned.unmeasured = held.not.iter().map(|it| model::sanitize(&it.to_string(), 400)).collect();
+        if !held.not.is_empty() && folder.change().is_none() {
+            let lines = planned.unmeasured.iter().take(MOST_TOLD).cloned().collect::<Vec<_>>().join("; ");
+            let why = format!("nothing is proposed, for nobody could say that it holds: {lines}");
+            output::note(format!("{why}; {}", Held::HINT));
+            (planned.state, planned.why) = (State::Stopped, Some(why));
+            outcome.failures.push(crate::failure::USAGE);
+            outcome.plans.push(planned);
+            continue;
+        }
+        let around: Vec<Guard<'_>> = held
+            .guards
             .iter()
-            .map(|guard| match &guard.measured {
+            .map(|measured| match measured {
                 Measured::WhatRan => Guard::WhatRan,
                 Measured::Check(check) => Guard::Check(check),
             })
@@ -140,6 +150,7 @@ async fn within(
             cloud: &cloud,
             plan: &plan,
             folder: &mut folder,
+            held: &held,
             until: SystemClock.now().plus_seconds(wait),
             looks: 0,
             done,
@@ -189,6 +200,7 @@ fn begin(plan: &Plan, folder: &Folder) -> Planned {
         why: None,
         stopped_at: None,
         steps: plan.steps.iter().map(step).collect(),
+        unmeasured: Vec::new(),
         taken_back: Vec::new(),
         broke_off: false,
     }
@@ -213,7 +225,7 @@ fn given(args: &RunArgs, file: &Path) -> Result<(Plan, Folder), Failure> {
     let plan = fit(plan)?;
     let taken = Taken { from: plan.basis.taken, until: plan.basis.taken };
     let report = Report::none(&plan.basis.account, taken, SystemClock.now());
-    specified(args, (plan, Sort::Bugfix), &report, "")
+    specified(args, (plan, Sort::Bugfix), &report, ("", None))
 }
 
 /// Everything that a snapshot gives reason for and that is asked for, each plan in its folder.
@@ -230,33 +242,46 @@ async fn found(
         None => (scan::taken(&args.read, false, env).await?, &args.read.snapshot),
     };
     let now = SystemClock.now();
+    let old = args.before.as_deref().map(|file| text_of(file, MOST_SNAPSHOT)).transpose()?;
+    let before = match (&old, &args.before) {
+        (Some(text), Some(file)) => Some(snapshot(text, now, file)?),
+        _ => None,
+    };
     let snapshot = snapshot(&text, now, file)?;
-    let (parameters, prices) = (Parameters::default(), Prices::shipped());
-    let report = analyse(&snapshot, &parameters, &prices, now);
+    let parameters = parameters(args.parameters.as_deref())?;
+    let prices = prices(args.prices.as_deref())?;
+    let prices: &Prices = &prices;
+    let report = analyse(&snapshot, &parameters, prices, now);
     output::note(format!("{} findings", report.findings.len()));
     let given = Given {
         snapshot: &snapshot,
         digest: Digest::of(text.as_bytes()),
         report: &report,
         now,
-        before: None,
+        before: before.as_ref(),
         stale_days: parameters.stale_days,
         asker: Asker::Person,
     };
     let words = args.sentence.as_deref().unwrap_or_default();
     let plans = match helper {
         Some(helper) => {
-            let facts = Facts { snapshot: &snapshot, report: &report, prices: &prices };
-            let desk = Desk { facts, given: &given, format };
+            let facts = Facts { snapshot: &snapshot, report: &report, prices };
+            let desk = Desk {
+                facts,
+                given: &given,
+                format,
+                #[cfg(feature = "llm")]
+                agent: Some(agent),
+            };
             asked::plans(helper, &desk, words, agent, outcome).await?
         }
         None => planned(&given, goals(args, &snapshot)?, asked_for(args), outcome),
     };
     let mut begun = Vec::with_capacity(plans.len());
     for plan in each_once(plans) {
-        let (plan, folder) = specified(args, plan, &report, words)?;
+        let (plan, folder) = specified(args, plan, &report, (words, outcome.said.as_deref()))?;
         // What findings lead back to; a larger one stays where it is, and the plan has its digest.
-        if text.len() <= MOST_KEPT {
+        if text.len() <= folder::MOST_KEPT {
             folder.put(text.as_bytes())?;
         }
         begun.push((plan, folder));
@@ -335,21 +360,40 @@ fn goals(args: &RunArgs, snapshot: &Snapshot<'_>) -> Result<Vec<Goal>, Failure> 
     Ok(Kind::ALL.into_iter().filter(asked).map(|kind| kind.goal(Which::All)).collect())
 }
 
-/// The plan's specification, written; where nobody said anything, its goal is what was wanted.
+/// What stands where a person's words stand, where nobody said a sentence: that, and what was asked for in its place.
+fn unsaid(args: &RunArgs) -> String {
+    let what = if args.plan.is_some() {
+        "to carry out a plan from a file".to_owned()
+    } else if !args.finding.is_empty() {
+        format!("to answer these findings: {}", args.finding.join(", "))
+    } else if args.goal.is_empty() {
+        "for everything that the snapshot gives reason for".to_owned()
+    } else {
+        let kinds: Vec<&str> = args.goal.iter().map(|kind| kind.name()).collect();
+        format!("for everything of these kinds that the snapshot gives reason for: {}", kinds.join(", "))
+    };
+    let what = model::sanitize(&what, 4_000);
+    format!(
+        "(Nobody said a sentence. Whoever ran `countersign agent run` asked {what}. The goal is the planner's.)"
+    )
+}
+
+/// The plan's specification, written.
 fn specified(
     args: &RunArgs,
     (plan, sort): (Plan, Sort),
     report: &Report,
-    words: &str,
+    (words, said): (&str, Option<&str>),
 ) -> Result<(Plan, Folder), Failure> {
-    let words = if words.is_empty() { plan.goal.clone() } else { words.to_owned() };
-    let specified = Specified::of(Order { sort, plan: &plan, report, words: &words })?;
+    let words = if words.is_empty() { unsaid(args) } else { words.to_owned() };
+    let specified = Specified::of(Order { sort, plan: &plan, report, words: &words, said })?;
     let folder = Folder::begin(&args.dir, &plan, &specified)?;
     Ok((plan, folder))
 }
 
 #[cfg(test)]
 mod tests {
+    use findings::Parameters;
     use model::Timestamp;
     use serde_json::json;
     use snapshot::Builder;

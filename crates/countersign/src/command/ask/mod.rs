@@ -21,9 +21,12 @@ use plan::{Asker, Given, Left};
 use serde::Serialize;
 
 use super::findings::{MOST_SNAPSHOT, parameters, prices, snapshot, text_of};
+#[cfg(feature = "llm")]
+use crate::agent::Agent;
 use crate::{
     cli::{Format, ask::AskArgs},
     failure::Failure,
+    identity::variable,
     output,
 };
 
@@ -51,6 +54,9 @@ pub(super) struct Outcome {
     /// Why a model gave no answer; then the catalogue did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model_failed: Option<String>,
+    /// A model's answer, also where it was shown while it arrived.
+    #[serde(skip)]
+    pub(super) said: Option<String>,
     #[serde(skip)]
     pub(super) proposed: Vec<Proposed>,
 }
@@ -60,6 +66,9 @@ pub(super) struct Desk<'d> {
     pub(super) facts: Facts<'d, 'd>,
     pub(super) given: &'d Given<'d, 'd>,
     pub(super) format: Format,
+    /// Who is asked how a change stands; `None`: nobody.
+    #[cfg(feature = "llm")]
+    pub(super) agent: Option<&'d Agent>,
 }
 
 pub(super) async fn run(args: &AskArgs, format: Format) -> Result<ExitCode, Failure> {
@@ -84,8 +93,19 @@ pub(super) async fn run(args: &AskArgs, format: Format) -> Result<ExitCode, Fail
         asker: Asker::Person,
     };
     let prices: &Prices = &prices;
-    let desk = Desk { facts: Facts { snapshot: &snapshot, report: &report, prices }, given: &given, format };
-    let mut helper = Helper::of(args.model.as_deref())?;
+    // Without a session's credentials nobody is asked.
+    #[cfg(feature = "llm")]
+    let agent = variable("COUNTERSIGN_AGENT_URL").map(|_| Agent::from_environment()).transpose()?;
+    let desk = Desk {
+        facts: Facts { snapshot: &snapshot, report: &report, prices },
+        given: &given,
+        format,
+        #[cfg(feature = "llm")]
+        agent: agent.as_ref(),
+    };
+    let top = args.specify.as_deref().unwrap_or(Path::new("."));
+    let server = variable("COUNTERSIGN_AGENT_URL").map_or(Server::Unknown, |_| Server::Known);
+    let mut helper = Helper::of(args.model.as_deref(), top, server)?;
     match &args.question {
         Some(question) => one(&desk, args, &mut helper, question).await,
         None => each(&desk, args, &mut helper).await,
@@ -136,6 +156,13 @@ async fn one(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether there is somebody to ask how a change stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Server {
+    Known,
+    Unknown,
+}
+
 /// Who understands a question.
 pub(super) enum Helper {
     Catalogue,
@@ -145,15 +172,15 @@ pub(super) enum Helper {
 
 impl Helper {
     #[cfg(feature = "llm")]
-    pub(super) fn of(model: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn of(model: Option<&Path>, top: &Path, server: Server) -> Result<Self, Failure> {
         match model {
             None => Ok(Self::Catalogue),
-            Some(file) => Ok(Self::Model(Box::new(model::Model::read(file)?))),
+            Some(file) => Ok(Self::Model(Box::new(model::Model::read(file, top, server)?))),
         }
     }
 
     #[cfg(not(feature = "llm"))]
-    pub(super) fn of(model: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn of(model: Option<&Path>, _: &Path, _: Server) -> Result<Self, Failure> {
         match model {
             None => Ok(Self::Catalogue),
             Some(_) => Err(Failure::usage("this program was built without a language model")

@@ -12,19 +12,21 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use agent::{Bounds, Broke, ByGiven, Converse, drive, opened};
+use agent::{Bounds, Broke, ByGiven, Converse, Look, Reach, drive, opened};
+use api::types::ChangeView;
 use engine::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use llm::{
     Backoff, Boxed, Budget, Conversation, FailedTurn, Fence, Key, Limits, Micros, Remote, Scrubber, Settings,
     Stopped, Watcher,
 };
-use model::sanitize;
+use model::{ChangeId, sanitize};
 use serde::Deserialize;
 
-use super::{Desk, Outcome, by_catalogue, markdown::Renderer};
+use super::{Desk, Outcome, Server, by_catalogue, markdown::Renderer};
 use crate::{
+    agent::Agent,
     cli::Format,
-    command::findings::text_of,
+    command::{findings::text_of, steering},
     failure::Failure,
     identity::variable,
     output::{self, WARN, styled},
@@ -61,15 +63,20 @@ pub(in crate::command) struct Model {
     remote: Remote,
     scrubber: Arc<Scrubber>,
     conversation: Conversation,
+    /// What always applies in this repository, until it was said.
+    steering: Option<String>,
 }
 
+/// Of the steering files' prose, in bytes.
+const MOST_STEERING: usize = 16 * 1024;
 const MOST_FILE: u64 = 1 << 16;
 
 /// How long nothing may come.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 impl Model {
-    pub(super) fn read(file: &Path) -> Result<Self, Failure> {
+    /// `top`: of the repository, whose steering files are put before the model.
+    pub(super) fn read(file: &Path, top: &Path, server: Server) -> Result<Self, Failure> {
         let wrong = |why: String| Failure::usage(format!("{}: {}", file.display(), sanitize(&why, 400)));
         let Configured { model: settings, budget: most } =
             toml::from_str(&text_of(file, MOST_FILE)?).map_err(|err| wrong(err.message().to_owned()))?;
@@ -81,11 +88,20 @@ impl Model {
             Remote::new(&settings, key, Arc::clone(&scrubber)).map_err(|err| wrong(model::causes(&err)))?;
         let mut boundary = [0; 16];
         SystemEntropy.fill(&mut boundary).map_err(Failure::unexpected)?;
-        let conversation = opened(Fence::new(boundary)).map_err(Failure::unexpected)?;
+        let reach = match server {
+            Server::Known => Reach::Server,
+            Server::Unknown => Reach::SnapshotAlone,
+        };
+        let conversation = opened(Fence::new(boundary), reach).map_err(Failure::unexpected)?;
+        let steered = steering::read(&top.join(::spec::layout::STEERING))?;
+        for problem in &steered.problems {
+            output::note(format!("it applies to nothing: {}", sanitize(&problem.to_string(), 400)));
+        }
+        let steering = Some(steered.prose(MOST_STEERING)).filter(|prose| !prose.is_empty());
         if most.money.is_some() && settings.price.is_none() {
             return Err(wrong("`budget.money` counts by `model.price`, which is not there".into()));
         }
-        Ok(Self { settings, most, remote, scrubber, conversation })
+        Ok(Self { settings, most, remote, scrubber, conversation, steering })
     }
 
     pub(super) async fn asked(&mut self, desk: &Desk<'_>, question: &str) -> Result<Outcome, Failure> {
@@ -109,12 +125,23 @@ impl Model {
         let planner = ByGiven::new(desk.given);
         let mut talk = Converse::new(desk.facts, &planner, Bounds::default());
         let before = self.conversation.clone();
-        self.conversation.say(self.scrubber.scrub(question)).map_err(Failure::unexpected)?;
+        let said = match self.steering.take() {
+            Some(prose) => {
+                format!("What always applies in this repository, in its steering files:\n\n{prose}{question}")
+            }
+            None => question.to_owned(),
+        };
+        self.conversation.say(self.scrubber.scrub(&said)).map_err(Failure::unexpected)?;
         let mut reader =
             Reader { renderer: Renderer::default(), shows: desk.format == Format::Human, shown: false };
+        let mut nobody = ();
+        let mut server = desk.agent.map(Listener);
+        let look: &mut dyn Look = match &mut server {
+            Some(server) => server,
+            None => &mut nobody,
+        };
         let came =
-            drive(&at, &mut self.conversation, &mut budget, &mut talk, &mut chance, &mut reader, &mut ())
-                .await;
+            drive(&at, &mut self.conversation, &mut budget, &mut talk, &mut chance, &mut reader, look).await;
         reader.end();
         let mut outcome = Outcome {
             question: sanitize(question, 2_000),
@@ -124,6 +151,7 @@ impl Model {
             proposed: talk.proposed().to_vec(),
             ..Outcome::default()
         };
+        outcome.said = came.as_ref().ok().cloned();
         match came {
             // On a terminal it was shown while it arrived.
             Ok(answer) if reader.shown => drop(answer),
@@ -147,6 +175,26 @@ impl Model {
             }
         }
         Ok(outcome)
+    }
+}
+
+/// The agent listener, by the session's own credentials.
+struct Listener<'a>(&'a Agent);
+
+impl Look for Listener<'_> {
+    fn change<'a>(&'a mut self, id: &'a str) -> Boxed<'a, String> {
+        Box::pin(async move {
+            let Ok(id) = id.parse::<ChangeId>() else { return "this is no id of a change".to_owned() };
+            match self.0.send::<ChangeView>("GET", &format!("/v1/changes/{id}"), Vec::new()).await {
+                Ok(view) => {
+                    let why: Vec<&str> = view.verdict.rules.iter().map(|it| it.reason.as_str()).collect();
+                    serde_json::json!({ "id": view.id, "state": view.state, "summary": view.summary,
+                        "intent": view.intent, "why": why, "approvals": view.approvals.len() })
+                    .to_string()
+                }
+                Err(failure) => format!("the server does not say: {}", sanitize(&failure.message, 300)),
+            }
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! An outcome for people. What a model or a cloud wrote passes the Markdown renderer, which lets nothing act on the terminal.
 
-use agent::Proposed;
+use agent::{Event, Proposed};
 use model::sanitize;
 use plan::{Origin, Plan};
 
@@ -29,9 +29,16 @@ pub(super) fn outcome(outcome: &Outcome) {
         output::line(styled(DIM, format!("  it says: {}", claim.words)));
     }
     for event in &outcome.record {
-        if let agent::Event::Refused { tool, why } = event {
-            output::line(styled(DIM, format!("  not done for the model: {tool}: {}", sanitize(why, 400))));
-        }
+        let told = match event {
+            Event::Refused { tool, why } => format!("not done for the model: {tool}: {}", sanitize(why, 400)),
+            Event::TookBack { why } => {
+                format!("an answer of the model was not taken: {}", sanitize(why, 400))
+            }
+            Event::Called { .. } | Event::Planned { .. } | Event::Claimed { .. } | Event::Ended { .. } => {
+                continue;
+            }
+        };
+        output::line(styled(DIM, format!("  {told}")));
     }
     for proposed in outcome.proposed.iter().take(MOST) {
         plan(proposed);

@@ -31,11 +31,14 @@ const TOKEN: &str = "COUNTERSIGN_MCP_TOKEN";
 
 pub(super) async fn run(args: &McpArgs, format: Format) -> Result<ExitCode, Failure> {
     let shelf = match &args.from {
-        Some(from) => Some(Shelf::open(&SnapshotArgs {
-            from: from.clone(),
-            parameters: args.parameters.clone(),
-            prices: args.prices.clone(),
-        })?),
+        Some(from) => {
+            let snapshot = SnapshotArgs {
+                from: from.clone(),
+                parameters: args.parameters.clone(),
+                prices: args.prices.clone(),
+            };
+            Some(Shelf::open(&snapshot, args.before.as_deref())?)
+        }
         None => None,
     };
     let agent = match variable("COUNTERSIGN_AGENT_URL") {

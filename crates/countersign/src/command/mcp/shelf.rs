@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     time::SystemTime,
 };
@@ -35,6 +35,8 @@ struct Source {
     file: PathBuf,
     parameters: Parameters,
     prices: Prices,
+    /// What was before, with the file it is of; it does not change.
+    before: Option<(PathBuf, String)>,
 }
 
 /// By which a file is known to be another than before.
@@ -52,11 +54,20 @@ struct Text {
 
 impl Shelf {
     /// Reads it once, so that what cannot be read is said at the start.
-    pub(super) fn open(args: &SnapshotArgs) -> Result<Self, Failure> {
+    pub(super) fn open(args: &SnapshotArgs, before: Option<&Path>) -> Result<Self, Failure> {
+        let before = match before {
+            Some(file) => {
+                let text = from_files::snapshot_text(file)?;
+                from_files::snapshot(&text, SystemClock.now(), file)?;
+                Some((file.to_owned(), text))
+            }
+            None => None,
+        };
         let source = Source {
             file: args.from.clone(),
             parameters: from_files::parameters(args.parameters.as_deref())?,
             prices: from_files::prices(args.prices.as_deref())?,
+            before,
         };
         let first = source.read()?;
         from_files::snapshot(&first.text, SystemClock.now(), &args.from)?;
@@ -122,6 +133,8 @@ impl Source {
         let mut made: Option<Report> = None;
         let digest = Digest::of(text.text.as_bytes());
         let parsed = from_files::snapshot(&text.text, SystemClock.now(), &self.file);
+        let before = self.before.as_ref();
+        let before = before.and_then(|(file, text)| from_files::snapshot(text, SystemClock.now(), file).ok());
         let mut next = first;
         loop {
             let is_first = next.is_some();
@@ -134,10 +147,16 @@ impl Source {
             }
             let told = match &parsed {
                 Ok(snapshot) => {
-                    let before = made.take();
-                    let report = made.insert(self.report(snapshot, before));
-                    let held =
-                        Held { snapshot, digest, report, prices: &self.prices, parameters: &self.parameters };
+                    let made_before = made.take();
+                    let report = made.insert(self.report(snapshot, made_before));
+                    let held = Held {
+                        snapshot,
+                        digest,
+                        report,
+                        prices: &self.prices,
+                        parameters: &self.parameters,
+                        before: before.as_ref(),
+                    };
                     mcp::answer(&held, &question)
                 }
                 Err(failure) => Err(refusal(failure)),

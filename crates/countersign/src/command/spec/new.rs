@@ -1,4 +1,5 @@
-//! `countersign spec new`: a folder with headings, and the user's words as they were said. It writes over nothing.
+//! `countersign spec new`: a folder with headings, the user's words as they were said, and which steering always applies. It writes over
+//! nothing.
 
 use std::{
     fs::{self, OpenOptions},
@@ -10,6 +11,7 @@ use std::{
 use ::spec::{Bounds, Files, Intent, Sort, layout, skeleton};
 use serde_json::json;
 
+use super::super::steering;
 use crate::{
     cli::{Format, spec::NewArgs},
     failure::Failure,
@@ -23,13 +25,29 @@ pub(super) fn run(args: &NewArgs, format: Format) -> Result<ExitCode, Failure> {
     };
     let intent = words.map(|it| Intent::new(&it)).transpose().map_err(Failure::usage)?;
     let sort = if args.bugfix { Sort::Bugfix } else { Sort::Feature };
-    let files = skeleton(sort, intent.as_ref());
+    let mut files = skeleton(sort, intent.as_ref());
+    let steered = steering::read(&args.dir.join(layout::STEERING))?;
+    for problem in &steered.problems {
+        output::note(format!("it applies to nothing: {}", model::sanitize(&problem.to_string(), 400)));
+    }
+    let always: Vec<&str> = steered.always().map(|(name, _)| name.as_str()).collect();
+    if !always.is_empty()
+        && let Some(design) = files.get_mut(layout::DESIGN)
+    {
+        let text = String::from_utf8_lossy(design);
+        let applies = format!(
+            "## Overview\n\nWhat always applies stands in {}: {}.\n",
+            layout::STEERING,
+            listed(&always)
+        );
+        *design = text.replacen("## Overview\n", &applies, 1).into_bytes();
+    }
     let folder = args.dir.join(layout::SPECS).join(args.name.as_str());
     write(&folder, &files)?;
     let digest = intent.map(|it| it.digest());
     match format {
         Format::Json => output::json(&json!({
-            "dir": folder, "files": files.keys().collect::<Vec<_>>(), "intent": digest,
+            "dir": folder, "files": files.keys().collect::<Vec<_>>(), "intent": digest, "steering": always,
         }))?,
         Format::Human => {
             output::line(format!("{} {}", styled(GOOD, "Begun:"), folder.display()));
@@ -40,6 +58,12 @@ pub(super) fn run(args: &NewArgs, format: Format) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Names of files, as Markdown has them.
+fn listed(names: &[&str]) -> String {
+    let each = names.iter().map(|name| format!("`{}`", model::sanitize(&name.replace('`', "'"), 120)));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 fn said() -> Result<String, Failure> {
