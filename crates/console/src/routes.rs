@@ -17,9 +17,8 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use engine::{Engine, IssueError, SignError};
-use model::{AgentId, Chain, Environment, PersonId, SessionId, Timestamp};
+use model::{AgentId, PersonId, SessionId, Timestamp};
 use oidc::Provider;
-use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
