@@ -22,11 +22,10 @@ use serde::Serialize;
 
 use super::findings::{MOST_SNAPSHOT, parameters, prices, snapshot, text_of};
 #[cfg(feature = "llm")]
-use crate::agent::Agent;
+use crate::{agent::Agent, identity::variable};
 use crate::{
     cli::{Format, ask::AskArgs},
     failure::Failure,
-    identity::variable,
     output,
 };
 
@@ -95,7 +94,11 @@ pub(super) async fn run(args: &AskArgs, format: Format) -> Result<ExitCode, Fail
     let prices: &Prices = &prices;
     // Without a session's credentials nobody is asked.
     #[cfg(feature = "llm")]
-    let agent = variable("COUNTERSIGN_AGENT_URL").map(|_| Agent::from_environment()).transpose()?;
+    let agent = variable("COUNTERSIGN_AGENT_URL").and_then(|_| Agent::from_environment().ok());
+    #[cfg(feature = "llm")]
+    let server = if agent.is_some() { Server::Known } else { Server::Unknown };
+    #[cfg(not(feature = "llm"))]
+    let server = Server::Unknown;
     let desk = Desk {
         facts: Facts { snapshot: &snapshot, report: &report, prices },
         given: &given,
@@ -104,7 +107,6 @@ pub(super) async fn run(args: &AskArgs, format: Format) -> Result<ExitCode, Fail
         agent: agent.as_ref(),
     };
     let top = args.specify.as_deref().unwrap_or(Path::new("."));
-    let server = variable("COUNTERSIGN_AGENT_URL").map_or(Server::Unknown, |_| Server::Known);
     let mut helper = Helper::of(args.model.as_deref(), top, server)?;
     match &args.question {
         Some(question) => one(&desk, args, &mut helper, question).await,

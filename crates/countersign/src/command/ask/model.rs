@@ -125,7 +125,7 @@ impl Model {
         let planner = ByGiven::new(desk.given);
         let mut talk = Converse::new(desk.facts, &planner, Bounds::default());
         let before = self.conversation.clone();
-        let said = match self.steering.take() {
+        let said = match &self.steering {
             Some(prose) => {
                 format!("What always applies in this repository, in its steering files:\n\n{prose}{question}")
             }
@@ -152,6 +152,10 @@ impl Model {
             ..Outcome::default()
         };
         outcome.said = came.as_ref().ok().cloned();
+        if came.is_ok() {
+            // From now on it stands in the conversation.
+            self.steering = None;
+        }
         match came {
             // On a terminal it was shown while it arrived.
             Ok(answer) if reader.shown => drop(answer),
