@@ -56,10 +56,8 @@ fn a_decided_change_is_checked_by_the_commands_of_its_page() -> Result<()> {
 
     let make = command("makes")?;
     let log = desk.lab.installation.folder().join("log");
-    let line: Vec<&str> = make
-        .iter()
-        .map(|it| if it == "DIR" { text(&log) } else { Ok(it.as_str()) })
-        .collect::<Result<_>>()?;
+    let log = text(&log)?;
+    let line: Vec<&str> = make.iter().map(|it| if it == "DIR" { log } else { it.as_str() }).collect();
     let made = Cli::run(line)?.expect(0)?.stdout;
     ensure!(checked(&made)?["entry"] == shown["entry"], "{made}");
     desk.lab.verify()?.expect(0).map(drop)
