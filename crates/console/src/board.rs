@@ -172,7 +172,7 @@ mod tests {
             "#]],
         );
         let up_to_date = expect![[r#"
-            event: now id: 1001 data: {"all":2,"ids":["03","01"],"now":null}
+            event: now id: 1001 data: {"all":2,"now":null,"ids":["03","01"]}
         "#]];
         check(&second, Some(1001), true, &up_to_date);
         // Whoever does not say is told from now on.
@@ -187,7 +187,7 @@ mod tests {
                     event: row data: "1.2"
                     event: row data: "3.1"
                     event: gone data: 2
-                    event: now id: 1001 data: {"all":2,"ids":["03","01"],"now":null}
+                    event: now id: 1001 data: {"all":2,"now":null,"ids":["03","01"]}
                 "#]],
             );
         }

@@ -193,7 +193,7 @@ mod tests {
         check(
             &"x".repeat(MAX_REQUEST + 1),
             "",
-            &expect!["What you pasted has 4001 bytes, and at most 4000 are taken he"],
+            &expect!["What you pasted has 4001 bytes, and at most 4000 are taken h"],
         );
         let hostile = r#"{"service": "cloudformation", "operation": "DeleteStack", "parameters": {"StackName": "a\"\nkind = \"x\u0007"}}"#;
         let answer = answered(&bundle(), hostile, "", Timestamp::from_seconds(1_780_000_000));

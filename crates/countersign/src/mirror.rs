@@ -247,8 +247,15 @@ mod tests {
     fn nothing_is_fetched_on_an_unsigned_word() {
         check(1, 5, None, &expect!["5"]);
         check(1, 5, Some(genesis().fingerprint()), &expect!["5"]);
-        check(2, 5, None, &expect![[""]]);
-        check(1, 5, Some(Digest::of(b"another")), &expect![[""]]);
+        check(2, 5, None, &expect!["20: http://log/checkpoint: the note has no signature by log.example/1"]);
+        check(
+            1,
+            5,
+            Some(Digest::of(b"another")),
+            &expect![
+                "20: http://log/genesis.json: another installation: expected ae448ac86c4e8e4dec645729708ef41873ae79c6dff84eff73360989487f08e5, found 721eb922530e0fd53de8cb98b9f0e5821eaefdf474fc483ed590c829eb5b6070"
+            ],
+        );
         check(
             1,
             MAX_ENTRIES + 1,

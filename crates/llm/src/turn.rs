@@ -332,7 +332,7 @@ mod tests {
         );
         check(
             vec![call("1", "approve", more(id)), ended(Stop::Calls)],
-            expect!["the answer calls a tool that was not offered"],
+            expect!["the answer calls `approve`, a tool that was not offered"],
         );
         check(
             vec![call("", "look_up", more(id))],

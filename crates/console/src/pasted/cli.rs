@@ -33,6 +33,9 @@ const OWN: [&str; 8] = [
     "only-show-errors",
 ];
 
+const SEVERAL: &str =
+    "`aws s3` makes several requests of one command: paste the one that you mean, as `aws s3api …`";
+
 /// `None` where it is no command line of that program.
 pub(super) fn read(text: &str) -> Option<Result<Call, String>> {
     let line = text.strip_prefix('$').map_or(text, str::trim_start);
@@ -59,6 +62,7 @@ fn call(words: &[String]) -> Result<Call, String> {
             }
             None => match given.last_mut() {
                 Some((_, values)) => values.push(word),
+                None if named.first() == Some(&"s3") => return Err(SEVERAL.to_owned()),
                 None => {
                     return Err(format!(
                         "`{}` belongs to no parameter: a parameter begins with `--`",
@@ -104,7 +108,7 @@ fn takes_one(name: &str, values: &[&str]) -> bool {
 fn row(service: &str, operation: &str) -> Result<&'static Row, String> {
     let service = match service {
         "s3" => {
-            return Err("`aws s3` makes several requests of one command: paste the one that you mean, as `aws s3api …`".to_owned());
+            return Err(SEVERAL.to_owned());
         }
         "s3api" => "s3",
         "deploy" => "codedeploy",

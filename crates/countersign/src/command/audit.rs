@@ -212,6 +212,9 @@ fn show(report: &Report) {
             it.bundle
         ));
     }
+    if let Some(undecided) = &report.undecided {
+        output::line(format!("  {} {undecided}", styled(WARN, "undecided:")));
+    }
     for problem in &report.problems {
         let place = problem.entry.map_or_else(String::new, |entry| format!("entry {entry}: "));
         output::line(format!(

@@ -39,7 +39,7 @@ fn refuse(document: &mut Value, nth: usize) {
     if gives_tags {
         resource["tags"] = serde_json::json!({});
     }
-    if let Some(more) = resource["more"].as_array_mut() {
+    if let Some(more) = resource.get_mut("more").and_then(Value::as_array_mut) {
         more.retain(|view| view["read"] != id);
     }
     document["edges"].as_array_mut().unwrap().retain(|edge| edge["read"] != id);

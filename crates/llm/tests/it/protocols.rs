@@ -152,11 +152,11 @@ async fn each_fault_is_the_failure_that_it_is() {
     check(
         "calls = [{ id = 'c1', tool = 'approve', arguments = ['{}'] }]",
         expect![[r#"
-        Anthropic: the answer calls a tool that was not offered (500 ms)
-        Openai: the answer calls a tool that was not offered (500 ms)
-        Bedrock: the answer calls a tool that was not offered (500 ms)
-        Ollama: the answer calls a tool that was not offered (500 ms)
-    "#]],
+            Anthropic: the answer calls `approve`, a tool that was not offered (500 ms)
+            Openai: the answer calls `approve`, a tool that was not offered (500 ms)
+            Bedrock: the answer calls `approve`, a tool that was not offered (500 ms)
+            Ollama: the answer calls `approve`, a tool that was not offered (500 ms)
+        "#]],
     )
     .await;
     check(

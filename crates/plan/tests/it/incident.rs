@@ -81,7 +81,7 @@ fn a_small_defect_is_put_right_in_place() {
         json!({ "kind": "deploy", "what": "stack", "stack": "cost-explorer", "parameters": { "Timeout": "60" } }),
         expect![[r#"
             deploy: work out what cost-explorer with another Timeout would change: write
-              1 cloudformation:CreateChangeSet {Capabilities=[CAPABILITY_IAM] ChangeSetName=countersign-86a6ce82a08a-faf66961cda6 ChangeSetType=UPDATE Parameters=[{ParameterKey=Size UsePreviousValue=true} {ParameterKey=Timeout ParameterValue=60}] StackName=cost-explorer UsePreviousTemplate=true}
+              1 cloudformation:CreateChangeSet {Capabilities=[CAPABILITY_IAM] ChangeSetName=countersign-217ef73b9281-faf66961cda6 ChangeSetType=UPDATE Parameters=[{ParameterKey=Size UsePreviousValue=true} {ParameterKey=Timeout ParameterValue=60}] StackName=cost-explorer UsePreviousTemplate=true}
                 write
                 before: cost-explorer is at rest (cloudformation:DescribeStacks, 0 s)
                 after: what would change is worked out (cloudformation:DescribeChangeSet, 300 s)
@@ -102,7 +102,7 @@ fn a_small_defect_is_put_right_in_place() {
                 interrupts arn:aws:route53:::record/A/costs.example.com. leads to costs-lb
                 interrupts everything that cost-explorer holds
             deploy: cost-explorer with another Timeout: write, execute (follows)
-              1 cloudformation:ExecuteChangeSet {ChangeSetName=countersign-86a6ce82a08a-faf66961cda6 StackName=cost-explorer}
+              1 cloudformation:ExecuteChangeSet {ChangeSetName=countersign-217ef73b9281-faf66961cda6 StackName=cost-explorer}
                 write, execute
                 interrupts what the change set says it replaces or restarts; nothing else of cost-explorer
                 before: cost-explorer is at rest (cloudformation:DescribeStacks, 0 s)
@@ -207,7 +207,7 @@ fn the_demos_environment_is_changed_by_its_template() {
         json!({ "kind": "deploy", "what": "stack", "stack": "cost-explorer", "template": template }),
         expect![[r#"
             deploy: work out what cost-explorer with the changed template would change: write
-              1 cloudformation:CreateChangeSet {ChangeSetName=countersign-0bced9e4606d-fc38c7325af3 ChangeSetType=UPDATE Parameters=[] StackName=cost-explorer TemplateBody={"Resources":{"Jobs":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"cost-jobs","VisibilityTimeout":60}}}}}
+              1 cloudformation:CreateChangeSet {ChangeSetName=countersign-fcd634e8b2d0-fc38c7325af3 ChangeSetType=UPDATE Parameters=[] StackName=cost-explorer TemplateBody={"Resources":{"Jobs":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"cost-jobs","VisibilityTimeout":60}}}}}
                 write
                 before: cost-explorer is at rest (cloudformation:DescribeStacks, 0 s)
                 after: what would change is worked out (cloudformation:DescribeChangeSet, 300 s)
@@ -220,7 +220,7 @@ fn the_demos_environment_is_changed_by_its_template() {
                 destroys cloudformation:stack/cost-explorer
                 interrupts everything that cost-explorer holds
             deploy: cost-explorer with the changed template: write, execute (follows)
-              1 cloudformation:ExecuteChangeSet {ChangeSetName=countersign-0bced9e4606d-fc38c7325af3 StackName=cost-explorer}
+              1 cloudformation:ExecuteChangeSet {ChangeSetName=countersign-fcd634e8b2d0-fc38c7325af3 StackName=cost-explorer}
                 write, execute
                 interrupts what the change set says it replaces or restarts; nothing else of cost-explorer
                 before: cost-explorer is at rest (cloudformation:DescribeStacks, 0 s)

@@ -138,6 +138,9 @@ fn text(report: &Report) -> String {
             it.entry, it.bundle
         ));
     }
+    if let Some(undecided) = &report.undecided {
+        out.push_str(&format!("  undecided: {undecided}\n"));
+    }
     for problem in &report.problems {
         let place = problem.entry.map_or_else(String::new, |entry| format!("entry {entry}: "));
         out.push_str(&format!("  {place}{} [{}]\n", problem.message, problem.code));
