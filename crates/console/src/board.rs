@@ -21,7 +21,7 @@ pub(crate) struct Board {
     reach: u64,
     /// The newest first.
     rows: Vec<Row>,
-    left: VecDeque<(u64, Bytes)>,
+    left: VecDeque<(u64, ChangeId, Bytes)>,
     all: u64,
 }
 
@@ -40,8 +40,8 @@ pub(crate) struct Look {
     pub(crate) at: Timestamp,
     /// The newest first; each with the event that tells of it, where it does not stand as on the board before.
     pub(crate) rows: Vec<(ChangeId, Stand, Option<Bytes>)>,
-    /// The events that tell of what has left.
-    pub(crate) left: Vec<Bytes>,
+    /// What has left, each with the event that tells of it.
+    pub(crate) left: Vec<(ChangeId, Bytes)>,
     /// How many there are, on all pages.
     pub(crate) all: u64,
 }
@@ -75,10 +75,12 @@ impl Board {
             return None;
         }
         let mut left = self.left.clone();
-        left.extend(look.left.into_iter().map(|told| (number, told)));
+        left.extend(look.left.into_iter().map(|(id, told)| (number, id, told)));
+        // What came back has not left.
+        left.retain(|(_, id, _)| rows.iter().all(|row| row.id != *id));
         let mut reach = if first { number } else { self.reach };
         while left.len() > LEFT {
-            reach = left.pop_front().map_or(reach, |(since, _)| since);
+            reach = left.pop_front().map_or(reach, |(since, ..)| since);
         }
         Some(Self { number, reach, rows, left, all: look.all })
     }
@@ -97,7 +99,7 @@ impl Board {
     /// yet, and it may show what no look has found.
     pub(crate) fn since(&self, seen: u64, begins: bool, now: Option<Timestamp>) -> Vec<Bytes> {
         let rows = self.rows.iter().rev().filter(|row| row.since > seen).map(|row| row.told.clone());
-        let left = self.left.iter().filter(|(since, _)| *since > seen).map(|(_, told)| told.clone());
+        let left = self.left.iter().filter(|(since, ..)| *since > seen).map(|(.., told)| told.clone());
         let mut news: Vec<Bytes> = rows.chain(left).collect();
         let mut told = json!({ "all": self.all, "now": now.map(Timestamp::millis) });
         if let Some(told) = told.as_object_mut().filter(|_| begins || seen < self.reach) {
@@ -133,7 +135,7 @@ mod tests {
             let told = event("row", &json!(format!("{nth}.{version}")));
             (id, stand, (stands.get(&id) != Some(&stand)).then_some(told))
         };
-        let left = left.iter().map(|nth| event("gone", &json!(nth))).collect();
+        let left = left.iter().map(|nth| (id(*nth), event("gone", &json!(nth)))).collect();
         Look {
             at: Timestamp::from_millis(at),
             rows: rows.iter().map(row).collect(),

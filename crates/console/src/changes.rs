@@ -57,11 +57,8 @@ pub(crate) async fn change(call: Call) -> Result<Response, Refused> {
     let (id, viewer): (ChangeId, _) = (call.id()?, call.person()?);
     let (engine, now) = (call.shared_engine(), call.now()?);
     // Whoever looks at it will decide on what they saw; whom another site's page led here has not chosen to look.
-    let opened = if guard::comes_from_elsewhere(&call.parts.headers) {
-        None
-    } else {
-        Some(engine.open(id, Some(viewer.clone())).await?)
-    };
+    let opened =
+        if guard::was_led(&call.parts) { None } else { Some(engine.open(id, Some(viewer.clone())).await?) };
     let found = engine.read(move |view| Record::of(view, id)).await?;
     let record = found.ok_or_else(|| ApiError::not_found(format!("no change {id}")))?;
     let Record { approvals, entries, cut, vetoes, session, change: stored } = record;
@@ -120,7 +117,7 @@ fn signer(call: &Call, act: Act, reason: Option<String>, person: PersonId) -> Si
 /// For a veto, whose own words stand in it, and for an approval with what the browser keeps of the log.
 pub(crate) async fn statement(call: Call) -> Result<Response, Refused> {
     let (id, viewer): (ChangeId, _) = (call.id()?, call.person()?);
-    if guard::comes_from_elsewhere(&call.parts.headers) {
+    if guard::was_led(&call.parts) {
         return Err(Refused::Foreign);
     }
     let asked = call.query.get("act").map(String::as_str).unwrap_or_default();

@@ -259,7 +259,7 @@ async fn look(engine: &Engine, before: &Board) -> Result<Look, StorageError> {
         if !change.as_ref().is_some_and(|change| WAITING.contains(&change.state)) {
             let state = change.as_ref().map_or("gone", |change| change.state.name());
             let why = change.as_ref().and_then(why_left).map(|why| why.to_string());
-            left.push(event("gone", &json!({ "id": id, "state": state, "why": why })));
+            left.push((id, event("gone", &json!({ "id": id, "state": state, "why": why }))));
         }
     }
     let at = engine.now().unwrap_or(Timestamp::from_millis(0));

@@ -98,8 +98,17 @@ pub(crate) fn is_foreign(method: &Method, headers: &HeaderMap, address: &str) ->
     !same || !matches!(site, None | Some("same-origin"))
 }
 
-/// Whether another site's page led here: then the person may look, and has decided on nothing yet, not even on looking.
-pub(crate) fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
+/// In the query of a page to which somebody came back from the sign-in, when another site's page had led them to it.
+pub(crate) const LED: &str = "led";
+
+/// Whether another site's page led here, before a sign-in or just now: then the person may look, and has decided on nothing yet, not
+/// even on looking.
+pub(crate) fn was_led(parts: &Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default();
+    comes_from_elsewhere(&parts.headers) || query.split('&').any(|it| it == LED)
+}
+
+fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
     !matches!(text(headers, SEC_FETCH_SITE), None | Some("same-origin" | "none"))
 }
 
@@ -227,6 +236,20 @@ mod tests {
             let of: Vec<_> = site.map(|it| ("sec-fetch-site", it)).into_iter().collect();
             assert_eq!(comes_from_elsewhere(&headers(&of)), elsewhere, "{site:?}");
         }
+    }
+
+    #[test]
+    fn whom_another_site_led_is_led_after_the_sign_in_too() {
+        let check = |uri: &str, pairs: &[(&'static str, &str)], led: bool| {
+            let (mut parts, ()) = axum::http::Request::get(uri).body(()).unwrap().into_parts();
+            parts.headers = headers(pairs);
+            assert_eq!(was_led(&parts), led, "{uri} {pairs:?}");
+        };
+        check("/changes/chg-1", &[("sec-fetch-site", "same-origin")], false);
+        check("/changes/chg-1", &[("sec-fetch-site", "cross-site")], true);
+        check("/changes/chg-1?led", &[("sec-fetch-site", "same-origin")], true);
+        check("/changes/chg-1?a=b&led", &[], true);
+        check("/changes/chg-1?a=led", &[], false);
     }
 
     #[test]

@@ -53,7 +53,7 @@ use crate::{
 /// Who may ask for a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Says nothing of any change, person or session.
+    /// Says nothing of any change or session; of people only what a browser needs that makes a key: the identifiers of their passkeys.
     Public,
     /// A person who is signed in.
     Viewer,
@@ -243,11 +243,18 @@ impl Refused {
     }
 }
 
-/// A cookie that remembers this page; the inbox is where everybody comes to anyway.
+/// A cookie that remembers this page; the inbox is where everybody comes to anyway. Whom another site's page led here comes back as
+/// somebody who was led.
 fn way(parts: &Parts) -> Option<String> {
     let place = guard::place(parts);
-    let worth = parts.method == Method::GET && !["/", "/inbox"].contains(&place);
-    if worth { guard::set_way(place) } else { None }
+    if parts.method != Method::GET || ["/", "/inbox"].contains(&place) {
+        return None;
+    }
+    if guard::was_led(parts) {
+        let joint = if place.contains('?') { '&' } else { '?' };
+        return guard::set_way(&format!("{place}{joint}{}", guard::LED));
+    }
+    guard::set_way(place)
 }
 
 /// Whether a browser asks for a whole page, rather than a script for an answer.

@@ -77,13 +77,14 @@ impl Failure {
     }
 }
 
+/// What a server says is shown at a terminal, which must not obey it.
 impl From<api::ErrorBody> for Failure {
     fn from(body: api::ErrorBody) -> Self {
         Self {
             exit: body.exit,
-            code: body.code,
-            message: body.message,
-            hint: body.hint,
+            code: model::sanitize(&body.code, 20),
+            message: model::sanitize(&body.message, 4000),
+            hint: body.hint.map(|hint| model::sanitize(&hint, 1000)),
             change: body.change,
             busy: false,
         }

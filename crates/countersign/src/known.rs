@@ -26,9 +26,13 @@ pub(crate) fn guard(ledger: &Ledger, genesis: &Genesis, given: &[PathBuf]) -> Re
             read(file, &key).map_err(|why| Failure::usage(format!("{}: {why}", file.display())))?;
         contained(ledger, &checkpoint, file)?;
     }
-    // Of another log, or none: it says nothing here.
+    // Damaged, it would tell nobody that the log was set back.
     let own = crate::memory::checkpoint_of(genesis.fingerprint());
-    if let Some((file, checkpoint)) = own.and_then(|file| Some((file.clone(), read(&file, &key).ok()?))) {
+    if let Some(file) = own.filter(|file| !matches!(file.try_exists(), Ok(false))) {
+        let checkpoint = read(&file, &key).map_err(|why| {
+            Failure::verification(format!("the checkpoint that was kept of this log: {}: {why}", file.display()))
+                .hint("bring it back; move it away only if you accept that nobody can tell whether the log was set back")
+        })?;
         contained(ledger, &checkpoint, &file)?;
     }
     Ok(())

@@ -716,7 +716,7 @@ fn same(book: &Book, change: &Change, approval: &Approval, said: &Statement) -> 
     if !differs.is_empty() {
         return Err(SignError::Stale(format!("it differs in: {}", differs.join(", "))));
     }
-    if !standing::knows(book, &said.checkpoint) {
+    if !standing::knows(book, &said.checkpoint).map_err(SignError::Fault)? {
         return Err(SignError::Stale(
             "its checkpoint is none of this log: your client saw another history".to_owned(),
         ));

@@ -4,7 +4,7 @@
 use std::sync::PoisonError;
 
 use approval::{Act, Manner};
-use model::{Approval, Change, EntryKind, Given, PersonId};
+use model::{Approval, Change, EntryKind, Fault, Given, PersonId};
 use store::Tx;
 
 use crate::{
@@ -68,17 +68,20 @@ pub(crate) fn again(book: &Book, change: &Change, earlier: &Approval, manner: Ma
 }
 
 /// Whether a checkpoint line of a client (`origin size root`) is one of ours.
-pub(crate) fn knows(book: &Book, line: &str) -> bool {
+///
+/// # Errors
+/// Where the log on disk cannot be read: that is no word against the client.
+pub(crate) fn knows(book: &Book, line: &str) -> Result<bool, Fault> {
     let mut parts = line.split(' ');
     let (Some(origin), Some(size), Some(root), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
     else {
-        return false;
+        return Ok(false);
     };
-    let Ok(size) = size.parse::<u64>() else { return false };
+    let Ok(size) = size.parse::<u64>() else { return Ok(false) };
     let ledger = book.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = ledger.root_at(size).ok().flatten();
-    origin == ledger.origin() && known.is_some_and(|known| hex::encode(known) == root)
+    let known = ledger.root_at(size).map_err(|err| Fault::NoLedger(err.to_string()))?;
+    Ok(origin == ledger.origin() && known.is_some_and(|known| hex::encode(known) == root))
 }
 
 /// And whether each of the row's signatures is one of a person who may approve, whether it stands or not.
@@ -100,7 +103,8 @@ fn those_that_stand(book: &Book, change: &Change, approval: &Approval) -> (Vec<(
                     reason: verified.statement.reason.clone(),
                 };
                 let expected = statement(change, &book.bundle, book.installation, &signer);
-                if expected.to_text() == given.statement && knows(book, &verified.statement.checkpoint) {
+                let known = matches!(knows(book, &verified.statement.checkpoint), Ok(true));
+                if expected.to_text() == given.statement && known {
                     stand.push((verified.manner(), given));
                 }
             }

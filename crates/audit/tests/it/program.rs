@@ -93,6 +93,10 @@ fn what_was_done_to_a_copy_is_named() {
     edited(&tile, &|bytes| bytes.push(0), "tile/0/000: it has more than 8192 bytes");
     edited(&tile, &|bytes| bytes.truncate(100), "tile/0/000: breaks off after 3 of 256 hashes");
     edited(&edge, &|bytes| bytes[100] ^= 1, "tile/0/001: hash 3 is not that");
+    let kept = fs::read(&tile).unwrap();
+    fs::remove_file(&tile).unwrap();
+    check(&log, &genesis, 20, "tile/0/000: is missing: 256 hashes");
+    fs::write(&tile, kept).unwrap();
     edited(&first, &|bytes| bytes[200] ^= 1, "tile/0/000: hash 0 is not that of what stands below it");
     fs::remove_file(&second).unwrap();
     check(&log, &genesis, 20, "entries_missing");

@@ -197,6 +197,7 @@ async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Fai
         && statement.person == person
         && statement.act == act
         && statement.presence == identity.presence()
+        && statement.reason == reason.as_deref().map(|it| model::sanitize(it, Statement::MAX_REASON))
         && statement.checkpoint == client.checkpoint();
     if !own {
         return Err(Failure::verification(
@@ -236,7 +237,7 @@ async fn sign(act: Act, args: &SignArgs, format: Format) -> Result<ExitCode, Fai
         Format::Json => output::json(&signed)?,
         Format::Human => {
             output::line(format!("{}  {}", signed.id, state(signed.state)));
-            output::note(&signed.note);
+            output::note(model::sanitize(&signed.note, 600));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -329,9 +330,9 @@ pub(super) fn row(change: &ChangeView) {
         "{}  {}  {}  {} for {}",
         change.id,
         state(change.state),
-        change.environment,
-        change.agent,
-        change.operator
+        model::sanitize(&change.environment, 80),
+        model::sanitize(&change.agent, 80),
+        model::sanitize(&change.operator, 80)
     ));
     output::line(format!("  {}", model::sanitize(&change.summary, 300)));
     if let Some(gone) = &change.gone {

@@ -4,14 +4,13 @@ use std::{fs, path::Path, process::ExitCode};
 
 use audit::{NoReceipt, Shown, Void};
 use ledger::{FileProblem, LogReader};
-use model::{ChangeId, Digest, Entry, EntryId};
-use tlog::{Policy, Receipt};
+use model::{ChangeId, Digest, Entry, EntryId, Genesis};
+use tlog::{Policy, Receipt, VerifierKey};
 
 use super::place::Place;
 use crate::{
     cli::{Format, ReceiptArgs},
     failure::{Failure, VERIFICATION},
-    mirror,
     output::{self, BAD, GOOD, WARN, styled},
 };
 
@@ -28,9 +27,10 @@ pub(super) async fn give(args: &ReceiptArgs) -> Result<ExitCode, Failure> {
     let witnessed = super::audit::small(&dir.join("witnessed"));
     let covered = log.covered().unwrap_or_default();
     let index = index_of(log, &args.id, args.kind.as_deref())?;
+    let key = Genesis::from_json(&genesis).ok().and_then(|it| it.vkey.parse::<VerifierKey>().ok());
     let cosigned = witnessed.and_then(|note| {
-        let size = mirror::size_of(note.as_bytes()).filter(|size| (index + 1..=covered).contains(size))?;
-        Some((note.into_bytes(), size))
+        let size = tlog::open_checkpoint(&note, &key?).ok()?.size;
+        (index + 1..=covered).contains(&size).then(|| (note.into_bytes(), size))
     });
     if cosigned.is_none() {
         output::note("no witness has cosigned this entry yet: the receipt has the log's own signature alone");

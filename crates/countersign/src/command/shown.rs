@@ -198,7 +198,7 @@ pub(super) fn beside(change: &ChangeView) {
     }
     change.actions.iter().for_each(seen);
     if !change.verdict.rules.is_empty() {
-        output::line(format!("  why {}", change.verdict.kind));
+        output::line(format!("  why {}", text(&change.verdict.kind)));
         for rule in &change.verdict.rules {
             output::line(format!(
                 "    {} ({}:{}): {}",

@@ -64,12 +64,13 @@ impl Folder {
             if covered >= size && !path.exists() {
                 break;
             }
+            // Asked before: where there is one already, this one was full.
+            let last = !self.log.join(bundle::entry_path(number.saturating_add(1))).exists();
             match bundle_at(&path) {
                 Ok(entries) => {
                     entries.iter().for_each(|entry| show(entry));
                     let here = entries.len() as u64;
                     if here < bundle::WIDTH {
-                        let last = !self.log.join(bundle::entry_path(number.saturating_add(1))).exists();
                         return (!last)
                             .then(|| format!("{name}: has {here} entries, but is not the last bundle"));
                     }
@@ -81,13 +82,14 @@ impl Folder {
         None
     }
 
-    /// What is wrong with a tile, whose hashes are to be `hashes`; nothing where there is no such file: a log of an earlier version
-    /// has none, and nothing here rests on them. One that is not full may break off: it is not synced by who writes it.
+    /// What is wrong with a tile, whose hashes are to be `hashes`; nothing here rests on it. A log of an earlier version has none; one
+    /// that is not full may break off, or be missing: it is not synced by who writes it.
     pub(crate) fn differing(&self, tile: Tile, hashes: &[Hash]) -> Option<String> {
         let name = Resource::Hashes(tile).full_path();
         let path = self.log.join(&name);
         if !path.exists() {
-            return None;
+            let missing = tile.is_full() && self.log.join("tile/0").exists();
+            return missing.then(|| format!("{name}: is missing: {} hashes", hashes.len()));
         }
         let found = match bounded(&path, MAX_TILE) {
             Ok(found) => found,
