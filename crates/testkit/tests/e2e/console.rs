@@ -297,6 +297,7 @@ fn every_page_can_be_read_by_everybody() -> Result<()> {
                     await page.goto("{{url}}{path}");
                     const found = await axe(page);
                     await page.goto("{{url}}{path}");
+                    await page.waitForFunction(() => !document.getElementById("live")?.textContent.startsWith("Connecting"));
                     await page.screenshot({{ path: "{picture}" }});
                     const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
                     return [...found, ...said, ...(wide ? ["wider than the screen"] : [])];"##,
