@@ -160,7 +160,7 @@ pub(crate) fn as_undone(judged: Judged, step: &Step) -> Judged {
     let scales_in = judged.undo == model::Undo::Capturable
         && row.is_some_and(|row| {
             row.lowers.iter().filter_map(|(given, _)| given.strip_prefix('$')).any(|path| {
-                let of = |call: &'_ Call| at(&call.parameters, path).cloned();
+                let of = |call: &Call| at(&call.parameters, path).cloned();
                 let back = calls.iter().find_map(of);
                 let known = back.is_some() || calls.is_empty();
                 of(&step.call).is_some_and(|given| known && lessens(&given, back.as_ref()))

@@ -21,7 +21,11 @@ use findings::Report;
 use model::{Digest, Timestamp, sanitize};
 use plan::{Check, Plan, Stays};
 use snapshot::{Resource, Snapshot, Taken};
-use spec::{CheckId, Criterion, CriterionId, Ears, Goal, Lead, Sort, Specification, TaskId, layout};
+use spec::{
+    CheckId, Criterion, CriterionId, Goal, Sort, Specification, TaskId,
+    ears::{Ears, Lead},
+    layout,
+};
 
 use super::{
     Measured, Order, SpecifyError, guards, specify,
