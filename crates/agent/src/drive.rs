@@ -6,7 +6,10 @@ use llm::{
     Tools, Untrusted, Watcher,
 };
 
-use crate::converse::{CallOf, Converse, Ending, INSTRUCTIONS, Next, OF_A_SERVER, Returned, TOOLS, Told};
+use crate::{
+    Reach,
+    converse::{CallOf, Converse, Ending, INSTRUCTIONS, Next, OF_A_SERVER, Returned, TOOLS, Told},
+};
 
 /// As much of one result as a model is shown.
 const SHOWN: Bound = Bound::bytes(24 * 1024);
@@ -31,14 +34,6 @@ pub enum Broke {
     Stopped(#[from] Stopped),
     #[error(transparent)]
     Ended(Ending),
-}
-
-/// Whether somebody answers for changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    Server,
-    /// What no server answers is not offered.
-    SnapshotAlone,
 }
 
 /// A conversation with our instructions and tools, and nothing said yet.

@@ -11,6 +11,7 @@ mod converse;
 #[cfg(feature = "llm")]
 mod drive;
 mod people;
+mod reach;
 mod specify;
 
 pub use asked::{Asked, asked};
@@ -20,6 +21,7 @@ pub use converse::{
     Refusal, Returned, TOOLS, Told, ToolText, claims, sort_of,
 };
 #[cfg(feature = "llm")]
-pub use drive::{Broke, Look, Reach, drive, opened};
+pub use drive::{Broke, Look, drive, opened};
 pub use people::{Law, Rules};
+pub use reach::Reach;
 pub use specify::{Guard, Held, Measured, NotHeld, Order, SpecifyError, answered, folder, guards, specify};

@@ -93,7 +93,10 @@ impl Judge {
             self.known.borrow_mut().insert(key, judged);
             judged
         });
-        let StepDraft { service, operation, parameters, why } = draft;
+        let StepDraft { service, operation, parameters, why, scales_in } = draft;
+        // As a server counts it, which sees how many there are.
+        let (effects, undoable) =
+            if scales_in { (effects.with(Effect::Destroy), false) } else { (effects, undoable) };
         Step {
             service: service.to_owned(),
             operation: operation.to_owned(),

@@ -53,6 +53,8 @@ pub(crate) struct StepDraft {
     pub(crate) operation: &'static str,
     pub(crate) parameters: Value,
     pub(crate) why: String,
+    /// Fewer of what runs than before: it interrupts, and the engine captures no inverse of it.
+    pub(crate) scales_in: bool,
 }
 
 impl Draft {
@@ -114,7 +116,11 @@ impl Draft {
 impl StepDraft {
     pub(crate) fn new(operation: &'static str, parameters: Value, why: impl Into<String>) -> Self {
         let (service, operation) = operation.split_once(':').unwrap_or(("", operation));
-        Self { service, operation, parameters, why: why.into() }
+        Self { service, operation, parameters, why: why.into(), scales_in: false }
+    }
+
+    pub(crate) fn scaling_in(self) -> Self {
+        Self { scales_in: true, ..self }
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) const KEEP: &str = "countersign:keep";
 /// Which signs hold against what an analyzer claims; ascending by how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Signs {
-    /// A fault is told whatever is written on it.
+    /// A fault is told whatever is written on it, and where that was not read; of some, an analyzer of its own asks whether it may fail.
     None,
     /// The tag that keeps it: the claim is not that it is unused.
     Keep,

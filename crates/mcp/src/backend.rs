@@ -71,7 +71,7 @@ pub struct Action {
     /// `DeleteStack`.
     #[schemars(length(min = 1, max = 128))]
     pub operation: String,
-    /// Without it, the installation's own.
+    /// Without it, the snapshot's where that has only one, else the installation's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub region: Option<String>,

@@ -175,15 +175,18 @@ impl Desk {
     }
 
     /// Calls of a client's own are the word of a language model: what the planner does not derive from the snapshot as well is marked, and so
-    /// is everything where there is no snapshot. Why, for each that is.
+    /// is everything where there is no snapshot. Why, for each that is. One that says no region is proposed in the one that it was judged in:
+    /// the installation's own may be another.
     async fn mark(&self, actions: &mut [Action]) -> Vec<serde_json::Value> {
         let derived = match self.inner.reach.snapshot {
             true => self.look(Question::Derived(actions.to_vec())).await.ok(),
             false => None,
         };
         let why = derived.as_ref().and_then(|told| told.data.get("why")?.as_array());
+        let judged_in = derived.as_ref().and_then(|told| told.data.get("region")?.as_str());
         let mut marked = Vec::new();
         for (nth, action) in actions.iter_mut().enumerate() {
+            action.region = action.region.take().or_else(|| judged_in.map(str::to_owned));
             let why = match why.and_then(|all| all.get(nth)) {
                 Some(serde_json::Value::Null) => continue,
                 Some(why) => why.clone(),

@@ -121,17 +121,27 @@ fn covers(undo: &UndoRow, given: &Value) -> bool {
     undo.whole || given.as_object().is_none_or(|given| given.keys().all(|name| undo.with.contains_key(name)))
 }
 
-/// The engine captures an inverse of what scales out, and none of what scales in: where the planner knows what puts that back, the step
-/// counts as one that cannot be undone, as a server counts it.
+/// The engine captures an inverse of what scales out, and none of what scales in: such a step counts as one that cannot be undone, as a server
+/// counts it, whether the planner knows what puts it back or not.
 fn as_captured(judged: Judged, row: Option<&Row>, looks: &Looks<'_>) -> Judged {
     let scales_in = judged.undo == model::Undo::Capturable
         && row.is_some_and(|row| {
             row.lowers.iter().any(|(given, was)| {
-                let number = |operand: &str| looks.filling.operand(operand).and_then(|it| it.as_i64());
-                number(given).zip(number(was)).is_some_and(|(given, was)| given < was)
-            }) && row.undo.iter().any(|undo| looks.undo(undo).is_some())
+                let given = looks.filling.operand(given);
+                given.is_some_and(|given| lessens(&given, looks.filling.operand(was).as_ref()))
+            })
         });
     if scales_in { uncaptured(judged) } else { judged }
+}
+
+/// Whether less is given than it was. Where one of them is not known to be a number, it may be less.
+fn lessens(given: &Value, was: Option<&Value>) -> bool {
+    number(given).zip(was.and_then(number)).is_none_or(|(given, was)| given < was)
+}
+
+/// A number, also one that is sent as text.
+fn number(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 /// Nothing puts it back but a call of the planner's own, and a server counts it as destroyed.
@@ -139,16 +149,21 @@ fn uncaptured(judged: Judged) -> Judged {
     Judged { effects: judged.effects.with(Effect::Destroy), undo: model::Undo::Unlisted, ..judged }
 }
 
-/// What the tables say of a step's call, where its own inverse shows that it scales in.
+/// What the tables say of a step's call, where its own inverse shows that it scales in, or it says that it has none.
 pub(crate) fn as_undone(judged: Judged, step: &Step) -> Judged {
-    let Undo::Calls(calls) = &step.undo else { return judged };
+    let calls = match &step.undo {
+        Undo::Calls(calls) => calls.as_slice(),
+        Undo::Impossible(_) => &[],
+        Undo::Captured | Undo::NotNeeded(_) => return judged,
+    };
     let row = Table::shared().row(&format!("{}:{}", step.call.service, step.call.operation));
     let scales_in = judged.undo == model::Undo::Capturable
         && row.is_some_and(|row| {
             row.lowers.iter().filter_map(|(given, _)| given.strip_prefix('$')).any(|path| {
-                let number = |of: &Call| at(&of.parameters, path).and_then(Value::as_i64);
-                let back = calls.iter().find_map(number);
-                number(&step.call).zip(back).is_some_and(|(given, was)| given < was)
+                let of = |call: &Call| at(&call.parameters, path).cloned();
+                let back = calls.iter().find_map(of);
+                let known = back.is_some() || calls.is_empty();
+                of(&step.call).is_some_and(|given| known && lessens(&given, back.as_ref()))
             })
         });
     if scales_in { uncaptured(judged) } else { judged }
@@ -351,4 +366,28 @@ fn told(part: &Value) -> String {
 
 fn join(one: &str, other: &str) -> String {
     [one, other].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_may_be_less_counts_as_less() {
+        let check = |given: Value, was: Option<Value>, less: bool| {
+            assert_eq!(lessens(&given, was.as_ref()), less, "{given} of {was:?}");
+        };
+        check(json!(3), Some(json!(6)), true);
+        check(json!(6), Some(json!(6)), false);
+        check(json!(8), Some(json!(6)), false);
+        check(json!("3"), Some(json!(6)), true);
+        check(json!("8"), Some(json!(6)), false);
+        check(json!("few"), Some(json!(6)), true);
+        check(json!(2.5), Some(json!(2)), true);
+        check(json!([8]), Some(json!(6)), true);
+        check(json!(8), Some(json!("many")), true);
+        check(json!(8), None, true);
+    }
 }

@@ -195,3 +195,13 @@ pub(crate) fn kind_named(name: &str) -> Option<&'static str> {
 pub(crate) fn analyzer_named(name: &str) -> Option<&'static str> {
     findings::ANALYZERS.iter().map(|it| it.name).find(|it| it.eq_ignore_ascii_case(name))
 }
+
+/// Whether people call something so: a word for a kind.
+pub(crate) fn is_noun(words: &str) -> bool {
+    names::kinds().any(|(noun, _)| noun.eq_ignore_ascii_case(words))
+}
+
+/// Whether people call things of this kind so.
+pub(crate) fn is_called(kind: &str, words: &str) -> bool {
+    names::kinds().any(|(noun, of)| *of == kind && noun.eq_ignore_ascii_case(words))
+}

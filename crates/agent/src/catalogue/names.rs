@@ -43,7 +43,8 @@ const DATABASES: [(&str, &str); 6] = [
     ("database instances", "rds:db-instance"),
 ];
 
-fn kinds() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+/// What people call a kind, and the kind; longer names first.
+pub(super) fn kinds() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     DATABASES.iter().chain(&KINDS)
 }
 

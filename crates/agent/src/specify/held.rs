@@ -9,17 +9,30 @@
 //! WHEN a step of the plan runs THEN the environment SHALL CONTINUE TO show that …   (in the words of a check of the plan)
 //! ```
 //!
-//! Any other line is not measured, and whoever carries the plan out says so.
+//! Before SHALL stands one name, or what the thing is and its name; a clause is one of the planner's own. Any other line is not measured, nor
+//! is one that is no sentence or that no task has a check for, and whoever carries the plan out says so.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use findings::Report;
 use model::{Digest, Timestamp, sanitize};
 use plan::{Check, Plan, Stays};
 use snapshot::{Resource, Snapshot, Taken};
-use spec::{CheckId, Criterion, Goal, Sort, Specification, TaskId, layout};
+use spec::{
+    CheckId, Criterion, CriterionId, Goal, Sort, Specification, TaskId,
+    ears::{Ears, Lead},
+    layout,
+};
 
-use super::{Measured, Order, SpecifyError, guards, specify, words::clause};
+use super::{
+    Measured, Order, SpecifyError, guards, specify,
+    wanted::{AROUND, DURING},
+    words::clause,
+};
+use crate::catalogue::{is_called, is_noun};
 
 /// What each line of a specification is proved by.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +95,7 @@ impl fmt::Display for NotHeld {
 impl Held {
     /// What to do about a line that is not measured.
     pub const HINT: &str = "put back what the plan says, or say one of: SHALL CONTINUE TO exist, be healthy, or keep its SETTING, with the \
-                            resource's name before SHALL";
+                            resource's name alone before SHALL, or behind what it is (the volume vol-1)";
 
     /// `snapshot`: the one that the plan was made of, where it is at hand.
     ///
@@ -104,7 +117,9 @@ impl Held {
             promised.checks.iter().enumerate().map(|(nth, it)| (it.as_str(), nth)).collect();
         let (checks, criteria) = (spec.checks(), spec.criteria());
         for check in checks.guards() {
-            let criterion = criteria.iter().find(|it| check.criteria().contains(&it.id));
+            // Two lines may bear the same number.
+            let criterion =
+                criteria.iter().find(|it| check.criteria().contains(&it.id) && it.text == check.verifies());
             let nth = match own.get(check.verifies()) {
                 Some(nth) => Ok(*nth),
                 None => criterion
@@ -124,7 +139,19 @@ impl Held {
                 }),
             }
         }
-        for task in spec.tasks().into_iter().flat_map(spec::Tasks::tasks) {
+        let tasks = || spec.tasks().into_iter().flat_map(spec::Tasks::tasks);
+        let served: BTreeSet<CriterionId> =
+            tasks().flat_map(|task| checks.own(&task.id)).flat_map(spec::Check::criteria).copied().collect();
+        for criterion in criteria.iter().filter(|it| !it.is_guard()) {
+            let why = match &criterion.ears {
+                Err(err) => format!("it is no sentence: {err}"),
+                Ok(_) if !served.contains(&criterion.id) => "no task has a check for it".to_owned(),
+                Ok(_) => continue,
+            };
+            let (line, check) = (criterion.span.line, criterion.id.to_string());
+            held.not.push(NotHeld { file, line, check, why });
+        }
+        for task in tasks() {
             for check in checks.own(&task.id) {
                 let key = (task.id.clone(), check.id().clone());
                 let said = Said::of(spec, task, check);
@@ -188,8 +215,16 @@ fn promised(plan: &Plan, sort: Sort) -> Result<Promised, SpecifyError> {
 /// The check that a line comes to, or why there is none.
 fn measured(line: &Criterion, plan: &Plan, snapshot: Option<&Snapshot<'_>>) -> Result<Check, String> {
     let ears = line.ears.as_ref().map_err(ToString::to_string)?;
+    if !always(ears) {
+        return Err(
+            "it is measured around each step, and no machine knows whether its clause holds".to_owned()
+        );
+    }
     let response = ears.response.text.trim_end_matches(['.', ';']);
     if let Some(words) = response.strip_prefix("show that ") {
+        if !ears.system.text.eq_ignore_ascii_case("environment") {
+            return Err("only the environment shows what a check of the plan says".to_owned());
+        }
         let all =
             plan.steps.iter().flat_map(|step| step.before.iter().chain(&step.after)).chain(&plan.guards);
         let known = all.into_iter().find(|check| clause(&check.verifies) == clause(words));
@@ -208,7 +243,19 @@ fn measured(line: &Criterion, plan: &Plan, snapshot: Option<&Snapshot<'_>>) -> R
     plan::stays(snapshot, resource, what).map_err(|why| why.to_string())
 }
 
-/// The one resource that a phrase names, by its id or its name.
+/// Whether it says no more of when than the planner's own lines do.
+fn always(ears: &Ears) -> bool {
+    let state = ears.state.as_ref().is_none_or(|it| it.text == DURING);
+    let lead = match &ears.lead {
+        None => true,
+        Some(Lead::When(it)) => it.text == AROUND,
+        Some(Lead::If(_)) => false,
+    };
+    ears.feature.is_none() && state && lead
+}
+
+/// The one resource that a phrase is the id or the name of; before that it may say what it is, and nothing else: of `the backups of the
+/// database orders` nobody knows a look.
 fn named<'s, 'a>(snapshot: &'s Snapshot<'a>, phrase: &str) -> Result<&'s Resource<'a>, String> {
     let words: Vec<&str> = phrase
         .split_whitespace()
@@ -216,10 +263,18 @@ fn named<'s, 'a>(snapshot: &'s Snapshot<'a>, phrase: &str) -> Result<&'s Resourc
             it.trim_matches(|it: char| matches!(it, '`' | '"' | '\'' | ',' | '(' | ')' | '*' | '[' | ']'))
         })
         .collect();
-    let mut found = snapshot
-        .resources()
-        .iter()
-        .filter(|it| words.iter().any(|word| *word == it.id.as_str() || *word == it.name.as_str()));
+    let readings: Vec<(String, String)> = (0..words.len())
+        .filter_map(|nth| words.split_at_checked(nth))
+        .map(|(noun, name)| (noun.join(" "), name.join(" ")))
+        .filter(|(noun, name)| !name.is_empty() && (noun.is_empty() || is_noun(noun)))
+        .collect();
+    let is = |it: &&Resource<'_>| {
+        readings.iter().any(|(noun, name)| {
+            (name == it.id.as_str() || name == it.name.as_str())
+                && (noun.is_empty() || is_called(it.kind.as_str(), noun))
+        })
+    };
+    let mut found = snapshot.resources().iter().filter(is);
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => {

@@ -8,6 +8,11 @@ use super::{
     words::{clause, plain},
 };
 
+/// While what shall continue is measured, as requirements say it.
+pub(super) const DURING: &str = "the plan runs";
+/// When it is measured, as a bugfix says it.
+pub(super) const AROUND: &str = "a step of the plan runs";
+
 pub(super) fn requirements(outline: &Outline<'_>, order: &Order<'_>) -> String {
     let mut out = String::from("# Requirements Document\n\n## Introduction\n\n");
     introduction(&mut out, order);
@@ -57,10 +62,7 @@ pub(super) fn requirements(outline: &Outline<'_>, order: &Order<'_>) -> String {
     for (number, guard) in (1..).zip(&outline.guards) {
         line(
             &mut out,
-            format_args!(
-                "{number}. WHILE the plan runs THE Environment SHALL CONTINUE TO {}",
-                guard.response
-            ),
+            format_args!("{number}. WHILE {DURING} THE Environment SHALL CONTINUE TO {}", guard.response),
         );
     }
     out
@@ -106,7 +108,7 @@ pub(super) fn bugfix(outline: &Outline<'_>, order: &Order<'_>) -> String {
         line(
             &mut out,
             format_args!(
-                "\n3.{number} WHEN a step of the plan runs THEN the environment SHALL CONTINUE TO {}",
+                "\n3.{number} WHEN {AROUND} THEN the environment SHALL CONTINUE TO {}",
                 guard.response
             ),
         );

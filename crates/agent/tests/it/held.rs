@@ -35,8 +35,12 @@ fn account() -> String {
     builder.to_text(at).unwrap()
 }
 
-/// What comes of the files of the plan once this stands in them for that.
 fn check(sort: Sort, edits: &[(&str, &str, &str)], expected: Expect) {
+    expected.assert_eq(&told(sort, edits));
+}
+
+/// What comes of the files of the plan once this stands in them for that.
+fn told(sort: Sort, edits: &[(&str, &str, &str)]) -> String {
     let plan = two();
     let report = report(1, 10);
     let mut files =
@@ -65,7 +69,7 @@ fn check(sort: Sort, edits: &[(&str, &str, &str)], expected: Expect) {
         }
     }
     held.not.iter().for_each(|it| told.push_str(&format!("{it}\n")));
-    expected.assert_eq(&told);
+    told
 }
 
 #[test]
@@ -201,5 +205,96 @@ fn a_line_that_the_planner_can_look_at_is_measured() {
             1.2 after-web: its own
             bugfix.md:26: `unchanged-3-3`: several things of the snapshot are called so: name it by its ARN
         "#]],
+    );
+}
+
+/// What the line 3.3 is proved by, or why it is not.
+fn third(line: &str, expected: &Expect) {
+    let added = format!("CONTINUE TO show that the service web answers\n\n3.3 {line}\n");
+    let told =
+        told(Sort::Bugfix, &[("bugfix.md", "CONTINUE TO show that the service web answers\n", &added)]);
+    let of_it = |line: &&str| line.contains("3-3") || line.contains("3.3");
+    expected.assert_eq(&told.lines().filter(of_it).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_line_of_something_else_than_it_names_is_not_measured() {
+    third(
+        "WHEN a step of the plan runs THEN the backups of the volume vol-1 SHALL CONTINUE TO exist",
+        &expect![[r#"
+            unchanged-3-3: nothing
+            bugfix.md:26: `unchanged-3-3`: nothing in the snapshot is called `backups of the volume vol-1`"#]],
+    );
+    third(
+        "WHEN a step of the plan runs THEN the vol-1 replica SHALL CONTINUE TO exist",
+        &expect![[r#"
+            unchanged-3-3: nothing
+            bugfix.md:26: `unchanged-3-3`: nothing in the snapshot is called `vol-1 replica`"#]],
+    );
+    third(
+        "WHEN a step of the plan runs THEN the snapshot vol-1 SHALL CONTINUE TO exist",
+        &expect![[r#"
+            unchanged-3-3: nothing
+            bugfix.md:26: `unchanged-3-3`: nothing in the snapshot is called `snapshot vol-1`"#]],
+    );
+    third("THE vol-1 SHALL CONTINUE TO exist", &expect!["unchanged-3-3: volume vol-1 is there"]);
+    third(
+        "WHILE the plan runs THE disk vol-1 SHALL CONTINUE TO exist",
+        &expect!["unchanged-3-3: volume vol-1 is there"],
+    );
+    // What it is tells one from another of the same name.
+    third("THE volume twin SHALL CONTINUE TO exist", &expect!["unchanged-3-3: volume twin is there"]);
+}
+
+#[test]
+fn a_line_with_a_clause_of_its_own_is_not_measured() {
+    for clause in [
+        "WHEN orders come in THEN",
+        "WHILE a backup is made",
+        "WHERE backups are bought,",
+        "IF the zone fails THEN",
+        "WHILE a backup is made WHEN a step of the plan runs",
+    ] {
+        third(
+            &format!("{clause} THE volume vol-1 SHALL CONTINUE TO exist"),
+            &expect![[r#"
+                unchanged-3-3: nothing
+                bugfix.md:26: `unchanged-3-3`: it is measured around each step, and no machine knows whether its clause holds"#]],
+        );
+    }
+    third(
+        "THE vol-1 SHALL CONTINUE TO show that the revision is 7",
+        &expect![[r#"
+            unchanged-3-3: nothing
+            bugfix.md:26: `unchanged-3-3`: only the environment shows what a check of the plan says"#]],
+    );
+}
+
+#[test]
+fn a_line_that_nobody_looks_at_is_told() {
+    check(
+        Sort::Bugfix,
+        &[(
+            "bugfix.md",
+            "SHALL show that the service web answers\n",
+            "SHALL show that the service web answers\n\n2.3 WHEN step 1.2 ran THEN the environment SHALL page nobody\n\n2.4 nobody minds\n",
+        )],
+        expect![[r#"
+            unchanged-3-1: what ran
+            unchanged-3-2: the service web answers
+            1.1 noted: its own
+            1.2 after-web: its own
+            bugfix.md:20: `2.3`: no task has a check for it
+            bugfix.md:22: `2.4`: it is no sentence: nothing says SHALL
+        "#]],
+    );
+    third("The backups are kept", &expect!["bugfix.md:26: `3.3`: it is no sentence: nothing says SHALL"]);
+    // Of two lines of one number each is looked at for itself.
+    third(
+        "THE vol-1 SHALL CONTINUE TO exist\n\n3.3 THE backups SHALL CONTINUE TO exist",
+        &expect![[r#"
+            unchanged-3-3: volume vol-1 is there
+            unchanged-3-3: nothing
+            bugfix.md:28: `unchanged-3-3`: nothing in the snapshot is called `backups`"#]],
     );
 }

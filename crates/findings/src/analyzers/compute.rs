@@ -321,7 +321,7 @@ fn function_idle(subject: &Subject<'_, '_>) -> Judged {
 pub(crate) const SERVICE_OVERSIZED: Analyzer = Analyzer {
     name: "service-oversized",
     class: Class::Waste,
-    about: "A container service on Fargate whose tasks never used more than `oversized_cpu` of the processor and `oversized_memory` of the memory that their definition reserves. Of more than two tasks, half are proposed where nothing else sets how many there are; otherwise smaller ones, which people register.",
+    about: "A container service on Fargate whose tasks never used more than `oversized_cpu` of the processor and `oversized_memory` of the memory that their definition reserves. Of more than two tasks, half would do where nothing else sets how many there are, and a person may have that planned by its name; otherwise smaller ones, which people register.",
     kind: kind::SERVICE,
     listing: "ecs:ListServices",
     against: &["ecs:DescribeServices"],
@@ -436,7 +436,8 @@ fn with_fewer_tasks(subject: &Subject<'_, '_>, service: &Service, count: u64, dr
             "{count} tasks in place of {}, each with twice the load at most; the number before puts it back",
             service.desired_count
         ),
-    );
+    )
+    .scaling_in();
     draft
         .trap("Tasks that are stopped lose what they hold and have under way, unless they end it when they are told to.")
         .trap("Load that is not spread evenly (a queue's partitions, sticky sessions) may come to one task alone.")

@@ -38,7 +38,7 @@ fn service_of_one_task(subject: &Subject<'_, '_>) -> Judged {
     if tasks.desired_count != 1 || !tasks.are_counted() {
         return Ok(Judgement::Fine);
     }
-    if is_playground(subject)? {
+    if is_playground(subject) {
         return spared("a tag says that it is for development");
     }
     let draft = Draft::new("Service of one task only", "it is to run one task", vec![read])

@@ -3,7 +3,7 @@
 use model::Timestamp;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use snapshot::{EdgeKind, Outcome};
+use snapshot::{EdgeKind, Outcome, Resource};
 
 use super::in_use;
 use crate::{
@@ -146,7 +146,9 @@ fn volume_old_generation(subject: &Subject<'_, '_>) -> Judged {
 /// Between two changes of a volume lie six hours, and while one is under way there is no other.
 fn changed_lately(subject: &Subject<'_, '_>) -> Result<Option<String>, NotKnown> {
     const HOURS: i64 = 6;
-    let Some(last) = subject.snapshot.named(kind::MODIFICATION, subject.name(), subject.region()) else {
+    let id = subject.id().replacen(":volume/", ":volume-modification/", 1);
+    let change = |it: &&Resource<'_>| it.kind.as_str() == kind::MODIFICATION;
+    let Some(last) = subject.snapshot.resource(&id).filter(change) else {
         return Ok(None);
     };
     let parsed = last.views.first().and_then(|view| view.parse::<Modification>().ok());

@@ -507,12 +507,12 @@ fn functions_that_nobody_calls_and_services_that_are_too_large() {
         &world,
         "service-oversized",
         &expect![[r#"
-        + many medium ecs:UpdateService
+        + many medium advice
         + being-deployed medium advice
         + large medium advice
         + scaled medium advice
         + two medium advice
-        + small-and-many medium ecs:UpdateService"#]],
+        + small-and-many medium advice"#]],
     );
 }
 
@@ -574,7 +574,7 @@ fn databases_and_tables_without_use() {
         &world,
         "table-oversized",
         &expect![[r#"
-        + roomy medium dynamodb:UpdateTable
+        + roomy medium advice
         ~ scaled arn:aws:application-autoscaling:us-east-1:1:scalable-target/1 sets its capacity"#]],
     );
 }

@@ -47,7 +47,7 @@ fn what_is_proposed_does_what_the_table_says() {
     expect![[r#"
         cloudformation:ContinueUpdateRollback: write, execute, destroy, not undoable
         dynamodb:UpdateContinuousBackups: write
-        dynamodb:UpdateTable: spend, write | write
+        dynamodb:UpdateTable: spend, write, destroy, not undoable | write
         ec2:CreateSnapshot: write
         ec2:CreateTags: write
         ec2:DeleteNatGateway: destroy, not undoable

@@ -10,7 +10,7 @@ use crate::{
     backend::{Action, Document},
 };
 
-/// `why`: for each action in its order, why it is marked, or null.
+/// `why`: for each action in its order, why it is marked, or null. `region`: the one in which those that say none were judged, or null.
 pub(super) fn answer(held: &Held<'_, '_>, actions: &[Action]) -> Told {
     let mut regions = held.snapshot.regions();
     let only = match (regions.next(), regions.next()) {
@@ -44,6 +44,6 @@ pub(super) fn answer(held: &Held<'_, '_>, actions: &[Action]) -> Told {
             .collect(),
         Err(why) => actions.iter().map(|_| Some(why.clone())).collect(),
     };
-    let data = Document::from_iter([("why".to_owned(), json!(why))]);
+    let data = Document::from_iter([("why".to_owned(), json!(why)), ("region".to_owned(), json!(only))]);
     Told { said: String::new(), source: "planner", data }
 }

@@ -168,6 +168,18 @@ async fn a_call_that_the_planner_takes_is_not_marked() {
     client.call("propose", json!({ "intent": "written out", "actions": own })).await;
     let own = plane.proposed.lock().unwrap()[1].actions.clone();
     assert_eq!(own, by_plan);
+    // What says no region is proposed in the one that it was judged in, whatever the installation's own is.
+    let nowhere: Vec<Value> = by_plan
+        .iter()
+        .map(|it| {
+            let mut action = serde_json::to_value(it).unwrap();
+            action.as_object_mut().unwrap().remove("region");
+            action
+        })
+        .collect();
+    client.call("propose", json!({ "intent": "somewhere", "actions": nowhere })).await;
+    let somewhere = plane.proposed.lock().unwrap()[2].actions.clone();
+    assert_eq!(somewhere, by_plan);
     // A client does not say of itself that it is verified.
     let mut lies = action();
     lies["unverified"] = false.into();

@@ -20,6 +20,8 @@ use crate::{
 
 /// Differences that are told of one resource.
 const TOLD: usize = 20;
+/// What happened to a thing once, and is no setting of anything.
+const PASSING: &str = "ec2:volume-modification";
 /// What is compared within what.
 const DEPTH: u8 = 6;
 
@@ -41,7 +43,7 @@ pub(super) fn units(maker: &Maker<'_, '_, '_>, resource: Option<&str>) -> Result
         }
         return Ok(found);
     }
-    for was in old.resources() {
+    for was in old.resources().iter().filter(|it| it.kind.as_str() != PASSING) {
         match maker.given.snapshot.resource(was.id.as_str()) {
             Some(now) => of_one(maker, Some(was), now, &mut found),
             None => gone(was, &mut found),

@@ -115,7 +115,10 @@ fn oversized() -> String {
 /// Scaling in is put back by the number before; the engine captures no inverse of what interrupts, and so it counts as that.
 #[test]
 fn a_service_with_too_many_tasks_has_fewer() {
-    let goal = || json!({ "kind": "rightsize", "of": "all" });
+    // Held back by itself: what destroys takes high confidence, or a person who names it.
+    let all = planned(&oversized(), None, json!({ "kind": "rightsize", "of": "all" }));
+    assert!(noted(&all).contains("it cannot be undone and confidence is medium"), "{}", noted(&all));
+    let goal = || json!({ "kind": "rightsize", "of": { "resources": ["web"] } });
     check(
         &oversized(),
         goal(),
@@ -397,6 +400,41 @@ fn settings_go_back_to_what_they_were() {
     let outcome =
         planned(&settings(false, "db.m5.2xlarge", 2), Some(&settings(true, "db.m5.large", 4)), only).unwrap();
     assert_eq!(outcome.plans.len(), 1);
+}
+
+/// A volume, and that it was changed.
+fn volume_changed(changed: bool) -> String {
+    let mut world = World::new().listed(STACKS);
+    let read = world.list("ec2:DescribeVolumes");
+    world.resource(read, "ec2:volume", "vol-1", json!({}), json!({ "VolumeId": "vol-1", "Size": 8 }));
+    let read = world.list("ec2:DescribeVolumesModifications");
+    if changed {
+        let id = arn("ec2:volume-modification", "vol-1");
+        let named = [&id, "ec2:volume-modification", "modification of vol-1", crate::world::REGION];
+        world.builder.resource(read, named, &json!({}), json!({ "ModificationState": "completed" }));
+    }
+    world.text()
+}
+
+#[test]
+fn that_a_volume_was_changed_is_no_setting_and_bears_no_name_of_it() {
+    for (before, now) in [(true, false), (false, true)] {
+        let (before, now) = (volume_changed(before), volume_changed(now));
+        for goal in [
+            json!({ "kind": "restore-configuration" }),
+            json!({ "kind": "restore-configuration", "resource": "vol-1" }),
+        ] {
+            against(
+                &before,
+                &now,
+                goal,
+                expect![[r#"
+                    no plan: there is nothing to do
+                      hint: `countersign findings` tells what was looked at, and what could not be judged
+                "#]],
+            );
+        }
+    }
 }
 
 fn unprotected() -> String {

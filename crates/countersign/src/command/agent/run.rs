@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use ::agent::{Facts, Held, Measured, Order, Understanding, sort_of, understand};
+use ::agent::{Facts, Held, Measured, Order, Reach, Understanding, sort_of, understand};
 use ::plan::{Asker, Given, Goal, Kind, MOST_BYTES, Plan, PlanError, Which, conduct::Guard, lint};
 use ::spec::Sort;
 use engine::{Clock as _, SystemClock};
@@ -16,7 +16,7 @@ use snapshot::{Snapshot, Taken};
 
 use super::{
     super::{
-        ask::{Desk, Helper, Server},
+        ask::{Desk, Helper},
         findings::{MOST_SNAPSHOT, parameters, prices, snapshot, text_of},
         resident::Signals,
         scan::{self, Asked, Session, cloud::Cloud},
@@ -43,7 +43,7 @@ pub(super) async fn run(args: &RunArgs, format: Format) -> Result<ExitCode, Fail
     let wait = args.wait.as_deref().map(seconds).transpose()?.unwrap_or(0);
     scan::possible(&args.read)?;
     let mut helper = match (&args.sentence, &args.model) {
-        (Some(_), Some(file)) => Some(Helper::of(Some(file), &args.dir, Server::Known)?),
+        (Some(_), Some(file)) => Some(Helper::of(Some(file), &args.dir, Reach::Server)?),
         _ => None,
     };
     let begun = match (&args.resume, &args.plan) {

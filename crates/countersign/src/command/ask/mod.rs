@@ -14,7 +14,7 @@ use std::{
 };
 
 use ::model::{Digest, sanitize};
-use agent::{Asked, Claim, Event, Facts, Proposed, asked};
+use agent::{Asked, Claim, Event, Facts, Proposed, Reach, asked};
 use engine::{Clock as _, SystemClock};
 use findings::{Prices, Report, analyse};
 use plan::{Asker, Given, Left};
@@ -96,9 +96,9 @@ pub(super) async fn run(args: &AskArgs, format: Format) -> Result<ExitCode, Fail
     #[cfg(feature = "llm")]
     let agent = variable("COUNTERSIGN_AGENT_URL").and_then(|_| Agent::from_environment().ok());
     #[cfg(feature = "llm")]
-    let server = if agent.is_some() { Server::Known } else { Server::Unknown };
+    let reach = if agent.is_some() { Reach::Server } else { Reach::SnapshotAlone };
     #[cfg(not(feature = "llm"))]
-    let server = Server::Unknown;
+    let reach = Reach::SnapshotAlone;
     let desk = Desk {
         facts: Facts { snapshot: &snapshot, report: &report, prices },
         given: &given,
@@ -107,7 +107,7 @@ pub(super) async fn run(args: &AskArgs, format: Format) -> Result<ExitCode, Fail
         agent: agent.as_ref(),
     };
     let top = args.specify.as_deref().unwrap_or(Path::new("."));
-    let mut helper = Helper::of(args.model.as_deref(), top, server)?;
+    let mut helper = Helper::of(args.model.as_deref(), top, reach)?;
     match &args.question {
         Some(question) => one(&desk, args, &mut helper, question).await,
         None => each(&desk, args, &mut helper).await,
@@ -158,13 +158,6 @@ async fn one(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether there is somebody to ask how a change stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Server {
-    Known,
-    Unknown,
-}
-
 /// Who understands a question.
 pub(super) enum Helper {
     Catalogue,
@@ -174,15 +167,15 @@ pub(super) enum Helper {
 
 impl Helper {
     #[cfg(feature = "llm")]
-    pub(super) fn of(model: Option<&Path>, top: &Path, server: Server) -> Result<Self, Failure> {
+    pub(super) fn of(model: Option<&Path>, top: &Path, reach: Reach) -> Result<Self, Failure> {
         match model {
             None => Ok(Self::Catalogue),
-            Some(file) => Ok(Self::Model(Box::new(model::Model::read(file, top, server)?))),
+            Some(file) => Ok(Self::Model(Box::new(model::Model::read(file, top, reach)?))),
         }
     }
 
     #[cfg(not(feature = "llm"))]
-    pub(super) fn of(model: Option<&Path>, _: &Path, _: Server) -> Result<Self, Failure> {
+    pub(super) fn of(model: Option<&Path>, _: &Path, _: Reach) -> Result<Self, Failure> {
         match model {
             None => Ok(Self::Catalogue),
             Some(_) => Err(Failure::usage("this program was built without a language model")

@@ -22,7 +22,7 @@ use llm::{
 use model::{ChangeId, sanitize};
 use serde::Deserialize;
 
-use super::{Desk, Outcome, Server, by_catalogue, markdown::Renderer};
+use super::{Desk, Outcome, by_catalogue, markdown::Renderer};
 use crate::{
     agent::Agent,
     cli::Format,
@@ -76,7 +76,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 impl Model {
     /// `top`: of the repository, whose steering files are put before the model.
-    pub(super) fn read(file: &Path, top: &Path, server: Server) -> Result<Self, Failure> {
+    pub(super) fn read(file: &Path, top: &Path, reach: Reach) -> Result<Self, Failure> {
         let wrong = |why: String| Failure::usage(format!("{}: {}", file.display(), sanitize(&why, 400)));
         let Configured { model: settings, budget: most } =
             toml::from_str(&text_of(file, MOST_FILE)?).map_err(|err| wrong(err.message().to_owned()))?;
@@ -88,10 +88,6 @@ impl Model {
             Remote::new(&settings, key, Arc::clone(&scrubber)).map_err(|err| wrong(model::causes(&err)))?;
         let mut boundary = [0; 16];
         SystemEntropy.fill(&mut boundary).map_err(Failure::unexpected)?;
-        let reach = match server {
-            Server::Known => Reach::Server,
-            Server::Unknown => Reach::SnapshotAlone,
-        };
         let conversation = opened(Fence::new(boundary), reach).map_err(Failure::unexpected)?;
         let steered = steering::read(&top.join(::spec::layout::STEERING))?;
         for problem in &steered.problems {

@@ -81,7 +81,7 @@ fn ways(plan: &Plan) {
     output::line(row([
         "this plan",
         &plan.effects.to_string(),
-        undo_word(undoable),
+        yes_or_no(undoable),
         &count(interrupts),
         "-",
         &people(plan.people.as_ref()),
@@ -90,7 +90,7 @@ fn ways(plan: &Plan) {
         output::line(row([
             &other.name,
             &other.effects.to_string(),
-            undo_word(other.undoable),
+            yes_or_no(other.undoable),
             &count(other.interrupts.len()),
             &count(other.destroys.len()),
             &people(other.people.as_ref()),
@@ -122,8 +122,8 @@ fn people(people: Option<&People>) -> String {
     people.map_or_else(|| "?".into(), People::how_many)
 }
 
-const fn undo_word(undoable: bool) -> &'static str {
-    if undoable { "yes" } else { "no" }
+const fn yes_or_no(holds: bool) -> &'static str {
+    if holds { "yes" } else { "no" }
 }
 
 fn count(many: usize) -> String {

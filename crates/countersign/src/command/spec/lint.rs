@@ -48,7 +48,8 @@ pub(super) fn run(spec: &Specification, dir: &Path, format: Format) -> Result<Ex
 fn beside(dir: &Path) -> PathBuf {
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let above = dir.parent().and_then(Path::parent);
-    above.map_or_else(|| PathBuf::from(layout::STEERING), |kiro| kiro.join("steering"))
+    let name = Path::new(layout::STEERING).file_name().unwrap_or_default();
+    above.map_or_else(|| PathBuf::from(layout::STEERING), |kiro| kiro.join(name))
 }
 
 fn told(finding: &Finding) {
