@@ -102,7 +102,8 @@ impl Permits {
                 if let (Some(_), Some(step)) = (placed.detail("undone_by"), placed.detail("step")) {
                     life.steps.stands(interned(&mut self.steps, step), false);
                 }
-                if let Some(consent) = decisions::needs(placed) {
+                let before = life.of_people.as_deref().and_then(|it| it.held_for.as_ref());
+                if let Some(consent) = decisions::needs(placed, before.map(|(consent, _)| consent)) {
                     life.of_people().held_for = Some((consent, index));
                 }
             }

@@ -61,7 +61,8 @@ fn a_stopped_session_lets_nothing_through_and_what_was_may_end() {
             stop(log);
             log.permit(1, "0", "2");
             log.edit_last(|entry| {
-                entry.detail.extend([("why", "all"), ("rules", "")].map(|(key, it)| (key.into(), it.into())));
+                let why = [("why", "all"), ("rules", ""), ("grants", "")];
+                entry.detail.extend(why.map(|(key, it)| (key.into(), it.into())));
             });
         },
         &expect![[r#"
