@@ -69,21 +69,26 @@ pub(crate) fn says_why(permit: &Placed) -> bool {
     let said = |key: &str| permit.detail(key).is_some_and(|text| !text.is_empty());
     let by = match permit.detail("verdict") {
         Some("allow") => said("grants") || said("glass"),
-        Some("hold") => true,
+        // The grants are written even where there are none, as of what Countersign does itself.
+        Some("hold") => permit.detail("grants").is_some(),
         Some(_) | None => false,
     };
     by && said("why") && permit.detail("rules").is_some() && permit.entry.bundle.is_some()
 }
 
-/// What an entry says that its change needs from there on. To need nothing any more is a judgement, which says why.
-pub(crate) fn needs(placed: &Placed) -> Option<Consent> {
-    if placed.detail("verdict") == Some("allow") {
-        let judged = placed.entry.kind != EntryKind::ChangeJudged;
-        return (judged || placed.detail("why").is_some_and(|why| !why.is_empty())).then(Consent::default);
-    }
-    let people = placed.detail("people").and_then(|text| text.parse().ok())?;
-    let words = placed.detail("requirement").and_then(Consent::read).unwrap_or_default();
-    Some(Consent { people, ..words })
+/// What an entry says that its change needs from there on, where that is to be believed: to need less than `before` is a
+/// judgement, which says why.
+pub(crate) fn needs(placed: &Placed, before: Option<&Consent>) -> Option<Consent> {
+    let consent = if placed.detail("verdict") == Some("allow") {
+        Consent::default()
+    } else {
+        let people = placed.detail("people").and_then(|text| text.parse().ok())?;
+        let words = placed.detail("requirement").and_then(Consent::read).unwrap_or_default();
+        Consent { people, ..words }
+    };
+    let judged = placed.entry.kind == EntryKind::ChangeJudged
+        && placed.detail("why").is_some_and(|why| !why.is_empty());
+    (judged || before.is_none_or(|before| consent.covers(before))).then_some(consent)
 }
 
 #[derive(Debug, Default)]

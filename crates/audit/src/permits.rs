@@ -68,7 +68,7 @@ impl Permits {
             verdicts.add(Code::GlassUnapproved, index, &format!("entry {index} permits {change} {why}"));
         }
         if entry.kind == EntryKind::PermitIssued
-            && let Some(why) = self.sessions.closed(placed)
+            && let Some(why) = self.sessions.closed(placed, self.undone_by_a_person(placed, signatures))
         {
             verdicts.add(Code::SessionClosed, index, &format!("entry {index} permits {change} {why}"));
         }
@@ -102,7 +102,8 @@ impl Permits {
                 if let (Some(_), Some(step)) = (placed.detail("undone_by"), placed.detail("step")) {
                     life.steps.stands(interned(&mut self.steps, step), false);
                 }
-                if let Some(consent) = decisions::needs(placed) {
+                let before = life.of_people.as_deref().and_then(|it| it.held_for.as_ref());
+                if let Some(consent) = decisions::needs(placed, before.map(|(consent, _)| consent)) {
                     life.of_people().held_for = Some((consent, index));
                 }
             }
@@ -206,6 +207,15 @@ impl Permits {
             untold: vetoed.untold || vetoed.carried.is_some(),
             ..Life::default()
         })
+    }
+
+    /// Whether somebody of the roster takes back with it what was let through for the same agent and operator.
+    fn undone_by_a_person(&self, permit: &Placed, signatures: &Signatures) -> bool {
+        let (Some(undone), Some(by)) = (undone_for_a_person(permit), permit.detail("asked_by")) else {
+            return false;
+        };
+        let ran = self.changes.get(&undone).is_some_and(|life| life.ran() && life.is_of(&permit.entry));
+        ran && signatures.roster().is_some_and(|it| it.people.get(by).is_some_and(|person| !person.recovery))
     }
 
     /// What is wrong with the broken glass through which a permit says that it goes.
@@ -319,6 +329,12 @@ fn recovered(
     });
 }
 
+/// The change of which a person takes something back with what is permitted.
+pub(crate) fn undone_for_a_person(permit: &Placed) -> Option<ChangeId> {
+    permit.detail("asked_by")?;
+    permit.detail("undoes")?.parse().ok()
+}
+
 fn interned(known: &mut BTreeSet<Rc<str>>, text: &str) -> Rc<str> {
     if let Some(step) = known.get(text) {
         return Rc::clone(step);
@@ -383,6 +399,19 @@ impl Life {
         let permitted = (!permitted).then(|| format!("as {change}, which nothing permitted"));
         let veto = self.of_people().veto.map(|veto| format!("as {change}, which entry {veto} had vetoed"));
         [spent, permitted, veto].into_iter().flatten().collect()
+    }
+
+    /// Whether something of it was let through, in this log or, as far as this one knows, in the one before.
+    fn ran(&self) -> bool {
+        self.steps.any_ran() || self.carried.is_some() || self.untold
+    }
+
+    fn is_of(&self, entry: &Entry) -> bool {
+        let chain = self.chain.as_deref();
+        chain.is_some_and(|chain| {
+            (Some(&chain.agent), Some(&chain.operator))
+                == (entry.actors.agent.as_ref(), entry.actors.operator.as_ref())
+        })
     }
 
     /// See [`Approvals::standing`].

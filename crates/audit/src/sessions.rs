@@ -3,12 +3,9 @@
 
 use std::collections::HashMap;
 
-use model::{ChangeId, EntryKind, PersonId, SessionId, Timestamp};
+use model::{Actors, AgentId, EntryKind, OWN_NAME, PersonId, SessionId, Timestamp};
 
 use crate::{decisions::says_why, entries::Placed};
-
-/// The name of Countersign's own agent, whose session nobody issues.
-const OWN_AGENT: &str = "countersign";
 
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
@@ -17,6 +14,8 @@ pub(crate) struct Sessions {
 
 #[derive(Debug)]
 struct Known {
+    agent: Option<AgentId>,
+    operator: Option<PersonId>,
     launcher: Option<PersonId>,
     /// `None` where its entry does not say.
     expires_at: Option<Timestamp>,
@@ -24,9 +23,10 @@ struct Known {
     stopped: Option<u64>,
 }
 
-/// Under which Countersign asks for what it does itself: nobody issued it, and it does not end.
-pub(crate) fn own() -> SessionId {
-    SessionId::new(0, [0; 10])
+impl Known {
+    fn is_of(&self, actors: &Actors) -> bool {
+        (&self.agent, &self.operator) == (&actors.agent, &actors.operator)
+    }
 }
 
 /// The session that asked for what is permitted, where that is not the one that its change belongs to.
@@ -42,6 +42,8 @@ impl Sessions {
             && entry.subject.as_ref().is_some_and(|it| it.table == "session");
         if entry.kind == EntryKind::SessionIssued || carried {
             self.known.entry(session).or_insert_with(|| Known {
+                agent: entry.actors.agent.clone(),
+                operator: entry.actors.operator.clone(),
                 launcher: placed.detail("launcher").and_then(|text| text.parse().ok()),
                 expires_at: placed.detail("expires_at").and_then(|text| text.parse().ok()),
                 // What came over from another log goes on in none.
@@ -58,12 +60,13 @@ impl Sessions {
         self.known.get(&session)?.launcher.clone()
     }
 
-    /// Why nothing may be let through where this permit says that something is.
-    pub(crate) fn closed(&self, permit: &Placed) -> Option<String> {
+    /// Why nothing may be let through where this permit says that something is. What a person takes back is theirs: it waits for
+    /// no session.
+    pub(crate) fn closed(&self, permit: &Placed, by_a_person: bool) -> Option<String> {
         let entry = &permit.entry;
         let Some(of_change) = entry.actors.session else { return Some("in no session".to_owned()) };
-        if of_change == own() {
-            let ours = entry.actors.agent.as_ref().is_some_and(|agent| agent.as_str() == OWN_AGENT);
+        if of_change == SessionId::OWN {
+            let ours = entry.actors.agent.as_ref().is_some_and(|agent| agent.as_str() == OWN_NAME);
             return (!ours).then(|| "in the session of Countersign itself, for another agent".to_owned());
         }
         let asking = match permit.detail("asked_in") {
@@ -73,12 +76,14 @@ impl Sessions {
                 None => return Some("in a session of no name".to_owned()),
             },
         };
-        // What a person takes back is theirs: it waits for no session.
-        let by_a_person = undone_by_a_person(permit);
         for session in [of_change, asking] {
             let Some(known) = self.known.get(&session) else {
                 return Some(format!("in {session}, which was never issued"));
             };
+            // Whoever asks again for what another session had asked for has the same chain.
+            if !known.is_of(&entry.actors) {
+                return Some(format!("in {session}, which is of another agent, or for another operator"));
+            }
             if let Some(stopped) = known.stopped.filter(|_| !by_a_person) {
                 return Some(format!("in {session}, which entry {stopped} had stopped"));
             }
@@ -88,10 +93,4 @@ impl Sessions {
         let expired = expires_at.filter(|at| says_why(permit) && !by_a_person && entry.at >= *at);
         expired.map(|at| format!("in {asking}, which had expired at {at}"))
     }
-}
-
-fn undone_by_a_person(permit: &Placed) -> bool {
-    let undoes = permit.detail("undoes").and_then(|text| text.parse::<ChangeId>().ok());
-    let by = permit.detail("asked_by").and_then(|text| text.parse::<PersonId>().ok());
-    undoes.is_some() && by.is_some()
 }

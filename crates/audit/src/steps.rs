@@ -37,6 +37,11 @@ impl Steps {
         self.0.iter().any(|step| step.permit.is_some())
     }
 
+    /// Whether any was permitted, here or in the change that this one was reopened from.
+    pub(crate) fn any_ran(&self) -> bool {
+        self.0.iter().any(|step| step.permit.is_some() || step.before)
+    }
+
     pub(crate) fn permitted(&self, step: &str) -> bool {
         self.get(step).is_some_and(|step| step.permit.is_some())
     }

@@ -359,7 +359,7 @@ fn adopted_entry(
 fn close_others(tx: &mut Tx<'_>, drawn: &mut Drawn, done: ChangeId) -> Result<(), SignError> {
     let filter = Filter {
         states: vec![ChangeState::Held, ChangeState::Approved],
-        agent: policy::OWN_NAME.parse().ok(),
+        agent: model::OWN_NAME.parse().ok(),
         session: None,
         before: None,
         limit: usize::MAX,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use model::{
     Answer, Blob, Body, Change, ChangeId, ChangeState, Digest, EntryId, EntryKind, Environment, Erased,
-    Execution, Fault, Level, Link, LinkKind, Session, SessionId, Step, StepState, Timestamp, Verdict,
-    change_digest,
+    Execution, Fault, Level, Link, LinkKind, PersonId, Session, SessionId, Step, StepState, Timestamp,
+    Verdict, change_digest,
 };
 use policy::Bundle;
 use store::{Conflict, StorageError, Tx};
 
 use crate::{
-    admit::{Purpose, Undoing},
+    admit::{By, Purpose, Undoing},
     bodies::{self, Had},
     facts::{Facts, Leave},
     in_force::InForce,
@@ -77,6 +77,8 @@ pub(crate) enum DecideError {
     NotWitnessed(String),
     /// Another bundle is in force than the one under which all of this was gathered.
     Turned,
+    /// Who asks is not in the roster in force.
+    NoPerson(PersonId),
 }
 
 impl From<StorageError> for DecideError {
@@ -98,6 +100,7 @@ impl DecideError {
             Self::Conflict(err) => Fault::Storage(err.to_string()),
             Self::NotWitnessed(why) => Fault::NotWitnessed(why),
             Self::Turned => Fault::NoPolicy("another bundle came into force; ask again".to_owned()),
+            Self::NoPerson(person) => Fault::NoPolicy(format!("its roster has no person called {person}")),
         }
     }
 }
@@ -180,6 +183,12 @@ pub(crate) fn decide(
                 return Ok(Decided::SessionClosed(why));
             }
         }
+    }
+    // Who left the roster after they had asked takes nothing back.
+    if let Purpose::Undo(Undoing { by: By::Person(person), .. }) = &question.purpose
+        && book.bundle.roster().people.get(person).is_none_or(|it| it.recovery)
+    {
+        return Err(DecideError::NoPerson(person.clone()));
     }
     if let Purpose::Undo(Undoing { of, step, .. }) = question.purpose {
         let state = match tx.change(of)? {

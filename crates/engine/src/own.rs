@@ -8,7 +8,7 @@ mod carry_out;
 use approval::{FileRule, Ineligible};
 use model::{
     Account, ActionParts, Adoption, Alternative, BreakGlass, Chain, Change, ChangeId, ChangeState, Denial,
-    Digest, Effect, EffectSet, EntryKind, Environment, Erasure, Exposure, Fault, Hold, Level, Link, LinkKind,
+    Digest, Effect, EffectSet, Environment, Erasure, Exposure, Fault, Hold, Level, Link, LinkKind,
     Observation, Operation, Partition, PersonId, Quantity, Region, Requirement, Resource, Roster, Scope,
     SessionId, Step, StepState, Timestamp, Undo, Value, Verdict, change_digest,
 };
@@ -23,7 +23,7 @@ use crate::{
     erase,
     facts::Leave,
     glass, judge,
-    record::{denied_entry, held_entry},
+    record::{denied_entry, held_entry, judged_entry},
     recover, standing,
     statement::signable,
     veto,
@@ -171,7 +171,7 @@ pub(crate) fn ask(
 
 /// Countersign does it, and the person who asks stands behind it: nobody counts who asked.
 pub(crate) fn chain_of(by: &PersonId) -> Result<Chain, SignError> {
-    let agent = policy::OWN_NAME.parse();
+    let agent = model::OWN_NAME.parse();
     let agent = agent.map_err(|_| Fault::NoPolicy("our own name is no name".to_owned()))?;
     Ok(Chain { agent, operator: by.clone(), launcher: None, owner: None })
 }
@@ -259,7 +259,7 @@ pub(crate) fn draft(book: &Book, drawn: &mut Drawn, asked: Draft) -> Change {
         digest,
         state: ChangeState::Held,
         version: 0,
-        session: SessionId::new(0, [0; 10]),
+        session: SessionId::OWN,
         chain,
         scope: Scope::default(),
         intent,
@@ -411,11 +411,9 @@ fn again(
     if moved || rebound || change.state != ChangeState::Held {
         let from = change.version;
         change.state = ChangeState::Held;
-        let mut entry = held_entry(drawn, &change);
-        entry.kind = EntryKind::ChangeJudged;
         let why =
             "what it is about, the bundle or the roster is not what it was; earlier approvals may be void";
-        entry.detail.insert("why".to_owned(), why.to_owned());
+        let entry = judged_entry(drawn, &change, why);
         tx.advance_change(&change, from, entry)?;
         change.version = from.saturating_add(1);
     }

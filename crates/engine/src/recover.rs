@@ -23,7 +23,7 @@ impl Engine {
         let (bundle, now) = (self.bundle(), self.clock.now());
         let filter = Filter {
             states: vec![ChangeState::Held, ChangeState::Approved],
-            agent: policy::OWN_NAME.parse().ok(),
+            agent: model::OWN_NAME.parse().ok(),
             session: None,
             before: None,
             limit: usize::MAX,

@@ -3,8 +3,8 @@
 use std::sync::{Arc, PoisonError};
 
 use model::{
-    Actors, AgentId, Autonomy, Chain, Entry, EntryId, EntryKind, Fault, PersonId, Scope, Session, SessionId,
-    Timestamp, sanitize,
+    Actors, AgentId, Autonomy, Chain, Entry, EntryId, EntryKind, Fault, OWN_NAME, PersonId, Scope, Session,
+    SessionId, Timestamp, sanitize,
 };
 use policy::Bundle;
 use store::WriteError;
@@ -297,16 +297,13 @@ fn session_entry(id: EntryId, session: &Session, kind: EntryKind, now: Timestamp
     entry
 }
 
-/// The name of Countersign's own agent and operator in grants.
-const OWN: &str = "countersign";
-
 pub(crate) fn own_session(bundle: &Bundle, now: Timestamp) -> Result<Session, Fault> {
     let unnamed = |_| Fault::NoPolicy("our own name is no name".to_owned());
     Ok(Session {
-        id: SessionId::new(0, [0; 10]),
+        id: SessionId::OWN,
         chain: Chain {
-            agent: OWN.parse().map_err(unnamed)?,
-            operator: OWN.parse().map_err(unnamed)?,
+            agent: OWN_NAME.parse().map_err(unnamed)?,
+            operator: OWN_NAME.parse().map_err(unnamed)?,
             launcher: None,
             owner: None,
         },

@@ -8,8 +8,8 @@ use std::{
 
 use credentials::{AssumeRole, Cache, Caller, Role, Sts};
 use engine::Permit;
-use model::{Account, ActionParts, ChangeId, PersonId, SecondLock, Timestamp};
-use policy::{Assumable, Bundle, OWN_NAME, RoleArn, Roles};
+use model::{Account, ActionParts, ChangeId, OWN_NAME, PersonId, SecondLock, Timestamp};
+use policy::{Assumable, Bundle, RoleArn, Roles};
 
 use crate::UpstreamError;
 

@@ -83,6 +83,12 @@ id!(
     /// A session: one agent, one operator, one task.
     SessionId, "ses", "session"
 );
+
+impl SessionId {
+    /// Under which Countersign asks for what it does itself: nobody issues it, and it does not end.
+    pub const OWN: Self = Self::new(0, [0; 10]);
+}
+
 id!(
     /// One entry of the ledger.
     EntryId, "ent", "ledger entry"

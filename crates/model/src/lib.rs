@@ -66,7 +66,8 @@ pub use identity::{Claim, Identity, IdentityError};
 pub use level::{Level, UnknownLevel};
 pub use mark::{Marks, Retags, Tag, Tags};
 pub use name::{
-    AgentId, AllowanceId, EnvironmentName, GrantId, Kind, NameError, PersonId, Role, RuleId, WitnessId,
+    AgentId, AllowanceId, EnvironmentName, GrantId, Kind, NameError, OWN_NAME, PersonId, Role, RuleId,
+    WitnessId,
 };
 pub use pattern::{Pattern, PatternError, glob};
 pub use people::{Agent, Chain, EnrolledKey, Person, Roster, RosterError, Tally, Unidentified};

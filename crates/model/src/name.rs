@@ -76,6 +76,10 @@ macro_rules! name {
     };
 }
 
+/// Countersign itself, where it reads to gather evidence or does what people have agreed to: an agent, and the operator of that
+/// agent, in grants. No person and no agent of a roster can have this name, so nobody can launch or approve as it.
+pub const OWN_NAME: &str = "countersign";
+
 name!(
     /// A software principal; never a person.
     AgentId, "agent's name"

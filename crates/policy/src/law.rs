@@ -12,7 +12,7 @@ use std::{
 };
 
 use cedar_policy::{Authorizer, Entities, EntityUid, Policy, PolicyId};
-use model::{AgentId, BreakGlass, Effect, Exposure, GrantId, PersonId, Role, RuleId};
+use model::{AgentId, BreakGlass, Effect, Exposure, GrantId, OWN_NAME, PersonId, Role, RuleId};
 
 use self::{
     index::{Book, Landmarks, concerns},
@@ -21,7 +21,6 @@ use self::{
 use crate::{
     facts::Facts,
     naming::Naming,
-    registry::OWN_NAME,
     rules::{Place, Rule},
     schema::Vocabulary,
 };

@@ -77,7 +77,7 @@ pub use levels::Levels;
 pub use places::Landing;
 pub use problem::{LoadError, Problem, Sort, Span};
 pub use reference::{reference, reference_page};
-pub use registry::{OWN_NAME, Override};
+pub use registry::Override;
 pub use scene::{EntityName, Scene, ordinary};
 pub use schema::{schema_digest, schema_text};
 pub use settings::{FileSignatures, Limits, Profile};

@@ -7,8 +7,8 @@ use std::{
 };
 
 use model::{
-    Agent, AgentId, Effect, EffectSet, EnrolledKey, Exposure, Identity, Kind, Operation, Person, PersonId,
-    Role, Roster,
+    Agent, AgentId, Effect, EffectSet, EnrolledKey, Exposure, Identity, Kind, OWN_NAME, Operation, Person,
+    PersonId, Role, Roster,
 };
 
 use crate::{kinds, problem::did_you_mean, reader::Section};
@@ -24,10 +24,6 @@ pub struct Override {
     pub exposure: Option<Exposure>,
     pub reason: String,
 }
-
-/// Countersign itself, where it reads to gather evidence: an agent, and the operator of that agent, in grants. No person
-/// and no agent of a roster can have this name, so nobody can launch or approve as it.
-pub const OWN_NAME: &str = "countersign";
 
 pub(crate) fn read_roster(root: &Section<'_>) -> Roster {
     let mut roster = Roster::default();

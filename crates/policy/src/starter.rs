@@ -8,13 +8,14 @@ use std::{
     fmt::Write as _,
 };
 
-use model::{Account, AgentId, Digest, EnrolledKey, EnvironmentName, PersonId, Role, Roster, RosterError};
+use model::{
+    Account, AgentId, Digest, EnrolledKey, EnvironmentName, OWN_NAME, PersonId, Role, Roster, RosterError,
+};
 
 use crate::{
     bundle::{Bundle, Files},
     format::formatted,
     problem::LoadError,
-    registry::OWN_NAME,
     settings::{Limits, Profile, SCHEMA},
 };
 

@@ -122,7 +122,7 @@ pub(crate) fn is_container(kind: &Kind) -> bool {
     has_word(kind, CONTAINERS, &[])
 }
 
-/// To be counted up when `trace` reads documents in another way, or more is found by entries.
+/// To be counted up when `trace` reads documents in another way.
 const LOGIC: u32 = 7;
 
 pub(crate) fn destroys(effects: EffectSet) -> bool {

@@ -79,7 +79,7 @@ impl Store {
         Self::reach_of(into)
     }
 
-    /// Which checkpoints the database at `path` goes with; read-only.
+    /// Which checkpoints the database at `path` goes with; read-only, and also of what the versions before have left.
     ///
     /// # Errors
     /// Where it cannot be read or is not ours.
@@ -98,7 +98,7 @@ impl Store {
     }
 
     /// Every session, change and approval as it lies in the database at `path`, for the auditor: read-only, and beside
-    /// a process that has the store open.
+    /// a process that has the store open. Also of what the versions before have left.
     ///
     /// # Errors
     /// Where the database cannot be read or is not ours. A row that was altered is no error: it is listed as it is.

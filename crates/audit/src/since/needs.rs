@@ -11,6 +11,7 @@ use crate::{
     commitments::witnessed,
     entries::{Placed, decides, read},
     history::SLACK_MS,
+    permits::undone_for_a_person,
     sessions,
     signatures::checkpoint_of,
 };
@@ -106,7 +107,8 @@ impl Needs {
         self.trees(&placed);
         let Some(change) = entry.change else { return };
         let glass = placed.detail("glass").and_then(|text| text.parse::<ChangeId>().ok());
-        for change in glass.into_iter().chain(vetoed(&placed)).chain([change]) {
+        let undone = (entry.kind == EntryKind::PermitIssued).then(|| undone_for_a_person(&placed)).flatten();
+        for change in glass.into_iter().chain(undone).chain(vetoed(&placed)).chain([change]) {
             self.changes.insert(change);
             self.made(change.made_at());
         }
@@ -153,7 +155,7 @@ impl Needs {
 
     fn launched(&mut self, session: SessionId) {
         // Nobody issues Countersign's own.
-        if session != sessions::own() && self.sessions.insert(session) {
+        if session != SessionId::OWN && self.sessions.insert(session) {
             self.made(session.made_at());
         }
     }

@@ -26,8 +26,14 @@ const JUDGED: [(&str, &str); 3] =
     [("verdict", "allow"), ("rules", ""), ("why", "another bundle is in force; earlier approvals are void")];
 
 fn held(log: &mut Scribe, people: &str) {
-    let detail =
-        [("step", "0"), ("people", people), ("verdict", "hold"), ("why", "all is there"), ("rules", "")];
+    let detail = [
+        ("step", "0"),
+        ("people", people),
+        ("verdict", "hold"),
+        ("why", "all is there"),
+        ("rules", ""),
+        ("grants", ""),
+    ];
     log.about(EntryKind::PermitIssued, 1, None, &detail);
 }
 
@@ -61,6 +67,18 @@ fn a_permit_says_why() {
             "#]],
         );
     }
+    check(
+        |log| {
+            log.hold(1);
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            held(log, "2");
+            log.edit_last(|entry| drop(entry.detail.remove("grants")));
+        },
+        &expect![[r#"
+            permit_undecided @5: entry 5 permits chg-01m7xzk500040g2081040g2081 and does not say why: no decision is in it
+        "#]],
+    );
     check(
         |log| {
             log.allow(1);
@@ -125,6 +143,64 @@ fn what_was_held_passes_for_nobody_only_once_it_was_judged_anew() {
         &expect![[r#"
             permit_undecided @4: entry 4 permits chg-01m7xzk500040g2081040g2081 as what needs nobody, but entry 3 holds it for 2 other people, and no entry says that it was judged anew
         "#]],
+    );
+}
+
+/// Only a judgement that says why asks for less than was asked for before; whatever else says so is not believed.
+#[test]
+fn less_is_needed_only_once_it_was_judged_anew() {
+    let then_allowed = |kind: EntryKind, detail: &[(&str, &str)]| {
+        let mut log = Scribe::telling();
+        log.hold(1);
+        log.about(kind, 1, None, detail);
+        log.allow(1);
+        let problems = log.log().verify().problems;
+        // Of the actions that another one joined, and of the signature of whoever reopens, others tell.
+        let of_permit = problems.into_iter().filter(|it| it.code.name().starts_with("permit_"));
+        of_permit.map(|it| format!("{} {}\n", it.code, it.message)).collect::<String>()
+    };
+    let kept = "permit_undecided entry 4 permits chg-01m7xzk500040g2081040g2081 as what needs nobody, but entry 2 holds it for 2 other people, and no entry says that it was judged anew\n";
+    let why = ("why", "what it needs has changed");
+    let (allow, nobody) = ([("verdict", "allow")], [("verdict", "hold"), ("people", "0")]);
+    for kind in [EntryKind::ChangeHeld, EntryKind::ChangeJoined, EntryKind::ChangeReopened] {
+        for less in [&allow[..], &nobody] {
+            assert_eq!(then_allowed(kind, less), kept, "{kind:?} {less:?}");
+            assert_eq!(then_allowed(kind, &[less, &[why]].concat()), kept, "{kind:?} {less:?}, and why");
+        }
+    }
+    for less in [&allow[..], &nobody] {
+        assert_eq!(then_allowed(EntryKind::ChangeJudged, less), kept, "{less:?}");
+        assert_eq!(then_allowed(EntryKind::ChangeJudged, &[less, &[("why", "")]].concat()), kept, "{less:?}");
+        assert_eq!(then_allowed(EntryKind::ChangeJudged, &[less, &[why]].concat()), "", "{less:?}");
+    }
+    // As many people, and not as well.
+    check(
+        |log| {
+            log.hold(1);
+            let role = "2 other people; one of them as data-owner";
+            let more = [("verdict", "hold"), ("requirement", role), ("people", "2")];
+            log.about(EntryKind::ChangeJudged, 1, None, &more);
+            log.hold(1);
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            held(log, "2");
+        },
+        &expect![[r#"
+            permit_unapproved @7: entry 7 permits chg-01m7xzk500040g2081040g2081, of which those who signed were told that it takes 2 other people, and entry 3 asks for 2 other people; one of them as data-owner
+        "#]],
+    );
+    // More may be asked for at any time.
+    check(
+        |log| {
+            let one =
+                [("verdict", "hold"), ("requirement", "1 other person"), ("people", "1"), ("rules", "")];
+            log.about(EntryKind::ChangeHeld, 1, None, &one);
+            log.about(EntryKind::ChangeJudged, 1, None, &[("verdict", "hold"), ("people", "2")]);
+            log.approve(1, "bob");
+            log.approve(1, "carol");
+            held(log, "2");
+        },
+        &expect![""],
     );
 }
 

@@ -2,11 +2,11 @@
 //! after it.
 
 use expect_test::{Expect, expect};
-use model::{EntryKind, SessionId};
+use model::{Actors, Digest, EntryKind, SessionId};
 
 use crate::{
     since::{of_tail, told},
-    story::{Log, Scribe, change, sign_log, time},
+    story::{Log, Scribe, change, roster, sign_log, time},
 };
 
 fn written(write: impl FnOnce(&mut Scribe)) -> Log {
@@ -61,7 +61,8 @@ fn a_stopped_session_lets_nothing_through_and_what_was_may_end() {
             stop(log);
             log.permit(1, "0", "2");
             log.edit_last(|entry| {
-                entry.detail.extend([("why", "all"), ("rules", "")].map(|(key, it)| (key.into(), it.into())));
+                let why = [("why", "all"), ("rules", ""), ("grants", "")];
+                entry.detail.extend(why.map(|(key, it)| (key.into(), it.into())));
             });
         },
         &expect![[r#"
@@ -97,6 +98,112 @@ fn a_person_takes_back_what_a_stopped_session_did() {
     };
     assert_eq!(undo("asked_by"), "");
     assert!(undo("asked_by_agent").starts_with("session_closed @5: "), "{}", undo("asked_by_agent"));
+}
+
+/// That it is a person's takes more than two words: something was let through before, and whoever asks is in the roster.
+#[test]
+fn what_nobody_took_back_waits_for_its_session() {
+    let undo = |before: &dyn Fn(&mut Scribe), undoes: u8, by: &str| {
+        let problems = written(|log| {
+            before(log);
+            stop(log);
+            log.allow(2);
+            log.edit_last(|entry| {
+                entry.detail.insert("undoes".into(), change(undoes).to_string());
+                entry.detail.insert("asked_by".into(), by.into());
+            });
+        })
+        .problems();
+        assert!(problems.is_empty() || problems.contains("had stopped"), "{problems}");
+        problems.is_empty()
+    };
+    let ran = |log: &mut Scribe| {
+        log.allow(1);
+        log.outcome(1, "0");
+    };
+    assert!(undo(&ran, 1, "carol"), "whoever it is of the roster");
+    assert!(!undo(&ran, 1, "eve"));
+    assert!(!undo(&ran, 3, "alice"), "of a change that there is not");
+    assert!(!undo(&ran, 2, "alice"), "of itself");
+    assert!(!undo(&|log| log.hold(1), 1, "alice"), "of what was only asked for");
+    let of_another = |log: &mut Scribe| {
+        log.write(EntryKind::SessionIssued, |entry| {
+            entry.actors.agent = Some("other".parse().unwrap());
+            entry.actors.session = Some(another());
+        });
+        log.allow(1);
+        log.edit_last(|entry| {
+            entry.actors.agent = Some("other".parse().unwrap());
+            entry.actors.session = Some(another());
+        });
+    };
+    assert!(!undo(&of_another, 1, "alice"), "of another agent");
+    // Who has left is as little in the roster as anybody.
+    let left = |log: &mut Scribe| {
+        ran(log);
+        let mut there = roster();
+        there.people.remove("carol");
+        log.adopt(5, &there, Digest::of(b"without carol"));
+    };
+    let by = |who: &str| {
+        let mut log = Scribe::new();
+        log.write(EntryKind::SessionIssued, |_| {});
+        left(&mut log);
+        stop(&mut log);
+        log.allow(2);
+        log.edit_last(|entry| {
+            entry.detail.insert("undoes".into(), change(1).to_string());
+            entry.detail.insert("asked_by".into(), who.into());
+        });
+        let problems = log.log().verify().problems;
+        problems.into_iter().map(|it| it.code.name()).collect::<Vec<_>>()
+    };
+    assert_eq!(by("bob"), Vec::<&str>::new());
+    assert_eq!(by("carol"), ["session_closed"]);
+}
+
+/// A session is one agent's, for one operator: nobody else's permit is in it, and nobody else asks for it.
+#[test]
+fn a_permit_is_in_a_session_of_its_own_chain() {
+    let issued = |agent: &str, operator: &str| {
+        let actors = Actors {
+            agent: Some(agent.parse().unwrap()),
+            operator: Some(operator.parse().unwrap()),
+            session: Some(another()),
+            person: None,
+        };
+        move |log: &mut Scribe| log.write(EntryKind::SessionIssued, |entry| entry.actors = actors)
+    };
+    let within = |log: &mut Scribe| {
+        log.allow(1);
+        log.edit_last(|entry| entry.actors.session = Some(another()));
+    };
+    let asks = |log: &mut Scribe| {
+        log.allow(1);
+        // The change's own session has expired by then.
+        log.edit_last(|entry| {
+            entry.at = time(400);
+            entry.detail.insert("asked_in".into(), another().to_string());
+        });
+    };
+    for permit in [&within as &dyn Fn(&mut Scribe), &asks] {
+        for (agent, operator, sound) in
+            [("kiro", "alice", true), ("other", "alice", false), ("kiro", "bob", false)]
+        {
+            let problems = written(|log| {
+                issued(agent, operator)(log);
+                permit(log);
+            })
+            .problems();
+            if sound {
+                assert_eq!(problems, "");
+            } else {
+                let told = problems.starts_with("session_closed @3: ")
+                    && problems.ends_with("which is of another agent, or for another operator\n");
+                assert!(told && problems.lines().count() == 1, "{problems}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -153,9 +260,9 @@ fn a_session_that_was_never_issued_lets_nothing_through() {
     expect![[r#"
         session_closed @2: entry 2 permits chg-01m7xzk500040g2081040g2081 in the session of Countersign itself, for another agent
     "#]]
-    .assert_eq(&nowhere(&|entry| entry.actors.session = Some(SessionId::new(0, [0; 10]))));
+    .assert_eq(&nowhere(&|entry| entry.actors.session = Some(SessionId::OWN)));
     let ours = |entry: &mut model::Entry| {
-        entry.actors.session = Some(SessionId::new(0, [0; 10]));
+        entry.actors.session = Some(SessionId::OWN);
         entry.actors.agent = Some("countersign".parse().unwrap());
     };
     assert_eq!(nowhere(&ours), "");

@@ -25,7 +25,7 @@ use audit::Report;
 use model::{Digest, Genesis, Timestamp};
 use policy::{Bundle, Files};
 use serde::{Deserialize, Serialize};
-use store::Store;
+use store::{OpenError, Store};
 use tlog::{Checkpoint, VerifierKey, open_checkpoint};
 
 pub(crate) use files::{bounded, copy_file, digest_of, plain, put};
@@ -149,12 +149,25 @@ pub(crate) fn verify(
     log: &Path,
     genesis: &Genesis,
 ) -> Result<(Report, Option<Digest>), Failure> {
-    let projection =
-        Store::projection_of(database).map_err(|err| Failure::verification(model::causes(&err)))?;
+    let projection = Store::projection_of(database).map_err(|err| unread(&err))?;
     let database = engine::database_of(projection);
     let audited = audit(log, Some(genesis.fingerprint()), &[], Some(&database), |_| {})?;
     let bundle = audited.bundle;
     Ok((audited.told(), bundle))
+}
+
+/// A database that this version cannot read at all is neither sound nor unsound.
+pub(crate) fn unread(err: &OpenError) -> Failure {
+    match err {
+        OpenError::Layout { found, known, .. } if found < known => Failure::usage(model::causes(err)).hint(
+            "that is an earlier version's: put the backup back with the version that made it, start `countersign serve` \
+             of this one on that once, and make another backup",
+        ),
+        OpenError::Layout { .. } => {
+            Failure::usage(model::causes(err)).hint("that is a later version's: use that one, or a newer")
+        }
+        _ => Failure::verification(model::causes(err)),
+    }
 }
 
 pub(crate) fn sound(report: &Report, what: &str) -> Result<(), Failure> {

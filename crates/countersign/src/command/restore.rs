@@ -219,7 +219,7 @@ fn put_back(config: &Config, backup: &Backup, found: &Found) -> Result<Restored,
     let database = Part::Database.staged(config);
     backup.stage(&database, &Part::Log.staged(config))?;
     // What was recorded and not yet signed when the server ended is in its database alone.
-    let there = Store::reach_of(&database).map_err(|err| Failure::verification(model::causes(&err)))?;
+    let there = Store::reach_of(&database).map_err(|err| backup::unread(&err))?;
     if reach_here(config)? > there.sequenced.saturating_add(there.pending) {
         return Err(Failure::new(
             VERIFICATION,
@@ -248,6 +248,14 @@ fn reach_here(config: &Config) -> Result<u64, Failure> {
         Ok(reach) => Ok(reach.sequenced.saturating_add(reach.pending)),
         Err(OpenError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(0),
         Err(OpenError::Foreign { .. }) => Ok(0),
+        Err(err @ OpenError::Layout { .. }) => Err(Failure::usage(format!(
+            "whether the database that is here knows more than the backup cannot be told: {}",
+            model::causes(&err)
+        ))
+        .hint(
+            "start `countersign serve` of this version once, which brings an earlier version's up; for a later version's \
+             use that version",
+        )),
         Err(err) => Err(Failure::new(
             VERIFICATION,
             "CS213",

@@ -337,7 +337,7 @@ fn alone(story: &Story) {
         Some(permit),
         "no entry says that it was judged anew",
     );
-    for key in ["why", "rules", "verdict"] {
+    for key in ["why", "rules", "verdict", "grants"] {
         let report = edited(&|entry| drop(entry.detail.remove(key)));
         let attack = "a permit without its decision";
         story.check(attack, &report, Code::PermitUndecided, Some(permit), "does not say why");

@@ -69,6 +69,21 @@ async fn promise_12_a_captured_undo_goes_through_the_same_door_once() {
     world.finish().await;
 }
 
+/// Nor does anybody whom the roster in force does not know: the record could not tell them from nobody.
+#[tokio::test]
+async fn promise_12_nobody_from_outside_the_roster_takes_anything_back() {
+    let world = World::in_memory().await;
+    world.target.is(Found { state: Some("blue"), undo: Some(inverse()), ..Found::default() });
+    let done = world.run(&PUT_PARAMETER.action()).await;
+    let gateway = Arc::new(Gateway::default());
+    world.engine.connect(Arc::clone(&gateway) as Arc<dyn Connector>);
+    let err = world.engine.undo(done, None, name("zoe")).await.unwrap_err().to_string();
+    assert!(err.contains("no person called zoe"), "{err}");
+    assert_eq!(gateway.sent.lock().unwrap().len(), 0);
+    assert_eq!(world.state(done).await, ChangeState::Executed);
+    world.finish().await;
+}
+
 /// The process died, or the connection broke: the record does not know, and the person who undoes need not wait for
 /// the agent to ask again.
 #[tokio::test]

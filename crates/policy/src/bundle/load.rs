@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{AgentId, BundleParts, Digest, EnvironmentName, PersonId, RuleRef, Value};
+use model::{AgentId, BundleParts, Digest, EnvironmentName, OWN_NAME, PersonId, RuleRef, Value};
 
 use super::{Bundle, Files};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     places::read_places,
     problem::{Problems, Sort, did_you_mean},
     reader::read_toml,
-    registry::{OWN_NAME, read_overrides, read_roster},
+    registry::{read_overrides, read_roster},
     rules::{Names, Place, Rule, read_rules},
     schema::{Vocabulary, schema_digest},
     settings::{Settings, read_settings},

@@ -4,14 +4,13 @@
 use std::fmt;
 
 use cedar_policy::{Context, Entities, EntityUid, EvalResult, Policy, Request, Schema};
-use model::{AgentId, Effect, Exposure, GrantId, PersonId, RuleRef};
+use model::{AgentId, Effect, Exposure, GrantId, OWN_NAME, PersonId, RuleRef};
 
 use super::Bundle;
 use crate::{
     invariants::Invariant,
     law::{Grants, Question},
     naming::Naming,
-    registry::OWN_NAME,
 };
 
 /// A rule with what its author says of it.

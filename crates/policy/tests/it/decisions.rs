@@ -2,10 +2,10 @@
 
 use expect_test::{Expect, expect};
 use model::{
-    Autonomy, Effect, EffectSet, Environment, EnvironmentName, Exposure, History, Operation, Resource,
-    Verdict,
+    Autonomy, Effect, EffectSet, Environment, EnvironmentName, Exposure, History, OWN_NAME, Operation,
+    Resource, Verdict,
 };
-use policy::{Bundle, ChangeFacts, OWN_NAME, Profile};
+use policy::{Bundle, ChangeFacts, Profile};
 
 use crate::world::{NOON, World, bundle, files, tally, told};
 

@@ -15,7 +15,7 @@ use super::{
     Probe,
     batch::{Reader, Writer},
     fault::classify,
-    rows::derive_again,
+    rows::{derive_again, find_again},
     schema,
 };
 use crate::OpenError;
@@ -120,9 +120,12 @@ pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Open
     Ok(conn)
 }
 
+/// What is done with a file that is empty, or of an earlier version.
 #[derive(Clone, Copy)]
 pub(super) enum Empty {
+    /// It is filled, or brought up.
     Create,
+    /// It is no store; one of an earlier version is read as it is, where it has what is read.
     Refuse,
 }
 
@@ -136,20 +139,21 @@ pub(super) fn check_layout(conn: &Connection, path: &Path, empty: Empty) -> Resu
     let tables: i64 =
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
     match (number("application_id")?, number("user_version")?, tables, empty) {
-        (schema::APPLICATION, schema::LAYOUT, _, _) => Ok(()),
+        (schema::APPLICATION, schema::LAYOUT, _, _)
+        | (schema::APPLICATION, schema::OLDEST_READ..schema::LAYOUT, _, Empty::Refuse) => Ok(()),
         (schema::APPLICATION, schema::FIRST_LAYOUT, _, Empty::Create) => bring_up(
             conn,
+            path,
             &[schema::SINCE_FIRST, schema::SINCE_SECOND, schema::SINCE_THIRD, schema::SINCE_FOURTH],
-        )
-        .map_err(fail),
+        ),
         (schema::APPLICATION, schema::SECOND_LAYOUT, _, Empty::Create) => {
-            bring_up(conn, &[schema::SINCE_SECOND, schema::SINCE_THIRD, schema::SINCE_FOURTH]).map_err(fail)
+            bring_up(conn, path, &[schema::SINCE_SECOND, schema::SINCE_THIRD, schema::SINCE_FOURTH])
         }
         (schema::APPLICATION, schema::THIRD_LAYOUT, _, Empty::Create) => {
-            bring_up(conn, &[schema::SINCE_THIRD, schema::SINCE_FOURTH]).map_err(fail)
+            bring_up(conn, path, &[schema::SINCE_THIRD, schema::SINCE_FOURTH])
         }
         (schema::APPLICATION, schema::FOURTH_LAYOUT, _, Empty::Create) => {
-            bring_up(conn, &[schema::SINCE_FOURTH]).map_err(fail)
+            bring_up(conn, path, &[schema::SINCE_FOURTH])
         }
         (schema::APPLICATION, found, _, _) => {
             Err(OpenError::Layout { path: path.to_owned(), found, known: schema::LAYOUT })
@@ -173,14 +177,15 @@ fn create(conn: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
-/// Rows of derived tables follow when what is derived is derived anew, since other rules made what is there; bodies that
-/// lie in documents are moved by `serve`, because the log must tell of it.
-fn bring_up(conn: &Connection, missing: &[&str]) -> rusqlite::Result<()> {
-    conn.execute_batch(&format!(
-        "BEGIN EXCLUSIVE; {} PRAGMA user_version = {}; COMMIT;",
-        missing.concat(),
-        schema::LAYOUT,
-    ))
+/// Which entries are about which change is found here, because it follows from nothing that changes later. Rows of other derived
+/// tables follow when what is derived is derived anew, since other rules made what is there; bodies that lie in documents
+/// are moved by `serve`, because the log must tell of it.
+fn bring_up(conn: &Connection, path: &Path, missing: &[&str]) -> Result<(), OpenError> {
+    let fail = |source| OpenError::Storage { path: path.to_owned(), source };
+    let run = |sql: &str| conn.execute_batch(sql).map_err(|err| fail(classify(&err)));
+    run(&format!("BEGIN EXCLUSIVE; {}", missing.concat()))?;
+    find_again(conn).map_err(fail)?;
+    run(&format!("PRAGMA user_version = {}; COMMIT;", schema::LAYOUT))
 }
 
 fn classify_foreign(err: &rusqlite::Error) -> bool {

@@ -577,7 +577,6 @@ pub(crate) fn derive_again(conn: &Connection) -> Result<(), StorageError> {
         rows.put_trace(&row, &Trace::of(&crate::document::decode(&row)?))?;
     }
     count_again(&rows)?;
-    find_again(&rows)?;
     let sql = "INSERT INTO derived_by (only, rules) VALUES (1, ?1)
         ON CONFLICT (only) DO UPDATE SET rules = excluded.rules";
     rows.put("derive", sql, [&rules]).map(|_| ())
@@ -592,9 +591,10 @@ fn count_again(rows: &SqliteRows<'_>) -> Found<()> {
     through(rows, after, |_, entry| asked::count(rows, entry))
 }
 
-/// Finds anew which entries are about which change.
-fn find_again(rows: &SqliteRows<'_>) -> Found<()> {
-    rows.put("forget whose entries are", "DELETE FROM recorded", [])?;
+/// Finds which entries are about which change, where nobody has kept account of it.
+pub(crate) fn find_again(conn: &Connection) -> Result<(), StorageError> {
+    let probe = Probe::default();
+    let rows = &SqliteRows::new(conn, &probe);
     let after = "SELECT number, bytes FROM outbox WHERE number > ?1
         AND instr(bytes, CAST('\"change\":' AS BLOB)) > 0 ORDER BY number LIMIT 500";
     through(rows, after, |number, entry| {

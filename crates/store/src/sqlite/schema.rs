@@ -1,11 +1,15 @@
 //! Tables. A document stands last in its row, so that looking at columns does not read it.
 
-/// In `PRAGMA user_version`. A file of layout 1 to 4 is brought up to this one; of any other it is not opened.
+/// In `PRAGMA user_version`. A file of layout 1 to 4 is brought up to this one where it is opened to write; of any other it is
+/// not opened.
 pub(crate) const LAYOUT: i64 = 5;
 pub(crate) const FOURTH_LAYOUT: i64 = 4;
 pub(crate) const THIRD_LAYOUT: i64 = 3;
 pub(crate) const SECOND_LAYOUT: i64 = 2;
 pub(crate) const FIRST_LAYOUT: i64 = 1;
+/// The oldest that has every table of which a projection and its reach are made: what an earlier version left, a backup
+/// above all, can be verified as it is.
+pub(crate) const OLDEST_READ: i64 = THIRD_LAYOUT;
 /// In `PRAGMA application_id`: "CSgn".
 pub(crate) const APPLICATION: i64 = 0x4353_676e;
 

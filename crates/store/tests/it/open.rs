@@ -7,7 +7,7 @@ use std::{
 };
 
 use expect_test::{Expect, expect};
-use model::ChangeState;
+use model::{ChangeState, Entry};
 use rusqlite::Connection;
 use store::{Filter, OpenError, StorageError, Store};
 use tempfile::TempDir;
@@ -171,6 +171,41 @@ async fn a_file_of_the_layout_before_is_brought_up() {
     check(Store::projection_of(&path), &path, auditor);
     drop(Store::sqlite(&path).unwrap());
     assert_eq!(Store::projection_of(&path).unwrap(), before);
+}
+
+/// A backup that an earlier version made is verified as it is: nothing of it is brought up, and nothing written.
+#[tokio::test]
+async fn what_earlier_versions_left_is_read_as_it_is() {
+    let fourth = "DROP TABLE recorded; PRAGMA user_version = 4";
+    let third = "DROP TABLE recorded; DROP INDEX changes_by_session_and_state; DROP TABLE asked; PRAGMA user_version = 3";
+    for (older, layout) in [(fourth, 4), (third, 3)] {
+        let (folder, path) = place();
+        filled(&path).await;
+        let store = Store::sqlite(&path).unwrap();
+        let of_it = Entry { change: Some(change_id(1)), ..entry(5) };
+        store.write(|tx| tx.record(of_it)).await.unwrap();
+        drop(store);
+        let (before, reach) = (Store::projection_of(&path).unwrap(), Store::reach_of(&path).unwrap());
+        let of_one = async |path: &PathBuf| {
+            let store = Store::sqlite(path).unwrap();
+            store.read(|view| view.recorded_of(change_id(1), 10)).await.unwrap()
+        };
+        let recorded = of_one(&path).await;
+        assert_eq!(recorded.len(), 1);
+        Connection::open(&path).unwrap().execute_batch(older).unwrap();
+        let copy = folder.path().join("copy");
+        assert_eq!(Store::copy(&path, &copy).unwrap(), reach, "{layout}");
+        for place in [&path, &copy] {
+            assert_eq!(Store::projection_of(place).unwrap(), before, "{layout}");
+            assert_eq!(Store::reach_of(place).unwrap(), reach, "{layout}");
+            let conn = Connection::open(place).unwrap();
+            let found: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+            assert_eq!(found, layout);
+        }
+        // Whoever opens it to write finds whose entries are whose, though no rule is another.
+        assert_eq!(of_one(&copy).await, recorded, "{layout}");
+        assert_eq!(Store::projection_of(&copy).unwrap(), before, "{layout}");
+    }
 }
 
 /// A crash while creating leaves an empty file, or one with a transaction that never ended.
