@@ -332,7 +332,7 @@ pub(super) fn row(change: &ChangeView) {
         state(change.state),
         model::sanitize(&change.environment, 80),
         model::sanitize(&change.agent, 80),
-        model::sanitize(&change.operator, 80)
+        change.operator
     ));
     output::line(format!("  {}", model::sanitize(&change.summary, 300)));
     if let Some(gone) = &change.gone {
