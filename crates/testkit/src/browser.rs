@@ -30,7 +30,10 @@ impl Browser {
         let node = npm::runs("node") && npm::runs("npm");
         if !node || !Path::new(CHROMIUM).exists() {
             let watched = std::env::var_os("CI").is_none_or(|it| it != "true");
-            ensure!(watched || !node, "no Chromium (Debian: chromium), so the console is not tried in a browser");
+            ensure!(
+                watched || !node,
+                "no Chromium (Debian: chromium), so the console is not tried in a browser"
+            );
             return Ok(None);
         }
         let folder = root().join("e2e");
