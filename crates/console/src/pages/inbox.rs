@@ -1,7 +1,9 @@
 //! The queue: one row for each change that waits for people, the newest first.
 
 use askama::Template;
-use model::{Change, ChangeId, ChangeState, Effect, EffectSet, PersonId, Step, Timestamp, Undo, Verdict};
+use model::{
+    Approval, Change, ChangeId, ChangeState, Effect, EffectSet, PersonId, Step, Timestamp, Undo, Verdict,
+};
 
 use super::Frame;
 use crate::{
@@ -61,13 +63,13 @@ struct Time {
 }
 
 impl Row {
-    /// `could`: who may still sign for it. `signed`: how many people have.
-    pub(crate) fn of(change: &Change, signed: usize, could: &[PersonId], now: Timestamp) -> Self {
+    /// `could`: who could give what is wanted beside what was `signed`.
+    pub(crate) fn of(change: &Change, signed: &[Approval], could: &[PersonId], now: Timestamp) -> Self {
         let time = |at: Timestamp, said: String| Time { at: at.to_string(), said };
         Self {
             id: change.id.to_string(),
             state: change.state.name(),
-            stand: format!("{}.{signed}", change.version),
+            stand: format!("{}.{}", change.version, signings(signed)),
             production: change.environment.production,
             environment: Shown::of(&change.environment.name),
             sentence: sentence(change),
@@ -76,9 +78,14 @@ impl Row {
             operator: change.chain.operator.clone(),
             asked: time(change.created_at, ago(change.created_at, now)),
             left: time(change.expires_at, left(change.expires_at, now).unwrap_or_else(over)),
-            need: need(change, signed, could),
+            need: need(change, signed.len(), could),
         }
     }
+}
+
+/// Another number whenever somebody signs, or signs once more with another key.
+pub(crate) fn signings(signed: &[Approval]) -> i64 {
+    signed.iter().fold(0, |all, it| it.at.millis().wrapping_add(all))
 }
 
 /// As far as it is known from the record; the change's own page has what is known of each action.
@@ -158,7 +165,10 @@ fn need(change: &Change, signed: usize, could: &[PersonId]) -> Shown {
         return Shown::of("waits for its agent");
     }
     let Verdict::Hold(hold) = &change.verdict else { return Shown::default() };
+    let enough = usize::try_from(hold.requirement.people).is_ok_and(|people| signed >= people);
     let names = match could {
+        // What else is wanted, evidence or an hour, its page says.
+        [] if enough => "nobody could add to it".to_owned(),
         [] => "nobody is left who could".to_owned(),
         [one] => format!("{one} could"),
         [one, two] => format!("{one} or {two} could"),
