@@ -8,8 +8,8 @@ use axum::body::Bytes;
 use model::{ChangeId, Timestamp};
 use serde_json::json;
 
-/// A change's version, and how many people have signed for it: an approval that is not the last leaves the version as it is.
-pub(crate) type Stand = (u64, usize);
+/// A change's version, and what was signed for it as a number: an approval that is not the last leaves the version as it is.
+pub(crate) type Stand = (u64, i64);
 
 const LEFT: usize = 500;
 

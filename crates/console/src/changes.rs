@@ -1,10 +1,9 @@
-//! What is asked about one change: its page, the statement of it, a signature for it, and receipts of what the log has of it.
+//! What is asked about one change: its page, the statement of it, and a signature for it.
 
 use api::{ApiError, types::ChangeView};
-use approval::{Act, Statement};
+use approval::{Act, Statement, passkey::Passkey};
 use axum::{
     Json,
-    http::header::{CONTENT_DISPOSITION, CONTENT_TYPE},
     response::{IntoResponse as _, Response},
 };
 use engine::{Opened, SignError, Signer};
@@ -95,8 +94,9 @@ fn sign_of(call: &Call, opened: &Opened, approvals: &[Approval], viewer: PersonI
     let signed = signed.filter(|it| !adds_a_touch(change, it));
     let signed = signed.map(|_| "you have approved it already".to_owned());
     let may_not = engine.may_sign(change, &viewer).err().map(|why| why.to_string()).or(signed);
-    let keys = engine.bundle().roster().people.get(&viewer).map(|it| it.keys.clone()).unwrap_or_default();
-    let has_passkey = keys.iter().any(|key| key.0.starts_with("passkey "));
+    let bundle = engine.bundle();
+    let person = bundle.roster().people.get(&viewer);
+    let has_passkey = person.is_some_and(|it| it.keys.iter().any(|key| Passkey::of(key).is_some()));
     Sign::of(&statement, change, may_not, has_passkey)
 }
 
@@ -143,31 +143,4 @@ pub(crate) async fn sign(call: Call) -> Result<Response, Refused> {
     let signed = call.engine().sign(id, statement, signature).await;
     let signed = signed.map_err(|err: SignError| ApiError::from(err))?;
     Ok(Json(json!({ "id": id, "state": signed.change.state, "note": signed.note })).into_response())
-}
-
-/// Of one of its entries, by its number in the log, or of the newest: the same text as `countersign audit receipt` gives.
-pub(crate) async fn receipt(call: Call) -> Result<Response, Refused> {
-    let id: ChangeId = call.id()?;
-    let wanted = call.query.get("entry").map(|it| it.parse::<u64>()).transpose();
-    let wanted = wanted.map_err(|_| ApiError::usage("the number of an entry is a whole number from 0 on"))?;
-    let engine = call.shared_engine();
-    if wanted.is_none() {
-        // What was recorded just now stands in the log in a moment.
-        engine.sequence().await?;
-    }
-    let entries = engine.read(move |view| view.recorded_of(id, timeline::MOST)).await?;
-    let found = entries.iter().rev().find_map(|(entry, index)| {
-        let index = index.filter(|index| wanted.is_none_or(|wanted| wanted == *index))?;
-        Some((entry, index))
-    });
-    let (entry, index) =
-        found.ok_or_else(|| ApiError::not_found(format!("the log has no such entry of {id} yet")))?;
-    let name = timeline::file_of(id, entry);
-    let text = call.apart(move || engine.receipt(index)).await?;
-    let text = text.map_err(|err| ApiError::unexpected(err.to_string()))?;
-    let headers = [
-        (CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
-    ];
-    Ok((headers, text).into_response())
 }

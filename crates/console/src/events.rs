@@ -18,14 +18,14 @@ use axum::{
 };
 use engine::Engine;
 use http_body_util::channel::Channel;
-use model::{Change, ChangeId, ChangeState, PersonId, Timestamp};
+use model::{Approval, Change, ChangeId, ChangeState, Timestamp};
 use serde_json::json;
 use store::{Filter, StorageError};
 use tokio::{sync::watch, time::MissedTickBehavior};
 
 use crate::{
     board::{Board, Look, event},
-    pages::inbox::{MOST, Row, why_left},
+    pages::inbox::{MOST, Row, signings, why_left},
 };
 
 /// Changes that move together are told together.
@@ -50,10 +50,10 @@ pub(crate) struct Feed {
     begun: Mutex<bool>,
 }
 
-/// Changes that wait for people, the newest first, each with who has signed for it.
+/// Changes that wait for people, the newest first, each with what was signed for it.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    changes: Vec<(Change, Vec<PersonId>)>,
+    changes: Vec<(Change, Vec<Approval>)>,
     /// Not all of them are here.
     pub(crate) more: bool,
     /// How many there are.
@@ -78,10 +78,10 @@ impl Queue {
             let signed = changes
                 .into_iter()
                 .map(|change| {
-                    let signed = view.approvals(change.id)?.into_iter().map(|it| it.person).collect();
+                    let signed = view.approvals(change.id)?;
                     Ok((change, signed))
                 })
-                .collect::<Result<Vec<(Change, Vec<PersonId>)>, StorageError>>()?;
+                .collect::<Result<Vec<(Change, Vec<Approval>)>, StorageError>>()?;
             Ok((signed, all))
         });
         let (mut changes, all) = found.await?;
@@ -100,11 +100,9 @@ impl Queue {
     }
 }
 
-fn row(engine: &Engine, change: &Change, signed: &[PersonId]) -> Option<String> {
+fn row(engine: &Engine, change: &Change, signed: &[Approval]) -> Option<String> {
     let now = engine.now().ok()?;
-    let mut could = engine.could_sign(change);
-    could.retain(|person| !signed.contains(person));
-    Row::of(change, signed.len(), &could, now).render().ok()
+    Row::of(change, signed, &engine.could_still_sign(change, signed), now).render().ok()
 }
 
 impl Feed {
@@ -245,7 +243,7 @@ async fn look(engine: &Engine, before: &Board) -> Result<Look, StorageError> {
     let mut stood = before.stands();
     let mut rows = Vec::with_capacity(queue.changes.len());
     for (change, signed) in &queue.changes {
-        let stand = (change.version, signed.len());
+        let stand = (change.version, signings(signed));
         let told = match stood.remove(&change.id) {
             Some(stood) if stood == stand => None,
             _ => row(engine, change, signed).map(|row| event("row", &json!({ "id": change.id, "row": row }))),

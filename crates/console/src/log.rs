@@ -75,6 +75,7 @@ pub(crate) async fn entry(call: Call) -> Result<Response, Refused> {
         picture: proof::drawn(index, size, &path),
         newer: index.checked_add(1).filter(|next| *next < size),
         older: index.checked_sub(1),
+        file: logged::receipt_file(index),
         genesis: call.engine().installation().to_string(),
         frame: call.frame("Audit").await?,
     };
@@ -85,7 +86,7 @@ pub(crate) async fn entry(call: Call) -> Result<Response, Refused> {
 pub(crate) async fn entry_receipt(call: Call) -> Result<Response, Refused> {
     let (index, engine) = (index(&call)?, call.shared_engine());
     let text = call.apart(move || engine.receipt(index)).await?.map_err(told)?;
-    let named = format!("attachment; filename=\"entry-{index}.receipt\"");
+    let named = format!("attachment; filename=\"{}\"", logged::receipt_file(index));
     let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, named)];
     Ok((headers, text).into_response())
 }

@@ -83,7 +83,12 @@ pub(crate) fn members(bytes: &[u8]) -> Vec<Member> {
     members
 }
 
-/// Its name in the log.
+/// What the receipt of an entry is kept as.
+pub(crate) fn receipt_file(index: u64) -> String {
+    format!("entry-{index}.tlog-proof")
+}
+
+/// Its name in the log, and on the command line.
 pub(crate) fn kind(kind: EntryKind) -> String {
     let named = serde_json::to_value(kind).ok();
     named.and_then(|it| it.as_str().map(str::to_owned)).unwrap_or_default()

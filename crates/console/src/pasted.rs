@@ -165,6 +165,12 @@ mod tests {
                 expect![[r#"ec2:TerminateInstances us-east-1 {"DryRun":false,"InstanceId":["i-1","i-2"]}"#]],
             ),
             (
+                "aws ec2 create-image --instance-id i-1 --name before --no-reboot",
+                expect![[
+                    r#"ec2:CreateImage us-east-1 {"InstanceId":"i-1","Name":"before","NoReboot":true}"#
+                ]],
+            ),
+            (
                 "aws s3api delete-bucket --bucket shop",
                 expect![[r#"s3:DeleteBucket us-east-1 {"Bucket":"shop"}"#]],
             ),

@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     assets,
-    changes::{change, receipt, sign, statement},
+    changes::{change, sign, statement},
     enrolling::{enrol, enrol_page},
     estate::Estate,
     events::{Feed, Queue},
@@ -86,7 +86,6 @@ routes! { Handler, page {
     Get "/inbox" Viewer inbox;
     Get "/events" Viewer events;
     Get "/changes/{id}" Viewer change;
-    Get "/changes/{id}/receipt" Viewer receipt;
     Get "/changes/{id}/statement" Viewer statement;
     Post "/changes/{id}/sign" Viewer sign;
     Get "/sessions" Viewer sessions;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Change, ChangeId, Entry, EntryKind, Timestamp};
+use model::{Change, Entry, EntryKind, Timestamp};
 
 use crate::text::Shown;
 
@@ -37,17 +37,6 @@ pub(crate) fn timeline(change: &Change, recorded: &[(Entry, Option<u64>)]) -> Ve
 pub(crate) fn last(recorded: &[(Entry, Option<u64>)]) -> Option<&(Entry, Option<u64>)> {
     let beside = [EntryKind::ApprovalRefused, EntryKind::Alarm, EntryKind::BodyMoved];
     recorded.iter().rev().find(|(entry, _)| !beside.contains(&entry.kind))
-}
-
-/// As the command line names it.
-pub(crate) fn kind_of(entry: &Entry) -> String {
-    let kind = serde_json::to_value(entry.kind).ok();
-    kind.as_ref().and_then(|it| it.as_str()).unwrap_or_default().to_owned()
-}
-
-/// What a receipt of it is kept as.
-pub(crate) fn file_of(id: ChangeId, entry: &Entry) -> String {
-    format!("{id}-{}.tlog-proof", kind_of(entry))
 }
 
 /// What happened, in a few words. `None` for what happens to no change.
@@ -168,8 +157,8 @@ mod tests {
         let all =
             [EntryKind::ChangeHeld, EntryKind::ChangeRejected, EntryKind::ApprovalRefused, EntryKind::Alarm];
         let recorded = all.map(|kind| (entry(kind, "", &[]), None));
-        let found = last(&recorded).map(|(entry, _)| kind_of(entry));
-        assert_eq!(found.as_deref(), Some("change_rejected"));
+        let found = last(&recorded).map(|(entry, _)| entry.kind);
+        assert_eq!(found, Some(EntryKind::ChangeRejected));
         assert_eq!(last(&[]), None);
     }
 }

@@ -16,8 +16,9 @@ use crate::{
 /// What somebody pastes; a URL holds no more.
 pub(crate) const MAX_REQUEST: usize = 4000;
 
-/// Of one call as many of what it names are asked about.
+/// Of one call no more of what it names are judged, and none with a longer name: one that is cut is the name of something else.
 const MOST_NAMED: usize = 20;
+const LONGEST: usize = 300;
 
 /// What is said to whoever asked.
 #[derive(Debug, Default)]
@@ -92,12 +93,24 @@ fn described(
         )));
         let mut named: BTreeSet<(Kind, &str)> =
             parts.resources.iter().map(|it| (it.kind.clone(), it.name.as_str())).collect();
+        if named.len() > MOST_NAMED {
+            return Err(format!(
+                "{operation} names {} things here, and at most {MOST_NAMED} of one call are judged; nothing of it was. Paste it with fewer \
+                 of them.",
+                named.len()
+            ));
+        }
+        if let Some(length) = named.iter().map(|(_, name)| name.chars().count()).find(|it| *it > LONGEST) {
+            return Err(format!(
+                "{operation} names something here by {length} characters, and names of at most {LONGEST} are judged; nothing of it was."
+            ));
+        }
         if named.is_empty() {
             named.insert((Kind::unknown(), "*"));
         }
         let exposes = [(parts.exposure.data, "data"), (parts.exposure.credentials, "credentials")];
         let exposes: Vec<&str> = exposes.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect();
-        for (kind, name) in named.into_iter().take(MOST_NAMED) {
+        for (kind, name) in named {
             text.push_str("[[example]]\n");
             for (key, value) in [
                 ("name", format!("{operation} on {name}")),
@@ -126,9 +139,12 @@ fn described(
     Ok((text, read_as))
 }
 
+/// Of the longest name nothing is cut, nor of the operation in front of it.
+const WRITTEN: usize = 2 * LONGEST;
+
 /// A quoted string of JSON is one of TOML, once nothing in it is of the kind that TOML takes in no string.
 fn write(text: &mut String, key: &str, value: &str) {
-    let value = serde_json::Value::String(model::sanitize(value, 300));
+    let value = serde_json::Value::String(model::sanitize(value, WRITTEN));
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{key} = {value}");
 }
@@ -185,6 +201,31 @@ mod tests {
         assert!(lost.answers.iter().all(|it| it.verdict != "allow"), "{lost:?}");
         let read = answered(&bundle(), "aws cloudformation describe-stacks --stack-name shop", "", now);
         assert!(read.answers.iter().all(|it| it.verdict == "allow") && !read.answers.is_empty(), "{read:?}");
+    }
+
+    #[test]
+    fn a_call_is_judged_with_all_that_it_names_or_not_at_all() {
+        let asked = |line: &str| answered(&bundle(), line, "", Timestamp::from_seconds(1_780_000_000));
+        let several = |count: usize| {
+            let names: Vec<String> = (0..count).map(|nth| format!("i-{nth:017}")).collect();
+            asked(&format!("aws ec2 terminate-instances --instance-ids {}", names.join(" ")))
+        };
+        let long = |length: usize| {
+            asked(&format!("aws cloudformation delete-stack --stack-name {}", "x".repeat(length)))
+        };
+        for (answer, judged, wrong) in [
+            (several(MOST_NAMED), MOST_NAMED, None),
+            (several(MOST_NAMED + 1), 0, Some("ec2:TerminateInstances names 21 things here")),
+            (long(LONGEST), 1, None),
+            (long(LONGEST + 1), 0, Some("cloudformation:DeleteStack names something here by 301 characters")),
+        ] {
+            let told: Vec<String> = answer.wrong.iter().flatten().map(ToString::to_string).collect();
+            assert_eq!(answer.answers.len(), judged, "{told:?}");
+            match wrong {
+                None => assert!(told.is_empty(), "{told:?}"),
+                Some(said) => assert!(told.concat().starts_with(said), "{told:?}"),
+            }
+        }
     }
 
     #[test]

@@ -9,11 +9,6 @@ use model::{Approval, Change, PersonId, Presence, Requirement, Role, Roster, Ver
 use crate::{Engine, own};
 
 impl Engine {
-    /// Everybody whose approval would count, whether they have given it or not: by who they are, and by the keys they have.
-    pub fn could_sign(&self, change: &Change) -> Vec<PersonId> {
-        self.able(change).into_keys().collect()
-    }
-
     /// Everybody who could give something that is wanted beside these approvals; nobody where nothing is.
     pub fn could_still_sign(&self, change: &Change, given: &[Approval]) -> Vec<PersonId> {
         let Verdict::Hold(hold) = &change.verdict else { return Vec::new() };
@@ -22,7 +17,7 @@ impl Engine {
         still(&hold.requirement, bundle.roster(), &self.able(change), &given)
     }
 
-    /// With the most that each could show.
+    /// Everybody whose approval would count, by who they are and by the keys they have; with the most that each could show.
     fn able(&self, change: &Change) -> BTreeMap<PersonId, Manner> {
         let bundle = self.bundle();
         let mut able = approval::abilities(bundle.roster(), own::file_rule(&bundle, change));

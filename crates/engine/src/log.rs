@@ -85,14 +85,23 @@ impl Engine {
         })
     }
 
-    /// What somebody takes along to show later that this entry stood in the log: the text that `audit check-receipt` takes.
+    /// What somebody takes along to show later that this entry stood in the log: the text that `audit check-receipt` takes. Under the
+    /// newest checkpoint that enough witnesses have cosigned, with their lines, where that covers the entry; else under the log's own.
     ///
     /// # Errors
     /// [`LogError`].
     pub fn receipt(&self, index: u64) -> Result<String, LogError> {
+        let witnessed = self.witnesses.newest().and_then(|note| {
+            let size = tlog::open_checkpoint(&note, &self.log_key).ok()?.size;
+            Some((note, size))
+        });
         let (bytes, path, checkpoint) = self.with_ledger(|ledger| -> Result<_, LogError> {
-            let (bytes, path) = (ledger.entry(index)?, ledger.prove_inclusion(index)?);
-            Ok((bytes, path, ledger.checkpoint().to_owned()))
+            let bytes = ledger.entry(index)?;
+            let covers = |size: u64| index < size && size <= ledger.size();
+            let (checkpoint, size) = witnessed
+                .filter(|(_, size)| covers(*size))
+                .unwrap_or_else(|| (ledger.checkpoint().to_owned(), ledger.size()));
+            Ok((bytes, ledger.prove_inclusion_at(index, size)?, checkpoint))
         })?;
         let genesis = self.genesis.to_json();
         let receipt = audit::receipt_by_proof(&genesis, checkpoint.as_bytes(), (index, &bytes), path);

@@ -10,8 +10,17 @@ use crate::{
 impl Ledger {
     /// Proof that entry `index` is under the present checkpoint.
     pub fn prove_inclusion(&self, index: u64) -> Result<Vec<Hash>, ProveError> {
-        let plan = Plan::inclusion(index, self.size());
-        self.tiles().fill(&plan.ok_or(ProveError::NoSuchEntry { index, size: self.size() })?)
+        self.prove_inclusion_at(index, self.size())
+    }
+
+    /// Proof that entry `index` is under the checkpoint that this log had when it had `size` entries: one that witnesses have
+    /// cosigned, say.
+    pub fn prove_inclusion_at(&self, index: u64, size: u64) -> Result<Vec<Hash>, ProveError> {
+        if size > self.size() {
+            return Err(ProveError::NotSoLarge { asked: size, size: self.size() });
+        }
+        let plan = Plan::inclusion(index, size);
+        self.tiles().fill(&plan.ok_or(ProveError::NoSuchEntry { index, size })?)
     }
 
     /// Proof that the present log begins with the `old` entries that somebody has seen; empty from size 0

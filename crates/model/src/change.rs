@@ -191,10 +191,14 @@ impl Step {
         self.inner().fold(self.action.effects, EffectSet::union)
     }
 
+    /// The same by what the tables make of it: without `destroy` where that counts only for want of a captured undo.
+    pub fn listed_effects(&self) -> EffectSet {
+        self.inner().fold(self.listed.unwrap_or(self.action.effects), EffectSet::union)
+    }
+
     /// Whether it destroys or interrupts by what the tables make of it, and not only for want of a captured undo.
     pub fn destroys(&self) -> bool {
-        let own = self.listed.unwrap_or(self.action.effects);
-        self.inner().fold(own, EffectSet::union).contains(Effect::Destroy)
+        self.listed_effects().contains(Effect::Destroy)
     }
 
     fn inner(&self) -> impl Iterator<Item = EffectSet> {

@@ -60,8 +60,8 @@ pub struct About {
 pub struct Subject<'a> {
     pub change: &'a Change,
     pub approved_by: &'a [PersonId],
-    /// Who may sign for it, whether they have or not.
-    pub may_sign: &'a [PersonId],
+    /// Who could give what is wanted beside what was signed, by what they have not shown yet: also somebody who has signed.
+    pub could_sign: &'a [PersonId],
 }
 
 /// As much as anybody reads of one thing.
@@ -205,9 +205,8 @@ impl Sender {
 
 impl About {
     fn of(subject: Subject<'_>, now: Timestamp) -> Self {
-        let Subject { change, approved_by, may_sign } = subject;
+        let Subject { change, approved_by, could_sign } = subject;
         let waits = change.state == ChangeState::Held;
-        let could = may_sign.iter().filter(|person| waits && !approved_by.contains(person));
         let needs = match &change.verdict {
             Verdict::Hold(hold) => Some(model::sanitize(&hold.requirement.to_string(), MOST)),
             Verdict::Allow | Verdict::Deny(_) => None,
@@ -221,7 +220,7 @@ impl About {
             operator: change.chain.operator.clone(),
             needs: needs.filter(|_| waits),
             approved_by: approved_by.to_vec(),
-            could_approve: could.cloned().collect(),
+            could_approve: if waits { could_sign.to_vec() } else { Vec::new() },
             expires_at: change.expires_at,
             seconds_left: change.state.is_open().then(|| change.expires_at.since(now).max(0) / 1000),
         }

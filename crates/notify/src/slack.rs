@@ -67,7 +67,11 @@ fn waiting(about: &About) -> Option<String> {
     if more > 0 {
         names.push(format!("{more} more"));
     }
-    let could = if names.is_empty() { "nobody is left who could".to_owned() } else { names.join(", ") };
+    let could = match (names.is_empty(), about.approved_by.is_empty()) {
+        (false, _) => names.join(", "),
+        (true, true) => "nobody is left who could".to_owned(),
+        (true, false) => "nobody could add to what was signed".to_owned(),
+    };
     let left = about.seconds_left.map(|seconds| format!("; {} left", span(seconds))).unwrap_or_default();
     Some(format!("needs {}: {could}{left}", foreign(needs)))
 }

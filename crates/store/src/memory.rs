@@ -367,6 +367,16 @@ impl Rows for Memory {
         Ok(there.map(|(entry, index)| (entry.bytes.clone(), *index)).collect())
     }
 
+    fn recorded_since(&self, since: i64, each: &mut dyn FnMut(&[u8])) -> Found<()> {
+        let state = self.state();
+        state
+            .outbox
+            .values()
+            .filter(|(entry, _)| entry.at >= since)
+            .for_each(|(entry, _)| each(&entry.bytes));
+        Ok(())
+    }
+
     fn recorded_of(&self, change: &str, limit: usize) -> Found<Vec<(Vec<u8>, Option<i64>)>> {
         let state = self.state();
         let own = state.outbox.values().rev().filter(|(entry, _)| entry.change.as_deref() == Some(change));

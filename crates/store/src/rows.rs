@@ -157,6 +157,8 @@ pub(crate) trait Rows {
     fn unsequenced(&self, limit: usize) -> Found<Vec<Pending>>;
     /// Recorded at exactly that time, in the order in which they were, each with its index in the log.
     fn recorded_at(&self, at: i64, limit: usize) -> Found<Vec<(Vec<u8>, Option<i64>)>>;
+    /// Recorded at that time or later, in no order.
+    fn recorded_since(&self, since: i64, each: &mut dyn FnMut(&[u8])) -> Found<()>;
     /// The newest about a change, in the order in which they were recorded, each with its index in the log.
     fn recorded_of(&self, change: &str, limit: usize) -> Found<Vec<(Vec<u8>, Option<i64>)>>;
     /// How many rows have no place in the log yet, and the time of the oldest.

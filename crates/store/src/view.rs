@@ -148,11 +148,21 @@ impl<'a> View<'a> {
         Ok(read.flat_map(|it| it.given()).map(|it| it.signature).collect())
     }
 
-    /// Those of which a signature was given at or after `since`, in no order. What cannot be read is told by whoever compares.
+    /// Those of which a signature was given at or after `since`, in the order of changes and persons. They are found by what was
+    /// recorded since then, however many there are. What cannot be read is told by whoever compares.
     pub fn approvals_since(&self, since: Timestamp) -> Result<Vec<Approval>, StorageError> {
-        let rows = self.rows.all_approvals()?;
-        let read = rows.iter().filter_map(|row| decode::<Approval>(row).ok());
-        Ok(read.filter(|it| it.given().iter().any(|given| given.at >= since)).collect())
+        let mut signed = BTreeSet::new();
+        self.rows.recorded_since(since.millis(), &mut |bytes| {
+            let subject = serde_json::from_slice::<Entry>(bytes).ok().and_then(|entry| entry.subject);
+            signed.extend(subject.filter(|it| it.table == Approval::TABLE).map(|it| it.id));
+        })?;
+        let mut found = Vec::new();
+        for (change, person) in signed.iter().filter_map(|id| id.split_once('/')) {
+            let row = self.rows.approval(change, person)?;
+            found.extend(row.and_then(|row| decode::<Approval>(&row).ok()));
+        }
+        found.retain(|it| it.given().iter().any(|given| given.at >= since));
+        Ok(found)
     }
 
     pub fn approval(&self, change: ChangeId, person: &PersonId) -> Result<Option<Approval>, StorageError> {

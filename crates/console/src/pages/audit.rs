@@ -42,6 +42,8 @@ pub(crate) struct EntryPage {
     pub(crate) picture: String,
     pub(crate) newer: Option<u64>,
     pub(crate) older: Option<u64>,
+    /// As what its receipt is kept.
+    pub(crate) file: String,
     pub(crate) genesis: String,
 }
 

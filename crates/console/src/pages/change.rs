@@ -13,6 +13,7 @@ use notify::Derived;
 use super::Frame;
 use crate::{
     around::{Around, Other, Picture},
+    logged,
     text::{Shown, all, whole},
     timeline,
     when::{ago, left},
@@ -220,7 +221,7 @@ struct Given {
 struct Last {
     kind: String,
     index: Option<u64>,
-    /// As what its receipt is kept.
+    /// As what its receipt is kept, once it can be taken.
     file: String,
 }
 
@@ -292,9 +293,9 @@ impl ChangePage {
             cut,
             signed: signed.flat_map(|(approval, did)| Given::all(approval, did, now)).collect(),
             last: timeline::last(entries).map(|(entry, index)| Last {
-                kind: timeline::kind_of(entry),
+                kind: logged::kind(entry.kind),
                 index: *index,
-                file: timeline::file_of(change.id, entry),
+                file: index.map_or_else(|| "FILE".to_owned(), logged::receipt_file),
             }),
             digest: change.digest,
             genesis,

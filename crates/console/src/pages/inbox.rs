@@ -1,7 +1,9 @@
 //! The queue: one row for each change that waits for people, the newest first.
 
 use askama::Template;
-use model::{Change, ChangeId, ChangeState, Effect, EffectSet, PersonId, Timestamp, Undo, Verdict};
+use model::{
+    Approval, Change, ChangeId, ChangeState, Effect, EffectSet, PersonId, Step, Timestamp, Undo, Verdict,
+};
 
 use super::Frame;
 use crate::{
@@ -61,38 +63,42 @@ struct Time {
 }
 
 impl Row {
-    /// `could`: who may still sign for it. `signed`: how many people have.
-    pub(crate) fn of(change: &Change, signed: usize, could: &[PersonId], now: Timestamp) -> Self {
+    /// `could`: who could give what is wanted beside what was `signed`.
+    pub(crate) fn of(change: &Change, signed: &[Approval], could: &[PersonId], now: Timestamp) -> Self {
         let time = |at: Timestamp, said: String| Time { at: at.to_string(), said };
         Self {
             id: change.id.to_string(),
             state: change.state.name(),
-            stand: format!("{}.{signed}", change.version),
+            stand: format!("{}.{}", change.version, signings(signed)),
             production: change.environment.production,
             environment: Shown::of(&change.environment.name),
             sentence: sentence(change),
-            risks: risks(change),
+            risks: risks(&change.steps),
             agent: Shown::of(&change.chain.agent),
             operator: change.chain.operator.clone(),
             asked: time(change.created_at, ago(change.created_at, now)),
             left: time(change.expires_at, left(change.expires_at, now).unwrap_or_else(over)),
-            need: need(change, signed, could),
+            need: need(change, signed.len(), could),
         }
     }
 }
 
+/// Another number whenever somebody signs, or signs once more with another key.
+pub(crate) fn signings(signed: &[Approval]) -> i64 {
+    signed.iter().fold(0, |all, it| it.at.millis().wrapping_add(all))
+}
+
 /// As far as it is known from the record; the change's own page has what is known of each action.
-fn risks(change: &Change) -> Vec<(&'static str, &'static str)> {
-    let steps = || change.steps.iter();
+fn risks(steps: &[Step]) -> Vec<(&'static str, &'static str)> {
     // What counts as destroying only for want of an undo does not say so: it says that there is none.
-    let effects = steps().map(|step| step.listed.unwrap_or(step.action.effects));
-    let undo = steps().map(|step| match (&step.undo, step.action.undo) {
+    let effects = steps.iter().map(Step::listed_effects).reduce(EffectSet::union);
+    let undo = steps.iter().map(|step| match (&step.undo, step.action.undo) {
         (None, Undo::Capturable | Undo::Unlisted) => Back::Not,
         (None, Undo::NotNeeded | Undo::Additive) => Back::Adds,
         (Some(_), _) => Back::Captured,
     });
-    let unknown = steps().any(|step| !step.action.unknowns.is_empty());
-    words(effects.reduce(EffectSet::union), undo.max(), unknown)
+    let unknown = steps.iter().any(|step| step.unknowns().next().is_some());
+    words(effects, undo.max(), unknown)
 }
 
 /// Whether it can be undone; the worst comes last.
@@ -159,7 +165,10 @@ fn need(change: &Change, signed: usize, could: &[PersonId]) -> Shown {
         return Shown::of("waits for its agent");
     }
     let Verdict::Hold(hold) = &change.verdict else { return Shown::default() };
+    let enough = usize::try_from(hold.requirement.people).is_ok_and(|people| signed >= people);
     let names = match could {
+        // What else is wanted, evidence or an hour, its page says.
+        [] if enough => "nobody could add to it".to_owned(),
         [] => "nobody is left who could".to_owned(),
         [one] => format!("{one} could"),
         [one, two] => format!("{one} or {two} could"),
@@ -173,7 +182,80 @@ fn need(change: &Change, signed: usize, could: &[PersonId]) -> Shown {
 
 #[cfg(test)]
 mod tests {
+    use model::{
+        Account, ActionParts, Environment, Exposure, InnerAction, Observation, Operation, Partition,
+        Quantity, Region, StepState, Value, Vouched,
+    };
+
     use super::*;
+
+    /// The update of a stack, of which so much is known.
+    fn update(observation: Option<Observation>) -> Step {
+        let effects = EffectSet::of(Effect::Write);
+        Step {
+            action: ActionParts {
+                operation: Operation::new("cloudformation", "UpdateStack"),
+                partition: Partition("aws".to_owned()),
+                account: Account("111122223333".to_owned()),
+                region: Region("eu-west-1".to_owned()),
+                effects: effects.with(Effect::Destroy),
+                exposure: Exposure::default(),
+                resources: Vec::new(),
+                undo: Undo::Capturable,
+                quantity: Quantity::one(),
+                summary: "Updates the stack shop.".to_owned(),
+                shown: Vec::new(),
+                unknowns: Vec::new(),
+                acting_as: None,
+                second_lock: None,
+            },
+            digest: Value::Null.digest("countersign/test"),
+            environment: Environment::unknown(),
+            state: StepState::Pending,
+            // It counts as `destroy` only for want of an undo.
+            listed: Some(effects),
+            observation,
+            sought: None,
+            undo: None,
+            execution: None,
+            erased: None,
+            vouched: Vouched::ByAgent,
+        }
+    }
+
+    fn found(inner: &[Effect], unknowns: &[&str]) -> Option<Observation> {
+        let inner = inner.iter().map(|effect| InnerAction {
+            operation: Operation::new("rds", "DeleteDBInstance"),
+            effects: EffectSet::of(*effect),
+            resources: Vec::new(),
+            summary: "Replaces the database orders.".to_owned(),
+        });
+        Some(Observation {
+            at: Timestamp::from_seconds(0),
+            facts: Vec::new(),
+            fingerprint: Value::Null.digest("countersign/test"),
+            inner: inner.collect(),
+            inner_whole: true,
+            unknowns: unknowns.iter().map(|it| (*it).to_owned()).collect(),
+        })
+    }
+
+    #[test]
+    fn a_row_says_all_that_is_known_of_its_steps() {
+        for (steps, expected) in [
+            (vec![update(found(&[], &[]))], "no undo"),
+            (vec![update(found(&[Effect::Write, Effect::Destroy], &[]))], "destroys or interrupts, no undo"),
+            (vec![update(found(&[], &["its tags could not be read"]))], "no undo, not all is known"),
+            (vec![update(None)], "no undo, not all is known"),
+            (
+                vec![update(None), update(found(&[Effect::Privilege, Effect::Destroy], &[]))],
+                "destroys or interrupts, changes rights, no undo, not all is known",
+            ),
+        ] {
+            let said: Vec<&str> = risks(&steps).into_iter().map(|(_, word)| word).collect();
+            assert_eq!(said.join(", "), expected);
+        }
+    }
 
     #[test]
     fn whatever_leaves_the_queue_says_why() {

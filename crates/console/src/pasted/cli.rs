@@ -33,6 +33,9 @@ const OWN: [&str; 8] = [
     "only-show-errors",
 ];
 
+/// Switches whose own name begins so: it is no denial, and the table, which has the names of things alone, has none of them.
+const WITH_NO: [&str; 1] = ["no-reboot"];
+
 const SEVERAL: &str =
     "`aws s3` makes several requests of one command: paste the one that you mean, as `aws s3api …`";
 
@@ -126,17 +129,18 @@ fn row(service: &str, operation: &str) -> Result<&'static Row, String> {
 
 /// `--instance-ids i-1 i-2` is `InstanceId` on the wire, where the table says so; else the name as the CLI makes it.
 fn parameter(row: &Row, name: &str, values: &[&str]) -> (String, Value) {
-    let (name, is) = match name.strip_prefix("no-") {
-        Some(name) if values.is_empty() => (name, false),
-        Some(_) | None => (name, true),
-    };
-    let wanted = plain(name);
     let in_path = row.path().split(['{', '}']).skip(1).step_by(2).map(|it| it.trim_end_matches('+'));
     let known = row.identifiers().map(|it| (it.name, it.list));
     let known = known
         .chain(row.query_names().map(|(name, _)| (name, false)))
         .chain(in_path.map(|name| (name, false)));
     let known = known.collect::<Vec<_>>();
+    let whole = WITH_NO.contains(&name) || known.iter().any(|(it, _)| plain(it) == plain(name));
+    let (name, is) = match name.strip_prefix("no-") {
+        Some(name) if values.is_empty() && !whole => (name, false),
+        Some(_) | None => (name, true),
+    };
+    let wanted = plain(name);
     let found = known.iter().find(|(it, _)| plain(it) == wanted).or_else(|| {
         let one = wanted.strip_suffix('s')?;
         known.iter().find(|(it, list)| *list && plain(it) == one)

@@ -66,12 +66,12 @@ impl Trouble {
 struct Known {
     change: Change,
     approved_by: Vec<PersonId>,
-    may_sign: Vec<PersonId>,
+    could_sign: Vec<PersonId>,
 }
 
 impl Known {
     fn subject(&self) -> Subject<'_> {
-        Subject { change: &self.change, approved_by: &self.approved_by, may_sign: &self.may_sign }
+        Subject { change: &self.change, approved_by: &self.approved_by, could_sign: &self.could_sign }
     }
 }
 
@@ -211,7 +211,7 @@ impl Teller {
         });
         match read.await {
             Ok(found) => Ok(found.map(|(change, approvals)| Known {
-                may_sign: engine.could_sign(&change),
+                could_sign: engine.could_still_sign(&change, &approvals),
                 approved_by: approvals.into_iter().map(|it| it.person).collect(),
                 change,
             })),

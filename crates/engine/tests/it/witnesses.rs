@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use engine::{CosignedError, CosignedFrom, Engine, Later, SignError, WitnessReach};
+use engine::{CosignedError, CosignedFrom, Engine, Later, LogError, SignError, WitnessReach};
 use model::{EntryKind, WitnessId};
 use tlog::{Checkpoint, NoteError, WitnessSigningKey, cosign, leaf_hash, sign_checkpoint, verify_growth};
 use witness::Contradiction;
@@ -256,6 +256,30 @@ async fn a_witness_is_on_record_once_and_again_after_it_was_away() {
     world.engine.cosigned(&w2.name, &note, &w2.line(&note), CosignedFrom::Kept).await.unwrap();
     w2.sees(&world).await;
     assert_eq!(told().await, 2, "an earlier process has told of it");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_receipt_has_the_witnesses_that_cover_its_entry() {
+    let (world, w1, w2) = (world().await, witness(1), witness(2));
+    let engine = &world.engine;
+    // The log grows by what it tells of each for the first time.
+    for witness in [&w1, &w2, &w1] {
+        assert_eq!(witness.sees(&world).await, None);
+    }
+    let published = w2.sees(&world).await.unwrap();
+    let covered = engine.growth([]).size;
+    world.run(&PUT_PARAMETER.action()).await;
+    engine.sequence().await.unwrap();
+    let newest = engine.checkpoint();
+    for (index, note) in [(0, &published), (covered - 1, &published), (covered, &newest)] {
+        let text = engine.receipt(index).unwrap();
+        assert!(text.ends_with(note), "{index}: {text}");
+        let shown = audit::check_receipt(&text, Some(engine.installation())).unwrap();
+        assert_eq!((shown.index, shown.authenticated), (index, true));
+    }
+    let beyond = engine.receipt(engine.growth([]).size);
+    assert!(matches!(beyond, Err(LogError::NoSuchEntry { .. })), "{beyond:?}");
     world.finish().await;
 }
 

@@ -41,6 +41,21 @@ fn indices_are_contiguous_and_every_checkpoint_is_proved() {
         let proof = ledger.prove_inclusion(index).unwrap();
         assert_eq!(verify_inclusion(&leaf_hash(&entry), index, newest.size, &proof, &newest.root), Ok(()));
     }
+    for old in notes.iter().map(open).filter(|it| it.size > 0) {
+        for index in [0, old.size / 2, old.size - 1] {
+            let proof = ledger.prove_inclusion_at(index, old.size).unwrap();
+            let leaf = leaf_hash(&all[index as usize]);
+            assert_eq!(
+                verify_inclusion(&leaf, index, old.size, &proof, &old.root),
+                Ok(()),
+                "{index} of {}",
+                old.size
+            );
+        }
+        let beyond = ledger.prove_inclusion_at(old.size, old.size);
+        assert!(matches!(beyond, Err(ProveError::NoSuchEntry { .. })), "{beyond:?}");
+    }
+    assert!(matches!(ledger.prove_inclusion_at(0, 813), Err(ProveError::NotSoLarge { .. })));
     assert_eq!(ledger.entries().unwrap(), all);
     for (end, count) in [(812, 50), (900, 1), (257, 3), (256, 256), (5, 50), (0, 50), (100, 0)] {
         let found = ledger.entries_before(end, count).unwrap();

@@ -97,7 +97,7 @@ pub(crate) fn entry(kind: EntryKind, details: &[(&str, &str)]) -> Entry {
 pub(crate) fn subject<'a>(
     change: &'a Change,
     approved_by: &'a [PersonId],
-    may_sign: &'a [PersonId],
+    could_sign: &'a [PersonId],
 ) -> Subject<'a> {
-    Subject { change, approved_by, may_sign }
+    Subject { change, approved_by, could_sign }
 }

@@ -14,8 +14,8 @@ fn told(
 ) -> Option<Message> {
     let mut change = change("Delete the stack cost-explorer and its 12 resources.");
     prepare(&mut change);
-    let (approved, may) = ([person("ben")], [person("ben"), person("carla")]);
-    let of = subject(&change, &approved, &may);
+    let (approved, could) = ([person("ben")], [person("carla")]);
+    let of = subject(&change, &approved, &could);
     Message::of_entry(&sender(), &entry(kind, details), 41, Some(of), NOON.plus_seconds(600))
 }
 

@@ -9,12 +9,12 @@ use crate::fixture::{NOON, change, entry, person, sender, subject};
 
 fn text(summary: &str) -> String {
     let change = change(summary);
-    let may = ["ben", "carla"].map(person);
+    let could = ["ben", "carla"].map(person);
     let message = Message::of_entry(
         &sender(),
         &entry(EntryKind::ChangeHeld, &[]),
         41,
-        Some(subject(&change, &[], &may)),
+        Some(subject(&change, &[], &could)),
         NOON.plus_seconds(60),
     );
     slack::text(&message.unwrap())

@@ -414,6 +414,18 @@ impl Rows for SqliteRows<'_> {
         self.all(sql, params![at, count(limit)], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
+    fn recorded_since(&self, since: i64, each: &mut dyn FnMut(&[u8])) -> Found<()> {
+        let mut read = || -> rusqlite::Result<()> {
+            let mut statement = self.conn.prepare_cached("SELECT bytes FROM outbox WHERE at >= ?1")?;
+            let mut rows = statement.query([since])?;
+            while let Some(row) = rows.next()? {
+                each(&row.get::<_, Vec<u8>>(0)?);
+            }
+            Ok(())
+        };
+        read().map_err(|err| self.fail(&err))
+    }
+
     fn recorded_of(&self, change: &str, limit: usize) -> Found<Vec<(Vec<u8>, Option<i64>)>> {
         let sql = "SELECT bytes, place FROM recorded JOIN outbox USING (number) WHERE change = ?1 ORDER BY number DESC LIMIT ?2";
         let mut found = self.all(sql, params![change, count(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -20,6 +20,7 @@ on_both!(
     one_more_joins_what_nobody_opened,
     what_stands_beside_others_is_found_by_what_asks_for_it_alone,
     a_person_signs_once,
+    what_was_signed_of_late_is_found,
     refused_operations_leave_nothing,
     a_broken_operation_leaves_nothing_and_the_writer_lives,
     a_refused_call_does_not_spoil_the_operation,
@@ -351,6 +352,33 @@ async fn a_person_signs_once(store: &Store) {
         .unwrap();
     assert_eq!(all, vec![renewed.clone(), approval(1, "bob")]);
     assert_eq!(one, Some(renewed));
+}
+
+async fn what_was_signed_of_late_is_found(store: &Store) {
+    let signed = |second: i64, change: u64, person: &str| model::Approval {
+        at: at(second),
+        ..approval(change, person)
+    };
+    write(store, move |tx| {
+        tx.create_change(&change(1), entry(1))?;
+        tx.create_change(&change(2), entry(2))?;
+        tx.record_approval(&signed(10, 1, "bob"), entry(10))?;
+        tx.record_approval(&signed(20, 1, "ada"), entry(20))?;
+        tx.record_approval(&signed(30, 2, "bob"), entry(30))?;
+        // About a change that was signed for, but no signature.
+        tx.advance_change(&moved_to(&change(1), ChangeState::Approved), 0, entry(31))?;
+        tx.replace_approval(&signed(40, 1, "bob"), entry(40))
+    })
+    .await;
+    for (since, found) in [
+        (0, vec![signed(20, 1, "ada"), signed(40, 1, "bob"), signed(30, 2, "bob")]),
+        (21, vec![signed(40, 1, "bob"), signed(30, 2, "bob")]),
+        (40, vec![signed(40, 1, "bob")]),
+        (41, Vec::new()),
+    ] {
+        let of_late = store.read(move |view| view.approvals_since(at(since))).await.unwrap();
+        assert_eq!(of_late, found, "since {since}");
+    }
 }
 
 async fn refused_operations_leave_nothing(store: &Store) {

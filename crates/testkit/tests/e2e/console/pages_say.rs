@@ -101,8 +101,8 @@ fn the_log_is_listed_and_an_entry_of_it_is_taken_along() -> Result<()> {
     let receipt = desk.get(&cookie, &format!("{place}/receipt"))?;
     ensure!(receipt.status == 200, "{}", receipt.text());
     let named = receipt.header("content-disposition").unwrap_or_default();
-    ensure!(named == format!("attachment; filename=\"entry-{index}.receipt\""), "{named}");
-    let file = desk.lab.installation.beside().join("taken.receipt");
+    ensure!(named == format!("attachment; filename=\"entry-{index}.tlog-proof\""), "{named}");
+    let file = desk.lab.installation.beside().join("taken.tlog-proof");
     fs::write(&file, &receipt.body)?;
     let genesis = desk.lab.installation.genesis();
     let check = ["audit", "check-receipt", text(&file)?, "--genesis", genesis, "--output", "json"];
