@@ -76,8 +76,9 @@ fn a_proposal_whose_answer_is_lost_is_made_again_and_is_one_change() -> Result<(
 
 #[test]
 fn an_undo_whose_answer_is_lost_is_looked_for_and_not_made_twice() -> Result<()> {
-    let bench = Bench::with(&[("one", true), ("two", false)])?;
-    let (output, asked) = begin(&bench, &[write("1.1", "one", 0), write("1.2", "two", 0)])?;
+    let bench = Bench::with(&[("one", true), ("two", false), ("three", true)])?;
+    let steps = [write("1.1", "one", 0), write("1.2", "two", 0), write("1.3", "three", 0)];
+    let (output, asked) = begin(&bench, &steps)?;
     let told = output.expect(12)?.json()?;
     let stopped = &told["plans"][0];
     ensure!(stopped["state"] == "stopped" && stopped["stopped_at"] == "1.2", "{told:#}");
@@ -89,5 +90,6 @@ fn an_undo_whose_answer_is_lost_is_looked_for_and_not_made_twice() -> Result<()>
         // Once by the account's owner, once by the undo.
         ensure!(bench.value(name)? == "old!" && bench.sent(name, "old!")? == 2, "{name}");
     }
+    ensure!(bench.value("three")? == "old!" && bench.sent("three", "new!")? == 0);
     bench.lab.verify()?.expect(0).map(drop)
 }
