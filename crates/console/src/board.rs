@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     fn id(nth: usize) -> ChangeId {
-        format!("chg-01m8na0tq630pm18pd9z5y9e{nth:02}").parse().unwrap()
+        format!("chg-01m8na0tq630pm18pd9z5y{nth:04}").parse().unwrap()
     }
 
     /// Rows by their numbers, each with its version; what is otherwise than on `before` is told.
@@ -147,7 +147,7 @@ mod tests {
     fn told(board: &Board, seen: Option<u64>, begins: bool) -> String {
         let news = board.since(board.from(seen), begins, None);
         let lines = news.iter().map(|it| String::from_utf8(it.to_vec()).unwrap().replace('\n', " "));
-        lines.map(|it| it.replace("chg-01m8na0tq630pm18pd9z5y9e", "").trim_end().to_owned() + "\n").collect()
+        lines.map(|it| it.replace("chg-01m8na0tq630pm18pd9z5y", "").trim_end().to_owned() + "\n").collect()
     }
 
     fn check(board: &Board, seen: Option<u64>, begins: bool, expected: &Expect) {
@@ -174,7 +174,7 @@ mod tests {
             "#]],
         );
         let up_to_date = expect![[r#"
-            event: now id: 1001 data: {"all":2,"now":null,"ids":["03","01"]}
+            event: now id: 1001 data: {"all":2,"now":null,"ids":["0003","0001"]}
         "#]];
         check(&second, Some(1001), true, &up_to_date);
         // Whoever does not say is told from now on.
@@ -189,16 +189,30 @@ mod tests {
                     event: row data: "1.2"
                     event: row data: "3.1"
                     event: gone data: 2
-                    event: now id: 1001 data: {"all":2,"now":null,"ids":["03","01"]}
+                    event: now id: 1001 data: {"all":2,"now":null,"ids":["0003","0001"]}
                 "#]],
             );
         }
     }
 
     #[test]
+    fn what_came_back_has_not_left() {
+        let none = Board::default();
+        let first = none.next(look(&none, 1000, &[(1, 1)], &[])).unwrap();
+        let away = first.next(look(&first, 2000, &[], &[1])).unwrap();
+        let back = away.next(look(&away, 3000, &[(1, 2)], &[])).unwrap();
+        let rows = expect![[r#"
+            event: row data: "1.2"
+            event: now id: 3000 data: {"all":1,"now":null}
+        "#]];
+        check(&back, Some(1000), false, &rows);
+        check(&back, Some(2000), false, &rows);
+    }
+
+    #[test]
     fn what_has_left_is_remembered_up_to_a_count_and_then_the_rest_is_named() {
         let mut board = Board::default().next(look(&Board::default(), 1000, &[(1, 1)], &[])).unwrap();
-        for nth in 0..=LEFT {
+        for nth in 2..=LEFT + 2 {
             board = board.next(look(&board, 0, &[(1, 1)], &[nth])).unwrap();
         }
         assert_eq!(board.left.len(), LEFT);

@@ -142,7 +142,8 @@ proptest! {
         let their_path = format!("tile/8/{}", rest.replacen("entries", "data", 1));
         // Theirs panics at levels past 63, and takes a width of 0.
         let level = rest.split('/').next().and_then(|level| level.parse::<u8>().ok()).unwrap_or(0);
-        if level < 8 && !rest.ends_with(".p/0") {
+        let no_width = rest.rsplit_once(".p/").is_some_and(|(_, width)| width.parse() == Ok(0));
+        if level < 8 && !no_width {
             let theirs = tlog_tiles::Tile::from_path(&their_path).ok();
             let theirs = theirs.filter(|it| Tile::new(level, it.level_index(), u64::from(it.width())).is_some());
             prop_assert_eq!(ours.is_ok(), theirs.is_some(), "{}", rest);
