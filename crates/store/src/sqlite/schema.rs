@@ -96,7 +96,7 @@ CREATE INDEX outbox_by_time ON outbox (at);
 CREATE INDEX outbox_pending ON outbox (number) WHERE place IS NULL;
 ";
 
-/// What layout 2 has and layout 1 had not. Every decision looks for vetoes of its agent: they are few among very many.
+/// What layout 2 has and layout 1 had not. What Countersign itself has under way is found by its agent and state: few among very many.
 pub(crate) const SINCE_FIRST: &str = "
 CREATE INDEX changes_by_agent_and_state ON changes (agent, state, created_at, id);
 
